@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Installs what is missing: cmake/deps.sh [tests] [clang]. Without arguments: what the library and the examples need.
+# On Debian and its like by apt-get, as root or through sudo; anywhere else it says what is missing and stops.
+set -euo pipefail
+. "$(dirname "$0")/script.sh"
+
+# compiles CONDITION HEADER...: whether g++ finds the headers and the condition holds after them.
+compiles() {
+  local condition=$1
+  shift
+  { printf '#include <%s>\n' "$@" && printf '#if !(%s)\n#error too old\n#endif\n' "$condition"; } |
+    g++ -std=c++20 -x c++ -fsyntax-only - 2>/dev/null
+}
+
+has() {
+  case $1 in
+    g++) compiles '__cpp_impl_coroutine && (__GNUC__ >= 12 || __clang__)' coroutine ;;
+    cmake) command -v cmake >/dev/null ;;
+    ninja-build) command -v ninja >/dev/null ;;
+    libasio-dev) compiles 'ASIO_VERSION >= 102200' asio/version.hpp ;;
+    libfmt-dev) compiles 'FMT_VERSION >= 90000' fmt/core.h ;;
+    libssl-dev) compiles 1 openssl/ssl.h ;;
+    catch2) compiles 1 catch2/catch_all.hpp || compiles 1 catch2/catch.hpp ;;
+    clang) find_clang >/dev/null ;;
+  esac
+}
+
+needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev)
+for group; do
+  case $group in
+    tests) needed+=(catch2) ;;
+    clang) needed+=(clang) ;;
+    *) die "usage: cmake/deps.sh [tests] [clang]" ;;
+  esac
+done
+
+find_missing() {
+  missing=()
+  local package
+  for package in "${needed[@]}"; do
+    has "$package" || missing+=("$package")
+  done
+}
+
+# The packages that are missing; "clang" by the name of one that apt has and that is new enough.
+packages() {
+  local package version
+  for package in "${missing[@]}"; do
+    if [ "$package" = clang ]; then
+      for version in "${clang_versions[@]}" 19; do
+        package=clang-$version
+        [ -z "$(apt-cache madison "$package" 2>/dev/null)" ] || break
+      done
+    fi
+    echo "$package"
+  done
+}
+
+find_missing
+((${#missing[@]})) || exit 0
+
+if ! command -v apt-get >/dev/null; then
+  die "missing: ${missing[*]} (names of Debian packages: g++ from 12, clang from 16, Asio from 1.22, fmt from 9, Catch2 from 2.13)
+Please install them with the package manager of this system."
+fi
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+  as_root=(sudo -n)
+  sudo -n true 2>/dev/null ||
+    die "missing: ${missing[*]}
+Installing them needs root. Please run:
+  sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends $(packages | paste -sd' ')'"
+fi
+
+echo "installing ${missing[*]}"
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@"; }
+logged build/deps.log apt update
+mapfile -t names < <(packages)
+logged build/deps.log apt install -y --no-install-recommends "${names[@]}"
+
+find_missing
+((${#missing[@]} == 0)) ||
+  die "installed, and still not usable: ${missing[*]} (g++ 12, clang 16, Asio 1.22, fmt 9 are the oldest that work)"

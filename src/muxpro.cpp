@@ -1,0 +1,2 @@
+// The one translation unit of muxpro::muxpro.
+#include <muxpro/src.hpp>
