@@ -1,0 +1,118 @@
+// Frames to bytes and back, for both roles, both negotiation layouts, versions 0.0 and 0.1.
+// Useful alone: no Asio, no I/O, no allocation but for the list of versions and long host names.
+// Mux.Cool, a second dialect of the same frame, would be a second set of metadata readers here.
+#pragma once
+
+#include <muxpro/frame.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace muxpro {
+
+using const_bytes = std::span<const std::byte>;
+using bytes = std::span<std::byte>;
+
+/// Cuts a byte stream into frames and payload. Call order:
+///   while (!in.empty()) {
+///     auto s = decoder.next(in);             // consumes a prefix of `in`
+///     in = in.subspan(s.consumed);
+///     header:    decoder.current() is a frame; if it announces data, payload steps follow
+///     payload:   s.payload is a part of it, lying inside `in`; payload_left() bytes are to come
+///     need_more: all of `in` was taken; feed what arrives next
+///     error:     s.error says why; the stream is unusable from here on
+///   }
+/// Any cut of the input gives the same frames; only the pieces of payload differ.
+/// Lengths are checked before anything is buffered; at most header_capacity bytes ever are.
+class decoder {
+ public:
+  enum class status { need_more, header, payload, error };
+
+  struct step {
+    status what = status::need_more;
+    std::size_t consumed = 0;
+    const_bytes payload;
+    std::error_code error;
+  };
+
+  /// `agreed` decides whether a GlobalID is looked for; metadata above `metadata_limit` is an error.
+  explicit decoder(version agreed = version_0_1, std::size_t metadata_limit = max_metadata) noexcept
+      : version_(agreed), metadata_limit_(metadata_limit < max_metadata ? metadata_limit : max_metadata) {}
+
+  void agreed(version v) noexcept { version_ = v; }
+
+  step next(const_bytes in);
+
+  const frame& current() const noexcept { return current_; }
+  /// Bytes of the current frame's extra data that have not been handed out yet.
+  std::size_t payload_left() const noexcept { return payload_left_; }
+  /// Whether the input may end here: not inside a frame.
+  bool at_boundary() const noexcept { return held_ == 0 && payload_left_ == 0 && !failure_; }
+
+  /// u16 length, metadata, u16 length, and the longest extra data that belongs to a header: 255 versions.
+  static constexpr std::size_t header_capacity = 2 + max_metadata + 2 + 1 + 255 * 4;
+
+ private:
+  struct parsed {
+    std::size_t size = 0;  ///< bytes of the header; if `complete` is false: bytes needed to go on
+    bool complete = false;
+    std::error_code error;
+  };
+
+  parsed parse(const_bytes in);
+  parsed parse_extra(const_bytes in, std::size_t metadata_end);
+  parsed parse_versions(const_bytes in, std::size_t metadata_end, negotiate_version& f);
+  step finish(parsed p, std::size_t consumed);
+
+  version version_;
+  std::size_t metadata_limit_;
+  std::size_t payload_left_ = 0;
+  std::size_t held_ = 0;
+  frame current_;
+  std::error_code failure_;
+  std::array<std::byte, header_capacity> header_{};
+};
+
+/// Most bytes that encode() writes for a frame other than a negotiation.
+inline constexpr std::size_t max_encoded_header = 2 + 273 + 2;
+
+/// Writes a frame's header to the front of `out` and returns its size; the caller appends the announced data.
+/// `out` must hold max_encoded_header bytes, for a negotiation 2 + 5 + 2 + 1 + 4 per version.
+/// An End carries its code only if the code is not graceful.
+std::size_t encode(const negotiate_version& f, bytes out) noexcept;
+std::size_t encode(const new_stream& f, bytes out) noexcept;
+std::size_t encode(const keep& f, bytes out) noexcept;
+std::size_t encode(const end& f, bytes out) noexcept;
+std::size_t encode(const keep_alive& f, bytes out) noexcept;
+std::size_t encode(const credit_update& f, bytes out) noexcept;
+
+/// The whole frame as bytes, payload included: for tests and tools.
+std::vector<std::byte> encoded(const frame& f, const_bytes payload = {});
+
+/// The client's request that both layouts accept (protocol.md section 2): two values nobody
+/// implements, 0.1 and 0.0 for a reader of layout S; 0.1 and 0.0 for a reader of layout G.
+std::array<std::byte, 25> compatible_request() noexcept;
+
+/// Most bytes of an address prefix: mark, port, type, length, name.
+inline constexpr std::size_t max_prefix = 1 + 2 + 1 + 1 + 255;
+
+/// Writes the prefix of an addressed datagram (bit U) to the front of `out`; 0 if the host cannot be sent.
+std::size_t encode_prefix(const host_port& where, bytes out) noexcept;
+
+struct prefix {
+  host_port address;
+  std::size_t size = 0;  ///< bytes of the prefix; the datagram follows
+};
+/// Empty if the block holds no well-formed prefix.
+std::optional<prefix> decode_prefix(const_bytes block);
+
+}  // namespace muxpro
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/codec.ipp>
+#include <muxpro/impl/encode.ipp>
+#endif

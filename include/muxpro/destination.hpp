@@ -1,0 +1,87 @@
+// Where a sub-stream goes: network, host and port, as values. Ring 0.
+#pragma once
+
+#include <muxpro/config.hpp>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace muxpro {
+
+enum class network : std::uint8_t { tcp = 1, udp = 2 };
+
+/// An IPv4 address, an IPv6 address or a domain name. A text that spells an IP address,
+/// also in brackets, always becomes that address: policy never sees two spellings.
+class address {
+ public:
+  /// The values are those of the wire.
+  enum class kind : std::uint8_t { ipv4 = 1, domain = 2, ipv6 = 3 };
+
+  /// 0.0.0.0
+  address() noexcept = default;
+  address(std::string_view text);
+  address(const char* text) : address(std::string_view(text)) {}
+  address(const std::string& text) : address(std::string_view(text)) {}
+  static address v4(const std::array<std::uint8_t, 4>& octets) noexcept;
+  static address v6(const std::array<std::uint8_t, 16>& octets) noexcept;
+
+  kind type() const noexcept { return kind_; }
+  bool is_domain() const noexcept { return kind_ == kind::domain; }
+  /// The 4 or 16 octets of an IP address; empty for a domain.
+  std::span<const std::uint8_t> octets() const noexcept;
+  /// The domain name as given; empty for an IP address.
+  std::string_view domain() const noexcept { return name_; }
+  /// Whether it can be sent: an IP address, or 1..255 letters, digits, '-', '.' and '_'.
+  bool valid() const noexcept;
+  std::string to_string() const;
+
+  friend bool operator==(const address&, const address&) = default;
+
+ private:
+  kind kind_ = kind::ipv4;
+  std::array<std::uint8_t, 16> octets_{};
+  std::string name_;
+};
+
+/// A host and a port without a network: what prefixes a datagram.
+struct host_port {
+  address host;
+  std::uint16_t port = 0;
+
+  friend bool operator==(const host_port&, const host_port&) = default;
+};
+
+struct destination {
+  destination() = default;
+  destination(muxpro::network n, address h, std::uint16_t p) : net(n), host(std::move(h)), port(p) {}
+
+  muxpro::network net = muxpro::network::tcp;
+  address host;
+  std::uint16_t port = 0;
+
+  friend bool operator==(const destination&, const destination&) = default;
+};
+
+/// "tcp:example.com:443", "udp:[2001:db8::1]:53"
+std::string to_string(const destination& d);
+std::string to_string(const host_port& hp);
+
+}  // namespace muxpro
+
+template <>
+struct fmt::formatter<muxpro::destination> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const muxpro::destination& d, Context& ctx) const {
+    return fmt::formatter<std::string_view>::format(muxpro::to_string(d), ctx);
+  }
+};
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/destination.ipp>
+#endif

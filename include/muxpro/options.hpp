@@ -1,0 +1,112 @@
+// Every limit and time-out of a session, with its default. Ring 0.
+// Precedents for the numbers are named beside them; all are checked by validate().
+#pragma once
+
+#include <muxpro/buffer_budget.hpp>
+#include <muxpro/frame.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muxpro {
+
+using duration = std::chrono::steady_clock::duration;
+using time_point = std::chrono::steady_clock::time_point;
+
+enum class role : std::uint8_t { client, server };
+
+/// A token bucket: `burst` at once, `per_second` in the long run.
+struct rate_limit {
+  std::uint32_t burst = 0;
+  double per_second = 0;
+};
+
+struct session_options {
+  // --- negotiation
+  /// Versions this side speaks; a server picks the numerically highest that both know.
+  std::vector<version> versions{version_0_1, version_0_0};
+  /// From async_handshake to the agreed version, absolute (msquic, s2n-quic: 10 s).
+  duration negotiate_timeout = std::chrono::seconds(10);
+
+  // --- sub-streams
+  /// Open sub-streams, counted until the application has let go of them (rust-yamux: 512).
+  std::uint32_t max_streams = 512;
+  /// Server: opened by the peer and not yet accepted; more are ended with code 4. As many as may be
+  /// open, since a burst of News arrives faster than an application accepts.
+  std::uint32_t accept_backlog = 512;
+  /// Without a frame in either direction: End(2) (v2ray connIdle: 300 s).
+  duration stream_idle = std::chrono::seconds(300);
+  /// After one side's End, without a frame: End(2) (yamux StreamCloseTimeout: 5 min).
+  duration half_close_linger = std::chrono::seconds(300);
+  /// Blocked on credit with less than credit_stall_floor sent: End(2).
+  duration credit_stall_timeout = std::chrono::seconds(300);
+  std::uint32_t credit_stall_floor = 16 * 1024;
+  /// How long an id that this side aborted waits for the peer's End before it is free again.
+  duration id_quarantine = std::chrono::seconds(60);
+  std::uint32_t max_quarantined = 4096;
+
+  // --- windows and memory
+  /// Auto-tuning enlarges a sub-stream's window from 64 KiB up to this; 65536 switches it off.
+  std::uint32_t max_window = 4 * 1024 * 1024;
+  /// All that this session grants beyond 64 KiB per sub-stream.
+  std::uint64_t session_window_budget = 16 * 1024 * 1024;
+  /// What all sessions that share it may buffer or promise; null = one for the process, of 25 % of
+  /// its RAM and at most 512 MiB. At 80 % new sub-streams of a peer are ended with code 4.
+  std::shared_ptr<buffer_budget> process_budget;
+  /// One read of the main connection takes at most this many bytes.
+  std::uint32_t read_buffer = 128 * 1024;
+  /// One gather write holds at most this many payload bytes.
+  std::uint32_t session_out_buffer = 256 * 1024;
+  /// A frame's payload while other sub-streams wait, too (rust-yamux splits at 16 KiB).
+  std::uint32_t frame_quantum = 16 * 1024;
+  /// Datagrams kept for a UDP sub-stream in each direction; more are dropped and counted.
+  std::uint32_t datagram_queue = 64;
+  std::uint32_t datagram_queue_bytes = 64 * 1024;
+
+  // --- liveness
+  /// Without sub-streams and without a frame: the session is closed.
+  duration session_idle = std::chrono::seconds(300);
+  /// A KeepAlive is sent after this time, +-20 %, while sub-streams are open; 0 = never.
+  duration keep_alive_interval = std::chrono::seconds(30);
+  /// A begun frame must end within this time or make 4 KiB of progress in each such period.
+  duration frame_read_timeout = std::chrono::seconds(30);
+  /// Without a byte accepted by the main connection while bytes wait.
+  duration write_stall_timeout = std::chrono::seconds(30);
+
+  /// Seed of the jitter and of the ids on KeepAlives; 0 = different in each session.
+  std::uint64_t random_seed = 0;
+
+  // --- hostile peers
+  /// Largest metadata accepted, 273 .. 512.
+  std::uint32_t metadata_limit = max_metadata;
+  /// Frames and bytes handled before other work of the executor gets its turn.
+  std::uint32_t read_budget_frames = 64;
+  std::uint32_t read_budget_bytes = 256 * 1024;
+  /// Control frames that the peer provoked and that wait to be sent.
+  std::uint32_t control_queue = 1000;
+  /// Sub-streams aborted by the peer within a second of their New.
+  rate_limit premature_end{200, 20};
+  /// Ends with a code that the peer's frames forced on this side, and their number in all.
+  rate_limit local_reset{100, 10};
+  std::uint32_t local_reset_lifetime = 1000;
+  /// Odd but harmless frames; data beyond the credit weighs 10.
+  rate_limit glitch{256, 10};
+  rate_limit keep_alive_budget{100, 10};
+  /// Keep frames without data on TCP sub-streams.
+  rate_limit empty_frames{100, 10};
+  /// CreditUpdates accepted: this many and ten for each data frame sent.
+  std::uint32_t credit_update_budget = 100;
+
+  /// Empty if every value makes sense, else one sentence that names the option and its bounds.
+  std::string validate() const;
+};
+
+}  // namespace muxpro
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/options.ipp>
+#endif
