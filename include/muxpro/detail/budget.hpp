@@ -1,0 +1,35 @@
+// How often something odd may happen. Ring 1.
+#pragma once
+
+#include <muxpro/options.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+namespace muxpro::detail {
+
+/// Full at the start; refills with time up to its burst.
+class token_bucket {
+ public:
+  explicit token_bucket(rate_limit limit) noexcept : limit_(limit), tokens_(limit.burst) {}
+
+  /// False if fewer than `weight` tokens are left; then none are taken.
+  bool take(time_point now, double weight = 1) noexcept {
+    if (last_ && now > *last_) {
+      const double seconds = std::chrono::duration<double>(now - *last_).count();
+      tokens_ = std::min<double>(limit_.burst, tokens_ + seconds * limit_.per_second);
+    }
+    last_ = last_ ? std::max(*last_, now) : now;
+    if (tokens_ < weight) return false;
+    tokens_ -= weight;
+    return true;
+  }
+
+ private:
+  rate_limit limit_;
+  double tokens_;
+  std::optional<time_point> last_;
+};
+
+}  // namespace muxpro::detail

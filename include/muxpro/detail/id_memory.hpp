@@ -1,0 +1,92 @@
+// What a session remembers of ids that have no sub-stream any more. Ring 1.
+#pragma once
+
+#include <muxpro/frame.hpp>
+#include <muxpro/options.hpp>
+
+#include <array>
+#include <cstddef>
+#include <deque>
+#include <unordered_map>
+
+namespace muxpro::detail {
+
+/// Ids that this side has ended for good while the peer's End is still to come.
+class quarantine {
+ public:
+  quarantine(std::size_t capacity, duration lifetime) : capacity_(capacity), lifetime_(lifetime) {}
+
+  bool contains(stream_id id) const { return since_.contains(id); }
+
+  /// At capacity the oldest is let go.
+  void add(stream_id id, time_point now) {
+    if (since_.size() >= capacity_) {
+      since_.erase(order_.front().id);
+      order_.pop_front();
+      trim();
+    }
+    since_[id] = now;
+    order_.push_back({id, now});
+    trim();
+  }
+
+  /// The peer's End came. False if the id is not here.
+  bool release(stream_id id) {
+    if (since_.erase(id) == 0) return false;
+    trim();
+    return true;
+  }
+
+  void expire(time_point now) {
+    while (!order_.empty() && order_.front().since + lifetime_ <= now) {
+      since_.erase(order_.front().id);
+      order_.pop_front();
+      trim();
+    }
+  }
+  /// When expire() has something to do next; time_point::max() if never.
+  time_point next_expiry() const {
+    return order_.empty() ? time_point::max() : order_.front().since + lifetime_;
+  }
+  std::size_t size() const noexcept { return since_.size(); }
+
+ private:
+  struct entry {
+    stream_id id;
+    time_point since;
+  };
+  // Entries whose id was released, or added anew since, mean nothing.
+  bool stale(const entry& e) const {
+    const auto it = since_.find(e.id);
+    return it == since_.end() || it->second != e.since;
+  }
+  void trim() {
+    while (!order_.empty() && stale(order_.front())) order_.pop_front();
+    while (!order_.empty() && stale(order_.back())) order_.pop_back();
+    if (order_.size() > 2 * capacity_) std::erase_if(order_, [this](const entry& e) { return stale(e); });
+  }
+
+  std::size_t capacity_;
+  duration lifetime_;
+  std::unordered_map<stream_id, time_point> since_;
+  std::deque<entry> order_;
+};
+
+/// The last ids that something happened to, and when: 256 neighbours, fewer if they are strewn.
+class recent_ids {
+ public:
+  void note(stream_id id, time_point now) noexcept { ids_[id % ids_.size()] = {id, now}; }
+  bool seen_since(stream_id id, time_point since) const noexcept {
+    const entry& e = ids_[id % ids_.size()];
+    return e.id == id && e.when >= since;
+  }
+
+ private:
+  struct entry {
+    stream_id id = 0;  // 0 is never noted
+    time_point when{};
+  };
+  std::array<entry, 256> ids_{};
+};
+
+}  // namespace muxpro::detail

@@ -1,0 +1,161 @@
+// Whose frame is next on the main connection. Ring 1.
+//
+// Control frames go first, in the order in which they were queued; credit is coalesced to one
+// frame per sub-stream. Data follows by stride scheduling over priority levels: a level's clock
+// advances by bytes sent, eight times as fast at priority 255 as at 0, and the level with the
+// slowest clock is served. Inside a level sub-streams take turns of so many bytes (deficit round
+// robin). So priority 0 gets 8 : 1 against 255, equals share equally whatever the size of their
+// frames, and no number of others can starve a level.
+#pragma once
+
+#include <muxpro/codec.hpp>
+#include <muxpro/detail/list.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace muxpro::detail {
+
+struct data_tag;
+struct credit_tag;
+
+class write_queue {
+ public:
+  /// A sub-stream as the scheduler sees it. remove_data() it before it is destroyed.
+  class source : public list_node<data_tag>, public list_node<credit_tag> {
+   public:
+    std::uint8_t priority = 0;
+
+   protected:
+    ~source() = default;
+
+   private:
+    friend class write_queue;
+    std::int64_t turn_left = 0;  // bytes; negative after a frame larger than the turn
+  };
+
+  /// Encodes a control frame behind those that wait. `provoked`: the peer's misuse made us send it.
+  template <class Frame>
+  void push_control(const Frame& f, bool provoked = false) {
+    const std::size_t used = control_.size();
+    control_.resize(used + max_encoded_header);
+    control_.resize(used + encode(f, bytes(control_).subspan(used)));
+    ++control_frames_;
+    ++pushed_[frame(f).index()];
+    if (provoked) ++provoked_;
+  }
+  void append_control(const_bytes data) { control_.insert(control_.end(), data.begin(), data.end()); }
+
+  /// Hands over the encoded control frames; `into` is emptied first and its memory reused.
+  void take_control(std::vector<std::byte>& into) noexcept {
+    into.clear();
+    std::swap(into, control_);
+    control_frames_ = provoked_ = 0;
+  }
+  std::size_t control_frames() const noexcept { return control_frames_; }
+  std::size_t provoked() const noexcept { return provoked_; }
+  /// Frames encoded so far, by type.
+  const std::array<std::uint64_t, frame_types>& pushed() const noexcept { return pushed_; }
+
+  void push_credit(source& s) noexcept {
+    if (!s.list_node<credit_tag>::linked()) credits_.push_back(s);
+  }
+  void remove_credit(source& s) noexcept { s.list_node<credit_tag>::unlink(); }
+  source* pop_credit() noexcept { return credits_.empty() ? nullptr : &credits_.pop_front(); }
+
+  /// `s` has data that it may send.
+  void push_data(source& s) {
+    if (s.list_node<data_tag>::linked()) return;
+    level& l = levels_[s.priority];
+    if (l.sources.empty() && l.clock < now_) l.clock = now_;
+    if (&s == served_ && s.turn_left > 0) {
+      l.sources.push_front(s);  // its turn goes on
+    } else {
+      s.turn_left = std::min<std::int64_t>(&s == served_ ? s.turn_left : 0, 0) + turn;
+      l.sources.push_back(s);
+    }
+    served_ = nullptr;
+    ++l.count;
+    ++ready_;
+  }
+
+  /// `s` has nothing to send any more.
+  void remove_data(source& s) noexcept {
+    if (!s.list_node<data_tag>::linked()) return;
+    s.list_node<data_tag>::unlink();
+    --levels_.find(s.priority)->second.count;
+    --ready_;
+  }
+
+  /// Takes the next one out of the queue; charge() must follow, then push_data() if it has more.
+  source* pop_data() noexcept {
+    level* next = nullptr;
+    for (auto& [priority, l] : levels_)
+      if (l.count > 0 && (!next || l.clock < next->clock)) next = &l;
+    if (!next) return nullptr;
+    now_ = next->clock;
+    next->batch = batch_;
+    while (next->sources.front().turn_left <= 0) {
+      source& late = next->sources.pop_front();
+      late.turn_left += turn;
+      next->sources.push_back(late);
+    }
+    --next->count;
+    --ready_;
+    return &next->sources.pop_front();
+  }
+
+  /// `s`, just popped, sent a frame of `n` bytes.
+  void charge(source& s, std::size_t n) noexcept {
+    constexpr std::uint64_t scale = 8 * 255;
+    levels_.find(s.priority)->second.clock += (n + 1) * scale / (scale - 7u * s.priority);
+    s.turn_left -= static_cast<std::int64_t>(n + 1);
+    served_ = &s;
+  }
+
+  /// A gather write begins.
+  void begin_batch() noexcept { ++batch_; }
+  /// Whether a level that is favoured over all that still wait was served in this batch and has nothing
+  /// left: it may come back with its next write, so the batch should go out before others fill it.
+  bool favoured_ran_dry() const noexcept {
+    std::uint64_t dry = ~std::uint64_t{0}, waiting = ~std::uint64_t{0};
+    for (const auto& [priority, l] : levels_) {
+      if (l.count > 0)
+        waiting = std::min(waiting, l.clock);
+      else if (l.batch == batch_)
+        dry = std::min(dry, l.clock);
+    }
+    return dry < waiting;
+  }
+
+  /// Sub-streams with data that may go.
+  std::size_t ready() const noexcept { return ready_; }
+  bool empty() const noexcept { return control_.empty() && credits_.empty() && ready_ == 0; }
+
+ private:
+  static constexpr std::int64_t turn = 4 * 1024;
+
+  struct level {
+    std::uint64_t clock = 0;
+    std::uint64_t batch = 0;  // the last in which it was served
+    std::size_t count = 0;
+    intrusive_list<source, data_tag> sources;
+  };
+
+  std::vector<std::byte> control_;
+  std::size_t control_frames_ = 0;
+  std::size_t provoked_ = 0;
+  std::array<std::uint64_t, frame_types> pushed_{};
+  intrusive_list<source, credit_tag> credits_;
+  std::map<std::uint8_t, level> levels_;
+  std::size_t ready_ = 0;
+  const source* served_ = nullptr;  // charged just now: push_data() goes on with its turn
+  std::uint64_t batch_ = 1;
+  std::uint64_t now_ = 0;  // the clock of the level served last: where a waking level joins
+};
+
+}  // namespace muxpro::detail
