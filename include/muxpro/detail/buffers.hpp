@@ -1,0 +1,56 @@
+// The few buffers of one operation, copied out of any buffer sequence without allocation.
+#pragma once
+
+#include <muxpro/detail/asio.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <span>
+
+namespace muxpro::detail {
+
+/// The first non-empty buffers of a sequence; a "some" operation may leave the rest alone.
+template <class Buffer>
+class buffer_list {
+ public:
+  static constexpr std::size_t capacity = 4;
+
+  buffer_list() noexcept = default;
+  template <class Sequence>
+  explicit buffer_list(const Sequence& sequence) noexcept {
+    const auto last = asio::buffer_sequence_end(sequence);
+    for (auto it = asio::buffer_sequence_begin(sequence); it != last && count_ < capacity; ++it) {
+      const Buffer b(*it);
+      if (b.size() == 0) continue;
+      parts_[count_++] = b;
+      size_ += b.size();
+    }
+  }
+
+  std::size_t size() const noexcept { return size_; }
+
+  /// Calls `use(Buffer)` for the parts that make up [offset, offset + n).
+  template <class Use>
+  void each(std::size_t offset, std::size_t n, Use use) const {
+    for (std::size_t i = 0; i < count_ && n > 0; ++i) {
+      if (offset >= parts_[i].size()) {
+        offset -= parts_[i].size();
+        continue;
+      }
+      const Buffer rest = parts_[i] + offset;
+      const std::size_t part = std::min(n, rest.size());
+      use(Buffer(rest.data(), part));
+      n -= part;
+      offset = 0;
+    }
+  }
+
+ private:
+  std::array<Buffer, capacity> parts_{};
+  std::size_t count_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace muxpro::detail

@@ -1,0 +1,121 @@
+// What an execution_context must know of the library: who has handlers parked, to drop them
+// when the context is destroyed first; and what time it is, so that tests can say so.
+#pragma once
+
+#include <muxpro/detail/asio.hpp>
+#include <muxpro/detail/list.hpp>
+
+#include <asio/steady_timer.hpp>
+
+#include <chrono>
+#include <mutex>
+#include <utility>
+
+namespace muxpro::detail {
+
+using clock = std::chrono::steady_clock;
+
+/// Base of everything that parks handlers. Register in the constructor of the final class.
+class parking : private list_node<> {
+ public:
+  parking() = default;
+  parking(const parking&) = delete;
+  parking& operator=(const parking&) = delete;
+
+ protected:
+  ~parking() { leave(); }
+  void enter(const asio::any_io_executor& executor);
+  void leave() noexcept;
+  /// The context is being destroyed: drop every parked handler and every I/O object.
+  /// May destroy *this; must not run user code other than destructors.
+  virtual void context_destroyed() noexcept = 0;
+
+ private:
+  friend class context_service;
+  template <class, class>
+  friend class intrusive_list;
+  class context_service* service_ = nullptr;
+};
+
+class wake_up;
+
+class context_service final : public asio::execution_context::service {
+ public:
+  using key_type = context_service;
+  static asio::execution_context::id id;
+
+  explicit context_service(asio::execution_context& context) : service(context) {}
+
+  clock::time_point now() const {
+    if (!manual_) return clock::now();
+    std::lock_guard lock(mutex_);
+    return manual_now_;
+  }
+
+  /// Time stands still from now on and moves by advance() only.
+  void make_manual() {
+    std::lock_guard lock(mutex_);
+    manual_now_ = clock::now();
+    manual_ = true;
+  }
+  void advance(clock::duration by);
+  /// The earliest time somebody waits for; time_point::max() if nobody does.
+  clock::time_point next_wake_up();
+
+ private:
+  friend class parking;
+  friend class wake_up;
+  void shutdown() noexcept override;
+
+  mutable std::mutex mutex_;
+  intrusive_list<parking> parked_;
+  intrusive_list<wake_up> waiting_;
+  bool manual_ = false;
+  clock::time_point manual_now_{};
+};
+
+inline context_service& service_of(const asio::any_io_executor& executor) {
+  return asio::use_service<context_service>(asio::query(executor, asio::execution::context));
+}
+
+/// A timer on the context's clock. Its waits end early when it is set again or cancelled:
+/// whoever waits looks at the clock, not at the error.
+class wake_up : private list_node<> {
+ public:
+  explicit wake_up(const asio::any_io_executor& executor)
+      : timer_(executor), service_(&service_of(executor)) {}
+  ~wake_up() { leave(); }
+
+  clock::time_point now() const { return service_->now(); }
+
+  /// Signature void(error_code). Ends at `when`, or earlier with operation_aborted.
+  template <class Token>
+  auto async_wait_until(clock::time_point when, Token&& token) {
+    set(when);
+    return timer_.async_wait(std::forward<Token>(token));
+  }
+  void cancel() noexcept {
+    leave();
+    try {
+      timer_.cancel();
+    } catch (...) {
+    }
+  }
+
+ private:
+  friend class context_service;
+  template <class, class>
+  friend class intrusive_list;
+  void set(clock::time_point when);
+  void leave() noexcept;
+
+  asio::steady_timer timer_;
+  context_service* service_;
+  clock::time_point when_ = clock::time_point::max();
+};
+
+}  // namespace muxpro::detail
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/context_service.ipp>
+#endif

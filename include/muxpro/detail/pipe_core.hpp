@@ -1,0 +1,100 @@
+// What the two ends of a pipe share. Bytes move here; the handlers wait here.
+#pragma once
+
+#include <muxpro/detail/buffers.hpp>
+#include <muxpro/detail/byte_ring.hpp>
+#include <muxpro/detail/context_service.hpp>
+#include <muxpro/detail/pending_op.hpp>
+#include <muxpro/error.hpp>
+
+#include <array>
+#include <cstddef>
+
+namespace muxpro::detail {
+
+class pipe_core final : private parking {
+ public:
+  /// One of the two ends.
+  enum class side : std::size_t { first, second };
+
+  template <class Buffers>
+  struct waiting_op : pending_op<error_code, std::size_t> {
+    explicit waiting_op(const Buffers& b) : buffers(b) {}
+    Buffers buffers;
+    waiting_op** place = nullptr;  ///< where the lane refers to this operation
+  };
+  using read_buffers = buffer_list<asio::mutable_buffer>;
+  using write_buffers = buffer_list<asio::const_buffer>;
+  using read_op = waiting_op<read_buffers>;
+  using write_op = waiting_op<write_buffers>;
+
+  /// What an operation came to at once. If it must wait, nothing was transferred.
+  struct attempt {
+    error_code error;
+    std::size_t transferred = 0;
+    bool must_wait = false;
+  };
+
+  pipe_core(const asio::any_io_executor& executor, std::size_t capacity)
+      : executor_(executor), capacity_(capacity) {
+    enter(executor_);
+  }
+
+  const asio::any_io_executor& executor() const noexcept { return executor_; }
+
+  attempt try_read(side s, const read_buffers& buffers);
+  attempt try_write(side s, const write_buffers& buffers);
+  void wait(side s, read_op& op) noexcept { park_in(lane_to(s).reader, op); }
+  void wait(side s, write_op& op) noexcept { park_in(lane_from(s).writer, op); }
+
+  error_code shut_down(side s);
+  void close(side s);
+
+  bool closed(side s) const noexcept { return lane_from(s).writer_closed; }
+  std::size_t available(side s) const noexcept { return lane_to(s).ring.size(); }
+  std::size_t memory() const noexcept { return lanes_[0].ring.allocated() + lanes_[1].ring.allocated(); }
+
+  template <class Op>
+  static void cancel(Op* op) {
+    *op->place = nullptr;
+    op->complete(asio::error::operation_aborted, 0);
+  }
+
+ private:
+  /// One direction. Invariants: a reader waits only while the ring is empty and no writer waits;
+  /// the ring never holds more than the capacity.
+  struct lane {
+    byte_ring ring;
+    read_op* reader = nullptr;
+    write_op* writer = nullptr;
+    bool finished = false;       ///< the writer has shut down: the ring, then eof
+    bool writer_closed = false;  ///< the writing end is gone
+    bool reader_closed = false;  ///< the reading end is gone
+  };
+
+  lane& lane_from(side s) noexcept { return lanes_[static_cast<std::size_t>(s)]; }
+  const lane& lane_from(side s) const noexcept { return lanes_[static_cast<std::size_t>(s)]; }
+  lane& lane_to(side s) noexcept { return lanes_[1 - static_cast<std::size_t>(s)]; }
+  const lane& lane_to(side s) const noexcept { return lanes_[1 - static_cast<std::size_t>(s)]; }
+
+  template <class Op>
+  static void park_in(Op*& place, Op& op) noexcept {
+    place = &op;
+    op.place = &place;
+  }
+
+  std::size_t give(lane& l, const write_buffers& from);
+  std::size_t take(lane& l, const read_buffers& to);
+  std::size_t keep(lane& l, const write_buffers& from, std::size_t offset) noexcept;
+  void context_destroyed() noexcept override;
+
+  asio::any_io_executor executor_;
+  std::size_t capacity_;
+  std::array<lane, 2> lanes_;  ///< lanes_[s] is written by side s
+};
+
+}  // namespace muxpro::detail
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/pipe.ipp>
+#endif

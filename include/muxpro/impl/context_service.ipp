@@ -1,0 +1,85 @@
+#pragma once
+
+#include <muxpro/detail/context_service.hpp>
+
+namespace muxpro::detail {
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+inline
+#endif
+    asio::execution_context::id context_service::id;
+
+MUXPRO_DECL void parking::enter(const asio::any_io_executor& executor) {
+  service_ = &service_of(executor);
+  std::lock_guard lock(service_->mutex_);
+  service_->parked_.push_back(*this);
+}
+
+MUXPRO_DECL void parking::leave() noexcept {
+  if (!service_) return;
+  std::lock_guard lock(service_->mutex_);
+  unlink();
+  service_ = nullptr;
+}
+
+MUXPRO_DECL void context_service::shutdown() noexcept {
+  std::unique_lock lock(mutex_);
+  while (!parked_.empty()) {
+    parking& next = parked_.pop_front();
+    next.service_ = nullptr;
+    lock.unlock();
+    next.context_destroyed();
+    lock.lock();
+  }
+}
+
+MUXPRO_DECL void context_service::advance(clock::duration by) {
+  intrusive_list<wake_up> due;
+  std::lock_guard lock(mutex_);
+  manual_now_ += by;
+  intrusive_list<wake_up> later;
+  while (!waiting_.empty()) {
+    wake_up& next = waiting_.pop_front();
+    (next.when_ <= manual_now_ ? due : later).push_back(next);
+  }
+  waiting_.splice(later);
+  // Not cancel(): a coroutine may have named its wait and not awaited it yet.
+  while (!due.empty()) due.pop_front().timer_.expires_at(clock::time_point::min());
+}
+
+MUXPRO_DECL clock::time_point context_service::next_wake_up() {
+  std::lock_guard lock(mutex_);
+  clock::time_point earliest = clock::time_point::max();
+  intrusive_list<wake_up> seen;
+  while (!waiting_.empty()) {
+    wake_up& next = waiting_.pop_front();
+    earliest = std::min(earliest, next.when_);
+    seen.push_back(next);
+  }
+  waiting_.splice(seen);
+  return earliest;
+}
+
+MUXPRO_DECL void wake_up::set(clock::time_point when) {
+  leave();
+  when_ = when;
+  if (!service_->manual_) {
+    timer_.expires_at(when);
+    return;
+  }
+  if (when <= service_->now()) {
+    timer_.expires_at(clock::time_point::min());
+    return;
+  }
+  timer_.expires_at(clock::time_point::max());
+  std::lock_guard lock(service_->mutex_);
+  service_->waiting_.push_back(*this);
+}
+
+MUXPRO_DECL void wake_up::leave() noexcept {
+  if (!service_->manual_) return;
+  std::lock_guard lock(service_->mutex_);
+  unlink();
+}
+
+}  // namespace muxpro::detail

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <muxpro/detail/pipe_core.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace muxpro::detail {
+
+namespace pipe_detail {
+
+template <class Op>
+void finish(Op*& place, error_code error, std::size_t transferred) {
+  if (Op* op = std::exchange(place, nullptr)) op->complete(error, transferred);
+}
+
+/// Copies what fits of `from` into `to` from `offset` on.
+inline std::size_t copy(const pipe_core::read_buffers& to, std::size_t offset,
+                        const pipe_core::write_buffers& from) noexcept {
+  const std::size_t n = std::min(to.size() - offset, from.size());
+  from.each(0, n, [&](asio::const_buffer part) {
+    const auto* source = static_cast<const std::byte*>(part.data());
+    to.each(offset, part.size(), [&source](asio::mutable_buffer room) {
+      std::memcpy(room.data(), source, room.size());
+      source += room.size();
+    });
+    offset += part.size();
+  });
+  return n;
+}
+
+template <class Op>
+void abandon(Op* op) noexcept {
+  if (op) op->drop();
+}
+
+}  // namespace pipe_detail
+
+MUXPRO_DECL pipe_core::attempt pipe_core::try_read(side s, const read_buffers& buffers) {
+  lane& l = lane_to(s);
+  if (l.reader_closed) return {asio::error::bad_descriptor};
+  if (buffers.size() == 0) return {};
+  if (l.reader) return {errc::operation_in_progress};
+  if (const std::size_t n = take(l, buffers)) return {{}, n};
+  if (l.finished) return {asio::error::eof};
+  if (l.writer_closed) return {asio::error::connection_reset};
+  return {{}, 0, true};
+}
+
+MUXPRO_DECL pipe_core::attempt pipe_core::try_write(side s, const write_buffers& buffers) {
+  lane& l = lane_from(s);
+  if (l.writer_closed) return {asio::error::bad_descriptor};
+  if (buffers.size() == 0) return {};
+  if (l.writer) return {errc::operation_in_progress};
+  if (l.finished) return {errc::already_shut_down};
+  if (l.reader_closed) return {asio::error::broken_pipe};
+  if (const std::size_t n = give(l, buffers)) return {{}, n};
+  return {{}, 0, true};
+}
+
+MUXPRO_DECL error_code pipe_core::shut_down(side s) {
+  lane& l = lane_from(s);
+  if (l.writer_closed) return asio::error::bad_descriptor;
+  if (l.writer) return errc::operation_in_progress;
+  if (l.finished) return errc::already_shut_down;
+  if (l.reader_closed) return asio::error::broken_pipe;
+  l.finished = true;
+  pipe_detail::finish(l.reader, asio::error::eof, 0);
+  return {};
+}
+
+MUXPRO_DECL void pipe_core::close(side s) {
+  lane& out = lane_from(s);
+  lane& in = lane_to(s);
+  if (out.writer_closed) return;
+  out.writer_closed = true;
+  in.reader_closed = true;
+  in.ring.clear();
+  if (!out.finished) out.ring.clear();
+  pipe_detail::finish(out.writer, asio::error::operation_aborted, 0);
+  pipe_detail::finish(in.reader, asio::error::operation_aborted, 0);
+  pipe_detail::finish(in.writer, asio::error::broken_pipe, 0);
+  pipe_detail::finish(out.reader, asio::error::connection_reset, 0);
+}
+
+/// From a writer to a waiting reader, the rest to the ring.
+MUXPRO_DECL std::size_t pipe_core::give(lane& l, const write_buffers& from) {
+  std::size_t direct = 0;
+  if (l.reader) {
+    direct = pipe_detail::copy(l.reader->buffers, 0, from);
+    pipe_detail::finish(l.reader, {}, direct);
+  }
+  return direct + keep(l, from, direct);
+}
+
+/// From the ring, then from a waiting writer, whose rest goes to the ring.
+MUXPRO_DECL std::size_t pipe_core::take(lane& l, const read_buffers& to) {
+  const std::size_t popped = std::min(to.size(), l.ring.size());
+  to.each(0, popped, [&l](asio::mutable_buffer room) {
+    l.ring.pop({static_cast<std::byte*>(room.data()), room.size()});
+  });
+  if (!l.writer) return popped;
+  const write_buffers& from = l.writer->buffers;
+  const std::size_t direct = pipe_detail::copy(to, popped, from);
+  const std::size_t written = direct + keep(l, from, direct);
+  if (written != 0) pipe_detail::finish(l.writer, {}, written);
+  return popped + direct;
+}
+
+MUXPRO_DECL std::size_t pipe_core::keep(lane& l, const write_buffers& from, std::size_t offset) noexcept {
+  std::size_t kept = 0;
+  try {
+    from.each(offset, std::min(from.size() - offset, capacity_ - l.ring.size()),
+              [&](asio::const_buffer part) {
+                l.ring.push({static_cast<const std::byte*>(part.data()), part.size()});
+                kept += part.size();
+              });
+  } catch (const std::bad_alloc&) {
+    // Without memory the pipe still works: the writer waits until a reader takes its bytes directly.
+  }
+  return kept;
+}
+
+MUXPRO_DECL void pipe_core::context_destroyed() noexcept {
+  executor_ = {};
+  std::array<read_op*, 2> readers;
+  std::array<write_op*, 2> writers;
+  for (std::size_t i = 0; i != lanes_.size(); ++i) {
+    readers[i] = std::exchange(lanes_[i].reader, nullptr);
+    writers[i] = std::exchange(lanes_[i].writer, nullptr);
+    lanes_[i].ring.clear();
+  }
+  // The last end may live in a frame that goes now, and *this with it.
+  for (read_op* op : readers) pipe_detail::abandon(op);
+  for (write_op* op : writers) pipe_detail::abandon(op);
+}
+
+}  // namespace muxpro::detail

@@ -1,0 +1,147 @@
+// A bounded duplex stream inside the process: the link between a proxy's inbound and outbound,
+// and the wire of every test. Ring 2, useful alone.
+#pragma once
+
+#include <muxpro/detail/pipe_core.hpp>
+
+#include <cassert>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace muxpro {
+
+/// One end of a pipe: AsyncReadStream and AsyncWriteStream. A default-constructed or moved-from end
+/// is empty: it may be assigned to, destroyed, closed, asked is_open() and nothing else.
+///
+/// Both ends belong to one strand. One read and one write may be pending at each end, a second one
+/// ends with errc::operation_in_progress. Handlers are always posted, never called inside a call.
+/// Memory is held only for bytes that were written and not yet read.
+/// The io_context may be destroyed first: what is pending is dropped.
+class pipe_end {
+ public:
+  using executor_type = asio::any_io_executor;
+  using lowest_layer_type = pipe_end;
+
+  pipe_end() noexcept = default;
+  pipe_end(pipe_end&&) noexcept = default;
+  pipe_end& operator=(pipe_end&& other) noexcept {
+    if (this == &other) return *this;
+    close();
+    core_ = std::move(other.core_);
+    side_ = other.side_;
+    return *this;
+  }
+  /// As close().
+  ~pipe_end() { close(); }
+
+  executor_type get_executor() const noexcept { return core().executor(); }
+  lowest_layer_type& lowest_layer() noexcept { return *this; }
+  const lowest_layer_type& lowest_layer() const noexcept { return *this; }
+
+  bool is_open() const noexcept { return core_ && !core_->closed(side_); }
+  /// Bytes that a read would get at once, without those of a write that waits.
+  std::size_t available() const noexcept { return core().available(side_); }
+  /// Bytes of memory that the pipe holds for unread bytes of both directions.
+  std::size_t memory() const noexcept { return core().memory(); }
+
+  /// Signature: void(error_code, std::size_t). Completes as soon as there is at least one byte, with all
+  /// that is there and fits; at once with 0 if `buffers` are empty.
+  /// Errors: eof after the last byte once the peer has shut down; connection_reset if the peer was closed
+  /// without; operation_aborted if this end is closed meanwhile, bad_descriptor if it was before.
+  /// Cancellation (any type): operation_aborted, no byte was read.
+  template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
+  auto async_read_some(const MutableBuffers& buffers, Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_read{}, token, &core(), side_,
+                                                                      buffers);
+  }
+
+  /// Signature: void(error_code, std::size_t). Completes as soon as the pipe has taken at least one byte,
+  /// with as many as fit; at once with 0 if `buffers` are empty. The peer need not have read them.
+  /// Errors: broken_pipe if the peer is closed; errc::already_shut_down; operation_aborted if this
+  /// end is closed meanwhile, bad_descriptor if it was before.
+  /// Cancellation (any type): operation_aborted, no byte was written.
+  template <class ConstBuffers, class Token = asio::use_awaitable_t<>>
+  auto async_write_some(const ConstBuffers& buffers, Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_write{}, token, &core(), side_,
+                                                                      buffers);
+  }
+
+  /// No more writes: the peer reads what is buffered, then eof. Reading goes on.
+  /// Signature: void(error_code). Completes at once, so that cancellation has no effect.
+  /// Errors: errc::operation_in_progress while a write waits (nothing is shut down then);
+  /// errc::already_shut_down; broken_pipe if the peer is closed; bad_descriptor if this end is.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_shutdown(Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code)>(start_shutdown{}, token, &core(), side_);
+  }
+
+  /// Pending operations of this end complete with operation_aborted. What this end has written and the peer
+  /// not read is dropped, and the peer's reads end with connection_reset; unless this end has shut down: then
+  /// the peer still reads what is buffered, and eof. The peer's writes end with broken_pipe.
+  void close() noexcept {
+    if (core_) core_->close(side_);
+  }
+
+  friend std::pair<pipe_end, pipe_end> make_pipe(asio::any_io_executor executor, std::size_t capacity);
+
+ private:
+  using core_type = detail::pipe_core;
+
+  struct start_read {
+    template <class Handler, class Buffers>
+    void operator()(Handler&& handler, core_type* core, core_type::side side, const Buffers& buffers) const {
+      const core_type::read_buffers list(buffers);
+      start<core_type::read_op>(std::forward<Handler>(handler), *core, side, core->try_read(side, list),
+                                list);
+    }
+  };
+
+  struct start_write {
+    template <class Handler, class Buffers>
+    void operator()(Handler&& handler, core_type* core, core_type::side side, const Buffers& buffers) const {
+      const core_type::write_buffers list(buffers);
+      start<core_type::write_op>(std::forward<Handler>(handler), *core, side, core->try_write(side, list),
+                                 list);
+    }
+  };
+
+  struct start_shutdown {
+    template <class Handler>
+    void operator()(Handler&& handler, core_type* core, core_type::side side) const {
+      detail::post_completion(std::forward<Handler>(handler), core->executor(), core->shut_down(side));
+    }
+  };
+
+  template <class Op, class Handler, class Buffers>
+  static void start(Handler&& handler, core_type& core, core_type::side side, core_type::attempt result,
+                    const Buffers& buffers) {
+    if (!result.must_wait) {
+      detail::post_completion(std::forward<Handler>(handler), core.executor(), result.error,
+                              result.transferred);
+      return;
+    }
+    core.wait(side, *detail::park<Op>(std::forward<Handler>(handler), core.executor(), &core_type::cancel<Op>,
+                                      buffers));
+  }
+
+  pipe_end(std::shared_ptr<core_type> core, core_type::side side) noexcept
+      : core_(std::move(core)), side_(side) {}
+
+  core_type& core() const noexcept {
+    assert(core_ && "an empty pipe_end has no operations");
+    return *core_;
+  }
+
+  std::shared_ptr<core_type> core_;
+  core_type::side side_ = core_type::side::first;
+};
+
+/// The two ends of a new pipe. At most `capacity` bytes are buffered in each direction; with 0 a write waits
+/// until a read takes its bytes. Handlers without an executor of their own run on `executor`.
+inline std::pair<pipe_end, pipe_end> make_pipe(asio::any_io_executor executor, std::size_t capacity = 65536) {
+  auto core = std::make_shared<detail::pipe_core>(executor, capacity);
+  return {pipe_end(core, detail::pipe_core::side::first), pipe_end(core, detail::pipe_core::side::second)};
+}
+
+}  // namespace muxpro
