@@ -1,0 +1,33 @@
+// What a UDP sub-stream has instead of a byte stream: two drop queues and a datagram on its way in.
+#pragma once
+
+#include <muxpro/detail/buffers.hpp>
+#include <muxpro/detail/datagrams.hpp>
+#include <muxpro/detail/pending_op.hpp>
+#include <muxpro/options.hpp>
+
+namespace muxpro::detail {
+
+struct receive_op : pending_op<error_code, std::size_t> {
+  receive_op(buffer_list<asio::mutable_buffer> b, host_port& f) : into(b), from(&f) {}
+  buffer_list<asio::mutable_buffer> into;
+  host_port* from;
+};
+
+// A datagram needs its credit in one piece: a window that may be half used up before more is granted
+// would never fit a large one.
+inline constexpr std::uint64_t datagram_reserve = max_extra_data - 1024;
+
+struct datagram_state {
+  explicit datagram_state(const session_options& o)
+      : in(o.datagram_queue, o.datagram_queue_bytes), out(o.datagram_queue, o.datagram_queue_bytes) {}
+
+  drop_queue in, out;
+  bool front_paid = false;  ///< the first datagram of `out` has its credit
+  time_point unpaid_since{};  ///< when it did not get it
+  datagram arriving;
+  bool arriving_addressed = false;
+  receive_op* receiver = nullptr;
+};
+
+}  // namespace muxpro::detail

@@ -1,0 +1,68 @@
+// Builds gather writes: control frames, then data frames in the scheduler's order, payload straight
+// from the writers' buffers. Small payloads are copied behind their headers into one arena.
+#pragma once
+
+#include <muxpro/detail/asio.hpp>
+#include <muxpro/detail/stream_state.hpp>
+#include <muxpro/detail/transport.hpp>
+
+#include <array>
+#include <memory>
+#include <vector>
+
+namespace muxpro::detail {
+
+class outbox {
+ public:
+  outbox(write_queue& queue, protocol& rules, const session_options& options, session_stats& counted)
+      : queue_(queue), rules_(rules), options_(options), counted_(counted) {}
+
+  /// Gathers what is due; false if there is nothing.
+  bool fill(time_point now);
+  gather_list rest() const noexcept { return gather_list({parts_.data() + first_, count_ - first_}); }
+  bool written() const noexcept { return first_ == count_; }
+  /// The main connection took `n` bytes.
+  void advance(std::size_t n) noexcept;
+  /// The gather is written, or will never be: completes the writes that it held.
+  void land();
+  void drop() noexcept;
+  bool in_flight() const noexcept { return in_flight_; }
+
+ private:
+  // Asio gathers at most 64 buffers in one system call.
+  static constexpr std::size_t max_parts = 64;
+  static constexpr std::size_t arena_size = 32 * 1024;
+  static constexpr std::size_t data_header = 8;
+  // Below this a copy is cheaper than one more buffer in the gather list.
+  static constexpr std::size_t copy_limit = 512;
+
+  void add_credits(time_point now);
+  void add_frame(stream_state& s, time_point now);
+  void add_datagram(stream_state& s, time_point now);
+  template <class Frame>
+  void add_header(const Frame& f);
+  void add_payload(asio::const_buffer part);
+  void add_part(asio::const_buffer part);
+  std::size_t frame_size(std::size_t sendable) const noexcept;
+  bool room_for_frame() const noexcept {
+    return count_ + 2 + buffer_list<asio::const_buffer>::capacity <= max_parts &&
+           arena_used_ + data_header + copy_limit <= arena_size;
+  }
+
+  write_queue& queue_;
+  protocol& rules_;
+  const session_options& options_;
+  session_stats& counted_;
+
+  std::vector<std::byte> control_;
+  std::vector<std::byte> arena_;
+  std::size_t arena_used_ = 0;
+  std::array<asio::const_buffer, max_parts> parts_;
+  std::size_t first_ = 0, count_ = 0;
+  std::size_t payload_ = 0;
+  std::vector<std::shared_ptr<stream_state>> flying_;
+  std::vector<datagram> datagrams_;
+  bool in_flight_ = false;
+};
+
+}  // namespace muxpro::detail

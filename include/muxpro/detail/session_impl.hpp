@@ -1,0 +1,182 @@
+// The driver of a session: three short loops (read, write, watch) that call the rules.
+#pragma once
+
+#include <muxpro/detail/context_service.hpp>
+#include <muxpro/detail/outbox.hpp>
+#include <muxpro/detail/protocol.hpp>
+#include <muxpro/detail/stream_state.hpp>
+#include <muxpro/detail/transport.hpp>
+#include <muxpro/open_request.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <random>
+#include <vector>
+
+namespace muxpro {
+
+class sub_stream;
+
+namespace detail {
+
+using result_op = pending_op<error_code>;
+struct open_op : pending_op<error_code, sub_stream>, list_node<> {
+  explicit open_op(open_request r) : request(std::move(r)) {}
+  open_request request;
+};
+struct accept_op : pending_op<error_code, sub_stream>, list_node<> {};
+struct drain_op : pending_op<error_code>, list_node<> {};
+
+/// Who counts the sub-streams that the application still holds.
+class stream_watcher {
+ public:
+  /// A sub-stream's object is gone. `refused`: the peer had ended it with code 4 before sending anything.
+  virtual void stream_gone(bool refused) noexcept = 0;
+
+ protected:
+  ~stream_watcher() = default;
+};
+
+class session_impl final : public std::enable_shared_from_this<session_impl>, private parking {
+ public:
+  session_impl(std::unique_ptr<transport> next, asio::any_io_executor executor, role side,
+               session_options options);
+
+  // --- what the handle does
+  void start_handshake(result_op* op);
+  void start_run(result_op* op);
+  /// True if it is decided at once; `stream` is the result if `ec` is clear.
+  bool open_now(open_request& request, error_code& ec, sub_stream& stream);
+  void start_open(open_op* op) { opens_.push_back(*op); }
+  bool accept_now(error_code& ec, sub_stream& stream);
+  void start_accept(accept_op* op) { accepts_.push_back(*op); }
+  bool drain_now(error_code& ec);
+  void start_drain(drain_op* op) { drains_.push_back(*op); }
+  void close(error_code why);
+  void watch_streams(stream_watcher* w) noexcept { watcher_ = w; }
+
+  const asio::any_io_executor& executor() const noexcept { return executor_; }
+  std::optional<version> agreed() const noexcept { return version_; }
+  session_stats report() const;
+
+  // --- what sub-streams do
+  protocol& rules() noexcept { return rules_; }
+  write_queue& queue() noexcept { return queue_; }
+  const session_options& options() const noexcept { return options_; }
+  bool closed() const noexcept { return state_ == state::closed; }
+  bool speaks_addresses() const noexcept { return version_ && *version_ >= version_0_1; }
+  time_point now() const { return timer_ ? timer_->now() : clock::now(); }
+  void wake_writer();
+  /// Makes sure that the watch looks again at `deadline`.
+  void watch(time_point deadline);
+  void touched(stream_state& s) { touched_.push_back(&s); }
+  /// An ended sub-stream leaves the table.
+  void release(stream_state& s);
+  void object_gone(stream_state& s) noexcept;
+  void window_wanted(stream_state& s, std::uint32_t larger);
+  void buffered(std::uint64_t n) noexcept;
+  void unbuffered(std::uint64_t n) noexcept;
+  void stalled_for(duration d) noexcept;
+  void sampled(duration round_trip) noexcept;
+
+ private:
+  enum class state { idle, negotiating, ready, closed };
+
+  // --- sequences
+  static asio::awaitable<void> negotiate_loop(std::shared_ptr<session_impl> self);
+  static asio::awaitable<void> run_loop(std::shared_ptr<session_impl> self, bool negotiated);
+  static asio::awaitable<void> write_loop(std::shared_ptr<session_impl> self);
+  static asio::awaitable<void> watch_loop(std::shared_ptr<session_impl> self);
+  asio::awaitable<void> negotiate();
+  asio::awaitable<error_code> ask_version();
+  asio::awaitable<error_code> answer_version();
+  asio::awaitable<error_code> read_negotiation(negotiate_version& f);
+  asio::awaitable<error_code> write_all(const_bytes data);
+  asio::awaitable<void> read_loop();
+  struct loop_done;
+  struct negotiation_deadline;
+  struct wait_for_output;
+  void spawn_loop(asio::awaitable<void> loop, int which);
+  void loop_ended(std::exception_ptr failure);
+  error_code result_of_run() const;
+
+  // --- reading
+  void ready(version v, dialect d);
+  void process_turn();
+  void end_turn();
+  bool control_flooded() const noexcept;
+  void handle_frame();
+  void handle_payload(const_bytes data);
+  void act_on(const protocol::event& e);
+  void open_by_peer(const new_stream& f);
+  void begin_data(stream_state& s, std::size_t size);
+  void end_stream(stream_state& s, error_code why);
+  void lost(error_code ec);
+
+  // --- watching
+  void check_deadlines();
+  time_point check_session(time_point t);
+  time_point stream_deadline(stream_state& s) const;
+  void end_by_timeout(stream_state& s);
+  void set_keep_alive(time_point t);
+
+  sub_stream open_stream(stream_id id, open_request& request);
+  std::shared_ptr<stream_state> add_stream(stream_id id, const destination& d, std::uint8_t priority);
+  void check_drained();
+  void context_destroyed() noexcept override;
+
+  asio::any_io_executor executor_;
+  const session_options options_;
+  const role role_;
+  std::unique_ptr<transport> transport_;
+  std::optional<wake_up> timer_;
+  std::shared_ptr<buffer_budget> process_budget_;
+  std::minstd_rand random_;
+
+  state state_ = state::idle;
+  std::optional<version> version_;
+  error_code fate_;  ///< why it was closed
+  session_stats counted_;
+  std::uint64_t promised_ = 0;  ///< window beyond 64 KiB, all sub-streams
+
+  write_queue queue_;
+  protocol rules_;
+  outbox outbox_;
+  decoder decoder_;
+  std::vector<std::byte> read_buffer_;
+  const_bytes unparsed_;
+  stream_state* data_for_ = nullptr;  ///< whose payload is arriving; null: discard it
+  std::vector<stream_state*> touched_;
+  stream_watcher* watcher_ = nullptr;
+  time_point turn_time_{};
+
+  time_point active_at_{};
+  time_point next_keep_alive_ = time_point::max();
+  time_point armed_ = time_point::max();
+  progress_watch read_watch_, write_watch_;
+
+  result_op* run_ = nullptr;
+  result_op* handshake_ = nullptr;
+  pending_op<>* writer_waits_ = nullptr;
+  int loops_ = 0;
+  asio::cancellation_signal stop_[3];
+  intrusive_list<open_op> opens_;
+  intrusive_list<accept_op> accepts_;
+  intrusive_list<drain_op> drains_;
+  intrusive_list<stream_state, backlog_tag> backlog_;
+  std::size_t backlog_size_ = 0;
+};
+
+}  // namespace detail
+}  // namespace muxpro
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/outbox.ipp>
+#include <muxpro/impl/session_impl.ipp>
+#include <muxpro/impl/session_read.ipp>
+#include <muxpro/impl/session_watch.ipp>
+#include <muxpro/impl/stream_datagrams.ipp>
+#include <muxpro/impl/stream_state.ipp>
+#endif

@@ -1,0 +1,141 @@
+// One sub-stream in the driver: the rules' view of it, its send credit, what was received and not
+// read, and the operations that wait. Owned by its handle and, while the peer knows it, by the session.
+#pragma once
+
+#include <muxpro/detail/buffers.hpp>
+#include <muxpro/detail/byte_ring.hpp>
+#include <muxpro/detail/datagram_state.hpp>
+#include <muxpro/detail/liveness.hpp>
+#include <muxpro/detail/pending_op.hpp>
+#include <muxpro/detail/protocol.hpp>
+#include <muxpro/detail/semaphore_core.hpp>
+#include <muxpro/stats.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace muxpro::detail {
+
+class session_impl;
+struct backlog_tag;
+
+struct read_op : pending_op<error_code, std::size_t> {
+  explicit read_op(buffer_list<asio::mutable_buffer> b) : into(b) {}
+  buffer_list<asio::mutable_buffer> into;
+  std::size_t filled = 0;
+};
+
+struct write_op : pending_op<error_code, std::size_t> {
+  explicit write_op(buffer_list<asio::const_buffer> b) : from(b) {}
+  buffer_list<asio::const_buffer> from;
+  std::size_t allowed = 0;  ///< covered by credit
+  std::size_t framed = 0;   ///< handed to the main connection
+};
+
+using shutdown_op = pending_op<error_code>;
+
+class stream_state final : public stream_rules,
+                           public list_node<backlog_tag>,
+                           public semaphore_core::waiter,
+                           public std::enable_shared_from_this<stream_state> {
+ public:
+  stream_state(std::shared_ptr<session_impl> owner, stream_id stream, const destination& d, std::uint8_t p,
+               time_point now);
+  ~stream_state();
+
+  // --- what the handles do
+  /// True if the read is over at once: `n` bytes, or `ec`.
+  bool read_now(const buffer_list<asio::mutable_buffer>& into, error_code& ec, std::size_t& n);
+  void start_read(read_op* op) { reader_ = op; }
+  void cancel_read(read_op* op);
+  /// Why a write cannot even begin; empty if it can.
+  error_code check_write() const;
+  void start_write(write_op* op);
+  void cancel_write(write_op* op);
+  /// True if the shutdown is over at once, else start_shutdown() must follow.
+  bool shutdown_now(error_code& ec);
+  void start_shutdown(shutdown_op* op) { shutting_down_ = op; }
+  void cancel_shutdown(shutdown_op* op);
+  void reset(end_code code);
+  /// End(0) behind what is being written; what still comes is discarded. Pending reads are aborted.
+  void close();
+  /// The handle is destroyed: a sub-stream that has not ended is reset.
+  void abandon();
+
+  /// True if `op` was completed.
+  bool receive_now(receive_op& op);
+  void start_receive(receive_op* op) { datagrams->receiver = op; }
+  void cancel_receive(receive_op* op);
+  error_code send_datagram(const buffer_list<asio::const_buffer>& data, const host_port* to);
+
+  stream_stats report() const;
+  error_code fate() const noexcept { return fate_; }
+  const std::shared_ptr<session_impl>& session() const noexcept { return session_; }
+
+  // --- what the session does
+  void data_announced(std::size_t size, bool addressed);
+  /// The next piece of announced data; `last` if the frame ends with it. False: a badly prefixed datagram.
+  bool deliver(const_bytes data, bool last);
+  /// Completes a read that got bytes in this turn of the read loop.
+  void flush_reader();
+  void add_credit(std::uint64_t n);
+  /// First data that rides in New, on a fresh sub-stream.
+  void spend_credit(std::uint64_t n) noexcept;
+  void peer_ended();
+  /// Every operation completes with `why`; nothing more is sent. `drop`: unread bytes are lost, too.
+  void fail(error_code why, bool drop);
+  /// The context is going down: handlers are destroyed, not called.
+  void drop_operations() noexcept;
+
+  // --- what the outbox does
+  std::size_t sendable() const noexcept;
+  write_op* writer() noexcept { return writer_; }
+  void datagram_sent();
+  /// The gather write that held bytes of this sub-stream is over.
+  void landed();
+  bool flying = false;
+
+  std::shared_ptr<stream_state> listed_self;  ///< set while the session's table holds it
+  const destination target;
+  std::optional<global_id> source;
+  std::unique_ptr<datagram_state> datagrams;  ///< UDP only
+  progress_watch stall;                       ///< a write waits for credit
+  stream_stats counted;
+  bool waiting_for_credit() const noexcept { return semaphore_core::waiter::linked(); }
+
+ private:
+  void granted(std::uint64_t n) override;
+  void failed(std::error_code) override {}
+  void abandoned() noexcept override {}
+
+  std::size_t fill_reader(const_bytes data);
+  void consumed(std::uint64_t n);
+  std::uint64_t drop_unread() noexcept;
+  void discard();
+  void return_credit(std::uint64_t n);
+  void end_stall();
+  void finish_write(error_code ec);
+  void end_if_finishing();
+  void send_end();
+  void settle();
+  bool datagram_arrived();
+  std::size_t repeated_source(const_bytes behind_prefix) const noexcept;
+  void hand_over(datagram d, receive_op& op);
+  void pay_for_datagram();
+  time_point now() const;
+
+  std::shared_ptr<session_impl> session_;
+  semaphore_core credit_{initial_window};
+  byte_ring unread_;
+  read_op* reader_ = nullptr;
+  write_op* writer_ = nullptr;
+  shutdown_op* shutting_down_ = nullptr;
+  error_code fate_;           ///< why operations fail from now on
+  bool finishing_ = false;    ///< our End(0) follows the pending write
+  bool discarding_ = false;   ///< nobody will read what comes: it is taken and dropped
+  time_point stalled_at_{};
+  time_point written_at_{};  ///< when the last write ended, while `stall` runs
+};
+
+}  // namespace muxpro::detail

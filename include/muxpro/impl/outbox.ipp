@@ -1,0 +1,142 @@
+#pragma once
+
+#include <muxpro/detail/outbox.hpp>
+
+#include <algorithm>
+#include <cassert>
+
+namespace muxpro::detail {
+
+MUXPRO_DECL bool outbox::fill(time_point now) {
+  assert(!in_flight_ && "one gather write at a time");
+  first_ = count_ = arena_used_ = payload_ = 0;
+  datagrams_.clear();
+  if (queue_.empty()) return false;
+  if (arena_.empty()) arena_.resize(arena_size);
+
+  queue_.take_control(control_);
+  if (!control_.empty()) add_part(asio::buffer(control_));
+  add_credits(now);
+  queue_.begin_batch();
+  while (room_for_frame() && payload_ < options_.session_out_buffer && !queue_.favoured_ran_dry()) {
+    auto* const s = static_cast<stream_state*>(queue_.pop_data());
+    if (!s) break;
+    if (s->datagrams)
+      add_datagram(*s, now);
+    else
+      add_frame(*s, now);
+    if (s->sendable() > 0) queue_.push_data(*s);
+  }
+  in_flight_ = count_ > 0;
+  return in_flight_;
+}
+
+MUXPRO_DECL void outbox::add_credits(time_point now) {
+  while (arena_used_ + max_encoded_header <= arena_size / 2) {
+    auto* const s = static_cast<stream_state*>(queue_.pop_credit());
+    if (!s) return;
+    if (s->aborted || s->remote_ended) continue;  // it needs no more
+    const std::uint32_t n = s->window.grant(now);
+    if (n > 0) add_header(credit_update{s->id, n});
+  }
+}
+
+// Alone, a write goes out in as few frames as hold it, all of one size; else in quanta.
+MUXPRO_DECL std::size_t outbox::frame_size(std::size_t sendable) const noexcept {
+  if (queue_.ready() > 0) return std::min<std::size_t>(sendable, options_.frame_quantum);
+  const std::size_t frames = (sendable + max_extra_data - 1) / max_extra_data;
+  return (sendable + frames - 1) / frames;
+}
+
+MUXPRO_DECL void outbox::add_frame(stream_state& s, time_point now) {
+  write_op* const op = s.writer();
+  if (!op || s.sendable() == 0) return;
+  const std::size_t n = frame_size(s.sendable());
+  add_header(keep{s.id, static_cast<std::uint16_t>(n), false});
+  op->from.each(op->framed, n, [&](asio::const_buffer part) { add_payload(part); });
+  op->framed += n;
+  s.active_at = now;
+  ++s.counted.sent.frames;
+  s.counted.sent.bytes += n;
+  payload_ += n;
+  counted_.sent[static_cast<std::size_t>(frame_type::keep)].bytes += n;
+  rules_.data_frame_sent();
+  queue_.charge(s, n);
+  if (!s.flying) flying_.push_back(s.shared_from_this());
+  s.flying = true;
+}
+
+MUXPRO_DECL void outbox::add_datagram(stream_state& s, time_point now) {
+  if (s.sendable() == 0) return;
+  datagrams_.push_back(s.datagrams->out.pop());
+  const datagram& d = datagrams_.back();
+  const std::size_t n = d.block.size();
+  add_header(keep{s.id, static_cast<std::uint16_t>(n), d.address.has_value()});
+  if (n > 0) add_payload(asio::buffer(d.block));
+  s.active_at = now;
+  ++s.counted.sent.frames;
+  s.counted.sent.bytes += n - d.payload;
+  payload_ += n;
+  counted_.sent[static_cast<std::size_t>(frame_type::keep)].bytes += n;
+  rules_.data_frame_sent();
+  queue_.charge(s, n);
+  flying_.push_back(s.shared_from_this());  // its End may follow at once
+  s.datagram_sent();
+}
+
+template <class Frame>
+void outbox::add_header(const Frame& f) {
+  std::byte* const at = arena_.data() + arena_used_;
+  const std::size_t n = encode(f, bytes(at, arena_.size() - arena_used_));
+  arena_used_ += n;
+  add_part(asio::const_buffer(at, n));
+  ++counted_.sent[frame(f).index()].frames;
+}
+
+MUXPRO_DECL void outbox::add_payload(asio::const_buffer part) {
+  if (part.size() > copy_limit || part.size() > arena_.size() - arena_used_) return add_part(part);
+  std::byte* const at = arena_.data() + arena_used_;
+  std::memcpy(at, part.data(), part.size());
+  arena_used_ += part.size();
+  add_part(asio::const_buffer(at, part.size()));
+}
+
+// Neighbours in memory become one buffer of the gather list.
+MUXPRO_DECL void outbox::add_part(asio::const_buffer part) {
+  if (count_ > 0) {
+    asio::const_buffer& last = parts_[count_ - 1];
+    if (static_cast<const std::byte*>(last.data()) + last.size() == part.data()) {
+      last = asio::const_buffer(last.data(), last.size() + part.size());
+      return;
+    }
+  }
+  assert(count_ < max_parts);
+  parts_[count_++] = part;
+}
+
+MUXPRO_DECL void outbox::advance(std::size_t n) noexcept {
+  counted_.wire_sent += n;
+  while (n > 0 && first_ < count_) {
+    const std::size_t part = std::min(n, parts_[first_].size());
+    parts_[first_] += part;
+    n -= part;
+    if (parts_[first_].size() == 0) ++first_;
+  }
+}
+
+MUXPRO_DECL void outbox::land() {
+  in_flight_ = false;
+  std::vector<std::shared_ptr<stream_state>> landed;
+  std::swap(landed, flying_);
+  for (const auto& s : landed) s->landed();
+  landed.clear();
+  if (flying_.empty()) std::swap(landed, flying_);  // keeps the memory
+}
+
+MUXPRO_DECL void outbox::drop() noexcept {
+  std::vector<std::shared_ptr<stream_state>> flying;
+  std::swap(flying, flying_);
+  for (const auto& s : flying) s->drop_operations();
+}
+
+}  // namespace muxpro::detail

@@ -1,0 +1,319 @@
+// Life of a session: opening, accepting, draining, closing, and the write loop.
+#pragma once
+
+#include <muxpro/detail/session_impl.hpp>
+#include <muxpro/sub_stream.hpp>
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace muxpro::detail {
+
+MUXPRO_DECL session_impl::session_impl(std::unique_ptr<transport> next, asio::any_io_executor executor,
+                                       role side, session_options options)
+    : executor_(std::move(executor)),
+      options_(std::move(options)),
+      role_(side),
+      transport_(std::move(next)),
+      timer_(std::in_place, executor_),
+      process_budget_(options_.process_budget ? options_.process_budget : process_wide_budget()),
+      random_(static_cast<std::minstd_rand::result_type>(options_.random_seed ? options_.random_seed
+                                                                              : std::random_device{}())),
+      rules_(side, options_, queue_),
+      outbox_(queue_, rules_, options_, counted_),
+      decoder_(version_0_0, options_.metadata_limit) {
+  enter(executor_);
+}
+
+// --- opening and accepting
+
+MUXPRO_DECL bool session_impl::open_now(open_request& request, error_code& ec, sub_stream& stream) {
+  if (state_ == state::closed) return ec = fate_, true;
+  if (role_ != role::client) return ec = errc::unexpected_frame, true;
+  if (!request.target.host.valid()) return ec = errc::bad_host, true;
+  const bool udp = request.target.net == network::udp;
+  if (request.first_data.size() > (udp ? max_datagram : max_extra_data)) return ec = errc::datagram_too_large, true;
+  if (state_ != state::ready) return false;
+  stream_id id = 0;
+  ec = rules_.allocate_id(id);
+  if (!ec) stream = open_stream(id, request);
+  return true;
+}
+
+MUXPRO_DECL sub_stream session_impl::open_stream(stream_id id, open_request& request) {
+  auto s = add_stream(id, request.target, request.priority);
+  new_stream f;
+  f.id = id;
+  f.priority = request.priority;
+  f.target = std::move(request.target);
+  if (speaks_addresses() && s->net == network::udp) s->source = f.source = request.source;
+  const std::size_t n = request.first_data.size();
+  if (n > 0) {
+    f.data = static_cast<std::uint16_t>(n);
+    s->spend_credit(n);
+    rules_.data_frame_sent();
+    counted_.sent[static_cast<std::size_t>(frame_type::new_stream)].bytes += n;
+  }
+  queue_.push_control(f);
+  queue_.append_control(request.first_data);
+  return sub_stream_access::make(std::move(s));
+}
+
+MUXPRO_DECL std::shared_ptr<stream_state> session_impl::add_stream(stream_id id, const destination& d,
+                                                                   std::uint8_t priority) {
+  auto s = std::make_shared<stream_state>(shared_from_this(), id, d, priority, now());
+  ++rules_.in_use;
+  rules_.insert(*s);
+  s->listed_self = s;
+  watch(s->active_at + options_.stream_idle);
+  if (next_keep_alive_ == time_point::max()) set_keep_alive(s->active_at);
+  return s;
+}
+
+MUXPRO_DECL bool session_impl::accept_now(error_code& ec, sub_stream& stream) {
+  if (backlog_.empty()) {
+    if (state_ == state::closed) return ec = fate_, true;
+    if (role_ != role::server) return ec = errc::unexpected_frame, true;
+    return false;
+  }
+  --backlog_size_;
+  stream = sub_stream_access::make(backlog_.pop_front().shared_from_this());
+  return true;
+}
+
+MUXPRO_DECL void session_impl::release(stream_state& s) {
+  const auto self = shared_from_this();  // the last sub-stream may be what keeps this session
+  if (&s == data_for_) data_for_ = nullptr;
+  rules_.release(s, now());
+  watch(rules_.next_expiry());
+  if (rules_.streams().size() == 0) {
+    active_at_ = now();
+    watch(active_at_ + options_.session_idle);
+  }
+  if (s.list_node<backlog_tag>::linked() && s.aborted) {
+    s.list_node<backlog_tag>::unlink();
+    --backlog_size_;
+  }
+  if (!s.list_node<backlog_tag>::linked()) s.listed_self.reset();
+  check_drained();
+}
+
+MUXPRO_DECL void session_impl::object_gone(stream_state& s) noexcept {
+  --rules_.in_use;
+  const std::uint64_t promise = s.window.window() - initial_window;
+  promised_ -= promise;
+  process_budget_->give(promise);
+  if (!watcher_) return;
+  watcher_->stream_gone(s.fate() == end_code::resources && s.counted.received.frames == 0);
+}
+
+MUXPRO_DECL void session_impl::window_wanted(stream_state& s, std::uint32_t larger) {
+  const std::uint64_t more = larger - s.window.window();
+  if (promised_ + more > options_.session_window_budget) return;
+  // Promises take at most half of what the process has: the rest is for bytes that really come.
+  if (!process_budget_->try_take(more, 0.5)) return;
+  promised_ += more;
+  s.window.resize(larger);
+}
+
+MUXPRO_DECL void session_impl::buffered(std::uint64_t n) noexcept {
+  counted_.unread += n;
+  process_budget_->take(n);
+}
+MUXPRO_DECL void session_impl::unbuffered(std::uint64_t n) noexcept {
+  counted_.unread -= n;
+  process_budget_->give(n);
+}
+MUXPRO_DECL void session_impl::stalled_for(duration d) noexcept {
+  ++counted_.credit_stalls;
+  counted_.credit_stalled += d;
+}
+MUXPRO_DECL void session_impl::sampled(duration round_trip) noexcept {
+  if (counted_.round_trip == duration{} || round_trip < counted_.round_trip) counted_.round_trip = round_trip;
+}
+
+// --- running
+
+struct session_impl::loop_done {
+  std::shared_ptr<session_impl> self;
+  void operator()(std::exception_ptr failure) const { self->loop_ended(failure); }
+};
+
+MUXPRO_DECL void session_impl::spawn_loop(asio::awaitable<void> loop, int which) {
+  ++loops_;
+  asio::co_spawn(executor_, std::move(loop),
+                 asio::bind_cancellation_slot(stop_[which].slot(), loop_done{shared_from_this()}));
+}
+
+MUXPRO_DECL void session_impl::start_handshake(result_op* op) {
+  if (state_ != state::idle) return op->complete(state_ == state::closed ? fate_ : errc::operation_in_progress);
+  handshake_ = op;
+  state_ = state::negotiating;
+  spawn_loop(negotiate_loop(shared_from_this()), 0);
+}
+
+MUXPRO_DECL void session_impl::start_run(result_op* op) {
+  if (state_ == state::closed && loops_ == 0) return op->complete(result_of_run());
+  if (run_ || state_ == state::negotiating) return op->complete(errc::operation_in_progress);
+  run_ = op;
+  if (state_ == state::closed) return;
+  const bool negotiated = state_ == state::ready;
+  if (!negotiated) state_ = state::negotiating;
+  spawn_loop(run_loop(shared_from_this(), negotiated), 0);
+}
+
+// The read loop, after the negotiation if there was none yet.
+MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session_impl> self, bool negotiated) {
+  if (!negotiated) co_await self->negotiate();
+  if (self->state_ != state::ready) co_return;
+  self->spawn_loop(write_loop(self), 1);
+  self->spawn_loop(watch_loop(self), 2);
+  co_await self->read_loop();
+}
+
+// No exception leaves a session.
+MUXPRO_DECL error_code error_of(std::exception_ptr failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::system_error& e) {
+    return e.code();
+  } catch (...) {
+    return errc::no_memory;
+  }
+}
+
+MUXPRO_DECL void session_impl::loop_ended(std::exception_ptr failure) {
+  --loops_;
+  if (failure) close(error_of(failure));
+  if (loops_ > 0 || state_ != state::closed) return;
+  outbox_.land();
+  transport_.reset();
+  timer_.reset();
+  if (run_) std::exchange(run_, nullptr)->complete(result_of_run());
+}
+
+MUXPRO_DECL error_code session_impl::result_of_run() const {
+  return fate_ == make_error_code(errc::session_closed) ? error_code() : fate_;
+}
+
+// --- writing
+
+struct session_impl::wait_for_output {
+  session_impl* impl;
+  template <class Handler>
+  void operator()(Handler&& handler) const {
+    impl->writer_waits_ = park<pending_op<>>(std::forward<Handler>(handler), impl->executor_, [](auto*) {});
+  }
+};
+
+MUXPRO_DECL void session_impl::wake_writer() {
+  if (writer_waits_) std::exchange(writer_waits_, nullptr)->complete();
+}
+
+MUXPRO_DECL asio::awaitable<void> session_impl::write_loop(std::shared_ptr<session_impl> self) {
+  while (!self->closed()) {
+    if (!self->outbox_.fill(self->now())) {
+      self->check_drained();
+      co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(wait_for_output{self.get()},
+                                                                           asio::use_awaitable);
+      continue;
+    }
+    self->write_watch_.start(self->now());
+    self->watch(self->write_watch_.deadline(self->options_.write_stall_timeout));
+    error_code ec;
+    while (!self->outbox_.written() && !ec) {
+      const std::size_t n = co_await self->transport_->write_some(self->outbox_.rest(), ec);
+      ++self->counted_.writes;
+      self->outbox_.advance(n);
+      self->write_watch_.progress(n, 1, self->now());
+    }
+    self->write_watch_.stop();
+    if (ec) self->lost(ec);
+    self->outbox_.land();
+    if (self->closed()) co_return;
+    // Whoever was served comes back with its next write before the next gather is made.
+    co_await asio::post(self->executor_, asio::use_awaitable);
+  }
+}
+
+// --- draining and closing
+
+MUXPRO_DECL bool session_impl::drain_now(error_code& ec) {
+  if (state_ == state::closed) return ec = fate_, true;
+  rules_.drain();
+  return rules_.streams().size() == 0 && queue_.empty() && !outbox_.in_flight();
+}
+
+MUXPRO_DECL void session_impl::check_drained() {
+  if (!rules_.draining() || rules_.streams().size() > 0 || !queue_.empty() || outbox_.in_flight()) return;
+  while (!drains_.empty()) drains_.pop_front().complete({});
+}
+
+MUXPRO_DECL void session_impl::close(error_code why) {
+  if (state_ == state::closed) return;
+  const auto self = shared_from_this();
+  state_ = state::closed;
+  fate_ = why;
+  data_for_ = nullptr;
+  if (handshake_) std::exchange(handshake_, nullptr)->complete(why);
+  while (!opens_.empty()) opens_.pop_front().complete(why, sub_stream());
+  while (!accepts_.empty()) accepts_.pop_front().complete(why, sub_stream());
+  while (!drains_.empty()) drains_.pop_front().complete(why);
+  rules_.streams().for_each([&](stream_rules& r) {
+    auto& s = static_cast<stream_state&>(r);
+    s.fail(why, false);
+    rules_.release(s, time_point{});
+    s.listed_self.reset();
+  });
+  backlog_size_ = 0;
+  wake_writer();
+  if (timer_) timer_->cancel();
+  for (auto& stop : stop_) stop.emit(asio::cancellation_type::terminal);
+  if (transport_) transport_->close();
+  if (loops_ == 0) {
+    transport_.reset();
+    timer_.reset();
+  }
+}
+
+MUXPRO_DECL void session_impl::context_destroyed() noexcept {
+  const auto self = shared_from_this();
+  state_ = state::closed;
+  fate_ = errc::session_closed;
+  executor_ = {};
+  for (result_op** op : {&run_, &handshake_})
+    if (*op) std::exchange(*op, nullptr)->drop();
+  if (writer_waits_) std::exchange(writer_waits_, nullptr)->drop();
+  intrusive_list<open_op> opens;
+  intrusive_list<accept_op> accepts;
+  intrusive_list<drain_op> drains;
+  opens.splice(opens_);
+  accepts.splice(accepts_);
+  drains.splice(drains_);
+  while (!opens.empty()) opens.pop_front().drop();
+  while (!accepts.empty()) accepts.pop_front().drop();
+  while (!drains.empty()) drains.pop_front().drop();
+  rules_.streams().for_each([&](stream_rules& r) {
+    const auto s = std::move(static_cast<stream_state&>(r).listed_self);
+    rules_.release(r, time_point{});
+    s->drop_operations();
+  });
+  outbox_.drop();
+  timer_.reset();
+  transport_.reset();
+}
+
+MUXPRO_DECL session_stats session_impl::report() const {
+  session_stats s = counted_;
+  rules_.report(s);
+  for (std::size_t i = 0; i < frame_types; ++i) s.sent[i].frames += queue_.pushed()[i];
+  s.queued_streams = static_cast<std::uint32_t>(queue_.ready());
+  s.queued_control = static_cast<std::uint32_t>(queue_.control_frames());
+  return s;
+}
+
+}  // namespace muxpro::detail

@@ -1,0 +1,273 @@
+// The read side of a session: negotiation, the read loop, what each frame leads to.
+#pragma once
+
+#include <muxpro/detail/session_impl.hpp>
+#include <muxpro/sub_stream.hpp>
+
+#include <asio/post.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace muxpro::detail {
+
+// --- negotiation
+
+MUXPRO_DECL asio::awaitable<void> session_impl::negotiate_loop(std::shared_ptr<session_impl> self) {
+  co_await self->negotiate();
+  if (self->handshake_) std::exchange(self->handshake_, nullptr)->complete(self->fate_);
+}
+
+struct session_impl::negotiation_deadline {
+  std::shared_ptr<session_impl> self;
+  time_point when;
+  void operator()(error_code) const {
+    if (self->state_ == state::negotiating && self->now() >= when) self->close(errc::negotiate_timeout);
+  }
+};
+
+// One absolute deadline for all of it; the timer closes the session, it does not race.
+MUXPRO_DECL asio::awaitable<void> session_impl::negotiate() {
+  const time_point deadline = now() + options_.negotiate_timeout;
+  timer_->async_wait_until(deadline, negotiation_deadline{shared_from_this(), deadline});
+  read_buffer_.resize(options_.read_buffer);
+  error_code ec;
+  if (role_ == role::client)
+    ec = co_await ask_version();
+  else
+    ec = co_await answer_version();
+  if (closed()) co_return;
+  timer_->cancel();
+  if (ec) close(ec);
+}
+
+MUXPRO_DECL asio::awaitable<error_code> session_impl::ask_version() {
+  // The request that both layouts can read holds 0.1 and 0.0; other wishes are said in layout S.
+  std::vector<std::byte> request(25);
+  const std::vector<version> usual{version_0_1, version_0_0};
+  const auto compatible = compatible_request();
+  if (options_.versions == usual)
+    request.assign(compatible.begin(), compatible.end());
+  else
+    request = encoded(negotiate_version{dialect::spec, options_.versions});
+  error_code ec = co_await write_all(request);
+  if (ec) co_return ec;
+  negotiate_version answer;
+  ec = co_await read_negotiation(answer);
+  if (ec) co_return ec;
+  if (answer.versions.size() != 1 || !choose_version(answer.versions, options_.versions))
+    co_return make_error_code(errc::no_common_version);
+  ready(answer.versions.front(), answer.layout);
+  co_return error_code();
+}
+
+MUXPRO_DECL asio::awaitable<error_code> session_impl::answer_version() {
+  negotiate_version request;
+  error_code ec = co_await read_negotiation(request);
+  if (ec) co_return ec;
+  const auto best = choose_version(request.versions, options_.versions);
+  if (!best) co_return make_error_code(errc::no_common_version);
+  negotiate_version reply{request.layout, {}};
+  reply.versions.push_back(*best);
+  const std::vector<std::byte> answer = encoded(reply);
+  ec = co_await write_all(answer);
+  if (ec) co_return ec;
+  ready(*best, request.layout);
+  co_return error_code();
+}
+
+MUXPRO_DECL asio::awaitable<error_code> session_impl::read_negotiation(negotiate_version& f) {
+  for (;;) {
+    error_code ec;
+    const std::size_t n = co_await transport_->read_some(asio::buffer(read_buffer_), ec);
+    if (closed()) co_return fate_;
+    if (ec == asio::error::eof) co_return make_error_code(errc::connection_lost);
+    if (ec) co_return ec;
+    counted_.wire_received += n;
+    ++counted_.reads;
+    unparsed_ = const_bytes(read_buffer_).first(n);
+    const auto step = decoder_.next(unparsed_);
+    unparsed_ = unparsed_.subspan(step.consumed);
+    if (step.what == decoder::status::need_more) continue;
+    const auto* const answer = std::get_if<negotiate_version>(&decoder_.current());
+    if (step.what != decoder::status::header || !answer) co_return make_error_code(errc::not_muxpro);
+    ++counted_.received[static_cast<std::size_t>(frame_type::negotiate_version)].frames;
+    f = *answer;
+    co_return error_code();
+  }
+}
+
+MUXPRO_DECL asio::awaitable<error_code> session_impl::write_all(const_bytes data) {
+  error_code ec;
+  while (!data.empty() && !ec) {
+    const std::array<asio::const_buffer, 1> rest{asio::buffer(data.data(), data.size())};
+    const std::size_t n = co_await transport_->write_some(gather_list(rest), ec);
+    if (closed()) co_return fate_;
+    counted_.wire_sent += n;
+    data = data.subspan(n);
+  }
+  ++counted_.sent[static_cast<std::size_t>(frame_type::negotiate_version)].frames;
+  co_return ec;
+}
+
+MUXPRO_DECL void session_impl::ready(version v, dialect d) {
+  state_ = state::ready;
+  version_ = v;
+  decoder_.agreed(v);
+  rules_.agreed(d);
+  active_at_ = now();
+  if (role_ == role::server && !unparsed_.empty()) rules_.oddity(active_at_);  // it did not wait for the answer
+  while (!opens_.empty()) {
+    open_op& op = opens_.pop_front();
+    error_code ec;
+    sub_stream stream;
+    open_now(op.request, ec, stream);
+    op.complete(ec, std::move(stream));
+  }
+}
+
+// --- the read loop
+
+MUXPRO_DECL asio::awaitable<void> session_impl::read_loop() {
+  for (;;) {
+    while (!unparsed_.empty()) {
+      process_turn();
+      if (closed()) co_return;
+      if (!unparsed_.empty()) co_await asio::post(executor_, asio::use_awaitable);
+      if (closed()) co_return;
+    }
+    error_code ec;
+    const std::size_t n = co_await transport_->read_some(asio::buffer(read_buffer_), ec);
+    if (closed()) co_return;
+    if (ec) {
+      lost(ec);
+      co_return;
+    }
+    ++counted_.reads;
+    counted_.wire_received += n;
+    read_watch_.progress(n, 4096, now());
+    unparsed_ = const_bytes(read_buffer_).first(n);
+  }
+}
+
+// Handles frames up to the read budget; the executor's other work comes before the next turn.
+MUXPRO_DECL void session_impl::process_turn() {
+  std::uint32_t frames = 0;
+  std::size_t left = options_.read_budget_bytes;
+  turn_time_ = now();
+  while (!unparsed_.empty() && frames < options_.read_budget_frames && left > 0 && !closed()) {
+    const auto step = decoder_.next(unparsed_);
+    unparsed_ = unparsed_.subspan(step.consumed);
+    left -= std::min(left, step.consumed);
+    if (decoder_.at_boundary()) read_watch_.stop();
+    switch (step.what) {
+      case decoder::status::need_more: break;
+      case decoder::status::error: close(step.error); break;
+      case decoder::status::payload: handle_payload(step.payload); break;
+      case decoder::status::header:
+        ++frames;
+        handle_frame();
+        break;
+    }
+  }
+  end_turn();
+}
+
+MUXPRO_DECL void session_impl::end_turn() {
+  for (stream_state* s : touched_) s->flush_reader();
+  touched_.clear();
+  if (closed()) return;
+  if (control_flooded()) return close(errc::budget_exceeded);
+  if (decoder_.at_boundary()) {
+    read_watch_.stop();
+  } else if (!read_watch_.running()) {
+    read_watch_.start(turn_time_);
+    watch(read_watch_.deadline(options_.frame_read_timeout));
+  }
+  if (!queue_.empty()) wake_writer();
+}
+
+// A peer that opens and ends sub-streams and never reads makes us owe it an End for each.
+MUXPRO_DECL bool session_impl::control_flooded() const noexcept {
+  return role_ == role::server &&
+         queue_.control_frames() > std::size_t{options_.control_queue} + 2 * options_.max_streams;
+}
+
+MUXPRO_DECL void session_impl::handle_frame() {
+  active_at_ = turn_time_;
+  data_for_ = nullptr;
+  const frame& f = decoder_.current();
+  ++counted_.received[f.index()].frames;
+  counted_.received[f.index()].bytes += decoder_.payload_left();
+  const auto e = rules_.receive(f, turn_time_);
+  if (e.what == protocol::happening::opened)
+    open_by_peer(std::get<new_stream>(f));
+  else
+    act_on(e);
+}
+
+MUXPRO_DECL void session_impl::act_on(const protocol::event& e) {
+  auto* const s = static_cast<stream_state*>(e.stream);
+  switch (e.what) {
+    case protocol::happening::nothing:
+    case protocol::happening::opened: break;
+    case protocol::happening::failed: close(e.error); break;
+    case protocol::happening::data: begin_data(*s, static_cast<std::size_t>(e.amount)); break;
+    case protocol::happening::dropped: s->datagrams->in.drop(); break;
+    case protocol::happening::credit: s->add_credit(e.amount); break;
+    case protocol::happening::ended: s->peer_ended(); break;
+    case protocol::happening::aborted: end_stream(*s, make_error_code(e.code)); break;
+    case protocol::happening::violated: end_stream(*s, errc::stream_violation); break;
+  }
+}
+
+MUXPRO_DECL void session_impl::end_stream(stream_state& s, error_code why) {
+  const auto self = s.shared_from_this();
+  s.fail(why, true);
+  if (s.listed) release(s);
+}
+
+MUXPRO_DECL void session_impl::open_by_peer(const new_stream& f) {
+  const bool crowded = backlog_size_ >= options_.accept_backlog || process_budget_->level() >= 0.8;
+  if (crowded) return act_on(rules_.refuse(f.id, end_code::resources, turn_time_));
+  const auto s = add_stream(f.id, f.target, f.priority);
+  s->source = f.source;
+  if (accepts_.empty()) {
+    backlog_.push_back(*s);
+    ++backlog_size_;
+  } else {
+    accepts_.pop_front().complete({}, sub_stream_access::make(s));
+  }
+  if (!f.data || (*f.data == 0 && s->net == network::tcp)) return;
+  act_on(rules_.receive_data(*s, *f.data, turn_time_));
+}
+
+MUXPRO_DECL void session_impl::begin_data(stream_state& s, std::size_t size) {
+  if (const auto sample = s.window.take_sample()) sampled(*sample);
+  const auto* const k = std::get_if<keep>(&decoder_.current());
+  s.data_announced(size, k && k->addressed);
+  data_for_ = &s;
+  if (size == 0) handle_payload({});
+}
+
+MUXPRO_DECL void session_impl::handle_payload(const_bytes data) {
+  if (!data_for_) return;
+  stream_state& s = *data_for_;
+  try {
+    if (!s.deliver(data, decoder_.payload_left() == 0)) act_on(rules_.oddity(turn_time_));
+  } catch (const std::bad_alloc&) {
+    s.reset(end_code::resources);
+  }
+}
+
+// The end between frames without sub-streams is a clean goodbye, everything else a loss.
+MUXPRO_DECL void session_impl::lost(error_code ec) {
+  // A pipe or socket that is closed without a word of its own gives connection_reset.
+  const bool left = ec == asio::error::eof || ec == asio::error::connection_reset;
+  const bool clean = left && decoder_.at_boundary() && rules_.streams().size() == 0;
+  if (clean) return close(errc::session_closed);
+  close(ec == asio::error::eof ? make_error_code(errc::connection_lost) : ec);
+}
+
+}  // namespace muxpro::detail

@@ -1,0 +1,96 @@
+// The watch of a session: one timer for every deadline of the session and its sub-streams.
+#pragma once
+
+#include <muxpro/detail/session_impl.hpp>
+
+#include <asio/redirect_error.hpp>
+
+#include <algorithm>
+
+namespace muxpro::detail {
+
+MUXPRO_DECL void session_impl::watch(time_point deadline) {
+  if (deadline >= armed_ || !timer_) return;
+  armed_ = deadline;
+  if (state_ == state::ready) timer_->cancel();
+}
+
+// Deadlines only ever move back while things go well, so the timer is set for the earliest one known
+// and all are looked at when it ends.
+MUXPRO_DECL asio::awaitable<void> session_impl::watch_loop(std::shared_ptr<session_impl> self) {
+  self->armed_ = self->now();
+  while (!self->closed()) {
+    if (self->now() >= self->armed_) {
+      self->armed_ = time_point::max();
+      self->check_deadlines();
+      if (self->closed()) co_return;
+    }
+    error_code ignored;
+    auto token = asio::redirect_error(asio::use_awaitable, ignored);
+    co_await self->timer_->async_wait_until(self->armed_, token);
+  }
+}
+
+MUXPRO_DECL void session_impl::check_deadlines() {
+  const time_point t = now();
+  rules_.expire(t);
+  time_point next = rules_.next_expiry();
+  std::vector<std::shared_ptr<stream_state>> late;
+  rules_.streams().for_each([&](stream_rules& r) {
+    auto& s = static_cast<stream_state&>(r);
+    const time_point deadline = stream_deadline(s);
+    if (deadline > t)
+      next = std::min(next, deadline);
+    else
+      late.push_back(s.shared_from_this());
+  });
+  for (const auto& s : late) end_by_timeout(*s);
+  if (!late.empty()) wake_writer();
+  next = std::min(next, check_session(t));
+  if (!closed()) watch(std::max(next, t + std::chrono::milliseconds(1)));
+}
+
+MUXPRO_DECL time_point session_impl::stream_deadline(stream_state& s) const {
+  const bool half_closed = s.local_ended || s.remote_ended;
+  time_point deadline = s.active_at + (half_closed ? options_.half_close_linger : options_.stream_idle);
+  if (s.waiting_for_credit()) deadline = std::min(deadline, s.stall.deadline(options_.credit_stall_timeout));
+  return deadline;
+}
+
+MUXPRO_DECL void session_impl::end_by_timeout(stream_state& s) {
+  if (s.end_held) {  // dialect G: the half-close has waited long enough
+    rules_.send_held_end(s);
+    s.active_at = now();
+    return;
+  }
+  rules_.abort(s, end_code::timeout);
+  end_stream(s, errc::stream_timeout);
+}
+
+// Returns the session's own next deadline; closes it if one has passed.
+MUXPRO_DECL time_point session_impl::check_session(time_point t) {
+  const time_point read = read_watch_.deadline(options_.frame_read_timeout);
+  const time_point write = write_watch_.deadline(options_.write_stall_timeout);
+  const bool unused = rules_.streams().size() == 0;
+  const time_point idle = unused ? active_at_ + options_.session_idle : time_point::max();
+  if (std::min(read, write) <= t) return close(errc::stalled), time_point::max();
+  if (idle <= t) return close(errc::idle_timeout), time_point::max();
+  if (unused) {
+    next_keep_alive_ = time_point::max();
+  } else if (next_keep_alive_ <= t) {
+    queue_.push_control(keep_alive{static_cast<stream_id>(random_())});
+    wake_writer();
+    set_keep_alive(t);
+  }
+  return std::min({read, write, idle, next_keep_alive_});
+}
+
+MUXPRO_DECL void session_impl::set_keep_alive(time_point t) {
+  if (options_.keep_alive_interval == duration{}) return;
+  // +-20 %, so that many sessions do not speak in step.
+  const double factor = std::uniform_real_distribution<double>(0.8, 1.2)(random_);
+  next_keep_alive_ = t + std::chrono::duration_cast<duration>(options_.keep_alive_interval * factor);
+  watch(next_keep_alive_);
+}
+
+}  // namespace muxpro::detail

@@ -1,0 +1,338 @@
+#pragma once
+
+#include <muxpro/detail/session_impl.hpp>
+#include <muxpro/detail/stream_state.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace muxpro::detail {
+
+MUXPRO_DECL stream_state::stream_state(std::shared_ptr<session_impl> owner, stream_id stream,
+                                       const destination& d, std::uint8_t p, time_point t)
+    : stream_rules(stream, d.net, p, t), waiter(1, 1), target(d), session_(std::move(owner)) {
+  if (net == network::udp) datagrams = std::make_unique<datagram_state>(session_->options());
+}
+
+MUXPRO_DECL stream_state::~stream_state() {
+  drop_unread();
+  session_->queue().remove_data(*this);
+  session_->object_gone(*this);
+}
+
+MUXPRO_DECL time_point stream_state::now() const { return session_->now(); }
+
+// --- reading
+
+MUXPRO_DECL bool stream_state::read_now(const buffer_list<asio::mutable_buffer>& into, error_code& ec,
+                                        std::size_t& n) {
+  if (net != network::tcp) return ec = errc::wrong_network, true;
+  if (reader_) return ec = errc::operation_in_progress, true;
+  if (into.size() == 0) return true;
+  if (!unread_.empty()) {
+    into.each(0, std::min(into.size(), unread_.size()), [&](asio::mutable_buffer part) {
+      n += unread_.pop({static_cast<std::byte*>(part.data()), part.size()});
+    });
+    session_->unbuffered(n);
+    consumed(n);
+    return true;
+  }
+  if (fate_) return ec = fate_, true;
+  if (remote_ended) return ec = asio::error::eof, true;
+  return false;
+}
+
+MUXPRO_DECL void stream_state::cancel_read(read_op* op) {
+  if (reader_ != op || op->filled > 0) return;  // bytes are in: it completes with them in this turn
+  reader_ = nullptr;
+  op->complete(asio::error::operation_aborted, 0);
+}
+
+MUXPRO_DECL void stream_state::data_announced(std::size_t size, bool addressed) {
+  ++counted.received.frames;
+  if (!datagrams || discarding_) return;
+  datagrams->arriving = {};
+  datagrams->arriving.block.reserve(std::min(size, max_datagram + max_prefix));
+  datagrams->arriving_addressed = addressed;
+}
+
+MUXPRO_DECL bool stream_state::deliver(const_bytes data, bool last) {
+  counted.received.bytes += data.size();
+  if (discarding_) return return_credit(data.size()), true;
+  if (fate_) return true;
+  if (datagrams) {
+    auto& block = datagrams->arriving.block;
+    block.insert(block.end(), data.begin(), data.end());
+    return !last || datagram_arrived();
+  }
+  data = data.subspan(fill_reader(data));
+  unread_.push(data);
+  session_->buffered(data.size());
+  return true;
+}
+
+MUXPRO_DECL std::size_t stream_state::fill_reader(const_bytes data) {
+  if (!reader_ || !unread_.empty()) return 0;
+  const std::size_t n = std::min(data.size(), reader_->into.size() - reader_->filled);
+  if (n == 0) return 0;
+  if (reader_->filled == 0) session_->touched(*this);
+  std::size_t done = 0;
+  reader_->into.each(reader_->filled, n, [&](asio::mutable_buffer part) {
+    std::memcpy(part.data(), data.data() + done, part.size());
+    done += part.size();
+  });
+  reader_->filled += n;
+  consumed(n);
+  return n;
+}
+
+MUXPRO_DECL void stream_state::flush_reader() {
+  if (!reader_ || reader_->filled == 0) return;
+  read_op* const op = std::exchange(reader_, nullptr);
+  op->complete({}, op->filled);
+}
+
+// Credit goes back for what the application has taken, and only then.
+MUXPRO_DECL void stream_state::consumed(std::uint64_t n) {
+  return_credit(n);
+  if (const auto larger = window.wanted(session_->options().max_window); larger && !over())
+    session_->window_wanted(*this, *larger);
+}
+
+MUXPRO_DECL void stream_state::return_credit(std::uint64_t n) {
+  window.consume(n);
+  if (remote_ended || aborted) return;
+  if (!window.grant_due() && !(datagrams && window.outstanding() < datagram_reserve)) return;
+  session_->queue().push_credit(*this);
+  session_->wake_writer();
+}
+
+MUXPRO_DECL std::uint64_t stream_state::drop_unread() noexcept {
+  const std::uint64_t n = datagrams ? datagrams->in.queued_bytes() : unread_.size();
+  session_->unbuffered(n);
+  unread_.clear();
+  if (datagrams) datagrams->in.clear();
+  return n;
+}
+
+// Nobody will read: what came counts as taken, so that a peer that goes on sending gets to its end.
+MUXPRO_DECL void stream_state::discard() {
+  discarding_ = true;
+  return_credit(drop_unread());
+}
+
+// --- writing
+
+MUXPRO_DECL error_code stream_state::check_write() const {
+  if (net != network::tcp) return errc::wrong_network;
+  if (fate_) return fate_;
+  if (writer_) return errc::operation_in_progress;
+  if (local_ended || finishing_) return errc::already_shut_down;
+  return {};
+}
+
+// A writer that pauses this long between two writes was not held up by credit.
+inline constexpr auto stall_forgotten = std::chrono::seconds(1);
+
+MUXPRO_DECL void stream_state::start_write(write_op* op) {
+  writer_ = op;
+  if (stall.running() && now() - written_at_ >= stall_forgotten) stall.stop();
+  const std::size_t most = std::min<std::size_t>(op->from.size(), session_->options().session_out_buffer);
+  if (const std::uint64_t n = credit_.try_acquire(1, most)) {
+    if (n == most) stall.stop();
+    return granted(n);
+  }
+  want(1, most);
+  credit_.wait(*this);
+  stalled_at_ = now();
+  ++counted.credit_stalls;
+  if (!stall.running()) stall.start(stalled_at_);
+  session_->watch(stall.deadline(session_->options().credit_stall_timeout));
+}
+
+MUXPRO_DECL void stream_state::end_stall() {
+  if (stalled_at_ == time_point{}) return;
+  const duration waited = now() - std::exchange(stalled_at_, {});
+  counted.credit_stalled += waited;
+  session_->stalled_for(waited);
+}
+
+MUXPRO_DECL void stream_state::granted(std::uint64_t n) {
+  end_stall();
+  writer_->allowed = static_cast<std::size_t>(n);
+  if (stall.running()) stall.progress(n, session_->options().credit_stall_floor, now());
+  session_->queue().push_data(*this);
+  session_->wake_writer();
+}
+
+MUXPRO_DECL void stream_state::add_credit(std::uint64_t n) {
+  credit_.release(n);
+  if (datagrams) pay_for_datagram();
+}
+
+MUXPRO_DECL void stream_state::spend_credit(std::uint64_t n) noexcept {
+  credit_.try_acquire(n, n);
+  ++counted.sent.frames;
+  counted.sent.bytes += n;
+}
+
+MUXPRO_DECL std::size_t stream_state::sendable() const noexcept {
+  if (datagrams) return datagrams->front_paid ? std::max<std::size_t>(datagrams->out.front().block.size(), 1) : 0;
+  return writer_ ? writer_->allowed - writer_->framed : 0;
+}
+
+MUXPRO_DECL void stream_state::landed() {
+  flying = false;
+  if (!writer_) return;
+  if (fate_)
+    finish_write(fate_);
+  else if (writer_->framed == writer_->allowed)
+    finish_write({});
+}
+
+MUXPRO_DECL void stream_state::finish_write(error_code ec) {
+  write_op* const op = std::exchange(writer_, nullptr);
+  op->complete(ec, op->framed);
+  if (stall.running()) written_at_ = now();
+  end_if_finishing();
+}
+
+// What is framed already cannot be taken back: the write then ends well, with that many bytes.
+MUXPRO_DECL void stream_state::cancel_write(write_op* op) {
+  if (writer_ != op) return;
+  semaphore_core::waiter::unlink();
+  end_stall();
+  session_->queue().remove_data(*this);
+  const std::size_t unused = op->allowed - op->framed;
+  op->allowed = op->framed;
+  credit_.release(unused);
+  if (flying) return;
+  const bool untouched = op->framed == 0;
+  finish_write(untouched ? error_code(asio::error::operation_aborted) : error_code{});
+}
+
+// --- ending
+
+MUXPRO_DECL bool stream_state::shutdown_now(error_code& ec) {
+  if (fate_) return ec = fate_, true;
+  if (local_ended) return true;
+  if (finishing_) return ec = errc::operation_in_progress, true;
+  if (writer_ || (datagrams && datagrams->front_paid)) return finishing_ = true, false;
+  send_end();
+  return true;
+}
+
+MUXPRO_DECL void stream_state::cancel_shutdown(shutdown_op* op) {
+  if (shutting_down_ != op) return;
+  shutting_down_ = nullptr;
+  finishing_ = false;
+  op->complete(asio::error::operation_aborted);
+}
+
+MUXPRO_DECL void stream_state::end_if_finishing() {
+  if (!finishing_ || writer_ || (datagrams && datagrams->front_paid)) return;
+  finishing_ = false;
+  if (!fate_) send_end();
+  if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete(fate_);
+}
+
+MUXPRO_DECL void stream_state::send_end() {
+  if (datagrams && !datagrams->out.empty()) {
+    session_->queue().remove_data(*this);
+    datagrams->out.clear();
+    datagrams->front_paid = false;
+  }
+  session_->rules().finish(*this);
+  if (!remote_ended) session_->watch(now() + session_->options().half_close_linger);
+  session_->wake_writer();
+  settle();
+}
+
+MUXPRO_DECL void stream_state::reset(end_code code) {
+  if (fate_ || over()) return;
+  if (code == end_code::graceful) code = end_code::remote_disconnect;  // a cut is no clean end
+  // A half-closed sub-stream has sent its only End: it stays, and discards, until the peer's.
+  const bool can_tell = !local_ended || end_held;
+  if (can_tell) session_->rules().abort(*this, code);
+  session_->wake_writer();
+  fail(errc::stream_reset, true);
+  settle();
+}
+
+MUXPRO_DECL void stream_state::close() {
+  const auto self = shared_from_this();
+  // A write that is cut short must not look like a clean end.
+  if (writer_) return reset(end_code::remote_disconnect);
+  discard();
+  if (reader_) std::exchange(reader_, nullptr)->complete(asio::error::operation_aborted, 0);
+  if (datagrams && datagrams->receiver)
+    std::exchange(datagrams->receiver, nullptr)->complete(asio::error::operation_aborted, 0);
+  if (fate_) return;
+  if (!local_ended) send_end();
+  if (end_held) session_->rules().send_held_end(*this);
+  session_->wake_writer();
+  fate_ = asio::error::bad_descriptor;
+}
+
+MUXPRO_DECL void stream_state::abandon() {
+  const auto self = shared_from_this();
+  reset(end_code::remote_disconnect);
+  discard();
+}
+
+MUXPRO_DECL void stream_state::peer_ended() {
+  flush_reader();
+  if (reader_) std::exchange(reader_, nullptr)->complete(asio::error::eof, 0);
+  if (datagrams && datagrams->receiver)
+    std::exchange(datagrams->receiver, nullptr)->complete(asio::error::eof, 0);
+  if (!local_ended) session_->watch(now() + session_->options().half_close_linger);
+  settle();
+}
+
+MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
+  if (fate_) return;
+  fate_ = why;
+  if (drop) discard();
+  semaphore_core::waiter::unlink();
+  end_stall();
+  session_->queue().remove_data(*this);
+  if (aborted || remote_ended) session_->queue().remove_credit(*this);
+  flush_reader();
+  if (reader_) std::exchange(reader_, nullptr)->complete(why, 0);
+  if (writer_) writer_->allowed = writer_->framed;
+  if (writer_ && !flying) finish_write(why);
+  if (shutting_down_ && !writer_) std::exchange(shutting_down_, nullptr)->complete(why);
+  if (datagrams) {
+    datagrams->out.clear();
+    datagrams->front_paid = false;
+    if (datagrams->receiver) std::exchange(datagrams->receiver, nullptr)->complete(why, 0);
+  }
+}
+
+MUXPRO_DECL void stream_state::settle() {
+  if (over() && listed) session_->release(*this);
+}
+
+MUXPRO_DECL void stream_state::drop_operations() noexcept {
+  fate_ = errc::session_closed;
+  semaphore_core::waiter::unlink();
+  if (reader_) std::exchange(reader_, nullptr)->drop();
+  if (writer_) std::exchange(writer_, nullptr)->drop();
+  if (shutting_down_) std::exchange(shutting_down_, nullptr)->drop();
+  if (datagrams && datagrams->receiver) std::exchange(datagrams->receiver, nullptr)->drop();
+}
+
+MUXPRO_DECL stream_stats stream_state::report() const {
+  stream_stats s = counted;
+  s.send_credit = credit_.available();
+  s.receive_window = window.window();
+  s.unread = unread_.size();
+  if (datagrams) {
+    s.unread = datagrams->in.queued_bytes();
+    s.datagrams_dropped_in = datagrams->in.dropped();
+    s.datagrams_dropped_out = datagrams->out.dropped();
+  }
+  return s;
+}
+
+}  // namespace muxpro::detail

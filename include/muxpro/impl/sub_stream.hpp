@@ -1,0 +1,51 @@
+#pragma once
+
+#include <muxpro/detail/session_impl.hpp>
+#include <muxpro/sub_stream.hpp>
+
+namespace muxpro {
+
+template <class Handler>
+void sub_stream::initiate_read::operator()(Handler&& handler,
+                                           detail::buffer_list<asio::mutable_buffer> into) const {
+  const auto& executor = s->session()->executor();
+  error_code ec;
+  std::size_t n = 0;
+  if (s->read_now(into, ec, n)) {
+    detail::post_completion(std::forward<Handler>(handler), executor, ec, n);
+    return;
+  }
+  auto cancel = [state = s](detail::read_op* op) { state->cancel_read(op); };
+  s->start_read(detail::park<detail::read_op>(std::forward<Handler>(handler), executor, cancel, into));
+}
+
+template <class Handler>
+void sub_stream::initiate_write::operator()(Handler&& handler,
+                                            detail::buffer_list<asio::const_buffer> from) const {
+  const auto& executor = s->session()->executor();
+  const error_code ec = s->check_write();
+  if (ec || from.size() == 0) {
+    detail::post_completion(std::forward<Handler>(handler), executor, ec, std::size_t{0});
+    return;
+  }
+  auto cancel = [state = s](detail::write_op* op) { state->cancel_write(op); };
+  s->start_write(detail::park<detail::write_op>(std::forward<Handler>(handler), executor, cancel, from));
+}
+
+template <class Handler>
+void sub_stream::initiate_shutdown::operator()(Handler&& handler) const {
+  const auto& executor = s->session()->executor();
+  error_code ec;
+  if (s->shutdown_now(ec)) {
+    detail::post_completion(std::forward<Handler>(handler), executor, ec);
+    return;
+  }
+  auto cancel = [state = s](detail::shutdown_op* op) { state->cancel_shutdown(op); };
+  s->start_shutdown(detail::park<detail::shutdown_op>(std::forward<Handler>(handler), executor, cancel));
+}
+
+}  // namespace muxpro
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/sub_stream.ipp>
+#endif

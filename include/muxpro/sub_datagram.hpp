@@ -1,0 +1,99 @@
+// A UDP sub-stream: datagrams with their boundaries, and under 0.1 with their addresses. Ring 3.
+#pragma once
+
+#include <muxpro/sub_stream.hpp>
+
+#include <cstddef>
+#include <stdexcept>
+#include <utility>
+
+namespace muxpro {
+
+/// Made from a sub_stream whose target is UDP, of either role. Use it on its session's strand.
+///
+/// As UDP itself it loses rather than waits: what finds no credit is queued up to
+/// session_options::datagram_queue and datagram_queue_bytes, then dropped; likewise what is not
+/// received in time. stats() counts both. Nothing is ever split or merged.
+class sub_datagram {
+ public:
+  using executor_type = asio::any_io_executor;
+
+  sub_datagram() noexcept = default;
+  /// Throws std::invalid_argument if the sub-stream is none of UDP.
+  explicit sub_datagram(sub_stream stream) : stream_(std::move(stream)) {
+    if (!stream_.is_open() || stream_.target().net != network::udp)
+      throw std::invalid_argument("sub_datagram needs a sub-stream whose target is UDP");
+  }
+
+  executor_type get_executor() const noexcept { return stream_.get_executor(); }
+  bool is_open() const noexcept { return stream_.is_open(); }
+  stream_id id() const noexcept { return stream_.id(); }
+  const destination& target() const noexcept { return stream_.target(); }
+  std::uint8_t priority() const noexcept { return stream_.priority(); }
+  const std::optional<global_id>& source() const noexcept { return stream_.source(); }
+  stream_stats stats() const { return stream_.stats(); }
+
+  /// Sends one datagram to the target of New (server: from there).
+  /// Signature: void(error_code, std::size_t bytes). Completes when it is queued or dropped.
+  /// Errors: errc::datagram_too_large above 65507 bytes, already_shut_down, or the sub-stream's end.
+  template <class ConstBufferSequence, class Token = asio::use_awaitable_t<>>
+  auto async_send(const ConstBufferSequence& data, Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(
+        initiate_send{stream_.state_.get()}, token, detail::buffer_list<asio::const_buffer>(data),
+        std::optional<host_port>());
+  }
+
+  /// Sends one datagram with an address: the client's is where it goes, the server's where it came from.
+  /// Under version 0.0 the address cannot be said and is left away. Otherwise like async_send();
+  /// errc::bad_host for a name that cannot be sent.
+  template <class ConstBufferSequence, class Token = asio::use_awaitable_t<>>
+  auto async_send_to(const ConstBufferSequence& data, host_port address, Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(
+        initiate_send{stream_.state_.get()}, token, detail::buffer_list<asio::const_buffer>(data),
+        std::optional<host_port>(std::move(address)));
+  }
+
+  /// Receives one datagram; `from` must live until then and gets its address, or the target of New.
+  /// Signature: void(error_code, std::size_t bytes). Errors: asio::error::message_size if `into` was too
+  /// small (the rest is lost), asio::error::eof after the peer's End(0), an end_code or the session's fate.
+  /// Cancellation (any type): operation_aborted, no datagram is lost.
+  template <class MutableBufferSequence, class Token = asio::use_awaitable_t<>>
+  auto async_receive_from(const MutableBufferSequence& into, host_port& from, Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(
+        initiate_receive{stream_.state_.get()}, token, detail::buffer_list<asio::mutable_buffer>(into), &from);
+  }
+
+  /// End(0); datagrams that wait for credit are dropped.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_shutdown(Token&& token = {}) {
+    return stream_.async_shutdown(std::forward<Token>(token));
+  }
+  void reset(end_code code = end_code::remote_disconnect) { stream_.reset(code); }
+  void close() { stream_.close(); }
+
+ private:
+  struct initiate_send {
+    detail::stream_state* s;
+    template <class Handler>
+    void operator()(Handler&& handler, detail::buffer_list<asio::const_buffer> data,
+                    std::optional<host_port> to) const {
+      const error_code ec = s->send_datagram(data, to ? &*to : nullptr);
+      detail::post_completion(std::forward<Handler>(handler), s->session()->executor(), ec,
+                              ec ? std::size_t{0} : data.size());
+    }
+  };
+  struct initiate_receive {
+    detail::stream_state* s;
+    template <class Handler>
+    void operator()(Handler&& handler, detail::buffer_list<asio::mutable_buffer> into, host_port* from) const {
+      auto cancel = [state = s](detail::receive_op* op) { state->cancel_receive(op); };
+      auto* const op = detail::park<detail::receive_op>(std::forward<Handler>(handler), s->session()->executor(),
+                                                        cancel, into, *from);
+      if (!s->receive_now(*op)) s->start_receive(op);
+    }
+  };
+
+  sub_stream stream_;
+};
+
+}  // namespace muxpro
