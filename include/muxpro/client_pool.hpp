@@ -1,0 +1,120 @@
+// Sub-streams over several main connections, which it dials, shares out and replaces. Ring 3.
+#pragma once
+
+#include <muxpro/client_pool_options.hpp>
+#include <muxpro/detail/pool_impl.hpp>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace muxpro {
+
+/// All of it, the dialer's streams included, belongs to one strand: that of `executor`.
+///
+///   asio::awaitable<tcp::socket> dial(tcp::endpoint server) {
+///     tcp::socket socket(co_await asio::this_coro::executor);
+///     co_await socket.async_connect(server, asio::use_awaitable);
+///     co_return socket;
+///   }
+///   muxpro::client_pool pool(executor, [server] { return dial(server); });
+///   auto stream = co_await pool.async_open({{muxpro::network::tcp, "example.com", 443}});
+///
+/// Destroying it closes it. Destroying the execution context first is legal: what waits is dropped.
+class client_pool {
+ public:
+  using executor_type = asio::any_io_executor;
+
+  /// `dial` returns asio::awaitable<Stream>, a connected stream for a session with options.session, or
+  /// asio::awaitable<session>, a client session of its own that is not negotiated yet, where the stream's
+  /// type is known at run time only. It fails by an exception; std::system_error carries the reason. It is
+  /// cancelled (terminal) after dial_timeout, and it is called again only as client_pool_options allow.
+  /// Throws std::invalid_argument with the sentence of client_pool_options::validate().
+  template <class Dial>
+  requires detail::dials<Dial> client_pool(asio::any_io_executor executor, Dial dial,
+                                           client_pool_options options = {}) {
+    if (const std::string mistake = options.validate(); !mistake.empty())
+      throw std::invalid_argument(mistake);
+    impl_ = std::make_shared<detail::pool_impl>(std::move(executor),
+                                                std::make_unique<detail::dialer_over<Dial>>(std::move(dial)),
+                                                std::move(options));
+  }
+  client_pool() noexcept = default;
+  client_pool(client_pool&&) noexcept = default;
+  client_pool& operator=(client_pool&& other) noexcept {
+    if (this != &other) {
+      close();
+      impl_ = std::move(other.impl_);
+    }
+    return *this;
+  }
+  ~client_pool() { close(); }
+
+  executor_type get_executor() const noexcept { return impl_->executor(); }
+  client_pool_stats stats() const { return impl_->report(); }
+
+  /// Opens a sub-stream on the least loaded main connection that has room, dials if none has.
+  /// Signature: void(error_code, sub_stream). Completes in the order of the calls, when New is queued.
+  /// Errors: those of session::async_open() that are the request's fault; why the dial failed, if no other
+  /// connection can serve it: asio::error::timed_out, errc::not_muxpro, what the dialer threw, ...;
+  /// errc::pool_exhausted if max_waiting opens wait already, or after close(); errc::draining.
+  /// A connection that turns out to be dead before New was queued is no error: the next one is tried,
+  /// four times at most. New goes at once: a main connection that breaks after that shows on the sub-stream.
+  /// Cancellation (any type): operation_aborted while it waits; its place goes to the next one.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_open(open_request request, Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code, sub_stream)>(initiate_open{impl_.get()}, token,
+                                                                     std::move(request));
+  }
+
+  /// Opens nothing new: opens that wait end with errc::draining, dials are cancelled. Completes when the
+  /// last sub-stream has ended and every connection is closed.
+  /// Signature: void(error_code). Errors: errc::pool_exhausted if close() comes first.
+  /// Cancellation (any type): operation_aborted; the pool goes on draining.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_drain(Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code)>(initiate_drain{impl_.get()}, token);
+  }
+
+  /// Closes every main connection at once: sub-streams end with errc::session_closed, waiting opens with
+  /// errc::pool_exhausted. Nothing completes inside this call.
+  void close() noexcept {
+    if (impl_) impl_->close();
+  }
+
+ private:
+  struct initiate_open {
+    detail::pool_impl* impl;
+    template <class Handler>
+    void operator()(Handler&& handler, open_request request) const {
+      error_code ec;
+      sub_stream stream;
+      if (impl->open_now(request, ec, stream)) {
+        detail::post_completion(std::forward<Handler>(handler), impl->executor(), ec, std::move(stream));
+        impl->flush();
+        return;
+      }
+      auto cancel = [p = impl](detail::pool_impl::waiting_open* op) { p->cancel_open(op); };
+      impl->start_open(detail::park<detail::pool_impl::waiting_open>(
+          std::forward<Handler>(handler), impl->executor(), cancel, std::move(request)));
+    }
+  };
+  struct initiate_drain {
+    detail::pool_impl* impl;
+    template <class Handler>
+    void operator()(Handler&& handler) const {
+      error_code ec;
+      if (impl->drain_now(ec)) {
+        detail::post_completion(std::forward<Handler>(handler), impl->executor(), ec);
+        return;
+      }
+      impl->start_drain(detail::park<detail::drain_op>(std::forward<Handler>(handler), impl->executor(),
+                                                       detail::abort_waiting{}));
+    }
+  };
+
+  std::shared_ptr<detail::pool_impl> impl_;
+};
+
+}  // namespace muxpro

@@ -1,0 +1,45 @@
+// Limits of a client pool. Ring 0.
+#pragma once
+
+#include <muxpro/options.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace muxpro {
+
+struct client_pool_options {
+  /// Sub-streams of one main connection at a time, counted until the application has let go of them
+  /// (Mux.Cool: 8). The pool is the limit: session.max_streams is raised to it. The server's holds, too.
+  std::uint32_t max_concurrency = 8;
+  /// Sub-streams over the life of one main connection: it is replaced while it still has ids to spare.
+  std::uint32_t max_reuse = 60'000;
+  /// The same by time, less up to a tenth, so that connections of one moment are not replaced in one moment.
+  duration max_age = std::chrono::hours(1);
+  /// Main connections, dials included. Retired ones that only wait for their last sub-stream are not counted.
+  std::uint32_t max_connections = 256;
+  /// Opens that wait for a place.
+  std::uint32_t max_waiting = 4096;
+  /// A connection without sub-streams is closed after this time: before the server does (300 s), so that
+  /// no open meets a connection that is just closing, and before most NATs forget it (2 min).
+  duration idle_timeout = std::chrono::seconds(60);
+  /// From the dial to the end of the negotiation (Envoy's connect_timeout: 15 s).
+  duration dial_timeout = std::chrono::seconds(10);
+  /// After the n-th failure in a row the next dial waits for backoff_min * 2^(n-1), plus up to as much
+  /// again by chance, but never longer than backoff_max.
+  duration backoff_min = std::chrono::milliseconds(100);
+  duration backoff_max = std::chrono::seconds(30);
+  /// Of each main connection, unless the dialer makes the sessions itself.
+  /// session.random_seed seeds the pool's jitter, too.
+  session_options session;
+
+  /// Empty if every value makes sense, else one sentence that names the option and its bounds.
+  std::string validate() const;
+};
+
+}  // namespace muxpro
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/client_pool_options.ipp>
+#endif

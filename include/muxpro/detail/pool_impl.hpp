@@ -1,0 +1,138 @@
+// The driver of a client pool: dials, negotiates, runs the sessions, and does what the policy says.
+#pragma once
+
+#include <muxpro/detail/pool_policy.hpp>
+#include <muxpro/session.hpp>
+
+#include <asio/bind_cancellation_slot.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace muxpro {
+
+struct client_pool_stats {
+  std::uint32_t connections = 0;  ///< that take new sub-streams
+  std::uint32_t dialing = 0;
+  std::uint32_t draining = 0;          ///< retired connections that still have sub-streams
+  std::uint32_t waiting = 0;           ///< opens that wait for a place
+  std::uint32_t streams = 0;           ///< sub-streams that the application still holds
+  std::uint64_t dials = 0;             ///< begun
+  std::uint64_t dial_failures = 0;     ///< no connection came of it
+  std::uint64_t connections_lost = 0;  ///< ended by the peer or by an error
+  std::uint64_t retired = 0;           ///< drained for age, use, idleness or refusals
+  std::uint64_t opened = 0;            ///< sub-streams
+  std::uint64_t reused = 0;            ///< of these not the first one of their connection
+  std::uint64_t retries = 0;           ///< opens that met a dead connection and went to another one
+};
+
+namespace detail {
+
+class dialer {
+ public:
+  virtual ~dialer() = default;
+  virtual asio::awaitable<session> dial(const session_options& options) = 0;
+};
+
+/// A callable that returns asio::awaitable of a session or of a stream for one.
+template <class Dial>
+concept dials = std::invocable<Dial&> && requires {
+  typename std::invoke_result_t<Dial&>::value_type;
+  requires std::same_as<typename std::invoke_result_t<Dial&>::value_type, session> ||
+      async_stream<typename std::invoke_result_t<Dial&>::value_type>;
+};
+
+template <class Dial>
+class dialer_over final : public dialer {
+ public:
+  explicit dialer_over(Dial call) : call_(std::move(call)) {}
+
+  asio::awaitable<session> dial(const session_options& options) override {
+    auto dialing = call_();
+    auto stream = co_await std::move(dialing);
+    if constexpr (std::same_as<decltype(stream), session>) {
+      co_return std::move(stream);
+    } else {
+      co_return session(std::move(stream), role::client, options);
+    }
+  }
+
+ private:
+  Dial call_;
+};
+
+class pool_impl final : public std::enable_shared_from_this<pool_impl>, private parking {
+ public:
+  struct waiting_open : open_op {
+    using open_op::open_op;
+    int tries = 0;
+  };
+
+  pool_impl(asio::any_io_executor executor, std::unique_ptr<dialer> dial, client_pool_options options);
+
+  /// True if it is decided at once; `stream` is the result if `ec` is clear.
+  bool open_now(open_request& request, error_code& ec, sub_stream& stream);
+  void start_open(waiting_open* op);
+  void cancel_open(waiting_open* op);
+  bool drain_now(error_code& ec);
+  void start_drain(drain_op* op) { drains_.push_back(*op); }
+  void close();
+  /// After the handler of an open: the sub-stream's first write shares New's gather write.
+  void flush();
+
+  const asio::any_io_executor& executor() const noexcept { return executor_; }
+  client_pool_stats report() const;
+
+ private:
+  using connection_id = pool_policy::connection_id;
+  struct connection;
+  struct dial_done;
+  struct run_done;
+  struct drain_done;
+
+  static asio::awaitable<void> tend(std::shared_ptr<pool_impl> self);
+  static asio::awaitable<session> dial(std::shared_ptr<pool_impl> self);
+  void tend_ended(std::exception_ptr failure);
+  void settle();
+  void serve();
+  bool try_open(open_request& request, int& tries, error_code& ec, sub_stream& stream);
+  void fail_waiting(pool_policy::share which, error_code why);
+  void start_dial(connection_id id);
+  void dialed(const std::shared_ptr<connection>& c, std::exception_ptr failure, session main);
+  void run_ended(const std::shared_ptr<connection>& c, error_code why);
+  void stream_gone(connection& c, bool refused) noexcept;
+  void start_draining(connection_id id);
+  void gone(connection_id id);
+  /// Makes sure that settle() is called by `deadline`.
+  void watch(time_point deadline) noexcept;
+  void wake();
+  void context_destroyed() noexcept override;
+
+  asio::any_io_executor executor_;
+  client_pool_options options_;
+  std::unique_ptr<dialer> dialer_;
+  std::optional<wake_up> timer_;
+  pool_policy policy_;
+  std::map<connection_id, std::shared_ptr<connection>> connections_;
+  intrusive_list<waiting_open> waiting_;
+  intrusive_list<drain_op> drains_;
+  std::shared_ptr<connection> opened_on_;  ///< whose writer flush() wakes
+  client_pool_stats counted_;
+  time_point armed_ = time_point::max();
+  bool tending_ = false;
+  bool draining_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace detail
+}  // namespace muxpro
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/client_pool.ipp>
+#endif

@@ -1,0 +1,128 @@
+// The rules of a client pool: which connection an open goes to, when to dial, whose open fails with a
+// dial, when a connection retires. Ring 1.
+//
+// The driver tells what happens and when, and asks for what is due: next_overdue(), next_retired(),
+// pick(), next_dial(), in this order, each until it has nothing more.
+#pragma once
+
+#include <muxpro/client_pool_options.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <vector>
+
+namespace muxpro::detail {
+
+class pool_policy {
+ public:
+  using connection_id = std::uint64_t;
+
+  /// Some of the waiting opens in the order of their coming: `count` behind the first `skip`.
+  struct share {
+    std::size_t skip = 0;
+    std::size_t count = 0;
+  };
+  struct overdue_dial {
+    connection_id id = 0;
+    share fails;
+  };
+
+  /// A connection that is lost or refuses before this age is as bad as a failed dial.
+  static constexpr duration young = std::chrono::seconds(1);
+  /// A server that drains answers every New with code 4; one that is short of something does it now and then.
+  static constexpr std::uint32_t refusals_in_a_row = 3;
+
+  pool_policy(const client_pool_options& options, std::uint64_t seed)
+      : options_(options), random_(static_cast<std::minstd_rand::result_type>(seed)) {}
+
+  // --- opens
+  bool may_wait() const noexcept { return waiting_ < options_.max_waiting; }
+  void waits() noexcept { ++waiting_; }
+  /// `n` opens wait no longer: served, failed or cancelled.
+  void waited(std::size_t n = 1) noexcept { waiting_ -= n; }
+  /// The least loaded connection with room; the oldest of equals, so that the others fall idle after a burst.
+  std::optional<connection_id> pick() const noexcept;
+  /// True if that was its last: next_retired() returns it.
+  bool opened(connection_id c);
+  void stream_gone(connection_id c, time_point now, bool refused);
+
+  // --- dials
+  /// A connection that must be dialed: one for each max_concurrency waiting opens, but after a failure one
+  /// at a time and not before the backoff is over.
+  std::optional<connection_id> next_dial(time_point now);
+  /// False if nobody wants it any more.
+  bool connected(connection_id c, time_point now);
+  /// The dial has ended without a connection.
+  share dial_failed(connection_id c, time_point now);
+  /// A dial beyond dial_timeout. It counts as a connection until dial_failed() or connected() is told.
+  std::optional<overdue_dial> next_overdue(time_point now);
+
+  // --- ends
+  /// Takes it out of the picker; next_retired() returns it.
+  void retire(connection_id c);
+  /// Takes it out of the picker; lost() is to come.
+  void exclude(connection_id c);
+  /// The next one that has left the picker and must be drained, then closed.
+  std::optional<connection_id> next_retired(time_point now);
+  /// It is gone, expected or not.
+  share lost(connection_id c, time_point now);
+  /// Retires all; nothing is dialed any more.
+  void drain();
+
+  /// When to ask again if nothing is told before.
+  time_point next_deadline() const noexcept;
+
+  std::size_t waiting() const noexcept { return waiting_; }
+  std::size_t dialing() const noexcept { return count(state::dialing); }
+  std::size_t live() const noexcept { return count(state::live); }
+  /// Failures in a row, 0 after a success.
+  std::uint32_t failures() const noexcept { return failures_; }
+
+ private:
+  enum class state { dialing, overdue, live, retired, draining, excluded };
+
+  struct connection {
+    connection_id id = 0;
+    state is = state::dialing;
+    time_point since{};  ///< dialed, then connected
+    time_point dialed{};
+    time_point idle_since{};  ///< meaningful without load
+    duration age_limit{};
+    std::uint32_t load = 0;
+    std::uint32_t opened = 0;
+    std::uint32_t refusals = 0;         ///< in a row
+    std::uint32_t failures_before = 0;  ///< in a row, before this one was connected
+  };
+
+  connection* find(connection_id c) noexcept;
+  void erase(connection_id c) noexcept;
+  std::size_t count(state s) const noexcept;
+  /// What a new connection can take.
+  std::size_t room() const noexcept { return std::min(options_.max_concurrency, options_.max_reuse); }
+  std::size_t room_left(const connection& c) const noexcept;
+  time_point retires_at(const connection& c) const noexcept;
+  bool dial_wanted() const noexcept;
+  share share_of_failed() const noexcept;
+  bool counts_as_failure(const connection& c, time_point now) const noexcept;
+  void note_failure(const connection& c, time_point now);
+  double chance(double least, double most);
+
+  const client_pool_options& options_;
+  std::minstd_rand random_;
+  std::vector<connection> connections_;  ///< by id, which is by age
+  connection_id last_id_ = 0;
+  std::size_t waiting_ = 0;
+  std::uint32_t failures_ = 0;
+  time_point last_failure_ = time_point::min();
+  time_point next_dial_ = time_point::min();
+  bool draining_ = false;
+};
+
+}  // namespace muxpro::detail
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/pool_policy.ipp>
+#endif

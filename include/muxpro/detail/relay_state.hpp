@@ -1,0 +1,72 @@
+// What the two directions of a relay share: limits, byte counts, the first error, the parked handler.
+#pragma once
+
+#include <muxpro/detail/context_service.hpp>
+#include <muxpro/detail/pending_op.hpp>
+#include <muxpro/detail/transport.hpp>
+#include <muxpro/error.hpp>
+#include <muxpro/relay_options.hpp>
+
+#include <array>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+
+namespace muxpro::detail {
+
+using relay_op = pending_op<error_code, relay_result>;
+
+class relay_state : public std::enable_shared_from_this<relay_state>, private parking {
+ public:
+  relay_state(asio::any_io_executor executor, const relay_options& options);
+  virtual ~relay_state();
+
+  /// The directions are named by the side that they read.
+  void start(relay_op* op, asio::awaitable<void> from_a, asio::awaitable<void> from_b);
+  void cancel() { fail(relay_side::none, asio::error::operation_aborted); }
+
+  // --- what a direction does
+  const relay_options& options() const noexcept { return options_; }
+  bool failed() const noexcept { return static_cast<bool>(error_); }
+  void active() { active_at_ = timer_->now(); }
+  void written(relay_side from, std::size_t n) {
+    (from == relay_side::a ? result_.a_to_b : result_.b_to_a) += n;
+    active();
+  }
+  void reached_eof(relay_side from);
+  /// The first failure counts; it ends both directions.
+  void fail(relay_side whose, error_code why);
+
+ protected:
+  virtual void cut(end_code code) noexcept = 0;
+
+ private:
+  struct direction_done;
+  struct timer_done;
+  void spawn(std::size_t which, asio::awaitable<void> direction);
+  void direction_ended(std::exception_ptr failure);
+  void watch();
+  void timer_ended();
+  time_point deadline() const noexcept;
+  void context_destroyed() noexcept override;
+
+  asio::any_io_executor executor_;
+  const relay_options options_;
+  std::optional<wake_up> timer_;
+  time_point active_at_;
+  bool eof_from_a_ = false;
+  bool eof_from_b_ = false;
+  int running_ = 0;
+  error_code error_;
+  relay_result result_;
+  relay_op* op_ = nullptr;
+  std::array<asio::cancellation_signal, 2> stop_;
+};
+
+}  // namespace muxpro::detail
+
+#include <muxpro/impl/relay.hpp>
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/relay_state.ipp>
+#endif

@@ -1,0 +1,159 @@
+#pragma once
+
+#include <muxpro/detail/relay_state.hpp>
+
+#include <asio/redirect_error.hpp>
+#include <asio/socket_base.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace muxpro::detail {
+
+/// Ends a stream so that its peer sees a cut, whatever the type of the lowest layer.
+template <class Stream>
+void cut_stream(Stream& s, end_code code) {
+  [[maybe_unused]] error_code ignored;
+  [[maybe_unused]] const asio::socket_base::linger at_once(true, 0);
+  if constexpr (requires { s.reset(code); }) {
+    s.reset(code);
+  } else if constexpr (requires { s.set_option(at_once, ignored), s.close(ignored); }) {
+    s.set_option(at_once, ignored);
+    s.close(ignored);
+  } else if constexpr (requires { s.next_layer(); }) {
+    cut_stream(s.next_layer(), code);
+  } else {
+    close_stream(s);
+  }
+}
+
+// ssl::stream::async_shutdown() goes on to wait for the peer's close_notify, and data that comes instead
+// breaks the connection for good. With that close_notify taken as received while OpenSSL is asked, it sends
+// ours only.
+template <class TlsStream>
+struct send_close_notify {
+  TlsStream* s;
+  template <class Handler>
+  void operator()(Handler&& handler) const {
+    constexpr int sent = 1, received = 2;  // SSL_SENT_SHUTDOWN, SSL_RECEIVED_SHUTDOWN
+    const auto ssl = s->native_handle();
+    const int before = SSL_get_shutdown(ssl);
+    SSL_set_shutdown(ssl, before | received);
+    s->async_shutdown(std::forward<Handler>(handler));
+    SSL_set_shutdown(ssl, before | sent);
+  }
+};
+
+/// Passes EOF on. Whether the other side still cares is its own matter: if it is broken, its reads say so.
+template <class Stream>
+asio::awaitable<void> pass_eof(Stream& s) {
+  error_code ignored;
+  auto token = asio::redirect_error(asio::use_awaitable, ignored);
+  if constexpr (requires { s.shutdown(asio::socket_base::shutdown_send, ignored); })
+    s.shutdown(asio::socket_base::shutdown_send, ignored);
+  else if constexpr (requires { SSL_get_shutdown(s.native_handle()); })
+    co_await asio::async_initiate<decltype(token), void(error_code)>(send_close_notify<Stream>{&s}, token);
+  else if constexpr (requires { s.async_shutdown(token); })
+    co_await s.async_shutdown(token);
+  co_return;
+}
+
+/// Two sizes: the large one is there while reads make use of it.
+class relay_buffer {
+ public:
+  explicit relay_buffer(std::size_t most) noexcept : most_(most) {}
+
+  std::size_t size() const noexcept { return large_ ? most_ : std::min(most_, sizeof small_); }
+  std::byte* data() noexcept { return large_ ? large_.get() : small_; }
+  /// A read got `n` bytes, and they are not needed any more.
+  void used(std::size_t n) {
+    if (n <= sizeof small_ / 2)
+      large_.reset();
+    else if (!large_ && n == sizeof small_)
+      large_ = std::make_unique_for_overwrite<std::byte[]>(most_);
+  }
+
+ private:
+  const std::size_t most_;
+  std::unique_ptr<std::byte[]> large_;
+  std::byte small_[2048];
+};
+
+/// One direction, named by the side that it reads.
+template <class From, class To>
+asio::awaitable<void> relay_from(relay_side side, std::shared_ptr<relay_state> s, From& from, To& to) {
+  const relay_side other = side == relay_side::a ? relay_side::b : relay_side::a;
+  relay_buffer buffer(s->options().buffer);
+  error_code ec;
+  auto token = asio::redirect_error(asio::use_awaitable, ec);
+  for (;;) {
+    const std::size_t n = co_await from.async_read_some(asio::buffer(buffer.data(), buffer.size()), token);
+    if (s->failed()) co_return;
+    if (ec == asio::error::eof) break;
+    if (ec) {
+      s->fail(side, ec);
+      co_return;
+    }
+    s->active();
+    for (std::size_t done = 0; done < n;) {
+      const std::size_t m = co_await to.async_write_some(asio::buffer(buffer.data() + done, n - done), token);
+      s->written(side, m);
+      if (s->failed()) co_return;
+      if (ec) {
+        s->fail(other, ec);
+        co_return;
+      }
+      done += m;
+    }
+    buffer.used(n);
+  }
+  s->reached_eof(side);
+  co_await pass_eof(to);
+}
+
+template <class A, class B>
+class relay_over final : public relay_state {
+ public:
+  relay_over(A& a, B& b, const relay_options& options)
+      : relay_state(a.get_executor(), options), a_(a), b_(b) {}
+
+ private:
+  void cut(end_code code) noexcept override {
+    try_cut(a_, code);
+    try_cut(b_, code);
+  }
+  template <class Stream>
+  static void try_cut(Stream& s, end_code code) noexcept {
+    try {
+      cut_stream(s, code);
+    } catch (...) {
+      // Nothing can be done about it: the operations end by cancellation.
+    }
+  }
+
+  A& a_;
+  B& b_;
+};
+
+template <class A, class B>
+struct initiate_relay {
+  A* a;
+  B* b;
+
+  template <class Handler>
+  void operator()(Handler&& handler, relay_options options) const {
+    const asio::any_io_executor executor = a->get_executor();
+    if (!options.validate().empty()) {
+      post_completion(std::forward<Handler>(handler), executor, make_error_code(errc::bad_option),
+                      relay_result());
+      return;
+    }
+    const auto s = std::make_shared<relay_over<A, B>>(*a, *b, options);
+    auto cancel = [state = s.get()](relay_op*) { state->cancel(); };
+    relay_op* const op = park<relay_op>(std::forward<Handler>(handler), executor, cancel);
+    s->start(op, relay_from(relay_side::a, s, *a, *b), relay_from(relay_side::b, s, *b, *a));
+  }
+};
+
+}  // namespace muxpro::detail

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <muxpro/detail/failure.hpp>
+#include <muxpro/detail/relay_state.hpp>
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/co_spawn.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace muxpro::detail {
+
+MUXPRO_DECL relay_state::relay_state(asio::any_io_executor executor, const relay_options& options)
+    : executor_(std::move(executor)),
+      options_(options),
+      timer_(std::in_place, executor_),
+      active_at_(timer_->now()) {
+  enter(executor_);
+}
+
+MUXPRO_DECL relay_state::~relay_state() {
+  if (op_) op_->drop();
+}
+
+struct relay_state::direction_done {
+  std::shared_ptr<relay_state> self;
+  void operator()(std::exception_ptr failure) const { self->direction_ended(failure); }
+};
+
+struct relay_state::timer_done {
+  std::shared_ptr<relay_state> self;
+  void operator()(error_code) const { self->timer_ended(); }
+};
+
+MUXPRO_DECL void relay_state::start(relay_op* op, asio::awaitable<void> from_a,
+                                    asio::awaitable<void> from_b) {
+  op_ = op;
+  running_ = 2;
+  watch();
+  spawn(0, std::move(from_a));
+  spawn(1, std::move(from_b));
+}
+
+MUXPRO_DECL void relay_state::spawn(std::size_t which, asio::awaitable<void> direction) {
+  asio::co_spawn(executor_, std::move(direction),
+                 asio::bind_cancellation_slot(stop_[which].slot(), direction_done{shared_from_this()}));
+}
+
+// A direction that was stopped ends by an exception, which says nothing new.
+MUXPRO_DECL void relay_state::direction_ended(std::exception_ptr failure) {
+  if (failure) fail(relay_side::none, error_of_failure(failure));
+  if (--running_ > 0) return;
+  timer_->cancel();
+  std::exchange(op_, nullptr)->complete(error_, result_);
+}
+
+MUXPRO_DECL void relay_state::reached_eof(relay_side from) {
+  (from == relay_side::a ? eof_from_a_ : eof_from_b_) = true;
+  active();
+  timer_->cancel();  // to be set for the shorter limit
+}
+
+MUXPRO_DECL void relay_state::fail(relay_side whose, error_code why) {
+  if (error_ || running_ == 0) return;
+  const auto self = shared_from_this();
+  error_ = why;
+  result_.failed = whose;
+  end_code code = end_code::remote_disconnect;
+  if (why == asio::error::timed_out && whose == relay_side::none) code = end_code::timeout;
+  if (why.category() == end_category()) code = static_cast<end_code>(why.value());
+  cut(code);
+  for (auto& stop : stop_) stop.emit(asio::cancellation_type::terminal);
+}
+
+// --- the limits
+
+MUXPRO_DECL time_point relay_state::deadline() const noexcept {
+  duration limit = options_.idle;
+  if (eof_from_a_) limit = std::min(limit, options_.downlink_only);
+  if (eof_from_b_) limit = std::min(limit, options_.uplink_only);
+  return active_at_ + limit;
+}
+
+// One wait at a time: it ends early when the deadline moves closer, and looks at the clock.
+MUXPRO_DECL void relay_state::watch() {
+  const time_point when = deadline();
+  timer_->async_wait_until(when, timer_done{shared_from_this()});
+}
+
+MUXPRO_DECL void relay_state::timer_ended() {
+  if (running_ == 0 || error_) return;
+  if (timer_->now() < deadline()) return watch();
+  fail(relay_side::none, asio::error::timed_out);
+}
+
+MUXPRO_DECL void relay_state::context_destroyed() noexcept {
+  const auto self = shared_from_this();
+  running_ = 0;
+  executor_ = {};
+  timer_.reset();
+  if (op_) std::exchange(op_, nullptr)->drop();
+}
+
+}  // namespace muxpro::detail

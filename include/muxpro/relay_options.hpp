@@ -1,0 +1,44 @@
+// Limits of a relay, and what came of it. Ring 0.
+#pragma once
+
+#include <muxpro/options.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace muxpro {
+
+/// By convention a is the client's side. Every byte read or written in either direction restarts the time.
+struct relay_options {
+  relay_options() = default;
+
+  /// Both directions are open (v2ray connIdle: 300 s).
+  duration idle = std::chrono::seconds(300);
+  /// b has sent EOF, a has not: a client seldom says more to a server that has finished (v2ray: 1 to 2 s).
+  duration uplink_only = std::chrono::seconds(2);
+  /// a has sent EOF, b has not: a client that half-closes waits for the answer to a complete request, which
+  /// may take its time (nginx proxy_read_timeout: 60 s; the 1 to 5 s of v2ray cut slow answers off).
+  duration downlink_only = std::chrono::seconds(60);
+  /// One read takes at most this many bytes. A direction that moves little holds 2 KiB.
+  std::size_t buffer = 32 * 1024;
+
+  /// Empty if every value makes sense, else one sentence that names the option and its bounds.
+  std::string validate() const;
+};
+
+enum class relay_side : std::uint8_t { none, a, b };
+
+struct relay_result {
+  std::uint64_t a_to_b = 0;  ///< bytes that b has taken
+  std::uint64_t b_to_a = 0;  ///< bytes that a has taken
+  /// Whose read or write failed first; none: no error, a limit, or cancellation.
+  relay_side failed = relay_side::none;
+};
+
+}  // namespace muxpro
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/relay_options.ipp>
+#endif
