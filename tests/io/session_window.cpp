@@ -1,0 +1,165 @@
+// Auto-tuning of windows: who gets a larger one, what limits it, what it is worth.
+#include "session_support.hpp"
+
+namespace {
+
+using namespace io_test;
+
+using delayed_pipe = faulty_stream<pipe_end>;
+
+constexpr auto one_way = 20ms;
+
+/// Any amount of bytes in each direction, but a read takes one_way at least.
+session_pair distant_pair(asio::io_context& context, session_options o) {
+  o.read_buffer = 8 << 20;
+  fault_options slow;
+  slow.read.delay = one_way;
+  auto [a, b] = make_pipe(context.get_executor(), 64 << 20);
+  return session_pair(session(delayed_pipe(std::move(a), slow), role::client, o),
+                      session(delayed_pipe(std::move(b), slow), role::server, o));
+}
+
+struct transfer {
+  transfer() = default;
+  stream_pair ends;
+  std::uint64_t most_credit = 0;
+  std::uint32_t largest_window = 0;
+  bool done = false;
+};
+
+awaitable<> write_all(transfer& t, std::size_t total) {
+  const byte_string data(total);
+  co_await asio::async_write(t.ends.client, asio::buffer(data), as_result);
+  co_await t.ends.client.async_shutdown(as_result);
+}
+
+awaitable<> read_all(transfer& t, std::size_t at_once, duration pause) {
+  byte_string buffer(at_once);
+  for (;;) {
+    const auto [error, n] = co_await t.ends.server.async_read_some(asio::buffer(buffer), as_result);
+    if (error) break;
+    t.most_credit = std::max(t.most_credit, t.ends.client.stats().send_credit);
+    t.largest_window = std::max(t.largest_window, t.ends.server.stats().receive_window);
+    if (pause > 0s) co_await sleep_for(pause);
+  }
+  t.done = true;
+}
+
+awaitable<> begin_transfer(session_pair& p, transfer& t, std::size_t total, std::size_t at_once = 256 * 1024,
+                           duration pause = 0s) {
+  t.ends = co_await open_pair(p);
+  spawn(p.client.get_executor(), write_all(t, total));
+  spawn(p.client.get_executor(), read_all(t, at_once, pause));
+}
+
+awaitable<> until_done(std::vector<transfer>& all) {
+  for (transfer& t : all) {
+    while (!t.done) co_await sleep_for(1ms);
+  }
+}
+
+duration time_for(session_options options, std::size_t total, transfer& t) {
+  asio::io_context context;
+  manual_clock clock(context);
+  session_pair p = distant_pair(context, std::move(options));
+  run(clock, context, begin_transfer(p, t, total));
+  const time_point begin = clock.now();
+  while (!t.done && clock.now() < begin + 1min) clock.run_for(context, 1ms);
+  CHECK(t.done);
+  return clock.now() - begin;
+}
+
+session_options window_up_to(std::uint32_t n) {
+  session_options o;
+  o.max_window = n;
+  return o;
+}
+
+std::uint64_t beyond_the_first(const std::vector<transfer>& all) {
+  std::uint64_t sum = 0;
+  for (const transfer& t : all) sum += t.ends.server.stats().receive_window - 65536;
+  return sum;
+}
+
+/// Bulk over `count` sub-streams; returns the most that was promised beyond the first windows at any time.
+std::uint64_t most_promised(session_options options, std::size_t count) {
+  asio::io_context context;
+  manual_clock clock(context);
+  session_pair p = distant_pair(context, std::move(options));
+  std::vector<transfer> all(count);
+  for (transfer& t : all) run(clock, context, begin_transfer(p, t, 4'000'000));
+  std::uint64_t most = 0;
+  const auto open = [&] { return std::any_of(all.begin(), all.end(), [](auto& t) { return !t.done; }); };
+  for (int i = 0; open() && i < 60'000; ++i) {
+    clock.run_for(context, 1ms);
+    most = std::max(most, beyond_the_first(all));
+  }
+  CHECK_FALSE(open());
+  return most;
+}
+
+}  // namespace
+
+TEST_CASE("bulk enlarges the window up to max_window", "[session][window]") {
+  transfer t;
+  time_for(window_up_to(1 << 20), 16'000'000, t);
+  CHECK(t.largest_window == 1 << 20);
+  CHECK(t.most_credit <= 1 << 20);
+  CHECK(t.most_credit > 512 * 1024);
+}
+
+TEST_CASE("a window of 65536 stays as it is", "[session][window]") {
+  transfer t;
+  time_for(window_up_to(65536), 1'000'000, t);
+  CHECK(t.largest_window == 65536);
+  CHECK(t.most_credit <= 65536);
+}
+
+TEST_CASE("a large window pays over a long way", "[session][window]") {
+  transfer fixed, tuned;
+  const duration slow = time_for(window_up_to(65536), 8'000'000, fixed);
+  const duration fast = time_for({}, 8'000'000, tuned);
+  CHECK(slow > 100 * one_way);
+  CHECK(fast < slow / 5);
+}
+
+TEST_CASE("a slow reader keeps its small window", "[session][window]") {
+  asio::io_context context;
+  manual_clock clock(context);
+  session_pair p = distant_pair(context, {});
+  std::vector<transfer> all(1);
+  run(clock, context, begin_transfer(p, all[0], 2'000'000, 4096, 10ms));
+  run(clock, context, until_done(all));
+  CHECK(all[0].largest_window == 65536);
+}
+
+TEST_CASE("the session's budget limits all its windows together", "[session][window]") {
+  session_options o;
+  o.session_window_budget = 1 << 20;
+  const std::uint64_t most = most_promised(o, 8);
+  CHECK(most <= 1 << 20);
+  CHECK(most > 512 * 1024);
+}
+
+TEST_CASE("windows of sub-streams that are gone may be given to others", "[session][window]") {
+  session_options o;
+  o.session_window_budget = 1 << 20;
+  asio::io_context context;
+  manual_clock clock(context);
+  session_pair p = distant_pair(context, o);
+  for (int i = 0; i < 3; ++i) {
+    std::vector<transfer> one(1);
+    run(clock, context, begin_transfer(p, one[0], 8'000'000));
+    run(clock, context, until_done(one));
+    CHECK(one[0].largest_window == 1 << 20);
+  }
+}
+
+TEST_CASE("the process's budget limits windows, and gets everything back", "[session][window]") {
+  session_options o;
+  o.process_budget = std::make_shared<buffer_budget>(2 << 20);
+  const std::uint64_t most = most_promised(o, 4);
+  CHECK(most <= 1 << 20);
+  CHECK(most > 256 * 1024);
+  CHECK(o.process_budget->used() == 0);
+}

@@ -1,0 +1,122 @@
+// Token buckets on explicit time, and the one object that threads share.
+#include "bytes.hpp"
+#include "catch.hpp"
+
+#include <muxpro/buffer_budget.hpp>
+#include <muxpro/detail/budget.hpp>
+
+#include <thread>
+
+using namespace muxpro;
+using detail::token_bucket;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr time_point start = time_point{} + std::chrono::hours(1);
+
+int taken(token_bucket& b, time_point now, int attempts) {
+  int n = 0;
+  for (int i = 0; i < attempts; ++i) n += b.take(now) ? 1 : 0;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("token_bucket gives its burst, then its rate", "[rules][budget]") {
+  token_bucket b({5, 2});
+  CHECK(taken(b, start, 10) == 5);
+  CHECK(taken(b, start + milliseconds(499), 10) == 0);
+  CHECK(taken(b, start + milliseconds(500), 10) == 1);
+  CHECK(taken(b, start + seconds(2), 10) == 3);
+  CHECK(taken(b, start + seconds(1000), 10) == 5);
+}
+
+TEST_CASE("token_bucket weighs, and takes nothing if it refuses", "[rules][budget]") {
+  token_bucket b({25, 10});
+  CHECK(b.take(start, 10));
+  CHECK(b.take(start, 10));
+  CHECK_FALSE(b.take(start, 10));
+  CHECK(taken(b, start, 10) == 5);
+  CHECK_FALSE(b.take(start + milliseconds(900), 10));
+  CHECK(b.take(start + seconds(1), 10));
+}
+
+TEST_CASE("token_bucket gathers fractions over many small steps", "[rules][budget]") {
+  token_bucket b({10, 10});
+  taken(b, start, 10);
+  int n = 0;
+  for (int ms = 1; ms <= 10'000; ++ms) n += taken(b, start + milliseconds(ms), 1);
+  CHECK(n >= 99);
+  CHECK(n <= 100);
+}
+
+TEST_CASE("token_bucket without a rate never refills, without a burst never gives", "[rules][budget]") {
+  token_bucket once({3, 0});
+  CHECK(taken(once, start, 10) == 3);
+  CHECK(taken(once, start + std::chrono::hours(1000), 10) == 0);
+  token_bucket never({0, 1000});
+  CHECK(taken(never, start, 10) == 0);
+  CHECK(taken(never, start + seconds(1000), 10) == 0);
+}
+
+TEST_CASE("buffer_budget takes up to a share of its limit", "[rules][budget]") {
+  buffer_budget b(1000);
+  CHECK(b.try_take(800, 0.8));
+  CHECK_FALSE(b.try_take(1, 0.8));
+  CHECK(b.try_take(200));
+  CHECK_FALSE(b.try_take(1));
+  CHECK(b.try_take(0));
+  CHECK_FALSE(b.try_take(~std::uint64_t{0}));
+  b.take(500);
+  CHECK(b.used() == 1500);
+  CHECK(b.level() == Approx(1.5));
+  CHECK_FALSE(b.try_take(1));
+  b.give(1500);
+  CHECK(b.used() == 0);
+  CHECK(b.try_take(1000));
+}
+
+TEST_CASE("buffer_budget is exact under four threads", "[rules][budget]") {
+  constexpr std::uint64_t limit = 1000;
+  buffer_budget b(limit);
+  std::atomic<bool> exceeded{false};
+  const auto work = [&](std::uint64_t seed) {
+    wire_test::random_engine rng(seed);
+    std::uint64_t held = 0;
+    for (int i = 0; i < 100'000; ++i) {
+      const std::uint64_t n = rng() % 400;
+      if (b.try_take(n)) held += n;
+      if (b.used() > limit) exceeded = true;
+      if (rng() % 2 == 0) b.give(std::exchange(held, 0));
+    }
+    b.give(held);
+  };
+  std::vector<std::thread> threads;
+  for (std::uint64_t i = 0; i < 4; ++i) threads.emplace_back(work, i);
+  for (std::thread& t : threads) t.join();
+  CHECK_FALSE(exceeded);
+  CHECK(b.used() == 0);
+}
+
+TEST_CASE("buffer_budget counts admitted bytes of all threads, above the limit as well", "[rules][budget]") {
+  buffer_budget b(10);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&b] {
+      for (int n = 0; n < 50'000; ++n) {
+        b.take(3);
+        b.give(2);
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  CHECK(b.used() == 200'000);
+}
+
+TEST_CASE("the process-wide budget is one object of at most 512 MiB", "[rules][budget]") {
+  const auto b = process_wide_budget();
+  CHECK(b == process_wide_budget());
+  CHECK(b->limit() > 0);
+  CHECK(b->limit() <= 512u << 20);
+}

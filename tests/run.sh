@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Builds and runs all tests, and ends with the line "N passed, N failed".
+set -euo pipefail
+. "$(dirname "$0")/../cmake/script.sh"
+
+usage="usage: tests/run.sh [--quick] [--only REGEX]
+  --quick        the plain g++ build alone: no sanitizers, no clang, no installed package
+  --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
+Steps are CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang, and install."
+
+quick=false only=
+while (($#)); do
+  case $1 in
+    --quick) quick=true ;;
+    --only) only=${2?"$usage"} && shift ;;
+    -h | --help) echo "$usage" && exit ;;
+    *) die "$usage" ;;
+  esac
+  shift
+done
+
+time_limit=600 # seconds for one program
+passed=0 failed=0
+
+wanted() { [[ $1 =~ $only ]]; }
+
+report() { # STEP SECONDS PASSED FAILED [WHY]
+  passed=$((passed + $3)) failed=$((failed + $4))
+  printf '%-20s %4s s   %d passed, %d failed%s\n' "$1" "$2" "$3" "$4" "${5:+: $5}"
+}
+
+directory() { echo "build/${1/#plain/tests}"; } # CONFIGURATION
+
+configure() { # CONFIGURATION CMAKE-ARGUMENT...
+  logged "$(directory "$1")/configure.log" cmake -S . -B "$(directory "$1")" -G Ninja -DCMAKE_BUILD_TYPE=Debug "${@:2}"
+}
+
+build() { # CONFIGURATION TARGET...
+  logged "$(directory "$1")/build.log" cmake --build "$(directory "$1")" -j "$(nproc)" --target "${@:2}" -- -k 0
+}
+
+# The sanitizers want memory at fixed places, which the address randomization of some kernels takes first.
+fixed_addresses=(setarch "$(uname -m)" -R)
+"${fixed_addresses[@]}" true 2>/dev/null || fixed_addresses=()
+
+run_program() { # CONFIGURATION PROGRAM
+  local step=$1/$2 start=$SECONDS status=0 program good bad begun why=
+  program=$(directory "$1")/bin/muxpro_$2_tests
+  if [ ! -x "$program" ]; then
+    report "$step" 0 0 1 "not built"
+    return
+  fi
+  : >"$program.results"
+  MUXPRO_TEST_RESULTS=$program.results timeout -s ABRT -k 10 $time_limit "${fixed_addresses[@]}" "$program" \
+    >"$program.log" 2>&1 </dev/null || status=$?
+
+  good=$(grep -c '^passed ' "$program.results") || true
+  bad=$(grep -c '^failed ' "$program.results") || true
+  begun=$(grep -c '^begin ' "$program.results") || true
+  if ((begun > good + bad)); then
+    bad=$((bad + 1)) why="status $status in \"$(grep '^begin ' "$program.results" | tail -n 1 | cut -d' ' -f2-)\""
+  elif ((begun == 0)); then
+    bad=1 why="ran no test case, status $status"
+  elif ((status != 0 && bad == 0)); then
+    bad=1 why="status $status after the last test case"
+  fi
+  ((status != 124 && status != 137)) || why="not done after $time_limit s; $why"
+  ((bad == 0)) || tail -n 120 "$program.log" | cut -c1-250
+  report "$step" $((SECONDS - start)) "$good" "$bad" "$why"
+}
+
+# Builds and runs what is wanted of a configuration. With MUXPRO_WERROR, all is built, and that is a check of its own.
+run_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
+  local name=$1 start=$SECONDS step=$1/build good=0 program programs=() targets=()
+  if ! configure "$@"; then
+    report "$name/configure" $((SECONDS - start)) 0 1
+    return
+  fi
+  while read -r program; do
+    wanted "$name/$program" || continue
+    programs+=("$program") targets+=("muxpro_${program}_tests")
+  done <"$(directory "$name")/test_programs.txt"
+  if [[ $* == *MUXPRO_WERROR=ON* ]] && wanted "$name/warnings"; then
+    step=$name/warnings good=1 targets=(all)
+    [ "$name" != plain ] || targets+=(muxpro_headers_alone)
+  fi
+  ((${#targets[@]})) || return 0
+
+  echo "building $name in $(directory "$name")"
+  if build "$name" "${targets[@]}"; then
+    report "$step" $((SECONDS - start)) $good 0
+  else
+    report "$step" $((SECONDS - start)) 0 1 "warnings or errors, see above"
+    # What stands in spite of warnings runs; what does not build must not be an old program.
+    rm -f "$(directory "$name")"/bin/muxpro_*_tests
+    ! grep -q '\[-Werror' "$(directory "$name")/build.log" || configure "$@" -DMUXPRO_WERROR=OFF
+    build "$name" "${targets[@]}" 2>/dev/null || true
+  fi
+  for program in "${programs[@]}"; do run_program "$name" "$program"; done
+}
+
+run_install() {
+  local start=$SECONDS log=build/install.log good bad
+  echo "building consumers of the package"
+  tests/install/run.sh >"$log" 2>&1 || true
+  if ! read -r good bad < <(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log"); then
+    good=0 bad=1
+  fi
+  ((bad == 0)) || cat "$log"
+  report install $((SECONDS - start)) "$good" "$bad"
+}
+
+if $quick; then
+  cmake/deps.sh tests
+else
+  cmake/deps.sh tests clang
+fi
+# Catch2 handles signals too, but the sanitizers have more to say about them.
+signals=handle_segv=2:handle_sigbus=2:handle_sigill=2:handle_sigfpe=2:handle_abort=2
+export ASAN_OPTIONS=$signals:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=$signals:halt_on_error=1:second_deadlock_stack=1:report_signal_unsafe=0
+ulimit -c 0
+
+# Mapped paths make debug information the same in every clone, and traces short.
+flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
+gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
+run_configuration plain "${gcc[@]}" -DMUXPRO_WERROR=ON
+if ! $quick; then
+  run_configuration asan "${gcc[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
+  run_configuration tsan "${gcc[@]}" -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
+  run_configuration clang -DCMAKE_CXX_COMPILER="$(find_clang)" -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DMUXPRO_WERROR=ON
+  ! wanted install || run_install
+fi
+
+printf 'in %d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))
+echo "$passed passed, $failed failed"
+((failed == 0 && passed > 0))

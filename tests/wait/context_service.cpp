@@ -1,0 +1,173 @@
+#include "catch.hpp"
+#include "support.hpp"
+
+#include <muxpro/detail/context_service.hpp>
+#include <muxpro/detail/pending_op.hpp>
+
+#include <asio/strand.hpp>
+#include <asio/thread_pool.hpp>
+
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace muxpro;
+using namespace std::chrono_literals;
+using detail::wake_up;
+
+struct parked final : detail::parking {
+  explicit parked(const asio::any_io_executor& executor, std::function<void()> f = {})
+      : dropped(std::move(f)) {
+    enter(executor);
+  }
+  void context_destroyed() noexcept override {
+    ++told;
+    if (dropped) dropped();
+  }
+  int told = 0;
+  std::function<void()> dropped;
+};
+
+detail::context_service& service(asio::io_context& context) {
+  return asio::use_service<detail::context_service>(context);
+}
+
+}  // namespace
+
+TEST_CASE("whoever is parked hears once that the context is destroyed", "[context_service]") {
+  auto context = std::make_unique<asio::io_context>();
+  parked first(context->get_executor());
+  auto gone = std::make_unique<parked>(context->get_executor(), [] { FAIL("it had left"); });
+  parked last(asio::make_strand(*context));
+  gone.reset();
+  context.reset();
+  CHECK(first.told == 1);
+  CHECK(last.told == 1);
+}
+
+TEST_CASE("what is parked may destroy itself and others when told", "[context_service]") {
+  auto context = std::make_unique<asio::io_context>();
+  std::vector<std::unique_ptr<parked>> all(4);
+  int told = 0;
+  for (auto& p : all) {
+    p = std::make_unique<parked>(context->get_executor(), [&] {
+      ++told;
+      // Moved out first: the function object that runs here dies with its owner.
+      auto doomed = std::move(all);
+      all.clear();
+    });
+  }
+  context.reset();
+  CHECK(told == 1);
+}
+
+TEST_CASE("parking is safe from many threads of a context", "[context_service]") {
+  asio::thread_pool pool(4);
+  for (int i = 0; i < 200; ++i) {
+    asio::post(pool, [&pool] {
+      parked here(pool.get_executor());
+      std::this_thread::yield();
+    });
+  }
+  pool.join();
+}
+
+TEST_CASE("a wake-up follows real time by default", "[context_service]") {
+  asio::io_context context;
+  wake_up timer(context.get_executor());
+  bool done = false;
+  const auto until = timer.now() + 5ms;
+  timer.async_wait_until(until, [&](error_code error) {
+    CHECK_FALSE(error);
+    CHECK(timer.now() >= until);
+    done = true;
+  });
+  CHECK(service(context).next_wake_up() == detail::clock::time_point::max());
+  test::run_until(context, [&] { return done; });
+}
+
+TEST_CASE("with a manual clock nothing happens until it is advanced", "[context_service]") {
+  asio::io_context context;
+  service(context).make_manual();
+  wake_up early(context.get_executor()), late(context.get_executor());
+  const auto begin = early.now();
+  std::vector<int> order;
+  early.async_wait_until(begin + 1h, [&](error_code) { order.push_back(1); });
+  late.async_wait_until(begin + 2h, [&](error_code) { order.push_back(2); });
+  CHECK(service(context).next_wake_up() == begin + 1h);
+  std::this_thread::sleep_for(2ms);
+  context.poll();
+  CHECK(order.empty());
+  CHECK(early.now() == begin);
+
+  service(context).advance(1h - 1ns);
+  context.poll();
+  CHECK(order.empty());
+  service(context).advance(1ns);
+  CHECK(order.empty());
+  context.poll();
+  CHECK(order == std::vector<int>{1});
+  CHECK(service(context).next_wake_up() == begin + 2h);
+  service(context).advance(5h);
+  context.poll();
+  CHECK(order == std::vector<int>{1, 2});
+  CHECK(early.now() == begin + 6h);
+  CHECK(service(context).next_wake_up() == detail::clock::time_point::max());
+}
+
+TEST_CASE("a manual wait for a time that has passed ends at once", "[context_service]") {
+  asio::io_context context;
+  service(context).make_manual();
+  wake_up timer(context.get_executor());
+  bool done = false;
+  timer.async_wait_until(timer.now(), [&](error_code) { done = true; });
+  CHECK_FALSE(done);
+  test::run_until(context, [&] { return done; });
+}
+
+TEST_CASE("cancelling, setting again and destroying end a wait early", "[context_service]") {
+  asio::io_context context;
+  service(context).make_manual();
+  auto timer = std::make_unique<wake_up>(context.get_executor());
+  const auto begin = timer->now();
+  int aborted = 0;
+  const auto count = [&](error_code error) { aborted += error == asio::error::operation_aborted; };
+  timer->async_wait_until(begin + 1h, count);
+  timer->cancel();
+  CHECK(service(context).next_wake_up() == detail::clock::time_point::max());
+  timer->async_wait_until(begin + 1h, count);
+  timer->async_wait_until(begin + 3h, count);
+  CHECK(service(context).next_wake_up() == begin + 3h);
+  timer.reset();
+  CHECK(service(context).next_wake_up() == detail::clock::time_point::max());
+  context.poll();
+  CHECK(aborted == 3);
+}
+
+TEST_CASE("a wait that begins after its time was set and has passed does not hang", "[context_service]") {
+  asio::io_context context;
+  service(context).make_manual();
+  wake_up timer(context.get_executor());
+  const auto until = timer.now() + 1h;
+  // A coroutine that has named the wait and not awaited it yet.
+  asio::awaitable<void> wait = timer.async_wait_until(until, asio::use_awaitable);
+  service(context).advance(2h);
+  test::run(context, std::move(wait), 5s);
+  CHECK(timer.now() >= until);
+}
+
+TEST_CASE("the context may be destroyed while somebody waits for a time", "[context_service]") {
+  auto alive = std::make_shared<int>();
+  {
+    asio::io_context context;
+    service(context).make_manual();
+    auto timer = std::make_shared<wake_up>(context.get_executor());
+    auto& t = *timer;
+    t.async_wait_until(t.now() + 1h, [alive, timer](error_code) { FAIL("called"); });
+    timer.reset();
+  }
+  CHECK(alive.use_count() == 1);
+}
