@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Builds the examples and shows one run: 64 sub-streams of 8 MiB each through one TCP connection on loopback.
+set -euo pipefail
+. "$(dirname "$0")/../cmake/script.sh"
+
+cmake/deps.sh
+echo "building build/release"
+logged build/release/configure.log cmake -S . -B build/release -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-g++}" \
+  -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=OFF
+logged build/release/build.log cmake --build build/release -j "$(nproc)"
+
+listening() { # PORT: whether something listens there, without connecting to it
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -qE "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F:]+ 0A "
+}
+
+port=$((20000 + RANDOM % 10000))
+while listening $port; do port=$((port + 1)); done
+
+bin=build/release/bin
+"$bin/echo_server" --listen "127.0.0.1:$port" &
+server=$!
+trap 'kill "$server" 2>/dev/null || true' EXIT
+
+for ((tries = 0; tries < 100; ++tries)); do
+  ! listening $port || break
+  kill -0 $server 2>/dev/null || die "echo_server ended before it listened"
+  sleep 0.05
+done
+
+"$bin/echo_client" --connect "127.0.0.1:$port" --streams 64 --bytes 8388608
+
+kill -TERM $server
+status=0
+wait $server || status=$?
+trap - EXIT
+((status == 0)) || die "echo_server ended with status $status"
+echo "echo_server ended cleanly"
