@@ -1,0 +1,15 @@
+// muxpro: Mux.Pro sessions over any Asio stream. Everything of rings 0 to 3.
+#pragma once
+
+#include <muxpro/client_pool.hpp>
+#include <muxpro/codec.hpp>
+#include <muxpro/destination.hpp>
+#include <muxpro/error.hpp>
+#include <muxpro/options.hpp>
+#include <muxpro/pipe.hpp>
+#include <muxpro/relay.hpp>
+#include <muxpro/semaphore.hpp>
+#include <muxpro/session.hpp>
+#include <muxpro/stats.hpp>
+#include <muxpro/sub_datagram.hpp>
+#include <muxpro/sub_stream.hpp>
