@@ -6,7 +6,7 @@ set -euo pipefail
 usage="usage: tests/run.sh [--quick] [--only REGEX]
   --quick        the plain g++ build alone: no sanitizers, no clang, no installed package
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
-Steps are CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang, and install."
+Steps are readme, CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang, and install."
 
 quick=false only=
 while (($#)); do
@@ -99,6 +99,25 @@ run_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
   for program in "${programs[@]}"; do run_program "$name" "$program"; done
 }
 
+# The README's first block of C++ is a program that is built, and the files it names are there.
+run_readme() {
+  local good=0 bad=0 file
+  if diff <(sed -n '/^```cpp$/,/^```$/p' README.md | sed '/^```$/q' | grep -v '^```') examples/in_memory.cpp; then
+    good=1
+  else
+    bad=1
+  fi
+  while read -r file; do
+    if [ -e "$file" ]; then
+      good=$((good + 1))
+    else
+      bad=$((bad + 1))
+      echo "README.md names $file, which does not exist"
+    fi
+  done < <(grep -oE '`?(tests|examples|include|src|cmake)/[A-Za-z0-9_./-]+' README.md | tr -d '`' | sort -u)
+  report readme 0 "$good" "$bad"
+}
+
 run_install() {
   local start=$SECONDS log=build/install.log good bad
   echo "building consumers of the package"
@@ -125,6 +144,7 @@ ulimit -c 0
 # Mapped paths make debug information the same in every clone, and traces short.
 flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
 gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
+! wanted readme || run_readme
 run_configuration plain "${gcc[@]}" -DMUXPRO_WERROR=ON
 if ! $quick; then
   run_configuration asan "${gcc[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
