@@ -64,6 +64,9 @@ enum class errc {
   bad_option,
   /// The pool was closed, or its connection limits leave no room.
   pool_exhausted,
+  /// The sessions of the process held too much unread data, and this one the most: see
+  /// session_options::process_budget.
+  memory_pressure,
   /// Memory ran out.
   no_memory,
 };

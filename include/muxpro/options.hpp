@@ -55,7 +55,8 @@ struct session_options {
   /// All that this session grants beyond 64 KiB per sub-stream.
   std::uint64_t session_window_budget = 16 * 1024 * 1024;
   /// What all sessions that share it may buffer or promise; null = one for the process, of 25 % of
-  /// its RAM and at most 512 MiB. At 80 % new sub-streams of a peer are ended with code 4.
+  /// its RAM and at most 512 MiB. At 80 % new sub-streams of a peer are ended with code 4; at 95 % the
+  /// session with the most unread data is closed.
   std::shared_ptr<buffer_budget> process_budget;
   /// One read of the main connection takes at most this many bytes.
   std::uint32_t read_buffer = 128 * 1024;

@@ -114,6 +114,73 @@ TEST_CASE("buffer_budget counts admitted bytes of all threads, above the limit a
   CHECK(b.used() == 200'000);
 }
 
+namespace {
+
+/// Lets go of all it holds when told, or refuses to be asked.
+class stub_holder : public buffer_budget::holder {
+ public:
+  explicit stub_holder(buffer_budget& b, bool willing = true) : budget_(b), willing_(willing) { b.join(*this); }
+  ~stub_holder() {
+    budget_.leave(*this);
+    budget_.give(*this, held());
+  }
+  void take(std::uint64_t n) { budget_.take(*this, n); }
+  void give_all() {
+    budget_.leave(*this);
+    budget_.give(*this, held());
+  }
+  int asked = 0;
+
+ private:
+  bool let_go() noexcept override { return ++asked, willing_; }
+
+  buffer_budget& budget_;
+  bool willing_;
+};
+
+}  // namespace
+
+TEST_CASE("buffer_budget asks the holder of the most unread bytes when 95 % are used", "[rules][budget]") {
+  buffer_budget b(1000);
+  stub_holder light(b), heavy(b), middling(b);
+  light.take(100);
+  heavy.take(500);
+  middling.take(350);
+  CHECK(heavy.asked == 0);
+  light.take(1);
+  CHECK(heavy.asked == 1);
+  middling.take(400);  // the most now, but one lets go at a time
+  CHECK(heavy.asked == 1);
+  CHECK(middling.asked == 0);
+  heavy.give_all();
+  CHECK(b.used() == 851);
+  middling.take(100);
+  CHECK(middling.asked == 1);
+  CHECK(light.asked == 0);
+}
+
+TEST_CASE("buffer_budget asks again if a holder could not be told", "[rules][budget]") {
+  buffer_budget b(1000);
+  stub_holder unwilling(b, false);
+  unwilling.take(960);
+  unwilling.take(1);
+  CHECK(unwilling.asked == 2);
+}
+
+TEST_CASE("buffer_budget counts the bytes of a holder that left until they are given back", "[rules][budget]") {
+  buffer_budget b(1000);
+  stub_holder gone(b), here(b);
+  gone.take(900);
+  b.leave(gone);
+  b.leave(gone);
+  CHECK(b.used() == 900);
+  here.take(100);
+  CHECK(gone.asked == 0);
+  CHECK(here.asked == 1);
+  b.give(gone, 900);
+  CHECK(b.used() == 100);
+}
+
 TEST_CASE("the process-wide budget is one object of at most 512 MiB", "[rules][budget]") {
   const auto b = process_wide_budget();
   CHECK(b == process_wide_budget());

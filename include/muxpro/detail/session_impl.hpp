@@ -39,10 +39,13 @@ class stream_watcher {
   ~stream_watcher() = default;
 };
 
-class session_impl final : public std::enable_shared_from_this<session_impl>, private parking {
+class session_impl final : public std::enable_shared_from_this<session_impl>,
+                           private parking,
+                           private buffer_budget::holder {
  public:
   session_impl(std::unique_ptr<transport> next, asio::any_io_executor executor, role side,
                session_options options);
+  ~session_impl() { process_budget_->leave(*this); }
 
   // --- what the handle does
   void start_handshake(result_op* op);
@@ -126,6 +129,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>, pr
   std::shared_ptr<stream_state> add_stream(stream_id id, const destination& d, std::uint8_t priority);
   void check_drained();
   void context_destroyed() noexcept override;
+  bool let_go() noexcept override;
 
   asio::any_io_executor executor_;
   const session_options options_;

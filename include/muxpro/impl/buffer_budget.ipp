@@ -9,6 +9,31 @@
 
 namespace muxpro {
 
+MUXPRO_DECL void buffer_budget::join(holder& h) {
+  const std::lock_guard lock(mutex_);
+  holders_.push_back(&h);
+  h.place_ = holders_.size();
+}
+
+MUXPRO_DECL void buffer_budget::leave(holder& h) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (h.place_ == 0) return;
+  holder& last = *holders_.back();
+  holders_[h.place_ - 1] = &last;
+  last.place_ = h.place_;
+  holders_.pop_back();
+  h.place_ = 0;
+  if (letting_go_ == &h) letting_go_ = nullptr;
+}
+
+MUXPRO_DECL void buffer_budget::shed() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (letting_go_ || holders_.empty()) return;
+  const auto most = std::max_element(holders_.begin(), holders_.end(),
+                                     [](const holder* a, const holder* b) { return a->held() < b->held(); });
+  if ((*most)->let_go()) letting_go_ = *most;
+}
+
 MUXPRO_DECL std::shared_ptr<buffer_budget> process_wide_budget() {
   static const auto instance = [] {
     std::uint64_t limit = 512ull << 20;

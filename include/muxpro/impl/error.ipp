@@ -38,6 +38,7 @@ MUXPRO_DECL const char* describe(errc e) noexcept {
     case errc::bad_host: return "the host name cannot be sent";
     case errc::bad_option: return "an option has a senseless value";
     case errc::pool_exhausted: return "the client pool has no connection to give";
+    case errc::memory_pressure: return "the process holds too much unread data, most of it for this session";
     case errc::no_memory: return "out of memory";
   }
   return "unknown muxpro error";

@@ -27,6 +27,7 @@ MUXPRO_DECL session_impl::session_impl(std::unique_ptr<transport> next, asio::an
       outbox_(queue_, rules_, options_, counted_),
       decoder_(version_0_0, options_.metadata_limit) {
   enter(executor_);
+  process_budget_->join(*this);
 }
 
 // --- opening and accepting
@@ -122,11 +123,11 @@ MUXPRO_DECL void session_impl::window_wanted(stream_state& s, std::uint32_t larg
 
 MUXPRO_DECL void session_impl::buffered(std::uint64_t n) noexcept {
   counted_.unread += n;
-  process_budget_->take(n);
+  process_budget_->take(*this, n);
 }
 MUXPRO_DECL void session_impl::unbuffered(std::uint64_t n) noexcept {
   counted_.unread -= n;
-  process_budget_->give(n);
+  process_budget_->give(*this, n);
 }
 MUXPRO_DECL void session_impl::stalled_for(duration d) noexcept {
   ++counted_.credit_stalls;
@@ -259,17 +260,19 @@ MUXPRO_DECL void session_impl::close(error_code why) {
   state_ = state::closed;
   fate_ = why;
   data_for_ = nullptr;
+  const bool drop_unread = why == make_error_code(errc::memory_pressure);
   if (handshake_) std::exchange(handshake_, nullptr)->complete(why);
   while (!opens_.empty()) opens_.pop_front().complete(why, sub_stream());
   while (!accepts_.empty()) accepts_.pop_front().complete(why, sub_stream());
   while (!drains_.empty()) drains_.pop_front().complete(why);
   rules_.streams().for_each([&](stream_rules& r) {
     auto& s = static_cast<stream_state&>(r);
-    s.fail(why, false);
+    s.fail(why, drop_unread);
     rules_.release(s, time_point{});
     s.listed_self.reset();
   });
   backlog_size_ = 0;
+  process_budget_->leave(*this);
   wake_writer();
   if (timer_) timer_->cancel();
   for (auto& stop : stop_) stop.emit(asio::cancellation_type::terminal);
@@ -280,8 +283,19 @@ MUXPRO_DECL void session_impl::close(error_code why) {
   }
 }
 
+// The process is short of memory, and this session holds the most unread data. Called by any thread.
+MUXPRO_DECL bool session_impl::let_go() noexcept try {
+  asio::post(executor_, [session = weak_from_this()] {
+    if (const auto self = session.lock()) self->close(errc::memory_pressure);
+  });
+  return true;
+} catch (...) {
+  return false;
+}
+
 MUXPRO_DECL void session_impl::context_destroyed() noexcept {
   const auto self = shared_from_this();
+  process_budget_->leave(*this);
   state_ = state::closed;
   fate_ = errc::session_closed;
   executor_ = {};

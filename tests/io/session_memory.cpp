@@ -1,0 +1,94 @@
+// Sessions that share a budget for unread data: the one that holds the most goes when it runs short.
+#include "session_support.hpp"
+
+#include <atomic>
+#include <thread>
+
+namespace {
+
+using namespace io_test;
+
+session_options sharing(std::shared_ptr<buffer_budget> budget) {
+  session_options o;
+  o.process_budget = std::move(budget);
+  o.max_window = 65536;
+  return o;
+}
+
+/// Sub-streams to one server whose application reads nothing.
+struct hoard {
+  hoard(asio::io_context& context, std::shared_ptr<buffer_budget> budget)
+      : sessions(context, {}, sharing(std::move(budget))) {}
+  session_pair sessions;
+  std::vector<stream_pair> streams;
+};
+
+awaitable<> open_streams(hoard& h, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    stream_pair opened = co_await open_pair(h.sessions);
+    h.streams.push_back(std::move(opened));
+  }
+}
+
+awaitable<> fill(hoard& h, std::size_t stream, std::size_t bytes) {
+  const std::string data(bytes, 'x');
+  co_await write_text(h.streams[stream].client, data);
+  co_await yield();
+}
+
+awaitable<> shed_the_largest(hoard& a, hoard& b, buffer_budget& budget) {
+  co_await open_streams(a, 2);
+  co_await open_streams(b, 2);
+  co_await fill(a, 0, 60'000);
+  co_await fill(b, 0, 60'000);
+  co_await fill(b, 1, 60'000);
+  CHECK(budget.used() == 180'000);
+  CHECK_FALSE(b.sessions.server_fate->has_value());
+  co_await fill(a, 1, 15'000);
+  REQUIRE(b.sessions.server_fate->has_value());
+  CHECK(**b.sessions.server_fate == errc::memory_pressure);
+  CHECK_FALSE(a.sessions.server_fate->has_value());
+  CHECK(budget.used() == 75'000);
+  std::byte one{};
+  const auto [error, n] = co_await b.streams[0].server.async_read_some(asio::buffer(&one, 1), as_result);
+  CHECK(error == errc::memory_pressure);
+  CHECK(n == 0);
+  const std::string kept = co_await read_text(a.streams[0].server, 60'000);
+  CHECK(kept.size() == 60'000);
+}
+
+awaitable<> fill_all(hoard& h) {
+  co_await open_streams(h, 8);
+  for (std::size_t i = 0; i < 8; ++i) co_await fill(h, i, 60'000);
+}
+
+}  // namespace
+
+TEST_CASE("at 95 % of the process's budget the session with the most unread data is closed", "[session][memory]") {
+  const auto budget = std::make_shared<buffer_budget>(200'000);
+  asio::io_context context;
+  manual_clock clock(context);
+  {
+    hoard a(context, budget), b(context, budget);
+    run(clock, context, shed_the_largest(a, b, *budget));
+  }
+  settle(clock, context);
+  CHECK(budget->used() == 0);
+}
+
+TEST_CASE("sessions on other threads are told to let go", "[session][memory][threads]") {
+  const auto budget = std::make_shared<buffer_budget>(300'000);
+  std::atomic<int> closed{0};
+  const auto work = [&] {
+    asio::io_context context;
+    hoard h(context, budget);
+    asio::co_spawn(context, fill_all(h), [](std::exception_ptr) {});  // a session that is closed throws
+    context.run_for(200ms);
+    if (*h.sessions.server_fate == make_error_code(errc::memory_pressure)) ++closed;
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back(work);
+  for (std::thread& t : threads) t.join();
+  CHECK(closed > 0);
+  CHECK(budget->used() == 0);
+}
