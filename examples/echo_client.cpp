@@ -68,7 +68,10 @@ int main(int argc, char** argv) {
     const client_options options = parse(argc, argv);
     if (options.from_stdin) stdin_pipe::check_descriptors();
     asio::io_context io(1);
-    if (options.from_stdin) return stdin_pipe(io, options.connect, options.priority).run();
-    return load(io, options).run();
+    if (options.from_stdin)
+      stdin_pipe(io, options.connect, options.priority).run();
+    else
+      load(io, options).run();
+    return 0;
   });
 }

@@ -27,12 +27,11 @@ class job {
   job& operator=(const job&) = delete;
   virtual ~job() = default;
 
-  /// Returns the exit status, or throws failure.
-  int run() {
+  /// Throws failure. A signal that lets what is under way come back is none.
+  void run() {
     asio::co_spawn(io_, all(), [this](std::exception_ptr e) { fail(e); });
     io_.run();
     if (failure_) std::rethrow_exception(failure_);
-    return status_;
   }
 
  protected:
@@ -97,14 +96,14 @@ class job {
 
   // Before the negotiation is over a signal just ends the process: nothing can be lost then.
   void wait_for_signal() {
-    if (status_ == 0) {
+    if (signal_ == 0) {
       signals_.add(SIGINT);
       signals_.add(SIGTERM);
     }
     signals_.async_wait([this](error_code ec, int number) {
       if (ec) return;
-      if (status_ != 0) return fail(interrupted());
-      status_ = 128 + number;
+      if (signal_ != 0) return fail(interrupted());
+      signal_ = number;
       stop();
       patience_.expires_after(drain_limit);
       patience_.async_wait([this](error_code cancelled) {
@@ -115,7 +114,7 @@ class job {
   }
 
   std::exception_ptr interrupted() const {
-    return std::make_exception_ptr(failure("interrupted before everything came back", status_));
+    return std::make_exception_ptr(failure("interrupted before everything came back", 128 + signal_));
   }
 
   std::string explain(error_code ec) const {
@@ -147,7 +146,7 @@ class job {
   muxpro::session_options session_options_;
   asio::signal_set signals_;
   asio::steady_timer patience_;
-  int status_ = 0;
+  int signal_ = 0;
   std::exception_ptr failure_;
 };
 
