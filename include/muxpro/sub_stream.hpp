@@ -79,6 +79,17 @@ class sub_stream {
     return asio::async_initiate<Token, void(error_code)>(initiate_shutdown{state_.get()}, token);
   }
 
+  /// Waits until the sub-stream is cut, and takes no bytes meanwhile: for whoever prepares the other side
+  /// of a relay and should stop when nobody wants it any more.
+  /// Signature: void(error_code), never without an error: the peer's end_code, why the session ended,
+  /// errc::stream_reset and the like; asio::error::eof when both sides have ended it in good order;
+  /// operation_aborted when it is closed or destroyed before.
+  /// Cancellation (any type): operation_aborted.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_wait_cut(Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code)>(initiate_wait_cut{state_.get()}, token);
+  }
+
   /// Ends both directions with a code; what is queued or unread is dropped. Pending operations
   /// complete with errc::stream_reset. After async_shutdown() no code can be sent any more: what
   /// the peer still sends is discarded.
@@ -103,6 +114,11 @@ class sub_stream {
     void operator()(Handler&& handler, detail::buffer_list<asio::const_buffer> from) const;
   };
   struct initiate_shutdown {
+    detail::stream_state* s;
+    template <class Handler>
+    void operator()(Handler&& handler) const;
+  };
+  struct initiate_wait_cut {
     detail::stream_state* s;
     template <class Handler>
     void operator()(Handler&& handler) const;

@@ -34,6 +34,7 @@ struct write_op : pending_op<error_code, std::size_t> {
 };
 
 using shutdown_op = pending_op<error_code>;
+using cut_op = pending_op<error_code>;
 
 class stream_state final : public stream_rules,
                            public list_node<backlog_tag>,
@@ -57,6 +58,10 @@ class stream_state final : public stream_rules,
   bool shutdown_now(error_code& ec);
   void start_shutdown(shutdown_op* op) { shutting_down_ = op; }
   void cancel_shutdown(shutdown_op* op);
+  /// True if it is cut or waited for already.
+  bool cut_now(error_code& ec) const;
+  void start_wait_cut(cut_op* op) { waiting_for_cut_ = op; }
+  void cancel_wait_cut(cut_op* op);
   void reset(end_code code);
   /// End(0) behind what is being written; what still comes is discarded. Pending reads are aborted.
   void close();
@@ -131,6 +136,7 @@ class stream_state final : public stream_rules,
   read_op* reader_ = nullptr;
   write_op* writer_ = nullptr;
   shutdown_op* shutting_down_ = nullptr;
+  cut_op* waiting_for_cut_ = nullptr;
   error_code fate_;           ///< why operations fail from now on
   bool finishing_ = false;    ///< our End(0) follows the pending write
   bool discarding_ = false;   ///< nobody will read what comes: it is taken and dropped

@@ -1,6 +1,7 @@
 // Life of a session: opening, accepting, draining, closing, and the write loop.
 #pragma once
 
+#include <muxpro/detail/failure.hpp>
 #include <muxpro/detail/session_impl.hpp>
 #include <muxpro/sub_stream.hpp>
 
@@ -177,19 +178,9 @@ MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session
 }
 
 // No exception leaves a session.
-MUXPRO_DECL error_code error_of(std::exception_ptr failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const std::system_error& e) {
-    return e.code();
-  } catch (...) {
-    return errc::no_memory;
-  }
-}
-
 MUXPRO_DECL void session_impl::loop_ended(std::exception_ptr failure) {
   --loops_;
-  if (failure) close(error_of(failure));
+  if (failure) close(error_of_failure(failure));
   if (loops_ > 0 || state_ != state::closed) return;
   outbox_.land();
   transport_.reset();

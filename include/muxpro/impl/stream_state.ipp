@@ -236,6 +236,19 @@ MUXPRO_DECL void stream_state::end_if_finishing() {
   if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete(fate_);
 }
 
+MUXPRO_DECL bool stream_state::cut_now(error_code& ec) const {
+  if (fate_) return ec = fate_, true;
+  if (over()) return ec = asio::error::eof, true;
+  if (waiting_for_cut_) return ec = errc::operation_in_progress, true;
+  return false;
+}
+
+MUXPRO_DECL void stream_state::cancel_wait_cut(cut_op* op) {
+  if (waiting_for_cut_ != op) return;
+  waiting_for_cut_ = nullptr;
+  op->complete(asio::error::operation_aborted);
+}
+
 MUXPRO_DECL void stream_state::send_end() {
   if (datagrams && !datagrams->out.empty()) {
     session_->queue().remove_data(*this);
@@ -267,6 +280,7 @@ MUXPRO_DECL void stream_state::close() {
   if (reader_) std::exchange(reader_, nullptr)->complete(asio::error::operation_aborted, 0);
   if (datagrams && datagrams->receiver)
     std::exchange(datagrams->receiver, nullptr)->complete(asio::error::operation_aborted, 0);
+  if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
   if (fate_) return;
   if (!local_ended) send_end();
   if (end_held) session_->rules().send_held_end(*this);
@@ -278,6 +292,7 @@ MUXPRO_DECL void stream_state::abandon() {
   const auto self = shared_from_this();
   reset(end_code::remote_disconnect);
   discard();
+  if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
 }
 
 MUXPRO_DECL void stream_state::peer_ended() {
@@ -302,6 +317,7 @@ MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
   if (writer_) writer_->allowed = writer_->framed;
   if (writer_ && !flying) finish_write(why);
   if (shutting_down_ && !writer_) std::exchange(shutting_down_, nullptr)->complete(why);
+  if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->complete(why);
   if (datagrams) {
     datagrams->out.clear();
     datagrams->front_paid = false;
@@ -310,7 +326,9 @@ MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
 }
 
 MUXPRO_DECL void stream_state::settle() {
-  if (over() && listed) session_->release(*this);
+  if (!over()) return;
+  if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->complete(asio::error::eof);
+  if (listed) session_->release(*this);
 }
 
 MUXPRO_DECL void stream_state::drop_operations() noexcept {
@@ -319,6 +337,7 @@ MUXPRO_DECL void stream_state::drop_operations() noexcept {
   if (reader_) std::exchange(reader_, nullptr)->drop();
   if (writer_) std::exchange(writer_, nullptr)->drop();
   if (shutting_down_) std::exchange(shutting_down_, nullptr)->drop();
+  if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->drop();
   if (datagrams && datagrams->receiver) std::exchange(datagrams->receiver, nullptr)->drop();
 }
 

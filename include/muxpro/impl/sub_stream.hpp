@@ -44,6 +44,18 @@ void sub_stream::initiate_shutdown::operator()(Handler&& handler) const {
   s->start_shutdown(detail::park<detail::shutdown_op>(std::forward<Handler>(handler), executor, cancel));
 }
 
+template <class Handler>
+void sub_stream::initiate_wait_cut::operator()(Handler&& handler) const {
+  const auto& executor = s->session()->executor();
+  error_code ec;
+  if (s->cut_now(ec)) {
+    detail::post_completion(std::forward<Handler>(handler), executor, ec);
+    return;
+  }
+  auto cancel = [state = s](detail::cut_op* op) { state->cancel_wait_cut(op); };
+  s->start_wait_cut(detail::park<detail::cut_op>(std::forward<Handler>(handler), executor, cancel));
+}
+
 }  // namespace muxpro
 
 #if !defined(MUXPRO_SEPARATE_COMPILATION)
