@@ -20,12 +20,14 @@ has() {
     libasio-dev) compiles 'ASIO_VERSION >= 102200' asio/version.hpp ;;
     libfmt-dev) compiles 'FMT_VERSION >= 90000' fmt/core.h ;;
     libssl-dev) compiles 1 openssl/ssl.h ;;
+    libcli11-dev) compiles 1 CLI/CLI.hpp ;;
+    libspdlog-dev) compiles 1 spdlog/version.h ;;
     catch2) compiles 1 catch2/catch_all.hpp || compiles 1 catch2/catch.hpp ;;
     clang) find_clang >/dev/null ;;
   esac
 }
 
-needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev)
+needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libcli11-dev libspdlog-dev)
 for group; do
   case $group in
     tests) needed+=(catch2) ;;

@@ -1,36 +1,17 @@
 #pragma once
 
+#include <muxpro/option_range.hpp>
 #include <muxpro/options.hpp>
 
 #include <fmt/format.h>
 
 namespace muxpro {
-namespace detail {
-
-template <class T>
-struct option_range {
-  const char* name;
-  T value, least, most;
-};
-
-template <class T>
-std::string out_of_range(std::initializer_list<option_range<T>> ranges) {
-  for (const auto& r : ranges)
-    if (!(r.value >= r.least && r.value <= r.most))  // so that NaN is out of range, too
-      return fmt::format("{} is {}, it must be {} to {}", r.name, r.value, r.least, r.most);
-  return {};
-}
-
-inline double seconds_of(duration d) { return std::chrono::duration<double>(d).count(); }
-
-}  // namespace detail
-
 MUXPRO_DECL std::string session_options::validate() const {
   if (versions.empty() || versions.size() > 255)
     return fmt::format("versions has {} entries, it must have 1 to 255", versions.size());
 
   constexpr std::uint64_t gib = 1u << 30;
-  const std::string sizes = detail::out_of_range<std::uint64_t>({
+  const std::string sizes = out_of_range<std::uint64_t>({
       {"max_streams", max_streams, 1, 65535},
       {"accept_backlog", accept_backlog, 1, 65535},
       {"max_quarantined", max_quarantined, 1, 65535},
@@ -58,16 +39,16 @@ MUXPRO_DECL std::string session_options::validate() const {
   if (!sizes.empty()) return sizes;
 
   constexpr double day = 86400;
-  return detail::out_of_range<double>({
-      {"negotiate_timeout (s)", detail::seconds_of(negotiate_timeout), 0.001, day},
-      {"stream_idle (s)", detail::seconds_of(stream_idle), 0.001, 365 * day},
-      {"half_close_linger (s)", detail::seconds_of(half_close_linger), 0.001, 365 * day},
-      {"credit_stall_timeout (s)", detail::seconds_of(credit_stall_timeout), 0.001, 365 * day},
-      {"id_quarantine (s)", detail::seconds_of(id_quarantine), 0.001, day},
-      {"session_idle (s)", detail::seconds_of(session_idle), 0.001, 365 * day},
-      {"keep_alive_interval (s)", detail::seconds_of(keep_alive_interval), keep_alive_interval == duration{} ? 0 : 0.001, day},
-      {"frame_read_timeout (s)", detail::seconds_of(frame_read_timeout), 0.001, day},
-      {"write_stall_timeout (s)", detail::seconds_of(write_stall_timeout), 0.001, day},
+  return out_of_range<double>({
+      {"negotiate_timeout (s)", seconds_of(negotiate_timeout), 0.001, day},
+      {"stream_idle (s)", seconds_of(stream_idle), 0.001, 365 * day},
+      {"half_close_linger (s)", seconds_of(half_close_linger), 0.001, 365 * day},
+      {"credit_stall_timeout (s)", seconds_of(credit_stall_timeout), 0.001, 365 * day},
+      {"id_quarantine (s)", seconds_of(id_quarantine), 0.001, day},
+      {"session_idle (s)", seconds_of(session_idle), 0.001, 365 * day},
+      {"keep_alive_interval (s)", seconds_of(keep_alive_interval), keep_alive_interval == duration{} ? 0 : 0.001, day},
+      {"frame_read_timeout (s)", seconds_of(frame_read_timeout), 0.001, day},
+      {"write_stall_timeout (s)", seconds_of(write_stall_timeout), 0.001, day},
       {"premature_end.per_second", premature_end.per_second, 0, 1e9},
       {"local_reset.per_second", local_reset.per_second, 0, 1e9},
       {"glitch.per_second", glitch.per_second, 0, 1e9},

@@ -1,0 +1,54 @@
+// Which addresses may be dialled: decided on the address itself, after DNS and after un-mapping. Ring 4, a rule:
+// no I/O.
+#pragma once
+
+#include <asio/ip/address.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// The IPv4 address that an IPv6 address leads to: mapped and compatible (RFC 4291), NAT64 (RFC 6052), 6to4
+/// (RFC 3056), Teredo (RFC 4380), ISATAP (RFC 5214). Any other address, and an IPv4 one, is returned as it is,
+/// without its zone.
+asio::ip::address unmapped(const asio::ip::address& a);
+
+/// Whether the address is for a private or special use (RFC 6890 and its registries): loopback, link-local,
+/// private, shared, unique-local, documentation, multicast, reserved, unspecified. Looks at unmapped(a), too.
+bool is_private(const asio::ip::address& a);
+
+/// A name as policies compare it: lower case, without one trailing dot.
+std::string normalized(std::string_view name);
+
+enum class verdict : std::uint8_t { allowed, private_address, own_listener, blocked_name };
+const char* to_string(verdict v) noexcept;
+
+/// Set up before it is used, then read by any thread.
+class dial_policy {
+ public:
+  /// Off: addresses for which is_private() holds are refused.
+  void allow_private(bool allowed) noexcept { allow_private_ = allowed; }
+  /// A listener of this process, which may never be dialled. One on the unspecified address stands for every
+  /// address in `local`.
+  void own_listener(const asio::ip::tcp::endpoint& at, const std::vector<asio::ip::address>& local = {});
+  /// Names to refuse before any DNS query, each with its sub-domains.
+  void block(std::string_view name);
+
+  verdict check(const asio::ip::address& a, std::uint16_t port) const;
+  verdict check_name(std::string_view name) const;
+
+ private:
+  bool allow_private_ = false;
+  std::vector<asio::ip::tcp::endpoint> own_;
+  std::unordered_set<std::string> blocked_;
+};
+
+/// The addresses of this machine's interfaces, for dial_policy::own_listener().
+std::vector<asio::ip::address> local_addresses();
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,68 @@
+// From a destination to a connected socket: policy, DNS, happy eyeballs (RFC 8305), one deadline. Ring 4.
+#pragma once
+
+#include <muxpro/destination.hpp>
+#include <muxpro/options.hpp>
+#include <muxpro/proxy/dial_policy.hpp>
+#include <muxpro/proxy/resolver.hpp>
+
+#include <asio/awaitable.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct dial_options {
+  /// From the call to the connected socket, DNS included (Envoy: 15 s for edges, attacks.md: 10 s).
+  duration timeout = std::chrono::seconds(10);
+  /// Between the starts of two attempts (RFC 8305 section 5: 250 ms).
+  duration stagger = std::chrono::milliseconds(250);
+};
+
+/// Addresses of both families in turns, the family of the first one first (RFC 8305 section 4).
+std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address> found);
+
+/// One dial. Belongs to the executor's strand.
+class dial : public std::enable_shared_from_this<dial> {
+ public:
+  /// `names` and `policy` must outlive it.
+  dial(asio::any_io_executor executor, resolver& names, const dial_policy& policy, dial_options options)
+      : executor_(std::move(executor)), names_(names), policy_(policy), options_(options), event_(executor_) {}
+
+  /// Connects by TCP. `ec` says why not, as an end_code: rejected by the policy, unreachable, timeout, resources
+  /// of this machine; or what cancel() was given. Once per object.
+  asio::awaitable<asio::ip::tcp::socket> connect(destination target, std::error_code& ec);
+  /// The addresses of a host that the policy allows, first choice first; `ec` as above.
+  asio::awaitable<std::vector<asio::ip::address>> find(address host, std::uint16_t port, std::error_code& ec);
+  /// connect() and find() end with `why`, sockets are closed.
+  void cancel(std::error_code why);
+
+ private:
+  struct attempt;
+
+  void start_attempt(const asio::ip::tcp::endpoint& to);
+  void attempt_ended(std::size_t which, std::error_code ec);
+  asio::awaitable<void> wait_until(time_point when);
+  bool over(std::error_code& ec) const;
+  void set_deadline();
+
+  asio::any_io_executor executor_;
+  resolver& names_;
+  const dial_policy& policy_;
+  const dial_options options_;
+  asio::steady_timer event_;
+  bool happened_ = false;
+  time_point deadline_ = time_point::max();
+  std::error_code cancelled_;
+  std::vector<asio::ip::tcp::socket> attempts_;
+  std::size_t running_ = 0;
+  std::size_t connected_ = 0;  ///< counted from 1
+  std::error_code failure_;
+};
+
+}  // namespace muxpro::proxy

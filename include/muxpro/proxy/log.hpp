@@ -1,0 +1,43 @@
+// What happened, for whoever keeps the log; and a brake on lines that one source provokes. Ring 4, values.
+#pragma once
+
+#include <muxpro/options.hpp>
+
+#include <asio/ip/address.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string_view>
+
+namespace muxpro::proxy {
+
+enum class log_level : std::uint8_t { debug, info, warning, error };
+/// Called by any thread.
+using log_sink = std::function<void(log_level, std::string_view)>;
+
+/// Lets through so many lines about one source in a second. Thread-safe.
+class log_brake {
+ public:
+  explicit log_brake(std::uint32_t per_second) noexcept : per_second_(per_second) {}
+
+  struct decision {
+    bool write = false;
+    std::uint64_t suppressed = 0;  ///< lines left out since the last one that was written
+  };
+  decision ask(const asio::ip::address& source, time_point now);
+
+ private:
+  static constexpr std::size_t most_sources = 4096;
+  struct record {
+    time_point since{};
+    std::uint32_t lines = 0;
+    std::uint64_t suppressed = 0;
+  };
+  const std::uint32_t per_second_;
+  std::mutex mutex_;
+  std::map<asio::ip::address, record> sources_;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,78 @@
+// A server for main connections: accepts them, dials what their sub-streams ask for, relays. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/admission.hpp>
+#include <muxpro/proxy/dial_policy.hpp>
+#include <muxpro/proxy/log.hpp>
+#include <muxpro/proxy/resolver.hpp>
+#include <muxpro/proxy/server_options.hpp>
+#include <muxpro/proxy/udp_nat.hpp>
+
+#include <asio/ip/tcp.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// What all main connections of a server share; any thread may use it.
+struct server_parts {
+  server_parts(server_options o, log_sink sink);
+
+  const server_options options;
+  const log_sink log;
+  resolver names;
+  dial_policy policy;
+  log_brake brake;
+  const std::shared_ptr<admission> unnegotiated;
+  udp_nat nat;
+  std::atomic<std::uint64_t> sessions_ever{0}, sessions{0}, streams{0};
+
+  /// About a peer: a line of the log, if it has not had too many.
+  void note(log_level level, const asio::ip::address& source, const std::string& line);
+};
+
+/// One io_context and one thread for each core; a main connection stays on one of them.
+///
+///   muxpro::proxy::mux_server server(options, threads, sink);
+///   server.parts().policy.allow_private(true);
+///   server.listen({asio::ip::make_address("127.0.0.1"), 9527});
+///   server.start();
+///   ...
+///   server.drain();
+///   server.wait();
+class mux_server {
+ public:
+  /// Throws std::invalid_argument with the sentence of server_options::validate().
+  mux_server(server_options options, std::size_t threads, log_sink sink);
+  mux_server(const mux_server&) = delete;
+  mux_server& operator=(const mux_server&) = delete;
+  /// Cuts everything.
+  ~mux_server();
+
+  /// To be set up before start().
+  server_parts& parts() noexcept { return *parts_; }
+  /// Listens, accepts from start() on. Returns the address with the port that was chosen for port 0. It will
+  /// never be dialled. Throws std::system_error.
+  asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at);
+  void start();
+  /// Accepts no more main connections and no more sub-streams, ends each main connection after its last
+  /// sub-stream, and all of them after drain_timeout. Any thread, any number of times.
+  void drain();
+  /// Until a drain is over. Cuts what is left then.
+  void wait();
+
+ private:
+  class shard;
+  class acceptor;
+
+  std::unique_ptr<server_parts> parts_;
+  std::vector<std::unique_ptr<shard>> shards_;
+  std::vector<std::unique_ptr<acceptor>> acceptors_;
+};
+
+}  // namespace muxpro::proxy

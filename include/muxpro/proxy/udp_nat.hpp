@@ -1,0 +1,68 @@
+// UDP sub-streams to the outside: one socket each, full cone, kept for a while for those that come back. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/dialer.hpp>
+#include <muxpro/proxy/nat_table.hpp>
+#include <muxpro/sub_datagram.hpp>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <asio/ip/udp.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// Shared by all threads; each association runs on the executor of its sub-stream.
+class udp_nat {
+ public:
+  /// `names` and `policy` must outlive it.
+  udp_nat(nat_limits limits, dial_options dial, resolver& names, const dial_policy& policy);
+  ~udp_nat();
+
+  struct owner {
+    std::string user;                       ///< whose mappings they are
+    nat_table::session_key session = 0;     ///< distinct for each main connection
+    bool addressed = false;                 ///< the session speaks 0.1, so that datagrams have addresses
+  };
+  /// Carries datagrams until the sub-stream has ended, the mapping is idle for too long or another one needs its
+  /// place.
+  asio::awaitable<void> carry(sub_datagram stream, owner who);
+
+  /// Ends what is idle or parked for too long, for ever: cancel it, or destroy the context.
+  asio::awaitable<void> sweep();
+
+  /// Mappings in use and parked.
+  std::size_t mappings() const;
+
+ private:
+  class association;
+  struct user_of_mapping {
+    std::weak_ptr<association> by;
+    int descriptor = -1;
+  };
+
+  bool open_mapping(association& a, const owner& who);
+  void end_mapping(association& a);
+  void retire(nat_table::mapping id, end_code code);
+  bool is_own_port(const asio::ip::udp::endpoint& e) const;
+
+  const nat_limits limits_;
+  const dial_options dial_;
+  resolver& names_;
+  const dial_policy& policy_;
+  const std::vector<asio::ip::address> local_;
+  mutable std::mutex mutex_;
+  nat_table table_;
+  std::unordered_map<nat_table::mapping, user_of_mapping> in_use_;
+  std::unordered_map<nat_table::mapping, int> parked_;  ///< descriptors of sockets
+  std::unordered_multiset<std::uint16_t> ports_;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,23 @@
+// The commands of the program. Each adds itself to the command line and sets what is to be run.
+#pragma once
+
+#include <functional>
+#include <stdexcept>
+
+namespace CLI {
+class App;
+}
+
+namespace muxpro::app {
+
+/// The command line says something that cannot be.
+struct usage_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Returns the exit status, or throws.
+using command = std::function<int()>;
+
+void add_server_command(CLI::App& app, command& run);
+
+}  // namespace muxpro::app

@@ -1,0 +1,171 @@
+#include <muxpro/proxy/dialer.hpp>
+
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace muxpro::proxy {
+
+using asio::ip::tcp;
+using addresses = std::vector<asio::ip::address>;
+
+namespace {
+
+asio::ip::address to_asio(const muxpro::address& a) {
+  const auto octets = a.octets();
+  if (a.type() == muxpro::address::kind::ipv4) {
+    asio::ip::address_v4::bytes_type b{};
+    std::copy(octets.begin(), octets.end(), b.begin());
+    return asio::ip::address_v4(b);
+  }
+  asio::ip::address_v6::bytes_type b{};
+  std::copy(octets.begin(), octets.end(), b.begin());
+  return asio::ip::address_v6(b);
+}
+
+bool out_of_resources(const std::error_code& ec) {
+  return ec == asio::error::no_descriptors || ec == std::errc::too_many_files_open_in_system ||
+         ec == asio::error::no_memory || ec == asio::error::no_buffer_space || ec == std::errc::address_not_available;
+}
+
+std::error_code as_end_code(const std::error_code& ec) {
+  return out_of_resources(ec) ? end_code::resources : end_code::unreachable;
+}
+
+}  // namespace
+
+addresses interleaved(addresses found) {
+  if (found.empty()) return found;
+  const bool v6_first = found.front().is_v6();
+  const auto middle = std::stable_partition(found.begin(), found.end(),
+                                            [&](const auto& a) { return a.is_v6() == v6_first; });
+  addresses in_turns;
+  in_turns.reserve(found.size());
+  auto first = found.begin(), second = middle;
+  while (first != middle || second != found.end()) {
+    if (first != middle) in_turns.push_back(*first++);
+    if (second != found.end()) in_turns.push_back(*second++);
+  }
+  return in_turns;
+}
+
+void dial::cancel(std::error_code why) {
+  if (!cancelled_) cancelled_ = why;
+  happened_ = true;
+  event_.cancel();
+}
+
+bool dial::over(std::error_code& ec) const {
+  if (cancelled_) return ec = cancelled_, true;
+  if (std::chrono::steady_clock::now() >= deadline_) return ec = end_code::timeout, true;
+  return false;
+}
+
+void dial::set_deadline() {
+  if (deadline_ == time_point::max()) deadline_ = std::chrono::steady_clock::now() + options_.timeout;
+}
+
+// Ends at `when`, at the deadline, or as soon as something has happened since the last call.
+asio::awaitable<void> dial::wait_until(time_point when) {
+  if (!std::exchange(happened_, false)) {
+    std::error_code ignored;
+    event_.expires_at(std::min(when, deadline_));
+    co_await event_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    happened_ = false;
+  }
+}
+
+asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::error_code& ec) {
+  struct answer {
+    bool there = false;
+    std::error_code error;
+    addresses found;
+  };
+  set_deadline();
+  addresses found;
+  if (host.is_domain()) {
+    if (policy_.check_name(host.domain()) != verdict::allowed) {
+      ec = end_code::rejected;
+      co_return found;
+    }
+    const auto reply = std::make_shared<answer>();
+    const auto self = shared_from_this();
+    resolver::handler done = [self, reply](std::error_code error, addresses list) {
+      reply->there = true;
+      reply->error = error;
+      reply->found = std::move(list);
+      self->happened_ = true;
+      self->event_.cancel();
+    };
+    names_.resolve(std::string(host.domain()), executor_, std::move(done));
+    while (!reply->there) {
+      co_await wait_until(time_point::max());
+      if (!reply->there && over(ec)) co_return found;
+    }
+    if (reply->error) ec = end_code::unreachable;
+    found = std::move(reply->found);
+  } else {
+    found.push_back(to_asio(host));
+  }
+  if (ec) co_return found;
+  std::erase_if(found, [&](const auto& a) { return policy_.check(a, port) != verdict::allowed; });
+  if (found.empty()) ec = end_code::rejected;
+  co_return found;
+}
+
+asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& ec) {
+  set_deadline();
+  addresses found = co_await find(target.host, target.port, ec);
+  found = interleaved(std::move(found));
+  attempts_.reserve(found.size());  // sockets that connect must not move
+  std::size_t next = 0;
+  time_point next_start = time_point::min();
+  while (!ec && connected_ == 0) {
+    const bool more = next < found.size();
+    if (!more && running_ == 0) ec = as_end_code(failure_);
+    if (ec || over(ec)) break;
+    const time_point now = std::chrono::steady_clock::now();
+    if (more && (running_ == 0 || now >= next_start)) {
+      next_start = now + options_.stagger;
+      start_attempt({found[next++], target.port});
+      continue;
+    }
+    co_await wait_until(more ? next_start : time_point::max());
+  }
+  for (std::size_t i = 0; i < attempts_.size(); ++i) {
+    std::error_code ignored;
+    if (i + 1 != connected_) attempts_[i].close(ignored);
+  }
+  if (ec) co_return tcp::socket(executor_);
+  co_return std::move(attempts_[connected_ - 1]);
+}
+
+void dial::start_attempt(const tcp::endpoint& to) {
+  attempts_.emplace_back(executor_);
+  tcp::socket& socket = attempts_.back();
+  std::error_code ec;
+  socket.open(to.protocol(), ec);
+  if (ec) {
+    failure_ = ec;
+    return;
+  }
+  ++running_;
+  const std::size_t which = attempts_.size();
+  socket.async_connect(to, [self = shared_from_this(), which](std::error_code result) {
+    self->attempt_ended(which, result);
+  });
+}
+
+void dial::attempt_ended(std::size_t which, std::error_code ec) {
+  --running_;
+  if (ec)
+    failure_ = ec;
+  else if (connected_ == 0)
+    connected_ = which;
+  happened_ = true;
+  event_.cancel();
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,140 @@
+#include <muxpro/proxy/nat_table.hpp>
+
+#include <algorithm>
+
+namespace muxpro::proxy {
+
+nat_table::admitted nat_table::admit(const std::string& user, session_key session,
+                                     const std::optional<global_id>& source, time_point now) {
+  admitted result;
+  if (source) {
+    if (const auto found = by_source_.find({user, *source}); found != by_source_.end()) {
+      entry& e = entries_.at(found->second);
+      result.id = found->second;
+      result.resumed = true;
+      result.was_parked = e.parked;
+      if (!e.parked) leave_session(e);
+      (e.parked ? parked_ : in_use_).erase(e.in_all);
+      e.parked = false;
+      e.in_all = in_use_.insert(in_use_.end(), result.id);
+      join_session(result.id, e, session);
+      refresh(e, now);
+    }
+  }
+  if (!result.resumed) {
+    entry e;
+    e.user = user;
+    e.source = source;
+    e.used_at = now;
+    result.id = next_++;
+    insert(result.id, std::move(e));
+    join_session(result.id, entries_.at(result.id), session);
+  }
+  const auto evict = [&](order& o, std::size_t limit) {
+    while (o.size() > limit) {
+      const mapping oldest = o.front() == result.id ? *std::next(o.begin()) : o.front();
+      result.evicted.push_back(oldest);
+      erase(oldest);
+    }
+  };
+  evict(sessions_.at(session), std::max<std::size_t>(limits_.per_session, 1));
+  evict(users_.at(user), std::max<std::size_t>(limits_.per_user, 1));
+  return result;
+}
+
+void nat_table::touch(mapping id, time_point now) {
+  if (const auto found = entries_.find(id); found != entries_.end() && !found->second.parked)
+    refresh(found->second, now);
+}
+
+bool nat_table::release(mapping id, time_point now) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return false;
+  entry& e = found->second;
+  if (!e.source) return erase(id), false;
+  if (e.parked) return true;
+  leave_session(e);
+  in_use_.erase(e.in_all);
+  e.parked = true;
+  e.used_at = now;
+  e.in_all = parked_.insert(parked_.end(), id);
+  return true;
+}
+
+void nat_table::remove(mapping id) {
+  if (entries_.contains(id)) erase(id);
+}
+
+std::vector<nat_table::mapping> nat_table::expire(time_point now) {
+  std::vector<mapping> gone;
+  for (order* o : {&in_use_, &parked_}) {
+    while (!o->empty() && deadline(entries_.at(o->front())) <= now) {
+      gone.push_back(o->front());
+      erase(o->front());
+    }
+  }
+  return gone;
+}
+
+time_point nat_table::next_expiry() const {
+  time_point next = time_point::max();
+  for (const order* o : {&in_use_, &parked_})
+    if (!o->empty()) next = std::min(next, deadline(entries_.at(o->front())));
+  return next;
+}
+
+std::size_t nat_table::of_user(const std::string& user) const {
+  const auto found = users_.find(user);
+  return found == users_.end() ? 0 : found->second.size();
+}
+
+std::size_t nat_table::of_session(session_key session) const {
+  const auto found = sessions_.find(session);
+  return found == sessions_.end() ? 0 : found->second.size();
+}
+
+time_point nat_table::deadline(const entry& e) const { return e.used_at + (e.parked ? limits_.resume : limits_.idle); }
+
+void nat_table::insert(mapping id, entry e) {
+  e.in_all = in_use_.insert(in_use_.end(), id);
+  order& of_user = users_[e.user];
+  e.in_user = of_user.insert(of_user.end(), id);
+  if (e.source) by_source_.emplace(key(e.user, *e.source), id);
+  entries_.emplace(id, std::move(e));
+}
+
+void nat_table::erase(mapping id) {
+  const auto found = entries_.find(id);
+  entry& e = found->second;
+  if (!e.parked) leave_session(e);
+  (e.parked ? parked_ : in_use_).erase(e.in_all);
+  const auto of_user = users_.find(e.user);
+  of_user->second.erase(e.in_user);
+  if (of_user->second.empty()) users_.erase(of_user);
+  if (e.source) by_source_.erase(key(e.user, *e.source));
+  entries_.erase(found);
+}
+
+void nat_table::join_session(mapping id, entry& e, session_key session) {
+  order& of_session = sessions_[session];
+  e.session = session;
+  e.in_session = of_session.insert(of_session.end(), id);
+}
+
+void nat_table::leave_session(entry& e) {
+  const auto of_session = sessions_.find(e.session);
+  of_session->second.erase(e.in_session);
+  if (of_session->second.empty()) sessions_.erase(of_session);
+}
+
+// To the end of each order; a time that goes back counts as standing still.
+void nat_table::refresh(entry& e, time_point now) {
+  e.used_at = std::max(e.used_at, now);
+  in_use_.splice(in_use_.end(), in_use_, e.in_all);
+  order& of_user = users_.at(e.user);
+  of_user.splice(of_user.end(), of_user, e.in_user);
+  order& of_session = sessions_.at(e.session);
+  of_session.splice(of_session.end(), of_session, e.in_session);
+}
+
+}  // namespace muxpro::proxy
