@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace muxpro {
 
@@ -51,6 +52,9 @@ class address {
 
 /// A host and a port without a network: what prefixes a datagram.
 struct host_port {
+  host_port() = default;
+  host_port(address h, std::uint16_t p) : host(std::move(h)), port(p) {}
+
   address host;
   std::uint16_t port = 0;
 

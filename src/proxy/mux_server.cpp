@@ -65,9 +65,10 @@ class mux_server::shard {
       for (server_session* s : sessions_) s->drain();
       drain_deadline_.expires_after(parts_.options.drain_timeout);
       drain_deadline_.async_wait([this](std::error_code cancelled) {
-        if (!cancelled) io_.stop();
+        if (cancelled) return;
+        for (server_session* s : sessions_) s->close();
       });
-      if (sessions_.empty()) io_.stop();
+      if (sessions_.empty()) asio::co_spawn(io_, wind_up(), [](std::exception_ptr) {});
     });
   }
 
@@ -83,8 +84,17 @@ class mux_server::shard {
     sessions_.insert(s.get());
     asio::co_spawn(io_, s->run(), [this, s](std::exception_ptr) {
       sessions_.erase(s.get());
-      if (draining_ && sessions_.empty()) io_.stop();
+      if (draining_ && sessions_.empty()) asio::co_spawn(io_, wind_up(), [](std::exception_ptr) {});
     });
+  }
+  // The sessions are gone: what their sub-streams were connected to is told within a moment.
+  asio::awaitable<void> wind_up() {
+    for (int patience = 200; patience > 0 && parts_.streams > 0; --patience) {
+      drain_deadline_.expires_after(std::chrono::milliseconds(5));
+      std::error_code ignored;
+      co_await drain_deadline_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    io_.stop();
   }
 
   server_parts& parts_;

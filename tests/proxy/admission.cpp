@@ -1,0 +1,91 @@
+// Places for connections that have not negotiated, and lines for the log.
+#include "catch.hpp"
+
+#include <muxpro/proxy/admission.hpp>
+#include <muxpro/proxy/log.hpp>
+#include <muxpro/proxy/server_options.hpp>
+
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace muxpro;
+using namespace muxpro::proxy;
+using namespace std::chrono_literals;
+
+asio::ip::address host(std::uint32_t n) { return asio::ip::address_v4(0x0a000000 + n); }
+constexpr time_point origin{1h};
+
+}  // namespace
+
+TEST_CASE("places are limited in all and for each source, and come back", "[proxy][admission]") {
+  const auto a = std::make_shared<admission>(5, 3);
+  std::vector<admission::ticket> held;
+  for (int i = 0; i < 3; ++i) held.push_back(a->enter(host(1)).value());
+  CHECK_FALSE(a->enter(host(1)));
+  for (std::uint32_t i = 2; i < 4; ++i) held.push_back(a->enter(host(i)).value());
+  CHECK_FALSE(a->enter(host(9)));
+  CHECK(a->inside() == 5);
+  held[0].release();
+  held[0].release();
+  CHECK(a->inside() == 4);
+  held[1] = std::move(held[4]);
+  CHECK(a->inside() == 3);
+  held.clear();
+  CHECK(a->inside() == 0);
+  CHECK(a->enter(host(1)));
+}
+
+TEST_CASE("tickets outlive the admission and are given back by any thread", "[proxy][admission]") {
+  auto a = std::make_shared<admission>(10'000, 10'000);
+  std::vector<std::thread> threads;
+  for (std::uint32_t n = 0; n < 4; ++n)
+    threads.emplace_back([a, n] {
+      for (int i = 0; i < 2000; ++i) const auto t = a->enter(host(n % 2));
+    });
+  for (auto& t : threads) t.join();
+  CHECK(a->inside() == 0);
+  auto last = a->enter(host(1));
+  a.reset();
+  last.reset();
+}
+
+TEST_CASE("one source gets so many lines a second, and is told how many were left out", "[proxy][log]") {
+  log_brake b(3);
+  for (int i = 0; i < 3; ++i) CHECK(b.ask(host(1), origin).write);
+  for (int i = 0; i < 7; ++i) CHECK_FALSE(b.ask(host(1), origin + 900ms).write);
+  CHECK(b.ask(host(2), origin).write);
+  const auto later = b.ask(host(1), origin + 1s);
+  CHECK(later.write);
+  CHECK(later.suppressed == 7);
+  CHECK(b.ask(host(1), origin + 1s).suppressed == 0);
+}
+
+TEST_CASE("the brake remembers a limited number of sources", "[proxy][log]") {
+  log_brake b(1);
+  for (std::uint32_t i = 0; i < 4096; ++i) CHECK(b.ask(host(i), origin).write);
+  CHECK_FALSE(b.ask(host(5000), origin).write);
+  CHECK(b.ask(host(5000), origin + 1100ms).write);
+}
+
+TEST_CASE("server options are checked as a whole and scaled as a whole", "[proxy][options]") {
+  server_options o;
+  CHECK(o.validate() == "");
+  const server_options fast = o.scaled(100);
+  CHECK(fast.validate() == "");
+  CHECK(fast.session.negotiate_timeout == 100ms);
+  CHECK(fast.session.credit_stall_timeout == 3s);
+  CHECK(fast.dial.timeout == 100ms);
+  CHECK(fast.nat.idle == 1200ms);
+  CHECK(fast.relay.idle == 3s);
+  CHECK(fast.session.max_streams == o.session.max_streams);
+  o.max_pending_dials = 0;
+  CHECK(o.validate() == "max_pending_dials is 0, it must be 1 to 65535");
+  o = {};
+  o.session.max_streams = 0;
+  CHECK(o.validate().find("max_streams is 0") != std::string::npos);
+  o = {};
+  o.nat.resume = 0s;
+  CHECK(o.validate().find("nat.resume (s) is 0") != std::string::npos);
+}

@@ -1,0 +1,125 @@
+// Dials on loopback: order of addresses, happy eyeballs, deadline, cancellation, policy.
+#include "catch.hpp"
+#include "silent_listener.hpp"
+
+#include <muxpro/proxy/dialer.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/io_context.hpp>
+
+#include <optional>
+
+namespace {
+
+using namespace muxpro;
+using namespace muxpro::proxy;
+using namespace std::chrono_literals;
+using asio::ip::make_address;
+using asio::ip::tcp;
+
+struct fixture {
+  fixture() { policy.allow_private(true); }
+  /// Runs one dial to its end.
+  void connect(const destination& to, dial_options options = {}) {
+    attempt = std::make_shared<dial>(io.get_executor(), names, policy, options);
+    asio::co_spawn(io, dial_once(*this, to), asio::detached);
+    const auto begun = std::chrono::steady_clock::now();
+    io.run();
+    took = std::chrono::steady_clock::now() - begun;
+    REQUIRE(done);
+  }
+  static asio::awaitable<void> dial_once(fixture& f, destination to) {
+    tcp::socket s = co_await f.attempt->connect(std::move(to), f.error);
+    if (!f.error) f.remote = s.remote_endpoint();
+    f.done = true;
+  }
+
+  asio::io_context io;
+  resolver names{2};
+  dial_policy policy;
+  std::shared_ptr<dial> attempt;
+  std::error_code error;
+  std::optional<tcp::endpoint> remote;
+  std::chrono::steady_clock::duration took{};
+  bool done = false;
+};
+
+}  // namespace
+
+TEST_CASE("addresses of two families are tried in turns", "[proxy][dialer]") {
+  const auto a = [](const char* text) { return make_address(text); };
+  CHECK(interleaved({a("::1"), a("::2"), a("::3"), a("1.1.1.1"), a("2.2.2.2")}) ==
+        std::vector{a("::1"), a("1.1.1.1"), a("::2"), a("2.2.2.2"), a("::3")});
+  CHECK(interleaved({a("1.1.1.1"), a("::1"), a("2.2.2.2")}) == std::vector{a("1.1.1.1"), a("::1"), a("2.2.2.2")});
+  CHECK(interleaved({}).empty());
+}
+
+TEST_CASE("a dial goes on to the next address when one refuses", "[proxy][dialer]") {
+  fixture f;
+  tcp::acceptor target(f.io, {make_address("127.0.0.2"), 0});
+  f.names.pin("two.test", {make_address("127.0.0.1"), make_address("127.0.0.2")});
+  f.connect({network::tcp, "Two.Test.", target.local_endpoint().port()}, {10s, 5s});
+  CHECK_FALSE(f.error);
+  CHECK(f.remote == target.local_endpoint());
+  CHECK(f.took < 2s);
+}
+
+TEST_CASE("a dial does not wait for an address that is silent", "[proxy][dialer]") {
+  fixture f;
+  silent_listener silent(f.io);
+  tcp::acceptor target(f.io, {make_address("127.0.0.2"), silent.port()});
+  f.names.pin("two.test", {make_address("127.0.0.1"), make_address("127.0.0.2")});
+  f.connect({network::tcp, "two.test", silent.port()}, {10s, 50ms});
+  CHECK_FALSE(f.error);
+  CHECK(f.remote == target.local_endpoint());
+  CHECK(f.took >= 50ms);
+  CHECK(f.took < 5s);
+}
+
+TEST_CASE("a dial ends at its deadline", "[proxy][dialer]") {
+  fixture f;
+  silent_listener silent(f.io);
+  f.connect({network::tcp, "127.0.0.1", silent.port()}, {100ms, 50ms});
+  CHECK(f.error == end_code::timeout);
+  CHECK(f.took >= 100ms);
+}
+
+TEST_CASE("a dial that is cancelled ends with the reason", "[proxy][dialer]") {
+  fixture f;
+  silent_listener silent(f.io);
+  asio::steady_timer timer(f.io, 20ms);
+  timer.async_wait([&](std::error_code) { f.attempt->cancel(errc::stream_reset); });
+  f.connect({network::tcp, "127.0.0.1", silent.port()});
+  CHECK(f.error == errc::stream_reset);
+  CHECK(f.took < 5s);
+}
+
+TEST_CASE("who refuses, does not exist or may not be dialled has its own code", "[proxy][dialer]") {
+  const auto code_of = [](const char* host, bool allow_private) {
+    fixture f;
+    std::uint16_t closed = 0;
+    {
+      tcp::acceptor passing(f.io, {make_address("127.0.0.1"), 0});
+      closed = passing.local_endpoint().port();
+    }
+    f.policy.allow_private(allow_private);
+    f.policy.block("blocked.test");
+    f.names.pin("nowhere.test", {});
+    f.names.pin("rebind.test", {make_address("127.0.0.1"), make_address("::ffff:10.0.0.1")});
+    f.connect({network::tcp, host, closed});
+    return f.error;
+  };
+  CHECK(code_of("127.0.0.1", true) == end_code::unreachable);
+  CHECK(code_of("nowhere.test", true) == end_code::unreachable);
+  CHECK(code_of("127.0.0.1", false) == end_code::rejected);
+  CHECK(code_of("rebind.test", false) == end_code::rejected);
+  CHECK(code_of("www.blocked.test", true) == end_code::rejected);
+}
+
+TEST_CASE("a name of this machine is found by the system's resolver", "[proxy][dialer]") {
+  fixture f;
+  tcp::acceptor target(f.io, {make_address("127.0.0.1"), 0});
+  f.connect({network::tcp, "localhost", target.local_endpoint().port()});
+  CHECK_FALSE(f.error);
+}

@@ -1,0 +1,303 @@
+// The whole server on loopback: targets, refusals, UDP, limits, drain.
+#include "catch.hpp"
+#include "silent_listener.hpp"
+#include "support.hpp"
+
+#include <muxpro/proxy/mux_server.hpp>
+#include <muxpro/session.hpp>
+#include <muxpro/sub_datagram.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/io_context.hpp>
+#include <asio/read.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/write.hpp>
+
+#include <array>
+#include <functional>
+#include <string>
+
+namespace {
+
+using namespace muxpro;
+using namespace muxpro::proxy;
+using namespace std::chrono_literals;
+using asio::ip::make_address;
+using asio::ip::tcp;
+using asio::ip::udp;
+using test::as_result;
+
+template <class T = void>
+using awaitable = asio::awaitable<T>;
+
+const auto loopback = make_address("127.0.0.1");
+
+awaitable<> echo(tcp::socket s) {
+  std::array<char, 4096> room;
+  for (;;) {
+    const auto [error, n] = co_await s.async_read_some(asio::buffer(room), as_result);
+    if (error) break;
+    co_await asio::async_write(s, asio::buffer(room.data(), n), as_result);
+  }
+}
+
+awaitable<> serve_echo(tcp::acceptor& at) {
+  for (;;) {
+    auto [error, socket] = co_await at.async_accept(as_result);
+    if (error) co_return;
+    asio::co_spawn(at.get_executor(), echo(std::move(socket)), asio::detached);
+  }
+}
+
+awaitable<> serve_udp_echo(udp::socket& at) {
+  std::array<char, 2048> room;
+  for (;;) {
+    udp::endpoint from;
+    const auto [error, n] = co_await at.async_receive_from(asio::buffer(room), from, as_result);
+    if (error) co_return;
+    co_await at.async_send_to(asio::buffer(room.data(), n), from, as_result);
+  }
+}
+
+/// A server with targets and a client's context.
+struct fixture {
+  explicit fixture(server_options o = {}, bool allow_private = true, std::size_t threads = 2)
+      : server(std::move(o), threads, [](log_level, std::string_view) {}),
+        at(server.listen({loopback, 0})) {
+    server.parts().policy.allow_private(allow_private);
+    server.start();
+    asio::co_spawn(io, serve_echo(echo_target), asio::detached);
+    asio::co_spawn(io, serve_udp_echo(udp_target), asio::detached);
+  }
+  /// A main connection that runs.
+  awaitable<session> connect() {
+    tcp::socket socket(io);
+    co_await socket.async_connect(at, asio::use_awaitable);
+    session s(std::move(socket), role::client);
+    co_await s.async_handshake();
+    s.async_run([](error_code) {});
+    co_return s;
+  }
+  void run(std::function<awaitable<>(fixture&)> work) {
+    std::exception_ptr failed;
+    bool done = false;
+    asio::co_spawn(io, work(*this), [&](std::exception_ptr e) {
+      failed = e;
+      done = true;
+      io.stop();
+    });
+    io.run_for(30s);
+    if (failed) std::rethrow_exception(failed);
+    REQUIRE(done);
+  }
+  destination to_echo() const { return {network::tcp, "127.0.0.1", echo_target.local_endpoint().port()}; }
+  destination to_udp_echo() const { return {network::udp, "127.0.0.1", udp_target.local_endpoint().port()}; }
+
+  asio::io_context io;
+  tcp::acceptor echo_target{io, {loopback, 0}};
+  udp::socket udp_target{io, {loopback, 0}};
+  mux_server server;
+  tcp::endpoint at;
+};
+
+awaitable<std::string> ask(sub_stream& s, std::string text) {
+  co_await asio::async_write(s, asio::buffer(text), asio::use_awaitable);
+  co_await asio::async_read(s, asio::buffer(text), asio::use_awaitable);
+  co_return text;
+}
+
+awaitable<error_code> end_of(session& s, destination to) {
+  sub_stream stream = co_await s.async_open({std::move(to)});
+  char c = 0;
+  const auto [error, n] = co_await stream.async_read_some(asio::buffer(&c, 1), as_result);
+  co_return error;
+}
+
+awaitable<> wait_for(std::function<bool()> condition) {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  for (int i = 0; i < 5000 && !condition(); ++i) {
+    timer.expires_after(1ms);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  CHECK(condition());
+}
+
+awaitable<> talk_and_end(fixture& f) {
+  session s = co_await f.connect();
+  sub_stream a = co_await s.async_open({f.to_echo()});
+  sub_stream b = co_await s.async_open({f.to_echo()});
+  CHECK(co_await ask(a, "one") == "one");
+  CHECK(co_await ask(b, "two") == "two");
+  co_await a.async_shutdown();
+  char c = 0;
+  const auto [error, n] = co_await a.async_read_some(asio::buffer(&c, 1), as_result);
+  CHECK(error == asio::error::eof);
+  CHECK(co_await ask(b, "three") == "three");
+}
+
+awaitable<> refusals(fixture& f) {
+  session s = co_await f.connect();
+  CHECK(co_await end_of(s, {network::tcp, "127.0.0.1", 1}) == end_code::unreachable);
+  CHECK(co_await end_of(s, {network::tcp, "127.0.0.1", f.at.port()}) == end_code::rejected);
+  sub_stream good = co_await s.async_open({f.to_echo()});
+  CHECK(co_await ask(good, "still here") == "still here");
+}
+
+awaitable<> private_target(fixture& f) {
+  session s = co_await f.connect();
+  CHECK(co_await end_of(s, f.to_echo()) == end_code::rejected);
+}
+
+awaitable<std::string> udp_ask(sub_datagram& d, std::string text, host_port to) {
+  co_await d.async_send_to(asio::buffer(text), to);
+  std::array<char, 2048> room;
+  host_port from;
+  const std::size_t n = co_await d.async_receive_from(asio::buffer(room), from);
+  CHECK(from == to);
+  co_return std::string(room.data(), n);
+}
+
+awaitable<> datagrams(fixture& f) {
+  session s = co_await f.connect();
+  const host_port target{"127.0.0.1", f.udp_target.local_endpoint().port()};
+  open_request request({network::udp, target.host, target.port});
+  request.source = global_id{1, 2, 3, 4, 5, 6, 7, 8};
+  udp::socket third(f.io, {loopback, 0});
+  std::uint16_t port = 0;
+  {
+    sub_datagram d(co_await s.async_open(request));
+    CHECK(co_await udp_ask(d, "ping", target) == "ping");
+    // Full cone: a third party that hears of the port may send to it.
+    const host_port other{"127.0.0.1", third.local_endpoint().port()};
+    co_await d.async_send_to(asio::buffer("hi", 2), other);
+    std::array<char, 100> room;
+    udp::endpoint mapped;
+    co_await third.async_receive_from(asio::buffer(room), mapped, asio::use_awaitable);
+    port = mapped.port();
+    co_await third.async_send_to(asio::buffer("back", 4), {loopback, port}, asio::use_awaitable);
+    host_port from;
+    const std::size_t n = co_await d.async_receive_from(asio::buffer(room), from);
+    CHECK(std::string(room.data(), n) == "back");
+    CHECK(from == other);
+    d.close();
+  }
+  co_await wait_for([&] { return f.server.parts().streams == 0; });
+  CHECK(f.server.parts().nat.mappings() == 1);
+  session second = co_await f.connect();
+  sub_datagram again(co_await second.async_open(request));
+  co_await again.async_send_to(asio::buffer("hi", 2), {"127.0.0.1", third.local_endpoint().port()});
+  std::array<char, 100> room;
+  udp::endpoint mapped;
+  co_await third.async_receive_from(asio::buffer(room), mapped, asio::use_awaitable);
+  CHECK(mapped.port() == port);
+}
+
+awaitable<> takeover(fixture& f) {
+  session s = co_await f.connect();
+  session t = co_await f.connect();
+  const host_port target{"127.0.0.1", f.udp_target.local_endpoint().port()};
+  open_request request({network::udp, target.host, target.port});
+  request.source = global_id{8, 7, 6, 5, 4, 3, 2, 1};
+  sub_datagram first(co_await s.async_open(request));
+  CHECK(co_await udp_ask(first, "a", target) == "a");
+  sub_datagram second(co_await t.async_open(request));
+  CHECK(co_await udp_ask(second, "b", target) == "b");
+  std::array<char, 10> room;
+  host_port from;
+  const auto [error, n] = co_await first.async_receive_from(asio::buffer(room), from, as_result);
+  CHECK(error == asio::error::eof);
+  CHECK(f.server.parts().nat.mappings() == 1);
+  CHECK(co_await udp_ask(second, "c", target) == "c");
+}
+
+awaitable<> dial_given_up(fixture& f) {
+  const silent_listener silent(f.io);
+  session s = co_await f.connect();
+  {
+    sub_stream given_up = co_await s.async_open({{network::tcp, "127.0.0.1", silent.port()}});
+    co_await wait_for([&] { return f.server.parts().streams == 1; });
+    given_up.reset();
+  }
+  co_await wait_for([&] { return f.server.parts().streams == 0; });
+}
+
+awaitable<> busy_drain(fixture& f) {
+  session s = co_await f.connect();
+  sub_stream busy = co_await s.async_open({f.to_echo()});
+  CHECK(co_await ask(busy, "before") == "before");
+  f.server.drain();
+  asio::steady_timer timer(f.io, 50ms);
+  co_await timer.async_wait(asio::use_awaitable);
+  CHECK(co_await end_of(s, f.to_echo()) == end_code::resources);
+  CHECK(co_await ask(busy, "during") == "during");
+  tcp::socket late(f.io);
+  const auto [refused] = co_await late.async_connect(f.at, as_result);
+  CHECK(refused == asio::error::connection_refused);
+  co_await busy.async_shutdown();
+  char c = 0;
+  const auto [error, n] = co_await busy.async_read_some(asio::buffer(&c, 1), as_result);
+  CHECK(error == asio::error::eof);
+}
+
+awaitable<> too_many_unnegotiated(fixture& f) {
+  std::vector<tcp::socket> idle;
+  for (int i = 0; i < 4; ++i) {
+    idle.emplace_back(f.io);
+    co_await idle.back().async_connect(f.at, asio::use_awaitable);
+  }
+  char c = 0;
+  const auto [error, n] = co_await idle[3].async_read_some(asio::buffer(&c, 1), as_result);
+  CHECK((error == asio::error::eof || error == asio::error::connection_reset));
+  idle[0].close();
+  co_await wait_for([&] { return f.server.parts().unnegotiated->inside() == 2; });
+  session s = co_await f.connect();
+  sub_stream stream = co_await s.async_open({f.to_echo()});
+  CHECK(co_await ask(stream, "in") == "in");
+}
+
+}  // namespace
+
+TEST_CASE("server: bytes and half-close to targets", "[proxy][server]") { fixture().run(talk_and_end); }
+TEST_CASE("server: a failed dial ends its sub-stream alone", "[proxy][server]") { fixture().run(refusals); }
+TEST_CASE("server: private targets are refused unless allowed", "[proxy][server]") {
+  fixture({}, false).run(private_target);
+}
+TEST_CASE("server: datagrams, full cone, and the same port for who comes back", "[proxy][server]") {
+  fixture().run(datagrams);
+}
+TEST_CASE("server: a mapping moves to a new sub-stream with its GlobalID", "[proxy][server]") {
+  fixture().run(takeover);
+}
+TEST_CASE("server: a dial ends with its sub-stream", "[proxy][server]") { fixture().run(dial_given_up); }
+TEST_CASE("server: a drain lets what is open end, and nothing begin", "[proxy][server]") {
+  fixture f;
+  f.run(busy_drain);
+  f.server.wait();
+}
+TEST_CASE("server: a drain ends at its limit", "[proxy][server]") {
+  server_options o;
+  o.drain_timeout = 50ms;
+  fixture f(o);
+  f.run([](fixture& g) -> awaitable<> {
+    session s = co_await g.connect();
+    sub_stream busy = co_await s.async_open({g.to_echo()});
+    co_await ask(busy, "x");
+    g.server.drain();
+    char c = 0;
+    const auto [error, n] = co_await busy.async_read_some(asio::buffer(&c, 1), as_result);
+    CHECK(error);
+  });
+  f.server.wait();
+}
+TEST_CASE("server: one source has so many connections that have not negotiated", "[proxy][server]") {
+  server_options o;
+  o.max_unnegotiated_per_source = 3;
+  fixture(o).run(too_many_unnegotiated);
+}
+TEST_CASE("server: senseless options are refused with a sentence", "[proxy][server]") {
+  server_options o;
+  o.max_unnegotiated = 0;
+  CHECK_THROWS_WITH(mux_server(o, 1, [](log_level, std::string_view) {}),
+                    "max_unnegotiated is 0, it must be 1 to 1048576");
+}
