@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# A server under load and attack for so many seconds: tests/soak/run.sh [seconds], 60 if not said.
+set -euo pipefail
+. "$(dirname "$0")/../../cmake/script.sh"
+
+seconds=${1:-60}
+[[ $seconds =~ ^[0-9]+$ ]] && ((seconds >= 10)) || die "usage: tests/soak/run.sh [seconds], 10 at least"
+cmake/deps.sh tests
+echo "building build/release"
+logged build/release/configure.log cmake -S . -B build/release -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-g++}" \
+  -DCMAKE_BUILD_TYPE=Release
+logged build/release/build.log cmake --build build/release -j "$(nproc)" --target muxpro_program muxpro_soak
+echo "200 main connections with 3000 sub-streams for $seconds s"
+ulimit -n 65536
+exec build/release/bin/muxpro_soak build/release/bin/muxpro "$seconds"
