@@ -5,8 +5,6 @@ using namespace io_test;
 
 namespace {
 
-const error_code no_error;
-
 std::uint32_t streams_of(const host& h) { return h.server.stats().streams; }
 
 }  // namespace

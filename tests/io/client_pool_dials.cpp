@@ -7,8 +7,6 @@ using namespace io_test;
 
 namespace {
 
-const error_code no_error;
-
 double seconds(duration d) { return std::chrono::duration<double>(d).count(); }
 
 }  // namespace

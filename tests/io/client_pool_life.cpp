@@ -3,12 +3,6 @@
 
 using namespace io_test;
 
-namespace {
-
-const error_code no_error;
-
-}  // namespace
-
 TEST_CASE("a connection is replaced after max_reuse sub-streams and drains", "[client_pool]") {
   auto options = pool_options(8);
   options.max_reuse = 3;

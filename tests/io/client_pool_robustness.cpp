@@ -13,33 +13,31 @@ using namespace io_test;
 
 namespace {
 
-const error_code no_error;
-
-using wire = faulty_stream<pipe_end>;
+using faulty_wire = faulty_stream<pipe_end>;
 
 /// A pool that is always short of places, with sub-streams that end at once, and nobody else's memory.
-struct world {
-  explicit world(std::shared_ptr<fault> f = std::make_shared<fault>()) : faults(std::move(f)) {
+struct crowded_pool {
+  explicit crowded_pool(std::shared_ptr<fault> f = std::make_shared<fault>()) : faults(std::move(f)) {
     auto options = pool_options(2);
     options.max_reuse = 3;
     options.max_connections = 2;
     pool.emplace(
         context->get_executor(), [this] { return dial(context->get_executor(), faults, servers); }, options);
   }
-  ~world() {
+  ~crowded_pool() {
     streams.clear();
     pool.reset();
     servers.clear();
   }
 
-  static awaitable<wire> dial(asio::any_io_executor executor, std::shared_ptr<fault> faults,
-                              std::vector<session>& servers) {
+  static awaitable<faulty_wire> dial(asio::any_io_executor executor, std::shared_ptr<fault> faults,
+                                     std::vector<session>& servers) {
     co_await asio::post(executor, asio::use_awaitable);
     auto [near, far] = make_pipe(executor, 200);
     servers.emplace_back(std::move(far), role::server);
     run_in_background(servers.back());
     spawn(executor, serve_echo(servers.back()));
-    co_return wire(std::move(near), std::move(faults));
+    co_return faulty_wire(std::move(near), std::move(faults));
   }
 
   void begin() {
@@ -77,49 +75,49 @@ template <class Break>
 void after_each_handler(Break what) {
   bool finished = false;
   for (std::size_t steps = 0; !finished; ++steps) {
-    world w;
-    w.begin();
-    for (std::size_t n = 0; n < steps && !finished; ++n) finished = w.context->poll_one() == 0;
-    what(w);
+    crowded_pool p;
+    p.begin();
+    for (std::size_t n = 0; n < steps && !finished; ++n) finished = p.context->poll_one() == 0;
+    what(p);
   }
 }
 
 }  // namespace
 
 TEST_CASE("a pool may be destroyed after any handler", "[client_pool]") {
-  after_each_handler([](world& w) {
-    w.pool.reset();
-    run_ready(*w.context);
-    CHECK(w.all.called == w.all.begun);
-    CHECK(w.all.alive() == 0);
+  after_each_handler([](crowded_pool& p) {
+    p.pool.reset();
+    run_ready(*p.context);
+    CHECK(p.all.called == p.all.begun);
+    CHECK(p.all.alive() == 0);
   });
 }
 
 TEST_CASE("the context of a pool may be destroyed after any handler", "[client_pool]") {
-  after_each_handler([](world& w) {
-    w.context.reset();
-    CHECK(w.all.alive() == 0);
+  after_each_handler([](crowded_pool& p) {
+    p.context.reset();
+    CHECK(p.all.alive() == 0);
   });
 }
 
 TEST_CASE("an open may be cancelled after any handler", "[client_pool]") {
-  after_each_handler([](world& w) {
-    w.stop.emit(asio::cancellation_type::total);
-    run_ready(*w.context);
-    CHECK(w.all.called == w.all.begun);
+  after_each_handler([](crowded_pool& p) {
+    p.stop.emit(asio::cancellation_type::total);
+    run_ready(*p.context);
+    CHECK(p.all.called == p.all.begun);
   });
 }
 
 TEST_CASE("main connections that fail at every step fail no open twice and leave none waiting",
           "[client_pool]") {
   const std::size_t steps = muxpro::testing::each_failure([](std::shared_ptr<fault> faults) {
-    world w(faults);
-    manual_clock clock(*w.context);
-    w.begin();
-    clock.run_for(*w.context, 50s);
-    REQUIRE(w.all.called == w.all.begun);
-    w.pool->close();
-    run_ready(*w.context);
+    crowded_pool p(faults);
+    manual_clock clock(*p.context);
+    p.begin();
+    clock.run_for(*p.context, 50s);
+    REQUIRE(p.all.called == p.all.begun);
+    p.pool->close();
+    run_ready(*p.context);
   });
   CHECK(steps > 20);
 }

@@ -5,10 +5,7 @@ using namespace io_test;
 
 namespace {
 
-const error_code no_error;
 const error_code timed_out = asio::error::timed_out;
-const error_code eof = asio::error::eof;
-const error_code reset = asio::error::connection_reset;
 
 }  // namespace
 

@@ -15,10 +15,6 @@ namespace {
 using asio::ip::tcp;
 using local = asio::local::stream_protocol;
 
-const error_code no_error;
-const error_code eof = asio::error::eof;
-const error_code reset = asio::error::connection_reset;
-
 template <class Protocol>
 using sockets = std::pair<typename Protocol::socket, typename Protocol::socket>;
 

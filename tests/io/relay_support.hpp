@@ -13,6 +13,9 @@
 
 namespace io_test {
 
+inline const error_code eof = asio::error::eof;
+inline const error_code reset = asio::error::connection_reset;
+
 struct relay_outcome {
   int calls = 0;
   error_code error;

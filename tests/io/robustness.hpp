@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <random>
@@ -25,6 +26,8 @@ namespace io_test {
 
 using muxpro::testing::from_hex;
 using muxpro::testing::to_hex;
+
+inline const error_code no_error;
 
 /// Runs what is ready, and what that makes ready.
 inline void run_ready(asio::io_context& context, std::size_t most = 20'000'000) {
@@ -104,6 +107,16 @@ inline auto into(outcome& o, asio::cancellation_signal& stop) {
 }
 
 // --- bytes
+
+/// Several pieces of hex as bytes.
+inline byte_string joined(std::initializer_list<std::string> parts) {
+  byte_string all;
+  for (const std::string& hex : parts) {
+    const byte_string part = from_hex(hex);
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
 
 /// What `tag` has to say from byte `from` on, at most 128 KiB at a time. Two tags, or two offsets, do not
 /// sound alike.

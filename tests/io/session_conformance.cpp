@@ -15,13 +15,6 @@ struct negotiation_case {
   const char* reply;  ///< null: the session is closed without a byte
 };
 
-byte_string joined(const char* first, const char* second) {
-  byte_string all = from_hex(first);
-  const byte_string tail = from_hex(second);
-  all.insert(all.end(), tail.begin(), tail.end());
-  return all;
-}
-
 void check_closed(subject& x) {
   CHECK(x.peer->take_hex() == "");
   CHECK(x.peer->ended() == asio::error::connection_reset);
@@ -37,13 +30,13 @@ void check_request(const negotiation_case& c, delivery how) {
   if (how == delivery::byte_by_byte) {
     x.peer->write_each_byte(from_hex(c.input));
   } else if (how == delivery::with_probe) {
-    x.peer->write(joined(c.input, probe_of_server));
+    x.peer->write(joined({c.input, probe_of_server}));
   } else {
     x.peer->write(c.input);
   }
   if (!c.reply) return check_closed(x);
   const std::string answer = how == delivery::with_probe ? "0004 7ffe 0201 0004 70696e67" : "";
-  CHECK(x.peer->take() == joined(c.reply, answer.c_str()));
+  CHECK(x.peer->take() == joined({c.reply, answer}));
   CHECK(x.s.negotiated());
   CHECK(x.s.stats().glitches == (how == delivery::with_probe ? 1 : 0));
   if (how == delivery::with_probe) return;
@@ -67,7 +60,7 @@ void check_reply(const negotiation_case& c, delivery how) {
   const auto request = compatible_request();
   CHECK(x.peer->take() == byte_string(request.begin(), request.end()));
   const byte_string input =
-      how == delivery::with_probe ? joined(c.input, "0004 beef 04 00") : from_hex(c.input);
+      how == delivery::with_probe ? joined({c.input, "0004 beef 04 00"}) : from_hex(c.input);
   if (how == delivery::byte_by_byte) {
     x.peer->write_each_byte(input);
   } else {
@@ -156,7 +149,7 @@ TEST_CASE("conformance NEG-24: a New behind the request is served, and counted a
           "[session][conformance]") {
   subject x(role::server);
   x.peer->write("00050000000101000400000000000d0001010101001b5f017f00000100026869");
-  CHECK(x.peer->take() == joined(reply_0_0, "0004 0001 0201 0002 6869"));
+  CHECK(x.peer->take() == joined({reply_0_0, "0004 0001 0201 0002 6869"}));
   CHECK(x.s.stats().glitches == 1);
 }
 

@@ -266,21 +266,14 @@ awaitable<> random_steps(session_pair& p, unsigned seed) {
   }
 }
 
-void with_script(role side, awaitable<> (*work)(scripted_session&), std::size_t capacity = 1 << 20) {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, side, fixed_window(), capacity);
-  run(clock, context, work(s));
-}
-
 }  // namespace
 
 TEST_CASE("a sender stops at its credit, to the byte", "[session][credit]") {
-  with_script(role::client, sender_stops);
+  with_script(role::client, sender_stops, fixed_window());
 }
 
 TEST_CASE("credit is 64 bits wide, and none is odd", "[session][credit]") {
-  with_script(role::client, credit_never_wraps);
+  with_script(role::client, credit_never_wraps, fixed_window());
 }
 
 TEST_CASE("a write larger than the credit sends the part that fits", "[session][credit]") {
@@ -290,20 +283,20 @@ TEST_CASE("a write larger than the credit sends the part that fits", "[session][
 }
 
 TEST_CASE("what was consumed is granted, and nothing else", "[session][credit]") {
-  with_script(role::server, grants_what_was_consumed);
+  with_script(role::server, grants_what_was_consumed, fixed_window());
 }
 
 TEST_CASE("grants go on after this side's End", "[session][credit]") {
-  with_script(role::client, grants_on_a_half_closed_stream);
+  with_script(role::client, grants_on_a_half_closed_stream, fixed_window());
 }
 
 TEST_CASE("one byte beyond the credit ends that sub-stream alone", "[session][credit]") {
-  with_script(role::server, one_byte_too_many);
+  with_script(role::server, one_byte_too_many, fixed_window());
 }
 
 TEST_CASE("first data counts against the credit", "[session][credit]") {
-  with_script(role::server, first_data_counts);
-  with_script(role::client, own_first_data_counts);
+  with_script(role::server, first_data_counts, fixed_window());
+  with_script(role::client, own_first_data_counts, fixed_window());
 }
 
 TEST_CASE("a stalled sub-stream delays no other", "[session][credit]") {
@@ -313,7 +306,7 @@ TEST_CASE("a stalled sub-stream delays no other", "[session][credit]") {
 }
 
 TEST_CASE("a blocked writer never blocks reading", "[session][credit]") {
-  with_script(role::client, reads_while_the_wire_is_full, 1000);
+  with_script(role::client, reads_while_the_wire_is_full, fixed_window(), 1000);
 }
 
 TEST_CASE("both sides push at once through a tiny pipe", "[session][credit]") {

@@ -212,19 +212,6 @@ awaitable<> the_wrong_network(session_pair& p) {
   CHECK(write == errc::wrong_network);
 }
 
-void with_script(role side, awaitable<> (*work)(scripted_session&)) {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, side);
-  run(clock, context, work(s));
-}
-
-void with_pair(awaitable<> (*work)(session_pair&), session_options options = {}) {
-  asio::io_context context;
-  session_pair p(context, std::move(options));
-  run(context, work(p));
-}
-
 }  // namespace
 
 TEST_CASE("datagrams keep their boundaries", "[sub_datagram]") { with_pair(keeps_boundaries); }

@@ -99,13 +99,6 @@ awaitable<> queue_out_by_size(scripted_session& s) {
   co_await s.peer.expect_silence(1s);
 }
 
-void with_script(role side, awaitable<> (*work)(scripted_session&)) {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, side);
-  run(clock, context, work(s));
-}
-
 }  // namespace
 
 TEST_CASE("badly prefixed datagrams are dropped and counted", "[sub_datagram]") {

@@ -10,15 +10,6 @@ namespace {
 constexpr const char* hello_go_0_0 = "0004 0000 0001 0005 01 00000000";
 constexpr const char* twenty = "197c4a7fb979379e3 2f894fe72f36e3c4b74df7d";
 
-byte_string joined(std::initializer_list<std::string> parts) {
-  byte_string all;
-  for (const std::string& hex : parts) {
-    const byte_string part = from_hex(hex);
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
-}
-
 std::string hex(std::initializer_list<std::string> parts) { return to_hex(joined(parts)); }
 
 /// One line of a recording.
@@ -44,7 +35,7 @@ void replay_client(std::initializer_list<line> recording) {
   CHECK(x.alive());
 }
 
-constexpr bool client = true, server = false;
+constexpr bool from_client = true, from_server = false;
 
 /// A server under test and a peer of dialect G.
 struct go_client : subject {
@@ -95,48 +86,48 @@ TEST_CASE("recorded Go clients get what the Go server gave them", "[session][dia
   // that of the echo of this test.
   const std::string data = twenty;
   for (const char* hello : {hello_go_0_0, hello_go}) {
-    replay_client({{client, hello},
-                   {server, hello},
-                   {client, "000d 0001 01 01 01 00 1b5f 01 7f000001 0014" + data},
-                   {server, "0004 0001 02 01 0014" + data},
-                   {client, "0004 0001 03 00"},
-                   {server, "0004 0001 03 00"}});
+    replay_client({{from_client, hello},
+                   {from_server, hello},
+                   {from_client, "000d 0001 01 01 01 00 1b5f 01 7f000001 0014" + data},
+                   {from_server, "0004 0001 02 01 0014" + data},
+                   {from_client, "0004 0001 03 00"},
+                   {from_server, "0004 0001 03 00"}});
   }
-  replay_client({{client, hello_go},
-                 {server, hello_go},
-                 {client, "000d 0001 01 00 01 00 1b5f 01 7f000001"},
-                 {client, "0004 0001 02 01 0014" + data},
-                 {server, "0004 0001 02 01 0014" + data},
-                 {client, "0004 0001 03 00"},
-                 {server, "0004 0001 03 00"}});
-  replay_client({{client, hello_go},
-                 {server, hello_go},
-                 {client, "0013 0001 01 01 01 00 1b5f 02 09 6c6f63616c686f7374 0005 197c4a7fb9"},
-                 {server, "0004 0001 02 01 0005 197c4a7fb9"},
-                 {client, "0004 0001 03 00"},
-                 {server, "0004 0001 03 00"}});
+  replay_client({{from_client, hello_go},
+                 {from_server, hello_go},
+                 {from_client, "000d 0001 01 00 01 00 1b5f 01 7f000001"},
+                 {from_client, "0004 0001 02 01 0014" + data},
+                 {from_server, "0004 0001 02 01 0014" + data},
+                 {from_client, "0004 0001 03 00"},
+                 {from_server, "0004 0001 03 00"}});
+  replay_client({{from_client, hello_go},
+                 {from_server, hello_go},
+                 {from_client, "0013 0001 01 01 01 00 1b5f 02 09 6c6f63616c686f7374 0005 197c4a7fb9"},
+                 {from_server, "0004 0001 02 01 0005 197c4a7fb9"},
+                 {from_client, "0004 0001 03 00"},
+                 {from_server, "0004 0001 03 00"}});
 }
 
 TEST_CASE("a recorded negotiation in ascending order", "[session][dialect]") {
   // 01-probe-nego-order
-  replay_client({{client, "0004 0000 00 01 0009 02 00000000 00000001"},
-                 {server, "0004 0000 00 01 0005 01 00000001"},
-                 {client, "000d 0384 01 01 01 00 1b5f 01 7f000001 0006 616c6976653f"},
-                 {server, "0004 0384 02 01 0006 616c6976653f"}});
+  replay_client({{from_client, "0004 0000 00 01 0009 02 00000000 00000001"},
+                 {from_server, "0004 0000 00 01 0005 01 00000001"},
+                 {from_client, "000d 0384 01 01 01 00 1b5f 01 7f000001 0006 616c6976653f"},
+                 {from_server, "0004 0384 02 01 0006 616c6976653f"}});
 }
 
 TEST_CASE("a recorded abort, said twice, is answered with a bare End, once", "[session][dialect]") {
   // 00-client-abort, 01-client-abort, 01-probe-end-d-nopad
   const std::string data = twenty;
-  replay_client({{client, hello_go},
-                 {server, hello_go},
-                 {client, "000d 0001 01 01 01 00 1b5f 01 7f000001 0014" + data},
-                 {server, "0004 0001 02 01 0014" + data},
-                 {client, "0006 0001 03 01 0003"},
-                 {client, "0006 0001 03 01 0003"},
-                 {server, "0004 0001 03 00"},
-                 {client, "000d 0384 01 01 01 00 1b5f 01 7f000001 0006 616c6976653f"},
-                 {server, "0004 0384 02 01 0006 616c6976653f"}});
+  replay_client({{from_client, hello_go},
+                 {from_server, hello_go},
+                 {from_client, "000d 0001 01 01 01 00 1b5f 01 7f000001 0014" + data},
+                 {from_server, "0004 0001 02 01 0014" + data},
+                 {from_client, "0006 0001 03 01 0003"},
+                 {from_client, "0006 0001 03 01 0003"},
+                 {from_server, "0004 0001 03 00"},
+                 {from_client, "000d 0384 01 01 01 00 1b5f 01 7f000001 0006 616c6976653f"},
+                 {from_server, "0004 0384 02 01 0006 616c6976653f"}});
 }
 
 TEST_CASE("an End is never padded: two zero bytes behind it break the framing", "[session][dialect]") {

@@ -50,14 +50,6 @@ awaitable<> own_operations_after_reset(session_pair& p) {
   CHECK(got.error == end_code::remote_disconnect);
 }
 
-/// A client's sub-stream whose New the peer has seen.
-awaitable<sub_stream> opened(scripted_session& s) {
-  co_await s.agree();
-  sub_stream stream = co_await s.subject.async_open(to_tcp());
-  co_await next_words(s.peer);
-  co_return stream;
-}
-
 awaitable<> ends_once_after_shutdown(scripted_session& s) {
   sub_stream stream = co_await opened(s);
   co_await stream.async_shutdown();
@@ -244,19 +236,6 @@ awaitable<> many_uploads(session_pair& p) {
   CHECK(p.server.stats().glitches == 0);
 }
 
-void with_client(awaitable<> (*work)(scripted_session&)) {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, role::client);
-  run(clock, context, work(s));
-}
-
-void with_pair(awaitable<> (*work)(session_pair&)) {
-  asio::io_context context;
-  session_pair p(context);
-  run(context, work(p));
-}
-
 }  // namespace
 
 TEST_CASE("a reset reaches the peer as its code, and drops what was buffered", "[sub_stream][end]") {
@@ -273,46 +252,52 @@ TEST_CASE("after a reset operations fail with stream_reset", "[sub_stream][end]"
 }
 
 TEST_CASE("one End after a shutdown, whatever follows", "[sub_stream][end]") {
-  with_client(ends_once_after_shutdown);
+  with_script(role::client, ends_once_after_shutdown);
 }
 
 TEST_CASE("one End after a reset, whatever follows", "[sub_stream][end]") {
-  with_client(ends_once_after_reset);
+  with_script(role::client, ends_once_after_reset);
 }
 
 TEST_CASE("the peer's abort is answered with End(0), once", "[sub_stream][end]") {
-  with_client(answers_an_abort_once);
+  with_script(role::client, answers_an_abort_once);
 }
 
-TEST_CASE("crossing aborts are not answered", "[sub_stream][end]") { with_client(ends_cross); }
+TEST_CASE("crossing aborts are not answered", "[sub_stream][end]") { with_script(role::client, ends_cross); }
 
 TEST_CASE("an abort after a half-close drops what was not read, and gets no second End",
           "[sub_stream][end]") {
-  with_client(abort_after_half_close);
+  with_script(role::client, abort_after_half_close);
 }
 
-TEST_CASE("destroying a sub-stream resets it", "[sub_stream][end]") { with_client(destroyed); }
+TEST_CASE("destroying a sub-stream resets it", "[sub_stream][end]") { with_script(role::client, destroyed); }
 
-TEST_CASE("assigning over a sub-stream resets it", "[sub_stream][end]") { with_client(assigned_over); }
+TEST_CASE("assigning over a sub-stream resets it", "[sub_stream][end]") {
+  with_script(role::client, assigned_over);
+}
 
 TEST_CASE("destroying a sub-stream that has ended sends nothing", "[sub_stream][end]") {
-  with_client(destroyed_after_both_ends);
+  with_script(role::client, destroyed_after_both_ends);
 }
 
-TEST_CASE("close ends well and discards what still comes", "[sub_stream][end]") { with_client(closed); }
+TEST_CASE("close ends well and discards what still comes", "[sub_stream][end]") {
+  with_script(role::client, closed);
+}
 
-TEST_CASE("close during a write is a reset", "[sub_stream][end]") { with_client(closed_while_writing); }
+TEST_CASE("close during a write is a reset", "[sub_stream][end]") {
+  with_script(role::client, closed_while_writing);
+}
 
 TEST_CASE("a peer may send to its end after close", "[sub_stream][end]") {
   with_pair(peer_goes_on_after_close);
 }
 
 TEST_CASE("a reset with code 0 does not look like a clean end", "[sub_stream][end]") {
-  with_client(zero_is_no_abort);
+  with_script(role::client, zero_is_no_abort);
 }
 
 TEST_CASE("nothing follows an End with a code", "[sub_stream][end]") {
-  with_client(nothing_follows_an_abort);
+  with_script(role::client, nothing_follows_an_abort);
 }
 
 TEST_CASE("nothing follows once both Ends are said", "[sub_stream][end]") {

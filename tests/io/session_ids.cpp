@@ -9,7 +9,7 @@ namespace {
 
 using namespace io_test;
 
-using tag = std::uint64_t;
+using tag_number = std::uint64_t;
 
 /// Which ids are in use on one side, by the sub-streams that live there.
 class id_book {
@@ -30,12 +30,12 @@ class id_book {
 struct long_life {
   long_life() = default;
   id_book ids;
-  tag next = 0;
-  tag last = 0;
+  tag_number next = 0;
+  tag_number last = 0;
   std::size_t crossed = 0, failed = 0, workers = 0;
 };
 
-open_request tagged(tag t) {
+open_request tagged(tag_number t) {
   open_request request = to_tcp();
   request.first_data.resize(sizeof t);
   std::memcpy(request.first_data.data(), &t, sizeof t);
@@ -44,7 +44,7 @@ open_request tagged(tag t) {
 
 /// Sends the tag back, the way the tag says: shutting down before or after the client has, or with a code.
 awaitable<> answer_tag(sub_stream s, long_life& life) {
-  tag t = 0;
+  tag_number t = 0;
   const auto [error, n] = co_await asio::async_read(s, asio::buffer(&t, sizeof t), as_result);
   if (error) co_return;
   if (t % 16 == 3) co_await s.async_shutdown(as_result);
@@ -58,7 +58,7 @@ awaitable<> answer_tag(sub_stream s, long_life& life) {
   if (!end) ++life.crossed;
 }
 
-awaitable<> one_tag(session& client, long_life& life, tag t) {
+awaitable<> one_tag(session& client, long_life& life, tag_number t) {
   auto opened = co_await client.async_open(tagged(t), as_result);
   auto& [refused, s] = opened;
   if (refused) {
@@ -67,7 +67,7 @@ awaitable<> one_tag(session& client, long_life& life, tag t) {
   }
   const stream_id id = s.id();
   life.ids.enter(id);
-  tag got = 0;
+  tag_number got = 0;
   if (t % 16 == 7) s.reset();
   if (t % 16 == 9) co_await s.async_shutdown(as_result);
   if (t % 16 != 7) {
@@ -98,7 +98,7 @@ session_options churning(std::uint32_t max_streams = 512) {
   return o;
 }
 
-void live_long(tag count, std::size_t at_once) {
+void live_long(tag_number count, std::size_t at_once) {
   asio::io_context context;
   session_pair p(context, churning());
   auto life = std::make_unique<long_life>();

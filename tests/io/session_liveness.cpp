@@ -42,12 +42,6 @@ struct timed {
     CHECK((actual) <= (expected) + 200ms); \
   } while (false)
 
-session_options quiet() {
-  session_options o;
-  o.keep_alive_interval = 0s;
-  return o;
-}
-
 awaitable<> drip(scripted_peer& peer, std::string hex, duration pause) {
   for (const std::byte b : muxpro::testing::from_hex(hex)) {
     const auto [error, n] = co_await asio::async_write(peer.wire(), asio::buffer(&b, 1), as_result);

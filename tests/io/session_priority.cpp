@@ -155,13 +155,6 @@ awaitable<> quanta(scripted_session& s) {
   }
 }
 
-void with_client(session_options options, awaitable<> (*work)(scripted_session&), std::size_t capacity) {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, role::client, std::move(options), capacity);
-  run(clock, context, work(s));
-}
-
 }  // namespace
 
 TEST_CASE("priority 0 gets 4 to 32 times as much as 255", "[session][priority]") {
@@ -202,9 +195,9 @@ TEST_CASE("equal priorities share equally whatever the size of writes", "[sessio
 }
 
 TEST_CASE("control frames overtake queued data", "[session][priority]") {
-  with_client(small_gathers(), control_overtakes, 1000);
+  with_script(role::client, control_overtakes, small_gathers(), 1000);
 }
 
 TEST_CASE("while several sub-streams wait, frames are quanta", "[session][priority]") {
-  with_client({}, quanta, 1000);
+  with_script(role::client, quanta, {}, 1000);
 }

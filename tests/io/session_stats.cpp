@@ -164,19 +164,6 @@ awaitable<> round_trip(scripted_session& s) {
   CHECK(s.subject.stats().round_trip == 80ms);
 }
 
-void with_script(role side, awaitable<> (*work)(scripted_session&), std::size_t capacity = 1 << 20) {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, side, {}, capacity);
-  run(clock, context, work(s));
-}
-
-void with_pair(awaitable<> (*work)(session_pair&)) {
-  asio::io_context context;
-  session_pair p(context);
-  run(context, work(p));
-}
-
 }  // namespace
 
 TEST_CASE("what one side counts as sent the other counts as received", "[session][stats]") {
@@ -202,7 +189,7 @@ TEST_CASE("a stall ends when its write is cancelled", "[session][stats]") {
   with_script(role::client, cancelled_stall);
 }
 
-TEST_CASE("queue depth", "[session][stats]") { with_script(role::client, queues, 1000); }
+TEST_CASE("queue depth", "[session][stats]") { with_script(role::client, queues, {}, 1000); }
 
 TEST_CASE("odd frames and KeepAlives are counted", "[session][stats]") {
   with_script(role::client, odd_frames);

@@ -178,21 +178,6 @@ awaitable<> eof_comes_last(scripted_session& s) {
   CHECK(rest.error == asio::error::eof);
 }
 
-template <class Work>
-void with_pair(Work work) {
-  asio::io_context context;
-  session_pair p(context);
-  run(context, work(p));
-}
-
-template <class Work>
-void with_script(role side, Work work) {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, side);
-  run(clock, context, work(s));
-}
-
 }  // namespace
 
 TEST_CASE("echo over a pipe", "[session][sub_stream]") {

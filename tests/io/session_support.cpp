@@ -24,11 +24,11 @@ void spawn(const asio::any_io_executor& executor, awaitable<> work) {
 }
 
 void run(manual_clock& clock, asio::io_context& context, awaitable<> work, duration at_most) {
-  struct outcome {
+  struct run_state {
     bool done = false;
     std::exception_ptr error;
   };
-  auto out = std::make_shared<outcome>();
+  auto out = std::make_shared<run_state>();
   asio::co_spawn(context, std::move(work), [out](std::exception_ptr error) {
     out->done = true;
     out->error = error;
@@ -180,11 +180,38 @@ awaitable<> scripted_session::agree(version v, dialect layout) {
   peer.agreed(v);
 }
 
+awaitable<sub_stream> opened(scripted_session& s, version v, dialect layout) {
+  co_await s.agree(v, layout);
+  sub_stream stream = co_await s.subject.async_open(to_tcp());
+  co_await next_words(s.peer);
+  co_return stream;
+}
+
+session_options quiet() {
+  session_options o;
+  o.keep_alive_interval = 0s;
+  return o;
+}
+
+void with_script(role side, awaitable<> (*work)(scripted_session&), session_options options,
+                 std::size_t capacity, duration at_most) {
+  asio::io_context context;
+  manual_clock clock(context);
+  scripted_session s(context, side, std::move(options), capacity);
+  run(clock, context, work(s), at_most);
+}
+
 awaitable<stream_pair> open_pair(session_pair& p, open_request request) {
   stream_pair out;
   out.client = co_await p.client.async_open(std::move(request));
   out.server = co_await p.server.async_accept();
   co_return out;
+}
+
+void with_pair(awaitable<> (*work)(session_pair&), session_options both) {
+  asio::io_context context;
+  session_pair p(context, std::move(both));
+  run(context, work(p));
 }
 
 // --- services

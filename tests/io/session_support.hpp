@@ -151,12 +151,25 @@ struct scripted_session {
   io_test::fate fate;
 };
 
+/// A client's sub-stream whose New the peer has seen. The negotiation comes first.
+awaitable<sub_stream> opened(scripted_session& s, version v = version_0_1, dialect layout = dialect::spec);
+
+/// Without keep-alives.
+session_options quiet();
+
+/// Runs `work` with a session against a scripted peer, on a manual clock.
+void with_script(role side, awaitable<> (*work)(scripted_session&), session_options options = {},
+                 std::size_t capacity = 1 << 20, duration at_most = 1h);
+
 /// A client's and a server's end of the same sub-stream.
 struct stream_pair {
   stream_pair() = default;
   sub_stream client, server;
 };
 awaitable<stream_pair> open_pair(session_pair& p, open_request request = to_tcp());
+
+/// Runs `work` with a session of each role over a pipe.
+void with_pair(awaitable<> (*work)(session_pair&), session_options both = {});
 
 // --- services
 

@@ -38,8 +38,8 @@ constexpr victim all_victims[] = {victim::client_streams, victim::server_streams
 
 /// Two sessions over a pipe so small that every write waits on the wire; everything is owned here, by nobody
 /// else.
-struct world {
-  explicit world(bool stranded) {
+struct busy_sessions {
+  explicit busy_sessions(bool stranded) {
     asio::any_io_executor executor = context->get_executor();
     if (stranded) executor = asio::make_strand(context->get_executor());
     auto [a, b] = make_pipe(executor, 150);
@@ -144,32 +144,32 @@ struct world {
   busy_list client_streams, server_streams;
 };
 
-/// Destroys `v` after `n` handlers, then the rest. False if the world came to rest before.
+/// Destroys `v` after `n` handlers, then the rest. False if all came to rest before.
 bool tear_down(victim v, std::size_t n, bool stranded, bool inside) {
-  world w(stranded);
-  w.begin();
-  const bool more = w.run_handlers(n);
+  busy_sessions busy(stranded);
+  busy.begin();
+  const bool more = busy.run_handlers(n);
   const bool context_first = v == victim::context || v == victim::closed_then_context;
   if (inside && !context_first) {
-    asio::post(*w.context, [&w, v] { w.destroy(v); });
+    asio::post(*busy.context, [&busy, v] { busy.destroy(v); });
   } else {
-    w.destroy(v);
+    busy.destroy(v);
   }
   if (!context_first) {
-    run_ready(*w.context);
-    w.client.reset();
-    w.server_streams.clear();
-    run_ready(*w.context);
-    w.server.reset();
-    w.client_streams.clear();
-    run_ready(*w.context);
-    CHECK(w.all.called == w.all.begun);
+    run_ready(*busy.context);
+    busy.client.reset();
+    busy.server_streams.clear();
+    run_ready(*busy.context);
+    busy.server.reset();
+    busy.client_streams.clear();
+    run_ready(*busy.context);
+    CHECK(busy.all.called == busy.all.begun);
   }
   // What outlives its context says so, and does no harm.
-  for (const auto& s : w.client_streams) {
+  for (const auto& s : busy.client_streams) {
     if (s->tcp.is_open()) static_cast<void>(s->tcp.stats());
   }
-  CHECK(w.all.alive() == 0);
+  CHECK(busy.all.alive() == 0);
   return more;
 }
 

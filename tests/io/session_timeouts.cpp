@@ -5,20 +5,6 @@ namespace {
 
 using namespace io_test;
 
-session_options quiet() {
-  session_options o;
-  o.keep_alive_interval = 0s;
-  return o;
-}
-
-/// A client's sub-stream whose New the peer has seen.
-awaitable<sub_stream> opened(scripted_session& s, version v = version_0_1, dialect d = dialect::spec) {
-  co_await s.agree(v, d);
-  sub_stream stream = co_await s.subject.async_open(to_tcp());
-  co_await next_words(s.peer);
-  co_return stream;
-}
-
 awaitable<> expect_timeout(scripted_session& s) { return s.peer.expect("0006 0001 03 01 0002"); }
 
 awaitable<> idle(scripted_session& s) {
@@ -230,10 +216,7 @@ awaitable<> an_old_stall(scripted_session& s) {
 }
 
 void with_client(session_options options, awaitable<> (*work)(scripted_session&)) {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, role::client, std::move(options));
-  run(clock, context, work(s), 24h);
+  with_script(role::client, work, std::move(options), 1 << 20, 24h);
 }
 
 }  // namespace

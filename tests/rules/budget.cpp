@@ -1,6 +1,7 @@
 // Token buckets on explicit time, and the one object that threads share.
 #include "bytes.hpp"
 #include "catch.hpp"
+#include "start.hpp"
 
 #include <muxpro/buffer_budget.hpp>
 #include <muxpro/detail/budget.hpp>
@@ -9,12 +10,11 @@
 
 using namespace muxpro;
 using detail::token_bucket;
+using rules_test::start;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 namespace {
-
-constexpr time_point start = time_point{} + std::chrono::hours(1);
 
 int taken(token_bucket& b, time_point now, int attempts) {
   int n = 0;

@@ -243,4 +243,11 @@ inline std::string text(const reading& r) {
   return out;
 }
 
+/// A case of the conformance suite: its input in hex, and in words what is to come of it.
+struct conformance_row {
+  const char* id;
+  const char* bytes;
+  const char* expected;
+};
+
 }  // namespace wire_test

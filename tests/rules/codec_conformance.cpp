@@ -8,15 +8,9 @@ using namespace wire_test;
 
 namespace {
 
-struct row {
-  const char* id;
-  const char* bytes;
-  const char* expected;
-};
-
 template <std::size_t N>
-void check_rows(const row (&rows)[N]) {
-  for (const row& r : rows) {
+void check_rows(const conformance_row (&rows)[N]) {
+  for (const conformance_row& r : rows) {
     CAPTURE(r.id, r.bytes);
     byte_string in = unhex(r.bytes);
     CHECK(text(read_whole(in)) == r.expected);

@@ -7,7 +7,7 @@ using namespace wire_test;
 
 namespace {
 
-struct golden {
+struct golden_frame {
   const char* bytes;
   frame value;
 };
@@ -21,7 +21,7 @@ frame open(destination target, std::uint8_t priority = 0, std::optional<std::uin
   return new_stream{1, priority, std::move(target), from, data, true};
 }
 
-void check_both_ways(const golden& g) {
+void check_both_ways(const golden_frame& g) {
   CAPTURE(g.bytes, text(g.value));
   CHECK(hex(encoded(g.value)) == hex(g.bytes));
 
@@ -39,7 +39,7 @@ std::string rewritten(const char* bytes) { return hex(encoded(read_whole(unhex(b
 }  // namespace
 
 TEST_CASE("new streams: golden bytes", "[codec]") {
-  const golden all[] = {
+  const golden_frame all[] = {
       {"000d 0001 01 00 01 00 1b5f 01 7f000001", open({network::tcp, ipv4, 7007})},
       {"000d 0001 01 00 02 00 1b5f 01 7f000001", open({network::udp, ipv4, 7007})},
       {"0019 0001 01 00 01 00 01bb 03 20010db8000000000000000000000001", open({network::tcp, ipv6, 443})},
@@ -56,7 +56,7 @@ TEST_CASE("new streams: golden bytes", "[codec]") {
        open({network::udp, "localhost", 65535}, 255, 2, source)},
       {"000d ffff 01 00 01 00 0000 01 00000000", new_stream{65535, 0, {}, {}, {}, true}},
   };
-  for (const golden& g : all) check_both_ways(g);
+  for (const golden_frame& g : all) check_both_ways(g);
 }
 
 TEST_CASE("new streams: all 256 priorities", "[codec]") {
@@ -82,16 +82,16 @@ TEST_CASE("new streams: the longest domain and a source fill a whole header", "[
 }
 
 TEST_CASE("keep: golden bytes", "[codec]") {
-  const golden all[] = {
+  const golden_frame all[] = {
       {"0004 0001 02 00", keep{1, {}, false}},       {"0004 0001 02 01 | 0000", keep{1, 0, false}},
       {"0004 0001 02 01 | 0002", keep{1, 2, false}}, {"0004 ffff 02 01 | ffff", keep{65535, 65535, false}},
       {"0004 0001 02 02", keep{1, {}, true}},        {"0004 0001 02 03 | 000a", keep{1, 10, true}},
   };
-  for (const golden& g : all) check_both_ways(g);
+  for (const golden_frame& g : all) check_both_ways(g);
 }
 
 TEST_CASE("end: golden bytes, with a code only if it is not graceful", "[codec]") {
-  const golden all[] = {
+  const golden_frame all[] = {
       {"0004 0001 03 00", end{1, end_code::graceful}},
       {"0006 0001 03 01 0001", end{1, end_code::remote_disconnect}},
       {"0006 0001 03 01 0002", end{1, end_code::timeout}},
@@ -102,33 +102,33 @@ TEST_CASE("end: golden bytes, with a code only if it is not graceful", "[codec]"
       {"0006 fffe 03 01 1234", end{0xfffe, end_code{0x1234}}},
       {"0006 0001 03 01 ffff", end{1, end_code{0xffff}}},
   };
-  for (const golden& g : all) check_both_ways(g);
+  for (const golden_frame& g : all) check_both_ways(g);
   CHECK(rewritten("0006 0001 03 01 0000") == hex("0004 0001 03 00"));
 }
 
 TEST_CASE("keep_alive: golden bytes, any id", "[codec]") {
-  const golden all[] = {
+  const golden_frame all[] = {
       {"0004 0000 04 00", keep_alive{0}},
       {"0004 beef 04 00", keep_alive{0xbeef}},
       {"0004 ffff 04 00", keep_alive{0xffff}},
   };
-  for (const golden& g : all) check_both_ways(g);
+  for (const golden_frame& g : all) check_both_ways(g);
 }
 
 TEST_CASE("credit_update: golden bytes, four written, two also read", "[codec]") {
-  const golden all[] = {
+  const golden_frame all[] = {
       {"0004 0001 05 01 | 0004 00000000", credit_update{1, 0}},
       {"0004 0001 05 01 | 0004 00008000", credit_update{1, 32768}},
       {"0004 ffff 05 01 | 0004 ffffffff", credit_update{65535, 0xffffffff}},
   };
-  for (const golden& g : all) check_both_ways(g);
+  for (const golden_frame& g : all) check_both_ways(g);
   CHECK(rewritten("0004 0001 05 01 | 0002 0000") == hex("0004 0001 05 01 | 0004 00000000"));
   CHECK(rewritten("0004 0001 05 01 | 0002 8001") == hex("0004 0001 05 01 | 0004 00008001"));
   CHECK(rewritten("0004 0001 05 01 | 0002 ffff") == hex("0004 0001 05 01 | 0004 0000ffff"));
 }
 
 TEST_CASE("negotiate_version: golden bytes in both layouts", "[codec]") {
-  const golden all[] = {
+  const golden_frame all[] = {
       {"0005 0000 00 01 01 | 0004 00000000", negotiate_version{dialect::spec, {version_0_0}}},
       {"0005 0000 00 01 01 | 0004 00000001", negotiate_version{dialect::spec, {version_0_1}}},
       {"0005 0000 00 01 02 | 0008 00000001 00000000",
@@ -141,7 +141,7 @@ TEST_CASE("negotiate_version: golden bytes in both layouts", "[codec]") {
        negotiate_version{dialect::go, {version_0_1, version_0_0}}},
       {"0004 0000 00 01 | 0001 00", negotiate_version{dialect::go, {}}},
   };
-  for (const golden& g : all) check_both_ways(g);
+  for (const golden_frame& g : all) check_both_ways(g);
 }
 
 TEST_CASE("negotiate_version: 255 versions fit, more are not written", "[codec]") {

@@ -7,12 +7,12 @@ using namespace wire_test;
 
 namespace {
 
-struct golden {
+struct golden_prefix {
   const char* bytes;
   host_port address;
 };
 
-const golden golden_prefixes[] = {
+const golden_prefix golden_prefixes[] = {
     {"02 1b5f 01 7f000001", {"127.0.0.1", 7007}},
     {"02 0000 01 00000000", {"0.0.0.0", 0}},
     {"02 1b5f 02 09 6c6f63616c686f7374", {"localhost", 7007}},
@@ -29,7 +29,7 @@ std::string written(const host_port& address) {
 }  // namespace
 
 TEST_CASE("datagram prefixes: golden bytes", "[codec][prefix]") {
-  for (const golden& g : golden_prefixes) {
+  for (const golden_prefix& g : golden_prefixes) {
     CAPTURE(g.bytes);
     CHECK(written(g.address) == hex(g.bytes));
     for (const char* datagram : {"", "6869", "021b5f017f000001"}) {
@@ -55,7 +55,7 @@ TEST_CASE("datagram prefixes: the longest name fills max_prefix", "[codec][prefi
 }
 
 TEST_CASE("datagram prefixes: cut at every length", "[codec][prefix]") {
-  for (const golden& g : golden_prefixes) {
+  for (const golden_prefix& g : golden_prefixes) {
     const byte_string whole = unhex(g.bytes);
     for (std::size_t size = 0; size < whole.size(); ++size) {
       CAPTURE(g.bytes, size);

@@ -65,13 +65,13 @@ frame random_frame(random_engine& rng) {
   }
 }
 
-struct script {
+struct frame_sequence {
   byte_string bytes;
   reading expected;
 };
 
-script random_script(random_engine& rng, std::size_t frames) {
-  script s;
+frame_sequence random_sequence(random_engine& rng, std::size_t frames) {
+  frame_sequence s;
   for (std::size_t i = 0; i < frames; ++i) {
     item next{random_frame(rng), {}};
     next.payload = random_bytes(rng, announced(next.head).value_or(0));
@@ -129,7 +129,7 @@ TEST_CASE("a stream reads the same cut at every single point", "[codec][property
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     CAPTURE(seed);
     random_engine rng(seed);
-    const script s = random_script(rng, 20);
+    const frame_sequence s = random_sequence(rng, 20);
     REQUIRE(read_whole(s.bytes) == s.expected);
     for (std::size_t cut = 0; cut <= s.bytes.size(); ++cut) {
       CAPTURE(cut);
@@ -142,7 +142,7 @@ TEST_CASE("a stream reads the same in pieces of any size", "[codec][property]") 
   for (std::uint64_t seed = 100; seed < 130; ++seed) {
     CAPTURE(seed);
     random_engine rng(seed);
-    const script s = random_script(rng, 60);
+    const frame_sequence s = random_sequence(rng, 60);
     REQUIRE(read_whole(s.bytes) == s.expected);
     for (const std::size_t size : {1u, 2u, 3u, 5u, 7u, 16u, 61u, 1000u}) {
       CAPTURE(size);
@@ -156,7 +156,7 @@ TEST_CASE("a truncated stream gives a prefix of its frames and is not at a bound
           "[codec][property]") {
   for (std::uint64_t seed = 200; seed < 205; ++seed) {
     random_engine rng(seed);
-    const script s = random_script(rng, 15);
+    const frame_sequence s = random_sequence(rng, 15);
     std::vector<std::size_t> ends{0};
     for (const item& i : s.expected.items) ends.push_back(ends.back() + encoded(i.head, i.payload).size());
     for (std::size_t size = 0; size <= s.bytes.size(); ++size) {
@@ -197,7 +197,7 @@ TEST_CASE("conformance LEN-14: every single-bit flip", "[codec][conformance]") {
 TEST_CASE("single-bit flips in random streams", "[codec][property]") {
   for (std::uint64_t seed = 300; seed < 306; ++seed) {
     random_engine rng(seed);
-    const script s = random_script(rng, 8);
+    const frame_sequence s = random_sequence(rng, 8);
     for (std::size_t bit = 0; bit < s.bytes.size() * 8; ++bit) {
       CAPTURE(seed, bit);
       byte_string flipped = s.bytes;

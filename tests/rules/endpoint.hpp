@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bytes.hpp"
+#include "start.hpp"
 
 #include <muxpro/detail/protocol.hpp>
 
@@ -19,9 +20,7 @@ using detail::write_queue;
 using std::chrono::milliseconds;
 using wire_test::byte_string;
 
-inline constexpr time_point start = time_point{} + std::chrono::hours(1);
-
-struct sub : detail::stream_rules {
+struct sub_rules : detail::stream_rules {
   using stream_rules::stream_rules;
 };
 
@@ -68,7 +67,7 @@ class endpoint {
   }
 
   bool at_boundary() const noexcept { return decoder_.at_boundary(); }
-  sub* find(stream_id id) { return subs_.count(id) ? subs_.at(id).get() : nullptr; }
+  sub_rules* find(stream_id id) { return subs_.count(id) ? subs_.at(id).get() : nullptr; }
   std::uint64_t glitches() const {
     session_stats seen;
     rules.report(seen);
@@ -162,7 +161,7 @@ class endpoint {
       show(rules.refuse(id, code_from(in), now));
     } else {
       const stream_id id = id_from(in);
-      sub* const s = find(id);
+      sub_rules* const s = find(id);
       if (!s) return log("no stream");
       if (verb == "finish")
         rules.finish(*s);
@@ -182,7 +181,7 @@ class endpoint {
     add(id, net);
   }
   void add(stream_id id, network net) {
-    const auto [it, fresh] = subs_.emplace(id, std::make_unique<sub>(id, net, std::uint8_t{0}, now));
+    const auto [it, fresh] = subs_.emplace(id, std::make_unique<sub_rules>(id, net, std::uint8_t{0}, now));
     if (!fresh) throw std::logic_error("opened twice");
     rules.insert(*it->second);
     ++rules.in_use;
@@ -231,7 +230,7 @@ class endpoint {
   void opened(const new_stream& f, const protocol::event& e) {
     if (refuses_all) return show(rules.refuse(f.id, end_code::unreachable, now));
     add(f.id, f.target.net);
-    sub& s = *find(f.id);
+    sub_rules& s = *find(f.id);
     if (e.amount > 0) show(rules.receive_data(s, e.amount, now));
     if (!ends_at_once.count(f.id)) return;
     rules.finish(s);
@@ -253,7 +252,7 @@ class endpoint {
         break;
       case protocol::happening::violated: log(fmt::format("violated {}", id)); break;
     }
-    if (e.stream) release_if_over(static_cast<sub&>(*e.stream));
+    if (e.stream) release_if_over(static_cast<sub_rules&>(*e.stream));
   }
 
   void fail(std::error_code why) {
@@ -261,7 +260,7 @@ class endpoint {
     log("failed " + name(why));
   }
 
-  void release_if_over(sub& s) {
+  void release_if_over(sub_rules& s) {
     if (!s.over()) return;
     rules.release(s, now);
     --rules.in_use;
@@ -276,7 +275,7 @@ class endpoint {
   }
 
   decoder decoder_;
-  std::map<stream_id, std::unique_ptr<sub>> subs_;
+  std::map<stream_id, std::unique_ptr<sub_rules>> subs_;
   std::string log_;
 };
 

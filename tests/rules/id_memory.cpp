@@ -1,6 +1,7 @@
 // Quarantine against a list of (id, since), and the short memory of ids.
 #include "bytes.hpp"
 #include "catch.hpp"
+#include "start.hpp"
 
 #include <muxpro/detail/id_memory.hpp>
 
@@ -9,6 +10,7 @@
 using namespace muxpro;
 using detail::quarantine;
 using detail::recent_ids;
+using rules_test::start;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using wire_test::pick;
@@ -16,7 +18,6 @@ using wire_test::random_engine;
 
 namespace {
 
-constexpr time_point start = time_point{} + std::chrono::hours(1);
 constexpr duration lifetime = seconds(60);
 
 /// Oldest first.

@@ -1,16 +1,12 @@
 #include "catch.hpp"
+#include "start.hpp"
 
 #include <muxpro/detail/liveness.hpp>
 
 using namespace muxpro;
 using detail::progress_watch;
+using rules_test::start;
 using std::chrono::seconds;
-
-namespace {
-
-constexpr time_point start = time_point{} + std::chrono::hours(1);
-
-}  // namespace
 
 TEST_CASE("progress_watch is idle until it is started and after it is stopped", "[rules][liveness]") {
   progress_watch w;

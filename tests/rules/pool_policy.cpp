@@ -12,9 +12,7 @@ namespace {
 using namespace muxpro;
 using namespace std::chrono_literals;
 using detail::pool_policy;
-using id = pool_policy::connection_id;
-
-const time_point start = time_point() + 24h;
+using connection_id = pool_policy::connection_id;
 
 client_pool_options small_pool() {
   client_pool_options o;
@@ -31,13 +29,13 @@ struct subject {
   void waits(int n) {
     for (; n > 0; --n) policy.waits();
   }
-  std::vector<id> dials() {
-    std::vector<id> out;
+  std::vector<connection_id> dials() {
+    std::vector<connection_id> out;
     while (const auto c = policy.next_dial(now)) out.push_back(*c);
     return out;
   }
   /// One more connection, needed or not.
-  id connected() {
+  connection_id connected() {
     waits(1000);
     const auto c = policy.next_dial(now);
     REQUIRE(c);
@@ -46,8 +44,8 @@ struct subject {
     return *c;
   }
   /// Opens as many as there is room for, at most `n`.
-  std::vector<id> open(int n) {
-    std::vector<id> out;
+  std::vector<connection_id> open(int n) {
+    std::vector<connection_id> out;
     for (; n > 0; --n) {
       const auto c = policy.pick();
       if (!c) break;
@@ -56,8 +54,8 @@ struct subject {
     }
     return out;
   }
-  std::vector<id> retired() {
-    std::vector<id> out;
+  std::vector<connection_id> retired() {
+    std::vector<connection_id> out;
     while (const auto c = policy.next_retired(now)) out.push_back(*c);
     return out;
   }
@@ -77,7 +75,7 @@ struct subject {
 
   client_pool_options options;
   pool_policy policy;
-  time_point now = start;
+  time_point now = time_point() + 24h;
 };
 
 }  // namespace
@@ -109,8 +107,8 @@ TEST_CASE("the least loaded connection is picked, of equals the oldest", "[pool_
   auto options = small_pool();
   options.max_concurrency = 3;
   subject s(options);
-  const id a = s.connected(), b = s.connected();
-  CHECK(s.open(6) == std::vector<id>{a, b, a, b, a, b});
+  const connection_id a = s.connected(), b = s.connected();
+  CHECK(s.open(6) == std::vector<connection_id>{a, b, a, b, a, b});
   CHECK_FALSE(s.policy.pick());
   s.policy.stream_gone(b, s.now, false);
   CHECK(s.policy.pick() == b);
@@ -120,7 +118,7 @@ TEST_CASE("the least loaded connection is picked, of equals the oldest", "[pool_
 
 TEST_CASE("free places count before a dial", "[pool_policy]") {
   subject s;
-  const id a = s.connected();
+  const connection_id a = s.connected();
   s.waits(2);
   CHECK(s.dials().empty());
   s.open(1);
@@ -157,7 +155,7 @@ TEST_CASE("after a failure one dial at a time", "[pool_policy]") {
   s.waits(8);
   const auto dials = s.dials();
   REQUIRE(dials.size() == 4);
-  for (const id c : dials) s.policy.waited(s.policy.dial_failed(c, s.now).count);
+  for (const connection_id c : dials) s.policy.waited(s.policy.dial_failed(c, s.now).count);
   CHECK(s.policy.waiting() == 0);
   CHECK(s.policy.failures() == 1);  // one moment, one failure
   s.now += s.options.backoff_min * 2;
@@ -204,7 +202,7 @@ TEST_CASE("an overdue dial fails at once and counts until it is over", "[pool_po
   options.max_connections = 1;
   subject s(options);
   s.waits(1);
-  const id c = s.dials().front();
+  const connection_id c = s.dials().front();
   CHECK(s.policy.next_deadline() == s.now + s.options.dial_timeout);
   CHECK_FALSE(s.policy.next_overdue(s.now + s.options.dial_timeout - 1ns));
   s.now += s.options.dial_timeout;
@@ -230,14 +228,14 @@ TEST_CASE("connections retire by use, age and idleness", "[pool_policy]") {
   options.max_age = 1000s;
   options.idle_timeout = 10s;
   subject s(options);
-  const id c = s.connected();
+  const connection_id c = s.connected();
   SECTION("use") {
     s.open(2);
     s.policy.stream_gone(c, s.now, false);
     CHECK(s.retired().empty());
     s.open(1);
     CHECK_FALSE(s.policy.pick());
-    CHECK(s.retired() == std::vector<id>{c});
+    CHECK(s.retired() == std::vector<connection_id>{c});
     CHECK(s.retired().empty());
   }
   SECTION("age, with sub-streams") {
@@ -247,7 +245,7 @@ TEST_CASE("connections retire by use, age and idleness", "[pool_policy]") {
     s.now += age - 1ns;
     CHECK(s.retired().empty());
     s.now += 1ns;
-    CHECK(s.retired() == std::vector<id>{c});
+    CHECK(s.retired() == std::vector<connection_id>{c});
     CHECK_FALSE(s.policy.pick());
   }
   SECTION("idleness") {
@@ -258,7 +256,7 @@ TEST_CASE("connections retire by use, age and idleness", "[pool_policy]") {
     s.policy.stream_gone(c, s.now, false);
     CHECK(s.policy.next_deadline() == s.now + 10s);
     s.now += 10s;
-    CHECK(s.retired() == std::vector<id>{c});
+    CHECK(s.retired() == std::vector<connection_id>{c});
   }
   SECTION("retired ones make room for others") {
     s.open(2);
@@ -276,7 +274,7 @@ TEST_CASE("connections retire by use, age and idleness", "[pool_policy]") {
 
 TEST_CASE("a connection lost young is a failed dial, one lost later is not", "[pool_policy]") {
   subject s;
-  const id c = s.connected();
+  const connection_id c = s.connected();
   s.waits(1);
   s.open(2);
   SECTION("young") {
@@ -333,7 +331,7 @@ TEST_CASE("a connection that refuses in a row retires", "[pool_policy]") {
   auto options = small_pool();
   options.max_concurrency = 8;
   subject s(options);
-  const id c = s.connected();
+  const connection_id c = s.connected();
   const auto refuse = [&](int n, bool refused) {
     for (; n > 0; --n) {
       s.open(1);
@@ -342,7 +340,7 @@ TEST_CASE("a connection that refuses in a row retires", "[pool_policy]") {
   };
   SECTION("young") {
     refuse(3, true);
-    CHECK(s.retired() == std::vector<id>{c});
+    CHECK(s.retired() == std::vector<connection_id>{c});
     CHECK(s.policy.failures() == 1);
   }
   SECTION("later") {
@@ -359,13 +357,13 @@ TEST_CASE("a connection that refuses in a row retires", "[pool_policy]") {
 
 TEST_CASE("a pool that drains retires all and dials nothing", "[pool_policy]") {
   subject s;
-  const id a = s.connected(), b = s.connected();
+  const connection_id a = s.connected(), b = s.connected();
   s.open(4);
   s.waits(1);
   const auto dials = s.dials();
   REQUIRE(dials.size() == 1);
   s.policy.drain();
-  CHECK(s.retired() == std::vector<id>{a, b});
+  CHECK(s.retired() == std::vector<connection_id>{a, b});
   CHECK_FALSE(s.policy.connected(dials[0], s.now));
   s.waits(9);
   CHECK(s.dials().empty());

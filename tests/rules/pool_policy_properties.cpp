@@ -13,7 +13,7 @@ namespace {
 using namespace muxpro;
 using namespace std::chrono_literals;
 using detail::pool_policy;
-using id = pool_policy::connection_id;
+using connection_id = pool_policy::connection_id;
 
 struct model_connection {
   enum { dialing, overdue, live, used_up, out } is = dialing;
@@ -23,9 +23,10 @@ struct model_connection {
 };
 
 /// Drives a policy as the pool does, keeps its own books, and compares.
-class world {
+class modelled_pool {
  public:
-  explicit world(std::uint64_t seed) : random_(seed), options_(make_options()), policy_(options_, seed) {}
+  explicit modelled_pool(std::uint64_t seed)
+      : random_(seed), options_(make_options()), policy_(options_, seed) {}
 
   void step() {
     switch (below(10)) {
@@ -83,8 +84,8 @@ class world {
     return static_cast<std::size_t>(
         std::count_if(all_.begin(), all_.end(), [=](const auto& x) { return x.second.is == state; }));
   }
-  std::map<id, model_connection>::iterator any(int state) {
-    std::vector<id> ids;
+  std::map<connection_id, model_connection>::iterator any(int state) {
+    std::vector<connection_id> ids;
     for (const auto& [c, x] : all_)
       if (x.is == state) ids.push_back(c);
     return ids.empty() ? all_.end() : all_.find(ids[below(ids.size())]);
@@ -106,7 +107,7 @@ class world {
   bool place() {
     const auto c = policy_.pick();
     const model_connection* best = nullptr;
-    id expected = 0;
+    connection_id expected = 0;
     for (const auto& [candidate, x] : all_) {
       if (!has_room(x) || (best && x.load >= best->load)) continue;
       best = &x;
@@ -124,17 +125,17 @@ class world {
     return true;
   }
   void end_stream() {
-    std::vector<id> loaded;
+    std::vector<connection_id> loaded;
     for (const auto& [c, x] : all_)
       if (x.load > 0) loaded.push_back(c);
     if (loaded.empty()) return;
-    const id c = loaded[below(loaded.size())];
+    const connection_id c = loaded[below(loaded.size())];
     auto& x = all_.at(c);
     if (--x.load == 0) x.idle_since = now_;
     policy_.stream_gone(c, now_, false);
   }
 
-  void begin_dial(id c) {
+  void begin_dial(connection_id c) {
     ++dials;
     CHECK(all_.count(c) == 0);
     CHECK(now_ >= not_before_);
@@ -222,7 +223,7 @@ class world {
   std::mt19937_64 random_;
   client_pool_options options_;
   pool_policy policy_;
-  std::map<id, model_connection> all_;
+  std::map<connection_id, model_connection> all_;
   std::size_t waiting_ = 0;
   bool failing_ = false;
   time_point last_failure_{};
@@ -235,14 +236,14 @@ class world {
 TEST_CASE("a pool does what its model says over random steps", "[pool_policy]") {
   std::size_t served = 0, refused = 0, dials = 0;
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
-    world w(seed);
+    modelled_pool pool(seed);
     for (int n = 0; n < 2000; ++n) {
-      w.step();
-      w.settle();
+      pool.step();
+      pool.settle();
     }
-    served += w.served;
-    refused += w.refused;
-    dials += w.dials;
+    served += pool.served;
+    refused += pool.refused;
+    dials += pool.dials;
   }
   CHECK(served > 5000);
   CHECK(refused > 200);

@@ -6,7 +6,7 @@ using namespace rules_test;
 
 namespace {
 
-struct script {
+struct named_script {
   const char* name;
   std::vector<line> lines;
 };
@@ -18,8 +18,8 @@ void play(endpoint& e, const std::vector<line>& lines) {
   }
 }
 
-void play_all(role side, dialect peer, const std::vector<script>& scripts) {
-  for (const script& s : scripts) {
+void play_all(role side, dialect peer, const std::vector<named_script>& scripts) {
+  for (const named_script& s : scripts) {
     INFO("script: " << s.name);
     endpoint e(side, peer);
     play(e, s.lines);
@@ -181,7 +181,7 @@ TEST_CASE("protocol: what is granted may come", "[rules][protocol]") {
 TEST_CASE("protocol: data of an aborted sub-stream that is not released yet means nothing",
           "[rules][protocol]") {
   endpoint e(role::server);
-  sub s(1, network::tcp, 0, e.now);
+  sub_rules s(1, network::tcp, 0, e.now);
   e.rules.insert(s);
   e.rules.abort(s, end_code::timeout);
   CHECK(e.run("keep 1 +65535") == "> end 1 code 2");

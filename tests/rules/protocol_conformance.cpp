@@ -5,15 +5,10 @@
 #include "endpoint.hpp"
 
 using namespace rules_test;
+using wire_test::conformance_row;
 using wire_test::unhex;
 
 namespace {
-
-struct row {
-  const char* id;
-  const char* bytes;
-  const char* outcome;
-};
 
 const byte_string agree_on_0_0 = unhex("00050000000101000400000000");
 const byte_string agree_on_0_1_in_layout_g = unhex("00040000000100050100000001");
@@ -69,11 +64,11 @@ void check_case(const setting& from, const byte_string& in, const std::string& o
   CHECK(coalesced.feed(joined({in, probe})) == before + (from.upstream_fails ? "> end 32766 code 0" : alive));
 }
 
-void check_rows(std::initializer_list<setting> settings, const std::vector<row>& rows) {
-  for (const row& r : rows)
+void check_rows(std::initializer_list<setting> settings, const std::vector<conformance_row>& rows) {
+  for (const conformance_row& r : rows)
     for (const setting& from : settings) {
       CAPTURE(r.id, r.bytes, from.side);
-      check_case(from, unhex(r.bytes), r.outcome);
+      check_case(from, unhex(r.bytes), r.expected);
     }
 }
 

@@ -127,7 +127,7 @@ TEST_CASE("ids: the oldest in quarantine is let go at capacity", "[rules][protoc
 TEST_CASE("ids: the next one is the next that is free, over random lives", "[rules][protocol][ids]") {
   wire_test::random_engine rng(4);
   endpoint e(role::client, dialect::spec, roomy());
-  std::map<stream_id, std::unique_ptr<sub>> open;
+  std::map<stream_id, std::unique_ptr<sub_rules>> open;
   stream_id expected = 1;
   for (int step = 0; step < 500'000; ++step) {
     stream_id id = 0;
@@ -135,10 +135,11 @@ TEST_CASE("ids: the next one is the next that is free, over random lives", "[rul
     if (e.rules.allocate_id(id) || id != expected) FAIL("step " << step << ", id " << id);
     ++expected;
     if (rng() % 1000 == 0) {
-      const auto it = open.emplace(id, std::make_unique<sub>(id, network::tcp, std::uint8_t{0}, e.now)).first;
+      const auto it =
+          open.emplace(id, std::make_unique<sub_rules>(id, network::tcp, std::uint8_t{0}, e.now)).first;
       e.rules.insert(*it->second);
     } else if (open.size() > 100) {
-      sub& gone = *open.begin()->second;
+      sub_rules& gone = *open.begin()->second;
       gone.remote_ended = true;
       e.rules.abort(gone, end_code::timeout);
       e.rules.release(gone, e.now);

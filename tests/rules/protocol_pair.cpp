@@ -3,6 +3,7 @@
 // comes back only after both Ends, and that every byte reaches the sub-stream it was written to.
 #include "bytes.hpp"
 #include "catch.hpp"
+#include "start.hpp"
 
 #include <muxpro/detail/protocol.hpp>
 
@@ -15,6 +16,7 @@
 using namespace muxpro;
 using detail::protocol;
 using detail::write_queue;
+using rules_test::start;
 using std::chrono::microseconds;
 using wire_test::byte_string;
 using wire_test::pick;
@@ -22,7 +24,6 @@ using wire_test::random_engine;
 
 namespace {
 
-constexpr time_point start = time_point{} + std::chrono::hours(1);
 constexpr std::size_t mark =
     8;  ///< bytes in front of each piece of data: tag of its sub-stream, number of the piece
 
@@ -294,9 +295,9 @@ class side {
   byte_string marked_;
 };
 
-class world {
+class connected_sides {
  public:
-  world(random_engine& rng, dialect d, const session_options& o = {})
+  connected_sides(random_engine& rng, dialect d, const session_options& o = {})
       : rng_(rng), client(role::client, d, o, watcher, rng), server(role::server, d, o, watcher, rng) {}
 
   void random_step() {
@@ -389,16 +390,16 @@ TEST_CASE("protocol pair: one End a side in 100,000 random sequences", "[rules][
   std::uint64_t opened = 0, reused = 0;
   for (std::uint64_t seed = 0; seed < 100'000; ++seed) {
     random_engine rng(seed);
-    world w(rng, seed % 3 == 0 ? dialect::go : dialect::spec);
-    w.large_one_in = 50;
+    connected_sides sides(rng, seed % 3 == 0 ? dialect::go : dialect::spec);
+    sides.large_one_in = 50;
     try {
-      for (std::uint64_t step = 20 + rng() % 60; step > 0; --step) w.random_step();
-      w.wind_up();
+      for (std::uint64_t step = 20 + rng() % 60; step > 0; --step) sides.random_step();
+      sides.wind_up();
     } catch (const fault& f) {
       FAIL("seed " << seed << ": " << f.what());
     }
-    opened += w.watcher.opened;
-    reused += w.watcher.reused;
+    opened += sides.watcher.opened;
+    reused += sides.watcher.reused;
   }
   CHECK(opened > 400'000);
   CHECK(reused > 20'000);
@@ -410,31 +411,31 @@ TEST_CASE("protocol pair: long lives of a few ids with tagged data", "[rules][pr
   roomy.local_reset_lifetime = 1u << 30;
   for (const dialect d : {dialect::spec, dialect::go}) {
     random_engine rng(11);
-    world w(rng, d, roomy);
+    connected_sides sides(rng, d, roomy);
     try {
-      for (int step = 0; step < 500'000; ++step) w.random_step();
-      w.wind_up();
+      for (int step = 0; step < 500'000; ++step) sides.random_step();
+      sides.wind_up();
     } catch (const fault& f) {
       FAIL(f.what());
     }
-    CHECK(w.watcher.reused > 10'000);
+    CHECK(sides.watcher.reused > 10'000);
   }
 }
 
 TEST_CASE("protocol pair: two well-behaved sides have nothing to count against each other",
           "[rules][protocol][pair]") {
   random_engine rng(12);
-  world w(rng, dialect::spec);
-  w.ids = 50;
-  w.finish_one_in = 4;
-  w.aborts = false;
-  w.client.refuse_one_in = w.server.refuse_one_in = 1u << 31;
+  connected_sides sides(rng, dialect::spec);
+  sides.ids = 50;
+  sides.finish_one_in = 4;
+  sides.aborts = false;
+  sides.client.refuse_one_in = sides.server.refuse_one_in = 1u << 31;
   try {
-    for (int step = 0; step < 500'000; ++step) w.random_step();
-    w.wind_up();
+    for (int step = 0; step < 500'000; ++step) sides.random_step();
+    sides.wind_up();
   } catch (const fault& f) {
     FAIL(f.what());
   }
-  CHECK(glitches(w.client) == 0);
-  CHECK(glitches(w.server) == 0);
+  CHECK(glitches(sides.client) == 0);
+  CHECK(glitches(sides.server) == 0);
 }

@@ -1,6 +1,7 @@
 // The receive window against a model of four totals, and over a simulated link.
 #include "bytes.hpp"
 #include "catch.hpp"
+#include "start.hpp"
 
 #include <muxpro/detail/recv_window.hpp>
 
@@ -9,13 +10,12 @@
 using namespace muxpro;
 using detail::initial_window;
 using detail::recv_window;
+using rules_test::start;
 using std::chrono::milliseconds;
 using wire_test::pick;
 using wire_test::random_engine;
 
 namespace {
-
-constexpr time_point start = time_point{} + std::chrono::hours(1);
 
 struct totals {
   std::uint64_t received = 0, consumed = 0, granted = initial_window, window = initial_window;

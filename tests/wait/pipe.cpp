@@ -39,7 +39,7 @@ static_assert(std::is_nothrow_move_constructible_v<pipe_end> && std::is_nothrow_
               std::is_default_constructible_v<pipe_end> && !std::is_copy_constructible_v<pipe_end>);
 
 /// How one operation ended, once it has.
-struct result {
+struct completion {
   auto handler() {
     return [this](error_code e, std::size_t transferred) {
       REQUIRE_FALSE(done);
@@ -59,7 +59,7 @@ struct result {
   std::size_t n = 0;
 };
 
-struct reading : result {
+struct reading : completion {
   reading(pipe_end& p, std::size_t size) : data(size) { p.async_read_some(asio::buffer(data), handler()); }
   reading(pipe_end& p, std::size_t size, asio::cancellation_signal& signal) : data(size) {
     p.async_read_some(asio::buffer(data), asio::bind_cancellation_slot(signal.slot(), handler()));
@@ -70,7 +70,7 @@ struct reading : result {
   byte_string data;
 };
 
-struct writing : result {
+struct writing : completion {
   writing(pipe_end& p, byte_string d) : data(std::move(d)) {
     p.async_write_some(asio::buffer(data), handler());
   }
@@ -80,12 +80,12 @@ struct writing : result {
   byte_string data;
 };
 
-struct shutting : result {
+struct shutting : completion {
   explicit shutting(pipe_end& p) { p.async_shutdown(shutdown_handler()); }
 };
 
-struct fixture {
-  explicit fixture(std::size_t capacity = 100) {
+struct pipe_fixture {
+  explicit pipe_fixture(std::size_t capacity = 100) {
     std::tie(a, b) = make_pipe(context.get_executor(), capacity);
   }
   void poll() {
@@ -101,7 +101,7 @@ byte_string bytes_of(std::size_t n, std::uint64_t from = 0) { return test::patte
 }  // namespace
 
 TEST_CASE("bytes go both ways through a pipe", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   writing w(f.a, bytes_of(10)), v(f.b, bytes_of(20, 50));
   reading r(f.b, 50), s(f.a, 50);
   CHECK_FALSE((w.done || v.done || r.done || s.done));
@@ -113,7 +113,7 @@ TEST_CASE("bytes go both ways through a pipe", "[pipe]") {
 }
 
 TEST_CASE("a write takes what fits and waits only when nothing does", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   writing first(f.a, bytes_of(250));
   f.poll();
   CHECK(first.ok(100));
@@ -132,7 +132,7 @@ TEST_CASE("a write takes what fits and waits only when nothing does", "[pipe]") 
 }
 
 TEST_CASE("a waiting reader gets bytes from the writer's buffer, past the ring", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   reading r(f.b, 300);
   f.poll();
   CHECK_FALSE(r.done);
@@ -151,7 +151,7 @@ TEST_CASE("a waiting reader gets bytes from the writer's buffer, past the ring",
 }
 
 TEST_CASE("a read takes the ring and then from a waiting writer", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   writing first(f.a, bytes_of(100)), second(f.a, bytes_of(250, 100));
   reading r(f.b, 180);
   f.poll();
@@ -161,7 +161,7 @@ TEST_CASE("a read takes the ring and then from a waiting writer", "[pipe]") {
 }
 
 TEST_CASE("small writes come out as one read", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   for (std::size_t i = 0; i < 50; ++i) {
     writing w(f.a, bytes_of(2, 2 * i));
     f.poll();
@@ -173,7 +173,7 @@ TEST_CASE("small writes come out as one read", "[pipe]") {
 }
 
 TEST_CASE("without capacity a write waits for a read", "[pipe]") {
-  fixture f(0);
+  pipe_fixture f(0);
   writing w(f.a, bytes_of(10));
   f.poll();
   CHECK_FALSE(w.done);
@@ -191,7 +191,7 @@ TEST_CASE("without capacity a write waits for a read", "[pipe]") {
 }
 
 TEST_CASE("buffer sequences are filled and drained across their seams", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   byte_string in = bytes_of(60), out(60);
   const auto at = [](byte_string& data, std::size_t from, std::size_t n) {
     return asio::buffer(data.data() + from, n);
@@ -200,7 +200,7 @@ TEST_CASE("buffer sequences are filled and drained across their seams", "[pipe]"
   const std::array<asio::mutable_buffer, 4> to{at(out, 0, 30), at(out, 30, 0), at(out, 30, 1),
                                                at(out, 31, 29)};
   const bool reader_first = GENERATE(true, false);
-  result r, w;
+  completion r, w;
   if (reader_first) f.b.async_read_some(to, r.handler());
   f.a.async_write_some(from, w.handler());
   if (!reader_first) f.b.async_read_some(to, r.handler());
@@ -211,7 +211,7 @@ TEST_CASE("buffer sequences are filled and drained across their seams", "[pipe]"
 }
 
 TEST_CASE("memory is held only while bytes are", "[pipe]") {
-  fixture f(1 << 20);
+  pipe_fixture f(1 << 20);
   CHECK(f.a.memory() == 0);
   writing w(f.a, bytes_of(500'000)), v(f.b, bytes_of(10));
   CHECK(f.a.memory() >= 500'010);
@@ -225,7 +225,7 @@ TEST_CASE("memory is held only while bytes are", "[pipe]") {
 }
 
 TEST_CASE("empty reads and writes complete at once with nothing", "[pipe]") {
-  fixture f(1);
+  pipe_fixture f(1);
   writing fill(f.a, bytes_of(1)), waiting(f.a, bytes_of(1)), empty(f.a, {});
   reading none(f.a, 0), first(f.a, 1), nothing(f.a, 0);
   CHECK_FALSE(empty.done);
@@ -238,7 +238,7 @@ TEST_CASE("empty reads and writes complete at once with nothing", "[pipe]") {
 }
 
 TEST_CASE("a second read or write is refused and disturbs nothing", "[pipe]") {
-  fixture f(1);
+  pipe_fixture f(1);
   reading r(f.a, 1), second(f.a, 1);
   writing fill(f.a, bytes_of(1)), w(f.a, bytes_of(1, 1)), more(f.a, bytes_of(1));
   f.poll();
@@ -255,7 +255,7 @@ TEST_CASE("a second read or write is refused and disturbs nothing", "[pipe]") {
 }
 
 TEST_CASE("shutdown is eof for the peer after what is buffered", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   writing w(f.a, bytes_of(10));
   shutting s(f.a), again(f.a);
   writing late(f.a, bytes_of(1));
@@ -276,7 +276,7 @@ TEST_CASE("shutdown is eof for the peer after what is buffered", "[pipe]") {
 }
 
 TEST_CASE("shutdown ends a waiting read of the peer", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   reading r(f.b, 4);
   shutting s(f.a);
   CHECK_FALSE(r.done);
@@ -285,7 +285,7 @@ TEST_CASE("shutdown ends a waiting read of the peer", "[pipe]") {
 }
 
 TEST_CASE("a pipe is not shut down under a waiting write", "[pipe]") {
-  fixture f(1);
+  pipe_fixture f(1);
   writing fill(f.a, bytes_of(1)), w(f.a, bytes_of(1, 1));
   shutting early(f.a);
   reading r(f.b, 2);
@@ -300,7 +300,7 @@ TEST_CASE("a pipe is not shut down under a waiting write", "[pipe]") {
 }
 
 TEST_CASE("close drops what was written and resets the peer", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   const bool destroyed = GENERATE(true, false);
   writing unread(f.a, bytes_of(100)), waiting(f.a, bytes_of(1));
   writing full(f.b, bytes_of(100)), stuck(f.b, bytes_of(1));
@@ -327,7 +327,7 @@ TEST_CASE("close drops what was written and resets the peer", "[pipe]") {
 }
 
 TEST_CASE("waiting reads of both ends hear of a close", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   reading own(f.a, 1), peer(f.b, 1);
   f.a.close();
   CHECK_FALSE((own.done || peer.done));
@@ -337,7 +337,7 @@ TEST_CASE("waiting reads of both ends hear of a close", "[pipe]") {
 }
 
 TEST_CASE("a closed end has no operations but is harmless", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   f.a.close();
   reading r(f.a, 1);
   writing w(f.a, bytes_of(1));
@@ -349,7 +349,7 @@ TEST_CASE("a closed end has no operations but is harmless", "[pipe]") {
 }
 
 TEST_CASE("what was written before a shutdown outlives its writer", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   writing w(f.a, bytes_of(100)), unread(f.b, bytes_of(5));
   shutting s(f.a);
   f.a = {};
@@ -365,7 +365,7 @@ TEST_CASE("what was written before a shutdown outlives its writer", "[pipe]") {
 }
 
 TEST_CASE("an end can be moved while it is in use, and assigned over", "[pipe]") {
-  fixture f, g;
+  pipe_fixture f, g;
   reading r(f.a, 10);
   pipe_end moved(std::move(f.a));
   CHECK_FALSE(f.a.is_open());
@@ -390,7 +390,7 @@ TEST_CASE("an end can be moved while it is in use, and assigned over", "[pipe]")
 TEST_CASE("a cancelled operation moved no byte", "[pipe]") {
   const auto type = GENERATE(asio::cancellation_type::terminal, asio::cancellation_type::partial,
                              asio::cancellation_type::total);
-  fixture f(1);
+  pipe_fixture f(1);
   asio::cancellation_signal stop_read, stop_write;
   reading r(f.b, 5, stop_read);
   f.poll();
@@ -414,10 +414,10 @@ TEST_CASE("a cancelled operation moved no byte", "[pipe]") {
 }
 
 TEST_CASE("handlers of a pipe run on their own executor", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   asio::io_context other;
   byte_string data(10);
-  result r, w, s;
+  completion r, w, s;
   f.a.async_read_some(asio::buffer(data), asio::bind_executor(other, r.handler()));
   f.b.async_write_some(asio::buffer(data), asio::bind_executor(other, w.handler()));
   f.a.async_shutdown(asio::bind_executor(other, s.shutdown_handler()));
@@ -452,12 +452,12 @@ asio::awaitable<void> read_exactly(pipe_end& in, byte_string& out) {
 }  // namespace
 
 TEST_CASE("Asio's composed operations run over a pipe", "[pipe]") {
-  fixture f;
+  pipe_fixture f;
   CHECK(test::run(f.context, line_by_line(std::move(f.b), std::move(f.a))) == "one;two;three;eof");
 }
 
 TEST_CASE("a pipe takes any completion token", "[pipe]") {
-  fixture f(5);
+  pipe_fixture f(5);
   byte_string in = bytes_of(12), out(12);
   SECTION("future") {
     auto written = asio::async_write(f.a, asio::buffer(in), asio::use_future);
@@ -483,7 +483,7 @@ TEST_CASE("a pipe takes any completion token", "[pipe]") {
 #if __has_include(<asio/any_completion_handler.hpp>)
   SECTION("erased handlers") {
     using handler = asio::any_completion_handler<void(error_code, std::size_t)>;
-    result r, w;
+    completion r, w;
     f.b.async_read_some(asio::buffer(out), handler(r.handler()));
     f.a.async_write_some(asio::buffer(in), handler(w.handler()));
     CHECK_FALSE((r.done || w.done));
@@ -492,7 +492,7 @@ TEST_CASE("a pipe takes any completion token", "[pipe]") {
     CHECK(w.ok(12));
   }
   SECTION("deferred") {
-    result r;
+    completion r;
     auto later = f.b.async_read_some(asio::buffer(out), asio::deferred);
     writing w(f.a, bytes_of(3));
     std::move(later)(r.handler());

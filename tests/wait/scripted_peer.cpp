@@ -13,8 +13,8 @@ using namespace muxpro::testing;
 using namespace std::chrono_literals;
 using test::byte_string;
 
-struct fixture {
-  fixture() : clock(context), peer(pipe_end(), version_0_1) {
+struct script_fixture {
+  script_fixture() : clock(context), peer(pipe_end(), version_0_1) {
     auto [x, y] = make_pipe(context.get_executor());
     wire = std::move(x);
     peer = scripted_peer(std::move(y));
@@ -66,7 +66,7 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
 }  // namespace
 
 TEST_CASE("a script sends and expects bytes", "[testing_kit]") {
-  fixture f;
+  script_fixture f;
   CHECK(f.play(f.peer.send("0102 03")).empty());
   CHECK(f.wire.available() == 3);
   f.write("0a0b 0c0d");
@@ -81,7 +81,7 @@ TEST_CASE("a script sends and expects bytes", "[testing_kit]") {
 }
 
 TEST_CASE("a script sends and expects frames", "[testing_kit]") {
-  fixture f;
+  script_fixture f;
   const frame credit = credit_update{7, 1000};
   const frame data = keep{7, std::uint16_t{3}, false};
   const byte_string payload = from_hex("aabbcc");
@@ -104,7 +104,7 @@ asio::awaitable<void> ignoring_result(scripted_peer& peer) { co_await peer.expec
 }  // namespace
 
 TEST_CASE("what is no frame is told", "[testing_kit]") {
-  fixture f;
+  script_fixture f;
   SECTION("garbage") {
     f.write("0001 ff");
     CHECK(has(f.play(ignoring_result(f.peer)), "bad metadata length: 0001"));
@@ -124,7 +124,7 @@ TEST_CASE("what is no frame is told", "[testing_kit]") {
 }
 
 TEST_CASE("a script expects the end of the wire", "[testing_kit]") {
-  fixture f;
+  script_fixture f;
   SECTION("eof") {
     f.wire.async_shutdown(asio::detached);
     CHECK(f.play(f.peer.expect_eof()).empty());
@@ -150,7 +150,7 @@ TEST_CASE("a script expects the end of the wire", "[testing_kit]") {
 }
 
 TEST_CASE("a script expects silence", "[testing_kit]") {
-  fixture f;
+  script_fixture f;
   CHECK(f.play_for(f.peer.expect_silence(30s), 30s - 1ns).empty());
   CHECK_FALSE(f.ended);
   SECTION("and gets it, and loses nothing") {

@@ -46,8 +46,8 @@ std::ostream& operator<<(std::ostream& out, const event& e) {
   return out << e.id << ": " << e.error.message() << ", " << e.n;
 }
 
-struct fixture {
-  explicit fixture(uint64_t initial = 0) : sem(context.get_executor(), initial) {}
+struct semaphore_fixture {
+  explicit semaphore_fixture(uint64_t initial = 0) : sem(context.get_executor(), initial) {}
 
   auto note(int id) {
     return [this, id](error_code error, uint64_t n) { events.push_back({id, error, n}); };
@@ -72,7 +72,7 @@ using list = std::vector<event>;
 }  // namespace
 
 TEST_CASE("an acquire that can be met takes exactly its share", "[semaphore]") {
-  fixture f(10);
+  semaphore_fixture f(10);
   f.sem.async_acquire(4, f.note(1));
   CHECK(f.sem.available() == 6);
   f.sem.async_acquire_some(100, f.note(2));
@@ -81,7 +81,7 @@ TEST_CASE("an acquire that can be met takes exactly its share", "[semaphore]") {
 }
 
 TEST_CASE("waiters are served in the order of their arrival", "[semaphore]") {
-  fixture f;
+  semaphore_fixture f;
   f.sem.async_acquire(5, f.note(1));
   f.sem.async_acquire_some(3, f.note(2));
   f.sem.async_acquire(1, f.note(3));
@@ -96,7 +96,7 @@ TEST_CASE("waiters are served in the order of their arrival", "[semaphore]") {
 }
 
 TEST_CASE("nobody overtakes a waiter", "[semaphore]") {
-  fixture f(2);
+  semaphore_fixture f(2);
   f.sem.async_acquire(3, f.note(1));
   CHECK_FALSE(f.sem.try_acquire(1));
   CHECK(f.sem.try_acquire_some(1) == 0);
@@ -111,7 +111,7 @@ TEST_CASE("nobody overtakes a waiter", "[semaphore]") {
 }
 
 TEST_CASE("the balance is exact over 64 bits", "[semaphore]") {
-  fixture f(most64 - 5);
+  semaphore_fixture f(most64 - 5);
   f.sem.release(5);
   CHECK(f.sem.available() == most64);
   CHECK(f.sem.try_acquire(most64));
@@ -124,7 +124,7 @@ TEST_CASE("the balance is exact over 64 bits", "[semaphore]") {
 }
 
 TEST_CASE("acquiring nothing completes at once", "[semaphore]") {
-  fixture f;
+  semaphore_fixture f;
   f.sem.async_acquire(1, f.note(1));
   f.sem.async_acquire(0, f.note(2));
   f.sem.async_acquire_some(0, f.note(3));
@@ -135,7 +135,7 @@ TEST_CASE("a waiter can be cancelled at the front, in the middle and at the back
   const int victim = GENERATE(0, 1, 2);
   const auto type = GENERATE(asio::cancellation_type::terminal, asio::cancellation_type::partial,
                              asio::cancellation_type::total);
-  fixture f;
+  semaphore_fixture f;
   std::vector<asio::cancellation_signal> signals(3);
   for (int i = 0; i < 3; ++i) f.sem.async_acquire(2, f.note(i, signals[static_cast<std::size_t>(i)]));
   signals[static_cast<std::size_t>(victim)].emit(type);
@@ -154,7 +154,7 @@ TEST_CASE("a waiter can be cancelled at the front, in the middle and at the back
 }
 
 TEST_CASE("when the first waiter gives up, those behind it go on with what is there", "[semaphore]") {
-  fixture f(5);
+  semaphore_fixture f(5);
   asio::cancellation_signal signal;
   f.sem.async_acquire(10, f.note(1, signal));
   f.sem.async_acquire(2, f.note(2));
@@ -167,7 +167,7 @@ TEST_CASE("when the first waiter gives up, those behind it go on with what is th
 }
 
 TEST_CASE("what was granted is not taken back by a late cancellation", "[semaphore]") {
-  fixture f;
+  semaphore_fixture f;
   asio::cancellation_signal signal;
   f.sem.async_acquire(1, f.note(1, signal));
   f.sem.release();
@@ -176,7 +176,7 @@ TEST_CASE("what was granted is not taken back by a late cancellation", "[semapho
 }
 
 TEST_CASE("close ends waiters and later acquires with the first reason", "[semaphore]") {
-  fixture f(3);
+  semaphore_fixture f(3);
   f.sem.async_acquire(4, f.note(1));
   f.sem.async_acquire_some(4, f.note(2));
   CHECK_FALSE(f.sem.closed());
@@ -205,7 +205,7 @@ TEST_CASE("a semaphore that is destroyed ends its waiters", "[semaphore]") {
 
 TEST_CASE("handlers run on their own executor, never inside a call", "[semaphore]") {
   asio::io_context other;
-  fixture f(1);
+  semaphore_fixture f(1);
   const auto bound = [&](int id) { return asio::bind_executor(other.get_executor(), f.note(id)); };
   f.sem.async_acquire(1, bound(1));
   f.sem.async_acquire(1, bound(2));
@@ -241,7 +241,7 @@ asio::awaitable<error_code> acquire_forever(semaphore& sem) {
 }  // namespace
 
 TEST_CASE("any completion token will do", "[semaphore]") {
-  fixture f;
+  semaphore_fixture f;
   SECTION("coroutine") {
     asio::co_spawn(f.context, release_later(f.sem), asio::detached);
     CHECK(test::run(f.context, acquire_twice(f.sem)) == 3);
@@ -272,7 +272,7 @@ TEST_CASE("any completion token will do", "[semaphore]") {
 }
 
 TEST_CASE("a cancelled coroutine leaves the queue", "[semaphore]") {
-  fixture f;
+  semaphore_fixture f;
   asio::cancellation_signal signal;
   std::exception_ptr got;
   auto done = [&](std::exception_ptr error, uint64_t) { got = error; };
@@ -415,7 +415,7 @@ class model {
 
 TEST_CASE("a million random steps agree with a model", "[semaphore]") {
   std::mt19937_64 random(20240501);
-  fixture f;
+  semaphore_fixture f;
   model m;
   std::map<int, asio::cancellation_signal> signals;
   int next_id = 0;

@@ -45,8 +45,8 @@ class result {
   std::shared_ptr<state> state_ = std::make_shared<state>();
 };
 
-struct fixture {
-  explicit fixture(fault_options options = {}) : clock(context) {
+struct fault_fixture {
+  explicit fault_fixture(fault_options options = {}) : clock(context) {
     auto [x, y] = make_pipe(context.get_executor());
     a.emplace(std::move(x), std::move(options));
     b = std::move(y);
@@ -129,7 +129,7 @@ TEST_CASE("a hex difference points at the first byte that differs", "[testing_ki
 }
 
 TEST_CASE("without faults a faulty stream is the stream itself", "[testing_kit]") {
-  fixture f;
+  fault_fixture f;
   f.feed(10);
   CHECK(f.read(100).ok(10));
   CHECK(test::has_pattern(std::span(f.data).first(10)));
@@ -154,7 +154,7 @@ TEST_CASE("a faulty stream makes short reads and writes", "[testing_kit]") {
   options.read.max_size = 3;
   options.write.max_size = 4;
   SECTION("always as short") {
-    fixture f(options);
+    fault_fixture f(options);
     f.feed(10);
     CHECK(f.read(10).ok(3));
     CHECK(f.read(2).ok(2));
@@ -164,7 +164,7 @@ TEST_CASE("a faulty stream makes short reads and writes", "[testing_kit]") {
   SECTION("at random, the same with the same seed") {
     options.write.max_size = 100;
     options.seed = 5;
-    fixture f(options), g(options);
+    fault_fixture f(options), g(options);
     std::size_t before_f = 0, before_g = 0;
     for (int i = 0; i < 50; ++i) {
       f.write(1000);
@@ -183,7 +183,7 @@ TEST_CASE("a step fails and so does everything after it", "[testing_kit]") {
   options.error = refused;
   SECTION("reads and writes counted together") {
     options.fail_at = 2;
-    fixture f(options);
+    fault_fixture f(options);
     f.feed(10);
     CHECK(f.read(1).ok(1));
     CHECK(f.write(1).ok(1));
@@ -197,7 +197,7 @@ TEST_CASE("a step fails and so does everything after it", "[testing_kit]") {
   }
   SECTION("reads only") {
     options.read.fail_at = 1;
-    fixture f(options);
+    fault_fixture f(options);
     f.feed(10);
     CHECK(f.write(1).ok(1));
     CHECK(f.read(1).ok(1));
@@ -207,7 +207,7 @@ TEST_CASE("a step fails and so does everything after it", "[testing_kit]") {
   }
   SECTION("writes only") {
     options.write.fail_at = 0;
-    fixture f(options);
+    fault_fixture f(options);
     f.feed(10);
     CHECK(f.read(1).ok(1));
     CHECK(f.write(1).is(refused, 0));
@@ -218,7 +218,7 @@ TEST_CASE("a step fails and so does everything after it", "[testing_kit]") {
 TEST_CASE("a failure is posted like every completion", "[testing_kit]") {
   fault_options options;
   options.fail_at = 0;
-  fixture f(options);
+  fault_fixture f(options);
   result r;
   f.a->async_read_some(asio::buffer(f.data), r.handler());
   f.data.resize(1);
@@ -233,7 +233,7 @@ TEST_CASE("a direction ends after a byte", "[testing_kit]") {
   options.read.end_after = 5;
   options.write.end_after = 7;
   options.error = refused;
-  fixture f(options);
+  fault_fixture f(options);
   f.feed(10);
   CHECK(f.read(3).ok(3));
   CHECK(f.read(3).ok(2));
@@ -250,7 +250,7 @@ TEST_CASE("a delayed operation begins when a manual clock says so", "[testing_ki
   fault_options options;
   options.read.delay = 2s;
   options.write.delay = 5s;
-  fixture f(options);
+  fault_fixture f(options);
   f.feed(10);
   const result r = f.read(4), w = f.write(6);
   f.pass(2s - 1ns);
@@ -266,7 +266,7 @@ TEST_CASE("a delayed operation begins when a manual clock says so", "[testing_ki
 TEST_CASE("a rate is kept in the long run", "[testing_kit]") {
   fault_options options;
   options.bytes_per_second = 1000;
-  fixture f(options);
+  fault_fixture f(options);
   std::size_t written = 0;
   const auto begin = f.clock.now();
   while (written < 5000) {
@@ -286,7 +286,7 @@ TEST_CASE("cancelling a faulty stream's operation", "[testing_kit]") {
                              asio::cancellation_type::total);
   fault_options options;
   options.write.delay = 1h;
-  fixture f(options);
+  fault_fixture f(options);
   asio::cancellation_signal stop_read, stop_write;
   result r, w;
   f.data.resize(10);
@@ -312,7 +312,7 @@ TEST_CASE("cancelling a faulty stream's operation", "[testing_kit]") {
 TEST_CASE("closing, destroying and moving a faulty stream", "[testing_kit]") {
   fault_options options;
   options.write.delay = 1h;
-  fixture f(options);
+  fault_fixture f(options);
   const result r = f.read(1), w = f.write(1);
   SECTION("close") { f.a->close(); }
   SECTION("destroy") { f.a.reset(); }
@@ -325,14 +325,14 @@ TEST_CASE("closing, destroying and moving a faulty stream", "[testing_kit]") {
 }
 
 TEST_CASE("a closed faulty stream says so", "[testing_kit]") {
-  fixture f;
+  fault_fixture f;
   f.a->close();
   CHECK(f.read(1).is(asio::error::bad_descriptor, 0));
   CHECK(f.write(1).is(asio::error::bad_descriptor, 0));
 }
 
 TEST_CASE("a faulty stream goes on where it was moved to", "[testing_kit]") {
-  fixture f;
+  fault_fixture f;
   const result r = f.read(5);
   faulty_stream<pipe_end> moved(std::move(*f.a));
   f.a.reset();
