@@ -186,6 +186,17 @@ awaitable<> ends_after_the_last(session_pair& p) {
   CHECK(end == asio::error::eof);
 }
 
+awaitable<> closes_while_shutting_down(session_pair& p) {
+  datagram_pair d = co_await open_datagrams(p);
+  expected_completion shut;
+  d.client.async_send(asio::buffer("x", 1), [](error_code, std::size_t) {});
+  d.client.async_shutdown(shut.handler());  // waits until the datagram has gone
+  d.client.close();
+  co_await yield();
+  CHECK(shut.done());
+  CHECK_FALSE(shut.error());
+}
+
 awaitable<> ends_with_a_code(session_pair& p) {
   datagram_pair d = co_await open_datagrams(p);
   expected_completion pending;
@@ -244,6 +255,10 @@ TEST_CASE("receiving waits, one at a time, and can be cancelled", "[sub_datagram
 
 TEST_CASE("datagrams that have their credit come before the End", "[sub_datagram]") {
   with_pair(ends_after_the_last);
+}
+
+TEST_CASE("close() completes a shutdown that waits for a datagram", "[sub_datagram]") {
+  with_pair(closes_while_shutting_down);
 }
 
 TEST_CASE("the peer's code ends datagrams, too", "[sub_datagram]") { with_pair(ends_with_a_code); }

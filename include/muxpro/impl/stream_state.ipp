@@ -284,6 +284,9 @@ MUXPRO_DECL void stream_state::close() {
   if (fate_) return;
   if (!local_ended) send_end();
   if (end_held) session_->rules().send_held_end(*this);
+  // A shutdown that waited for a paid datagram to go has its End now; the datagram is lost.
+  finishing_ = false;
+  if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete({});
   session_->wake_writer();
   fate_ = asio::error::bad_descriptor;
 }
