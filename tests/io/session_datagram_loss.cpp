@@ -43,6 +43,27 @@ awaitable<> beyond_the_credit(scripted_session& s) {
   CHECK(s.subject.stats().ends_sent.empty());
 }
 
+// The piece that came before close() is given back with the rest, in as many CreditUpdates as a datagram is worth.
+awaitable<> discarded_piece_by_piece(scripted_session& s) {
+  sub_datagram d = co_await accepted(s);
+  const byte_string frame = encoded(data_frame(1, 60'000), byte_string(60'000));
+  for (std::size_t at = 0; at < frame.size(); at += 500) {
+    if (at == 1000) d.close();
+    const auto piece = const_bytes(frame).subspan(at, std::min<std::size_t>(500, frame.size() - at));
+    co_await s.peer.send_bytes(byte_string(piece.begin(), piece.end()));
+    co_await yield();
+  }
+  co_await s.peer.expect(end_of(1));
+  std::uint64_t given = 0, updates = 0;
+  for (; given < 60'000; ++updates) {
+    const auto f = co_await s.peer.expect_frame();
+    given += std::get<credit_update>(f.header).increment;
+  }
+  CHECK(given == 60'000);
+  CHECK(updates <= 4);
+  co_await s.peer.expect_silence(1s);
+}
+
 awaitable<> queue_in(scripted_session& s) {
   sub_datagram d = co_await accepted(s);
   for (int i = 0; i < 70; ++i) co_await s.peer.send(data_frame(1, 10), byte_string(10, std::byte(i)));
@@ -111,6 +132,10 @@ TEST_CASE("blocks longer than any datagram are dropped and counted", "[sub_datag
 
 TEST_CASE("datagrams beyond the credit are dropped and counted", "[sub_datagram]") {
   with_script(role::server, beyond_the_credit);
+}
+
+TEST_CASE("a datagram that nobody wants costs the session no more than others", "[sub_datagram]") {
+  with_script(role::server, discarded_piece_by_piece);
 }
 
 TEST_CASE("what is not received in time is dropped behind 64 datagrams", "[sub_datagram]") {

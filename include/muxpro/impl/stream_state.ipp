@@ -58,7 +58,7 @@ MUXPRO_DECL void stream_state::data_announced(std::size_t size, bool addressed) 
 
 MUXPRO_DECL bool stream_state::deliver(const_bytes data, bool last) {
   counted.received.bytes += data.size();
-  if (discarding_) return return_credit(data.size()), true;
+  if (discarding_) return return_credit(data.size(), last), true;
   if (fate_) return true;
   if (datagrams) {
     auto& block = datagrams->arriving.block;
@@ -99,10 +99,13 @@ MUXPRO_DECL void stream_state::consumed(std::uint64_t n) {
     session_->window_wanted(*this, *larger);
 }
 
-MUXPRO_DECL void stream_state::return_credit(std::uint64_t n) {
+// Inside a frame nothing but a due grant goes back: a datagram that comes in many pieces is worth one CreditUpdate,
+// or the peer, which budgets them by the frames that it sent, would give up on this session.
+MUXPRO_DECL void stream_state::return_credit(std::uint64_t n, bool frame_is_over) {
   window.consume(n);
   if (remote_ended || aborted) return;
-  if (!window.grant_due() && !(datagrams && window.outstanding() < datagram_reserve)) return;
+  const bool datagram_due = datagrams && frame_is_over && window.outstanding() < datagram_reserve;
+  if (!window.grant_due() && !datagram_due) return;
   session_->queue().push_credit(*this);
   session_->wake_writer();
 }
@@ -118,7 +121,9 @@ MUXPRO_DECL std::uint64_t stream_state::drop_unread() noexcept {
 // Nobody will read: what came counts as taken, so that a peer that goes on sending gets to its end.
 MUXPRO_DECL void stream_state::discard() {
   discarding_ = true;
-  return_credit(drop_unread());
+  std::uint64_t n = drop_unread();
+  if (datagrams) n += std::exchange(datagrams->arriving, {}).block.size();
+  return_credit(n);
 }
 
 // --- writing
