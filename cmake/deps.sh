@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: cmake/deps.sh [tests] [clang]. Without arguments: what the library and the examples need.
+# Installs what is missing: cmake/deps.sh [tests] [clang] [fuzz]. Without arguments: what the library and the examples need.
 # On Debian and its like by apt-get, as root or through sudo; anywhere else it says what is missing and stops.
 set -euo pipefail
 . "$(dirname "$0")/script.sh"
@@ -10,6 +10,14 @@ compiles() {
   shift
   { printf '#include <%s>\n' "$@" && printf '#if !(%s)\n#error too old\n#endif\n' "$condition"; } |
     g++ -std=c++20 -x c++ -fsyntax-only - 2>/dev/null
+}
+
+# Whether that clang brings libFuzzer and the sanitizers.
+links_fuzzer() {
+  local clang
+  clang=$(find_clang) &&
+    echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }' |
+    "$clang" -x c++ -fsanitize=fuzzer,address,undefined -o /dev/null - 2>/dev/null
 }
 
 has() {
@@ -24,6 +32,7 @@ has() {
     libspdlog-dev) compiles 1 spdlog/version.h ;;
     catch2) compiles 1 catch2/catch_all.hpp || compiles 1 catch2/catch.hpp ;;
     clang) find_clang >/dev/null ;;
+    libclang-rt) links_fuzzer ;;
   esac
 }
 
@@ -32,7 +41,8 @@ for group; do
   case $group in
     tests) needed+=(catch2) ;;
     clang) needed+=(clang) ;;
-    *) die "usage: cmake/deps.sh [tests] [clang]" ;;
+    fuzz) needed+=(catch2 clang libclang-rt) ;;
+    *) die "usage: cmake/deps.sh [tests] [clang] [fuzz]" ;;
   esac
 done
 
@@ -44,16 +54,28 @@ find_missing() {
   done
 }
 
-# The packages that are missing; "clang" by the name of one that apt has and that is new enough.
+# The version of the clang that is there, else of one that apt has and that is new enough.
+clang_version() {
+  local clang version
+  if clang=$(find_clang); then
+    version=$("$clang" -dumpversion)
+    echo "${version%%.*}"
+    return
+  fi
+  for version in "${clang_versions[@]}" 19; do
+    [ -z "$(apt-cache madison "clang-$version" 2>/dev/null)" ] || break
+  done
+  echo "$version"
+}
+
+# The packages that are missing, by the names that apt has for them.
 packages() {
-  local package version
+  local package
   for package in "${missing[@]}"; do
-    if [ "$package" = clang ]; then
-      for version in "${clang_versions[@]}" 19; do
-        package=clang-$version
-        [ -z "$(apt-cache madison "$package" 2>/dev/null)" ] || break
-      done
-    fi
+    case $package in
+      clang) package=clang-$(clang_version) ;;
+      libclang-rt) package=libclang-rt-$(clang_version)-dev ;;
+    esac
     echo "$package"
   done
 }

@@ -1,0 +1,55 @@
+// Runs every file of the corporathrough its target: what
+// fuzzing has found stays found in the ordinary test run, without libFuzzer.
+#include "catch.hpp"
+
+#include <muxpro/codec.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+namespace muxpro_fuzz {
+
+void fuzz_decoder(muxpro::const_bytes);
+void fuzz_server_session(muxpro::const_bytes);
+void fuzz_client_session(muxpro::const_bytes);
+void fuzz_session_pair(muxpro::const_bytes);
+void fuzz_udp_prefix(muxpro::const_bytes);
+
+}  // namespace muxpro_fuzz
+
+namespace {
+
+void replay(const char* name, void (*target)(muxpro::const_bytes)) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(MUXPRO_FUZZ_CORPORA) / name))
+    files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  REQUIRE_FALSE(files.empty());
+  for (const auto& file : files) {
+    // A target that fails ends the program: the last name in the log is the culprit's.
+    std::printf("%s\n", file.c_str());
+    std::fflush(stdout);
+    std::ifstream in(file, std::ios::binary);
+    const std::string data{std::istreambuf_iterator<char>(in), {}};
+    target(std::as_bytes(std::span(data)));
+  }
+  target({});
+}
+
+}  // namespace
+
+TEST_CASE("corpus of decoder", "[fuzz]") { replay("decoder", muxpro_fuzz::fuzz_decoder); }
+TEST_CASE("corpus of server_session", "[fuzz]") {
+  replay("server_session", muxpro_fuzz::fuzz_server_session);
+}
+TEST_CASE("corpus of client_session", "[fuzz]") {
+  replay("client_session", muxpro_fuzz::fuzz_client_session);
+}
+TEST_CASE("corpus of session_pair", "[fuzz]") { replay("session_pair", muxpro_fuzz::fuzz_session_pair); }
+TEST_CASE("corpus of udp_prefix", "[fuzz]") { replay("udp_prefix", muxpro_fuzz::fuzz_udp_prefix); }

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the corpora from the conformance vectors: tests/fuzz/seed.py tests/conformance/cases.json.
+
+An input of decoder, server_session and client_session is a byte n, 2n bytes of choices, and the wire. session_pair
+is choices alone: its seeds are a few lives of sub-streams. See fuzz.hpp."""
+import hashlib
+import json
+import pathlib
+import sys
+
+LONGEST = 4096  # longer vectors are what the targets make of choices
+CORPUS = pathlib.Path(__file__).parent / "corpus"
+
+# Choices of one_session.hpp: agree, pipe, then the options, the ending and the handshake.
+RAW = bytes([255])  # the wire holds the negotiation, too
+AGREED = bytes(10)
+
+
+def scripted(choices, wire):
+    choices += bytes(len(choices) % 2)
+    return bytes([len(choices) // 2]) + choices + wire
+
+
+def write(target, data):
+    directory = CORPUS / target
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / hashlib.sha1(data).hexdigest()[:12]).write_bytes(data)
+
+
+def prefix(data):
+    """The block behind an addressed Keep, or nothing."""
+    at = data.find(bytes([2, 0x1B, 0x5F]))
+    return data[at:] if at >= 0 else b""
+
+
+def main(cases):
+    for case in cases:
+        wire = bytes.fromhex(case["input_hex"] or "")
+        if not wire or len(wire) > LONGEST:
+            continue
+        group = case["id"].split("-")[0]
+        choices = RAW if group in ("NEG", "NGC") else AGREED
+        write("decoder", scripted(bytes([0, 3, 9]), wire))
+        if case["role"] in "SB":
+            write("server_session", scripted(choices, wire))
+        if case["role"] in "CB":
+            write("client_session", scripted(choices, wire))
+        if group == "UDP" and prefix(wire):
+            write("udp_prefix", prefix(wire))
+    # Answers to sub-streams that the client opened, one of TCP and one of UDP.
+    for reply in ("0004000102010002616200040001030000", "000400010201000568656c6c6f000400010300", "00060001030100050006000103010002"):
+        write("client_session", scripted(AGREED + bytes([8, 0, 0, 0, 0, 0, 0, 0, 5]), bytes.fromhex(reply)))
+    for text in (b"\x00\x35example.com", b"\x01\xbb[2001:db8::1]", b"\x00\x50192.0.2.1", b"\x00\x00no name"):
+        write("udp_prefix", text)
+    for seed in range(8):
+        lives = b"".join(hashlib.sha256(bytes([seed, i])).digest() for i in range(8))
+        write("session_pair", bytes(8) + lives)
+    write("session_pair", bytes(8) + bytes([0, 1, 0, 1, 1, 9, 0, 0, 100, 1, 5, 0, 1, 50, 1, 13, 0, 0, 1]))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(json.loads(pathlib.Path(sys.argv[1]).read_text()))
