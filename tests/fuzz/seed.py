@@ -2,7 +2,7 @@
 """Writes the seeds of the corpora from the conformance vectors: tests/fuzz/seed.py tests/conformance/cases.json.
 
 An input of decoder, server_session and client_session is a byte n, 2n bytes of choices, and the wire. session_pair
-is choices alone: its seeds are a few lives of sub-streams. See fuzz.hpp."""
+and nat_table are choices alone: their seeds are arbitrary. See fuzz.hpp."""
 import hashlib
 import json
 import pathlib
@@ -55,6 +55,7 @@ def main(cases):
     for seed in range(8):
         lives = b"".join(hashlib.sha256(bytes([seed, i])).digest() for i in range(8))
         write("session_pair", bytes(8) + lives)
+        write("nat_table", lives)
     write("session_pair", bytes(8) + bytes([0, 1, 0, 1, 1, 9, 0, 0, 100, 1, 5, 0, 1, 50, 1, 13, 0, 0, 1]))
 
 
