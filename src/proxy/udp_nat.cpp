@@ -45,22 +45,26 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
  public:
   association(udp_nat& nat, sub_datagram stream, bool addressed)
       : nat_(nat), stream_(std::move(stream)), executor_(stream_.get_executor()), addressed_(addressed),
-        socket_(executor_) {}
+        socket_(executor_), handed_over_(executor_, time_point::max()) {}
 
+  /// Another one of this mapping still has the socket, if open_mapping() gave none. False: stopped before.
+  asio::awaitable<bool> socket_there();
   asio::awaitable<void> send_outside();
   static asio::awaitable<void> receive_from_outside(std::shared_ptr<association> self);
   /// On any thread.
   void stop(end_code code);
+  /// On any thread, under the table's lock.
+  void hand_over(int descriptor);
 
   std::optional<global_id> source() const { return stream_.source(); }
   /// A new socket, or an old one.
   bool open(int descriptor);
   int native() { return socket_.native_handle(); }
-  /// Gives the socket away, or -1 if it has none. Out of epoll first: a duplicate may be in use elsewhere, and
-  /// only the last close() of an open file takes it out.
+  std::uint16_t port() { return port_of(socket_.is_open() ? native() : handed_); }
+  /// Under the table's lock: gives the socket away, or -1 if it has none.
   int take_socket() {
     std::error_code ignored;
-    return socket_.is_open() ? socket_.release(ignored) : -1;
+    return socket_.is_open() ? socket_.release(ignored) : std::exchange(handed_, -1);
   }
   void close_stream() { stream_.close(); }
   nat_table::mapping id = 0;
@@ -82,6 +86,10 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
   const asio::any_io_executor executor_;
   const bool addressed_;
   udp::socket socket_;
+  asio::steady_timer handed_over_;
+  int handed_ = -1;  ///< a descriptor on its way, under the table's lock
+  bool stopped_ = false;
+  std::shared_ptr<dial> search_;
   bool v6_ = true;
   std::optional<udp::endpoint> target_;
   std::deque<std::pair<host_port, udp::endpoint>> names_;
@@ -121,8 +129,8 @@ udp::endpoint udp_nat::association::suited(const asio::ip::address& a, std::uint
 asio::awaitable<udp::endpoint> udp_nat::association::where(host_port to, std::error_code& ec) {
   const auto known = std::find_if(names_.begin(), names_.end(), [&](const auto& n) { return n.first == to; });
   if (known != names_.end()) co_return known->second;
-  const auto search = std::make_shared<dial>(executor_, nat_.names_, nat_.policy_, nat_.dial_);
-  const auto found = co_await search->find(to.host, to.port, ec);
+  search_ = std::make_shared<dial>(executor_, nat_.names_, nat_.policy_, nat_.dial_);
+  const auto found = co_await search_->find(to.host, to.port, ec);
   if (ec) co_return udp::endpoint();
   auto usable = std::find_if(found.begin(), found.end(), [&](const auto& a) { return v6_ || a.is_v4(); });
   if (usable == found.end()) {
@@ -188,11 +196,36 @@ void udp_nat::association::stop(end_code code) {
   asio::post(executor_, [weak = weak_from_this(), code] {
     const auto self = weak.lock();
     if (!self) return;
+    self->stopped_ = true;
+    self->handed_over_.cancel();
+    if (self->search_) self->search_->cancel(asio::error::operation_aborted);
     if (code == end_code::graceful)
       self->stream_.close();
     else
       self->stream_.reset(code);
   });
+}
+
+void udp_nat::association::hand_over(int descriptor) {
+  handed_ = descriptor;
+  asio::post(executor_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->handed_over_.cancel();
+  });
+}
+
+asio::awaitable<bool> udp_nat::association::socket_there() {
+  while (!stopped_ && !socket_.is_open()) {
+    int descriptor = -1;
+    {
+      const std::lock_guard lock(nat_.mutex_);
+      descriptor = std::exchange(handed_, -1);
+    }
+    if (descriptor >= 0 && !open(descriptor)) ::close(descriptor), stopped_ = true;
+    if (stopped_ || socket_.is_open()) break;
+    std::error_code cancelled;
+    co_await handed_over_.async_wait(or_error(cancelled));
+  }
+  co_return !stopped_;
 }
 
 // --- the table
@@ -224,7 +257,8 @@ void udp_nat::retire(nat_table::mapping id, end_code code) {
     parked_.erase(parked);
   }
   if (const auto used = in_use_.find(id); used != in_use_.end()) {
-    if (const auto a = used->second.by.lock()) a->stop(code);
+    for (const auto& waiting : {used->second.by.lock(), used->second.next.lock()})
+      if (waiting) waiting->stop(code);
   }
 }
 
@@ -239,33 +273,44 @@ bool udp_nat::open_mapping(association& a, const owner& who) {
     descriptor = parked->second;
     parked_.erase(parked);
   } else if (const auto used = in_use_.find(a.id); used != in_use_.end()) {
-    descriptor = ::dup(used->second.descriptor);
-    if (const auto other = used->second.by.lock()) other->stop(end_code::graceful);
+    if (const auto holder = used->second.by.lock()) {
+      if (const auto other = used->second.next.lock()) other->stop(end_code::graceful);
+      used->second.next = a.weak_from_this();
+      holder->stop(end_code::graceful);
+      return true;
+    }
   }
   const bool fresh = descriptor < 0;
   if (!a.open(descriptor)) {
+    if (!fresh) ::close(descriptor);
     table_.remove(a.id);
     in_use_.erase(a.id);
     return false;
   }
   if (fresh) ports_.insert(port_of(a.native()));
-  in_use_[a.id] = {a.weak_from_this(), a.native()};
+  in_use_[a.id] = {a.weak_from_this(), {}};
   return true;
 }
 
+// The socket goes to who waits for it, or is parked, or closed.
 void udp_nat::end_mapping(association& a) {
   const std::lock_guard lock(mutex_);
   const auto used = in_use_.find(a.id);
-  const bool superseded = used == in_use_.end() || used->second.by.lock().get() != &a;
-  if (!superseded) in_use_.erase(used);
-  const std::uint16_t port = port_of(a.native());
+  if (used == in_use_.end() || used->second.by.lock().get() != &a) return;  // it waited, in vain
+  const std::uint16_t port = a.port();
   const int descriptor = a.take_socket();
-  if (!superseded && table_.release(a.id, steady_clock::now())) {
+  if (const auto next = used->second.next.lock(); next && descriptor >= 0) {
+    used->second = {next, {}};
+    next->hand_over(descriptor);
+    return;
+  }
+  in_use_.erase(used);
+  if (table_.release(a.id, steady_clock::now()) && descriptor >= 0) {
     parked_[a.id] = descriptor;
     return;
   }
-  if (!superseded)
-    if (const auto found = ports_.find(port); found != ports_.end()) ports_.erase(found);
+  table_.remove(a.id);
+  if (const auto found = ports_.find(port); found != ports_.end()) ports_.erase(found);
   if (descriptor >= 0) ::close(descriptor);
 }
 
@@ -281,6 +326,8 @@ asio::awaitable<void> udp_nat::carry(sub_datagram stream, owner who) {
     association& a;
     ~ending() { nat.end_mapping(a); }
   } whatever_happens{*this, *a};
+  const bool there = co_await a->socket_there();
+  if (!there) co_return;
   asio::co_spawn(executor, association::receive_from_outside(a), [](std::exception_ptr) {});
   co_await a->send_outside();
 }

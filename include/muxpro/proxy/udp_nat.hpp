@@ -45,7 +45,7 @@ class udp_nat {
   class association;
   struct user_of_mapping {
     std::weak_ptr<association> by;
-    int descriptor = -1;
+    std::weak_ptr<association> next;  ///< gets the socket when the former has let go of it
   };
 
   bool open_mapping(association& a, const owner& who);
