@@ -57,6 +57,7 @@ class pair_model {
     if (small & 8) o.max_window = 65536;
     if (small & 16) o.datagram_queue = 2;
     if (small & 32) o.read_budget_frames = 1;
+    for (const auto& r : rules_) r->lags = (small & 32) != 0;
     o.glitch = o.local_reset = o.premature_end = o.empty_frames = o.keep_alive_budget = {1'000'000'000, 0};
     o.local_reset_lifetime = 1'000'000'000;
     o.stream_idle = o.half_close_linger = o.credit_stall_timeout = o.session_idle = 24h * 365;
