@@ -31,6 +31,8 @@ bool out_of_resources(const std::error_code& ec) {
 }
 
 std::error_code as_end_code(const std::error_code& ec) {
+  // A refusal comes as connection_refused: this one was accepted first, and reset before we could look.
+  if (ec == asio::error::connection_reset) return end_code::remote_disconnect;
   return out_of_resources(ec) ? end_code::resources : end_code::unreachable;
 }
 
@@ -136,7 +138,10 @@ asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& 
   }
   for (std::size_t i = 0; i < attempts_.size(); ++i) {
     std::error_code ignored;
-    if (i + 1 != connected_) attempts_[i].close(ignored);
+    if (i + 1 == connected_ && !ec) continue;
+    // A target that has accepted already must not take the cut for a request without a byte.
+    if (cancelled_) attempts_[i].set_option(asio::socket_base::linger(true, 0), ignored);
+    attempts_[i].close(ignored);
   }
   if (ec) co_return tcp::socket(executor_);
   co_return std::move(attempts_[connected_ - 1]);
