@@ -64,7 +64,7 @@ def run_delivery(side):
     try:
         side.send_input()
         later = [r for function, match in parts if (r := function(side, match))]
-        if not side.case['expect'].startswith(('SESSION', 'closed')):
+        if not side.case['expect'].startswith(('SESSION', 'closed')) and not side.ends_input():
             side.probe()
             for check_again in later:
                 check_again()
