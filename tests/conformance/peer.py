@@ -141,7 +141,7 @@ class Peer:
                 self.data[one.id] += one.data
             else:
                 one.raw = one.data = b''
-            if self.auto_grant and one.id not in self.ends:
+            if self.auto_grant and not self.ends.get(one.id):
                 self.outgoing += f.credit(one.id, self.size_of(one))
         elif one.state == f.CREDIT:
             self.granted[one.id] += one.increment

@@ -72,7 +72,7 @@ class Side:
         whole = [x for x in f.split_frames(left)] if len(data) < 1000 else []
         for one in whole:
             self.peer.send_bytewise(one.raw)
-            if one.state == f.NEW and one is not whole[-1]:
+            if one.state == f.NEW and (left or self.ends_input() or one is not whole[-1]):
                 self.peer.pump(0.05)
         self.peer.send_bytewise(bytes(left) if whole else data)
 

@@ -7,6 +7,7 @@ from peer import check
 
 # (id, role) to the program and its tests; a role without an entry of its own takes that of 'B'.
 TABLE = {
+    ('KEEP-15', 'B'): ('io', 'while several sub-streams wait, frames are quanta'),
     ('FCS-11', 'B'): ('wait', 'a million random steps agree with a model'),
     ('PRI-02', 'B'): ('io', 'a hundred urgent sub-streams do not starve one of the lowest priority'),
     ('PRI-03', 'B'): ('io', 'equal priorities share equally'),

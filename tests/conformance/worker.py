@@ -104,6 +104,7 @@ def run(context, u):
         if u['how'] == 'Catch2':
             return 'passed', test_programs.run(u['case']['id'], u['role'], context.job['tests'])
         if u['how'] == 'procedure':
+            check(context.role == 'C' or context.targets, 'no targets')
             procedures.find(u['case']['id'], u['role']).function(context)
         else:
             run_data(context, u)

