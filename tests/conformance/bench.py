@@ -73,13 +73,14 @@ class Process:
 class Server(Process):
     """`muxpro server`, with what the README of the cases asks for."""
 
-    def __init__(self, program, allow_private=True, scale=1, extra=(), nofile=None, port=PORT):
+    def __init__(self, program, allow_private=True, scale=1, extra=(), nofile=None, port=PORT,
+                 drain_timeout=2):
         self.port = port
         self.scale = scale
         arguments = [program, 'server', '--listen', f'127.0.0.1:{port}', '--resolve', 'nx.invalid=',
                      '--resolve', 'rebind.test=127.0.0.1', '--resolve', 'localhost=127.0.0.1',
                      '--resolve', 'blocked.test=127.0.0.1', '--block', 'blocked.test',
-                     '--time-scale', str(scale), '--drain-timeout', str(2 * scale), *extra]
+                     '--time-scale', str(scale), '--drain-timeout', str(drain_timeout * scale), *extra]
         if allow_private:
             arguments.append('--allow-private')
         super().__init__(arguments, nofile)

@@ -40,6 +40,7 @@ class Peer:
         self.data = collections.defaultdict(bytearray)
         self.count = collections.Counter()
         self.granted = collections.Counter()  # by the other side
+        self.sent = collections.Counter()  # data of the tester, where a procedure counts it
         self.news = collections.Counter()  # of the tester, by id
         self.ends = collections.defaultdict(list)
         self.closed = None  # 'eof' or 'reset'
@@ -47,6 +48,7 @@ class Peer:
         self.auto_grant = False
         self.keep_data = True
         self.reading = True
+        self.read_size = 1 << 18
         self.outgoing = bytearray()
         self.broken = None  # a rule that always holds, and did not
 
@@ -111,7 +113,7 @@ class Peer:
 
     def take_input(self):
         try:
-            data = self.sock.recv(1 << 18)
+            data = self.sock.recv(self.read_size)
         except BlockingIOError:
             return
         except OSError:
@@ -137,12 +139,10 @@ class Peer:
         self.check_rules(one)
         if one.state == f.KEEP and one.data is not None:
             self.count[one.id] += len(one.data)
+            if self.auto_grant and not self.ends.get(one.id):
+                self.outgoing += f.credit(one.id, len(one.data))
             if self.keep_data:
                 self.data[one.id] += one.data
-            else:
-                one.raw = one.data = b''
-            if self.auto_grant and not self.ends.get(one.id):
-                self.outgoing += f.credit(one.id, self.size_of(one))
         elif one.state == f.CREDIT:
             self.granted[one.id] += one.increment
         elif one.state == f.END:
@@ -150,12 +150,8 @@ class Peer:
         elif one.state == f.NEW:
             self.data[one.id] += one.data or b''
             self.count[one.id] += len(one.data or b'')
-        if self.keep_data or one.state != f.KEEP:
+        if self.keep_data or one.state not in (f.KEEP, f.CREDIT):
             self.frames.append(one)
-
-    @staticmethod
-    def size_of(one):
-        return len(one.data)
 
     def check_rules(self, one):
         """What holds for every frame that an implementation sends (END-22, KEEP-15, CRU-18 and the like)."""

@@ -6,7 +6,7 @@ import frames as f
 import targets as t
 from peer import check, wait_for
 from procedures import procedure
-from procedures.tools import expect_alive, open_stream, session, transfer
+from procedures.tools import expect_alive, open_stream, rate, session, transfer
 
 FIXED = ['--max-window', '65536']
 
@@ -63,29 +63,18 @@ def stalled_and_active(context):
     name, peer = session(context)
     active = open_stream(context, name, peer, t.ECHO, 1)
     size = 8 << 20
-
-    def rate():
-        peer.count[active] = 0
-        peer.granted[active] = 0
-        peer.keep_data = False
-        start = time.monotonic()
-        transfer(peer, active, size, window=0 if rates else 65536, want_back=size)
-        return size / (time.monotonic() - start)
-
-    rates = []
-    alone = max(measured(rates, rate) for _ in range(2))
+    alone = max(rate(peer, active, size) for _ in range(2))
     number = 511 if context.full else 200
     for i in range(number):
         stalled = open_stream(context, name, peer, t.SINK, i + 2)
         peer.send(f.keep(stalled, b's' * 60000))
-    share = max(measured(rates, rate) / alone for _ in range(4))
+    share = 0
+    for _ in range(6):  # the machine may have other things to do
+        share = max(share, rate(peer, active, size) / alone)
+        if share >= 0.9:
+            break
     context.notes.append(f'{number} stalled, {share:.0%} of the rate alone')
     check(share >= 0.9, f'{share:.0%} of its throughput alone')
-
-
-def measured(rates, rate):
-    rates.append(rate())
-    return rates[-1]
 
 
 @procedure('FCR-11', role='SC', extra=FIXED, cost=10)
@@ -163,18 +152,20 @@ def inflated_credit(context):
 
 @procedure('PRI-01', role='SC', cost=4)
 def weights(context):
-    """The tester is the slow link: it reads 32 KiB at a time."""
+    """The tester is the slow link: it reads 16 KiB at a time."""
     name, peer = session(context, receive_buffer=16384)
     peer.keep_data = False
     high = open_stream(context, name, peer, t.SRC, 1, priority=0)
     low = open_stream(context, name, peer, t.SRC, 2, priority=255)
     peer.send(f.credit(high, 1 << 30) + f.credit(low, 1 << 30))
     peer.pump(10, lambda: peer.count[high] > 1 << 18 and peer.count[low] > 0)
+    peer.read_size = 16384
+    time.sleep(0.2)
     before = peer.count[high], peer.count[low]
-    deadline = time.monotonic() + 20
-    while peer.count[high] - before[0] < 12 << 20 and time.monotonic() < deadline:
+    deadline = time.monotonic() + 15
+    while peer.count[high] - before[0] < 8 << 20 and time.monotonic() < deadline:
         peer.turn(0.1)
-        time.sleep(0.0005)
+        time.sleep(0.002)
     share = (peer.count[high] - before[0]) / max(1, peer.count[low] - before[1])
     context.notes.append(f'{share:.1f} : 1')
     check(4 <= share <= 32, f'priority 0 got {share:.1f} times as much as 255')

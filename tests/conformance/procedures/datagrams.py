@@ -9,7 +9,7 @@ import network
 import targets as t
 from peer import check
 from procedures import procedure
-from procedures.tools import expect_alive, settle, transfer
+from procedures.tools import expect_alive, rate, settle
 
 GLOBAL_ID = bytes.fromhex('1122334455667788')
 
@@ -126,8 +126,8 @@ def beyond_the_credit(context):
     """A burst of 40 times 32 KiB; what finds no credit is lost, and nothing else happens."""
     peer = context.program.connect()
     peer.send(f.new(1, t.ECHO, network=f.UDP))
-    peer.send(b''.join(f.keep(1, bytes([i]) * 32768) for i in range(40)))
     peer.auto_grant = True
+    peer.send(b''.join(f.keep(1, bytes([i]) * 32768) for i in range(40)))
     peer.pump(0.5)
     check(not peer.ends[1] and peer.closed is None, 'an error')
     got = [x.data for x in peer.of(1, f.KEEP)]
@@ -187,18 +187,7 @@ def flood_from_outside(context):
     quiet = connect(context)
     quiet.keep_data = False
     quiet.send(f.new(2, t.ECHO))
-    size = 4 << 20
-    state = {'window': 65536}
-
-    def rate():
-        quiet.count[2] = 0
-        quiet.granted[2] = 0
-        start = time.monotonic()
-        transfer(quiet, 2, size, window=state['window'], want_back=size)
-        state['window'] = 0
-        return size / (time.monotonic() - start)
-
-    alone = max(rate() for _ in range(2))
+    alone = max(rate(quiet, 2, 4 << 20) for _ in range(2))
     quiet.send(f.new(1, t.ECHO, network=f.UDP))
     mark = context.targets.mark()
     quiet.send(f.keep(1, b'x', (f.ipv4('127.0.0.1'), t.ECHO)))
@@ -217,7 +206,7 @@ def flood_from_outside(context):
                     break
             take()
         quiet.take_input = both
-        busy = max(rate() for _ in range(2))
+        busy = max(rate(quiet, 2, 4 << 20) for _ in range(2))
     grown = server.memory() - memory
     check(grown < (2 << 20) * context.slow, f'{grown >> 10} KiB more memory')
     context.notes.append(f'{busy / alone:.0%} of the rate alone')

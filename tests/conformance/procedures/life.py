@@ -137,6 +137,7 @@ def new_with_global_id(context):
 
 @procedure('SHD-01', cost=5)
 def drain(context):
+    context.stop()
     server = context.start()
     try:
         peer = server.connect()
@@ -175,7 +176,7 @@ def accepts(server):
 
 def drain_timeout(context):
     """What is still open then is cut."""
-    server = context.start(extra=['--drain-timeout', '1'])
+    server = context.start(drain_timeout=1)
     peer = server.connect()
     peer.send(f.new(1, t.ECHO, b'a'))
     peer.expect_data(1, b'a')

@@ -23,6 +23,7 @@ def open_stream(context, name, peer, port, stream=1, data=None, priority=0):
     new = context.program.open(name, peer, 'tcp', port, f'prio={priority}')
     if data:
         peer.send(f.keep(new.id, data))
+        peer.sent[new.id] += len(data)
     return new.id
 
 
@@ -55,24 +56,34 @@ def p99(times):
     return times[min(len(times) - 1, int(len(times) * 0.99))]
 
 
-def transfer(peer, stream, size, window=65536, want_back=None, piece=16384):
-    """Sends `size` bytes as the grants allow, and takes what comes; returns (sent, granted)."""
+def transfer(peer, stream, size, want_back=0, piece=16384):
+    """Sends `size` bytes as the grants allow, and takes what comes; returns (sent, granted) since the stream began."""
     peer.auto_grant = True
-    sent = 0
+    left = size
+    wanted = peer.count[stream] + want_back
     deadline = time.monotonic() + 60
-    while sent < size or (want_back is not None and peer.count[stream] < want_back):
-        check(time.monotonic() < deadline and peer.closed is None, f'stuck at {sent} of {size} bytes{peer.story()}')
-        check(not peer.ends[stream] or sent >= size, f'ended at {sent} of {size} bytes{peer.story()}')
-        room = window + peer.granted[stream] - sent
-        n = min(room, size - sent, piece)
+    while left > 0 or peer.count[stream] < wanted:
+        check(time.monotonic() < deadline and peer.closed is None, f'stuck, {left} of {size} bytes left{peer.story()}')
+        check(not peer.ends[stream] or not left, f'ended, {left} of {size} bytes left{peer.story()}')
+        room = 65536 + peer.granted[stream] - peer.sent[stream]
+        n = min(room, left, piece)
         if n > 0 and len(peer.outgoing) < 1 << 18:
             peer.outgoing += f.keep(stream, b't' * n)
-            sent += n
+            peer.sent[stream] += n
+            left -= n
             peer.turn(0)
         else:
             peer.turn(0.05)
     peer.pump(0.2)
-    return sent, peer.granted[stream]
+    return peer.sent[stream], peer.granted[stream]
+
+
+def rate(peer, stream, size):
+    """Bytes in a second through an echo."""
+    peer.keep_data = False
+    start = time.monotonic()
+    transfer(peer, stream, size, want_back=size)
+    return size / (time.monotonic() - start - 0.2)
 
 
 def flood(peer, data, seconds=20):
