@@ -30,6 +30,7 @@ has() {
     libssl-dev) compiles 1 openssl/ssl.h ;;
     libcli11-dev) compiles 1 CLI/CLI.hpp ;;
     libspdlog-dev) compiles 1 spdlog/version.h ;;
+    python3) command -v python3 >/dev/null ;;
     catch2) compiles 1 catch2/catch_all.hpp || compiles 1 catch2/catch.hpp ;;
     clang) find_clang >/dev/null ;;
     libclang-rt) links_fuzzer ;;
@@ -39,7 +40,7 @@ has() {
 needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libcli11-dev libspdlog-dev)
 for group; do
   case $group in
-    tests) needed+=(catch2) ;;
+    tests) needed+=(catch2 python3) ;;
     clang) needed+=(clang) ;;
     fuzz) needed+=(catch2 clang libclang-rt) ;;
     *) die "usage: cmake/deps.sh [tests] [clang] [fuzz]" ;;

@@ -6,7 +6,8 @@ set -euo pipefail
 usage="usage: tests/run.sh [--quick] [--only REGEX]
   --quick        the plain g++ build alone: no sanitizers, no clang, no installed package
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
-Steps are readme, CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang, and install."
+Steps are readme, CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang,
+plain/conformance, asan/conformance, and install."
 
 quick=false only=
 while (($#)); do
@@ -99,6 +100,26 @@ run_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
   for program in "${programs[@]}"; do run_program "$name" "$program"; done
 }
 
+# The cases of the protocol, against the programs of a configuration.
+run_conformance() { # CONFIGURATION TARGETS RUNNER-ARGUMENT...
+  local name=$1 bin log start=$SECONDS good bad
+  wanted "$name/conformance" || return 0
+  bin=$(directory "$name")/bin log=$(directory "$name")/conformance
+  # shellcheck disable=SC2086 # several targets
+  if ! build "$name" muxpro_program muxpro_conformance_client $2; then
+    report "$name/conformance" $((SECONDS - start)) 0 1 "not built"
+    return
+  fi
+  start=$SECONDS
+  timeout $time_limit "${fixed_addresses[@]}" python3 tests/conformance/run.py --server "$bin/muxpro" \
+    --client "$bin/muxpro_conformance_client" --junit "$log.xml" "${@:3}" >"$log.log" 2>&1 </dev/null || true
+  if ! read -r good bad < <(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log.log"); then
+    good=0 bad=1
+  fi
+  ((bad == 0)) || grep -v '^ok' "$log.log" | tail -n 120 | cut -c1-1000
+  report "$name/conformance" $((SECONDS - start)) "$good" "$bad" "$(grep -c '^n/a' "$log.log") not applicable yet"
+}
+
 # The README's first block of C++ is a program that is built, and the files it names are there.
 run_readme() {
   local good=0 bad=0 file
@@ -146,8 +167,10 @@ flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
 gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
 ! wanted readme || run_readme
 run_configuration plain "${gcc[@]}" -DMUXPRO_WERROR=ON
+run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests"
 if ! $quick; then
   run_configuration asan "${gcc[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
+  run_conformance asan "" --data-only --slow 5
   run_configuration tsan "${gcc[@]}" -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
   run_configuration clang -DCMAKE_CXX_COMPILER="$(find_clang)" -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DMUXPRO_WERROR=ON
   ! wanted install || run_install

@@ -136,6 +136,7 @@ asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& 
     }
     co_await wait_until(more ? next_start : time_point::max());
   }
+  if (!ec && cancelled_) ec = cancelled_;  // it connected in the same moment
   for (std::size_t i = 0; i < attempts_.size(); ++i) {
     std::error_code ignored;
     if (i + 1 == connected_ && !ec) continue;

@@ -275,9 +275,12 @@ class driver {
     muxpro::client_pool_options options;
     options.session = options_;
     auto set = settings(line, 3);
-    if (set.contains("concurrency")) options.max_concurrency = static_cast<std::uint32_t>(std::stoul(set["concurrency"]));
-    if (set.contains("reuse")) options.max_reuse = static_cast<std::uint32_t>(std::stoul(set["reuse"]));
-    if (set.contains("connections")) options.max_connections = static_cast<std::uint32_t>(std::stoul(set["connections"]));
+    const auto number = [&set](const char* key, std::uint32_t& into) {
+      if (set.contains(key)) into = static_cast<std::uint32_t>(std::stoul(set[key]));
+    };
+    number("concurrency", options.max_concurrency);
+    number("reuse", options.max_reuse);
+    number("connections", options.max_connections);
     const auto port = static_cast<std::uint16_t>(std::stoul(line[2]));
     auto dialer = [this, port] { return dial(port); };
     pools_[line[1]] = std::make_unique<pooled>(pooled{port, muxpro::client_pool(io_.get_executor(), dialer, options)});

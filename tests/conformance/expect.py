@@ -436,7 +436,7 @@ def no_wrap(side, match):
 
 @rule(r'(?:CreditUpdate sum|granted) <= (?:bytes accepted by the )?target kernel(?: buffer)?')
 def only_for_taken(side, _):
-    """Where the target is a socket, its kernel takes what its buffers hold; an application that does not read: nothing."""
+    """A target's kernel takes what its buffers hold; an application that does not read takes nothing."""
     stream = the_stream(side)
     side.peer.pump(0.3)
     most = len(side.put_in(stream)) if side.targets else 0

@@ -79,9 +79,8 @@ class Side:
     @property
     def can_coalesce(self):
         """A probe behind half a frame, or where silence is the point, is none."""
-        return not (self.ends_input() or self.case['framing'].startswith('truncated') or 'no further bytes' in self.case['expect']
-                    or 'nothing until' in self.case['expect'] or 'session_idle' in self.case['expect']
-                    or self.sent_is_cut())
+        silent = re.search('no further bytes|nothing until|session_idle', self.case['expect'])
+        return not (silent or self.ends_input() or self.sent_is_cut())
 
     def sent_is_cut(self):
         """Whether the input does not end with a frame."""

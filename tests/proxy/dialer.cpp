@@ -7,6 +7,7 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 
 #include <optional>
 
@@ -122,4 +123,31 @@ TEST_CASE("a name of this machine is found by the system's resolver", "[proxy][d
   tcp::acceptor target(f.io, {make_address("127.0.0.1"), 0});
   f.connect({network::tcp, "localhost", target.local_endpoint().port()});
   CHECK_FALSE(f.error);
+}
+
+TEST_CASE("a target that has accepted a dial that is cut sees a reset", "[proxy][dialer]") {
+  fixture f;
+  tcp::acceptor target(f.io, {make_address("127.0.0.1"), 0});
+  const auto cut = [&f] { f.attempt->cancel(end_code::protocol_error); };
+  asio::post(f.io, [&f, cut] { asio::post(f.io, cut); });  // behind the beginning of the dial
+  f.connect({network::tcp, "127.0.0.1", target.local_endpoint().port()});
+  CHECK(f.error == end_code::protocol_error);
+  tcp::socket accepted = target.accept();
+  std::error_code ec;
+  char byte = 0;
+  accepted.read_some(asio::buffer(&byte, 1), ec);
+  CHECK(ec == asio::error::connection_reset);
+}
+
+TEST_CASE("a target that accepts and resets at once is not called unreachable", "[proxy][dialer]") {
+  fixture f;
+  tcp::acceptor target(f.io, {make_address("127.0.0.1"), 0});
+  const auto reset = [&target] {
+    tcp::socket accepted = target.accept();
+    accepted.set_option(asio::socket_base::linger(true, 0));
+    accepted.close();
+  };
+  asio::post(f.io, [&f, reset] { asio::post(f.io, reset); });
+  f.connect({network::tcp, "127.0.0.1", target.local_endpoint().port()});
+  if (f.error) CHECK(f.error == end_code::remote_disconnect);  // else its dial was seen to be done before
 }

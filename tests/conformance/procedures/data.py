@@ -9,8 +9,7 @@ from peer import check
 from procedures import procedure
 from procedures.tools import (expect_alive, flood, open_stream, p99, round_trips, session, settle)
 
-LIFE = bytes.fromhex('000d0001010101001b5f017f000001000568656c6c6f00040001020100026162000412340400000400010501000400001000'
-                     '000400010300')
+LIFE = f.new(1, t.ECHO, b'hello') + f.keep(1, b'ab') + f.keep_alive() + f.credit(1, 4096) + f.end(1)
 
 
 @procedure('KEEP-15', role='SC')
@@ -59,7 +58,8 @@ def keep_alive_flood(context):
     peer.expect_closed(2)
     check(not peer.frames, 'a KeepAlive was answered')
     check(context.program.memory() - memory < (2 << 20) * context.slow, 'memory grew')
-    check(p99(times) < max(2 * base, 0.05 * context.slow), f'echoes took {p99(times):.3f} s, without the flood {base:.3f} s')
+    check(p99(times) < max(2 * base, 0.05 * context.slow),
+          f'echoes took {p99(times):.3f} s, without the flood {base:.3f} s')
 
 
 @procedure('KA-09', role='SC', scale=100, cost=9)
