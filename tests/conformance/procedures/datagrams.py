@@ -212,4 +212,5 @@ def flood_from_outside(context):
     check(grown < (6 << 20) * context.slow, f'{grown >> 10} KiB more memory')
     context.notes.append(f'{busy / alone:.0%} of the rate alone')
     check(not quiet.ends[2] and quiet.closed is None, 'the TCP stream was ended')
+    quiet.keep_data = True
     expect_alive(context, None, quiet)
