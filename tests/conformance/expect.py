@@ -194,11 +194,18 @@ def the_stream(side):
 
 @rule(r'IGNORE(?: \(.*\))?')
 def ignored(side, _):
+    ended = {x.id for x in side.sent if x.state == f.END}
+
+    def natural(one):
+        """What would have come anyway: of the probe, of a target that talks, the End of a target that was told FIN."""
+        if side.is_probe(one) or one.state == f.NEW:
+            return True
+        talks = side.port(one.id) in (t.SRC, t.FINF) and one.state in (f.KEEP, f.END)
+        return not one.code and (talks or (one.state == f.END and one.id in ended and one.id in side.news))
+
     def no_answer():
         for one in side.peer.frames:
-            natural = side.is_probe(one) or one.state == f.NEW or (
-                side.port(one.id) in (t.SRC, t.FINF) and one.state in (f.KEEP, f.END) and not one.code)
-            check(natural, f'an answer: {one}')
+            check(natural(one), f'an answer: {one}')
     return no_answer
 
 
