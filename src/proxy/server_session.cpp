@@ -118,14 +118,20 @@ asio::awaitable<void> server_session::carry_bytes(sub_stream stream) {
   if (ec) {
     const bool known = ec.category() == end_category();
     stream.reset(known ? static_cast<end_code>(ec.value()) : end_code::remote_disconnect);
-    parts_.note(log_level::info, peer_.address(),
-                fmt::format("sub-stream {} of main connection {} to {}: {}", stream.id(), number_, stream.target(),
-                            ec.message()));
+    report(stream, ec);
     co_return;
   }
   std::error_code ignored;
   target.set_option(tcp::no_delay(true), ignored);
   co_await async_relay(stream, target, parts_.options.relay, asio::redirect_error(asio::use_awaitable, ec));
+  // The ends that have a name are usual; a code that nobody knows is worth a line.
+  if (ec.category() == end_category() && ec.value() > static_cast<int>(end_code::rejected)) report(stream, ec);
+}
+
+void server_session::report(const sub_stream& stream, std::error_code why) {
+  parts_.note(log_level::info, peer_.address(),
+              fmt::format("sub-stream {} of main connection {} to {}: {}", stream.id(), number_, stream.target(),
+                          why.message()));
 }
 
 // A place, the pace, the dial; all of it ends when the peer gives the sub-stream up.

@@ -33,6 +33,7 @@ class server_session : public std::enable_shared_from_this<server_session> {
   asio::awaitable<asio::ip::tcp::socket> dial_for(sub_stream& stream, std::error_code& ec);
   asio::awaitable<void> pace();
   void report(std::error_code why);
+  void report(const sub_stream& stream, std::error_code why);
 
   server_parts& parts_;
   const asio::ip::tcp::endpoint peer_;

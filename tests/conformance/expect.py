@@ -556,7 +556,7 @@ def number_logged(side, _):
     code = next(x.code for x in side.sent if x.state == f.END)
 
     def in_log():
-        text = side.program.log()
+        text = side.program.log()[side.logged:]
         return str(code) in text or f'{code:#x}' in text
 
     wait_for(in_log, 2, f'the log says {code}')

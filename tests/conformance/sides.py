@@ -96,6 +96,7 @@ class Side:
 class ServerSide(Side):
     def begin(self):
         self.mark = self.targets.mark()
+        self.logged = len(self.program.log()) if 'logged' in self.case['expect'] else 0
         own = self.no_prelude() or negotiates(self.input)
         self.peer = self.program.connect(request=None if own else f.REQUEST_00)
 
