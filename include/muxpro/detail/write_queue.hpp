@@ -48,6 +48,10 @@ class write_queue {
     ++pushed_[frame(f).index()];
     if (provoked) ++provoked_;
   }
+  /// So many bytes can then be pushed and appended without an allocation.
+  void reserve_control(std::size_t n) {
+    if (control_.capacity() - control_.size() < n) control_.reserve(std::max(2 * control_.capacity(), control_.size() + n));
+  }
   void append_control(const_bytes data) { control_.insert(control_.end(), data.begin(), data.end()); }
 
   /// Hands over the encoded control frames; `into` is emptied first and its memory reused.

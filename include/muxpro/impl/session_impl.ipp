@@ -42,11 +42,18 @@ MUXPRO_DECL bool session_impl::open_now(open_request& request, error_code& ec, s
   if (state_ != state::ready) return false;
   stream_id id = 0;
   ec = rules_.allocate_id(id);
-  if (!ec) stream = open_stream(id, request);
+  if (ec) return true;
+  try {
+    stream = open_stream(id, request);
+  } catch (const std::bad_alloc&) {
+    ec = errc::no_memory;
+  }
   return true;
 }
 
+// What can fail comes first: half a New would end the session.
 MUXPRO_DECL sub_stream session_impl::open_stream(stream_id id, open_request& request) {
+  queue_.reserve_control(max_encoded_header + request.first_data.size());
   auto s = add_stream(id, request.target, request.priority);
   new_stream f;
   f.id = id;

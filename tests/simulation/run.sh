@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Builds the simulation and runs N seeds (2000); further arguments go to the program:
+#   tests/simulation/run.sh 10000 --from 1     tests/simulation/run.sh 1 --from 4711 --trace
+set -euo pipefail
+. "$(dirname "$0")/../../cmake/script.sh"
+
+seeds=${1:-2000}
+[[ $seeds =~ ^[0-9]+$ ]] || die "usage: tests/simulation/run.sh [SEEDS] [--from SEED] [--trace]"
+(($# == 0)) || shift
+
+cmake/deps.sh tests
+build=build/tests
+flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
+logged $build/configure.log cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags"
+logged $build/build.log cmake --build $build -j "$(nproc)" --target muxpro_simulation_tests
+exec $build/bin/muxpro_simulation_tests --seeds "$seeds" "$@"

@@ -1,0 +1,70 @@
+// A whole run: hosts and links in one of several shapes, conversations across them, faults, and the end.
+#pragma once
+
+#include "host.hpp"
+#include "party.hpp"
+#include "plan.hpp"
+
+#include <muxpro/client_pool.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace simulation {
+
+class raw_peer;
+
+class scene {
+ public:
+  scene(world& w, plan p);
+  ~scene();
+
+  /// Runs it to its end; the world knows whether all went well.
+  void play();
+
+ private:
+  struct talk {
+    std::shared_ptr<conversation> what;
+    std::shared_ptr<party> near, far;
+    muxpro::open_request request;
+    std::uint64_t first = 0;
+  };
+
+  void build();
+  void build_pool();
+  asio::awaitable<link_end> dial();
+  void add_raw_peers();
+  void add_talk(std::uint64_t tag);
+  void open(talk& t);
+  void opened(talk& t, error_code ec, muxpro::sub_stream s);
+  void arrived(muxpro::sub_stream s);
+  void relay_on(muxpro::sub_stream s);
+  std::shared_ptr<link> new_link();
+  std::shared_ptr<host> new_host(const std::shared_ptr<link>& l, int side, muxpro::role r);
+  std::shared_ptr<host> new_server(const std::shared_ptr<link>& l);
+  void break_later(const std::shared_ptr<link>& l);
+
+  void check();
+  void check_at_rest();
+  bool talks_done() const;
+  bool all_over() const;
+  void leave();
+  void check_results();
+  void explain(const char* what);
+
+  world& world_;
+  plan plan_;
+  dice random_;
+  std::shared_ptr<bool> road_broken_ = std::make_shared<bool>(false);
+  std::vector<std::shared_ptr<link>> links_;
+  std::vector<std::shared_ptr<host>> hosts_;
+  std::vector<std::shared_ptr<raw_peer>> raw_peers_;
+  std::shared_ptr<host> client_, onward_;
+  muxpro::client_pool pool_;
+  bool has_pool_ = false, leaving_ = false, dials_fail_ = false;
+  std::vector<std::unique_ptr<talk>> talks_;
+  std::size_t relays_ = 0;
+};
+
+}  // namespace simulation

@@ -1,0 +1,85 @@
+#include "wire_rules.hpp"
+
+#include "memory.hpp"
+
+#include <algorithm>
+
+namespace simulation {
+
+using muxpro::decoder;
+using muxpro::role;
+
+bool wire_rules::settled() const {
+  return std::all_of(streams_.begin(), streams_.end(), [](const auto& s) { return !s.second.open(); });
+}
+
+void wire_rules::complain(const char* what, stream_id id) {
+  world_.complain(fmt::format("wire of {} {}, sub-stream {}: {}", side_ == role::client ? "client" : "server", name_, id, what));
+}
+
+void wire_rules::sent(const_bytes data) {
+  const memory::exempt no_failures;
+  while (!data.empty()) {
+    const auto step = out_.next(data);
+    data = data.subspan(step.consumed);
+    if (step.what == decoder::status::error) return complain("no frame", 0);
+    if (step.what == decoder::status::header) see_sent(out_.current(), out_.payload_left());
+  }
+}
+
+void wire_rules::received(const_bytes data) {
+  const memory::exempt no_failures;
+  while (!data.empty() && !peer_lost_) {
+    const auto step = in_.next(data);
+    data = data.subspan(step.consumed);
+    peer_lost_ = step.what == decoder::status::error;
+    if (step.what == decoder::status::header) see_received(in_.current(), in_.payload_left());
+  }
+}
+
+void wire_rules::see_sent(const muxpro::frame& f, std::size_t payload) {
+  ++frames_;
+  if (const auto* x = std::get_if<muxpro::new_stream>(&f)) open(*x, payload, 0, side_ == role::client);
+  if (const auto* x = std::get_if<muxpro::keep>(&f)) {
+    stream& s = streams_[x->id];
+    if (s.ended) complain("data behind an End", x->id);
+    if (payload == 0 && !s.udp) complain("an empty Keep", x->id);
+    s.sent += payload;
+    if (s.sent > s.allowed) complain("data without credit", x->id);
+  }
+  if (const auto* x = std::get_if<muxpro::end>(&f)) {
+    stream& s = streams_[x->id];
+    if (s.ended && peer_honest_) complain("a second End", x->id);
+    s.ended = true;
+    s.aborted = x->code != muxpro::end_code::graceful;
+  }
+  if (const auto* x = std::get_if<muxpro::credit_update>(&f)) {
+    stream& s = streams_[x->id];
+    if (s.aborted && peer_honest_) complain("credit behind an abort", x->id);
+    if (s.ended && s.peer_ended && peer_honest_) complain("credit behind both Ends", x->id);
+    if (x->increment == 0) complain("credit of 0", x->id);
+    s.granted += x->increment;
+    if (s.granted > s.received + max_window_) complain("more granted than came and the window holds", x->id);
+  }
+}
+
+void wire_rules::see_received(const muxpro::frame& f, std::size_t payload) {
+  if (const auto* x = std::get_if<muxpro::new_stream>(&f)) open(*x, 0, payload, side_ == role::server || !peer_honest_);
+  if (const auto* x = std::get_if<muxpro::keep>(&f)) streams_[x->id].received += payload;
+  if (const auto* x = std::get_if<muxpro::credit_update>(&f)) streams_[x->id].allowed += x->increment;
+  if (const auto* x = std::get_if<muxpro::end>(&f)) streams_[x->id].peer_ended = true;
+}
+
+void wire_rules::open(const muxpro::new_stream& f, std::size_t sent_bytes, std::size_t received_bytes, bool allowed) {
+  if (!allowed) complain("New from a server", f.id);
+  stream& s = streams_[f.id];
+  const bool ours = side_ == role::client;
+  if ((ours || peer_honest_) && (f.id == 0 || s.open())) complain("New for an id in use", f.id);
+  s = stream();
+  s.ended = s.peer_ended = false;
+  s.udp = f.target.net == muxpro::network::udp;
+  s.sent = sent_bytes;
+  s.received = received_bytes;
+}
+
+}  // namespace simulation

@@ -1,0 +1,54 @@
+// What a session may put on its wire, whatever its application does: told from the frames of both directions.
+#pragma once
+
+#include "world.hpp"
+
+#include <muxpro/codec.hpp>
+#include <muxpro/options.hpp>
+
+#include <cstdint>
+#include <map>
+
+namespace simulation {
+
+using muxpro::const_bytes;
+using muxpro::stream_id;
+
+class wire_rules {
+ public:
+  wire_rules(world& w, std::uint64_t name, muxpro::role side, std::uint32_t max_window)
+      : world_(w), name_(name), side_(side), max_window_(max_window) {}
+
+  void sent(const_bytes data);
+  void received(const_bytes data);
+  /// Nobody keeps to rules toward a peer that breaks them, once frames cross.
+  void mistrust_peer() noexcept { peer_honest_ = false; }
+
+  /// Every sub-stream has both Ends.
+  bool settled() const;
+  std::uint64_t frames() const noexcept { return frames_; }
+
+ private:
+  struct stream {
+    bool ended = true, aborted = false, peer_ended = true, udp = false;
+    std::uint64_t sent = 0, allowed = 65536, received = 0, granted = 65536;
+    bool open() const { return !ended || !peer_ended; }
+  };
+
+  void complain(const char* what, stream_id id);
+  void see_sent(const muxpro::frame& f, std::size_t payload);
+  void see_received(const muxpro::frame& f, std::size_t payload);
+  void open(const muxpro::new_stream& f, std::size_t sent, std::size_t received, bool allowed);
+
+  world& world_;
+  std::uint64_t name_;
+  muxpro::role side_;
+  std::uint64_t max_window_;
+  bool peer_honest_ = true;
+  bool peer_lost_ = false;
+  muxpro::decoder out_, in_;
+  std::map<stream_id, stream> streams_;
+  std::uint64_t frames_ = 0;
+};
+
+}  // namespace simulation
