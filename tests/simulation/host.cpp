@@ -16,7 +16,7 @@ host::host(world& w, std::uint64_t name, std::shared_ptr<link> l, int side, muxp
       name_(name),
       link_(std::move(l)),
       side_(side),
-      rules_(std::make_shared<wire_rules>(w, name, r, o.max_window)),
+      rules_(std::make_shared<wire_rules>(w, name, r, o)),
       most_unread_(std::uint64_t{o.max_streams} * 65536 + o.session_window_budget),
       session_(link_end(link_, side), r, o),
       excused_(lenient),

@@ -135,10 +135,11 @@ class link_end {
   }
 
  private:
+  /// Asio copies the arguments of an initiation, and does not survive it if a copy fails.
   template <class Buffer, class Buffers>
-  static std::vector<Buffer> list(const Buffers& buffers) {
+  static auto list(const Buffers& buffers) {
     const memory::exempt no_failures;
-    return {asio::buffer_sequence_begin(buffers), asio::buffer_sequence_end(buffers)};
+    return std::make_shared<std::vector<Buffer>>(asio::buffer_sequence_begin(buffers), asio::buffer_sequence_end(buffers));
   }
 
   struct start {
@@ -150,7 +151,7 @@ class link_end {
       const memory::exempt no_failures;
       auto cancel = [where = l](link::transfer_op* op) { where->cancel(op); };
       auto* const op = muxpro::detail::park<link::transfer_op>(std::forward<Handler>(handler), l->executor(), cancel,
-                                                               std::move(buffers));
+                                                               std::move(*buffers));
       if (reading)
         l->start_read(side, op);
       else

@@ -62,6 +62,9 @@ arguments parse(int count, char** values) {
   return a;
 }
 
+/// Asio ends the process when an operation of a coroutine cannot be allocated: those are smaller.
+constexpr std::uint64_t least_that_fails = 1024;
+
 struct outcome {
   std::string complaint;
   std::uint64_t hash = 0, handlers = 0;
@@ -71,7 +74,7 @@ outcome run(std::uint64_t seed, bool trace) {
   world w(seed, trace);
   plan p(w.fork());
   dice shortage = w.fork();
-  memory::scarce(shortage.next(), p.starved ? shortage.size(2, 200) : 0, 256);
+  memory::scarce(shortage.next(), p.starved ? shortage.size(2, 200) : 0, least_that_fails);
   const bool context_first = shortage.chance(30);
   outcome out;
   {

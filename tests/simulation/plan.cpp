@@ -49,7 +49,7 @@ muxpro::session_options plan::options(dice& random) const {
     o.stream_idle = random.time(100ms, 30s);
     o.half_close_linger = random.time(100ms, 30s);
     o.credit_stall_timeout = random.time(100ms, 30s);
-    o.id_quarantine = random.time(10ms, 5s);
+    o.id_quarantine = random.time(40s, 60s);
     o.session_idle = random.time(100ms, 30s);
     o.keep_alive_interval = random.time(100ms, 30s);
     o.frame_read_timeout = random.time(100ms, 30s);

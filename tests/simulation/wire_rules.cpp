@@ -37,8 +37,32 @@ void wire_rules::received(const_bytes data) {
   }
 }
 
+namespace {
+constexpr const char* sends[] = {"sends Keep", "sends Negotiate", "sends New", "sends End", "sends KeepAlive", "sends Credit"};
+constexpr const char* gets[] = {"gets Keep", "gets Negotiate", "gets New", "gets End", "gets KeepAlive", "gets Credit"};
+
+struct id_and_amount {
+  std::size_t payload;
+  std::uint64_t name;
+  std::pair<std::uint64_t, std::uint64_t> with(stream_id id, std::uint64_t n) const { return {name * 100'000 + id, n}; }
+  auto operator()(const muxpro::negotiate_version&) const { return with(0, 0); }
+  auto operator()(const muxpro::end& f) const { return with(f.id, static_cast<std::uint64_t>(f.code)); }
+  auto operator()(const muxpro::credit_update& f) const { return with(f.id, f.increment); }
+  template <class Frame>
+  auto operator()(const Frame& f) const {
+    return with(f.id, payload);
+  }
+};
+}  // namespace
+
+void wire_rules::note(const char* const* what, const muxpro::frame& f, std::size_t payload) {
+  const auto [id, n] = std::visit(id_and_amount{payload, name_}, f);
+  world_.note(what[f.index()], id, n);
+}
+
 void wire_rules::see_sent(const muxpro::frame& f, std::size_t payload) {
   ++frames_;
+  note(sends, f, payload);
   if (const auto* x = std::get_if<muxpro::new_stream>(&f)) open(*x, payload, 0, side_ == role::client);
   if (const auto* x = std::get_if<muxpro::keep>(&f)) {
     stream& s = streams_[x->id];
@@ -49,14 +73,17 @@ void wire_rules::see_sent(const muxpro::frame& f, std::size_t payload) {
   }
   if (const auto* x = std::get_if<muxpro::end>(&f)) {
     stream& s = streams_[x->id];
-    if (s.ended && peer_honest_) complain("a second End", x->id);
+    if (s.ended && peer_honest_ && !forgotten(s)) complain("a second End", x->id);
     s.ended = true;
+    s.ended_at = world_.now();
     s.aborted = x->code != muxpro::end_code::graceful;
   }
   if (const auto* x = std::get_if<muxpro::credit_update>(&f)) {
     stream& s = streams_[x->id];
     if (s.aborted && peer_honest_) complain("credit behind an abort", x->id);
-    if (s.ended && s.peer_ended && peer_honest_) complain("credit behind both Ends", x->id);
+    // What came at this moment may wait for the next turn of the read loop.
+    const bool both = s.ended && s.peer_ended && s.peer_ended_at < world_.now();
+    if (both && peer_honest_) complain("credit behind both Ends", x->id);
     if (x->increment == 0) complain("credit of 0", x->id);
     s.granted += x->increment;
     if (s.granted > s.received + max_window_) complain("more granted than came and the window holds", x->id);
@@ -64,17 +91,21 @@ void wire_rules::see_sent(const muxpro::frame& f, std::size_t payload) {
 }
 
 void wire_rules::see_received(const muxpro::frame& f, std::size_t payload) {
+  note(gets, f, payload);
   if (const auto* x = std::get_if<muxpro::new_stream>(&f)) open(*x, 0, payload, side_ == role::server || !peer_honest_);
   if (const auto* x = std::get_if<muxpro::keep>(&f)) streams_[x->id].received += payload;
   if (const auto* x = std::get_if<muxpro::credit_update>(&f)) streams_[x->id].allowed += x->increment;
-  if (const auto* x = std::get_if<muxpro::end>(&f)) streams_[x->id].peer_ended = true;
+  if (const auto* x = std::get_if<muxpro::end>(&f)) {
+    streams_[x->id].peer_ended = true;
+    streams_[x->id].peer_ended_at = world_.now();
+  }
 }
 
 void wire_rules::open(const muxpro::new_stream& f, std::size_t sent_bytes, std::size_t received_bytes, bool allowed) {
   if (!allowed) complain("New from a server", f.id);
   stream& s = streams_[f.id];
   const bool ours = side_ == role::client;
-  if ((ours || peer_honest_) && (f.id == 0 || s.open())) complain("New for an id in use", f.id);
+  if ((ours || peer_honest_) && (f.id == 0 || (s.open() && !forgotten(s)))) complain("New for an id in use", f.id);
   s = stream();
   s.ended = s.peer_ended = false;
   s.udp = f.target.net == muxpro::network::udp;

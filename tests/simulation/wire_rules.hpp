@@ -16,8 +16,8 @@ using muxpro::stream_id;
 
 class wire_rules {
  public:
-  wire_rules(world& w, std::uint64_t name, muxpro::role side, std::uint32_t max_window)
-      : world_(w), name_(name), side_(side), max_window_(max_window) {}
+  wire_rules(world& w, std::uint64_t name, muxpro::role side, const muxpro::session_options& o)
+      : world_(w), name_(name), side_(side), max_window_(o.max_window), id_quarantine_(o.id_quarantine) {}
 
   void sent(const_bytes data);
   void received(const_bytes data);
@@ -32,18 +32,23 @@ class wire_rules {
   struct stream {
     bool ended = true, aborted = false, peer_ended = true, udp = false;
     std::uint64_t sent = 0, allowed = 65536, received = 0, granted = 65536;
+    duration ended_at{}, peer_ended_at{};
     bool open() const { return !ended || !peer_ended; }
   };
 
+  /// No side remembers for ever an id whose End never comes. Ours may have waited in the session before it was seen.
+  bool forgotten(const stream& s) const { return s.ended && world_.now() - s.ended_at >= id_quarantine_ - 31s; }
   void complain(const char* what, stream_id id);
   void see_sent(const muxpro::frame& f, std::size_t payload);
   void see_received(const muxpro::frame& f, std::size_t payload);
+  void note(const char* const* what, const muxpro::frame& f, std::size_t payload);
   void open(const muxpro::new_stream& f, std::size_t sent, std::size_t received, bool allowed);
 
   world& world_;
   std::uint64_t name_;
   muxpro::role side_;
   std::uint64_t max_window_;
+  duration id_quarantine_;
   bool peer_honest_ = true;
   bool peer_lost_ = false;
   muxpro::decoder out_, in_;
