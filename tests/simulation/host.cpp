@@ -91,7 +91,7 @@ void host::check() const {
 void host::check_at_rest() const {
   if (over() || !session_.negotiated()) return;
   if (!link_->clogged() && !link_->closed(side_)) world_.expect(link_->read_waits(side_), "session {} does not read", name_);
-  if (!wire_free()) return;
+  if (!wire_free() || link_->broken() || link_->closed(1 - side_)) return;
   const auto s = session_.stats();
   world_.expect(s.queued_streams == 0, "session {} does not write: {} sub-streams wait", name_, s.queued_streams);
   world_.expect(s.queued_control == 0, "session {} does not write: {} control frames wait", name_, s.queued_control);

@@ -100,7 +100,7 @@ bool link::try_write(int from) {
   lane& l = lanes_[from];
   if (!l.writer) return false;
   if (reset_) return finish(l.writer, from, "write", asio::error::connection_reset, 0), true;
-  if (closed_[1 - from]) return finish(l.writer, from, "write", asio::error::broken_pipe, 0), true;
+  if (refused_[from]) return finish(l.writer, from, "write", asio::error::broken_pipe, 0), true;
   if (clogged_) return false;
   const std::size_t size = asio::buffer_size(l.writer->data);
   if (size == 0) return finish(l.writer, from, "write", {}, 0), true;
@@ -118,11 +118,24 @@ bool link::try_write(int from) {
   return true;
 }
 
+// An end that is closed takes what was on its way, and answers by RST: behind all that it has sent.
+void link::refuse(int from) {
+  lane& back = lanes_[1 - from];
+  const duration when = std::max(world_.now(), back.arrived_last) + lanes_[from].habits.delay + back.habits.delay;
+  world_.after(when - world_.now(), [weak = weak_from_this(), from] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->refused_[from] = true;
+    self->pump(from);
+  });
+}
+
 // Behind a FIN of its own the network takes everything and brings nothing.
 void link::accept(int from, std::size_t n) {
   lane& l = lanes_[from];
   l.accepted += n;
   l.shown -= std::min(l.shown, n);
+  if (closed_[1 - from]) return refuse(from);
   if (l.cut) return;
   chunk c;
   c.data.reserve(n);

@@ -85,6 +85,7 @@ class link : public std::enable_shared_from_this<link>, private muxpro::detail::
   bool try_write(int from);
   bool try_read(int from);
   void accept(int from, std::size_t n);
+  void refuse(int from);
   std::size_t deliver(int from, std::size_t most);
   std::size_t limited(const lane& l, std::size_t n);
   void finish(transfer_op*& op, int side, const char* what, error_code ec, std::size_t n);
@@ -96,6 +97,7 @@ class link : public std::enable_shared_from_this<link>, private muxpro::detail::
   dice random_;
   lane lanes_[2];
   bool closed_[2] = {false, false};
+  bool refused_[2] = {false, false};  ///< side 0's, side 1's writes
   bool reset_ = false;
   bool clogged_ = false;
 };

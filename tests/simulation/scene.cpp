@@ -187,7 +187,7 @@ void scene::check() {
 void scene::check_at_rest() {
   check();
   for (const auto& h : hosts_) h->check_at_rest();
-  if (plan_.topology != shape::direct || hosts_[0]->over() || hosts_[1]->over()) return;
+  if (plan_.topology != shape::direct || hosts_[0]->over() || hosts_[1]->over() || links_[0]->broken()) return;
   const bool quiet = links_[0]->quiet() && !links_[0]->clogged() && hosts_[0]->wire_free() && hosts_[1]->wire_free();
   for (const auto& t : talks_) {
     t->near->check_awake(hosts_[0]->wire_free());

@@ -231,14 +231,26 @@ MUXPRO_DECL asio::awaitable<void> session_impl::write_loop(std::shared_ptr<sessi
       self->write_watch_.progress(n, 1, self->now());
     }
     self->write_watch_.stop();
-    if (ec) self->lost(ec);
+    if (self->closed()) break;
+    if (ec) {
+      self->read_on(ec);
+      co_return;
+    }
     self->outbox_.land();
-    if (self->closed()) co_return;
     // Whoever was served comes back with its next write before the next gather is made; a relay has a read to do
     // between the two, which takes a turn of its own. Without rivals it need not be waited for.
     const int turns = self->queue_.ready() > 0 ? 2 : 1;
     for (int i = 0; i < turns; ++i) co_await asio::post(self->executor_, asio::use_awaitable);
   }
+  self->outbox_.land();
+}
+
+// A peer that has said all and closed refuses our next frame, and what it said may still wait to be read:
+// the read loop comes to the end of it.
+MUXPRO_DECL void session_impl::read_on(error_code why) {
+  write_error_ = why;
+  read_on_until_ = now() + std::chrono::seconds(1);
+  watch(read_on_until_);
 }
 
 // --- draining and closing

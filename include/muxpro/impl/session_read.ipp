@@ -267,6 +267,7 @@ MUXPRO_DECL void session_impl::lost(error_code ec) {
   const bool left = ec == asio::error::eof || ec == asio::error::connection_reset;
   const bool clean = left && decoder_.at_boundary() && rules_.streams().size() == 0;
   if (clean) return close(errc::session_closed);
+  if (write_error_) return close(write_error_);
   close(ec == asio::error::eof ? make_error_code(errc::connection_lost) : ec);
 }
 
