@@ -33,7 +33,10 @@ class host : public std::enable_shared_from_this<host> {
   void forget_session() { session_ = muxpro::session(); }
 
   /// The peer is known to break rules, or the network: the session may end at any time.
-  void may_fail() noexcept { excused_ = true; }
+  void faces_vandal() noexcept {
+    excused_ = true;
+    rules_->mistrust_peer();
+  }
   bool over() const noexcept { return fate_.has_value(); }
   bool wire_free() const { return !link_->write_waits(side_); }
   const link& wire() const noexcept { return *link_; }

@@ -19,6 +19,7 @@ enum class ending { shutdown, close, reset, destroy };
 struct habits {
   std::uint64_t to_send = 0;  ///< an echo: what has come
   bool echo = false;
+  bool any_content = false;  ///< what comes is not looked at
   std::size_t write_most = 16384, read_most = 16384;
   unsigned pause_percent = 0;   ///< of the operations are followed by a pause
   duration pause{};             ///< at most
@@ -48,6 +49,8 @@ class party : public std::enable_shared_from_this<party> {
   void take(muxpro::sub_stream s);
   /// It will never get a sub-stream.
   void give_up() noexcept { done_ = true; }
+  /// All is over, and it may be in the middle of a pause.
+  void let_go() { stream_ = muxpro::sub_stream(); }
   bool done() const noexcept { return done_; }
   bool begun() const noexcept { return begun_; }
 

@@ -60,13 +60,13 @@ muxpro::session_options plan::options(dice& random) const {
   return o;
 }
 
-lane_habits plan::lane(dice& random) const {
+lane_habits plan::lane(dice& random, std::size_t least_per_operation) const {
   lane_habits l;
   l.delay = delay_;
   l.jitter = random.chance(50) ? 0ns : random.time(0ns, delay_ + 1us);
-  l.most = most_per_operation_;
+  l.most = std::max(most_per_operation_, least_per_operation);
   l.ragged = most_per_operation_ > 1 && random.chance(50);
-  l.capacity = capacity_;
+  l.capacity = std::max(capacity_, least_per_operation);
   l.bytes_per_second = slow_;
   if (cuts && random.chance(50)) l.rst_at = random.size(0, 2 * most_bytes + 100);
   if (cuts && random.chance(50)) l.fin_at = random.size(0, 2 * most_bytes + 100);

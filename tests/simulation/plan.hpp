@@ -36,7 +36,7 @@ struct plan {
   std::shared_ptr<muxpro::buffer_budget> budget;
 
   muxpro::session_options options(dice& random) const;
-  lane_habits lane(dice& random) const;
+  lane_habits lane(dice& random, std::size_t least_per_operation) const;
   /// Of the two sides of a conversation.
   std::pair<habits, habits> both_ways(dice& random) const;
 

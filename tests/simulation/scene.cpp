@@ -20,8 +20,9 @@ scene::~scene() = default;
 
 // --- the shape
 
-std::shared_ptr<link> scene::new_link() {
-  auto l = std::make_shared<link>(world_, links_.size() + 1, plan_.lane(random_), plan_.lane(random_));
+std::shared_ptr<link> scene::new_link(std::size_t least_per_operation) {
+  const lane_habits there = plan_.lane(random_, least_per_operation), back = plan_.lane(random_, least_per_operation);
+  auto l = std::make_shared<link>(world_, links_.size() + 1, there, back);
   links_.push_back(l);
   break_later(l);
   return l;
@@ -122,11 +123,16 @@ void scene::opened(talk& t, error_code ec, sub_stream s) {
 void scene::arrived(sub_stream s) {
   const std::string name(s.target().host.domain());
   const std::uint64_t tag = name.size() > 1 && name[0] == 't' ? std::stoull(name.substr(1)) : 0;
-  world_.expect(tag >= 1 && tag <= talks_.size(), "a sub-stream for \"{}\" arrives", name);
+  const bool known = tag >= first_reused ? tag - first_reused < reused_.size() : tag >= 1 && tag <= talks_.size();
+  world_.expect(known, "a sub-stream for \"{}\" arrives", name);
+  if (tag >= first_reused && known) return reused_[static_cast<std::size_t>(tag - first_reused)]->take(std::move(s));
   if (!world_.failed()) talks_[static_cast<std::size_t>(tag - 1)]->far->take(std::move(s));
 }
 
 bool scene::talks_done() const {
+  const auto rests = [](const auto& p) { return p->done() || !p->begun(); };
+  if (!std::all_of(reused_.begin(), reused_.end(), rests)) return false;
+  if (!std::all_of(raw_peers_.begin(), raw_peers_.end(), [](const auto& p) { return p->done(); })) return false;
   return std::all_of(talks_.begin(), talks_.end(), [](const auto& t) {
     return t->near->done() && (t->far->done() || (t->what->may_fail() && !t->far->begun()));
   });
@@ -203,6 +209,8 @@ void scene::check_results() {
     t->near->check_result();
     t->far->check_result();
   }
+  for (const auto& all : {reused_, strangers_})
+    for (const auto& p : all) p->let_go();
   for (const auto& h : hosts_) h->check_result();
   for (const auto& h : hosts_) h->forget_session();
   if (world_.failed()) return;

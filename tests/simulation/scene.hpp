@@ -35,12 +35,14 @@ class scene {
   void build_pool();
   asio::awaitable<link_end> dial();
   void add_raw_peers();
+  void add_reuser();
+  void add_vandal();
   void add_talk(std::uint64_t tag);
   void open(talk& t);
   void opened(talk& t, error_code ec, muxpro::sub_stream s);
   void arrived(muxpro::sub_stream s);
   void relay_on(muxpro::sub_stream s);
-  std::shared_ptr<link> new_link();
+  std::shared_ptr<link> new_link(std::size_t least_per_operation = 1);
   std::shared_ptr<host> new_host(const std::shared_ptr<link>& l, int side, muxpro::role r);
   std::shared_ptr<host> new_server(const std::shared_ptr<link>& l);
   void break_later(const std::shared_ptr<link>& l);
@@ -64,6 +66,8 @@ class scene {
   muxpro::client_pool pool_;
   bool has_pool_ = false, leaving_ = false, dials_fail_ = false;
   std::vector<std::unique_ptr<talk>> talks_;
+  static constexpr std::uint64_t first_reused = 1000, first_stranger = 2000;
+  std::vector<std::shared_ptr<party>> reused_, strangers_;
   std::size_t relays_ = 0;
 };
 

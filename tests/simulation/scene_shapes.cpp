@@ -7,6 +7,7 @@
 
 namespace simulation {
 
+using muxpro::role;
 using muxpro::sub_stream;
 
 namespace {
@@ -66,6 +67,62 @@ asio::awaitable<link_end> scene::dial() {
   co_return link_end(l, 0);
 }
 
-void scene::add_raw_peers() {}
+// --- peers that are no sessions of the library
+
+void scene::add_raw_peers() {
+  if (plan_.reuser) add_reuser();
+  if (!plan_.hostile) return;
+  for (auto n = random_.between(1, 3); n > 0; --n) add_vandal();
+}
+
+void scene::add_reuser() {
+  const auto l = new_link(1000);
+  new_server(l);
+  const std::uint64_t rounds = random_.size(3, 40), first = first_reused;
+  auto peer = std::make_shared<id_reuser>(world_, links_.size(), l, first, rounds);
+  for (std::uint64_t i = 0; i < rounds; ++i) {
+    auto what = std::make_shared<conversation>(first + i);
+    what->excused = true;  // the peer resets some
+    habits h = plan_.both_ways(random_).second;
+    h.to_send = std::min<std::uint64_t>(h.to_send, 50'000);
+    h.read_most = std::max<std::size_t>(h.read_most, 4096);
+    h.write_most = std::max<std::size_t>(h.write_most, 4096);
+    reused_.push_back(std::make_shared<party>(world_, what, 1, h));
+  }
+  raw_peers_.push_back(peer);
+  peer->start();
+}
+
+void scene::add_vandal() {
+  const auto l = new_link(4000);
+  const bool attacks_server = random_.chance(75);
+  const auto h = new_host(l, attacks_server ? 1 : 0, attacks_server ? role::server : role::client);
+  h->faces_vandal();
+  const auto ways = [this] {
+    habits out = plan_.both_ways(random_).second;
+    out.any_content = true;
+    out.read_most = std::max<std::size_t>(out.read_most, 4096);
+    if (out.how == ending::shutdown && random_.chance(20)) out.how = ending::destroy;
+    return out;
+  };
+  const auto meet = [this, ways](sub_stream s) {
+    auto what = std::make_shared<conversation>(first_stranger + strangers_.size());
+    what->excused = true;
+    strangers_.push_back(std::make_shared<party>(world_, what, 1, ways()));
+    strangers_.back()->take(std::move(s));
+  };
+  if (attacks_server) {
+    h->accept(meet, random_.chance(30) ? 50 : 0, plan_.pause);
+  } else {
+    for (auto n = random_.between(1, 20); n > 0; --n) {
+      h->open(muxpro::open_request(muxpro::destination(muxpro::network::tcp, "x.example", 1)), [meet](error_code ec, sub_stream s) {
+        if (!ec) meet(std::move(s));
+      });
+    }
+  }
+  auto peer = std::make_shared<vandal>(world_, links_.size(), l, attacks_server ? role::client : role::server);
+  raw_peers_.push_back(peer);
+  peer->start();
+}
 
 }  // namespace simulation

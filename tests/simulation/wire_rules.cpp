@@ -63,7 +63,8 @@ void wire_rules::note(const char* const* what, const muxpro::frame& f, std::size
 void wire_rules::see_sent(const muxpro::frame& f, std::size_t payload) {
   ++frames_;
   note(sends, f, payload);
-  if (const auto* x = std::get_if<muxpro::new_stream>(&f)) open(*x, payload, 0, side_ == role::client);
+  if (!peer_honest_) return;
+  if (const auto* x = std::get_if<muxpro::new_stream>(&f)) open(*x, payload, true);
   if (const auto* x = std::get_if<muxpro::keep>(&f)) {
     stream& s = streams_[x->id];
     if (s.ended) complain("data behind an End", x->id);
@@ -73,17 +74,17 @@ void wire_rules::see_sent(const muxpro::frame& f, std::size_t payload) {
   }
   if (const auto* x = std::get_if<muxpro::end>(&f)) {
     stream& s = streams_[x->id];
-    if (s.ended && peer_honest_ && !forgotten(s)) complain("a second End", x->id);
+    if (s.ended && !forgotten(s)) complain("a second End", x->id);
     s.ended = true;
     s.ended_at = world_.now();
     s.aborted = x->code != muxpro::end_code::graceful;
   }
   if (const auto* x = std::get_if<muxpro::credit_update>(&f)) {
     stream& s = streams_[x->id];
-    if (s.aborted && peer_honest_) complain("credit behind an abort", x->id);
+    if (s.aborted) complain("credit behind an abort", x->id);
     // What came at this moment may wait for the next turn of the read loop.
     const bool both = s.ended && s.peer_ended && s.peer_ended_at < world_.now();
-    if (both && peer_honest_) complain("credit behind both Ends", x->id);
+    if (both) complain("credit behind both Ends", x->id);
     if (x->increment == 0) complain("credit of 0", x->id);
     s.granted += x->increment;
     if (s.granted > s.received + max_window_) complain("more granted than came and the window holds", x->id);
@@ -92,7 +93,8 @@ void wire_rules::see_sent(const muxpro::frame& f, std::size_t payload) {
 
 void wire_rules::see_received(const muxpro::frame& f, std::size_t payload) {
   note(gets, f, payload);
-  if (const auto* x = std::get_if<muxpro::new_stream>(&f)) open(*x, 0, payload, side_ == role::server || !peer_honest_);
+  if (!peer_honest_) return;
+  if (const auto* x = std::get_if<muxpro::new_stream>(&f)) open(*x, payload, false);
   if (const auto* x = std::get_if<muxpro::keep>(&f)) streams_[x->id].received += payload;
   if (const auto* x = std::get_if<muxpro::credit_update>(&f)) streams_[x->id].allowed += x->increment;
   if (const auto* x = std::get_if<muxpro::end>(&f)) {
@@ -101,16 +103,14 @@ void wire_rules::see_received(const muxpro::frame& f, std::size_t payload) {
   }
 }
 
-void wire_rules::open(const muxpro::new_stream& f, std::size_t sent_bytes, std::size_t received_bytes, bool allowed) {
-  if (!allowed) complain("New from a server", f.id);
+void wire_rules::open(const muxpro::new_stream& f, std::size_t payload, bool ours) {
+  if (ours != (side_ == role::client)) complain("New from a server", f.id);
   stream& s = streams_[f.id];
-  const bool ours = side_ == role::client;
-  if ((ours || peer_honest_) && (f.id == 0 || (s.open() && !forgotten(s)))) complain("New for an id in use", f.id);
+  if (f.id == 0 || (s.open() && !forgotten(s))) complain("New for an id in use", f.id);
   s = stream();
   s.ended = s.peer_ended = false;
   s.udp = f.target.net == muxpro::network::udp;
-  s.sent = sent_bytes;
-  s.received = received_bytes;
+  (ours ? s.sent : s.received) = payload;
 }
 
 }  // namespace simulation

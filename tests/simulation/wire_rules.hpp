@@ -21,7 +21,7 @@ class wire_rules {
 
   void sent(const_bytes data);
   void received(const_bytes data);
-  /// Nobody keeps to rules toward a peer that breaks them, once frames cross.
+  /// Toward a peer that breaks rules nothing is sure but that frames are frames.
   void mistrust_peer() noexcept { peer_honest_ = false; }
 
   /// Every sub-stream has both Ends.
@@ -42,7 +42,7 @@ class wire_rules {
   void see_sent(const muxpro::frame& f, std::size_t payload);
   void see_received(const muxpro::frame& f, std::size_t payload);
   void note(const char* const* what, const muxpro::frame& f, std::size_t payload);
-  void open(const muxpro::new_stream& f, std::size_t sent, std::size_t received, bool allowed);
+  void open(const muxpro::new_stream& f, std::size_t payload, bool ours);
 
   world& world_;
   std::uint64_t name_;
