@@ -104,6 +104,7 @@ bool link::try_write(int from) {
   if (clogged_) return false;
   const std::size_t size = asio::buffer_size(l.writer->data);
   if (size == 0) return finish(l.writer, from, "write", {}, 0), true;
+  if (closed_[1 - from]) return refuse(from), finish(l.writer, from, "write", {}, size), true;
   std::size_t room = l.habits.capacity - std::min(l.habits.capacity, l.held);
   if (room == 0) return false;
   if (l.habits.bytes_per_second > 0)
@@ -120,6 +121,7 @@ bool link::try_write(int from) {
 
 // An end that is closed takes what was on its way, and answers by RST: behind all that it has sent.
 void link::refuse(int from) {
+  lanes_[from].shown = 0;
   lane& back = lanes_[1 - from];
   const duration when = std::max(world_.now(), back.arrived_last) + lanes_[from].habits.delay + back.habits.delay;
   world_.after(when - world_.now(), [weak = weak_from_this(), from] {
@@ -135,7 +137,6 @@ void link::accept(int from, std::size_t n) {
   lane& l = lanes_[from];
   l.accepted += n;
   l.shown -= std::min(l.shown, n);
-  if (closed_[1 - from]) return refuse(from);
   if (l.cut) return;
   chunk c;
   c.data.reserve(n);

@@ -3,6 +3,8 @@
 #include "content.hpp"
 #include "memory.hpp"
 
+#include <muxpro/detail/stream_state.hpp>
+
 #include <algorithm>
 
 namespace simulation {
@@ -178,9 +180,14 @@ void party::check_credit(world& w, const party& from, const party& to, bool at_r
   const std::uint64_t flight = out.sent.bytes - in.received.bytes;
   w.expect(out.send_credit + flight + in.unread <= in.receive_window, "party {}: more credit than window: {} + {} + {} > {}",
            from.who(), out.send_credit, flight, in.unread, in.receive_window);
+  const std::uint64_t granted = muxpro::detail::sub_stream_access::state(to.stream_)->window.granted();
+  w.expect(out.sent.bytes + out.send_credit <= granted, "party {}: {} sent and {} to send, but only {} granted", from.who(),
+           out.sent.bytes, out.send_credit, granted);
   w.expect(in.unread <= in.receive_window, "party {}: more unread than the window holds", to.who());
   if (!at_rest || from.shut_) return;
   w.expect(flight == 0, "party {}: bytes are stuck", from.who());
+  w.expect(out.sent.bytes + out.send_credit == granted, "party {}: credit is lost: {} sent and {} to send, {} granted", from.who(),
+           out.sent.bytes, out.send_credit, granted);
   const std::uint64_t used = out.send_credit + in.unread;
   const std::uint64_t owed = in.receive_window - std::min<std::uint64_t>(used, in.receive_window);
   w.expect(owed < std::min<std::uint64_t>(in.receive_window / 2, 256 * 1024), "party {}: a grant is missing, {} are owed",
