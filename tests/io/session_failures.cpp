@@ -191,7 +191,65 @@ auto with_bad_wire(role faulty) {
   };
 }
 
+// What a peer does that is done, closes, and refuses the CreditUpdate that comes then.
+awaitable<> say_all_and_shut_down(scripted_peer& peer) {
+  negotiate_version hello{dialect::spec, {}};
+  hello.versions.push_back(version_0_1);
+  co_await peer.send(hello);
+  co_await peer.send(new_tcp(1));
+  for (int i = 0; i < 60; ++i) co_await peer.send(data_frame(1, 1000), said_by(1, 1000u * static_cast<unsigned>(i), 1000));
+  co_await peer.send(end_of(1));
+  co_await peer.shutdown();
+}
+
+awaitable<> hear_all(session& server) {
+  sub_stream s = co_await server.async_accept();
+  const read_result got = co_await read_all(s);
+  CHECK(got.error == asio::error::eof);
+  CHECK(got.data.size() == 60'000);
+  CHECK(is_said_by(1, 0, got.data));
+}
+
 }  // namespace
+
+TEST_CASE("a failed write does not overtake what the peer has said", "[session][failure]") {
+  asio::io_context context;
+  manual_clock clock(context);
+  auto [near, far] = make_pipe(context.get_executor(), 1 << 20);
+  scripted_peer peer(std::move(near));
+  fault_options faults;
+  faults.write.fail_at = 1;  // 0 is the answer to the negotiation
+  faults.error = asio::error::broken_pipe;
+  session_options options;
+  options.read_buffer = 1024;
+  session server(faulty_stream(std::move(far), faults), role::server, options);
+  const fate ended = run_in_background(server);
+  io_test::run(clock, context, say_all_and_shut_down(peer));
+  io_test::run(clock, context, hear_all(server));
+  settle(clock, context);
+  REQUIRE(ended->has_value());
+  CHECK(**ended == asio::error::broken_pipe);
+}
+
+TEST_CASE("a session that cannot write any more does not read for ever", "[session][failure]") {
+  asio::io_context context;
+  manual_clock clock(context);
+  auto [near, far] = make_pipe(context.get_executor(), 1 << 20);
+  scripted_peer peer(std::move(near));
+  fault_options faults;
+  faults.write.fail_at = 1;
+  faults.error = asio::error::broken_pipe;
+  session client(faulty_stream(std::move(far), faults), role::client);
+  const fate ended = run_in_background(client);
+  negotiate_version answer{dialect::spec, {}};
+  answer.versions.push_back(version_0_1);
+  io_test::run(clock, context, peer.send(answer));
+  outcome opened;
+  client.async_open(to_tcp(), into(opened));
+  settle(clock, context);
+  REQUIRE(ended->has_value());
+  CHECK(**ended == asio::error::broken_pipe);
+}
 
 TEST_CASE("the main connection fails at each step", "[session][failure]") {
   for (const role faulty : {role::client, role::server}) {

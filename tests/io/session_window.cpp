@@ -98,7 +98,35 @@ std::uint64_t most_promised(session_options options, std::size_t count) {
   return most;
 }
 
+awaitable<> read_exactly(sub_stream& s, std::size_t n) {
+  byte_string room(n);
+  co_await asio::async_read(s, asio::buffer(room), asio::use_awaitable);
+}
+
+// The peer has used what it was granted first and not what came since: that makes the window larger and at once
+// leaves more than half of it to be granted. A reader that then pauses must not hold the grant back.
+awaitable<> grow_while_a_grant_is_under_way(scripted_session& s) {
+  co_await s.agree();
+  co_await s.peer.send(new_tcp(1));
+  for (int i = 0; i < 2; ++i) co_await s.peer.send(data_frame(1, 32'768), pattern(32'768));
+  sub_stream stream = co_await s.subject.async_accept();
+  co_await read_exactly(stream, 33'000);
+  const std::string first = co_await next_words(s.peer);
+  CHECK(first == "credit 1 33000");
+  co_await read_exactly(stream, 65'536 - 33'000);
+  const std::string second = co_await next_words(s.peer);
+  CHECK(second == "credit 1 98072");
+  CHECK(stream.stats().receive_window == 131'072);
+}
+
 }  // namespace
+
+TEST_CASE("a window that grows is granted at once", "[session][window]") {
+  asio::io_context context;
+  manual_clock clock(context);
+  scripted_session s(context, role::server);
+  run(clock, context, grow_while_a_grant_is_under_way(s));
+}
 
 TEST_CASE("bulk enlarges the window up to max_window", "[session][window]") {
   transfer t;

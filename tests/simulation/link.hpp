@@ -27,7 +27,7 @@ struct lane_habits {
 };
 
 /// Side 0 writes to lane 0, side 1 to lane 1.
-class link : public std::enable_shared_from_this<link>, private muxpro::detail::parking {
+class link final : public std::enable_shared_from_this<link>, private muxpro::detail::parking {
  public:
   struct transfer_op : muxpro::detail::pending_op<error_code, std::size_t> {
     explicit transfer_op(std::vector<asio::mutable_buffer> b) : room(std::move(b)) {}

@@ -190,8 +190,9 @@ void party::check_credit(world& w, const party& from, const party& to, bool at_r
            out.sent.bytes, out.send_credit, granted);
   const std::uint64_t used = out.send_credit + in.unread;
   const std::uint64_t owed = in.receive_window - std::min<std::uint64_t>(used, in.receive_window);
-  w.expect(owed < std::min<std::uint64_t>(in.receive_window / 2, 256 * 1024), "party {}: a grant is missing, {} are owed",
-           from.who(), owed);
+  w.expect(owed < std::min<std::uint64_t>(in.receive_window / 2, 256 * 1024),
+           "party {}: a grant is missing, {} are owed: window {}, credit {}, unread {}", from.who(), owed, in.receive_window,
+           out.send_credit, in.unread);
 }
 
 void party::check_awake(bool wire_free) const {

@@ -16,20 +16,22 @@ plan::plan(dice random) {
   reuser = random.chance(20);
   conversations = static_cast<std::uint32_t>(random.size(1, 12));
   opening = random.chance(50) ? 0ns : random.time(0ns, 2s);
-  most_bytes = static_cast<std::size_t>(random.size(100, 400'000));
+  bulk = random.chance(8);
+  most_bytes = bulk ? 300'000 : static_cast<std::size_t>(random.size(100, 400'000));
   if (random.chance(30)) cut_percent = static_cast<unsigned>(random.between(1, 50));
   if (random.chance(30)) cancel_percent = static_cast<unsigned>(random.between(1, 30));
   if (random.chance(50)) pause_percent = static_cast<unsigned>(random.between(1, 20));
   pause = random.time(1us, impatient ? duration(20s) : duration(2s));
   if (random.chance(70)) delay_ = random.time(0ns, 200ms);
-  if (random.chance(50)) most_per_operation_ = static_cast<std::size_t>(random.size(1, 65536));
-  if (random.chance(30)) capacity_ = static_cast<std::size_t>(random.size(1, 65536));
+  if (random.chance(50)) most_per_operation_ = static_cast<std::size_t>(random.size(bulk ? 1000 : 1, 65536));
+  if (random.chance(30)) capacity_ = static_cast<std::size_t>(random.size(bulk ? 1000 : 1, 65536));
   if (random.chance(30)) slow_ = random.size(20'000, 20'000'000);
   // A link that brings nothing forward for half a minute is broken, and sessions say so.
   const auto per_delay = static_cast<std::size_t>(40'000 * std::chrono::duration<double>(delay_).count());
   capacity_ = std::max(capacity_, per_delay);
   most_bytes = std::min(most_bytes, 1000 * std::min(most_per_operation_, capacity_));
   constexpr std::uint64_t enough = 256u << 20;
+  if (bulk) conversations = std::min(conversations, 4u);
   budget = std::make_shared<muxpro::buffer_budget>(poor ? random.size(65536, 600'000) : enough);
 }
 
@@ -76,9 +78,10 @@ lane_habits plan::lane(dice& random, std::size_t least_per_operation) const {
 habits plan::ways(dice& random, int side) const {
   habits h;
   h.echo = side == 1 && random.chance(40);
-  h.write_most = static_cast<std::size_t>(random.size(1, 200'000));
-  h.read_most = static_cast<std::size_t>(random.size(1, 200'000));
-  h.to_send = random.chance(10) ? 0 : random.size(0, most_bytes);
+  const std::uint64_t least = bulk ? 4000 : 1;
+  h.write_most = static_cast<std::size_t>(random.size(least, 200'000));
+  h.read_most = static_cast<std::size_t>(random.size(least, 200'000));
+  h.to_send = random.chance(10) ? 0 : random.size(bulk ? 30'000 : 0, most_bytes);
   h.cancel_percent = random.chance(50) ? cancel_percent : 0;
   h.pause_percent = random.chance(50) ? pause_percent : 0;
   h.pause = pause;

@@ -31,6 +31,7 @@ struct plan {
   std::uint32_t conversations = 1;
   duration opening{};  ///< they begin within this time
   std::size_t most_bytes = 0;
+  bool bulk = false;  ///< every conversation moves much, in large operations
   unsigned cut_percent = 0, cancel_percent = 0, pause_percent = 0;
   duration pause{};
   std::shared_ptr<muxpro::buffer_budget> budget;

@@ -117,7 +117,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void begin_data(stream_state& s, std::size_t size);
   void end_stream(stream_state& s, error_code why);
   void lost(error_code ec);
-  void read_on(error_code why);
+  asio::awaitable<void> read_on(error_code why);
 
   // --- watching
   void check_deadlines();
@@ -162,7 +162,6 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   time_point armed_ = time_point::max();
   progress_watch read_watch_, write_watch_;
   error_code write_error_;  ///< nothing can be sent any more
-  time_point read_on_until_ = time_point::max();
 
   result_op* run_ = nullptr;
   result_op* handshake_ = nullptr;

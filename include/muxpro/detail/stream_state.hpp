@@ -119,6 +119,7 @@ class stream_state final : public stream_rules,
   std::uint64_t drop_unread() noexcept;
   void discard();
   void return_credit(std::uint64_t n, bool frame_is_over = true);
+  void grant_if_due(bool frame_is_over = true);
   void end_stall();
   void finish_write(error_code ec);
   void end_if_finishing();

@@ -8,6 +8,7 @@
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -233,8 +234,8 @@ MUXPRO_DECL asio::awaitable<void> session_impl::write_loop(std::shared_ptr<sessi
     self->write_watch_.stop();
     if (self->closed()) break;
     if (ec) {
-      self->read_on(ec);
-      co_return;
+      co_await self->read_on(ec);
+      break;
     }
     self->outbox_.land();
     // Whoever was served comes back with its next write before the next gather is made; a relay has a read to do
@@ -245,12 +246,20 @@ MUXPRO_DECL asio::awaitable<void> session_impl::write_loop(std::shared_ptr<sessi
   self->outbox_.land();
 }
 
-// A peer that has said all and closed refuses our next frame, and what it said may still wait to be read:
-// the read loop comes to the end of it.
-MUXPRO_DECL void session_impl::read_on(error_code why) {
+// A peer that has said all and closed refuses our next frame, and what it said may still wait to be read: the
+// session lives on while there is something to read at hand.
+MUXPRO_DECL asio::awaitable<void> session_impl::read_on(error_code why) {
+  constexpr int idle_turns = 4;  // a layer below may need some to bring the next bytes
   write_error_ = why;
-  read_on_until_ = now() + std::chrono::seconds(1);
-  watch(read_on_until_);
+  wake_up turn(executor_);
+  for (int idle = 0; idle < idle_turns && !closed(); ++idle) {
+    const std::uint64_t reads = counted_.reads;
+    error_code ignored;
+    auto token = asio::redirect_error(asio::use_awaitable, ignored);
+    co_await turn.async_wait_until(now(), token);
+    if (counted_.reads != reads || !unparsed_.empty()) idle = 0;
+  }
+  lost(why);
 }
 
 // --- draining and closing

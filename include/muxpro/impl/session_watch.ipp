@@ -75,7 +75,6 @@ MUXPRO_DECL time_point session_impl::check_session(time_point t) {
   const time_point idle = unused ? active_at_ + options_.session_idle : time_point::max();
   if (std::min(read, write) <= t) return close(errc::stalled), time_point::max();
   if (idle <= t) return close(errc::idle_timeout), time_point::max();
-  if (read_on_until_ <= t) return close(write_error_), time_point::max();
   if (unused) {
     next_keep_alive_ = time_point::max();
   } else if (next_keep_alive_ <= t) {
@@ -83,7 +82,7 @@ MUXPRO_DECL time_point session_impl::check_session(time_point t) {
     wake_writer();
     set_keep_alive(t);
   }
-  return std::min({read, write, idle, next_keep_alive_, read_on_until_});
+  return std::min({read, write, idle, next_keep_alive_});
 }
 
 MUXPRO_DECL void session_impl::set_keep_alive(time_point t) {

@@ -94,15 +94,20 @@ MUXPRO_DECL void stream_state::flush_reader() {
 
 // Credit goes back for what the application has taken, and only then.
 MUXPRO_DECL void stream_state::consumed(std::uint64_t n) {
-  return_credit(n);
+  window.consume(n);
   if (const auto larger = window.wanted(session_->options().max_window); larger && !over())
     session_->window_wanted(*this, *larger);
+  grant_if_due();
 }
 
 // Inside a frame nothing but a due grant goes back: a datagram that comes in many pieces is worth one CreditUpdate,
 // or the peer, which budgets them by the frames that it sent, would give up on this session.
 MUXPRO_DECL void stream_state::return_credit(std::uint64_t n, bool frame_is_over) {
   window.consume(n);
+  grant_if_due(frame_is_over);
+}
+
+MUXPRO_DECL void stream_state::grant_if_due(bool frame_is_over) {
   if (remote_ended || aborted) return;
   const bool datagram_due = datagrams && frame_is_over && window.outstanding() < datagram_reserve;
   if (!window.grant_due() && !datagram_due) return;
