@@ -28,8 +28,8 @@ class dice {
   bool chance(unsigned percent) noexcept { return below(100) < percent; }
   /// Every order of magnitude is as likely as any other.
   std::uint64_t size(std::uint64_t least, std::uint64_t most) noexcept {
-    const auto bits = static_cast<int>(between(static_cast<unsigned>(std::bit_width(least)),
-                                               static_cast<unsigned>(std::bit_width(most))));
+    const auto bits = static_cast<int>(
+        between(static_cast<unsigned>(std::bit_width(least)), static_cast<unsigned>(std::bit_width(most))));
     const std::uint64_t limit = bits == 0 ? 0 : (~std::uint64_t{0} >> (64 - bits));
     return std::clamp(between(limit / 2, limit), least, most);
   }
@@ -37,7 +37,8 @@ class dice {
   duration time(Least least, Most most) noexcept {
     const auto a = std::chrono::duration_cast<duration>(least).count();
     const auto b = std::chrono::duration_cast<duration>(most).count();
-    return duration(static_cast<duration::rep>(between(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b))));
+    return duration(
+        static_cast<duration::rep>(between(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b))));
   }
   dice fork() noexcept { return dice(next()); }
 

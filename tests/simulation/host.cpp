@@ -10,8 +10,8 @@ constexpr auto patience = 2000s;
 std::uint64_t value_of(error_code ec) { return static_cast<unsigned>(ec.value()); }
 }  // namespace
 
-host::host(world& w, std::uint64_t name, std::shared_ptr<link> l, int side, muxpro::role r, muxpro::session_options o,
-           bool lenient)
+host::host(world& w, std::uint64_t name, std::shared_ptr<link> l, int side, muxpro::role r,
+           muxpro::session_options o, bool lenient)
     : world_(w),
       name_(name),
       link_(std::move(l)),
@@ -32,19 +32,21 @@ void host::run() {
     w.end(op);
     w.note("session ends", self->name_, value_of(ec));
     self->fate_ = ec;
-    const bool reason = self->leaving_ || self->excused_ || self->link_->broken() || self->link_->closed(1 - self->side_);
+    const bool reason =
+        self->leaving_ || self->excused_ || self->link_->broken() || self->link_->closed(1 - self->side_);
     w.expect(reason, "session {} ends without a reason: {}", self->name_, ec.message());
   });
 }
 
 void host::open(muxpro::open_request request, std::function<void(error_code, muxpro::sub_stream)> opened) {
   const auto op = world_.begin("an open", name_, patience);
-  session_.async_open(std::move(request), [self = shared_from_this(), op, opened](error_code ec, muxpro::sub_stream s) {
-    const memory::exempt no_failures;
-    self->world_.end(op);
-    self->world_.note("opened", self->name_, value_of(ec));
-    opened(ec, std::move(s));
-  });
+  session_.async_open(std::move(request),
+                      [self = shared_from_this(), op, opened](error_code ec, muxpro::sub_stream s) {
+                        const memory::exempt no_failures;
+                        self->world_.end(op);
+                        self->world_.note("opened", self->name_, value_of(ec));
+                        opened(ec, std::move(s));
+                      });
 }
 
 void host::accept(std::function<void(muxpro::sub_stream)> accepted, unsigned pause_percent, duration pause) {
@@ -85,16 +87,20 @@ void host::check() const {
   world_.expect(s.unread <= most_unread_, "session {} holds {} unread bytes", name_, s.unread);
   std::uint64_t ends = 0;
   for (const auto& [code, n] : s.ends_sent) ends += n;
-  world_.expect(excused_ || ends <= s.opened + s.refused, "session {} has sent {} Ends for {} sub-streams", name_, ends, s.opened);
+  world_.expect(excused_ || ends <= s.opened + s.refused, "session {} has sent {} Ends for {} sub-streams",
+                name_, ends, s.opened);
 }
 
 void host::check_at_rest() const {
   if (over() || !session_.negotiated()) return;
-  if (!link_->clogged() && !link_->closed(side_)) world_.expect(link_->read_waits(side_), "session {} does not read", name_);
+  if (!link_->clogged() && !link_->closed(side_))
+    world_.expect(link_->read_waits(side_), "session {} does not read", name_);
   if (!wire_free() || link_->broken() || link_->closed(1 - side_)) return;
   const auto s = session_.stats();
-  world_.expect(s.queued_streams == 0, "session {} does not write: {} sub-streams wait", name_, s.queued_streams);
-  world_.expect(s.queued_control == 0, "session {} does not write: {} control frames wait", name_, s.queued_control);
+  world_.expect(s.queued_streams == 0, "session {} does not write: {} sub-streams wait", name_,
+                s.queued_streams);
+  world_.expect(s.queued_control == 0, "session {} does not write: {} control frames wait", name_,
+                s.queued_control);
 }
 
 void host::check_result() const {
@@ -105,11 +111,12 @@ void host::check_result() const {
 
 std::string host::describe() const {
   const auto s = session_.stats();
-  return fmt::format("session {}: {}{}{} streams {} unread {} queued {} + {}, wire {} out {} in, link {}{} held {} {}", name_,
-                     over() ? "over " + fate_->message() : "running", excused_ ? " excused" : "",
-                     session_.negotiated() ? "" : " not negotiated", s.streams, s.unread, s.queued_streams, s.queued_control,
-                     s.wire_sent, s.wire_received, link_->read_waits(side_) ? "reading " : "",
-                     link_->write_waits(side_) ? "writing" : "", link_->held(side_), link_->held(1 - side_));
+  return fmt::format(
+      "session {}: {}{}{} streams {} unread {} queued {} + {}, wire {} out {} in, link {}{} held {} {}",
+      name_, over() ? "over " + fate_->message() : "running", excused_ ? " excused" : "",
+      session_.negotiated() ? "" : " not negotiated", s.streams, s.unread, s.queued_streams, s.queued_control,
+      s.wire_sent, s.wire_received, link_->read_waits(side_) ? "reading " : "",
+      link_->write_waits(side_) ? "writing" : "", link_->held(side_), link_->held(1 - side_));
 }
 
 }  // namespace simulation

@@ -15,8 +15,8 @@ namespace simulation {
 
 class host : public std::enable_shared_from_this<host> {
  public:
-  host(world& w, std::uint64_t name, std::shared_ptr<link> l, int side, muxpro::role r, muxpro::session_options o,
-       bool lenient);
+  host(world& w, std::uint64_t name, std::shared_ptr<link> l, int side, muxpro::role r,
+       muxpro::session_options o, bool lenient);
 
   void run();
   void open(muxpro::open_request request, std::function<void(error_code, muxpro::sub_stream)> opened);

@@ -7,11 +7,15 @@ namespace simulation {
 
 using muxpro::end_code;
 
-id_reuser::id_reuser(world& w, std::uint64_t name, std::shared_ptr<link> l, std::uint64_t first_tag, std::uint64_t rounds)
-    : raw_peer(w, name, std::move(l), muxpro::role::client), next_tag_(first_tag), last_tag_(first_tag + rounds - 1) {}
+id_reuser::id_reuser(world& w, std::uint64_t name, std::shared_ptr<link> l, std::uint64_t first_tag,
+                     std::uint64_t rounds)
+    : raw_peer(w, name, std::move(l), muxpro::role::client),
+      next_tag_(first_tag),
+      last_tag_(first_tag + rounds - 1) {}
 
 bool id_reuser::done() const {
-  const bool all_free = std::all_of(std::begin(lines_), std::end(lines_), [](const line& l) { return l.tag == 0; });
+  const bool all_free =
+      std::all_of(std::begin(lines_), std::end(lines_), [](const line& l) { return l.tag == 0; });
   return lost_ || left_ || (next_tag_ > last_tag_ && all_free);
 }
 
@@ -101,7 +105,8 @@ void id_reuser::got_frame(const muxpro::frame& f, std::size_t payload) {
 void id_reuser::got_payload(const_bytes data) {
   line& l = at(current_);
   const bool own = is_said_by(2 * l.tag + 1, l.received, data);
-  world_.expect(own || is_said_by(2 * l.tag, l.received, data), "raw peer {}: other bytes than were written on {}", name_, current_);
+  world_.expect(own || is_said_by(2 * l.tag, l.received, data),
+                "raw peer {}: other bytes than were written on {}", name_, current_);
   l.received += data.size();
   if (l.granted - l.received > 32768) return;
   const auto more = static_cast<std::uint32_t>(65536 - (l.granted - l.received));

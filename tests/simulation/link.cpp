@@ -29,7 +29,8 @@ void link::start_write(int side, transfer_op* op) {
       const std::size_t skip = std::min(known, b.size());
       known -= skip;
       l.shown += b.size() - skip;
-      rules[static_cast<std::size_t>(side)]->sent({static_cast<const std::byte*>(b.data()) + skip, b.size() - skip});
+      rules[static_cast<std::size_t>(side)]->sent(
+          {static_cast<const std::byte*>(b.data()) + skip, b.size() - skip});
     }
   }
   l.writer = op;
@@ -48,7 +49,8 @@ void link::cancel(transfer_op* op) {
 }
 
 void link::finish(transfer_op*& op, int side, const char* what, error_code ec, std::size_t n) {
-  world_.note(what, 2 * name_ + static_cast<unsigned>(side), ec ? static_cast<unsigned>(ec.value()) + 1'000'000'000u : n);
+  world_.note(what, 2 * name_ + static_cast<unsigned>(side),
+              ec ? static_cast<unsigned>(ec.value()) + 1'000'000'000u : n);
   std::exchange(op, nullptr)->complete(ec, n);
 }
 
@@ -57,7 +59,8 @@ void link::close(int side) noexcept {
   if (std::exchange(closed_[side], true)) return;
   const auto self = shared_from_this();
   if (lanes_[side].writer) finish(lanes_[side].writer, side, "write", asio::error::operation_aborted, 0);
-  if (lanes_[1 - side].reader) finish(lanes_[1 - side].reader, side, "read", asio::error::operation_aborted, 0);
+  if (lanes_[1 - side].reader)
+    finish(lanes_[1 - side].reader, side, "read", asio::error::operation_aborted, 0);
   lanes_[side].fin = true;
   pump(side);
   pump(1 - side);
@@ -123,7 +126,8 @@ bool link::try_write(int from) {
 void link::refuse(int from) {
   lanes_[from].shown = 0;
   lane& back = lanes_[1 - from];
-  const duration when = std::max(world_.now(), back.arrived_last) + lanes_[from].habits.delay + back.habits.delay;
+  const duration when =
+      std::max(world_.now(), back.arrived_last) + lanes_[from].habits.delay + back.habits.delay;
   world_.after(when - world_.now(), [weak = weak_from_this(), from] {
     const auto self = weak.lock();
     if (!self) return;

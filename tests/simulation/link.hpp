@@ -1,4 +1,5 @@
-// The wire between two ends in one process: late, narrow, short, clogged or cut, by the world's clock and dice.
+// The wire between two ends in one process: late, narrow, short, clogged or cut, by the world's clock and
+// dice.
 #pragma once
 
 #include "memory.hpp"
@@ -127,13 +128,13 @@ class link_end {
 
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(
-        start{link_.get(), side_, true}, token, list<asio::mutable_buffer>(buffers));
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start{link_.get(), side_, true}, token,
+                                                                      list<asio::mutable_buffer>(buffers));
   }
   template <class Buffers, class Token>
   auto async_write_some(const Buffers& buffers, Token&& token) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(
-        start{link_.get(), side_, false}, token, list<asio::const_buffer>(buffers));
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start{link_.get(), side_, false}, token,
+                                                                      list<asio::const_buffer>(buffers));
   }
 
  private:
@@ -141,7 +142,8 @@ class link_end {
   template <class Buffer, class Buffers>
   static auto list(const Buffers& buffers) {
     const memory::exempt no_failures;
-    return std::make_shared<std::vector<Buffer>>(asio::buffer_sequence_begin(buffers), asio::buffer_sequence_end(buffers));
+    return std::make_shared<std::vector<Buffer>>(asio::buffer_sequence_begin(buffers),
+                                                 asio::buffer_sequence_end(buffers));
   }
 
   struct start {
@@ -152,8 +154,8 @@ class link_end {
     void operator()(Handler&& handler, List buffers) const {
       const memory::exempt no_failures;
       auto cancel = [where = l](link::transfer_op* op) { where->cancel(op); };
-      auto* const op = muxpro::detail::park<link::transfer_op>(std::forward<Handler>(handler), l->executor(), cancel,
-                                                               std::move(*buffers));
+      auto* const op = muxpro::detail::park<link::transfer_op>(std::forward<Handler>(handler), l->executor(),
+                                                               cancel, std::move(*buffers));
       if (reading)
         l->start_read(side, op);
       else

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -12,7 +13,6 @@
 #include <fstream>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 
 namespace simulation {
 namespace {
@@ -54,10 +54,14 @@ arguments parse(int count, char** values) {
     char* end = nullptr;
     const std::uint64_t value = std::strtoull(values[++i], &end, 0);
     if (*end != '\0') usage();
-    if (name == "--seed") a.from = value, a.seeds = 1;
-    else if (name == "--from") a.from = value;
-    else if (name == "--seeds") a.seeds = value;
-    else usage();
+    if (name == "--seed")
+      a.from = value, a.seeds = 1;
+    else if (name == "--from")
+      a.from = value;
+    else if (name == "--seeds")
+      a.seeds = value;
+    else
+      usage();
   }
   return a;
 }
@@ -82,7 +86,8 @@ outcome run(std::uint64_t seed, bool trace) {
     s.play();
     out = {w.complaint(), w.hash(), w.handlers()};
     // After a complaint nothing is sure, not even that it can be taken down.
-    if (w.failed()) fmt::print("seed {} fails: {}\n  replay: {} --seed {} --trace\n", seed, out.complaint, program, seed);
+    if (w.failed())
+      fmt::print("seed {} fails: {}\n  replay: {} --seed {} --trace\n", seed, out.complaint, program, seed);
     std::fflush(stdout);
     if (context_first) w.end_context();
   }
@@ -93,8 +98,9 @@ outcome run(std::uint64_t seed, bool trace) {
 /// A crash names its seed, too.
 void crashed(int signal) {
   char text[160];
-  const auto end = fmt::format_to_n(text, sizeof text, "seed {} crashes by signal {}\n  replay: {} --seed {} --trace\n", current_seed,
-                                    signal, program, current_seed);
+  const auto end =
+      fmt::format_to_n(text, sizeof text, "seed {} crashes by signal {}\n  replay: {} --seed {} --trace\n",
+                       current_seed, signal, program, current_seed);
   std::fflush(stdout);
   [[maybe_unused]] const auto written = ::write(1, text, std::min(end.size, sizeof text));
   std::signal(signal, SIG_DFL);
@@ -127,8 +133,8 @@ bool run_seed(std::uint64_t seed, bool trace, std::uint64_t& handlers) {
   if (seed % replays_one_in != 0) return true;
   const outcome again = run(seed, false);
   if (again.hash == first.hash && again.handlers == first.handlers) return true;
-  fmt::print("seed {} does not replay: {:016x} after {} handlers, then {:016x} after {}\n", seed, first.hash, first.handlers,
-             again.hash, again.handlers);
+  fmt::print("seed {} does not replay: {:016x} after {} handlers, then {:016x} after {}\n", seed, first.hash,
+             first.handlers, again.hash, again.handlers);
   return false;
 }
 
@@ -157,6 +163,7 @@ int run_all(const arguments& a) {
 
 int main(int count, char** values) {
   simulation::program = values[0];
-  for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) std::signal(signal, simulation::crashed);
+  for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL})
+    std::signal(signal, simulation::crashed);
   return simulation::run_all(simulation::parse(count, values));
 }

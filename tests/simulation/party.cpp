@@ -60,9 +60,10 @@ void party::read_next() {
   read_given_up_ = false;
   read_op_ = world_.begin("a read", who(), patience);
   stream_.async_read_some(asio::buffer(room_),
-                          asio::bind_cancellation_slot(stop_read_.slot(), [self = shared_from_this()](error_code ec, std::size_t n) {
-                            self->read_done(ec, n);
-                          }));
+                          asio::bind_cancellation_slot(
+                              stop_read_.slot(), [self = shared_from_this()](error_code ec, std::size_t n) {
+                                self->read_done(ec, n);
+                              }));
   cancel_later(stop_read_, read_given_up_);
 }
 
@@ -74,13 +75,15 @@ void party::read_done(error_code ec, std::size_t n) {
   world_.expect(ec || n > 0, "party {}: a read of nothing", who());
   const auto other = other_.lock();
   const std::uint64_t tag = other ? other->content() : 2 * talk_->tag + static_cast<unsigned>(1 - side_);
-  world_.expect(habits_.any_content || is_said_by(tag, got_, const_bytes(room_).first(n)), "party {} reads other bytes than were written", who());
+  world_.expect(habits_.any_content || is_said_by(tag, got_, const_bytes(room_).first(n)),
+                "party {} reads other bytes than were written", who());
   got_ += n;
   world_.expect(!other || got_ <= other->offered_, "party {} reads more than was written", who());
   if (ec == asio::error::eof) {
     saw_eof_ = true;
     world_.expect(!other || other->shut_, "party {} reads eof, and nobody has shut down", who());
-    world_.expect(!other || other->writing_ || got_ == other->accepted_, "party {} reads eof before the last byte", who());
+    world_.expect(!other || other->writing_ || got_ == other->accepted_,
+                  "party {} reads eof before the last byte", who());
   } else if (ec && !(ec == asio::error::operation_aborted && read_given_up_)) {
     failed("read", ec);
   }
@@ -96,16 +99,18 @@ void party::write_next() {
   if (habits_.how != ending::shutdown && accepted_ >= habits_.cut_at) return cut();
   const std::uint64_t all = habits_.echo ? got_ : habits_.to_send;
   if (accepted_ == all) return finish_writing();
-  const std::size_t n = static_cast<std::size_t>(std::min(all - accepted_, random_.size(1, habits_.write_most)));
+  const std::size_t n =
+      static_cast<std::size_t>(std::min(all - accepted_, random_.size(1, habits_.write_most)));
   offered_ = accepted_ + n;
   writing_ = true;
   write_given_up_ = false;
   write_op_ = world_.begin("a write", who(), patience);
   const const_bytes data = said_by(content(), accepted_, n);
   stream_.async_write_some(asio::buffer(data.data(), n),
-                           asio::bind_cancellation_slot(stop_write_.slot(), [self = shared_from_this()](error_code ec, std::size_t m) {
-                             self->write_done(ec, m);
-                           }));
+                           asio::bind_cancellation_slot(
+                               stop_write_.slot(), [self = shared_from_this()](error_code ec, std::size_t m) {
+                                 self->write_done(ec, m);
+                               }));
   cancel_later(stop_write_, write_given_up_);
 }
 
@@ -178,28 +183,32 @@ void party::check_credit(world& w, const party& from, const party& to, bool at_r
   const auto out = from.stream_.stats(), in = to.stream_.stats();
   w.expect(out.sent.bytes >= in.received.bytes, "party {}: more came than was sent", to.who());
   const std::uint64_t flight = out.sent.bytes - in.received.bytes;
-  w.expect(out.send_credit + flight + in.unread <= in.receive_window, "party {}: more credit than window: {} + {} + {} > {}",
-           from.who(), out.send_credit, flight, in.unread, in.receive_window);
+  w.expect(out.send_credit + flight + in.unread <= in.receive_window,
+           "party {}: more credit than window: {} + {} + {} > {}", from.who(), out.send_credit, flight,
+           in.unread, in.receive_window);
   const std::uint64_t granted = muxpro::detail::sub_stream_access::state(to.stream_)->window.granted();
-  w.expect(out.sent.bytes + out.send_credit <= granted, "party {}: {} sent and {} to send, but only {} granted", from.who(),
-           out.sent.bytes, out.send_credit, granted);
+  w.expect(out.sent.bytes + out.send_credit <= granted,
+           "party {}: {} sent and {} to send, but only {} granted", from.who(), out.sent.bytes,
+           out.send_credit, granted);
   w.expect(in.unread <= in.receive_window, "party {}: more unread than the window holds", to.who());
   if (!at_rest || from.shut_) return;
   w.expect(flight == 0, "party {}: bytes are stuck", from.who());
-  w.expect(out.sent.bytes + out.send_credit == granted, "party {}: credit is lost: {} sent and {} to send, {} granted", from.who(),
-           out.sent.bytes, out.send_credit, granted);
+  w.expect(out.sent.bytes + out.send_credit == granted,
+           "party {}: credit is lost: {} sent and {} to send, {} granted", from.who(), out.sent.bytes,
+           out.send_credit, granted);
   const std::uint64_t used = out.send_credit + in.unread;
   const std::uint64_t owed = in.receive_window - std::min<std::uint64_t>(used, in.receive_window);
   w.expect(owed < std::min<std::uint64_t>(in.receive_window / 2, 256 * 1024),
-           "party {}: a grant is missing, {} are owed: window {}, credit {}, unread {}", from.who(), owed, in.receive_window,
-           out.send_credit, in.unread);
+           "party {}: a grant is missing, {} are owed: window {}, credit {}, unread {}", from.who(), owed,
+           in.receive_window, out.send_credit, in.unread);
 }
 
 void party::check_awake(bool wire_free) const {
   if (!stream_.is_open()) return;
   const auto s = stream_.stats();
   world_.expect(!reading_ || s.unread == 0, "party {}: a read waits although there are bytes", who());
-  if (wire_free && writing_) world_.expect(s.send_credit == 0, "party {}: a write waits although there is credit", who());
+  if (wire_free && writing_)
+    world_.expect(s.send_credit == 0, "party {}: a write waits although there is credit", who());
   if (wire_free) world_.expect(!shutting_, "party {}: a shutdown waits for nothing", who());
 }
 
@@ -209,13 +218,15 @@ void party::check_result() const {
   if (saw_eof_) world_.expect(got_ == other->accepted_, "party {} has seen eof and misses bytes", who());
   if (talk_->may_fail()) return;
   world_.expect(saw_eof_ && shut_, "party {} has not ended well", who());
-  world_.expect(got_ == other->accepted_ && other->offered_ == other->accepted_, "party {} misses bytes", who());
+  world_.expect(got_ == other->accepted_ && other->offered_ == other->accepted_, "party {} misses bytes",
+                who());
 }
 
 std::string party::describe() const {
-  return fmt::format("party {}:{}{}{}{}{}{}{}{}{} offered {} accepted {} got {}{}", who(), begun_ ? "" : " not begun",
-                     done_ ? " done" : "", reading_ ? " reading" : "", writing_ ? " writing" : "", shutting_ ? " shutting" : "",
-                     shut_ ? " shut" : "", cut_ ? " cut" : "", saw_eof_ ? " eof" : "", lost_ ? " lost" : "", offered_, accepted_,
+  return fmt::format("party {}:{}{}{}{}{}{}{}{}{} offered {} accepted {} got {}{}", who(),
+                     begun_ ? "" : " not begun", done_ ? " done" : "", reading_ ? " reading" : "",
+                     writing_ ? " writing" : "", shutting_ ? " shutting" : "", shut_ ? " shut" : "",
+                     cut_ ? " cut" : "", saw_eof_ ? " eof" : "", lost_ ? " lost" : "", offered_, accepted_,
                      got_, talk_->may_fail() ? " excused" : "");
 }
 

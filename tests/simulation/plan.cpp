@@ -94,7 +94,8 @@ habits plan::ways(dice& random, int side) const {
 
 std::pair<habits, habits> plan::both_ways(dice& random) const {
   auto out = std::make_pair(ways(random, 0), ways(random, 1));
-  const std::uint64_t least = std::min({out.first.read_most, out.first.write_most, out.second.read_most, out.second.write_most});
+  const std::uint64_t least =
+      std::min({out.first.read_most, out.first.write_most, out.second.read_most, out.second.write_most});
   for (habits* h : {&out.first, &out.second}) {
     h->to_send = std::min(h->to_send, 100 * least);
     h->cut_at = std::min(h->cut_at, h->to_send);

@@ -8,7 +8,12 @@ using muxpro::decoder;
 using muxpro::role;
 
 raw_peer::raw_peer(world& w, std::uint64_t name, std::shared_ptr<link> l, role side)
-    : world_(w), name_(name), side_(side), random_(w.fork()), wire_(std::move(l), side == role::client ? 0 : 1), room_(8192) {}
+    : world_(w),
+      name_(name),
+      side_(side),
+      random_(w.fork()),
+      wire_(std::move(l), side == role::client ? 0 : 1),
+      room_(8192) {}
 
 void raw_peer::start() {
   if (side_ == role::client) {
@@ -49,7 +54,8 @@ void raw_peer::take(const_bytes data) {
   while (!data.empty() && !left_) {
     const auto step = in_.next(data);
     data = data.subspan(step.consumed);
-    if (step.what == decoder::status::error) return world_.complain(fmt::format("raw peer {} gets no frame", name_));
+    if (step.what == decoder::status::error)
+      return world_.complain(fmt::format("raw peer {} gets no frame", name_));
     if (step.what == decoder::status::payload) got_payload(step.payload);
     if (step.what != decoder::status::header) continue;
     if (const auto* f = std::get_if<muxpro::negotiate_version>(&in_.current()))
@@ -79,14 +85,15 @@ void raw_peer::write_next() {
   if (writing_ || broken_ || left_ || (queued_.empty() && flying_.empty())) return;
   if (flying_.empty()) std::swap(flying_, queued_), flown_ = 0;
   writing_ = true;
-  wire_.async_write_some(asio::buffer(flying_) + flown_, [self = shared_from_this()](error_code ec, std::size_t n) {
-    const memory::exempt no_failures;
-    self->writing_ = false;
-    if (ec) return;  // the read ends, too
-    self->flown_ += n;
-    if (self->flown_ == self->flying_.size()) self->flying_.clear();
-    self->write_next();
-  });
+  wire_.async_write_some(asio::buffer(flying_) + flown_,
+                         [self = shared_from_this()](error_code ec, std::size_t n) {
+                           const memory::exempt no_failures;
+                           self->writing_ = false;
+                           if (ec) return;  // the read ends, too
+                           self->flown_ += n;
+                           if (self->flown_ == self->flying_.size()) self->flying_.clear();
+                           self->write_next();
+                         });
 }
 
 }  // namespace simulation

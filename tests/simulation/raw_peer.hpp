@@ -71,7 +71,8 @@ class raw_peer : public std::enable_shared_from_this<raw_peer> {
 class id_reuser final : public raw_peer {
  public:
   /// Tags from `first_tag` on, `rounds` of them.
-  id_reuser(world& w, std::uint64_t name, std::shared_ptr<link> l, std::uint64_t first_tag, std::uint64_t rounds);
+  id_reuser(world& w, std::uint64_t name, std::shared_ptr<link> l, std::uint64_t first_tag,
+            std::uint64_t rounds);
   bool done() const override;
 
  private:

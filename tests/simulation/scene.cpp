@@ -21,7 +21,8 @@ scene::~scene() = default;
 // --- the shape
 
 std::shared_ptr<link> scene::new_link(std::size_t least_per_operation) {
-  const lane_habits there = plan_.lane(random_, least_per_operation), back = plan_.lane(random_, least_per_operation);
+  const lane_habits there = plan_.lane(random_, least_per_operation),
+                    back = plan_.lane(random_, least_per_operation);
   auto l = std::make_shared<link>(world_, links_.size() + 1, there, back);
   links_.push_back(l);
   break_later(l);
@@ -41,7 +42,8 @@ void scene::break_later(const std::shared_ptr<link>& l) {
 }
 
 std::shared_ptr<host> scene::new_host(const std::shared_ptr<link>& l, int side, role r) {
-  auto h = std::make_shared<host>(world_, hosts_.size() + 1, l, side, r, plan_.options(random_), plan_.lenient());
+  auto h =
+      std::make_shared<host>(world_, hosts_.size() + 1, l, side, r, plan_.options(random_), plan_.lenient());
   hosts_.push_back(h);
   h->run();
   return h;
@@ -90,8 +92,9 @@ void scene::add_talk(std::uint64_t tag) {
   t->far = std::make_shared<party>(world_, t->what, 1, far);
   t->near->meets(t->far);
   t->far->meets(t->near);
-  t->request = muxpro::open_request(muxpro::destination(muxpro::network::tcp, fmt::format("t{}.example", tag), 80),
-                                    static_cast<std::uint8_t>(random_.next()));
+  t->request =
+      muxpro::open_request(muxpro::destination(muxpro::network::tcp, fmt::format("t{}.example", tag), 80),
+                           static_cast<std::uint8_t>(random_.next()));
   if (random_.chance(30)) t->first = random_.below(std::min<std::uint64_t>(near.to_send, 65535) + 1);
   const const_bytes data = said_by(2 * tag, 0, static_cast<std::size_t>(t->first));
   t->request.first_data.assign(data.begin(), data.end());
@@ -123,16 +126,19 @@ void scene::opened(talk& t, error_code ec, sub_stream s) {
 void scene::arrived(sub_stream s) {
   const std::string name(s.target().host.domain());
   const std::uint64_t tag = name.size() > 1 && name[0] == 't' ? std::stoull(name.substr(1)) : 0;
-  const bool known = tag >= first_reused ? tag - first_reused < reused_.size() : tag >= 1 && tag <= talks_.size();
+  const bool known =
+      tag >= first_reused ? tag - first_reused < reused_.size() : tag >= 1 && tag <= talks_.size();
   world_.expect(known, "a sub-stream for \"{}\" arrives", name);
-  if (tag >= first_reused && known) return reused_[static_cast<std::size_t>(tag - first_reused)]->take(std::move(s));
+  if (tag >= first_reused && known)
+    return reused_[static_cast<std::size_t>(tag - first_reused)]->take(std::move(s));
   if (!world_.failed()) talks_[static_cast<std::size_t>(tag - 1)]->far->take(std::move(s));
 }
 
 bool scene::talks_done() const {
   const auto rests = [](const auto& p) { return p->done() || !p->begun(); };
   if (!std::all_of(reused_.begin(), reused_.end(), rests)) return false;
-  if (!std::all_of(raw_peers_.begin(), raw_peers_.end(), [](const auto& p) { return p->done(); })) return false;
+  if (!std::all_of(raw_peers_.begin(), raw_peers_.end(), [](const auto& p) { return p->done(); }))
+    return false;
   return std::all_of(talks_.begin(), talks_.end(), [](const auto& t) {
     return t->near->done() && (t->far->done() || (t->what->may_fail() && !t->far->begun()));
   });
@@ -146,9 +152,11 @@ void scene::play() {
     world_.run_until([] { return false; }, random_.time(0ns, 3s));
     return;
   }
-  if (!world_.run_until([this] { return talks_done(); }, everything_ends)) return explain("conversations do not end");
+  if (!world_.run_until([this] { return talks_done(); }, everything_ends))
+    return explain("conversations do not end");
   leave();
-  if (!world_.run_until([this] { return all_over(); }, 2 * everything_ends)) return explain("sessions do not end");
+  if (!world_.run_until([this] { return all_over(); }, 2 * everything_ends))
+    return explain("sessions do not end");
   world_.complain_of_pending("all is over");
   check_results();
 }
@@ -162,14 +170,16 @@ void scene::leave() {
 }
 
 bool scene::all_over() const {
-  return world_.pending() == 0 && std::all_of(hosts_.begin(), hosts_.end(), [](const auto& h) { return h->over(); });
+  return world_.pending() == 0 &&
+         std::all_of(hosts_.begin(), hosts_.end(), [](const auto& h) { return h->over(); });
 }
 
 void scene::explain(const char* what) {
   if (world_.failed()) return;
   std::string all = what;
   for (const auto& t : talks_) {
-    if (!t->near->done() || !t->far->done()) all += "\n  " + t->near->describe() + "\n  " + t->far->describe();
+    if (!t->near->done() || !t->far->done())
+      all += "\n  " + t->near->describe() + "\n  " + t->far->describe();
   }
   for (const auto& h : hosts_) all += "\n  " + h->describe();
   world_.complain(all);
@@ -193,8 +203,10 @@ void scene::check() {
 void scene::check_at_rest() {
   check();
   for (const auto& h : hosts_) h->check_at_rest();
-  if (plan_.topology != shape::direct || hosts_[0]->over() || hosts_[1]->over() || links_[0]->broken()) return;
-  const bool quiet = links_[0]->quiet() && !links_[0]->clogged() && hosts_[0]->wire_free() && hosts_[1]->wire_free();
+  if (plan_.topology != shape::direct || hosts_[0]->over() || hosts_[1]->over() || links_[0]->broken())
+    return;
+  const bool quiet =
+      links_[0]->quiet() && !links_[0]->clogged() && hosts_[0]->wire_free() && hosts_[1]->wire_free();
   for (const auto& t : talks_) {
     t->near->check_awake(hosts_[0]->wire_free());
     t->far->check_awake(hosts_[1]->wire_free());

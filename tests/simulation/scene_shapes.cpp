@@ -32,12 +32,13 @@ void scene::relay_on(sub_stream s) {
     options.uplink_only = options.downlink_only = 300s;
     options.buffer = static_cast<std::size_t>(random_.size(2048, 65536));
     const auto op = world_.begin("a relay", relays_, 2000s);
-    muxpro::async_relay(both->a, both->b, options, [this, both, op](error_code result, muxpro::relay_result r) {
-      const memory::exempt no_failures;
-      world_.end(op);
-      world_.note("relayed", r.a_to_b, r.b_to_a);
-      world_.note("relay ends", static_cast<unsigned>(result.value()));
-    });
+    muxpro::async_relay(both->a, both->b, options,
+                        [this, both, op](error_code result, muxpro::relay_result r) {
+                          const memory::exempt no_failures;
+                          world_.end(op);
+                          world_.note("relayed", r.a_to_b, r.b_to_a);
+                          world_.note("relay ends", static_cast<unsigned>(result.value()));
+                        });
   });
 }
 
@@ -51,7 +52,8 @@ void scene::build_pool() {
   o.idle_timeout = random_.time(100ms, 60s);
   if (plan_.impatient) o.dial_timeout = random_.time(100ms, 10s);
   dials_fail_ = plan_.cuts && random_.chance(50);
-  pool_ = muxpro::client_pool(world_.executor(), [this] { return dial(); }, o);
+  pool_ = muxpro::client_pool(
+      world_.executor(), [this] { return dial(); }, o);
   has_pool_ = true;
 }
 
@@ -115,12 +117,14 @@ void scene::add_vandal() {
     h->accept(meet, random_.chance(30) ? 50 : 0, plan_.pause);
   } else {
     for (auto n = random_.between(1, 20); n > 0; --n) {
-      h->open(muxpro::open_request(muxpro::destination(muxpro::network::tcp, "x.example", 1)), [meet](error_code ec, sub_stream s) {
-        if (!ec) meet(std::move(s));
-      });
+      h->open(muxpro::open_request(muxpro::destination(muxpro::network::tcp, "x.example", 1)),
+              [meet](error_code ec, sub_stream s) {
+                if (!ec) meet(std::move(s));
+              });
     }
   }
-  auto peer = std::make_shared<vandal>(world_, links_.size(), l, attacks_server ? role::client : role::server);
+  auto peer =
+      std::make_shared<vandal>(world_, links_.size(), l, attacks_server ? role::client : role::server);
   raw_peers_.push_back(peer);
   peer->start();
 }

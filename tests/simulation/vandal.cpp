@@ -29,7 +29,8 @@ std::vector<std::byte> vandal::bytes(std::size_t n) {
 void vandal::send_something() {
   --left_to_do_;
   const auto id = static_cast<stream_id>(random_.chance(2) ? random_.next() : random_.between(1, ids_));
-  const std::size_t size = static_cast<std::size_t>(random_.chance(50) ? random_.below(50) : random_.size(0, 65535));
+  const std::size_t size =
+      static_cast<std::size_t>(random_.chance(50) ? random_.below(50) : random_.size(0, 65535));
   std::vector<std::byte> data = bytes(size);
   std::vector<std::byte> out;
   const auto what = random_.below(100);
@@ -45,13 +46,15 @@ void vandal::send_something() {
   } else if (what < 85) {
     out = encoded(end{id, static_cast<end_code>(random_.chance(50) ? 0 : random_.below(10))});
   } else if (what < 95) {
-    out = encoded(credit_update{id, static_cast<std::uint32_t>(random_.chance(10) ? random_.next() : random_.size(0, 100'000))});
+    out = encoded(credit_update{
+        id, static_cast<std::uint32_t>(random_.chance(10) ? random_.next() : random_.size(0, 100'000))});
   } else {
     out = encoded(keep_alive{id});
   }
   if (random_.chance(nonsense_percent_) && !out.empty()) {
     const std::size_t reach = std::min<std::size_t>(out.size(), 24);
-    for (auto n = random_.between(1, 3); n > 0; --n) out[random_.below(reach)] = static_cast<std::byte>(random_.next());
+    for (auto n = random_.between(1, 3); n > 0; --n)
+      out[random_.below(reach)] = static_cast<std::byte>(random_.next());
   }
   send_bytes(out);
 }

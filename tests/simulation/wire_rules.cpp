@@ -14,7 +14,8 @@ bool wire_rules::settled() const {
 }
 
 void wire_rules::complain(const char* what, stream_id id) {
-  world_.complain(fmt::format("wire of {} {}, sub-stream {}: {}", side_ == role::client ? "client" : "server", name_, id, what));
+  world_.complain(fmt::format("wire of {} {}, sub-stream {}: {}", side_ == role::client ? "client" : "server",
+                              name_, id, what));
 }
 
 void wire_rules::sent(const_bytes data) {
@@ -38,13 +39,17 @@ void wire_rules::received(const_bytes data) {
 }
 
 namespace {
-constexpr const char* sends[] = {"sends Keep", "sends Negotiate", "sends New", "sends End", "sends KeepAlive", "sends Credit"};
-constexpr const char* gets[] = {"gets Keep", "gets Negotiate", "gets New", "gets End", "gets KeepAlive", "gets Credit"};
+constexpr const char* sends[] = {"sends Keep", "sends Negotiate", "sends New",
+                                 "sends End",  "sends KeepAlive", "sends Credit"};
+constexpr const char* gets[] = {"gets Keep", "gets Negotiate", "gets New",
+                                "gets End",  "gets KeepAlive", "gets Credit"};
 
 struct id_and_amount {
   std::size_t payload;
   std::uint64_t name;
-  std::pair<std::uint64_t, std::uint64_t> with(stream_id id, std::uint64_t n) const { return {name * 100'000 + id, n}; }
+  std::pair<std::uint64_t, std::uint64_t> with(stream_id id, std::uint64_t n) const {
+    return {name * 100'000 + id, n};
+  }
   auto operator()(const muxpro::negotiate_version&) const { return with(0, 0); }
   auto operator()(const muxpro::end& f) const { return with(f.id, static_cast<std::uint64_t>(f.code)); }
   auto operator()(const muxpro::credit_update& f) const { return with(f.id, f.increment); }

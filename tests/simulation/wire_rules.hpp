@@ -36,8 +36,11 @@ class wire_rules {
     bool open() const { return !ended || !peer_ended; }
   };
 
-  /// No side remembers for ever an id whose End never comes. Ours may have waited in the session before it was seen.
-  bool forgotten(const stream& s) const { return s.ended && world_.now() - s.ended_at >= id_quarantine_ - 31s; }
+  /// No side remembers for ever an id whose End never comes. Ours may have waited in the session before it
+  /// was seen.
+  bool forgotten(const stream& s) const {
+    return s.ended && world_.now() - s.ended_at >= id_quarantine_ - 31s;
+  }
   void complain(const char* what, stream_id id);
   void see_sent(const muxpro::frame& f, std::size_t payload);
   void see_received(const muxpro::frame& f, std::size_t payload);

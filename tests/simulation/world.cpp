@@ -42,7 +42,8 @@ void world::note(std::string_view what, std::uint64_t who, std::uint64_t n) {
   hash_ = mixed(hash_, who);
   hash_ = mixed(hash_, n);
   if (trace_)
-    fmt::print("{:>14.6f} ms {:>8} {:<24} {}\n", std::chrono::duration<double, std::milli>(now()).count(), who, what, n);
+    fmt::print("{:>14.6f} ms {:>8} {:<24} {}\n", std::chrono::duration<double, std::milli>(now()).count(),
+               who, what, n);
 }
 
 void world::complain(std::string why) {

@@ -5,8 +5,8 @@
 
 #include <muxpro/testing/manual_clock.hpp>
 
-#include <asio/io_context.hpp>
 #include <fmt/format.h>
+#include <asio/io_context.hpp>
 
 #include <chrono>
 #include <cstdint>
