@@ -3,16 +3,18 @@
 set -euo pipefail
 . "$(dirname "$0")/../cmake/script.sh"
 
-usage="usage: tests/run.sh [--quick] [--only REGEX]
+usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
   --quick        the plain g++ build alone: no sanitizers, no clang, no installed package
+  --long         also the conformance cases under ASan and UBSan
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
 Steps are readme, CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang,
 plain/conformance, asan/conformance, and install."
 
-quick=false only=
+quick=false long=false only=
 while (($#)); do
   case $1 in
     --quick) quick=true ;;
+    --long) long=true ;;
     --only) only=${2?"$usage"} && shift ;;
     -h | --help) echo "$usage" && exit ;;
     *) die "$usage" ;;
@@ -170,7 +172,7 @@ run_configuration plain "${gcc[@]}" -DMUXPRO_WERROR=ON
 run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests"
 if ! $quick; then
   run_configuration asan "${gcc[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
-  run_conformance asan "" --data-only --slow 5
+  ! $long || run_conformance asan "" --data-only --slow 5
   run_configuration tsan "${gcc[@]}" -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
   run_configuration clang -DCMAKE_CXX_COMPILER="$(find_clang)" -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DMUXPRO_WERROR=ON
   ! wanted install || run_install
