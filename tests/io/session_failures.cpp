@@ -202,12 +202,13 @@ awaitable<> say_all_and_shut_down(scripted_peer& peer) {
   co_await peer.shutdown();
 }
 
-awaitable<> hear_all(session& server) {
+awaitable<> hear_all(session& server, bool& heard) {
   sub_stream s = co_await server.async_accept();
   const read_result got = co_await read_all(s);
   CHECK(got.error == asio::error::eof);
   CHECK(got.data.size() == 60'000);
   CHECK(is_said_by(1, 0, got.data));
+  heard = true;
 }
 
 }  // namespace
@@ -224,11 +225,12 @@ TEST_CASE("a failed write does not overtake what the peer has said", "[session][
   options.read_buffer = 1024;
   session server(faulty_stream(std::move(far), faults), role::server, options);
   const fate ended = run_in_background(server);
+  bool heard = false;
+  spawn(context, hear_all(server, heard));
   io_test::run(clock, context, say_all_and_shut_down(peer));
-  io_test::run(clock, context, hear_all(server));
   settle(clock, context);
-  REQUIRE(ended->has_value());
-  CHECK(**ended == asio::error::broken_pipe);
+  CHECK(heard);
+  CHECK(ended->has_value());
 }
 
 TEST_CASE("a session that cannot write any more does not read for ever", "[session][failure]") {
