@@ -20,6 +20,11 @@ if(Asio_FOUND AND NOT TARGET Asio::asio)
   add_library(Asio::asio INTERFACE IMPORTED)
   set_target_properties(Asio::asio PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${Asio_INCLUDE_DIR}")
   target_compile_definitions(Asio::asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
+  # Left to itself Asio looks for aligned_alloc() by a macro that is there only if some standard header came before
+  # its first one: files of one program would allocate by one function and free by the other's counterpart.
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    target_compile_definitions(Asio::asio INTERFACE ASIO_HAS_STD_ALIGNED_ALLOC=1)
+  endif()
   # Before 1.26 Asio does not see that clang with libstdc++ has coroutines, and leaves awaitable out.
   if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND Asio_VERSION VERSION_LESS 1.26)
     target_compile_definitions(Asio::asio INTERFACE ASIO_HAS_CO_AWAIT=1 ASIO_HAS_STD_COROUTINE=1)
