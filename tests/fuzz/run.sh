@@ -68,6 +68,7 @@ fuzz() { # TARGET
 
 table=() reproduce=()
 for target in "${targets[@]}"; do fuzz "$target"; done
-printf '%-16s %12s %8s %8s %8s  %s\n' target executions per-s edges features result "${table[@]/%/$'\n'}" | grep -v '^ *$' || true
+printf '%-16s %12s %8s %8s %8s  %s\n' target executions per-s edges features result
+printf '%s\n' "${table[@]}"
 ((${#reproduce[@]} == 0)) || printf 'reproduce: %s\n' "${reproduce[@]}"
 ((${#reproduce[@]} == 0))
