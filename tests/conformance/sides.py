@@ -37,6 +37,7 @@ class Side:
         self.mark = None
         self.sent_at = None
         self.scale = program.scale
+        self.patience = 2  # for the probe
 
     def no_prelude(self):
         return self.case['id'].startswith(('NEG-', 'NGC-')) or 'before negotiation' in self.case['title']
@@ -68,6 +69,12 @@ class Side:
 
     def send_bytewise(self, data):
         """With a rest behind each New, so that there is an upstream when the next frame comes."""
+        apart = re.search(r'(\d+) ms apart', self.case['title'])
+        if apart:
+            for i in range(len(data)):
+                self.peer.send(data[i:i + 1])
+                self.peer.pump(int(apart[1]) / 1000)
+            return
         left = bytearray(data)
         whole = [x for x in f.split_frames(left)] if len(data) < 1000 else []
         for one in whole:
@@ -115,7 +122,7 @@ class ServerSide(Side):
         if self.delivery != 'coalesced' or not self.can_coalesce:
             self.peer.send(self.probe_bytes())
         if self.program.allows_private:
-            self.peer.expect_data(PROBE_ID, PROBE)
+            self.peer.expect_data(PROBE_ID, PROBE, self.patience)
         else:
             self.peer.expect_end(PROBE_ID, 6)
 
@@ -217,7 +224,7 @@ class ClientSide(Side):
             self.probe_id = self.program.open(self.name, self.peer, 'tcp', t.ECHO).id
         if self.delivery != 'coalesced' or not self.can_coalesce or not self.probes_early:
             self.peer.send(f.keep(self.probe_id, PROBE))
-        self.peer.expect_data(self.probe_id, PROBE)
+        self.peer.expect_data(self.probe_id, PROBE, self.patience)
 
     def probe_unanswered(self):
         check(not self.probes_early or not self.peer.data[self.probe_id], 'the probe behind the error was answered')
