@@ -80,7 +80,7 @@ def stalled_and_active(context):
 
 @procedure('FCR-11', role='SC', extra=FIXED, cost=10)
 def much_through_one(context):
-    size = 1 << 30 if context.full else 32 << 20
+    size = 1 << 30 if context.full else 16 << 20
     context.notes.append(f'{size >> 20} MiB')
     name, peer = session(context)
     stream = open_stream(context, name, peer, t.HALF)
