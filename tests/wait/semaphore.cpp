@@ -1,8 +1,3 @@
-#if defined(__GNUC__) && !defined(__clang__)
-// At -O1 with sanitizers g++ 12 takes the empty allocator of Asio's use_future for uninitialized.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-
 #include "catch.hpp"
 #include "support.hpp"
 
