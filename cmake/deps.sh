@@ -23,7 +23,7 @@ links_fuzzer() {
 has() {
   case $1 in
     g++) compiles '__cpp_impl_coroutine && (__GNUC__ >= 12 || __clang__)' coroutine ;;
-    cmake) command -v cmake >/dev/null ;;
+    cmake | patch) command -v "$1" >/dev/null ;;
     ninja-build) command -v ninja >/dev/null ;;
     libasio-dev) compiles 'ASIO_VERSION >= 102200' asio/version.hpp ;;
     libfmt-dev) compiles 'FMT_VERSION >= 90000' fmt/core.h ;;
@@ -40,7 +40,7 @@ has() {
 needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libcli11-dev libspdlog-dev)
 for group; do
   case $group in
-    tests) needed+=(catch2 python3) ;;
+    tests) needed+=(catch2 patch python3) ;;
     clang) needed+=(clang) ;;
     fuzz) needed+=(catch2 clang libclang-rt) ;;
     *) die "usage: cmake/deps.sh [tests] [clang] [fuzz]" ;;

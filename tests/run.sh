@@ -7,7 +7,7 @@ usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
   --quick        the plain g++ build alone: no sanitizers, no clang, no installed package
   --long         also the conformance cases under ASan and UBSan
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
-Steps are readme, CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang,
+Steps are readme, planted, CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang,
 plain/conformance, asan/conformance, and install."
 
 quick=false long=false only=
@@ -141,6 +141,20 @@ run_readme() {
   report readme 0 "$good" "$bad"
 }
 
+# The faults that tests/simulation/planted.sh plants must fit the code, or it shows nothing.
+run_planted() {
+  local good=0 bad=0 fault
+  for fault in tests/simulation/faults/*.patch; do
+    if patch --dry-run --silent --fuzz=0 -p1 <"$fault"; then
+      good=$((good + 1))
+    else
+      bad=$((bad + 1))
+      echo "$fault does not apply"
+    fi
+  done
+  report planted 0 "$good" "$bad"
+}
+
 run_install() {
   local start=$SECONDS log=build/install.log good bad
   echo "building consumers of the package"
@@ -168,6 +182,7 @@ ulimit -c 0
 flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
 gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
 ! wanted readme || run_readme
+! wanted planted || run_planted
 run_configuration plain "${gcc[@]}" -DMUXPRO_WERROR=ON
 run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests"
 if ! $quick; then

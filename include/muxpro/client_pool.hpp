@@ -74,7 +74,7 @@ class client_pool {
   /// Cancellation (any type): operation_aborted; the pool goes on draining.
   template <class Token = asio::use_awaitable_t<>>
   auto async_drain(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(initiate_drain{impl_.get()}, token);
+    return asio::async_initiate<Token, void(error_code)>(detail::initiate_drain<detail::pool_impl>{impl_.get()}, token);
   }
 
   /// Closes every main connection at once: sub-streams end with errc::session_closed, waiting opens with
@@ -98,19 +98,6 @@ class client_pool {
       auto cancel = [p = impl](detail::pool_impl::waiting_open* op) { p->cancel_open(op); };
       impl->start_open(detail::park<detail::pool_impl::waiting_open>(
           std::forward<Handler>(handler), impl->executor(), cancel, std::move(request)));
-    }
-  };
-  struct initiate_drain {
-    detail::pool_impl* impl;
-    template <class Handler>
-    void operator()(Handler&& handler) const {
-      error_code ec;
-      if (impl->drain_now(ec)) {
-        detail::post_completion(std::forward<Handler>(handler), impl->executor(), ec);
-        return;
-      }
-      impl->start_drain(detail::park<detail::drain_op>(std::forward<Handler>(handler), impl->executor(),
-                                                       detail::abort_waiting{}));
     }
   };
 

@@ -30,6 +30,21 @@ struct abort_waiting {
   }
 };
 
+/// async_drain() of a session or a pool.
+template <class Impl>
+struct initiate_drain {
+  Impl* impl;
+  template <class Handler>
+  void operator()(Handler&& handler) const {
+    error_code ec;
+    if (impl->drain_now(ec)) {
+      post_completion(std::forward<Handler>(handler), impl->executor(), ec);
+      return;
+    }
+    impl->start_drain(park<drain_op>(std::forward<Handler>(handler), impl->executor(), abort_waiting{}));
+  }
+};
+
 }  // namespace detail
 
 /// One main connection. Its executor is the next layer's; the session and all its sub-streams are used
@@ -116,7 +131,7 @@ class session {
   /// Cancellation (any type): operation_aborted; the session goes on draining.
   template <class Token = asio::use_awaitable_t<>>
   auto async_drain(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(initiate_drain{impl_.get()}, token);
+    return asio::async_initiate<Token, void(error_code)>(detail::initiate_drain<detail::session_impl>{impl_.get()}, token);
   }
 
   /// Ends the main connection at once. Every pending operation completes, none inside this call.
@@ -172,19 +187,6 @@ class session {
       }
       impl->start_accept(detail::park<detail::accept_op>(std::forward<Handler>(handler), impl->executor(),
                                                          detail::abort_waiting{}));
-    }
-  };
-  struct initiate_drain {
-    detail::session_impl* impl;
-    template <class Handler>
-    void operator()(Handler&& handler) const {
-      error_code ec;
-      if (impl->drain_now(ec)) {
-        detail::post_completion(std::forward<Handler>(handler), impl->executor(), ec);
-        return;
-      }
-      impl->start_drain(detail::park<detail::drain_op>(std::forward<Handler>(handler), impl->executor(),
-                                                       detail::abort_waiting{}));
     }
   };
 

@@ -19,6 +19,8 @@
 #include <muxpro/impl/session_impl.ipp>
 #include <muxpro/impl/session_read.ipp>
 #include <muxpro/impl/session_watch.ipp>
+#include <muxpro/impl/session_write.ipp>
 #include <muxpro/impl/stream_datagrams.ipp>
+#include <muxpro/impl/stream_ends.ipp>
 #include <muxpro/impl/stream_state.ipp>
 #include <muxpro/impl/sub_stream.ipp>

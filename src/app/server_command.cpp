@@ -13,6 +13,7 @@
 
 #include <csignal>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -64,8 +65,8 @@ void pin(proxy::resolver& names, const std::string& text) {
   if (equals == std::string::npos || equals == 0)
     throw usage_error(fmt::format("--resolve {}: it must be NAME=ADDRESS[,ADDRESS]...", text));
   proxy::resolver::addresses answer;
-  for (const std::string& a : CLI::detail::split(text.substr(equals + 1), ',')) {
-    if (a.empty()) continue;
+  std::istringstream list(text.substr(equals + 1));
+  for (std::string a; std::getline(list, a, ',');) {
     std::error_code ec;
     answer.push_back(asio::ip::make_address(a, ec));
     if (ec) throw usage_error(fmt::format("--resolve {}: '{}' is no IP address", text, a));

@@ -1,12 +1,7 @@
 #include <muxpro/proxy/dial_policy.hpp>
 
-#include <ifaddrs.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <array>
-#include <cstring>
-#include <memory>
 #include <optional>
 
 namespace muxpro::proxy {
@@ -168,28 +163,6 @@ verdict dial_policy::check_name(std::string_view name) const {
     rest.remove_prefix(dot + 1);
   }
   return verdict::allowed;
-}
-
-std::vector<address> local_addresses() {
-  std::vector<address> found;
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return found;
-  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(list, ::freeifaddrs);
-  for (const ifaddrs* i = list; i; i = i->ifa_next) {
-    if (!i->ifa_addr) continue;
-    if (i->ifa_addr->sa_family == AF_INET) {
-      sockaddr_in in{};
-      std::memcpy(&in, i->ifa_addr, sizeof in);
-      found.emplace_back(address_v4(ntohl(in.sin_addr.s_addr)));
-    } else if (i->ifa_addr->sa_family == AF_INET6) {
-      sockaddr_in6 in{};
-      std::memcpy(&in, i->ifa_addr, sizeof in);
-      address_v6::bytes_type b{};
-      std::memcpy(b.data(), &in.sin6_addr, b.size());
-      found.emplace_back(address_v6(b));
-    }
-  }
-  return found;
 }
 
 }  // namespace muxpro::proxy

@@ -1,7 +1,7 @@
 #include <muxpro/proxy/dialer.hpp>
 
-#include <asio/redirect_error.hpp>
-#include <asio/use_awaitable.hpp>
+#include "or_error.hpp"
+
 
 #include <algorithm>
 #include <utility>
@@ -74,7 +74,7 @@ asio::awaitable<void> dial::wait_until(time_point when) {
   if (!std::exchange(happened_, false)) {
     std::error_code ignored;
     event_.expires_at(std::min(when, deadline_));
-    co_await event_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await event_.async_wait(or_error(ignored));
     happened_ = false;
   }
 }

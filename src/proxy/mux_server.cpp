@@ -1,14 +1,14 @@
+#include <muxpro/proxy/local_addresses.hpp>
 #include <muxpro/proxy/mux_server.hpp>
 
+#include "or_error.hpp"
 #include "server_session.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
-#include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
 
 #include <netinet/tcp.h>
 
@@ -34,6 +34,31 @@ void server_parts::note(log_level level, const asio::ip::address& source, const 
     log(log_level::info, fmt::format("{} lines about {} were left out", decision.suppressed, source.to_string()));
   log(level, line);
 }
+
+/// TCP_USER_TIMEOUT in milliseconds, as Asio's SettableSocketOption.
+class user_timeout {
+ public:
+  explicit user_timeout(int milliseconds) noexcept : value_(milliseconds) {}
+  template <class Protocol>
+  int level(const Protocol&) const noexcept {
+    return IPPROTO_TCP;
+  }
+  template <class Protocol>
+  int name(const Protocol&) const noexcept {
+    return TCP_USER_TIMEOUT;
+  }
+  template <class Protocol>
+  const int* data(const Protocol&) const noexcept {
+    return &value_;
+  }
+  template <class Protocol>
+  std::size_t size(const Protocol&) const noexcept {
+    return sizeof value_;
+  }
+
+ private:
+  int value_;
+};
 
 // --- a thread and its main connections
 
@@ -78,7 +103,6 @@ class mux_server::shard {
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(tcp::socket::keep_alive(true), ignored);
     const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.options.user_timeout).count();
-    using user_timeout = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
     socket.set_option(user_timeout(static_cast<int>(patience)), ignored);
     const auto s = std::make_shared<server_session>(parts_, std::move(socket), std::move(ticket));
     sessions_.insert(s.get());
@@ -92,7 +116,7 @@ class mux_server::shard {
     for (int patience = 200; patience > 0 && parts_.streams > 0; --patience) {
       drain_deadline_.expires_after(std::chrono::milliseconds(5));
       std::error_code ignored;
-      co_await drain_deadline_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      co_await drain_deadline_.async_wait(or_error(ignored));
     }
     io_.stop();
   }
@@ -126,7 +150,7 @@ class mux_server::acceptor {
       shard& next = *shards_[turn_++ % shards_.size()];
       tcp::socket socket(next.io());
       std::error_code ec;
-      co_await acceptor_.async_accept(socket, asio::redirect_error(asio::use_awaitable, ec));
+      co_await acceptor_.async_accept(socket, or_error(ec));
       if (ec)
         co_await rest(ec);
       else
@@ -150,7 +174,7 @@ class mux_server::acceptor {
     parts_.note(log_level::error, {}, fmt::format("cannot accept: {}", why.message()));
     backoff_.expires_after(parts_.options.accept_backoff);
     std::error_code ignored;
-    co_await backoff_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await backoff_.async_wait(or_error(ignored));
   }
 
   server_parts& parts_;

@@ -1,12 +1,12 @@
 #include "server_session.hpp"
 
+#include "or_error.hpp"
+
 #include <muxpro/relay.hpp>
 #include <muxpro/sub_datagram.hpp>
 
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/co_spawn.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -18,8 +18,6 @@ using asio::ip::tcp;
 using std::chrono::steady_clock;
 
 namespace {
-
-auto or_error(std::error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec); }
 
 /// A dial, and what waits for its place in the queue: both end when the sub-stream is cut.
 struct cancellable_dial {
@@ -123,7 +121,7 @@ asio::awaitable<void> server_session::carry_bytes(sub_stream stream) {
   }
   std::error_code ignored;
   target.set_option(tcp::no_delay(true), ignored);
-  co_await async_relay(stream, target, parts_.options.relay, asio::redirect_error(asio::use_awaitable, ec));
+  co_await async_relay(stream, target, parts_.options.relay, or_error(ec));
   // The ends that have a name are usual; a code that nobody knows is worth a line.
   if (ec.category() == end_category() && ec.value() > static_cast<int>(end_code::rejected)) report(stream, ec);
 }

@@ -3,9 +3,7 @@
 #include <muxpro/codec.hpp>
 
 #include <asio/read.hpp>
-#include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 
 #include <array>
@@ -18,8 +16,6 @@ namespace {
 
 using muxpro::stream_id;
 using bytes = std::vector<std::byte>;
-
-auto or_error(error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec); }
 
 void add(bytes& to, const muxpro::frame& f) {
   const auto wire = muxpro::encoded(f);

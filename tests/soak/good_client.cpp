@@ -6,9 +6,7 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/read.hpp>
-#include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 
 #include <memory>
@@ -20,8 +18,6 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 namespace {
-
-auto or_error(error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec); }
 
 /// One main connection and what its sub-streams need. They go on for a moment after it is cut.
 struct connection {

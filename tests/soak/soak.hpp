@@ -5,6 +5,8 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/ip/udp.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -19,6 +21,8 @@ namespace soak {
 using asio::ip::tcp;
 using asio::ip::udp;
 using std::error_code;
+
+inline auto or_error(error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec); }
 
 /// Round trips of small messages, in microseconds.
 class latencies {

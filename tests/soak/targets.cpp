@@ -2,8 +2,6 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 
 #include <algorithm>
@@ -12,8 +10,6 @@
 namespace soak {
 
 namespace {
-
-auto or_error(error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec); }
 
 asio::awaitable<void> echo(tcp::socket s) {
   std::array<char, 8192> room;

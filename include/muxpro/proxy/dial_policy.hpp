@@ -48,7 +48,4 @@ class dial_policy {
   std::unordered_set<std::string> blocked_;
 };
 
-/// The addresses of this machine's interfaces, for dial_policy::own_listener().
-std::vector<asio::ip::address> local_addresses();
-
 }  // namespace muxpro::proxy

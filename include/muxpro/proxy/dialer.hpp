@@ -43,8 +43,6 @@ class dial : public std::enable_shared_from_this<dial> {
   void cancel(std::error_code why);
 
  private:
-  struct attempt;
-
   void start_attempt(const asio::ip::tcp::endpoint& to);
   void attempt_ended(std::size_t which, std::error_code ec);
   asio::awaitable<void> wait_until(time_point when);

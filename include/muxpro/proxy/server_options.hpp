@@ -13,10 +13,12 @@
 namespace muxpro::proxy {
 
 struct server_options {
+  /// A half-closed sub-stream has as long as session.half_close_linger allows: the relay's own shorter limits would
+  /// cut off a client that says more, or waits longer, than most.
+  server_options() { relay.uplink_only = relay.downlink_only = session.half_close_linger; }
+
   session_options session;
-  /// A half-closed sub-stream has as long as session.half_close_linger allows (HCL-05): the relay's own shorter
-  /// limits would cut off a client that says more, or waits longer, than most.
-  relay_options relay = half_closed_for(session.half_close_linger);
+  relay_options relay;
   dial_options dial;
   nat_limits nat;
 
@@ -46,13 +48,6 @@ struct server_options {
   server_options scaled(double factor) const;
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
   std::string validate() const;
-
- private:
-  static relay_options half_closed_for(duration linger) {
-    relay_options o;
-    o.uplink_only = o.downlink_only = linger;
-    return o;
-  }
 };
 
 }  // namespace muxpro::proxy

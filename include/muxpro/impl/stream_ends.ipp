@@ -1,0 +1,142 @@
+// How a sub-stream ends, by this side, by the peer, or with its session.
+#pragma once
+
+#include <muxpro/detail/session_impl.hpp>
+#include <muxpro/detail/stream_state.hpp>
+
+#include <utility>
+
+namespace muxpro::detail {
+
+MUXPRO_DECL bool stream_state::shutdown_now(error_code& ec) {
+  if (fate_) return ec = fate_, true;
+  if (local_ended) return true;
+  if (finishing_) return ec = errc::operation_in_progress, true;
+  if (writer_ || (datagrams && datagrams->front_paid)) return finishing_ = true, false;
+  send_end();
+  return true;
+}
+
+MUXPRO_DECL void stream_state::cancel_shutdown(shutdown_op* op) {
+  if (shutting_down_ != op) return;
+  shutting_down_ = nullptr;
+  finishing_ = false;
+  op->complete(asio::error::operation_aborted);
+}
+
+MUXPRO_DECL void stream_state::end_if_finishing() {
+  if (!finishing_ || writer_ || (datagrams && datagrams->front_paid)) return;
+  finishing_ = false;
+  if (!fate_) send_end();
+  if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete(fate_);
+}
+
+MUXPRO_DECL bool stream_state::cut_now(error_code& ec) const {
+  if (fate_) return ec = fate_, true;
+  if (over()) return ec = asio::error::eof, true;
+  if (waiting_for_cut_) return ec = errc::operation_in_progress, true;
+  return false;
+}
+
+MUXPRO_DECL void stream_state::cancel_wait_cut(cut_op* op) {
+  if (waiting_for_cut_ != op) return;
+  waiting_for_cut_ = nullptr;
+  op->complete(asio::error::operation_aborted);
+}
+
+MUXPRO_DECL void stream_state::send_end() {
+  if (datagrams && !datagrams->out.empty()) {
+    session_->queue().remove_data(*this);
+    datagrams->out.clear();
+    datagrams->front_paid = false;
+  }
+  session_->rules().finish(*this);
+  if (!remote_ended) session_->watch(now() + session_->options().half_close_linger);
+  session_->wake_writer();
+  settle();
+}
+
+MUXPRO_DECL void stream_state::reset(end_code code) {
+  if (fate_ || over()) return;
+  if (code == end_code::graceful) code = end_code::remote_disconnect;  // a cut is no clean end
+  // A half-closed sub-stream has sent its only End: it stays, and discards, until the peer's.
+  const bool can_tell = !local_ended || end_held;
+  if (can_tell) session_->rules().abort(*this, code);
+  session_->wake_writer();
+  fail(errc::stream_reset, true);
+  settle();
+}
+
+MUXPRO_DECL void stream_state::close() {
+  const auto self = shared_from_this();
+  // A write that is cut short must not look like a clean end.
+  if (writer_) return reset(end_code::remote_disconnect);
+  discard();
+  if (reader_) std::exchange(reader_, nullptr)->complete(asio::error::operation_aborted, 0);
+  if (datagrams && datagrams->receiver)
+    std::exchange(datagrams->receiver, nullptr)->complete(asio::error::operation_aborted, 0);
+  if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
+  if (fate_) return;
+  if (!local_ended) send_end();
+  if (end_held) session_->rules().send_held_end(*this);
+  // A shutdown that waited for a paid datagram to go has its End now; the datagram is lost.
+  finishing_ = false;
+  if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete({});
+  session_->wake_writer();
+  fate_ = asio::error::bad_descriptor;
+}
+
+MUXPRO_DECL void stream_state::abandon() {
+  const auto self = shared_from_this();
+  reset(end_code::remote_disconnect);
+  discard();
+  if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
+}
+
+MUXPRO_DECL void stream_state::peer_ended() {
+  flush_reader();
+  if (reader_) std::exchange(reader_, nullptr)->complete(asio::error::eof, 0);
+  if (datagrams && datagrams->receiver)
+    std::exchange(datagrams->receiver, nullptr)->complete(asio::error::eof, 0);
+  if (!local_ended) session_->watch(now() + session_->options().half_close_linger);
+  settle();
+}
+
+MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
+  if (fate_) return;
+  fate_ = why;
+  if (drop) discard();
+  semaphore_core::waiter::unlink();
+  end_stall();
+  session_->queue().remove_data(*this);
+  if (aborted || remote_ended) session_->queue().remove_credit(*this);
+  flush_reader();
+  if (reader_) std::exchange(reader_, nullptr)->complete(why, 0);
+  if (writer_) writer_->allowed = writer_->framed;
+  if (writer_ && !flying) finish_write(why);
+  if (shutting_down_ && !writer_) std::exchange(shutting_down_, nullptr)->complete(why);
+  if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->complete(why);
+  if (datagrams) {
+    datagrams->out.clear();
+    datagrams->front_paid = false;
+    if (datagrams->receiver) std::exchange(datagrams->receiver, nullptr)->complete(why, 0);
+  }
+}
+
+MUXPRO_DECL void stream_state::settle() {
+  if (!over()) return;
+  if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->complete(asio::error::eof);
+  if (listed) session_->release(*this);
+}
+
+MUXPRO_DECL void stream_state::drop_operations() noexcept {
+  fate_ = errc::session_closed;
+  semaphore_core::waiter::unlink();
+  if (reader_) std::exchange(reader_, nullptr)->drop();
+  if (writer_) std::exchange(writer_, nullptr)->drop();
+  if (shutting_down_) std::exchange(shutting_down_, nullptr)->drop();
+  if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->drop();
+  if (datagrams && datagrams->receiver) std::exchange(datagrams->receiver, nullptr)->drop();
+}
+
+}  // namespace muxpro::detail

@@ -1,0 +1,13 @@
+// The addresses of this machine's interfaces, for dial_policy::own_listener(). Ring 4.
+#pragma once
+
+#include <asio/ip/address.hpp>
+
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// Empty if the system does not say.
+std::vector<asio::ip::address> local_addresses();
+
+}  // namespace muxpro::proxy

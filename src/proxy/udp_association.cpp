@@ -1,0 +1,171 @@
+#include "udp_association.hpp"
+
+#include "or_error.hpp"
+
+#include <asio/ip/v6_only.hpp>
+#include <asio/post.hpp>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+namespace muxpro::proxy {
+
+using asio::ip::udp;
+
+namespace {
+
+host_port to_host_port(const udp::endpoint& e) {
+  const asio::ip::address a = e.address().is_v6() && e.address().to_v6().is_v4_mapped() ? unmapped(e.address()) : e.address();
+  if (a.is_v4()) return {address::v4(a.to_v4().to_bytes()), e.port()};
+  return {address::v6(a.to_v6().to_bytes()), e.port()};
+}
+
+}  // namespace
+
+std::uint16_t port_of(int descriptor) {
+  sockaddr_storage at{};
+  socklen_t size = sizeof at;
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&at), &size) != 0) return 0;
+  // sockaddr_in and sockaddr_in6 have the port at the same place.
+  return ntohs(reinterpret_cast<const sockaddr_in*>(&at)->sin_port);
+}
+
+bool udp_nat::association::open(int descriptor) {
+  std::error_code ec;
+  if (descriptor >= 0) {
+    sockaddr_storage at{};
+    socklen_t size = sizeof at;
+    ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&at), &size);
+    v6_ = at.ss_family == AF_INET6;
+    socket_.assign(v6_ ? udp::v6() : udp::v4(), descriptor, ec);
+  } else {
+    socket_.open(udp::v6(), ec);
+    if (!ec) socket_.set_option(asio::ip::v6_only(false), ec);
+    if (!ec) socket_.bind({udp::v6(), 0}, ec);
+    if (ec && ec != asio::error::no_descriptors) {  // a machine without IPv6
+      v6_ = false;
+      std::error_code ignored;
+      socket_.close(ignored);
+      ec.clear();
+      socket_.open(udp::v4(), ec);
+      if (!ec) socket_.bind({udp::v4(), 0}, ec);
+    }
+  }
+  if (!ec) socket_.non_blocking(true, ec);
+  return !ec;
+}
+
+udp::endpoint udp_nat::association::suited(const asio::ip::address& a, std::uint16_t port) const {
+  if (v6_ && a.is_v4()) return {asio::ip::make_address_v6(asio::ip::v4_mapped, a.to_v4()), port};
+  return {a, port};
+}
+
+// The address of a datagram, allowed by the policy; names are asked for once.
+asio::awaitable<udp::endpoint> udp_nat::association::where(host_port to, std::error_code& ec) {
+  const auto known = std::find_if(names_.begin(), names_.end(), [&](const auto& n) { return n.first == to; });
+  if (known != names_.end()) co_return known->second;
+  search_ = std::make_shared<dial>(executor_, nat_.names_, nat_.policy_, nat_.dial_);
+  const auto found = co_await search_->find(to.host, to.port, ec);
+  if (ec) co_return udp::endpoint();
+  auto usable = std::find_if(found.begin(), found.end(), [&](const auto& a) { return v6_ || a.is_v4(); });
+  if (usable == found.end()) {
+    ec = end_code::unreachable;
+    co_return udp::endpoint();
+  }
+  const udp::endpoint e = suited(*usable, to.port);
+  if (names_.size() >= most_names) names_.pop_front();
+  names_.emplace_back(std::move(to), e);
+  co_return e;
+}
+
+asio::awaitable<void> udp_nat::association::send_outside() {
+  const auto memory = std::make_unique_for_overwrite<std::byte[]>(max_datagram);
+  for (;;) {
+    std::error_code ec;
+    host_port to;
+    const auto into = asio::buffer(memory.get(), max_datagram);
+    const std::size_t n = co_await stream_.async_receive_from(into, to, or_error(ec));
+    if (ec) break;
+    used();
+    const bool is_target = to.host == stream_.target().host && to.port == stream_.target().port;
+    const udp::endpoint e = co_await where(std::move(to), ec);
+    if (ec && is_target && !addressed_) {  // there will never be another one
+      stream_.reset(static_cast<end_code>(ec.value()));
+      break;
+    }
+    if (ec) continue;
+    if (is_target) target_ = e;
+    co_await socket_.async_send_to(asio::buffer(memory.get(), n), e, or_error(ec));
+  }
+  stream_.close();
+}
+
+// Under 0.0 a sub-stream is tied to its target. An answer from where nothing may be dialled is none.
+bool udp_nat::association::wanted(const udp::endpoint& from) const {
+  if (!addressed_) return target_ && from == *target_;
+  return nat_.policy_.check(from.address(), from.port()) == verdict::allowed && !nat_.is_own_port(from);
+}
+
+asio::awaitable<void> udp_nat::association::receive_from_outside(std::shared_ptr<association> self) {
+  thread_local std::array<std::byte, max_datagram> memory;
+  udp::socket& socket = self->socket_;
+  for (;;) {
+    std::error_code ec;
+    co_await socket.async_wait(udp::socket::wait_read, or_error(ec));
+    if (ec) co_return;
+    for (int i = 0; i < datagrams_a_turn; ++i) {
+      udp::endpoint from;
+      const std::size_t n = socket.receive_from(asio::buffer(memory), from, 0, ec);
+      if (ec == asio::error::bad_descriptor) co_return;
+      if (ec) break;
+      if (!self->wanted(from)) continue;
+      self->used();
+      co_await self->stream_.async_send_to(asio::buffer(memory.data(), n), to_host_port(from), or_error(ec));
+      if (ec && ec != errc::datagram_too_large) co_return;
+      if (!socket.is_open()) co_return;
+    }
+  }
+}
+
+void udp_nat::association::stop(end_code code) {
+  asio::post(executor_, [weak = weak_from_this(), code] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->stopped_ = true;
+    self->handed_over_.cancel();
+    if (self->search_) self->search_->cancel(asio::error::operation_aborted);
+    if (code == end_code::graceful)
+      self->stream_.close();
+    else
+      self->stream_.reset(code);
+  });
+}
+
+void udp_nat::association::hand_over(int descriptor) {
+  handed_ = descriptor;
+  asio::post(executor_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->handed_over_.cancel();
+  });
+}
+
+asio::awaitable<bool> udp_nat::association::socket_there() {
+  while (!stopped_ && !socket_.is_open()) {
+    int descriptor = -1;
+    {
+      const std::lock_guard lock(nat_.mutex_);
+      descriptor = std::exchange(handed_, -1);
+    }
+    if (descriptor >= 0 && !open(descriptor)) ::close(descriptor), stopped_ = true;
+    if (stopped_ || socket_.is_open()) break;
+    std::error_code cancelled;
+    co_await handed_over_.async_wait(or_error(cancelled));
+  }
+  co_return !stopped_;
+}
+
+}  // namespace muxpro::proxy
