@@ -208,11 +208,16 @@ def sessions_dropped(context):
     server = context.program
     drop_sessions(server, 300)
     time.sleep(0.5)
-    descriptors, memory = server.descriptors(), server.memory()
-    drop_sessions(server, number)
-    settle(server.descriptors, descriptors, 3, 'descriptors')
-    grown = server.memory() - memory
-    check(grown < max(memory // 100, 256 << 10) * context.slow, f'{grown >> 10} KiB more memory')
+    descriptors = server.descriptors()
+    # An allocator takes its time until it holds what a load needs; a leak grows in every round.
+    for _ in range(1 if context.full else 5):
+        memory = server.memory()
+        drop_sessions(server, number)
+        settle(server.descriptors, descriptors, 3, 'descriptors')
+        grown = server.memory() - memory
+        if grown < max(memory // 100, 256 << 10) * context.slow:
+            return
+    check(False, f'{grown >> 10} KiB more memory')
 
 
 def drop_sessions(server, number):
