@@ -5,7 +5,6 @@
 #include "server_session.hpp"
 
 #include <asio/co_spawn.hpp>
-#include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
@@ -13,7 +12,6 @@
 #include <netinet/tcp.h>
 
 #include <stdexcept>
-#include <thread>
 #include <unordered_set>
 
 namespace muxpro::proxy {
@@ -60,28 +58,14 @@ class user_timeout {
   int value_;
 };
 
-// --- a thread and its main connections
+// --- a thread's main connections
 
 class mux_server::shard {
  public:
-  explicit shard(server_parts& parts) : parts_(parts), drain_deadline_(io_) {}
-  ~shard() {
-    io_.stop();
-    join();
-  }
-  void start() {
-    thread_ = std::thread([this] { io_.run(); });
-  }
-  void join() {
-    if (thread_.joinable()) thread_.join();
-  }
-  asio::io_context& io() noexcept { return io_; }
+  shard(server_parts& parts, asio::io_context& io) : parts_(parts), io_(io), drain_deadline_(io_) {}
 
-  /// On any thread.
   void take(tcp::socket socket, admission::ticket ticket) {
-    asio::post(io_, [this, s = std::move(socket), t = std::move(ticket)]() mutable {
-      if (!draining_) serve(std::move(s), std::move(t));
-    });
+    if (!draining_) serve(std::move(socket), std::move(ticket));
   }
   /// On any thread.
   void drain() {
@@ -122,66 +106,10 @@ class mux_server::shard {
   }
 
   server_parts& parts_;
-  asio::io_context io_{1};
-  const asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+  asio::io_context& io_;
   asio::steady_timer drain_deadline_;
   std::unordered_set<server_session*> sessions_;
   bool draining_ = false;
-  std::thread thread_;
-};
-
-// --- accepting
-
-/// Lives on the first shard's thread, and hands connections out in turns.
-class mux_server::acceptor {
- public:
-  acceptor(mux_server& server, asio::io_context& io, const tcp::endpoint& at)
-      : parts_(*server.parts_), shards_(server.shards_), acceptor_(io, at), backoff_(io) {}
-  tcp::endpoint local() const { return acceptor_.local_endpoint(); }
-  void close() {
-    asio::post(acceptor_.get_executor(), [this] {
-      std::error_code ignored;
-      acceptor_.close(ignored);
-      backoff_.cancel();
-    });
-  }
-  asio::awaitable<void> run() {
-    while (acceptor_.is_open()) {
-      shard& next = *shards_[turn_++ % shards_.size()];
-      tcp::socket socket(next.io());
-      std::error_code ec;
-      co_await acceptor_.async_accept(socket, or_error(ec));
-      if (ec)
-        co_await rest(ec);
-      else
-        admit(std::move(socket), next);
-    }
-  }
-
- private:
-  void admit(tcp::socket socket, shard& next) {
-    std::error_code gone;
-    const auto source = unmapped(socket.remote_endpoint(gone).address());
-    if (gone) return;
-    auto ticket = parts_.unnegotiated->enter(source);
-    if (ticket) return next.take(std::move(socket), std::move(*ticket));
-    parts_.note(log_level::warning, source,
-                fmt::format("a connection of {} was dropped: too many have not negotiated", source.to_string()));
-  }
-  // A client that left while it was in the queue is no reason to rest; a lack of descriptors or memory is.
-  asio::awaitable<void> rest(std::error_code why) {
-    if (!acceptor_.is_open() || why == asio::error::connection_aborted) co_return;
-    parts_.note(log_level::error, {}, fmt::format("cannot accept: {}", why.message()));
-    backoff_.expires_after(parts_.options.accept_backoff);
-    std::error_code ignored;
-    co_await backoff_.async_wait(or_error(ignored));
-  }
-
-  server_parts& parts_;
-  std::vector<std::unique_ptr<shard>>& shards_;
-  tcp::acceptor acceptor_;
-  asio::steady_timer backoff_;
-  std::size_t turn_ = 0;
 };
 
 // --- the server
@@ -189,39 +117,43 @@ class mux_server::acceptor {
 mux_server::mux_server(server_options options, std::size_t threads, log_sink sink) {
   if (const std::string mistake = options.validate(); !mistake.empty()) throw std::invalid_argument(mistake);
   parts_ = std::make_unique<server_parts>(std::move(options), std::move(sink));
-  for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i)
-    shards_.push_back(std::make_unique<shard>(*parts_));
+  workers_ = std::make_unique<workers>(threads);
+  for (std::size_t i = 0; i < workers_->size(); ++i)
+    shards_.push_back(std::make_unique<shard>(*parts_, (*workers_)[i]));
 }
 
 mux_server::~mux_server() {
-  for (const auto& s : shards_) s->io().stop();
-  for (const auto& s : shards_) s->join();
+  workers_->stop();
   parts_->names.stop();
-  acceptors_.clear();
+  listeners_.clear();
   shards_.clear();
 }
 
 tcp::endpoint mux_server::listen(const tcp::endpoint& at) {
-  acceptors_.push_back(std::make_unique<acceptor>(*this, shards_.front()->io(), at));
-  const tcp::endpoint local = acceptors_.back()->local();
+  auto take = [this](std::size_t worker, tcp::socket s, admission::ticket t) {
+    shards_[worker]->take(std::move(s), std::move(t));
+  };
+  auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
+    parts_->note(level, source, line);
+  };
+  listeners_.push_back(std::make_unique<listener>(*workers_, at, parts_->unnegotiated, parts_->options.accept_backoff,
+                                                  take, note));
+  const tcp::endpoint local = listeners_.back()->local();
   parts_->policy.own_listener(local, local_addresses());
   return local;
 }
 
 void mux_server::start() {
-  asio::io_context& first = shards_.front()->io();
-  for (const auto& a : acceptors_) asio::co_spawn(first, a->run(), [](std::exception_ptr) {});
-  asio::co_spawn(first, parts_->nat.sweep(), [](std::exception_ptr) {});
-  for (const auto& s : shards_) s->start();
+  for (const auto& l : listeners_) l->start();
+  asio::co_spawn((*workers_)[0], parts_->nat.sweep(), [](std::exception_ptr) {});
+  workers_->start();
 }
 
 void mux_server::drain() {
-  for (const auto& a : acceptors_) a->close();
+  for (const auto& l : listeners_) l->close();
   for (const auto& s : shards_) s->drain();
 }
 
-void mux_server::wait() {
-  for (const auto& s : shards_) s->join();
-}
+void mux_server::wait() { workers_->join(); }
 
 }  // namespace muxpro::proxy

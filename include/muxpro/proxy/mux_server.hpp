@@ -3,10 +3,12 @@
 
 #include <muxpro/proxy/admission.hpp>
 #include <muxpro/proxy/dial_policy.hpp>
+#include <muxpro/proxy/listener.hpp>
 #include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/resolver.hpp>
 #include <muxpro/proxy/server_options.hpp>
 #include <muxpro/proxy/udp_nat.hpp>
+#include <muxpro/proxy/workers.hpp>
 
 #include <asio/ip/tcp.hpp>
 
@@ -68,11 +70,11 @@ class mux_server {
 
  private:
   class shard;
-  class acceptor;
 
   std::unique_ptr<server_parts> parts_;
+  std::unique_ptr<workers> workers_;
   std::vector<std::unique_ptr<shard>> shards_;
-  std::vector<std::unique_ptr<acceptor>> acceptors_;
+  std::vector<std::unique_ptr<listener>> listeners_;
 };
 
 }  // namespace muxpro::proxy

@@ -1,0 +1,92 @@
+// A stream of whatever transport, erased where that costs little: at its relay, not at each read. Ring 4.
+#pragma once
+
+#include <muxpro/pipe.hpp>
+#include <muxpro/relay.hpp>
+#include <muxpro/session.hpp>
+
+#include <asio/awaitable.hpp>
+#include <asio/buffer.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/socket_base.hpp>
+#include <asio/use_awaitable.hpp>
+#include <asio/write.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace muxpro::proxy {
+
+/// Belongs to one strand; one read and one write at a time.
+class connection {
+ public:
+  virtual ~connection() = default;
+  virtual asio::any_io_executor get_executor() = 0;
+
+  /// For handshakes. Cancelled by cut().
+  virtual asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec) = 0;
+  /// All of it.
+  virtual asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) = 0;
+  /// EOF to the peer.
+  virtual asio::awaitable<void> finish() = 0;
+  /// async_relay() of the stream itself (its side a) with a pipe or a sub-stream.
+  virtual asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options, std::error_code& ec) = 0;
+  /// The stream becomes a main connection.
+  virtual session into_session(role side, const session_options& options) = 0;
+  /// Both ways, at once: its operations end, the peer sees that it was no clean end.
+  virtual void cut() noexcept = 0;
+};
+
+template <async_stream Stream>
+class connection_over final : public connection {
+ public:
+  explicit connection_over(Stream stream) : stream_(std::move(stream)) {}
+  Stream& stream() noexcept { return stream_; }
+
+  asio::any_io_executor get_executor() override { return stream_.get_executor(); }
+  asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec) override {
+    co_return co_await stream_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
+  }
+  asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) override {
+    co_await asio::async_write(stream_, from, asio::redirect_error(asio::use_awaitable, ec));
+  }
+  asio::awaitable<void> finish() override {
+    std::error_code ignored;
+    if constexpr (requires { stream_.shutdown(asio::socket_base::shutdown_send, ignored); })
+      stream_.shutdown(asio::socket_base::shutdown_send, ignored);
+    else if constexpr (requires { stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, ignored)); })
+      co_await stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, ignored));
+    co_return;
+  }
+  asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options, std::error_code& ec) override {
+    co_return co_await async_relay(stream_, with, options, asio::redirect_error(asio::use_awaitable, ec));
+  }
+  session into_session(role side, const session_options& options) override {
+    return session(std::move(stream_), side, options);
+  }
+  void cut() noexcept override {
+    std::error_code ignored;
+    if constexpr (requires { stream_.reset(end_code::remote_disconnect); }) {
+      stream_.reset(end_code::remote_disconnect);
+    } else {
+      auto& socket = stream_.lowest_layer();
+      if constexpr (requires { socket.set_option(asio::socket_base::linger(true, 0), ignored); })
+        socket.set_option(asio::socket_base::linger(true, 0), ignored);
+      if constexpr (requires { socket.close(ignored); })
+        socket.close(ignored);
+      else
+        socket.close();
+    }
+  }
+
+ private:
+  Stream stream_;
+};
+
+template <async_stream Stream>
+std::unique_ptr<connection> make_connection(Stream stream) {
+  return std::make_unique<connection_over<Stream>>(std::move(stream));
+}
+
+}  // namespace muxpro::proxy

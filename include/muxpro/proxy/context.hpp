@@ -1,0 +1,49 @@
+// What is known of a connection on its way through the proxy: values, copied from stage to stage. Ring 4.
+#pragma once
+
+#include <muxpro/destination.hpp>
+
+#include <asio/ip/address.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace muxpro::proxy {
+
+struct context {
+  context() = default;
+
+  /// Where it came in.
+  struct inbound_part {
+    std::string tag;
+    std::string protocol;  ///< "socks", "http", "mux.pro", ...
+    std::string user;      ///< empty: nobody had to say
+    asio::ip::address source;
+    std::uint16_t source_port = 0;
+    asio::ip::address gateway;  ///< the address that the client reached us at
+    std::uint16_t gateway_port = 0;
+  };
+  /// Where it goes.
+  struct outbound_part {
+    destination original;                     ///< what the client asked for
+    destination target;                       ///< what is dialled
+    std::optional<destination> route_target;  ///< what the router looks at, where that is another one
+    std::string tag;                          ///< a forced outbound, or the one that was chosen
+    std::uint8_t priority = 0;                ///< 0 is served first
+  };
+  /// What it carries.
+  struct content_part {
+    std::string protocol;                           ///< as sniffed, or as the inbound knows
+    std::map<std::string, std::string> attributes;  ///< ":method", ":path", lower-case header names
+  };
+
+  /// Unique in the process while it lives; for the log.
+  std::uint32_t id = 0;
+  inbound_part inbound;
+  outbound_part outbound;
+  content_part content;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,58 @@
+// Between inbounds and outbounds: a link for each connection, and the outbound that its rules choose. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/log.hpp>
+#include <muxpro/proxy/outbound.hpp>
+
+#include <asio/any_io_executor.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// One object for each thread.
+class dispatcher {
+ public:
+  /// The tag of an outbound; empty: the default one.
+  using choose_outbound = std::function<std::string(const context&)>;
+  /// A connection has ended.
+  using observer = std::function<void(const context&, const carried&, duration)>;
+
+  explicit dispatcher(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+
+  /// The first one is the default. The tag must not have been given before.
+  void add(std::string tag, std::shared_ptr<outbound> o);
+  void route_by(choose_outbound c) { choose_ = std::move(c); }
+  void observe_by(observer o) { ended_ = std::move(o); }
+  /// Bytes that a link holds, each way.
+  void link_capacity(std::size_t bytes) { capacity_ = bytes; }
+
+  /// Takes the connection on and returns its link at once. A tag without an outbound refuses it: rules that name one
+  /// must not send its connections elsewhere.
+  inbound_link dispatch(context c);
+
+  void drain();
+  void close();
+  std::size_t live() const noexcept { return live_; }
+
+ private:
+  asio::awaitable<void> carry(context c, outbound_link link);
+  std::shared_ptr<outbound> outbound_for(context& c) const;
+
+  const asio::any_io_executor executor_;
+  std::map<std::string, std::shared_ptr<outbound>> outbounds_;
+  std::string default_;
+  choose_outbound choose_;
+  observer ended_;
+  std::size_t capacity_ = 64 * 1024;
+  std::size_t live_ = 0;
+};
+
+}  // namespace muxpro::proxy

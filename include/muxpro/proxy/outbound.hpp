@@ -1,0 +1,53 @@
+// The last stage: it takes a connection to its target. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/context.hpp>
+#include <muxpro/proxy/link.hpp>
+
+#include <asio/awaitable.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+
+namespace muxpro::proxy {
+
+/// How a connection went.
+struct carried {
+  std::uint64_t up = 0;          ///< bytes that the target has taken
+  std::uint64_t down = 0;        ///< bytes that the client's side has taken
+  std::uint16_t sub_stream = 0;  ///< its id, where the outbound multiplexes
+  std::error_code why;           ///< none: EOF both ways
+};
+
+/// One object for each thread. Derive from it for a protocol of your own.
+class outbound {
+ public:
+  virtual ~outbound() = default;
+
+  /// Takes `link` to context.outbound.target: tells link.target() once whether the target is there, sends
+  /// link.first_data, then relays until both directions have ended. Ends soon after the inbound has given up.
+  virtual asio::awaitable<carried> carry(context c, outbound_link link) = 0;
+  /// Connections that it carries now, for balancers.
+  std::size_t live() const noexcept { return live_; }
+  /// Opens nothing new.
+  virtual void drain() {}
+  /// Cuts what is left.
+  virtual void close() {}
+
+ protected:
+  class counted {
+   public:
+    explicit counted(outbound& o) noexcept : o_(o) { ++o_.live_; }
+    counted(const counted&) = delete;
+    ~counted() { --o_.live_; }
+
+   private:
+    outbound& o_;
+  };
+
+ private:
+  std::size_t live_ = 0;
+};
+
+}  // namespace muxpro::proxy

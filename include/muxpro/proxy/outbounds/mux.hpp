@@ -1,0 +1,33 @@
+// Over sub-streams of main connections to a server. Ring 4.
+#pragma once
+
+#include <muxpro/client_pool.hpp>
+#include <muxpro/proxy/outbound.hpp>
+#include <muxpro/relay_options.hpp>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+
+#include <functional>
+
+namespace muxpro::proxy {
+
+class mux_outbound final : public outbound {
+ public:
+  /// Makes a session of the role client that is not negotiated yet, or throws std::system_error.
+  using dialer = std::function<asio::awaitable<session>()>;
+
+  mux_outbound(const asio::any_io_executor& executor, dialer dial, client_pool_options pool, relay_options relay)
+      : pool_(executor, std::move(dial), std::move(pool)), relay_(relay) {}
+
+  asio::awaitable<carried> carry(context c, outbound_link link) override;
+  void drain() override;
+  void close() override { pool_.close(); }
+  client_pool_stats stats() const { return pool_.stats(); }
+
+ private:
+  client_pool pool_;
+  const relay_options relay_;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,37 @@
+#include <muxpro/proxy/outbounds/freedom.hpp>
+
+#include "../or_error.hpp"
+
+#include <muxpro/relay.hpp>
+
+#include <asio/write.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace muxpro::proxy {
+
+using asio::ip::tcp;
+
+asio::awaitable<carried> freedom::carry(context c, outbound_link link) {
+  const counted here(*this);
+  carried result;
+  const auto attempt = std::make_shared<dial>(link.stream.get_executor(), names_, policy_, dial_);
+  link.target().on_abandoned([attempt] { attempt->cancel(asio::error::operation_aborted); });
+  tcp::socket target = co_await attempt->connect(c.outbound.target, result.why);
+  link.target().on_abandoned(nullptr);
+  link.target().tell(result.why);
+  if (result.why) co_return result;
+  std::error_code ignored;
+  target.set_option(tcp::no_delay(true), ignored);
+  if (!link.first_data.empty()) {
+    co_await asio::async_write(target, asio::buffer(link.first_data), or_error(result.why));
+    if (result.why) co_return result;
+  }
+  const relay_result relayed = co_await async_relay(link.stream, target, relay_, or_error(result.why));
+  result.up = link.first_data.size() + relayed.a_to_b;
+  result.down = relayed.b_to_a;
+  co_return result;
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,40 @@
+#include <muxpro/proxy/outbounds/mux.hpp>
+
+#include "../or_error.hpp"
+
+#include <muxpro/relay.hpp>
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace muxpro::proxy {
+
+asio::awaitable<carried> mux_outbound::carry(context c, outbound_link link) {
+  const counted here(*this);
+  carried result;
+  open_request request(c.outbound.target, c.outbound.priority);
+  result.up = link.first_data.size();
+  request.first_data = std::move(link.first_data);
+  const auto given_up = std::make_shared<asio::cancellation_signal>();
+  link.target().on_abandoned([given_up] { given_up->emit(asio::cancellation_type::terminal); });
+  sub_stream stream = co_await pool_.async_open(
+      std::move(request), asio::bind_cancellation_slot(given_up->slot(), or_error(result.why)));
+  link.target().on_abandoned(nullptr);
+  // The protocol does not confirm a target: that it is not there shows as an End.
+  link.target().tell(result.why);
+  if (result.why) co_return result;
+  result.sub_stream = stream.id();
+  const relay_result relayed = co_await async_relay(link.stream, stream, relay_, or_error(result.why));
+  result.up += relayed.a_to_b;
+  result.down = relayed.b_to_a;
+  co_return result;
+}
+
+void mux_outbound::drain() {
+  pool_.async_drain([](std::error_code) {});
+}
+
+}  // namespace muxpro::proxy
