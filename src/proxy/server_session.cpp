@@ -2,8 +2,8 @@
 
 #include "or_error.hpp"
 
+#include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/relay.hpp>
-#include <muxpro/sub_datagram.hpp>
 
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/co_spawn.hpp>
@@ -66,10 +66,10 @@ void server_session::report(std::error_code why) {
   const session_stats s = session_.stats();
   // Who comes and goes without a word is nobody's concern.
   const bool silent = why == errc::connection_lost && s.wire_received == 0;
-  const std::string line =
-      fmt::format("main connection {} of {}: {}; {} sub-streams, {} bytes in, {} out", number_,
-                  peer_.address().to_string(), why ? why.message() : "closed",
-                  s.received[static_cast<std::size_t>(frame_type::new_stream)].frames, s.wire_received, s.wire_sent);
+  const std::string line = fmt::format("main connection {} of {}: {}; {} sub-streams, {} bytes in, {} out",
+                                       number_, peer_.address().to_string(), why ? why.message() : "closed",
+                                       s.received[static_cast<std::size_t>(frame_type::new_stream)].frames,
+                                       s.wire_received, s.wire_sent);
   parts_.note(silent ? log_level::debug : why ? log_level::warning : log_level::info, peer_.address(), line);
 }
 
@@ -106,8 +106,11 @@ asio::awaitable<void> server_session::carry(std::shared_ptr<server_session> self
   udp_nat::owner who;
   who.user = self->peer_.address().to_string();
   who.session = self->number_;
+  who.target = stream.target();
+  who.source = stream.source();
   who.addressed = self->session_.negotiated().value_or(version_0_0) >= version_0_1;
-  co_await self->parts_.nat.carry(sub_datagram(std::move(stream)), std::move(who));
+  auto datagrams = std::make_unique<sub_datagram_stream>(sub_datagram(std::move(stream)));
+  co_await self->parts_.nat.carry(std::move(datagrams), std::move(who));
 }
 
 asio::awaitable<void> server_session::carry_bytes(sub_stream stream) {
@@ -123,13 +126,14 @@ asio::awaitable<void> server_session::carry_bytes(sub_stream stream) {
   target.set_option(tcp::no_delay(true), ignored);
   co_await async_relay(stream, target, parts_.options.relay, or_error(ec));
   // The ends that have a name are usual; a code that nobody knows is worth a line.
-  if (ec.category() == end_category() && ec.value() > static_cast<int>(end_code::rejected)) report(stream, ec);
+  if (ec.category() == end_category() && ec.value() > static_cast<int>(end_code::rejected))
+    report(stream, ec);
 }
 
 void server_session::report(const sub_stream& stream, std::error_code why) {
   parts_.note(log_level::info, peer_.address(),
-              fmt::format("sub-stream {} of main connection {} to {}: {}", stream.id(), number_, stream.target(),
-                          why.message()));
+              fmt::format("sub-stream {} of main connection {} to {}: {}", stream.id(), number_,
+                          stream.target(), why.message()));
 }
 
 // A place, the pace, the dial; all of it ends when the peer gives the sub-stream up.

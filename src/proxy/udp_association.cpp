@@ -89,25 +89,25 @@ asio::awaitable<void> udp_nat::association::send_outside() {
     std::error_code ec;
     host_port to;
     const auto into = asio::buffer(memory.get(), max_datagram);
-    const std::size_t n = co_await stream_.async_receive_from(into, to, or_error(ec));
+    const std::size_t n = co_await stream_->receive(into, to, ec);
     if (ec) break;
     used();
-    const bool is_target = to.host == stream_.target().host && to.port == stream_.target().port;
+    const bool is_target = to.host == owner_.target.host && to.port == owner_.target.port;
     const udp::endpoint e = co_await where(std::move(to), ec);
-    if (ec && is_target && !addressed_) {  // there will never be another one
-      stream_.reset(static_cast<end_code>(ec.value()));
+    if (ec && is_target && !owner_.addressed) {  // there will never be another one
+      stream_->end(static_cast<end_code>(ec.value()));
       break;
     }
     if (ec) continue;
     if (is_target) target_ = e;
     co_await socket_.async_send_to(asio::buffer(memory.get(), n), e, or_error(ec));
   }
-  stream_.close();
+  stream_->end(end_code::graceful);
 }
 
 // Under 0.0 a sub-stream is tied to its target. An answer from where nothing may be dialled is none.
 bool udp_nat::association::wanted(const udp::endpoint& from) const {
-  if (!addressed_) return target_ && from == *target_;
+  if (!owner_.addressed) return target_ && from == *target_;
   return nat_.policy_.check(from.address(), from.port()) == verdict::allowed && !nat_.is_own_port(from);
 }
 
@@ -125,7 +125,8 @@ asio::awaitable<void> udp_nat::association::receive_from_outside(std::shared_ptr
       if (ec) break;
       if (!self->wanted(from)) continue;
       self->used();
-      co_await self->stream_.async_send_to(asio::buffer(memory.data(), n), to_host_port(from), or_error(ec));
+      const host_port peer = to_host_port(from);
+      co_await self->stream_->send(asio::buffer(memory.data(), n), peer, ec);
       if (ec && ec != errc::datagram_too_large) co_return;
       if (!socket.is_open()) co_return;
     }
@@ -139,10 +140,7 @@ void udp_nat::association::stop(end_code code) {
     self->stopped_ = true;
     self->handed_over_.cancel();
     if (self->search_) self->search_->cancel(asio::error::operation_aborted);
-    if (code == end_code::graceful)
-      self->stream_.close();
-    else
-      self->stream_.reset(code);
+    self->stream_->end(code);
   });
 }
 

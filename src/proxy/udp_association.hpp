@@ -1,4 +1,4 @@
-// One UDP sub-stream and its socket.
+// One stream of datagrams and its socket.
 #pragma once
 
 #include <muxpro/proxy/udp_nat.hpp>
@@ -15,11 +15,11 @@ namespace muxpro::proxy {
 /// 0 for what is no bound socket.
 std::uint16_t port_of(int descriptor);
 
-/// Runs on the sub-stream's executor.
+/// Runs on the stream's executor.
 class udp_nat::association : public std::enable_shared_from_this<association> {
  public:
-  association(udp_nat& nat, sub_datagram stream, bool addressed)
-      : nat_(nat), stream_(std::move(stream)), executor_(stream_.get_executor()), addressed_(addressed),
+  association(udp_nat& nat, std::unique_ptr<datagram_stream> stream, owner who)
+      : nat_(nat), stream_(std::move(stream)), executor_(stream_->get_executor()), owner_(std::move(who)),
         socket_(executor_), handed_over_(executor_, time_point::max()) {}
 
   /// Another one of this mapping still has the socket, if open_mapping() gave none. False: stopped before.
@@ -31,7 +31,7 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
   /// On any thread, under the table's lock.
   void hand_over(int descriptor);
 
-  std::optional<global_id> source() const { return stream_.source(); }
+  const owner& who() const noexcept { return owner_; }
   /// A new socket, or an old one.
   bool open(int descriptor);
   int native() { return socket_.native_handle(); }
@@ -56,9 +56,9 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
   static constexpr int datagrams_a_turn = 32;
 
   udp_nat& nat_;
-  sub_datagram stream_;
+  const std::unique_ptr<datagram_stream> stream_;
   const asio::any_io_executor executor_;
-  const bool addressed_;
+  const owner owner_;
   asio::ip::udp::socket socket_;
   asio::steady_timer handed_over_;
   int handed_ = -1;  ///< a descriptor on its way, under the table's lock

@@ -49,9 +49,10 @@ void udp_nat::retire(nat_table::mapping id, end_code code) {
   }
 }
 
-bool udp_nat::open_mapping(association& a, const owner& who) {
+bool udp_nat::open_mapping(association& a) {
   const std::lock_guard lock(mutex_);
-  const auto admitted = table_.admit(who.user, who.session, who.addressed ? a.source() : std::nullopt,
+  const owner& who = a.who();
+  const auto admitted = table_.admit(who.user, who.session, who.addressed ? who.source : std::nullopt,
                                      steady_clock::now());
   a.id = admitted.id;
   for (const auto id : admitted.evicted) retire(id, end_code::resources);
@@ -101,10 +102,10 @@ void udp_nat::end_mapping(association& a) {
   if (descriptor >= 0) ::close(descriptor);
 }
 
-asio::awaitable<void> udp_nat::carry(sub_datagram stream, owner who) {
-  const auto executor = stream.get_executor();
-  const auto a = std::make_shared<association>(*this, std::move(stream), who.addressed);
-  if (!open_mapping(*a, who)) {
+asio::awaitable<void> udp_nat::carry(std::unique_ptr<datagram_stream> stream, owner who) {
+  const auto executor = stream->get_executor();
+  const auto a = std::make_shared<association>(*this, std::move(stream), std::move(who));
+  if (!open_mapping(*a)) {
     a->stop(end_code::resources);
     co_return;
   }

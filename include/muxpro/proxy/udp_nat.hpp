@@ -1,9 +1,9 @@
-// UDP sub-streams to the outside: one socket each, full cone, kept for a while for those that come back. Ring 4.
+// Datagrams of a client to the outside: one socket each, full cone, kept for a while for those that come back. Ring 4.
 #pragma once
 
+#include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/proxy/dialer.hpp>
 #include <muxpro/proxy/nat_table.hpp>
-#include <muxpro/sub_datagram.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -19,21 +20,23 @@
 
 namespace muxpro::proxy {
 
-/// Shared by all threads; each association runs on the executor of its sub-stream.
+/// Shared by all threads; each association runs on the executor of its stream.
 class udp_nat {
  public:
   /// `names` and `policy` must outlive it.
   udp_nat(nat_limits limits, dial_options dial, resolver& names, const dial_policy& policy);
   ~udp_nat();
 
+  /// Whose datagrams they are.
   struct owner {
-    std::string user;                       ///< whose mappings they are
-    nat_table::session_key session = 0;     ///< distinct for each main connection
-    bool addressed = false;                 ///< the session speaks 0.1, so that datagrams have addresses
+    std::string user;                     ///< whose mappings they are
+    nat_table::session_key session = 0;   ///< distinct for each main connection
+    destination target;                   ///< what the client named first
+    std::optional<global_id> source;      ///< brings it back to its mapping
+    bool addressed = false;               ///< datagrams have addresses; else all go to the target
   };
-  /// Carries datagrams until the sub-stream has ended, the mapping is idle for too long or another one needs its
-  /// place.
-  asio::awaitable<void> carry(sub_datagram stream, owner who);
+  /// Carries datagrams until the stream has ended, the mapping is idle for too long or another one needs its place.
+  asio::awaitable<void> carry(std::unique_ptr<datagram_stream> stream, owner who);
 
   /// Ends what is idle or parked for too long, for ever: cancel it, or destroy the context.
   asio::awaitable<void> sweep();
@@ -48,7 +51,7 @@ class udp_nat {
     std::weak_ptr<association> next;  ///< gets the socket when the former has let go of it
   };
 
-  bool open_mapping(association& a, const owner& who);
+  bool open_mapping(association& a);
   void end_mapping(association& a);
   void retire(nat_table::mapping id, end_code code);
   bool is_own_port(const asio::ip::udp::endpoint& e) const;

@@ -1,0 +1,102 @@
+#include <muxpro/proxy/datagram_stream.hpp>
+
+#include "or_error.hpp"
+
+#include <asio/error.hpp>
+
+#include <algorithm>
+
+namespace muxpro::proxy {
+
+asio::awaitable<std::size_t> sub_datagram_stream::receive(asio::mutable_buffer into, host_port& peer,
+                                                          std::error_code& ec) {
+  co_return co_await stream_.async_receive_from(into, peer, or_error(ec));
+}
+
+asio::awaitable<void> sub_datagram_stream::send(asio::const_buffer data, const host_port& peer, std::error_code& ec) {
+  co_await stream_.async_send_to(data, peer, or_error(ec));
+}
+
+void sub_datagram_stream::end(end_code code) noexcept {
+  if (code == end_code::graceful)
+    stream_.close();
+  else
+    stream_.reset(code);
+}
+
+namespace {
+
+struct datagram {
+  datagram(host_port p, std::vector<std::byte> d) : peer(std::move(p)), data(std::move(d)) {}
+  host_port peer;
+  std::vector<std::byte> data;
+};
+
+/// One direction of a link.
+struct queue {
+  queue(const asio::any_io_executor& executor, datagram_queue_limits l) : limits(l), filled(executor) {}
+  const datagram_queue_limits limits;
+  semaphore filled;  ///< counts waiting datagrams
+  std::deque<datagram> waiting;
+  std::size_t bytes = 0;
+  std::error_code ended;
+};
+
+class link_end final : public datagram_stream {
+ public:
+  link_end(asio::any_io_executor executor, std::shared_ptr<queue> in, std::shared_ptr<queue> out)
+      : executor_(std::move(executor)), in_(std::move(in)), out_(std::move(out)) {}
+  ~link_end() override { end(end_code::graceful); }
+
+  asio::any_io_executor get_executor() const override { return executor_; }
+
+  asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer, std::error_code& ec) override {
+    const auto q = in_;
+    co_await q->filled.async_acquire(1, or_error(ec));
+    if (ec && (ec != q->ended || q->waiting.empty())) co_return 0;
+    ec.clear();  // what was sent before the end comes first
+    datagram d = std::move(q->waiting.front());
+    q->waiting.pop_front();
+    q->bytes -= d.data.size();
+    peer = std::move(d.peer);
+    if (d.data.size() > into.size()) ec = asio::error::message_size;
+    co_return asio::buffer_copy(into, asio::buffer(d.data));
+  }
+
+  asio::awaitable<void> send(asio::const_buffer data, const host_port& peer, std::error_code& ec) override {
+    queue& q = *out_;
+    ec = q.ended;
+    if (ec || q.waiting.size() >= q.limits.datagrams) co_return;
+    if (q.bytes + data.size() > q.limits.bytes && !q.waiting.empty()) co_return;
+    const auto* first = static_cast<const std::byte*>(data.data());
+    q.waiting.emplace_back(peer, std::vector<std::byte>(first, first + data.size()));
+    q.bytes += data.size();
+    q.filled.release();
+  }
+
+  void end(end_code code) noexcept override {
+    stop(*out_, code == end_code::graceful ? std::error_code(asio::error::eof) : make_error_code(code));
+    stop(*in_, asio::error::operation_aborted);
+    in_->waiting.clear();
+  }
+
+ private:
+  static void stop(queue& q, std::error_code why) noexcept {
+    if (q.ended) return;
+    q.ended = why;
+    q.filled.close(why);
+  }
+
+  const asio::any_io_executor executor_;
+  const std::shared_ptr<queue> in_, out_;
+};
+
+}  // namespace
+
+std::pair<std::unique_ptr<datagram_stream>, std::unique_ptr<datagram_stream>> make_datagram_link(
+    const asio::any_io_executor& executor, datagram_queue_limits limits) {
+  const auto up = std::make_shared<queue>(executor, limits), down = std::make_shared<queue>(executor, limits);
+  return {std::make_unique<link_end>(executor, down, up), std::make_unique<link_end>(executor, up, down)};
+}
+
+}  // namespace muxpro::proxy
