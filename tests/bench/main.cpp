@@ -1,0 +1,56 @@
+// mux_bench COMMAND ...: the workloads of the benches over muxpro.
+#include "mux_bench.hpp"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+namespace bench {
+
+namespace {
+
+constexpr const char* help = R"(mux_bench server PORT [chunk=N streams=N]
+mux_bench client PORT W1|W2|W3|W4|W5|W7 [key=value ...]
+A server, and a client that drives it through one workload over loopback and prints lines of
+metric, value and unit, with tabs between them.
+
+  chunk=N       bytes of one write and of one read of the application (65536)
+  streams=N     sub-streams at once (W1: 1, W2: 64, W3 and W4: 1, W5: 1000); the server is told of more than 500
+  sessions=N    main connections over which the sub-streams of W1 and W2 are spread (1)
+  secs=N        how long a workload lasts (5)
+  mingib=N      least that W1 and W2 transfer (4)
+  count=N       W3: so many sub-streams instead of so much time, and the rate in each tenth of them
+  serverpid=N   whose processor time and memory is measured, too
+)";
+
+muxpro::session_options raised(std::uint32_t streams) {
+  muxpro::session_options o;
+  o.max_streams = o.accept_backlog = streams;
+  return o;
+}
+
+int dispatch(std::span<char* const> line) {
+  arguments words(line);
+  const std::string_view command = words.word("the command (mux_bench --help lists them)");
+  if (command == "server") return run_server(words);
+  if (command == "client") return run_client(words);
+  if (command != "--help")
+    throw failure(fmt::format("'{}' is no command; mux_bench --help lists them", command));
+  fmt::print("{}", help);
+  return 0;
+}
+
+}  // namespace
+
+// Some room above what is open at once: a sub-stream counts until both sides have let go of it.
+muxpro::session_options options_for(std::uint64_t streams) {
+  if (streams <= 500) return {};
+  return raised(static_cast<std::uint32_t>(std::min<std::uint64_t>(streams + 100, 65535)));
+}
+
+}  // namespace bench
+
+int main(int argc, char** argv) {
+  const std::span<char* const> words(argv + 1, static_cast<std::size_t>(argc - 1));
+  return bench::run_program("mux_bench", [&] { return bench::dispatch(words); });
+}
