@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing: cmake/deps.sh [tests] [clang] [fuzz]. Without arguments: what the library and the examples need.
+# Installs what is missing: cmake/deps.sh [tests] [clang] [fuzz] [bench]. Without arguments: what the library and the
+# examples need.
 # On Debian and its like by apt-get, as root or through sudo; anywhere else it says what is missing and stops.
 set -euo pipefail
 . "$(dirname "$0")/script.sh"
@@ -23,11 +24,12 @@ links_fuzzer() {
 has() {
   case $1 in
     g++) compiles '__cpp_impl_coroutine && (__GNUC__ >= 12 || __clang__)' coroutine ;;
-    cmake | patch) command -v "$1" >/dev/null ;;
+    cmake | patch | valgrind) command -v "$1" >/dev/null ;;
     ninja-build) command -v ninja >/dev/null ;;
     libasio-dev) compiles 'ASIO_VERSION >= 102200' asio/version.hpp ;;
     libfmt-dev) compiles 'FMT_VERSION >= 90000' fmt/core.h ;;
     libssl-dev) compiles 1 openssl/ssl.h ;;
+    libbenchmark-dev) compiles 1 benchmark/benchmark.h ;;
     libcli11-dev) compiles 1 CLI/CLI.hpp ;;
     libspdlog-dev) compiles 1 spdlog/version.h ;;
     python3) command -v python3 >/dev/null ;;
@@ -43,7 +45,8 @@ for group; do
     tests) needed+=(catch2 patch python3) ;;
     clang) needed+=(clang) ;;
     fuzz) needed+=(catch2 clang libclang-rt) ;;
-    *) die "usage: cmake/deps.sh [tests] [clang] [fuzz]" ;;
+    bench) needed+=(libbenchmark-dev valgrind) ;;
+    *) die "usage: cmake/deps.sh [tests] [clang] [fuzz] [bench]" ;;
   esac
 done
 
