@@ -1,0 +1,14 @@
+# The rules of the proxy: what sees no socket, no executor and no clock. Tests and fuzz targets build them alone.
+find_package(OpenSSL REQUIRED)
+
+set(muxpro_rule_sources accounts dial_policy nat_table)
+list(TRANSFORM muxpro_rule_sources PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
+list(TRANSFORM muxpro_rule_sources APPEND .cpp)
+
+set(muxpro_rule_libraries OpenSSL::Crypto)
+add_library(muxpro_proxy_rules OBJECT ${muxpro_rule_sources})
+target_link_libraries(muxpro_proxy_rules PUBLIC muxpro::muxpro PRIVATE ${muxpro_rule_libraries})
+if(BUILD_SHARED_LIBS)
+  set_target_properties(muxpro_proxy_rules PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endif()
+muxpro_own(muxpro_proxy_rules)

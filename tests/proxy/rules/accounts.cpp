@@ -1,0 +1,65 @@
+// Users and their secrets.
+#include "catch.hpp"
+
+#include <muxpro/proxy/accounts.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace accounts_test {
+namespace {
+
+using muxpro::proxy::accounts;
+
+TEST_CASE("accounts: exactly those that were added", "[proxy][accounts]") {
+  accounts users;
+  CHECK(users.empty());
+  CHECK_FALSE(users.check("", ""));
+  users.add("alice", "wonder");
+  users.add("bob", "");
+  users.add("", "secret");
+  CHECK(users.size() == 3);
+  CHECK(users.check("alice", "wonder"));
+  CHECK(users.check("bob", ""));
+  CHECK(users.check("", "secret"));
+  for (const auto& [user, secret] : {std::pair<std::string_view, std::string_view>{"alice", "wonde"},
+                                     {"alice", "wonder "},
+                                     {"alice", ""},
+                                     {"Alice", "wonder"},
+                                     {"alicew", "onder"},
+                                     {"alic", "ewonder"},
+                                     {"bob", "wonder"},
+                                     {"wonder", "alice"},
+                                     {"", ""},
+                                     {"", "alicewonder"},
+                                     {"alice", {"wonder\0", 7}},
+                                     {{"alice\0", 6}, "wonder"}})
+    CHECK_FALSE(users.check(user, secret));
+}
+
+TEST_CASE("accounts: a user may have several secrets, and copies know the same", "[proxy][accounts]") {
+  accounts users;
+  users.add("alice", "old");
+  const accounts before = users;
+  users.add("alice", "new");
+  users.add("alice", "new");
+  CHECK(users.size() == 2);
+  CHECK(users.check("alice", "old"));
+  CHECK(users.check("alice", "new"));
+  CHECK(before.check("alice", "old"));
+  CHECK_FALSE(before.check("alice", "new"));
+}
+
+TEST_CASE("accounts: any bytes, any length", "[proxy][accounts]") {
+  accounts users;
+  const std::string user(1000, '\0'), secret(100000, '\xff');
+  users.add(user, secret);
+  CHECK(users.check(user, secret));
+  CHECK_FALSE(users.check(user, secret.substr(1)));
+  for (int i = 0; i < 500; ++i) users.add(std::to_string(i), std::to_string(i * i));
+  for (int i = 0; i < 500; ++i) CHECK(users.check(std::to_string(i), std::to_string(i * i)));
+  for (int i = 2; i < 500; ++i) CHECK_FALSE(users.check(std::to_string(i), std::to_string(i)));
+}
+
+}  // namespace
+}  // namespace accounts_test
