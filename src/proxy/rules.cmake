@@ -1,7 +1,7 @@
 # The rules of the proxy: what sees no socket, no executor and no clock. Tests and fuzz targets build them alone.
 find_package(OpenSSL REQUIRED)
 
-set(muxpro_rule_sources accounts dial_outcome dial_policy nat_table socks socks_wire)
+set(muxpro_rule_sources accounts dial_outcome dial_policy nat_table socks socks_client socks_wire)
 list(TRANSFORM muxpro_rule_sources PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM muxpro_rule_sources APPEND .cpp)
 

@@ -1,0 +1,71 @@
+// SOCKS 5 as a client speaks it, to a server further on. Ring 4, a rule: no I/O, no clock.
+#pragma once
+
+#include <muxpro/codec.hpp>
+#include <muxpro/destination.hpp>
+#include <muxpro/proxy/socks.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// 1..255 bytes each (RFC 1929).
+struct socks_credentials {
+  std::string user, secret;
+
+  bool valid() const noexcept;
+};
+
+/// Call next(), first with no bytes, then with all that came and were not consumed:
+///   say:       send `message`, drop `consumed` bytes, call again
+///   need_more: the same again, when more bytes have come
+///   connected: drop `consumed` bytes; what follows is the target's data
+///   refused:   close
+/// Any cut of the input gives the same steps. It never needs more than max_message bytes.
+class socks_client {
+ public:
+  enum class status : std::uint8_t { need_more, say, connected, refused };
+
+  struct step {
+    status what = status::need_more;
+    std::size_t consumed = 0;
+    std::vector<std::byte> message;
+    /// Where the server's socket is; its host may be invalid. For UDP ASSOCIATE: where to send datagrams, and
+    /// an unspecified address stands for the server's own.
+    host_port bound;
+    /// What outcome_of() turns into the same reply again; bad_host, bad_option: the server was not asked;
+    /// end_code::protocol_error: it does not speak SOCKS 5; rejected: nor does it accept the credentials.
+    std::error_code error;
+    const char* reason = "";  ///< one sentence without secrets, when refused
+  };
+
+  /// VER, REP, RSV and the longest address.
+  static constexpr std::size_t max_message = 3 + 1 + 1 + 255 + 2;
+
+  /// Without credentials it offers none.
+  socks_client(socks_command command, host_port target, std::optional<socks_credentials> credentials = {});
+
+  step next(const_bytes received);
+
+ private:
+  enum class state : std::uint8_t { start, method, authentication, reply, over };
+
+  step greet();
+  step read_method(const_bytes in);
+  step read_status(const_bytes in);
+  step read_reply(const_bytes in);
+  step ask(std::size_t consumed);
+  step refuse(std::error_code error, const char* reason);
+
+  socks_command command_;
+  host_port target_;
+  std::optional<socks_credentials> credentials_;
+  state state_ = state::start;
+};
+
+}  // namespace muxpro::proxy

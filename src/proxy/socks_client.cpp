@@ -1,0 +1,133 @@
+#include <muxpro/proxy/socks_client.hpp>
+
+#include "socks_wire.hpp"
+
+#include <muxpro/error.hpp>
+
+#include <utility>
+
+namespace muxpro::proxy {
+
+namespace {
+
+using step = socks_client::step;
+using status = socks_client::status;
+
+struct refusal {
+  std::error_code error;
+  const char* reason;
+};
+
+refusal meaning_of(socks_reply_code code) {
+  const auto of_system = [](std::errc e) { return std::make_error_code(e); };
+  switch (code) {
+    case socks_reply_code::not_allowed: return {end_code::rejected, "The SOCKS server does not allow it."};
+    case socks_reply_code::network_unreachable:
+      return {of_system(std::errc::network_unreachable), "The network is unreachable from the SOCKS server."};
+    case socks_reply_code::host_unreachable:
+      return {of_system(std::errc::host_unreachable), "The host is unreachable from the SOCKS server."};
+    case socks_reply_code::connection_refused:
+      return {of_system(std::errc::connection_refused),
+              "The target has refused the SOCKS server's connection."};
+    case socks_reply_code::ttl_expired:
+      return {of_system(std::errc::timed_out), "The target did not answer the SOCKS server in time."};
+    case socks_reply_code::command_not_supported:
+      return {of_system(std::errc::operation_not_supported), "The SOCKS server does not know the command."};
+    case socks_reply_code::address_type_not_supported:
+      return {of_system(std::errc::address_family_not_supported),
+              "The SOCKS server cannot use such an address."};
+    default: return {of_system(std::errc::io_error), "The SOCKS server has failed."};
+  }
+}
+
+void append_counted(std::vector<std::byte>& out, std::string_view s) {
+  out.push_back(static_cast<std::byte>(s.size()));
+  const auto all = std::as_bytes(std::span(s));
+  out.insert(out.end(), all.begin(), all.end());
+}
+
+step say(std::vector<std::byte> message, std::size_t consumed) {
+  return {status::say, consumed, std::move(message), {}, {}, ""};
+}
+
+}  // namespace
+
+bool socks_credentials::valid() const noexcept {
+  return !user.empty() && user.size() <= 255 && !secret.empty() && secret.size() <= 255;
+}
+
+socks_client::socks_client(socks_command command, host_port target,
+                           std::optional<socks_credentials> credentials)
+    : command_(command), target_(std::move(target)), credentials_(std::move(credentials)) {}
+
+step socks_client::next(const_bytes received) {
+  if (state_ == state::over) return refuse(end_code::protocol_error, "The handshake is over.");
+  if (state_ == state::start) return greet();
+  if (received.empty()) return {};
+  const std::uint8_t version = state_ == state::authentication ? socks_subnegotiation : std::uint8_t{5};
+  if (octet(received, 0) != version)
+    return refuse(end_code::protocol_error, "The server does not speak SOCKS 5.");
+  if (received.size() < 2) return {};
+  switch (state_) {
+    case state::method: return read_method(received);
+    case state::authentication: return read_status(received);
+    default: return read_reply(received);
+  }
+}
+
+step socks_client::greet() {
+  if (!target_.host.valid()) return refuse(errc::bad_host, "The name is none that a host can have.");
+  if (credentials_ && !credentials_->valid())
+    return refuse(errc::bad_option, "User and secret have 1 to 255 bytes each.");
+  state_ = state::method;
+  return say(credentials_ ? octets({5, 2, socks_no_authentication, socks_user_and_secret})
+                          : octets({5, 1, socks_no_authentication}),
+             0);
+}
+
+step socks_client::read_method(const_bytes in) {
+  const std::uint8_t chosen = octet(in, 1);
+  if (chosen == socks_no_authentication) return ask(2);
+  if (chosen == socks_no_method)
+    return refuse(end_code::rejected, "The SOCKS server accepts no method of ours.");
+  if (chosen != socks_user_and_secret || !credentials_)
+    return refuse(end_code::protocol_error, "The SOCKS server chose a method that it was not offered.");
+  state_ = state::authentication;
+  std::vector<std::byte> message = octets({socks_subnegotiation});
+  append_counted(message, credentials_->user);
+  append_counted(message, credentials_->secret);
+  return say(std::move(message), 2);
+}
+
+step socks_client::read_status(const_bytes in) {
+  if (octet(in, 1) == socks_authenticated) return ask(2);
+  return refuse(end_code::rejected, "The SOCKS server does not accept the user and the secret.");
+}
+
+step socks_client::ask(std::size_t consumed) {
+  state_ = state::reply;
+  std::vector<std::byte> message = octets({5, static_cast<std::uint8_t>(command_), 0});
+  append_socks_address(message, target_);
+  return say(std::move(message), consumed);
+}
+
+step socks_client::read_reply(const_bytes in) {
+  if (const auto code = static_cast<socks_reply_code>(octet(in, 1)); code != socks_reply_code::succeeded) {
+    const refusal r = meaning_of(code);
+    return refuse(r.error, r.reason);
+  }
+  if (in.size() < 4) return {};
+  socks_address a = read_socks_address(in.subspan(3));
+  if (a.what == socks_address::status::need_more) return {};
+  if (a.what == socks_address::status::unknown_type)
+    return refuse(end_code::protocol_error, "The SOCKS server is bound to an unknown type of address.");
+  state_ = state::over;
+  return {status::connected, 3 + a.size, {}, std::move(a.where), {}, ""};
+}
+
+step socks_client::refuse(std::error_code error, const char* reason) {
+  state_ = state::over;
+  return {status::refused, 0, {}, {}, error, reason};
+}
+
+}  // namespace muxpro::proxy
