@@ -20,6 +20,7 @@ void fuzz_client_session(muxpro::const_bytes);
 void fuzz_session_pair(muxpro::const_bytes);
 void fuzz_udp_prefix(muxpro::const_bytes);
 void fuzz_nat_table(muxpro::const_bytes);
+void fuzz_socks(muxpro::const_bytes);
 
 }  // namespace muxpro_fuzz
 
@@ -55,3 +56,4 @@ TEST_CASE("corpus of client_session", "[fuzz]") {
 TEST_CASE("corpus of session_pair", "[fuzz]") { replay("session_pair", muxpro_fuzz::fuzz_session_pair); }
 TEST_CASE("corpus of udp_prefix", "[fuzz]") { replay("udp_prefix", muxpro_fuzz::fuzz_udp_prefix); }
 TEST_CASE("corpus of nat_table", "[fuzz]") { replay("nat_table", muxpro_fuzz::fuzz_nat_table); }
+TEST_CASE("corpus of socks", "[fuzz]") { replay("socks", muxpro_fuzz::fuzz_socks); }

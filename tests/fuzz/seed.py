@@ -27,6 +27,20 @@ def write(target, data):
     (directory / hashlib.sha1(data).hexdigest()[:12]).write_bytes(data)
 
 
+def seed_socks():
+    """A byte that chooses what reads, a script."""
+    server = ("050100 05010003 0b6578616d706c652e636f6d 0050", "050100 05030001 00000000 0000",
+              "050100 05010004 20010db8000000000000000000000001 01bb 1603", "0401 0050 c0000201 7573657200",
+              "0401 0050 00000001 00 6578616d706c652e636f6d00", "050102", "050100 05020001 c0000201 0050")
+    closed = ("050102 0105616c6963650177 05010003 0161 0050", "050102 0105616c6963650178", "050102 05010001 7f000001 0050")
+    datagrams = ("000000 01 c0000201 0035 cafe", "000000 03 0161 0035", "000000 04 20010db8000000000000000000000001 0035 00",
+                 "000001 01 c0000201 0035 cafe")
+    client = ("0502 0100 05000001 c0000201 1234 4849", "0500 05000003 0178 0001", "0500 0505", "0502 0101", "05ff")
+    for choice, inputs in enumerate((server, closed, datagrams, client)):
+        for wire in inputs:
+            write("socks", bytes([choice]) + scripted(bytes([0, 3]), bytes.fromhex(wire)))
+
+
 def prefix(data):
     """The block behind an addressed Keep, or nothing."""
     at = data.find(bytes([2, 0x1B, 0x5F]))
@@ -52,6 +66,7 @@ def main(cases):
         write("client_session", scripted(AGREED + bytes([8, 0, 0, 0, 0, 0, 0, 0, 5]), bytes.fromhex(reply)))
     for text in (b"\x00\x35example.com", b"\x01\xbb[2001:db8::1]", b"\x00\x50192.0.2.1", b"\x00\x00no name"):
         write("udp_prefix", text)
+    seed_socks()
     for seed in range(8):
         lives = b"".join(hashlib.sha256(bytes([seed, i])).digest() for i in range(8))
         write("session_pair", bytes(8) + lives)
