@@ -4,6 +4,9 @@ find_package(OpenSSL REQUIRED)
 set(muxpro_rule_sources accounts dial_outcome dial_policy nat_table socks socks_client socks_wire)
 list(TRANSFORM muxpro_rule_sources PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM muxpro_rule_sources APPEND .cpp)
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/sniffers/*.cpp
+     ${CMAKE_CURRENT_LIST_DIR}/routing/*.cpp ${CMAKE_CURRENT_LIST_DIR}/fake_dns/*.cpp)
+list(APPEND muxpro_rule_sources ${sources})
 
 set(muxpro_rule_libraries OpenSSL::Crypto)
 add_library(muxpro_proxy_rules OBJECT ${muxpro_rule_sources})
