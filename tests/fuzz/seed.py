@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the seeds of the corpora from the conformance vectors: tests/fuzz/seed.py tests/conformance/cases.json.
 
-An input of decoder, server_session and client_session is a byte n, 2n bytes of choices, and the wire. session_pair
-and nat_table are choices alone: their seeds are arbitrary. See fuzz.hpp."""
+An input of decoder, server_session, client_session and sniffers is a byte n, 2n bytes of choices, and the wire. session_pair
+and nat_table are choices alone: their seeds are arbitrary. See fuzz.hpp. Those of fake_dns are DNS messages."""
 import hashlib
 import json
 import pathlib
@@ -47,6 +47,40 @@ def prefix(data):
     return data[at:] if at >= 0 else b""
 
 
+def counted(octets, data):
+    return len(data).to_bytes(octets, "big") + data
+
+
+def client_hello(name):
+    server_name = bytes(2) + counted(2, counted(2, b"\0" + counted(2, name)))
+    share = bytes([0, 0x33]) + counted(2, bytes(40))
+    body = b"\3\3" + bytes(32) + counted(1, bytes(32)) + counted(2, b"\x13\1") + b"\1\0"
+    return b"\1" + counted(3, body + counted(2, share + server_name))
+
+
+def sniffer_seeds():
+    """The first choice says where the bytes go: stream, datagrams, QUIC frames, TLS records."""
+    hello = client_hello(b"www.example.com")
+    utp = bytes.fromhex("41000000fffffff00000000000100000004d0000")
+    for request in (b"GET / HTTP/1.1\r\nHost: example.com:80\r\nAccept: *\r\n\r\n", b"connect [::1]:1 http/1.1\nhost: [::1]:1\n\n"):
+        write("sniffers", scripted(bytes(8), request))
+    write("sniffers", scripted(bytes(8), b"\x13BitTorrent protocol"))
+    write("sniffers", scripted(bytes(8), b"\x16\3\1" + counted(2, hello)))
+    write("sniffers", scripted(bytes([1, 20, 20]), utp + b"\1" + utp[1:]))
+    write("sniffers", scripted(bytes([2, 0, 255, 0, 0]), b"\6\0" + bytes([0x40, len(hello)]) + hello))
+    halves = [b"\6\x40\x32" + bytes([0x40, len(hello) - 50]) + hello[50:], b"\1\0\6\0" + bytes([0x32]) + hello[:50]]
+    write("sniffers", scripted(bytes([2, 1, 200, 0, 0, 0, 255, 1, 1]), b"".join(halves)))
+    write("sniffers", scripted(bytes([3, 30, 60, 255]), hello))
+
+
+def fake_dns_seeds():
+    name = b"\7example\3com\0"
+    for kind in (1, 28, 65):
+        write("fake_dns", bytes.fromhex("beef01000001000000000000") + name + bytes([0, kind, 0, 1]))
+    write("fake_dns", bytes.fromhex("beef01000001000000000001") + name + bytes([0, 1, 0, 1]) + bytes.fromhex("00002904d0000000000000"))
+    write("fake_dns", bytes.fromhex("beef81800001000000000000") + name + bytes([0, 1, 0, 1]))
+
+
 def main(cases):
     for case in cases:
         wire = bytes.fromhex(case["input_hex"] or "")
@@ -71,6 +105,8 @@ def main(cases):
         lives = b"".join(hashlib.sha256(bytes([seed, i])).digest() for i in range(8))
         write("session_pair", bytes(8) + lives)
         write("nat_table", lives)
+    sniffer_seeds()
+    fake_dns_seeds()
     write("session_pair", bytes(8) + bytes([0, 1, 0, 1, 1, 9, 0, 0, 100, 1, 5, 0, 1, 50, 1, 13, 0, 0, 1]))
 
 
