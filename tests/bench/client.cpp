@@ -66,12 +66,12 @@ asio::awaitable<void> transfer(session& s, std::uint64_t size, std::size_t chunk
   stream.close();
 }
 
-asio::awaitable<void> ping(session& s, steady::time_point end, samples& into) {
+asio::awaitable<void> ping(session& s, steady::time_point end, samples& into, std::size_t most) {
   sub_stream stream = co_await s.async_open(somewhere);
   std::array<char, ping_size> message{};
   char byte = request::echo;
   co_await asio::async_write(stream, asio::buffer(&byte, 1), use_awaitable);
-  for (auto begun = steady::now(); begun < end;) {
+  for (auto begun = steady::now(); begun < end && into.size() < most;) {
     co_await asio::async_write(stream, asio::buffer(message), use_awaitable);
     co_await asio::async_read(stream, asio::buffer(message), use_awaitable);
     const auto now = steady::now();
@@ -79,6 +79,25 @@ asio::awaitable<void> ping(session& s, steady::time_point end, samples& into) {
     begun = now;
   }
   stream.close();
+}
+
+asio::awaitable<void> visit_again_and_again(session& s, visits& v) {
+  while (v.begun < v.most && steady::now() < v.end) {
+    ++v.begun;
+    sub_stream stream = co_await visit(s, request::answer);
+    stream.close();
+    if (++v.done % std::max<std::uint64_t>(v.most / 10, 1) == 0) v.tenths.push_back(steady::now());
+  }
+}
+
+void print_tenths(const visits& v, steady::time_point begin) {
+  const std::uint64_t tenth = v.most / 10;
+  for (std::size_t i = 0; i < v.tenths.size(); ++i) {
+    const auto before = i == 0 ? begin : v.tenths[i - 1];
+    const double took = std::chrono::duration<double>(v.tenths[i] - before).count();
+    print_metric(fmt::format("streams_per_s_at_{}", (i + 1) * tenth), static_cast<double>(tenth) / took,
+                 "1/s");
+  }
 }
 
 namespace {
@@ -113,37 +132,19 @@ void run_bulk(client& c, const workload& w) {
 
 // --- W3
 
-struct visits {
-  steady::time_point end;
-  std::uint64_t most;
-  std::uint64_t begun = 0, done = 0;
-  std::vector<steady::time_point> tenths{};
-};
-
-asio::awaitable<void> visit_again_and_again(session& s, visits& v) {
-  while (v.begun < v.most && steady::now() < v.end) {
-    ++v.begun;
-    sub_stream stream = co_await visit(s, request::answer);
-    stream.close();
-    if (++v.done % std::max<std::uint64_t>(v.most / 10, 1) == 0) v.tenths.push_back(steady::now());
-  }
-}
-
 void run_visits(client& c, const workload& w) {
-  visits v{steady::now() + in_seconds(w.count ? 3600 : w.seconds), w.count ? w.count : ~std::uint64_t{0}};
+  visits v;
+  if (w.count)
+    v.most = w.count;
+  else
+    v.end = steady::now() + in_seconds(w.seconds);
   const stopwatch watch(w.server_pid);
-  auto before = steady::now();
+  const auto begin = steady::now();
   team visitors(c.io);
   for (std::uint64_t i = 0; i < w.streams; ++i) visitors.start(visit_again_and_again(c.session_for(0), v));
   visitors.run();
   watch.print_rate("streams_per_s", "cpu_us_per_stream", static_cast<double>(v.done));
-  if (!w.count) return;
-  for (std::size_t i = 0; i < v.tenths.size(); ++i) {
-    const double took = std::chrono::duration<double>(v.tenths[i] - before).count();
-    print_metric(fmt::format("streams_per_s_at_{}", (i + 1) * (w.count / 10)),
-                 static_cast<double>(w.count / 10) / took, "1/s");
-    before = v.tenths[i];
-  }
+  if (w.count) print_tenths(v, begin);
 }
 
 // --- W4
@@ -200,7 +201,7 @@ asio::awaitable<void> stay_idle(session& s, workload w) {
   print_metric("server_B_per_stream", (after.server - before.server) / n, "B");
 }
 
-void run_idle(client& c, const workload& w) {
+void run_idle_streams(client& c, const workload& w) {
   team all(c.io);
   all.start(stay_idle(c.session_for(0), w));
   all.run();
@@ -237,9 +238,9 @@ struct entry {
   std::uint64_t streams;
 };
 
-const std::map<std::string_view, entry> workloads{{"W1", {run_bulk, 1}},    {"W2", {run_bulk, 64}},
-                                                  {"W3", {run_visits, 1}},  {"W4", {run_pings, 1}},
-                                                  {"W5", {run_idle, 1000}}, {"W7", {run_bulk_and_ping, 1}}};
+const std::map<std::string_view, entry> workloads{
+    {"W1", {run_bulk, 1}},  {"W2", {run_bulk, 64}},           {"W3", {run_visits, 1}},
+    {"W4", {run_pings, 1}}, {"W5", {run_idle_streams, 1000}}, {"W7", {run_bulk_and_ping, 1}}};
 
 }  // namespace
 

@@ -21,6 +21,16 @@ metric, value and unit, with tabs between them.
   mingib=N      least that W1 and W2 transfer (4)
   count=N       W3: so many sub-streams instead of so much time, and the rate in each tenth of them
   serverpid=N   whose processor time and memory is measured, too
+
+Without a network, both sides in this process:
+mux_bench path [rtt_ms=100 mbit=1000 max_window=N budget=N]
+              a long fat pipe on a virtual clock: how soon one sub-stream fills it
+mux_bench idle [sessions=1000 streams=10000]
+              memory of an idle session and of an idle sub-stream
+mux_bench opens [count=1000000 streams=64]
+              so many sub-streams opened, visited and closed, and the rate in each tenth of them
+mux_bench count SCENARIO
+              a fixed amount of work, for counting instructions: frames, w1, w3, w4, opens or relay
 )";
 
 muxpro::session_options raised(std::uint32_t streams) {
@@ -34,6 +44,10 @@ int dispatch(std::span<char* const> line) {
   const std::string_view command = words.word("the command (mux_bench --help lists them)");
   if (command == "server") return run_server(words);
   if (command == "client") return run_client(words);
+  if (command == "path") return run_path(words);
+  if (command == "idle") return run_idle(words);
+  if (command == "opens") return run_opens(words);
+  if (command == "count") return run_count(words);
   if (command != "--help")
     throw failure(fmt::format("'{}' is no command; mux_bench --help lists them", command));
   fmt::print("{}", help);

@@ -57,10 +57,15 @@ class team {
   std::size_t members_ = 0;
 };
 
-/// What a server does with a sub-stream.
-asio::awaitable<void> serve_stream(muxpro::sub_stream stream, std::size_t chunk);
+/// Serves each sub-stream that the client opens, until the session ends. Reads take at most `chunk` bytes.
+asio::awaitable<void> serve(muxpro::session& session, std::size_t chunk);
 
+// --- the commands
 int run_server(arguments& words);
 int run_client(arguments& words);
+int run_path(arguments& words);
+int run_idle(arguments& words);
+int run_opens(arguments& words);
+int run_count(arguments& words);
 
 }  // namespace bench

@@ -41,30 +41,6 @@ asio::awaitable<void> take_all(sub_stream stream, std::size_t chunk) {
   co_await stream.async_read_some(asio::buffer(&none, 1), use_awaitable);  // the client closes
 }
 
-asio::awaitable<void> serve_session(tcp::socket socket, std::size_t chunk, muxpro::session_options options) {
-  const auto executor = co_await asio::this_coro::executor;
-  socket.set_option(tcp::no_delay(true));
-  muxpro::session session(std::move(socket), muxpro::role::server, std::move(options));
-  session.async_run(asio::detached);
-  for (;;) {
-    error_code ec;
-    sub_stream stream = co_await session.async_accept(or_error(ec));
-    if (ec) co_return;
-    // The client ends its sub-streams whenever it has had enough.
-    asio::co_spawn(executor, serve_stream(std::move(stream), chunk), asio::detached);
-  }
-}
-
-asio::awaitable<void> accept_all(tcp::acceptor& acceptor, std::size_t chunk,
-                                 muxpro::session_options options) {
-  for (;;) {
-    tcp::socket socket = co_await acceptor.async_accept(use_awaitable);
-    asio::co_spawn(acceptor.get_executor(), serve_session(std::move(socket), chunk, options), asio::detached);
-  }
-}
-
-}  // namespace
-
 asio::awaitable<void> serve_stream(sub_stream stream, std::size_t chunk) {
   char asked = 0;
   co_await stream.async_read_some(asio::buffer(&asked, 1), use_awaitable);
@@ -80,6 +56,36 @@ asio::awaitable<void> serve_stream(sub_stream stream, std::size_t chunk) {
   co_await stream.async_write_some(asio::buffer(&asked, 1), use_awaitable);
   if (asked == request::idle) co_await stream.async_read_some(asio::buffer(&asked, 1), use_awaitable);
   stream.close();
+}
+
+asio::awaitable<void> serve_connection(tcp::socket socket, std::size_t chunk,
+                                       muxpro::session_options options) {
+  socket.set_option(tcp::no_delay(true));
+  muxpro::session session(std::move(socket), muxpro::role::server, std::move(options));
+  session.async_run(asio::detached);
+  co_await serve(session, chunk);
+}
+
+asio::awaitable<void> accept_all(tcp::acceptor& acceptor, std::size_t chunk,
+                                 muxpro::session_options options) {
+  for (;;) {
+    tcp::socket socket = co_await acceptor.async_accept(use_awaitable);
+    asio::co_spawn(acceptor.get_executor(), serve_connection(std::move(socket), chunk, options),
+                   asio::detached);
+  }
+}
+
+}  // namespace
+
+asio::awaitable<void> serve(muxpro::session& session, std::size_t chunk) {
+  const auto executor = co_await asio::this_coro::executor;
+  for (;;) {
+    error_code ec;
+    sub_stream stream = co_await session.async_accept(or_error(ec));
+    if (ec) co_return;
+    // The client ends its sub-streams whenever it has had enough.
+    asio::co_spawn(executor, serve_stream(std::move(stream), chunk), asio::detached);
+  }
 }
 
 int run_server(arguments& words) {

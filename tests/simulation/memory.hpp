@@ -9,6 +9,8 @@ namespace simulation::memory {
 /// From now on one allocation in `one_in` of at least `least` bytes fails, 0: none.
 void scarce(std::uint64_t seed, std::uint64_t one_in, std::uint64_t least) noexcept;
 std::uint64_t failures() noexcept;
+/// Whether this allocation is one of them.
+bool fails(std::size_t n) noexcept;
 
 extern thread_local bool armed;
 
