@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Counts the instructions of fixed amounts of work and compares them with instructions.txt: above +15 % is a failure.
+# With --update the counts of today are written there.
+set -euo pipefail
+. "$(dirname "$0")/../../cmake/script.sh"
+
+case ${1-} in
+  '' | --update) ;;
+  *) die "usage: tests/bench/instructions.sh [--update]" ;;
+esac
+
+cmake/deps.sh tests bench
+echo "building build/release"
+# Another compiler or other flags count differently.
+logged build/release/configure.log cmake -S . -B build/release -G Ninja -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release
+logged build/release/build.log cmake --build build/release -j "$(nproc)" --target muxpro_bench
+exec python3 tests/bench/instructions.py build/release/bin/mux_bench tests/bench/instructions.txt "$@"
