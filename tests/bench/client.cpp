@@ -173,7 +173,8 @@ struct footprint {
 };
 
 asio::awaitable<footprint> measure_footprint(session& s, int server_pid) {
-  co_await visit(s, request::trim);
+  sub_stream stream = co_await visit(s, request::trim);
+  stream.close();
   ::malloc_trim(0);
   co_await wait_for(0.3);
   const footprint f{resident(::getpid()), resident(server_pid)};
@@ -181,7 +182,10 @@ asio::awaitable<footprint> measure_footprint(session& s, int server_pid) {
 }
 
 asio::awaitable<void> stay_idle(session& s, workload w) {
-  co_await visit(s, request::answer);
+  {
+    sub_stream first = co_await visit(s, request::answer);
+    first.close();
+  }
   co_await wait_for(0.5);
   const footprint before = co_await measure_footprint(s, w.server_pid);
   std::vector<sub_stream> open;

@@ -68,11 +68,16 @@ void measure_streams(std::uint64_t streams) {
   settle(io);
   if (accepted.size() != streams) throw failure("not all sub-streams were opened");
   const double open = allocated();
+  char unused = 0;
+  for (sub_stream& s : opened) s.async_read_some(asio::buffer(&unused, 1), [](error_code, std::size_t) {});
+  settle(io);
+  const double waiting = allocated();
   for (sub_stream& s : accepted) asio::co_spawn(io, wait_for_a_byte(s), asio::detached);
   settle(io);
   const auto n = static_cast<double>(streams);
   print_metric("B_per_stream", (open - nothing) / (2 * n), "B");
-  print_metric("B_per_waiting_coroutine", (allocated() - open) / n, "B");
+  print_metric("B_per_waiting_callback", (waiting - open) / n, "B");
+  print_metric("B_per_waiting_coroutine", (allocated() - waiting) / n, "B");
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
 #include <string_view>
 
 namespace bench {
@@ -15,7 +17,7 @@ A server, and a client that drives it through one workload over loopback and pri
 metric, value and unit, with tabs between them.
 
   chunk=N       bytes of one write and of one read of the application (65536)
-  streams=N     sub-streams at once (W1: 1, W2: 64, W3 and W4: 1, W5: 1000); the server is told of more than 500
+  streams=N     sub-streams at once (W1: 1, W2: 64, W3 and W4: 1, W5: 1000); the server must know of more than 200
   sessions=N    main connections over which the sub-streams of W1 and W2 are spread (1)
   secs=N        how long a workload lasts (5)
   mingib=N      least that W1 and W2 transfer (4)
@@ -32,12 +34,6 @@ mux_bench opens [count=1000000 streams=64]
 mux_bench count SCENARIO
               a fixed amount of work, for counting instructions: frames, w1, w3, w4, opens or relay
 )";
-
-muxpro::session_options raised(std::uint32_t streams) {
-  muxpro::session_options o;
-  o.max_streams = o.accept_backlog = streams;
-  return o;
-}
 
 int dispatch(std::span<char* const> line) {
   arguments words(line);
@@ -56,10 +52,14 @@ int dispatch(std::span<char* const> line) {
 
 }  // namespace
 
-// Some room above what is open at once: a sub-stream counts until both sides have let go of it.
+// A sub-stream counts until both sides have let go of it: those of the warm-up may still be there.
 muxpro::session_options options_for(std::uint64_t streams) {
-  if (streams <= 500) return {};
-  return raised(static_cast<std::uint32_t>(std::min<std::uint64_t>(streams + 100, 65535)));
+  constexpr std::uint64_t spare = 100;
+  const std::uint64_t room = 2 * streams + spare;
+  muxpro::session_options o;
+  if (room > o.max_streams)
+    o.max_streams = o.accept_backlog = static_cast<std::uint32_t>(std::min<std::uint64_t>(room, 65535));
+  return o;
 }
 
 }  // namespace bench

@@ -10,6 +10,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -88,12 +89,14 @@ class long_fat_pipe {
   }
 
   void print() const {
-    if (full_at_ > muxpro::duration{})
-      print_metric("secs_to_90_per_cent", std::chrono::duration<double>(full_at_).count(), "s");
+    constexpr double never = std::numeric_limits<double>::infinity();
+    const bool full = full_at_ > muxpro::duration{};
+    print_metric("secs_to_90_per_cent", full ? std::chrono::duration<double>(full_at_).count() : never, "s");
     print_metric("best_share", best_ * 100, "%");
-    print_metric("window", window_, "B");
-    print_metric("unread", static_cast<double>(unread_), "B");
-    print_metric("heap", static_cast<double>(heap_), "B");
+    constexpr double mebibyte = 1 << 20;
+    print_metric("window", window_ / mebibyte, "MiB");
+    print_metric("unread", static_cast<double>(unread_) / mebibyte, "MiB");
+    print_metric("heap", static_cast<double>(heap_) / mebibyte, "MiB");
   }
 
   const path_options options_;

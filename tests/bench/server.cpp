@@ -20,15 +20,23 @@ using asio::use_awaitable;
 using asio::ip::tcp;
 using muxpro::sub_stream;
 
-asio::awaitable<void> send_back(sub_stream stream) {
+asio::awaitable<void> wait_for_end(sub_stream& stream) {
+  char none = 0;
+  error_code ignored;
+  co_await stream.async_read_some(asio::buffer(&none, 1), or_error(ignored));
+}
+
+asio::awaitable<void> send_back(sub_stream& stream) {
   std::array<char, ping_size> message;
   for (;;) {
-    co_await asio::async_read(stream, asio::buffer(message), use_awaitable);
+    error_code ec;
+    co_await asio::async_read(stream, asio::buffer(message), or_error(ec));
+    if (ec) co_return;
     co_await asio::async_write(stream, asio::buffer(message), use_awaitable);
   }
 }
 
-asio::awaitable<void> take_all(sub_stream stream, std::size_t chunk) {
+asio::awaitable<void> take_all(sub_stream& stream, std::size_t chunk) {
   std::uint64_t size = 0;
   co_await asio::async_read(stream, asio::buffer(&size, sizeof(size)), use_awaitable);
   const auto memory = std::make_unique_for_overwrite<char[]>(chunk);
@@ -37,24 +45,23 @@ asio::awaitable<void> take_all(sub_stream stream, std::size_t chunk) {
     left -= co_await stream.async_read_some(into, use_awaitable);
   }
   co_await asio::async_write(stream, asio::buffer(&size, sizeof(size)), use_awaitable);
-  char none = 0;
-  co_await stream.async_read_some(asio::buffer(&none, 1), use_awaitable);  // the client closes
+  co_await wait_for_end(stream);
 }
 
 asio::awaitable<void> serve_stream(sub_stream stream, std::size_t chunk) {
   char asked = 0;
-  co_await stream.async_read_some(asio::buffer(&asked, 1), use_awaitable);
+  error_code ec;
+  co_await stream.async_read_some(asio::buffer(&asked, 1), or_error(ec));
+  if (ec) co_return;
   if (asked == request::sink) {
-    co_await take_all(std::move(stream), chunk);
-    co_return;
+    co_await take_all(stream, chunk);
+  } else if (asked == request::echo) {
+    co_await send_back(stream);
+  } else {
+    if (asked == request::trim) ::malloc_trim(0);
+    co_await stream.async_write_some(asio::buffer(&asked, 1), use_awaitable);
+    if (asked == request::idle) co_await stream.async_read_some(asio::buffer(&asked, 1), or_error(ec));
   }
-  if (asked == request::echo) {
-    co_await send_back(std::move(stream));
-    co_return;
-  }
-  if (asked == request::trim) ::malloc_trim(0);
-  co_await stream.async_write_some(asio::buffer(&asked, 1), use_awaitable);
-  if (asked == request::idle) co_await stream.async_read_some(asio::buffer(&asked, 1), use_awaitable);
   stream.close();
 }
 

@@ -6,11 +6,12 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import charts
 import machine
 import programs
 import report
 from results import Results
-from workloads import WORKLOADS
+from workloads import GROUPS, WORKLOADS
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
 
@@ -20,11 +21,13 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="short runs: less exact")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="medians of so many (3)")
     parser.add_argument("--only", default="", metavar="NAME,...", help="these programs and no others")
-    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=" ".join(WORKLOADS) + "; all if none is named")
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD",
+                        help=" ".join([*WORKLOADS, *GROUPS]) + "; all if none is named")
     options = parser.parse_args()
-    unknown = [w for w in options.workloads if w not in WORKLOADS]
+    unknown = [w for w in options.workloads if w not in WORKLOADS and w not in GROUPS]
     if unknown:
-        sys.exit(f"'{unknown[0]}' is no workload; there are {', '.join(WORKLOADS)}")
+        sys.exit(f"'{unknown[0]}' is no workload; there are {', '.join([*WORKLOADS, *GROUPS])}")
+    options.workloads = [name for w in options.workloads for name in GROUPS.get(w, [w])] or list(WORKLOADS)
     if options.rounds < 1:
         sys.exit("--rounds must be 1 at least")
     return options
@@ -71,7 +74,7 @@ def run_all(options, plan, results):
         for workload, program in plan:
             done += 1
             keys = workload.keys + (workload.quick if options.quick else workload.timed)
-            print(f"[{done}/{total}] {minutes(left)} left  {workload.name:8} {program.name:9}", end=" ", flush=True)
+            print(f"[{done}/{total}] {minutes(left)} left  {workload.name:13} {program.name:9}", end=" ", flush=True)
             try:
                 run = machine.measure(program, workload, keys)
                 results.add(workload.name, program.name, number, run)
@@ -89,7 +92,7 @@ def main():
         print(line)
     programs.write_files(ROOT)
     be_favoured()
-    wanted = [WORKLOADS[name] for name in options.workloads or WORKLOADS]
+    wanted = [WORKLOADS[name] for name in options.workloads]
     plan = [(w, p) for w in wanted for p in chosen if p.knows(w)]
     results = Results()
     begin = time.monotonic()
@@ -98,9 +101,10 @@ def main():
     results.save(os.path.join(out, "runs.tsv"))
     names = [p.name for p in chosen]
     report.write(os.path.join(out, "results.md"), results, names, options.rounds, missing)
+    drawn = charts.draw_all(out, results, names)
     with open(os.path.join(out, "results.md"), encoding="utf-8") as file:
         print("\n" + file.read())
-    print(f"in {minutes(time.monotonic() - begin)}; build/bench/results.md, build/bench/runs.tsv")
+    print(f"in {minutes(time.monotonic() - begin)}; {', '.join(f'build/bench/{n}' for n in ['results.md', 'runs.tsv', *drawn])}")
     sys.exit(1 if results.failures else 0)
 
 

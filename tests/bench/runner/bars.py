@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from programs import OURS, PEERS, RAW
+from workloads import SESSION_POINTS, STREAM_POINTS
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,32 @@ BARS = (
     Bar("W5-10k", "server_B_per_stream", "<=", 600, (), "B"),
     Bar("W7", "bulk_MBps", ">=", 0.75, (RAW,)),
     Bar("W7", "p99", "<=", 1.2, (RAW,)),
+    Bar("path", "secs_to_90_per_cent", "<=", 2, (), "s"),
+    Bar("path", "heap", "<=", 16, (), "MiB"),
+)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A curve that must stay flat: no point below `factor` of the best."""
+    name: str
+    points: tuple  # (x, workload, metric)
+    factor: float = 0.8
+
+    def curve(self, results, program):
+        values = ((x, results.median(workload, program, metric)) for x, workload, metric in self.points)
+        return [(x, y) for x, y in values if y is not None]
+
+
+def tenths(workload, count):
+    return tuple((n, workload, f"streams_per_s_at_{n}") for n in range(count // 10, count + 1, count // 10))
+
+
+GROWTH = (
+    Growth("MB/s by sub-streams", tuple((n, f"streams-{n}", "MBps") for n in STREAM_POINTS)),
+    Growth("MB/s by sessions", tuple((n, f"sessions-{n}", "MBps") for n in SESSION_POINTS)),
+    Growth("sub-streams opened each second", tenths("million", 100_000)[:9] + tenths("million", 1_000_000)),
+    Growth("sub-streams opened each second, without a network", tenths("opens", 1_000_000)),
 )
 
 

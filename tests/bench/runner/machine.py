@@ -77,11 +77,17 @@ def call(command, place, time_limit):
     return metrics(done.stdout)
 
 
-def measure(program, workload, keys):
-    """One run; returns the metrics, with the disturbance as one of them."""
+def stop(server):
+    server.terminate()
+    try:
+        server.wait(3)
+    except subprocess.TimeoutExpired:
+        server.kill()
+
+
+def measure_pair(program, workload, keys, time_limit):
     port = free_port()
     chunk = next((k.split("=")[1] for k in keys if k.startswith("chunk=")), "65536")
-    disturbance = Disturbance()
     command = []
     for word in program.server:
         command += workload.server_keys if word == "{keys}" else [word.format(port=port, chunk=chunk)]
@@ -89,13 +95,18 @@ def measure(program, workload, keys):
         try:
             wait_until_listening(port, server)
             client = [word.format(port=port) for word in program.client]
-            client += [workload.kind, *keys, f"serverpid={server.pid}"]
-            result = call(client, 1, 10 * workload.seconds + 60)
+            return call([*client, workload.kind, *keys, f"serverpid={server.pid}"], 1, time_limit)
         finally:
-            server.terminate()
-            try:
-                server.wait(3)
-            except subprocess.TimeoutExpired:
-                server.kill()
+            stop(server)
+
+
+def measure(program, workload, keys):
+    """One run; returns the metrics, with the disturbance as one of them."""
+    disturbance = Disturbance()
+    time_limit = 10 * workload.seconds + 60
+    if workload.local:
+        result = call([program.server[0], workload.kind, *keys], 1, time_limit)
+    else:
+        result = measure_pair(program, workload, keys, time_limit)
     result["others_per_cent"] = disturbance.per_cent()
     return result

@@ -3,6 +3,8 @@ import os
 import shutil
 from dataclasses import dataclass
 
+from workloads import STREAM_POINTS
+
 OURS = "muxpro"
 RAW = "raw asio"
 PEERS = ("yamux", "smux", "nghttp2")
@@ -28,21 +30,22 @@ class Program:
 
 
 def programs(root):
-    mux = os.path.join(root, "build/release/bin/mux_bench")
+    ours = os.path.join(root, "build/release/bin/mux_bench")
     raw = os.path.join(root, "build/release/bin/raw_asio")
     go = os.path.join(root, "build/bench/peers")
     h2 = os.path.join(root, "tests/bench/peers/nghttp2.py")
     files = www(root)
-    tcp = frozenset("W1 W1-256k W2 W2-32 W4-1 W4-64 W7".split())
+    tcp = frozenset("W1 W1-256k W2 W2-32 W4-1 W4-64 W7".split()) | {f"streams-{n}" for n in STREAM_POINTS}
+    mux = frozenset("W1 W1-256k W2 W2-32 W3-seq W3-64 W4-1 W4-64 W5-1k W5-10k W7".split())
     http = frozenset("W1 W2 W2-32 W3-seq W3-64".split())
     go_packages = "golang-go golang-github-hashicorp-yamux-dev golang-github-xtaci-smux-dev"
     return [
-        Program(OURS, (mux, "server", "{port}", "chunk={chunk}", "{keys}"), (mux, "client", "{port}"), frozenset(),
-                (mux,), ""),
+        Program(OURS, (ours, "server", "{port}", "chunk={chunk}", "{keys}"), (ours, "client", "{port}"), frozenset(),
+                (ours,), ""),
         Program(RAW, (raw, "server", "{port}", "chunk={chunk}"), (raw, "client", "{port}"), tcp, (raw,), ""),
-        Program("yamux", (go, "server", "{port}", "yamux"), (go, "client", "{port}", "yamux"), frozenset(), (go,),
+        Program("yamux", (go, "server", "{port}", "yamux"), (go, "client", "{port}", "yamux"), mux, (go,),
                 go_packages),
-        Program("smux", (go, "server", "{port}", "smux"), (go, "client", "{port}", "smux"), frozenset(), (go,),
+        Program("smux", (go, "server", "{port}", "smux"), (go, "client", "{port}", "smux"), mux, (go,),
                 go_packages),
         Program("nghttp2", ("nghttpd", "-a", "127.0.0.1", "-d", files, "--no-tls", "{port}"),
                 ("python3", h2, "{port}", files), http, ("nghttpd", "h2load"), "nghttp2-server nghttp2-client"),

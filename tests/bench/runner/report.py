@@ -3,7 +3,7 @@ import os
 import platform
 import time
 
-from bars import BARS, holds, reached
+from bars import BARS, GROWTH, holds, reached
 from programs import OURS
 
 
@@ -22,7 +22,10 @@ def table(head, rows):
 
 
 def median_rows(results, names):
+    grown = {workload for growth in GROWTH for _, workload, _ in growth.points}
     for workload in results.workloads():
+        if workload in grown:
+            continue
         metrics = dict.fromkeys(m for name in names for m in results.metrics(workload, name))
         for metric in metrics:
             yield [workload, metric, *(number(results.median(workload, n, metric)) for n in names)]
@@ -37,6 +40,18 @@ def bar_rows(results):
             continue
         shown = number(value) if not bar.against else f"{value:.2f} x"
         yield [bar.workload, bar.metric, bar.text(), shown, "holds" if holds(bar, value) else "**missed**"]
+
+
+def growth_rows(results):
+    for growth in GROWTH:
+        curve = growth.curve(results, OURS)
+        if len(curve) < 2:
+            continue
+        values = [y for _, y in curve]
+        value = min(values) / max(values)
+        shown = ", ".join(f"{x:,}: {number(y)}" for x, y in curve)
+        yield [growth.name, shown, f">= {growth.factor:g} x the best point", f"{value:.2f} x",
+               "holds" if value >= growth.factor else "**missed**"]
 
 
 def processor():
@@ -59,5 +74,9 @@ def write(path, results, names, rounds, missing):
         if bars:
             file.write("\n## Bars\n\nMedians of the ratios in each round.\n\n")
             file.write(table(["workload", "metric", "bar", "reached", ""], bars))
+        curves = list(growth_rows(results))
+        if curves:
+            file.write("\n## Growth\n\n")
+            file.write(table(["curve", "points", "bar", "lowest point", ""], curves))
         file.write("\n## Medians\n\n")
         file.write(table(["workload", "metric", *names], median_rows(results, names)))
