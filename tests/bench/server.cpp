@@ -69,7 +69,10 @@ asio::awaitable<void> serve_connection(tcp::socket socket, std::size_t chunk,
                                        muxpro::session_options options) {
   socket.set_option(tcp::no_delay(true));
   muxpro::session session(std::move(socket), muxpro::role::server, std::move(options));
-  session.async_run(asio::detached);
+  session.async_run([](error_code fate) {
+    if (fate && fate != muxpro::errc::connection_lost && fate != asio::error::connection_reset)
+      complain("mux_bench server", fate.message());
+  });
   co_await serve(session, chunk);
 }
 

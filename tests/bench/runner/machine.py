@@ -2,6 +2,7 @@
 import os
 import socket
 import subprocess
+import tempfile
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -91,11 +92,17 @@ def measure_pair(program, workload, keys, time_limit):
     command = []
     for word in program.server:
         command += workload.server_keys if word == "{keys}" else [word.format(port=port, chunk=chunk)]
-    with subprocess.Popen(pinned(command, 0), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with tempfile.TemporaryFile("w+") as said, \
+            subprocess.Popen(pinned(command, 0), stdout=subprocess.DEVNULL, stderr=said) as server:
         try:
             wait_until_listening(port, server)
             client = [word.format(port=port) for word in program.client]
             return call([*client, workload.kind, *keys, f"serverpid={server.pid}"], 1, time_limit)
+        except Failed as why:
+            time.sleep(0.2)  # the server may have more to say
+            said.seek(0)
+            lines = said.read().strip().splitlines()
+            raise Failed("; ".join([str(why), *lines[-1:]])) from why
         finally:
             stop(server)
 

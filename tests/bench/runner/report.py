@@ -42,16 +42,18 @@ def bar_rows(results):
         yield [bar.workload, bar.metric, bar.text(), shown, "holds" if holds(bar, value) else "**missed**"]
 
 
-def growth_rows(results):
+def growth_rows(results, names):
     for growth in GROWTH:
-        curve = growth.curve(results, OURS)
-        if len(curve) < 2:
-            continue
-        values = [y for _, y in curve]
-        value = min(values) / max(values)
-        shown = ", ".join(f"{x:,}: {number(y)}" for x, y in curve)
-        yield [growth.name, shown, f">= {growth.factor:g} x the best point", f"{value:.2f} x",
-               "holds" if value >= growth.factor else "**missed**"]
+        for name in names:
+            curve = growth.curve(results, name)
+            if len(curve) < 2:
+                continue
+            values = [y for _, y in curve]
+            value = min(values) / max(values)
+            shown = ", ".join(f"{x:,}: {number(y)}" for x, y in curve)
+            verdict = "holds" if value >= growth.factor else "**missed**"
+            yield [growth.name, name, shown, f">= {growth.factor:g} x the best point", f"{value:.2f} x",
+                   verdict if name == OURS else ""]
 
 
 def processor():
@@ -74,9 +76,9 @@ def write(path, results, names, rounds, missing):
         if bars:
             file.write("\n## Bars\n\nMedians of the ratios in each round.\n\n")
             file.write(table(["workload", "metric", "bar", "reached", ""], bars))
-        curves = list(growth_rows(results))
+        curves = list(growth_rows(results, names))
         if curves:
             file.write("\n## Growth\n\n")
-            file.write(table(["curve", "points", "bar", "lowest point", ""], curves))
+            file.write(table(["curve", "program", "points", "bar", "lowest point", ""], curves))
         file.write("\n## Medians\n\n")
         file.write(table(["workload", "metric", *names], median_rows(results, names)))
