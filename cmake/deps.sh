@@ -29,6 +29,7 @@ has() {
     libasio-dev) compiles 'ASIO_VERSION >= 102200' asio/version.hpp ;;
     libfmt-dev) compiles 'FMT_VERSION >= 90000' fmt/core.h ;;
     libssl-dev) compiles 1 openssl/ssl.h ;;
+    libre2-dev) compiles 1 re2/re2.h ;;
     libbenchmark-dev) compiles 1 benchmark/benchmark.h ;;
     libcli11-dev) compiles 1 CLI/CLI.hpp ;;
     libspdlog-dev) compiles 1 spdlog/version.h ;;
@@ -39,7 +40,7 @@ has() {
   esac
 }
 
-needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libcli11-dev libspdlog-dev)
+needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libre2-dev libcli11-dev libspdlog-dev)
 for group; do
   case $group in
     tests) needed+=(catch2 patch python3) ;;

@@ -14,9 +14,12 @@ configure_package_config_file(
   INSTALL_DESTINATION ${muxpro_package_dir} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/muxpro-config-version.cmake
                                  COMPATIBILITY SameMinorVersion)
-configure_file(${PROJECT_SOURCE_DIR}/cmake/FindAsio.cmake ${PROJECT_BINARY_DIR}/FindAsio.cmake COPYONLY)
+foreach(name IN ITEMS FindAsio.cmake FindRe2.cmake)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/${name} ${PROJECT_BINARY_DIR}/${name} COPYONLY)
+endforeach()
 
 install(FILES ${PROJECT_BINARY_DIR}/muxpro-config.cmake
               ${PROJECT_BINARY_DIR}/muxpro-config-version.cmake
               ${PROJECT_BINARY_DIR}/FindAsio.cmake
+              ${PROJECT_BINARY_DIR}/FindRe2.cmake
         DESTINATION ${muxpro_package_dir})

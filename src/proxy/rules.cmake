@@ -1,5 +1,6 @@
 # The rules of the proxy: what sees no socket, no executor and no clock. Tests and fuzz targets build them alone.
 find_package(OpenSSL REQUIRED)
+find_package(Re2 REQUIRED)
 
 set(muxpro_rule_sources accounts dial_outcome dial_policy nat_table socks socks_client socks_wire)
 list(TRANSFORM muxpro_rule_sources PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
@@ -8,7 +9,7 @@ file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/sniffers/*.cpp
      ${CMAKE_CURRENT_LIST_DIR}/routing/*.cpp ${CMAKE_CURRENT_LIST_DIR}/fake_dns/*.cpp)
 list(APPEND muxpro_rule_sources ${sources})
 
-set(muxpro_rule_libraries OpenSSL::Crypto)
+set(muxpro_rule_libraries OpenSSL::Crypto re2::re2)
 add_library(muxpro_proxy_rules OBJECT ${muxpro_rule_sources})
 target_link_libraries(muxpro_proxy_rules PUBLIC muxpro::muxpro PRIVATE ${muxpro_rule_libraries})
 if(BUILD_SHARED_LIBS)
