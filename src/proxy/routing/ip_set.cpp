@@ -1,5 +1,7 @@
 #include <muxpro/proxy/ip_set.hpp>
 
+#include "addresses.hpp"
+
 #include <muxpro/destination.hpp>
 
 #include <algorithm>
@@ -10,17 +12,6 @@ namespace muxpro::proxy {
 namespace {
 
 using key = std::array<std::uint8_t, 16>;
-
-asio::ip::address made_of(std::span<const std::uint8_t> octets) {
-  if (octets.size() == 4) {
-    asio::ip::address_v4::bytes_type b{};
-    std::copy(octets.begin(), octets.end(), b.begin());
-    return asio::ip::address_v4(b);
-  }
-  asio::ip::address_v6::bytes_type b{};
-  std::copy(octets.begin(), octets.end(), b.begin());
-  return asio::ip::address_v6(b);
-}
 
 bool is_mapped(const asio::ip::address& a) { return a.is_v6() && a.to_v6().is_v4_mapped(); }
 
@@ -62,7 +53,7 @@ std::optional<key> after(key k, std::size_t octets) {
 
 std::optional<ip_prefix> ip_prefix::make(std::span<const std::uint8_t> octets, std::uint64_t bits) {
   if ((octets.size() != 4 && octets.size() != 16) || bits > octets.size() * 8) return std::nullopt;
-  return ip_prefix{made_of(octets), static_cast<unsigned>(bits)};
+  return ip_prefix{to_asio(octets), static_cast<unsigned>(bits)};
 }
 
 std::optional<ip_prefix> ip_prefix::parse(std::string_view text) {

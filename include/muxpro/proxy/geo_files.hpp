@@ -1,0 +1,40 @@
+// Files of named lists of domains and addresses, as V2Ray has them: geosite.dat, geoip.dat. Ring 4.
+#pragma once
+
+#include <muxpro/codec.hpp>
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// Larger files are not read (the public ones have 10 to 20 MiB).
+inline constexpr std::size_t max_geo_file = 256 * 1024 * 1024;
+
+/// Where rules look for geosite:LIST, geoip:LIST and ext:FILE:LIST. They copy what they need: it may go after
+/// them.
+class geo_files {
+ public:
+  /// None but those that are added.
+  geo_files() = default;
+  /// Those that are not added are read from this directory when they are first asked for.
+  explicit geo_files(std::filesystem::path directory) : directory_(std::move(directory)) {}
+
+  void add(std::string name, std::vector<std::byte> content) { files_[std::move(name)] = std::move(content); }
+
+  /// Nothing if there is no such file, it cannot be read or is too large. The name of a file in the directory
+  /// holds letters, digits, '-', '_' and '.', and does not begin with one: no rule reaches outside.
+  std::optional<const_bytes> find(std::string_view name);
+
+ private:
+  std::filesystem::path directory_;
+  std::map<std::string, std::vector<std::byte>, std::less<>> files_;
+};
+
+}  // namespace muxpro::proxy

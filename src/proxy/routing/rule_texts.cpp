@@ -1,0 +1,139 @@
+#include "rule_texts.hpp"
+
+#include "geo_data.hpp"
+
+#include <muxpro/proxy/dial_policy.hpp>
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <optional>
+#include <utility>
+
+namespace muxpro::proxy {
+
+namespace {
+
+constexpr const char* allowed_domains =
+    "it must be full:NAME, domain:NAME, keyword:TEXT, regexp:EXPRESSION, dotless:TEXT, "
+    "geosite:LIST[@ATTRIBUTE], "
+    "ext:FILE:LIST or TEXT";
+constexpr const char* allowed_ips =
+    "it must be an address, a block such as 10.0.0.0/8, geoip:LIST or ext:FILE:LIST, or one of them behind "
+    "'!'";
+
+// Takes `prefix` off the front, if it is there.
+bool take_prefix(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+bool negations(std::string_view& text) {
+  bool negated = false;
+  while (take_prefix(text, "!")) negated = !negated;
+  return negated;
+}
+
+struct list_name {
+  std::string_view file, list;
+};
+
+// "FILE:LIST"
+std::optional<list_name> split_list(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) return std::nullopt;
+  return list_name{text.substr(0, colon), text.substr(colon + 1)};
+}
+
+std::string no_file(std::string_view name) { return fmt::format("and there is no file {}", name); }
+
+std::vector<std::string_view> split(std::string_view text, char at) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    parts.push_back(text.substr(0, text.find(at)));
+    if (parts.back().size() == text.size()) return parts;
+    text.remove_prefix(parts.back().size() + 1);
+  }
+}
+
+std::string add_list(domain_index& to, list_name name, domain_index::value v, geo_files& geo) {
+  const auto file = geo.find(name.file);
+  if (!file) return no_file(name.file);
+  std::vector<std::string_view> attributes = split(name.list, '@');
+  const std::string_view list = attributes.front();
+  attributes.erase(attributes.begin());
+  const auto found = read_geosite(*file, list, attributes);
+  if (!found.mistake.empty()) return fmt::format("and {} {}", name.file, found.mistake);
+  // What no name can match is left out: the file is not the user's.
+  for (const geo_domain& d : found.entries) to.add(d.kind, d.text, v);
+  return {};
+}
+
+std::string add_dotless(domain_index& to, std::string_view text, domain_index::value v) {
+  if (text.empty() || text.find('.') != std::string_view::npos)
+    return "it must be dotless:TEXT, without a dot";
+  return to.add(domain_kind::regexp, fmt::format("^[^.]*{}[^.]*$", re2::RE2::QuoteMeta(text)), v);
+}
+
+}  // namespace
+
+std::string add_domain_rule(domain_index& to, std::string_view text, domain_index::value v, geo_files& geo) {
+  constexpr std::pair<std::string_view, domain_kind> prefixes[] = {{"full:", domain_kind::full},
+                                                                   {"domain:", domain_kind::domain},
+                                                                   {"keyword:", domain_kind::keyword},
+                                                                   {"regexp:", domain_kind::regexp}};
+  for (const auto& [prefix, kind] : prefixes)
+    if (take_prefix(text, prefix)) return to.add(kind, text, v);
+  if (take_prefix(text, "dotless:")) return add_dotless(to, text, v);
+  if (take_prefix(text, "geosite:"))
+    return text.empty() ? allowed_domains : add_list(to, {"geosite.dat", text}, v, geo);
+  if (take_prefix(text, "ext:")) {
+    const auto name = split_list(text);
+    return name ? add_list(to, *name, v, geo) : allowed_domains;
+  }
+  if (text.find(':') != std::string_view::npos) return allowed_domains;
+  return to.add(domain_kind::keyword, text, v);
+}
+
+std::string ip_rules::add(std::string_view text, geo_files& geo) {
+  const bool negated = negations(text);
+  if (take_prefix(text, "geoip:")) {
+    const std::string name = fmt::format("geoip.dat:{}", text);
+    return text.empty() ? allowed_ips : add_list(name, negated, geo);
+  }
+  if (take_prefix(text, "ext:")) return add_list(text, negated, geo);
+  const auto block = ip_prefix::parse(text);
+  if (!block) return allowed_ips;
+  (negated ? negated_blocks_ : blocks_).push_back(*block);
+  any_negated_ |= negated;
+  return {};
+}
+
+std::string ip_rules::add_list(std::string_view file_and_list, bool negated, geo_files& geo) {
+  auto name = split_list(file_and_list);
+  if (!name) return allowed_ips;
+  negated ^= negations(name->list);
+  const auto file = geo.find(name->file);
+  if (!file) return no_file(name->file);
+  const auto found = read_geoip(*file, name->list);
+  if (!found.mistake.empty()) return fmt::format("and {} {}", name->file, found.mistake);
+  negated ^= found.reversed;
+  auto& to = negated ? negated_blocks_ : blocks_;
+  to.insert(to.end(), found.entries.begin(), found.entries.end());
+  any_negated_ |= negated;
+  return {};
+}
+
+void ip_rules::finish() {
+  in_ = ip_set(std::exchange(blocks_, {}));
+  out_ = ip_set(std::exchange(negated_blocks_, {}));
+}
+
+bool ip_rules::match(const asio::ip::address& a) const {
+  const asio::ip::address inner = unmapped(a);
+  const auto in = [&](const ip_set& s) { return s.contains(a) || s.contains(inner); };
+  return in(in_) || (any_negated_ && !in(out_));
+}
+
+}  // namespace muxpro::proxy
