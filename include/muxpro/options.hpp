@@ -85,7 +85,7 @@ struct session_options {
   /// Largest metadata accepted, 273 .. 512.
   std::uint32_t metadata_limit = max_metadata;
   /// Frames and bytes handled before other work of the executor gets its turn.
-  std::uint32_t read_budget_frames = 64;
+  std::uint32_t read_budget_frames = 8;
   std::uint32_t read_budget_bytes = 256 * 1024;
   /// Control frames that the peer provoked and that wait to be sent.
   std::uint32_t control_queue = 1000;

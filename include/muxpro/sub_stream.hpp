@@ -60,7 +60,8 @@ class sub_stream {
 
   /// Sends the part that the peer's credit and session_options::session_out_buffer allow, at least one byte.
   /// Signature: void(error_code, std::size_t bytes). Completes when the main connection has taken the
-  /// bytes; the buffers are used until then. Waits for credit if there is none.
+  /// bytes, or at once when a few of them were copied; the buffers are used until then. Waits for credit if
+  /// there is none.
   /// Errors: as async_read_some(); errc::already_shut_down.
   /// Cancellation (any type): operation_aborted if no byte was sent; if some are on their way already
   /// it completes without error when the main connection has taken them.

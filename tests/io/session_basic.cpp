@@ -160,6 +160,7 @@ TEST_CASE("opening and the first write share one gather write", "[session]") {
   REQUIRE(c.p->client.negotiated());
   const std::size_t before = c.faults->writes();
   run(context, open_then_write(c.p->client));
+  run(context, yield());
   CHECK(c.faults->writes() == before + 1);
 }
 

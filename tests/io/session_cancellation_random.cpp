@@ -39,7 +39,7 @@ class busy_pair {
     talker& t = talkers_[random_() % talkers_.size()];
     switch (random_() % 8) {
       case 0: return read(t, 1 + random_() % (random_() % 4 ? 60'000 : 500));
-      case 1: return write(t, 1 + random_() % (random_() % 30 ? 500 : 100'000));
+      case 1: return write(t, 1 + random_() % (random_() % 30 ? 3'000 : 100'000));
       case 2: return cancel(t.reading);
       case 3: return cancel(t.writing);
       case 4: return shut_down_and_think_again(t);
@@ -125,7 +125,7 @@ class busy_pair {
   /// Behind a write that has only just begun, so that the shutdown must wait.
   void shut_down_and_think_again(talker& t) {
     if (t.writing.busy || t.shut) return;
-    write(t, 100);
+    write(t, 1'000);
     shut_down(t);
     if (random_() % 100) cancel(t.shutting);
   }

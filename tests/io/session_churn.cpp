@@ -1,5 +1,5 @@
-// Legitimate load trips no limit: short sub-streams, as fast as they go, over one session with default options. They
-// outnumber the ids, so each id is used again.
+// Legitimate load trips no limit: short sub-streams, as fast as they go, over one session with default
+// options. They outnumber the ids, so each id is used again.
 #include "robustness.hpp"
 
 #include <asio/error.hpp>
@@ -36,7 +36,8 @@ void hold(std::size_t number, session_pair& p, asio::io_context& context) {
   churn state{.left = number};
   spawn(context, serve_echo(p.server));
   for (std::size_t i = 0; i != in_flight; ++i) spawn(context, work(p.client, state));
-  test::run_until(context, [&] { return state.answered == number && state.workers == 0; }, 300s);
+  test::run_until(
+      context, [&] { return state.answered == number && state.workers == 0; }, 300s);
   CHECK_FALSE(*p.client_fate);
   CHECK_FALSE(*p.server_fate);
   CHECK(p.server.stats().opened == number);

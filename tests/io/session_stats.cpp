@@ -42,6 +42,7 @@ awaitable<> busy_life(session_pair& p) {
 awaitable<> exact_counts(session_pair& p) {
   stream_pair s = co_await open_pair(p, with_data("12345"));
   co_await write_text(s.client, "678");
+  co_await yield();
   co_await write_text(s.client, "90");
   co_await yield();
   const session_stats c = p.client.stats();

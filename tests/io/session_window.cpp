@@ -110,6 +110,7 @@ awaitable<> grow_while_a_grant_is_under_way(scripted_session& s) {
   co_await s.peer.send(new_tcp(1));
   for (int i = 0; i < 2; ++i) co_await s.peer.send(data_frame(1, 32'768), pattern(32'768));
   sub_stream stream = co_await s.subject.async_accept();
+  co_await yield();
   co_await read_exactly(stream, 33'000);
   const std::string first = co_await next_words(s.peer);
   CHECK(first == "credit 1 33000");

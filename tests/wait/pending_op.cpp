@@ -169,7 +169,7 @@ TEST_CASE("the handler's memory is free for its next operation when it is called
   op->complete({}, 1);
   context.poll();
   CHECK(at_call == 0);
-  CHECK(total == 1);
+  CHECK(total == 2);
 
   park(context, allocating_handler{&live, &total, &at_call})->drop();
   CHECK(live == 0);

@@ -23,8 +23,8 @@ class outbox {
   bool written() const noexcept { return first_ == count_; }
   /// The main connection took `n` bytes.
   void advance(std::size_t n) noexcept;
-  /// The gather is written, or will never be: completes the writes that it held.
-  void land();
+  /// The gather is written, or will never be: completes the writes that it held. Whether there were any.
+  bool land();
   void drop() noexcept;
   bool in_flight() const noexcept { return in_flight_; }
 
@@ -38,7 +38,9 @@ class outbox {
 
   void add_credits(time_point now);
   void add_frame(stream_state& s, time_point now);
+  void fly(stream_state& s, std::size_t n);
   void add_datagram(stream_state& s, time_point now);
+  void add_ends();
   template <class Frame>
   void add_header(const Frame& f);
   void add_payload(asio::const_buffer part);
@@ -54,13 +56,13 @@ class outbox {
   const session_options& options_;
   session_stats& counted_;
 
-  std::vector<std::byte> control_;
+  std::vector<std::byte> control_, ends_;
   std::vector<std::byte> arena_;
   std::size_t arena_used_ = 0;
   std::array<asio::const_buffer, max_parts> parts_;
   std::size_t first_ = 0, count_ = 0;
   std::size_t payload_ = 0;
-  std::vector<std::shared_ptr<stream_state>> flying_;
+  std::vector<std::shared_ptr<stream_state>> flying_, ending_;
   std::vector<datagram> datagrams_;
   bool in_flight_ = false;
 };

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
+#include <muxpro/detail/recycled.hpp>
 
 #include <memory>
 #include <optional>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace muxpro::detail {
@@ -17,10 +19,10 @@ namespace muxpro::detail {
 template <class Handler, class... Args>
 class bound_handler {
  public:
-  using allocator_type = asio::associated_allocator_t<Handler>;
+  using allocator_type = typename operation_memory<Handler>::type;
 
   bound_handler(Handler h, Args... args) : handler_(std::move(h)), args_(std::move(args)...) {}
-  allocator_type get_allocator() const noexcept { return asio::get_associated_allocator(handler_); }
+  allocator_type get_allocator() const noexcept { return operation_memory<Handler>::of(handler_); }
   void operator()() { std::apply(std::move(handler_), std::move(args_)); }
 
  private:
@@ -43,14 +45,42 @@ class dispatched_handler {
   Bound bound_;
 };
 
-/// The way of a completion: by post to the executor of the object, then by dispatch to that of the handler if
-/// it is another one. Not straight to the handler's: asio::use_future names the system executor, whose
-/// threads would run the next step of a composed operation beside the object's strand. Keeps both contexts at
-/// work.
+/// What most objects have: nothing is left to find out about it at run time.
+using io_executor = asio::io_context::executor_type;
+
+/// any_executor::target() of Asio 1.22 does not look at the type.
+inline const io_executor* as_io_executor(const asio::any_io_executor& e) noexcept {
+  return e.target_type() == typeid(io_executor) ? e.target<io_executor>() : nullptr;
+}
+
+/// `object`'s io_context, if that is all its executor is, and the handler asks for no other.
 template <class Handler>
-class completion_path {
+const io_executor* plain_executor(const Handler& handler, const asio::any_io_executor& object) {
+  const auto* const plain = as_io_executor(object);
+  if (!plain) return nullptr;
+  const auto own = asio::get_associated_executor(handler, object);
+  if constexpr (std::is_same_v<decltype(own), const asio::any_io_executor>) {
+    const auto* const wanted = as_io_executor(own);
+    return wanted && *wanted == *plain ? plain : nullptr;
+  } else if constexpr (std::is_same_v<decltype(own), const io_executor>) {
+    return own == *plain ? plain : nullptr;
+  } else {
+    return nullptr;
+  }
+}
+
+template <class Executor>
+auto tracked(const Executor& executor) {
+  return asio::prefer(executor, asio::execution::outstanding_work.tracked);
+}
+
+/// By post to the executor of the object, then by dispatch to that of the handler if it is another one. Not
+/// straight to the handler's: asio::use_future names the system executor, whose threads would run the next
+/// step of a composed operation beside the object's strand. Keeps both contexts at work.
+template <class Handler>
+class long_way {
  public:
-  completion_path(const Handler& handler, const asio::any_io_executor& object) : object_(tracked(object)) {
+  long_way(const Handler& handler, const asio::any_io_executor& object) : object_(tracked(object)) {
     const own_type own = asio::get_associated_executor(handler, object);
     if constexpr (std::is_same_v<own_type, asio::any_io_executor>) {
       if (own == object) return;
@@ -69,23 +99,35 @@ class completion_path {
 
  private:
   using own_type = asio::associated_executor_t<Handler, asio::any_io_executor>;
-
-  template <class Executor>
-  static auto tracked(const Executor& executor) {
-    return asio::prefer(executor, asio::execution::outstanding_work.tracked);
-  }
   using tracked_type = std::decay_t<decltype(tracked(std::declval<const own_type&>()))>;
 
   asio::any_io_executor object_;
   std::optional<tracked_type> own_;
 };
 
+/// Where everything happens on one io_context.
+class short_way {
+ public:
+  explicit short_way(const io_executor& plain) : executor_(tracked(plain)) {}
+
+  template <class Bound>
+  void post(Bound bound) {
+    asio::post(asio::query(executor_, asio::execution::context).get_executor(), std::move(bound));
+  }
+
+ private:
+  decltype(tracked(std::declval<const io_executor&>())) executor_;
+};
+
 /// Completes a handler that never had to wait.
 template <class Handler, class... Args>
 void post_completion(Handler&& handler, const asio::any_io_executor& object, Args... args) {
   using handler_type = std::decay_t<Handler>;
-  completion_path<handler_type> path(handler, object);
-  path.post(bound_handler<handler_type, Args...>(std::forward<Handler>(handler), std::move(args)...));
+  using bound = bound_handler<handler_type, Args...>;
+  if (const auto* const plain = plain_executor(handler, object))
+    return asio::post(*plain, bound(std::forward<Handler>(handler), std::move(args)...));
+  long_way<handler_type> path(handler, object);
+  path.post(bound(std::forward<Handler>(handler), std::move(args)...));
 }
 
 template <class... Args>
@@ -104,17 +146,18 @@ class pending_op {
   ~pending_op() = default;
 };
 
-/// `Op` derives from pending_op<Args...> and carries what the operation needs while it waits.
-template <class Op, class Handler, class... Args>
+/// `Op` derives from pending_op<Args...> and carries what the operation needs while it waits; its completion
+/// takes `Way`.
+template <class Op, class Way, class Handler, class... Args>
 class parked_op final : public Op {
  public:
-  using allocator_type =
-      typename std::allocator_traits<asio::associated_allocator_t<Handler>>::template rebind_alloc<parked_op>;
+  using allocator_type = typename std::allocator_traits<
+      typename operation_memory<Handler>::type>::template rebind_alloc<parked_op>;
 
   template <class... Init>
-  parked_op(Handler&& handler, const asio::any_io_executor& object, Init&&... init)
+  parked_op(Handler&& handler, Way way, Init&&... init)
       : Op(std::forward<Init>(init)...),
-        path_(handler, object),
+        way_(std::move(way)),
         slot_(asio::get_associated_cancellation_slot(handler)),
         handler_(std::move(handler)) {}
 
@@ -128,16 +171,16 @@ class parked_op final : public Op {
 
   void complete(Args... args) override {
     leave_slot();
-    auto path = std::move(path_);
-    allocator_type allocator(asio::get_associated_allocator(handler_));
+    auto way = std::move(way_);
+    allocator_type allocator(operation_memory<Handler>::of(handler_));
     Handler handler(std::move(handler_));
     destroy(allocator);
-    path.post(bound_handler<Handler, Args...>(std::move(handler), std::move(args)...));
+    way.post(bound_handler<Handler, Args...>(std::move(handler), std::move(args)...));
   }
 
   void drop() noexcept override {
     leave_slot();
-    allocator_type allocator(asio::get_associated_allocator(handler_));
+    allocator_type allocator(operation_memory<Handler>::of(handler_));
     [[maybe_unused]] Handler handler(std::move(handler_));
     destroy(allocator);
   }
@@ -176,22 +219,28 @@ class parked_op final : public Op {
     std::allocator_traits<allocator_type>::deallocate(allocator, this, 1);
   }
 
-  completion_path<Handler> path_;
+  Way way_;
   asio::associated_cancellation_slot_t<Handler> slot_;
   bool in_slot_ = false;
   Handler handler_;
 };
 
-template <class Op, class Handler, class... Init, class... Args>
-auto* park_as(pending_op<Args...>*, Handler&& handler, const asio::any_io_executor& object, Init&&... init) {
-  using parked = parked_op<Op, Handler, Args...>;
-  typename parked::allocator_type allocator(asio::get_associated_allocator(handler));
+template <class Op, class Way, class Handler, class Cancel, class... Init, class... Args>
+Op* park_on(pending_op<Args...>*, Way way, Handler handler, Cancel cancel, Init&&... init) {
+  using parked = parked_op<Op, Way, Handler, Args...>;
+  typename parked::allocator_type allocator(operation_memory<Handler>::of(handler));
   using traits = std::allocator_traits<typename parked::allocator_type>;
   parked* op = traits::allocate(allocator, 1);
   try {
-    traits::construct(allocator, op, std::move(handler), object, std::forward<Init>(init)...);
+    traits::construct(allocator, op, std::move(handler), std::move(way), std::forward<Init>(init)...);
   } catch (...) {
     traits::deallocate(allocator, op, 1);
+    throw;
+  }
+  try {
+    op->arm(std::move(cancel));
+  } catch (...) {
+    op->drop();
     throw;
   }
   return op;
@@ -200,15 +249,13 @@ auto* park_as(pending_op<Args...>*, Handler&& handler, const asio::any_io_execut
 /// Parks `handler` as an `Op`; on cancellation `cancel(op)` is called: it must complete `op`, now or soon.
 template <class Op, class Handler, class Cancel, class... Init>
 Op* park(Handler handler, const asio::any_io_executor& object, Cancel cancel, Init&&... init) {
-  auto* const op =
-      park_as<Op>(static_cast<Op*>(nullptr), std::move(handler), object, std::forward<Init>(init)...);
-  try {
-    op->arm(std::move(cancel));
-  } catch (...) {
-    op->drop();
-    throw;
-  }
-  return op;
+  constexpr Op* type = nullptr;
+  if (const auto* const plain = plain_executor(handler, object))
+    return park_on<Op>(type, short_way(*plain), std::move(handler), std::move(cancel),
+                       std::forward<Init>(init)...);
+  long_way<Handler> way(handler, object);
+  return park_on<Op>(type, std::move(way), std::move(handler), std::move(cancel),
+                     std::forward<Init>(init)...);
 }
 
 }  // namespace muxpro::detail

@@ -71,7 +71,8 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   bool closed() const noexcept { return state_ == state::closed; }
   bool speaks_addresses() const noexcept { return version_ && *version_ >= version_0_1; }
   time_point now() const { return timer_ ? timer_->now() : clock::now(); }
-  void wake_writer();
+  /// `more` frames may come before it looks.
+  void wake_writer(std::size_t more = 0);
   /// Makes sure that the watch looks again at `deadline`.
   void watch(time_point deadline);
   void touched(stream_state& s) { touched_.push_back(&s); }
@@ -91,6 +92,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   static asio::awaitable<void> negotiate_loop(std::shared_ptr<session_impl> self);
   static asio::awaitable<void> run_loop(std::shared_ptr<session_impl> self, bool negotiated);
   static asio::awaitable<void> write_loop(std::shared_ptr<session_impl> self);
+  bool more_may_come(int turn, int least);
   static asio::awaitable<void> watch_loop(std::shared_ptr<session_impl> self);
   asio::awaitable<void> negotiate();
   asio::awaitable<error_code> ask_version();
@@ -166,6 +168,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   result_op* run_ = nullptr;
   result_op* handshake_ = nullptr;
   pending_op<>* writer_waits_ = nullptr;
+  std::size_t gather_size_ = 0;  ///< frames that waited for the next gather when it was last looked at
   int loops_ = 0;
   asio::cancellation_signal stop_[3];
   intrusive_list<open_op> opens_;

@@ -8,12 +8,14 @@
 #include <muxpro/detail/liveness.hpp>
 #include <muxpro/detail/pending_op.hpp>
 #include <muxpro/detail/protocol.hpp>
+#include <muxpro/detail/recycled.hpp>
 #include <muxpro/detail/semaphore_core.hpp>
 #include <muxpro/stats.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace muxpro::detail {
 
@@ -52,6 +54,8 @@ class stream_state final : public stream_rules,
   void cancel_read(read_op* op);
   /// Why a write cannot even begin; empty if it can.
   error_code check_write() const;
+  /// True if all of a small write was taken over: it is done, and wake_writer() must follow.
+  bool stage(const buffer_list<asio::const_buffer>& from);
   void start_write(write_op* op);
   void cancel_write(write_op* op);
   /// True if the shutdown is over at once, else start_shutdown() must follow.
@@ -88,6 +92,8 @@ class stream_state final : public stream_rules,
   /// First data that rides in New, on a fresh sub-stream.
   void spend_credit(std::uint64_t n) noexcept;
   void peer_ended();
+  /// Forgets what was taken over and an End behind it: the peer wants no more.
+  void drop_staged() noexcept;
   /// Every operation completes with `why`; nothing more is sent. `drop`: unread bytes are lost, too.
   void fail(error_code why, bool drop);
   /// The context is going down: handlers are destroyed, not called.
@@ -95,7 +101,13 @@ class stream_state final : public stream_rules,
 
   // --- what the outbox does
   std::size_t sendable() const noexcept;
+  /// Small writes that were taken over; they go first.
+  const_bytes staged() const noexcept { return staged_; }
+  void staged_sent(std::size_t n) noexcept;
   write_op* writer() noexcept { return writer_; }
+  /// Our End(0) is due behind the last byte, which is framed.
+  bool end_due() const noexcept { return finishing_ && !unsent(); }
+  void end_if_finishing();
   void datagram_sent();
   /// The gather write that held bytes of this sub-stream is over.
   void landed();
@@ -122,9 +134,11 @@ class stream_state final : public stream_rules,
   void grant_if_due(bool frame_is_over = true);
   void end_stall();
   void finish_write(error_code ec);
-  void end_if_finishing();
   void send_end();
   void settle();
+  /// Something has to be framed before our End(0).
+  bool unsent() const noexcept;
+  bool only_staged() const noexcept;
   bool datagram_arrived();
   std::size_t repeated_source(const_bytes behind_prefix) const noexcept;
   void hand_over(datagram d, receive_op& op);
@@ -134,13 +148,15 @@ class stream_state final : public stream_rules,
   std::shared_ptr<session_impl> session_;
   semaphore_core credit_{initial_window};
   byte_ring unread_;
+  std::vector<std::byte, recycled_allocator<std::byte>> staged_;
   read_op* reader_ = nullptr;
   write_op* writer_ = nullptr;
   shutdown_op* shutting_down_ = nullptr;
   cut_op* waiting_for_cut_ = nullptr;
-  error_code fate_;           ///< why operations fail from now on
-  bool finishing_ = false;    ///< our End(0) follows the pending write
-  bool discarding_ = false;   ///< nobody will read what comes: it is taken and dropped
+  error_code fate_;         ///< why operations fail from now on
+  bool finishing_ = false;  ///< our End(0) follows what is not sent yet
+  bool closing_ = false;    ///< only what was taken over is before that End, and this side takes nothing back
+  bool discarding_ = false;  ///< nobody will read what comes: it is taken and dropped
   time_point stalled_at_{};
   time_point written_at_{};  ///< when the last write ended, while `stall` runs
 };

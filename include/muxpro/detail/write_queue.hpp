@@ -138,6 +138,8 @@ class write_queue {
 
   /// Sub-streams with data that may go.
   std::size_t ready() const noexcept { return ready_; }
+  /// Frames that wait, more or less: control frames, and one for each sub-stream with data.
+  std::size_t waiting() const noexcept { return control_frames_ + ready_; }
   bool empty() const noexcept { return control_.empty() && credits_.empty() && ready_ == 0; }
 
  private:

@@ -132,7 +132,7 @@ MUXPRO_DECL std::array<std::byte, 25> compatible_request() noexcept {
   // Layout S: count 4, then 512.0, 256.0, 0.1, 0.0. A reader of layout G ignores the fifth
   // metadata byte and finds count 2, 0.1, 0.0 in the extra data, then seven bytes it does not read.
   constexpr std::array<std::uint8_t, 25> request = {0, 5, 0, 0, 0, 1, 4, 0, 16, 2, 0, 0, 0,
-                                                    1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0};
+                                                    1, 0, 0, 0, 0, 0, 0, 1, 0,  0, 0, 0};
   std::array<std::byte, 25> out;
   std::memcpy(out.data(), request.data(), out.size());
   return out;

@@ -25,10 +25,22 @@ MUXPRO_DECL bool outbox::fill(time_point now) {
       add_datagram(*s, now);
     else
       add_frame(*s, now);
-    if (s->sendable() > 0) queue_.push_data(*s);
+    if (s->sendable() > 0)
+      queue_.push_data(*s);
+    else if (s->end_due())
+      ending_.push_back(s->shared_from_this());
   }
+  add_ends();
   in_flight_ = count_ > 0;
   return in_flight_;
+}
+
+// An End goes out with the last bytes before it.
+MUXPRO_DECL void outbox::add_ends() {
+  for (const auto& s : ending_) s->end_if_finishing();
+  ending_.clear();
+  queue_.take_control(ends_);
+  if (!ends_.empty()) add_part(asio::buffer(ends_));
 }
 
 MUXPRO_DECL void outbox::add_credits(time_point now) {
@@ -49,12 +61,12 @@ MUXPRO_DECL std::size_t outbox::frame_size(std::size_t sendable) const noexcept 
 }
 
 MUXPRO_DECL void outbox::add_frame(stream_state& s, time_point now) {
-  write_op* const op = s.writer();
-  if (!op || s.sendable() == 0) return;
+  if (s.sendable() == 0) return;
   const std::size_t n = frame_size(s.sendable());
+  const std::size_t staged = std::min(n, s.staged().size());
   add_header(keep{s.id, static_cast<std::uint16_t>(n), false});
-  op->from.each(op->framed, n, [&](asio::const_buffer part) { add_payload(part); });
-  op->framed += n;
+  if (staged > 0) add_payload(asio::buffer(s.staged().data(), staged));  // is copied
+  s.staged_sent(staged);
   s.active_at = now;
   ++s.counted.sent.frames;
   s.counted.sent.bytes += n;
@@ -62,6 +74,13 @@ MUXPRO_DECL void outbox::add_frame(stream_state& s, time_point now) {
   counted_.sent[static_cast<std::size_t>(frame_type::keep)].bytes += n;
   rules_.data_frame_sent();
   queue_.charge(s, n);
+  if (n > staged) fly(s, n - staged);
+}
+
+MUXPRO_DECL void outbox::fly(stream_state& s, std::size_t n) {
+  write_op& op = *s.writer();
+  op.from.each(op.framed, n, [&](asio::const_buffer part) { add_payload(part); });
+  op.framed += n;
   if (!s.flying) flying_.push_back(s.shared_from_this());
   s.flying = true;
 }
@@ -124,13 +143,15 @@ MUXPRO_DECL void outbox::advance(std::size_t n) noexcept {
   }
 }
 
-MUXPRO_DECL void outbox::land() {
+MUXPRO_DECL bool outbox::land() {
   in_flight_ = false;
   std::vector<std::shared_ptr<stream_state>> landed;
   std::swap(landed, flying_);
   for (const auto& s : landed) s->landed();
+  const bool any = !landed.empty();
   landed.clear();
   if (flying_.empty()) std::swap(landed, flying_);  // keeps the memory
+  return any;
 }
 
 MUXPRO_DECL void outbox::drop() noexcept {

@@ -38,7 +38,8 @@ MUXPRO_DECL bool session_impl::open_now(open_request& request, error_code& ec, s
   if (role_ != role::client) return ec = errc::unexpected_frame, true;
   if (!request.target.host.valid()) return ec = errc::bad_host, true;
   const bool udp = request.target.net == network::udp;
-  if (request.first_data.size() > (udp ? max_datagram : max_extra_data)) return ec = errc::datagram_too_large, true;
+  if (request.first_data.size() > (udp ? max_datagram : max_extra_data))
+    return ec = errc::datagram_too_large, true;
   if (state_ != state::ready) return false;
   stream_id id = 0;
   ec = rules_.allocate_id(id);
@@ -159,7 +160,8 @@ MUXPRO_DECL void session_impl::spawn_loop(asio::awaitable<void> loop, int which)
 }
 
 MUXPRO_DECL void session_impl::start_handshake(result_op* op) {
-  if (state_ != state::idle) return op->complete(state_ == state::closed ? fate_ : errc::operation_in_progress);
+  if (state_ != state::idle)
+    return op->complete(state_ == state::closed ? fate_ : errc::operation_in_progress);
   handshake_ = op;
   state_ = state::negotiating;
   spawn_loop(negotiate_loop(shared_from_this()), 0);
@@ -176,7 +178,8 @@ MUXPRO_DECL void session_impl::start_run(result_op* op) {
 }
 
 // The read loop, after the negotiation if there was none yet.
-MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session_impl> self, bool negotiated) {
+MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session_impl> self,
+                                                         bool negotiated) {
   if (!negotiated) co_await self->negotiate();
   if (self->state_ != state::ready) co_return;
   self->spawn_loop(write_loop(self), 1);

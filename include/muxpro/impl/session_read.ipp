@@ -117,7 +117,8 @@ MUXPRO_DECL void session_impl::ready(version v, dialect d) {
   decoder_.agreed(v);
   rules_.agreed(d);
   active_at_ = now();
-  if (role_ == role::server && !unparsed_.empty()) rules_.oddity(active_at_);  // it did not wait for the answer
+  if (role_ == role::server && !unparsed_.empty())
+    rules_.oddity(active_at_);  // it did not wait for the answer
   while (!opens_.empty()) {
     open_op& op = opens_.pop_front();
     error_code ec;
@@ -134,7 +135,8 @@ MUXPRO_DECL asio::awaitable<void> session_impl::read_loop() {
     while (!unparsed_.empty()) {
       process_turn();
       if (closed()) co_return;
-      if (!unparsed_.empty()) co_await asio::post(executor_, asio::use_awaitable);
+      // Whoever was given something goes on before the next bytes are looked for.
+      co_await asio::post(executor_, asio::use_awaitable);
       if (closed()) co_return;
     }
     error_code ec;
@@ -176,6 +178,7 @@ MUXPRO_DECL void session_impl::process_turn() {
 
 MUXPRO_DECL void session_impl::end_turn() {
   for (stream_state* s : touched_) s->flush_reader();
+  const std::size_t answers = touched_.size();
   touched_.clear();
   if (closed()) return;
   if (control_flooded()) return close(errc::budget_exceeded);
@@ -185,7 +188,8 @@ MUXPRO_DECL void session_impl::end_turn() {
     read_watch_.start(turn_time_);
     watch(read_watch_.deadline(options_.frame_read_timeout));
   }
-  if (!queue_.empty()) wake_writer();
+  // Whoever was given something to read may answer: the writer comes right behind them.
+  if (answers > 0 || !queue_.empty()) wake_writer(answers);
 }
 
 // A peer that opens and ends sub-streams and never reads makes us owe it an End for each.
@@ -224,6 +228,7 @@ MUXPRO_DECL void session_impl::act_on(const protocol::event& e) {
 
 MUXPRO_DECL void session_impl::end_stream(stream_state& s, error_code why) {
   const auto self = s.shared_from_this();
+  s.drop_staged();
   s.fail(why, true);
   if (s.listed) release(s);
 }

@@ -18,16 +18,22 @@ struct session_impl::wait_for_output {
   }
 };
 
-MUXPRO_DECL void session_impl::wake_writer() {
-  if (writer_waits_) std::exchange(writer_waits_, nullptr)->complete();
+MUXPRO_DECL void session_impl::wake_writer(std::size_t more) {
+  if (!writer_waits_) return;
+  gather_size_ = queue_.waiting() + more;
+  std::exchange(writer_waits_, nullptr)->complete();
 }
 
 MUXPRO_DECL asio::awaitable<void> session_impl::write_loop(std::shared_ptr<session_impl> self) {
+  int turns = 0;
   while (!self->closed()) {
+    for (int turn = 0; self->more_may_come(turn, turns); ++turn)
+      co_await asio::post(self->executor_, asio::use_awaitable);
     if (!self->outbox_.fill(self->now())) {
       self->check_drained();
       co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(wait_for_output{self.get()},
                                                                            asio::use_awaitable);
+      turns = 0;
       continue;
     }
     self->write_watch_.start(self->now());
@@ -45,13 +51,25 @@ MUXPRO_DECL asio::awaitable<void> session_impl::write_loop(std::shared_ptr<sessi
       co_await self->read_on(ec);
       break;
     }
-    self->outbox_.land();
-    // Whoever was served comes back with its next write before the next gather is made; a relay has a read to do
-    // between the two, which takes a turn of its own. Without rivals it need not be waited for.
-    const int turns = self->queue_.ready() > 0 ? 2 : 1;
-    for (int i = 0; i < turns; ++i) co_await asio::post(self->executor_, asio::use_awaitable);
+    const bool writers_return = self->outbox_.land();
+    // Whoever was served comes back with its next write before the next gather is made; a relay has a read to
+    // do between the two, which takes a turn of its own. Without rivals it need not be waited for.
+    turns = self->queue_.ready() > 0 ? 2 : writers_return ? 1 : 0;
+    self->gather_size_ = self->queue_.waiting();
   }
   self->outbox_.land();
+}
+
+// Sub-streams that follow each other closely share a gather: it is made after `least` turns, and when a turn
+// has passed that brought no further frame. The peer should not be idle meanwhile, so a few frames are
+// enough.
+MUXPRO_DECL bool session_impl::more_may_come(int turn, int least) {
+  constexpr int most = 16;
+  constexpr std::size_t enough = 16;
+  if (closed() || turn == most) return false;
+  const std::size_t n = queue_.waiting();
+  const bool grows = n > std::exchange(gather_size_, n);
+  return turn < least || (grows && n < enough);
 }
 
 // A peer that has said all and closed refuses our next frame, and what it said may still wait to be read: the

@@ -10,11 +10,21 @@ namespace muxpro::detail {
 
 MUXPRO_DECL bool stream_state::shutdown_now(error_code& ec) {
   if (fate_) return ec = fate_, true;
-  if (local_ended) return true;
+  if (local_ended || closing_) return true;
   if (finishing_) return ec = errc::operation_in_progress, true;
-  if (writer_ || (datagrams && datagrams->front_paid)) return finishing_ = true, false;
+  if (unsent()) finishing_ = true;
+  // What was taken over goes before the End without anybody's help.
+  if (finishing_) return closing_ = only_staged();
   send_end();
   return true;
+}
+
+MUXPRO_DECL bool stream_state::only_staged() const noexcept {
+  return net == network::tcp && !writer_ && !staged_.empty();
+}
+
+MUXPRO_DECL bool stream_state::unsent() const noexcept {
+  return writer_ || !staged_.empty() || (datagrams && datagrams->front_paid);
 }
 
 MUXPRO_DECL void stream_state::cancel_shutdown(shutdown_op* op) {
@@ -25,9 +35,10 @@ MUXPRO_DECL void stream_state::cancel_shutdown(shutdown_op* op) {
 }
 
 MUXPRO_DECL void stream_state::end_if_finishing() {
-  if (!finishing_ || writer_ || (datagrams && datagrams->front_paid)) return;
+  if (!end_due()) return;
   finishing_ = false;
-  if (!fate_) send_end();
+  if (!fate_ || closing_) send_end();
+  if (fate_ && end_held) session_->rules().send_held_end(*this);
   if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete(fate_);
 }
 
@@ -60,8 +71,8 @@ MUXPRO_DECL void stream_state::reset(end_code code) {
   if (fate_ || over()) return;
   if (code == end_code::graceful) code = end_code::remote_disconnect;  // a cut is no clean end
   // A half-closed sub-stream has sent its only End: it stays, and discards, until the peer's.
-  const bool can_tell = !local_ended || end_held;
-  if (can_tell) session_->rules().abort(*this, code);
+  const bool can_tell = (!local_ended && !closing_) || end_held;
+  if (can_tell) drop_staged(), session_->rules().abort(*this, code);
   session_->wake_writer();
   fail(errc::stream_reset, true);
   settle();
@@ -77,13 +88,13 @@ MUXPRO_DECL void stream_state::close() {
     std::exchange(datagrams->receiver, nullptr)->complete(asio::error::operation_aborted, 0);
   if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
   if (fate_) return;
-  if (!local_ended) send_end();
-  if (end_held) session_->rules().send_held_end(*this);
   // A shutdown that waited for a paid datagram to go has its End now; the datagram is lost.
-  finishing_ = false;
   if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete({});
-  session_->wake_writer();
   fate_ = asio::error::bad_descriptor;
+  closing_ = finishing_ = !local_ended && only_staged();
+  if (!finishing_ && !local_ended) send_end();
+  if (!finishing_ && end_held) session_->rules().send_held_end(*this);
+  session_->wake_writer();
 }
 
 MUXPRO_DECL void stream_state::abandon() {
@@ -102,13 +113,19 @@ MUXPRO_DECL void stream_state::peer_ended() {
   settle();
 }
 
+MUXPRO_DECL void stream_state::drop_staged() noexcept {
+  staged_ = {};
+  if (std::exchange(closing_, false)) finishing_ = false;
+  if (!writer_) session_->queue().remove_data(*this);
+}
+
 MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
   if (fate_) return;
   fate_ = why;
   if (drop) discard();
   semaphore_core::waiter::unlink();
   end_stall();
-  session_->queue().remove_data(*this);
+  if (!closing_) session_->queue().remove_data(*this);
   if (aborted || remote_ended) session_->queue().remove_credit(*this);
   flush_reader();
   if (reader_) std::exchange(reader_, nullptr)->complete(why, 0);

@@ -101,8 +101,8 @@ MUXPRO_DECL void stream_state::consumed(std::uint64_t n) {
   grant_if_due();
 }
 
-// Inside a frame nothing but a due grant goes back: a datagram that comes in many pieces is worth one CreditUpdate,
-// or the peer, which budgets them by the frames that it sent, would give up on this session.
+// Inside a frame nothing but a due grant goes back: a datagram that comes in many pieces is worth one
+// CreditUpdate, or the peer, which budgets them by the frames that it sent, would give up on this session.
 MUXPRO_DECL void stream_state::return_credit(std::uint64_t n, bool frame_is_over) {
   window.consume(n);
   grant_if_due(frame_is_over);
@@ -140,6 +140,22 @@ MUXPRO_DECL error_code stream_state::check_write() const {
   if (writer_) return errc::operation_in_progress;
   if (local_ended || finishing_) return errc::already_shut_down;
   return {};
+}
+
+// A write of a few bytes, if credit covers it: whoever writes goes on at once, and the frame has what
+// follows, too.
+MUXPRO_DECL bool stream_state::stage(const buffer_list<asio::const_buffer>& from) {
+  constexpr std::size_t limit = 512;  // what the outbox copies
+  const std::size_t n = from.size();
+  if (writer_ || staged_.size() + n > limit || credit_.try_acquire(n, n) == 0) return false;
+  stall.stop();
+  staged_.reserve(staged_.size() + n);
+  from.each(0, n, [&](asio::const_buffer part) {
+    const auto* const data = static_cast<const std::byte*>(part.data());
+    staged_.insert(staged_.end(), data, data + part.size());
+  });
+  session_->queue().push_data(*this);
+  return true;
 }
 
 // A writer that pauses this long between two writes was not held up by credit.
@@ -188,8 +204,16 @@ MUXPRO_DECL void stream_state::spend_credit(std::uint64_t n) noexcept {
 }
 
 MUXPRO_DECL std::size_t stream_state::sendable() const noexcept {
-  if (datagrams) return datagrams->front_paid ? std::max<std::size_t>(datagrams->out.front().block.size(), 1) : 0;
-  return writer_ ? writer_->allowed - writer_->framed : 0;
+  if (datagrams)
+    return datagrams->front_paid ? std::max<std::size_t>(datagrams->out.front().block.size(), 1) : 0;
+  return staged_.size() + (writer_ ? writer_->allowed - writer_->framed : 0);
+}
+
+MUXPRO_DECL void stream_state::staged_sent(std::size_t n) noexcept {
+  if (n == staged_.size())
+    staged_ = {};
+  else
+    staged_.erase(staged_.begin(), staged_.begin() + static_cast<std::ptrdiff_t>(n));
 }
 
 MUXPRO_DECL void stream_state::landed() {
@@ -213,9 +237,9 @@ MUXPRO_DECL void stream_state::cancel_write(write_op* op) {
   if (writer_ != op) return;
   semaphore_core::waiter::unlink();
   end_stall();
-  session_->queue().remove_data(*this);
   const std::size_t unused = op->allowed - op->framed;
   op->allowed = op->framed;
+  if (sendable() == 0) session_->queue().remove_data(*this);
   credit_.release(unused);
   if (flying) return;
   const bool untouched = op->framed == 0;

@@ -28,6 +28,12 @@ void sub_stream::initiate_write::operator()(Handler&& handler,
     detail::post_completion(std::forward<Handler>(handler), executor, ec, std::size_t{0});
     return;
   }
+  if (s->stage(from)) {
+    const auto session = s->session();
+    detail::post_completion(std::forward<Handler>(handler), executor, error_code(), from.size());
+    session->wake_writer();  // after the handler: what it writes shares the gather write
+    return;
+  }
   auto cancel = [state = s](detail::write_op* op) { state->cancel_write(op); };
   s->start_write(detail::park<detail::write_op>(std::forward<Handler>(handler), executor, cancel, from));
 }

@@ -1,0 +1,118 @@
+// Memory of operations, which come and go by the thousand in a few sizes: each thread keeps what was freed on
+// it.
+#pragma once
+
+#include <asio/associated_allocator.hpp>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <type_traits>
+
+namespace muxpro::detail {
+
+/// At most `most_kept` blocks of each size up to `largest`; malloc has the rest. Sanitizers see every block.
+class recycled_memory {
+ public:
+  static void* allocate(std::size_t size) {
+    if (!usual(size)) return ::operator new(size);
+    list& l = of_this_thread().lists[size_class(size)];
+    if (!l.first) return ::operator new(rounded(size));
+    --l.length;
+    block* const b = l.first;
+    l.first = b->next;
+    return b;
+  }
+  static void deallocate(void* memory, std::size_t size) noexcept {
+    if (!usual(size)) return ::operator delete(memory);
+    kept& k = of_this_thread();
+    list& l = k.lists[size_class(size)];
+    if (k.thread_ends || l.length == most_kept) return ::operator delete(memory);
+    ++l.length;
+    l.first = ::new (memory) block{l.first};
+  }
+
+ private:
+  static constexpr std::size_t step = 64, largest = 512, most_kept = 1024;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  static constexpr bool recycles = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  static constexpr bool recycles = false;
+#else
+  static constexpr bool recycles = true;
+#endif
+#else
+  static constexpr bool recycles = true;
+#endif
+
+  struct block {
+    block* next;
+  };
+  struct list {
+    block* first = nullptr;
+    std::size_t length = 0;
+  };
+  struct kept {
+    constexpr kept() noexcept = default;
+    ~kept() {
+      thread_ends = true;
+      for (list& l : lists)
+        while (block* const b = l.first) {
+          l.first = b->next;
+          ::operator delete(b);
+        }
+    }
+    std::array<list, largest / step> lists{};
+    bool thread_ends = false;
+  };
+
+  static kept& of_this_thread() noexcept {
+    static thread_local kept k;
+    return k;
+  }
+  static constexpr bool usual(std::size_t size) noexcept { return recycles && size != 0 && size <= largest; }
+  static constexpr std::size_t size_class(std::size_t size) noexcept { return (size - 1) / step; }
+  static constexpr std::size_t rounded(std::size_t size) noexcept { return (size_class(size) + 1) * step; }
+};
+
+template <class T>
+struct recycled_allocator {
+  using value_type = T;
+
+  recycled_allocator() noexcept = default;
+  template <class U>
+  recycled_allocator(const recycled_allocator<U>&) noexcept {}  // NOLINT(google-explicit-constructor)
+
+  T* allocate(std::size_t n) {
+    static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    return static_cast<T*>(recycled_memory::allocate(n * sizeof(T)));
+  }
+  void deallocate(T* p, std::size_t n) noexcept { recycled_memory::deallocate(p, n * sizeof(T)); }
+  template <class U>
+  bool operator==(const recycled_allocator<U>&) const noexcept {
+    return true;
+  }
+};
+
+template <class Allocator>
+struct is_standard : std::false_type {};
+template <class T>
+struct is_standard<std::allocator<T>> : std::true_type {};
+
+/// The allocator of a handler that has one of its own, else the recycled one.
+template <class Handler>
+struct operation_memory {
+  using own = asio::associated_allocator_t<Handler>;
+  using type = std::conditional_t<is_standard<own>::value, recycled_allocator<std::byte>, own>;
+
+  static type of(const Handler& handler) noexcept {
+    if constexpr (is_standard<own>::value)
+      return type();
+    else
+      return asio::get_associated_allocator(handler);
+  }
+};
+
+}  // namespace muxpro::detail
