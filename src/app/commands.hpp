@@ -18,6 +18,7 @@ struct usage_error : std::runtime_error {
 /// Returns the exit status, or throws.
 using command = std::function<int()>;
 
+void add_client_command(CLI::App& app, command& run);
 void add_server_command(CLI::App& app, command& run);
 
 }  // namespace muxpro::app

@@ -1,8 +1,8 @@
 // The `muxpro` program: one command of several.
 #include "commands.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <exception>
@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "muxpro 0.1.0");
   app.require_subcommand(1);
   muxpro::app::command run;
+  muxpro::app::add_client_command(app, run);
   muxpro::app::add_server_command(app, run);
   try {
     app.parse(argc, argv);

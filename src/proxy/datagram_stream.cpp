@@ -13,7 +13,8 @@ asio::awaitable<std::size_t> sub_datagram_stream::receive(asio::mutable_buffer i
   co_return co_await stream_.async_receive_from(into, peer, or_error(ec));
 }
 
-asio::awaitable<void> sub_datagram_stream::send(asio::const_buffer data, const host_port& peer, std::error_code& ec) {
+asio::awaitable<void> sub_datagram_stream::send(asio::const_buffer data, const host_port& peer,
+                                                std::error_code& ec) {
   co_await stream_.async_send_to(data, peer, or_error(ec));
 }
 
@@ -50,7 +51,8 @@ class link_end final : public datagram_stream {
 
   asio::any_io_executor get_executor() const override { return executor_; }
 
-  asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer, std::error_code& ec) override {
+  asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer,
+                                       std::error_code& ec) override {
     const auto q = in_;
     co_await q->filled.async_acquire(1, or_error(ec));
     if (ec && (ec != q->ended || q->waiting.empty())) co_return 0;

@@ -23,10 +23,11 @@ constexpr std::uint32_t quad(std::uint32_t a, std::uint32_t b, std::uint32_t c, 
 
 // IANA's IPv4 special-purpose registry, less what is globally reachable; multicast and reserved.
 constexpr block_v4 special_v4[] = {
-    {quad(0, 0, 0, 0), 8},      {quad(10, 0, 0, 0), 8},      {quad(100, 64, 0, 0), 10},  {quad(127, 0, 0, 0), 8},
-    {quad(169, 254, 0, 0), 16}, {quad(172, 16, 0, 0), 12},   {quad(192, 0, 0, 0), 24},   {quad(192, 0, 2, 0), 24},
-    {quad(192, 88, 99, 0), 24}, {quad(192, 168, 0, 0), 16},  {quad(198, 18, 0, 0), 15},  {quad(198, 51, 100, 0), 24},
-    {quad(203, 0, 113, 0), 24}, {quad(224, 0, 0, 0), 4},     {quad(240, 0, 0, 0), 4},
+    {quad(0, 0, 0, 0), 8},      {quad(10, 0, 0, 0), 8},     {quad(100, 64, 0, 0), 10},
+    {quad(127, 0, 0, 0), 8},    {quad(169, 254, 0, 0), 16}, {quad(172, 16, 0, 0), 12},
+    {quad(192, 0, 0, 0), 24},   {quad(192, 0, 2, 0), 24},   {quad(192, 88, 99, 0), 24},
+    {quad(192, 168, 0, 0), 16}, {quad(198, 18, 0, 0), 15},  {quad(198, 51, 100, 0), 24},
+    {quad(203, 0, 113, 0), 24}, {quad(224, 0, 0, 0), 4},    {quad(240, 0, 0, 0), 4},
 };
 
 struct block_v6 {
@@ -35,15 +36,15 @@ struct block_v6 {
 };
 
 constexpr block_v6 special_v6[] = {
-    {{0x01, 0x00}, 64},              // discard
-    {{0x20, 0x01, 0x00, 0x02}, 48},  // benchmarking
-    {{0x20, 0x01, 0x0d, 0xb8}, 32},  // documentation
-    {{0x3f, 0xff}, 20},              // documentation
-    {{0x5f, 0x00}, 16},              // segment routing
-    {{0xfc}, 7},                     // unique local
-    {{0xfe, 0x80}, 10},              // link-local
-    {{0xfe, 0xc0}, 10},              // site-local
-    {{0xff}, 8},                     // multicast
+    {{0x01, 0x00}, 64},                          // discard
+    {{0x20, 0x01, 0x00, 0x02}, 48},              // benchmarking
+    {{0x20, 0x01, 0x0d, 0xb8}, 32},              // documentation
+    {{0x3f, 0xff}, 20},                          // documentation
+    {{0x5f, 0x00}, 16},                          // segment routing
+    {{0xfc}, 7},                                 // unique local
+    {{0xfe, 0x80}, 10},                          // link-local
+    {{0xfe, 0xc0}, 10},                          // site-local
+    {{0xff}, 8},                                 // multicast
     {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48},  // NAT64 of the local network
 };
 
@@ -69,7 +70,8 @@ std::optional<address_v4> embedded(const address_v6& a) {
   constexpr std::array<std::uint8_t, 2> sixto4{0x20, 0x02};
   constexpr std::array<std::uint8_t, 4> teredo{0x20, 0x01};
   const auto b = a.to_bytes();
-  if (begins_with(b, mapped, 96) || begins_with(b, nat64, 96) || begins_with(b, translated, 96)) return v4_at(b, 12);
+  if (begins_with(b, mapped, 96) || begins_with(b, nat64, 96) || begins_with(b, translated, 96))
+    return v4_at(b, 12);
   if (begins_with(b, compatible, 96) && !a.is_unspecified() && !a.is_loopback()) return v4_at(b, 12);
   if (begins_with(b, sixto4, 16)) return v4_at(b, 2);
   if (begins_with(b, teredo, 32)) return v4_at(b, 12, 0xff);

@@ -2,7 +2,6 @@
 
 #include "or_error.hpp"
 
-
 #include <algorithm>
 #include <utility>
 
@@ -27,7 +26,8 @@ asio::ip::address to_asio(const muxpro::address& a) {
 
 bool out_of_resources(const std::error_code& ec) {
   return ec == asio::error::no_descriptors || ec == std::errc::too_many_files_open_in_system ||
-         ec == asio::error::no_memory || ec == asio::error::no_buffer_space || ec == std::errc::address_not_available;
+         ec == asio::error::no_memory || ec == asio::error::no_buffer_space ||
+         ec == std::errc::address_not_available;
 }
 
 std::error_code as_end_code(const std::error_code& ec) {
@@ -41,8 +41,8 @@ std::error_code as_end_code(const std::error_code& ec) {
 addresses interleaved(addresses found) {
   if (found.empty()) return found;
   const bool v6_first = found.front().is_v6();
-  const auto middle = std::stable_partition(found.begin(), found.end(),
-                                            [&](const auto& a) { return a.is_v6() == v6_first; });
+  const auto middle =
+      std::stable_partition(found.begin(), found.end(), [&](const auto& a) { return a.is_v6() == v6_first; });
   addresses in_turns;
   in_turns.reserve(found.size());
   auto first = found.begin(), second = middle;
@@ -159,9 +159,8 @@ void dial::start_attempt(const tcp::endpoint& to) {
   }
   ++running_;
   const std::size_t which = attempts_.size();
-  socket.async_connect(to, [self = shared_from_this(), which](std::error_code result) {
-    self->attempt_ended(which, result);
-  });
+  socket.async_connect(
+      to, [self = shared_from_this(), which](std::error_code result) { self->attempt_ended(which, result); });
 }
 
 void dial::attempt_ended(std::size_t which, std::error_code ec) {

@@ -11,7 +11,8 @@ asio::awaitable<std::error_code> outcome::wait() {
   co_return ec_;
 }
 
-std::pair<inbound_link, outbound_link> make_link(const asio::any_io_executor& executor, std::size_t capacity) {
+std::pair<inbound_link, outbound_link> make_link(const asio::any_io_executor& executor,
+                                                 std::size_t capacity) {
   auto [in, out] = make_pipe(executor, capacity);
   const auto target = std::make_shared<outcome>(executor);
   return {inbound_link(std::move(in), target), outbound_link(std::move(out), target)};

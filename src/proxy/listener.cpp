@@ -14,8 +14,8 @@ namespace muxpro::proxy {
 
 using asio::ip::tcp;
 
-listener::listener(workers& threads, const tcp::endpoint& at, std::shared_ptr<admission> admit, duration backoff,
-                   taker take, noter note)
+listener::listener(workers& threads, const tcp::endpoint& at, std::shared_ptr<admission> admit,
+                   duration backoff, taker take, noter note)
     : workers_(threads),
       admit_(std::move(admit)),
       backoff_(backoff),

@@ -22,14 +22,16 @@ server_parts::server_parts(server_options o, log_sink sink)
     : options(std::move(o)),
       log(std::move(sink)),
       brake(options.log_lines),
-      unnegotiated(std::make_shared<admission>(options.max_unnegotiated, options.max_unnegotiated_per_source)),
+      unnegotiated(
+          std::make_shared<admission>(options.max_unnegotiated, options.max_unnegotiated_per_source)),
       nat(options.nat, options.dial, names, policy) {}
 
 void server_parts::note(log_level level, const asio::ip::address& source, const std::string& line) {
   const auto decision = brake.ask(source, std::chrono::steady_clock::now());
   if (!decision.write) return;
   if (decision.suppressed > 0)
-    log(log_level::info, fmt::format("{} lines about {} were left out", decision.suppressed, source.to_string()));
+    log(log_level::info,
+        fmt::format("{} lines about {} were left out", decision.suppressed, source.to_string()));
   log(level, line);
 }
 
@@ -86,7 +88,8 @@ class mux_server::shard {
     std::error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(tcp::socket::keep_alive(true), ignored);
-    const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.options.user_timeout).count();
+    const auto patience =
+        std::chrono::duration_cast<std::chrono::milliseconds>(parts_.options.user_timeout).count();
     socket.set_option(user_timeout(static_cast<int>(patience)), ignored);
     const auto s = std::make_shared<server_session>(parts_, std::move(socket), std::move(ticket));
     sessions_.insert(s.get());
@@ -136,8 +139,8 @@ tcp::endpoint mux_server::listen(const tcp::endpoint& at) {
   auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     parts_->note(level, source, line);
   };
-  listeners_.push_back(std::make_unique<listener>(*workers_, at, parts_->unnegotiated, parts_->options.accept_backoff,
-                                                  take, note));
+  listeners_.push_back(std::make_unique<listener>(*workers_, at, parts_->unnegotiated,
+                                                  parts_->options.accept_backoff, take, note));
   const tcp::endpoint local = listeners_.back()->local();
   parts_->policy.own_listener(local, local_addresses());
   return local;

@@ -93,7 +93,9 @@ std::size_t nat_table::of_session(session_key session) const {
   return found == sessions_.end() ? 0 : found->second.size();
 }
 
-time_point nat_table::deadline(const entry& e) const { return e.used_at + (e.parked ? limits_.resume : limits_.idle); }
+time_point nat_table::deadline(const entry& e) const {
+  return e.used_at + (e.parked ? limits_.resume : limits_.idle);
+}
 
 void nat_table::insert(mapping id, entry e) {
   e.in_all = in_use_.insert(in_use_.end(), id);

@@ -21,7 +21,8 @@ resolver::addresses ask_system(const std::string& name, std::error_code& ec) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG;
   addrinfo* list = nullptr;
-  if (::getaddrinfo(name.c_str(), nullptr, &hints, &list) != 0) return ec = asio::error::host_not_found, resolver::addresses();
+  if (::getaddrinfo(name.c_str(), nullptr, &hints, &list) != 0)
+    return ec = asio::error::host_not_found, resolver::addresses();
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, ::freeaddrinfo);
   resolver::addresses found;
   for (const addrinfo* i = list; i; i = i->ai_next) {
@@ -45,11 +46,14 @@ void resolver::resolve(std::string name, asio::any_io_executor executor, handler
     asio::post(executor, [done = std::move(done), ec, answer = found->second] { done(ec, answer); });
     return;
   }
-  asio::post(pool_, [name = std::move(name), executor = std::move(executor), done = std::move(done)]() mutable {
-    std::error_code ec;
-    addresses found = ask_system(name, ec);
-    asio::post(executor, [done = std::move(done), ec, found = std::move(found)]() mutable { done(ec, std::move(found)); });
-  });
+  asio::post(pool_,
+             [name = std::move(name), executor = std::move(executor), done = std::move(done)]() mutable {
+               std::error_code ec;
+               addresses found = ask_system(name, ec);
+               asio::post(executor, [done = std::move(done), ec, found = std::move(found)]() mutable {
+                 done(ec, std::move(found));
+               });
+             });
 }
 
 }  // namespace muxpro::proxy

@@ -6,11 +6,11 @@ namespace muxpro::proxy {
 server_options server_options::scaled(double factor) const {
   server_options o = *this;
   session_options& s = o.session;
-  for (duration* d : {&s.negotiate_timeout, &s.stream_idle, &s.half_close_linger, &s.credit_stall_timeout,
-                      &s.id_quarantine, &s.session_idle, &s.keep_alive_interval, &s.frame_read_timeout,
-                      &s.write_stall_timeout, &o.relay.idle, &o.relay.uplink_only, &o.relay.downlink_only,
-                      &o.dial.timeout, &o.dial.stagger, &o.nat.idle, &o.nat.resume, &o.user_timeout,
-                      &o.drain_timeout})
+  for (duration* d :
+       {&s.negotiate_timeout, &s.stream_idle, &s.half_close_linger, &s.credit_stall_timeout, &s.id_quarantine,
+        &s.session_idle, &s.keep_alive_interval, &s.frame_read_timeout, &s.write_stall_timeout, &o.relay.idle,
+        &o.relay.uplink_only, &o.relay.downlink_only, &o.dial.timeout, &o.dial.stagger, &o.nat.idle,
+        &o.nat.resume, &o.user_timeout, &o.drain_timeout})
     *d = std::chrono::duration_cast<duration>(*d / factor);
   return o;
 }

@@ -20,7 +20,8 @@ using asio::ip::udp;
 namespace {
 
 host_port to_host_port(const udp::endpoint& e) {
-  const asio::ip::address a = e.address().is_v6() && e.address().to_v6().is_v4_mapped() ? unmapped(e.address()) : e.address();
+  const asio::ip::address a =
+      e.address().is_v6() && e.address().to_v6().is_v4_mapped() ? unmapped(e.address()) : e.address();
   if (a.is_v4()) return {address::v4(a.to_v4().to_bytes()), e.port()};
   return {address::v6(a.to_v6().to_bytes()), e.port()};
 }

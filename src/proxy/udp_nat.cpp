@@ -18,7 +18,12 @@ using asio::ip::udp;
 using std::chrono::steady_clock;
 
 udp_nat::udp_nat(nat_limits limits, dial_options dial, resolver& names, const dial_policy& policy)
-    : limits_(limits), dial_(dial), names_(names), policy_(policy), local_(local_addresses()), table_(limits) {}
+    : limits_(limits),
+      dial_(dial),
+      names_(names),
+      policy_(policy),
+      local_(local_addresses()),
+      table_(limits) {}
 
 udp_nat::~udp_nat() {
   for (const auto& p : parked_) ::close(p.second);
@@ -52,8 +57,8 @@ void udp_nat::retire(nat_table::mapping id, end_code code) {
 bool udp_nat::open_mapping(association& a) {
   const std::lock_guard lock(mutex_);
   const owner& who = a.who();
-  const auto admitted = table_.admit(who.user, who.session, who.addressed ? who.source : std::nullopt,
-                                     steady_clock::now());
+  const auto admitted =
+      table_.admit(who.user, who.session, who.addressed ? who.source : std::nullopt, steady_clock::now());
   a.id = admitted.id;
   for (const auto id : admitted.evicted) retire(id, end_code::resources);
   int descriptor = -1;
@@ -122,7 +127,8 @@ asio::awaitable<void> udp_nat::carry(std::unique_ptr<datagram_stream> stream, ow
 
 asio::awaitable<void> udp_nat::sweep() {
   using std::chrono::milliseconds;
-  const auto pause = std::clamp<duration>(std::min(limits_.idle, limits_.resume) / 16, milliseconds(5), milliseconds(1000));
+  const auto pause =
+      std::clamp<duration>(std::min(limits_.idle, limits_.resume) / 16, milliseconds(5), milliseconds(1000));
   asio::steady_timer timer(co_await asio::this_coro::executor);
   for (;;) {
     timer.expires_after(pause);

@@ -5,7 +5,8 @@
 namespace muxpro::proxy {
 
 workers::workers(std::size_t threads) {
-  for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i) all_.push_back(std::make_unique<worker>());
+  for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i)
+    all_.push_back(std::make_unique<worker>());
 }
 
 void workers::start() {

@@ -402,8 +402,8 @@ def fence(side, _):
     stream = the_stream(side)
     second = [x for x in side.sent if x.state == f.NEW and x.id == stream][-1]
     data = second.data or b''
-    side.peer.expect(lambda: any(x.state == f.KEEP and x.id == stream and x.data.endswith(data)
-                                 for x in side.peer.frames), 2, 'the echo of the new stream')
+    side.peer.expect(lambda: b''.join(x.data for x in side.peer.frames if x.state == f.KEEP and x.id == stream)
+                     .endswith(data), 2, 'the echo of the new stream')
     seen = [x.state for x in side.peer.of(stream)]
     check(f.END in seen, 'no End of the old one')
     behind = side.peer.of(stream)[seen.index(f.END) + 1:]

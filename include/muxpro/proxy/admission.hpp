@@ -1,4 +1,5 @@
-// How many main connections may be in their negotiation, in all and of one source. Ring 4, a rule; thread-safe.
+// How many main connections may be in their negotiation, in all and of one source. Ring 4, a rule;
+// thread-safe.
 #pragma once
 
 #include <asio/ip/address.hpp>
@@ -38,7 +39,8 @@ class admission : public std::enable_shared_from_this<admission> {
     asio::ip::address source_;
   };
 
-  admission(std::uint32_t in_all, std::uint32_t per_source) noexcept : in_all_(in_all), per_source_(per_source) {}
+  admission(std::uint32_t in_all, std::uint32_t per_source) noexcept
+      : in_all_(in_all), per_source_(per_source) {}
 
   /// Empty if there is no place: the newest one has to go.
   std::optional<ticket> enter(const asio::ip::address& source) {

@@ -31,7 +31,8 @@ class connection {
   /// EOF to the peer.
   virtual asio::awaitable<void> finish() = 0;
   /// async_relay() of the stream itself (its side a) with a pipe or a sub-stream.
-  virtual asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options, std::error_code& ec) = 0;
+  virtual asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options,
+                                              std::error_code& ec) = 0;
   /// The stream becomes a main connection.
   virtual session into_session(role side, const session_options& options) = 0;
   /// Both ways, at once: its operations end, the peer sees that it was no clean end.
@@ -55,11 +56,14 @@ class connection_over final : public connection {
     std::error_code ignored;
     if constexpr (requires { stream_.shutdown(asio::socket_base::shutdown_send, ignored); })
       stream_.shutdown(asio::socket_base::shutdown_send, ignored);
-    else if constexpr (requires { stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, ignored)); })
+    else if constexpr (requires {
+                         stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, ignored));
+                       })
       co_await stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, ignored));
     co_return;
   }
-  asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options, std::error_code& ec) override {
+  asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options,
+                                      std::error_code& ec) override {
     co_return co_await async_relay(stream_, with, options, asio::redirect_error(asio::use_awaitable, ec));
   }
   session into_session(role side, const session_options& options) override {

@@ -22,9 +22,10 @@ class datagram_stream {
  public:
   virtual ~datagram_stream() = default;
   virtual asio::any_io_executor get_executor() const = 0;
-  /// One datagram and its address: where a client wants it to go, or where an answer came from. Errors: eof, an
-  /// end_code, operation_aborted after end().
-  virtual asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer, std::error_code& ec) = 0;
+  /// One datagram and its address: where a client wants it to go, or where an answer came from. Errors: eof,
+  /// an end_code, operation_aborted after end().
+  virtual asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer,
+                                               std::error_code& ec) = 0;
   /// Taken over, or dropped where there is no room: no error. errc::datagram_too_large, or the stream's end.
   virtual asio::awaitable<void> send(asio::const_buffer data, const host_port& peer, std::error_code& ec) = 0;
   /// Both ways; end_code::graceful: nothing went wrong. A receive under way ends.
@@ -36,7 +37,8 @@ class sub_datagram_stream final : public datagram_stream {
   explicit sub_datagram_stream(sub_datagram s) : stream_(std::move(s)) {}
 
   asio::any_io_executor get_executor() const override { return stream_.get_executor(); }
-  asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer, std::error_code& ec) override;
+  asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer,
+                                       std::error_code& ec) override;
   asio::awaitable<void> send(asio::const_buffer data, const host_port& peer, std::error_code& ec) override;
   void end(end_code code) noexcept override;
 
@@ -44,7 +46,8 @@ class sub_datagram_stream final : public datagram_stream {
   sub_datagram stream_;
 };
 
-/// What a queue of datagrams holds at most; more is dropped (as a session does: session_options::datagram_queue).
+/// What a queue of datagrams holds at most; more is dropped (as a session does:
+/// session_options::datagram_queue).
 struct datagram_queue_limits {
   std::size_t datagrams = 64;
   std::size_t bytes = 64 * 1024;

@@ -1,5 +1,5 @@
-// Which addresses may be dialled: decided on the address itself, after DNS and after un-mapping. Ring 4, a rule:
-// no I/O.
+// Which addresses may be dialled: decided on the address itself, after DNS and after un-mapping. Ring 4, a
+// rule: no I/O.
 #pragma once
 
 #include <asio/ip/address.hpp>
@@ -14,8 +14,8 @@
 namespace muxpro::proxy {
 
 /// The IPv4 address that an IPv6 address leads to: mapped and compatible (RFC 4291), NAT64 (RFC 6052), 6to4
-/// (RFC 3056), Teredo (RFC 4380), ISATAP (RFC 5214). Any other address, and an IPv4 one, is returned as it is,
-/// without its zone.
+/// (RFC 3056), Teredo (RFC 4380), ISATAP (RFC 5214). Any other address, and an IPv4 one, is returned as it
+/// is, without its zone.
 asio::ip::address unmapped(const asio::ip::address& a);
 
 /// Whether the address is for a private or special use (RFC 6890 and its registries): loopback, link-local,

@@ -32,10 +32,15 @@ class dial : public std::enable_shared_from_this<dial> {
  public:
   /// `names` and `policy` must outlive it.
   dial(asio::any_io_executor executor, resolver& names, const dial_policy& policy, dial_options options)
-      : executor_(std::move(executor)), names_(names), policy_(policy), options_(options), event_(executor_) {}
+      : executor_(std::move(executor)),
+        names_(names),
+        policy_(policy),
+        options_(options),
+        event_(executor_) {}
 
-  /// Connects by TCP. `ec` says why not, as an end_code: rejected by the policy, unreachable, timeout, resources
-  /// of this machine, remote_disconnect if it was reset at once; or what cancel() was given. Once per object.
+  /// Connects by TCP. `ec` says why not, as an end_code: rejected by the policy, unreachable, timeout,
+  /// resources of this machine, remote_disconnect if it was reset at once; or what cancel() was given. Once
+  /// per object.
   asio::awaitable<asio::ip::tcp::socket> connect(destination target, std::error_code& ec);
   /// The addresses of a host that the policy allows, first choice first; `ec` as above.
   asio::awaitable<std::vector<asio::ip::address>> find(address host, std::uint16_t port, std::error_code& ec);

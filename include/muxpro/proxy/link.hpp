@@ -51,7 +51,8 @@ class outcome {
 /// The inbound's end. What it writes goes to the target. Destroying it gives the connection up.
 class inbound_link {
  public:
-  inbound_link(pipe_end s, std::shared_ptr<outcome> t) noexcept : stream(std::move(s)), target_(std::move(t)) {}
+  inbound_link(pipe_end s, std::shared_ptr<outcome> t) noexcept
+      : stream(std::move(s)), target_(std::move(t)) {}
   inbound_link(inbound_link&&) noexcept = default;
   inbound_link& operator=(inbound_link&&) = delete;
   ~inbound_link() {
@@ -68,7 +69,8 @@ class inbound_link {
 /// The outbound's end. Destroying it before tell() says operation_aborted.
 class outbound_link {
  public:
-  outbound_link(pipe_end s, std::shared_ptr<outcome> t) noexcept : stream(std::move(s)), target_(std::move(t)) {}
+  outbound_link(pipe_end s, std::shared_ptr<outcome> t) noexcept
+      : stream(std::move(s)), target_(std::move(t)) {}
   outbound_link(outbound_link&&) noexcept = default;
   outbound_link& operator=(outbound_link&&) = delete;
   ~outbound_link() {

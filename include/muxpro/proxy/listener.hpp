@@ -25,10 +25,10 @@ class listener {
   /// Something that the log may want to have, about a peer or (0.0.0.0) the listener itself. Any thread.
   using noter = std::function<void(log_level, const asio::ip::address&, const std::string&)>;
 
-  /// Listens. A connection for which `admit` has no place is dropped. Without descriptors or memory, accepting rests
-  /// for `backoff`. Throws std::system_error.
-  listener(workers& threads, const asio::ip::tcp::endpoint& at, std::shared_ptr<admission> admit, duration backoff,
-           taker take, noter note);
+  /// Listens. A connection for which `admit` has no place is dropped. Without descriptors or memory,
+  /// accepting rests for `backoff`. Throws std::system_error.
+  listener(workers& threads, const asio::ip::tcp::endpoint& at, std::shared_ptr<admission> admit,
+           duration backoff, taker take, noter note);
 
   /// The port that was chosen for port 0.
   asio::ip::tcp::endpoint local() const { return acceptor_.local_endpoint(); }

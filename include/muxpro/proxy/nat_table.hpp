@@ -1,4 +1,5 @@
-// Who has which outside UDP port, and for how long: mappings of UDP sub-streams. Ring 4, a rule: no I/O, no clock.
+// Who has which outside UDP port, and for how long: mappings of UDP sub-streams. Ring 4, a rule: no I/O, no
+// clock.
 #pragma once
 
 #include <muxpro/frame.hpp>
@@ -27,8 +28,8 @@ struct nat_limits {
   duration resume = std::chrono::seconds(60);
 };
 
-/// A mapping belongs to a user. It is in use by one sub-stream of one session, or parked: kept for a sub-stream of
-/// the same user with the same GlobalID.
+/// A mapping belongs to a user. It is in use by one sub-stream of one session, or parked: kept for a
+/// sub-stream of the same user with the same GlobalID.
 class nat_table {
  public:
   using mapping = std::uint64_t;

@@ -13,8 +13,8 @@
 namespace muxpro::proxy {
 
 struct server_options {
-  /// A half-closed sub-stream has as long as session.half_close_linger allows: the relay's own shorter limits would
-  /// cut off a client that says more, or waits longer, than most.
+  /// A half-closed sub-stream has as long as session.half_close_linger allows: the relay's own shorter limits
+  /// would cut off a client that says more, or waits longer, than most.
   server_options() { relay.uplink_only = relay.downlink_only = session.half_close_linger; }
 
   session_options session;

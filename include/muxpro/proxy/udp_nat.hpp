@@ -1,4 +1,5 @@
-// Datagrams of a client to the outside: one socket each, full cone, kept for a while for those that come back. Ring 4.
+// Datagrams of a client to the outside: one socket each, full cone, kept for a while for those that come
+// back. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/datagram_stream.hpp>
@@ -29,13 +30,14 @@ class udp_nat {
 
   /// Whose datagrams they are.
   struct owner {
-    std::string user;                     ///< whose mappings they are
-    nat_table::session_key session = 0;   ///< distinct for each main connection
-    destination target;                   ///< what the client named first
-    std::optional<global_id> source;      ///< brings it back to its mapping
-    bool addressed = false;               ///< datagrams have addresses; else all go to the target
+    std::string user;                    ///< whose mappings they are
+    nat_table::session_key session = 0;  ///< distinct for each main connection
+    destination target;                  ///< what the client named first
+    std::optional<global_id> source;     ///< brings it back to its mapping
+    bool addressed = false;              ///< datagrams have addresses; else all go to the target
   };
-  /// Carries datagrams until the stream has ended, the mapping is idle for too long or another one needs its place.
+  /// Carries datagrams until the stream has ended, the mapping is idle for too long or another one needs its
+  /// place.
   asio::awaitable<void> carry(std::unique_ptr<datagram_stream> stream, owner who);
 
   /// Ends what is idle or parked for too long, for ever: cancel it, or destroy the context.

@@ -1,0 +1,35 @@
+// SOCKS 4, 4a and 5. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/accounts.hpp>
+#include <muxpro/proxy/inbound.hpp>
+#include <muxpro/proxy/socks.hpp>
+#include <muxpro/relay_options.hpp>
+
+#include <chrono>
+
+namespace muxpro::proxy {
+
+struct socks_inbound_options {
+  /// Empty: nobody is asked for his name.
+  accounts users;
+  /// From the accepted connection to its request, absolute (OpenSSH's LoginGraceTime: 120 s; attackers need less).
+  duration handshake = std::chrono::seconds(10);
+  relay_options relay;
+};
+
+class socks_inbound final : public inbound {
+ public:
+  explicit socks_inbound(socks_inbound_options options) : options_(std::move(options)) {}
+
+  asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
+                              admission::ticket place) const override;
+
+ private:
+  struct start;
+  asio::awaitable<void> negotiate(connection& c, start& s) const;
+
+  const socks_inbound_options options_;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,71 @@
+// A proxy that runs: threads, listeners with their inbounds, and on each thread a dispatcher with its
+// outbounds. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/dispatcher.hpp>
+#include <muxpro/proxy/inbound.hpp>
+#include <muxpro/proxy/listener.hpp>
+#include <muxpro/proxy/workers.hpp>
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct instance_options {
+  /// Connections that have not said yet what they want, in the process and of one source address.
+  std::uint32_t max_waiting = 4096;
+  std::uint32_t max_waiting_per_source = 1024;
+  /// How long accepting rests when descriptors or memory run out.
+  duration accept_backoff = std::chrono::milliseconds(100);
+  /// After drain(): what is still open then is cut.
+  duration drain_timeout = std::chrono::seconds(30);
+  /// About one source address in a second; further lines are counted.
+  std::uint32_t log_lines = 10;
+};
+
+class instance {
+ public:
+  /// Adds a thread's outbounds to its dispatcher; called once for each thread, before it starts.
+  using equip = std::function<void(dispatcher&, asio::io_context&)>;
+
+  instance(instance_options options, std::size_t threads, const equip& outbounds, log_sink log);
+  instance(const instance&) = delete;
+  instance& operator=(const instance&) = delete;
+  /// Cuts everything.
+  ~instance();
+
+  /// Listens, accepts from start() on. Returns the address with the port that was chosen for port 0. Throws
+  /// std::system_error.
+  asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at, std::string tag,
+                                 std::shared_ptr<const inbound> i);
+  void start();
+  /// Accepts nothing more, ends when the last connection has, or after drain_timeout. Any thread, any number
+  /// of times.
+  void drain();
+  /// Until a drain is over.
+  void wait() { workers_.join(); }
+
+ private:
+  class lane;
+
+  void note(log_level level, const asio::ip::address& source, const std::string& line);
+
+  const instance_options options_;
+  const log_sink log_;
+  log_brake brake_;
+  const std::shared_ptr<admission> waiting_;
+  workers workers_;
+  std::vector<std::unique_ptr<lane>> lanes_;
+  std::vector<std::unique_ptr<listener>> listeners_;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,26 @@
+#include "until_signal.hpp"
+
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+namespace muxpro::app {
+
+void run_until_drained(ending_signals& signals, const std::function<void()>& drain,
+                       const std::function<void()>& wait) {
+  bool again = false;
+  std::function<void(std::error_code, int)> on_signal = [&](std::error_code, int) {
+    if (std::exchange(again, true)) std::_Exit(1);
+    drain();
+    signals.set.async_wait(on_signal);
+  };
+  signals.set.async_wait(on_signal);
+  std::thread waiting([&] {
+    wait();
+    signals.io.stop();
+  });
+  signals.io.run();
+  waiting.join();
+}
+
+}  // namespace muxpro::app

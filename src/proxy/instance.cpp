@@ -1,0 +1,148 @@
+#include <muxpro/proxy/dial_policy.hpp>
+#include <muxpro/proxy/instance.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <unordered_map>
+#include <utility>
+
+namespace muxpro::proxy {
+
+using asio::ip::tcp;
+
+namespace {
+
+std::uint32_t next_id() {
+  static std::atomic<std::uint32_t> last{0};
+  return ++last;
+}
+
+std::string access_line(const context& c, const carried& how, duration took) {
+  const std::string stream = how.sub_stream ? fmt::format(" sub-stream {}", how.sub_stream) : "";
+  const double seconds = std::chrono::duration<double>(took).count();
+  return fmt::format("{} {}:{} {} -> {} via {}{}: {} bytes up, {} down, {:.3f} s, {}", c.id,
+                     c.inbound.source.to_string(), c.inbound.source_port, c.inbound.tag, c.outbound.target,
+                     c.outbound.tag, stream, how.up, how.down, seconds, how.why ? how.why.message() : "done");
+}
+
+}  // namespace
+
+/// A thread's connections.
+class instance::lane {
+ public:
+  lane(instance& whole, asio::io_context& io)
+      : whole_(whole), io_(io), to_(io.get_executor()), deadline_(io) {
+    to_.observe_by([&log = whole.log_](const context& c, const carried& how, duration took) {
+      log(log_level::info, access_line(c, how, took));
+    });
+  }
+  dispatcher& outbounds() noexcept { return to_; }
+
+  void take(tcp::socket socket, admission::ticket place, const std::string& tag,
+            std::shared_ptr<const inbound> i) {
+    if (draining_) return;
+    context known;
+    std::error_code ec;
+    const tcp::endpoint source = socket.remote_endpoint(ec), gateway = socket.local_endpoint(ec);
+    if (ec) return;
+    socket.set_option(tcp::no_delay(true), ec);
+    known.id = next_id();
+    known.inbound.tag = tag;
+    known.inbound.source = unmapped(source.address());
+    known.inbound.source_port = source.port();
+    known.inbound.gateway = unmapped(gateway.address());
+    known.inbound.gateway_port = gateway.port();
+    const std::uint32_t id = known.id;
+    std::shared_ptr<connection> c = make_connection(std::move(socket));
+    open_.emplace(id, c);
+    asio::co_spawn(io_, serve(std::move(i), std::move(c), std::move(known), std::move(place)),
+                   [this, id](std::exception_ptr) {
+                     open_.erase(id);
+                     if (draining_) end_if_done();
+                   });
+  }
+
+  /// Any thread.
+  void drain() {
+    asio::post(io_, [this] {
+      if (std::exchange(draining_, true)) return;
+      deadline_.expires_after(whole_.options_.drain_timeout);
+      deadline_.async_wait([this](std::error_code cancelled) {
+        if (cancelled) return;
+        for (const auto& [id, c] : open_) c->cut();
+        to_.close();
+      });
+      end_if_done();
+    });
+  }
+
+ private:
+  asio::awaitable<void> serve(std::shared_ptr<const inbound> i, std::shared_ptr<connection> c, context known,
+                              admission::ticket place) {
+    co_await i->serve(std::move(c), std::move(known), to_, std::move(place));
+  }
+  // Main connections without sub-streams are closed in good order: their peers are told before the thread
+  // ends.
+  void end_if_done() {
+    if (!open_.empty() || std::exchange(ended_, true)) return;
+    to_.close();
+    deadline_.expires_after(std::chrono::milliseconds(20));
+    deadline_.async_wait([this](std::error_code) { io_.stop(); });
+  }
+
+  instance& whole_;
+  asio::io_context& io_;
+  dispatcher to_;
+  asio::steady_timer deadline_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<connection>> open_;
+  bool draining_ = false, ended_ = false;
+};
+
+instance::instance(instance_options options, std::size_t threads, const equip& outbounds, log_sink log)
+    : options_(options),
+      log_(std::move(log)),
+      brake_(options.log_lines),
+      waiting_(std::make_shared<admission>(options.max_waiting, options.max_waiting_per_source)),
+      workers_(threads) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    lanes_.push_back(std::make_unique<lane>(*this, workers_[i]));
+    outbounds(lanes_.back()->outbounds(), workers_[i]);
+  }
+}
+
+instance::~instance() { workers_.stop(); }
+
+void instance::note(log_level level, const asio::ip::address& source, const std::string& line) {
+  const auto decision = brake_.ask(source, std::chrono::steady_clock::now());
+  if (decision.write) log_(level, line);
+}
+
+tcp::endpoint instance::listen(const tcp::endpoint& at, std::string tag, std::shared_ptr<const inbound> i) {
+  auto take = [this, tag = std::move(tag), i = std::move(i)](std::size_t worker, tcp::socket s,
+                                                             admission::ticket t) {
+    lanes_[worker]->take(std::move(s), std::move(t), tag, i);
+  };
+  auto say = [this](log_level level, const asio::ip::address& source, const std::string& line) {
+    note(level, source, line);
+  };
+  listeners_.push_back(std::make_unique<listener>(workers_, at, waiting_, options_.accept_backoff,
+                                                  std::move(take), std::move(say)));
+  return listeners_.back()->local();
+}
+
+void instance::start() {
+  for (const auto& l : listeners_) l->start();
+  workers_.start();
+}
+
+void instance::drain() {
+  for (const auto& l : listeners_) l->close();
+  for (const auto& l : lanes_) l->drain();
+}
+
+}  // namespace muxpro::proxy
