@@ -94,7 +94,7 @@ TEST_CASE("quic: the samples of RFC 9001 and RFC 9369", "[proxy][sniff]") {
 
 TEST_CASE("quic: a large hello over datagrams, in any order", "[proxy][sniff]") {
   std::mt19937 random(4);
-  for (const std::size_t size : {300, 1800, 5000, 16000})
+  for (const std::size_t size : {300U, 1800U, 5000U, 16000U})
     for (const bool name_last : {false, true}) {
       datagrams all;
       std::uint32_t number = 0;

@@ -38,7 +38,7 @@ TEST_CASE("tls: the server name is found, in whatever case it comes", "[proxy][s
 }
 
 TEST_CASE("tls: a ClientHello may be cut at every byte (K1)", "[proxy][sniff]") {
-  for (const std::size_t size : {600, 1500, 1800, 4096, 16384})
+  for (const std::size_t size : {600U, 1500U, 1800U, 4096U, 16384U})
     for (const bool name_last : {false, true}) {
       INFO(size << (name_last ? ", name last" : ", name first"));
       const byte_string bytes = records(hello::sized(size, name_last).bytes(), {16384});
@@ -48,7 +48,7 @@ TEST_CASE("tls: a ClientHello may be cut at every byte (K1)", "[proxy][sniff]") 
 }
 
 TEST_CASE("tls: a ClientHello may be spread over records (K1)", "[proxy][sniff]") {
-  for (const std::size_t size : {600, 2000, 16384})
+  for (const std::size_t size : {600U, 2000U, 16384U})
     for (std::size_t n = 2; n <= 8; ++n)
       for (const bool name_last : {false, true}) {
         INFO(size << " bytes in " << n << " records");
