@@ -16,7 +16,11 @@ namespace {
 template <class Input, class... Sniffers>
 sniff_result first_clue(Input input, Sniffers... sniffers) {
   sniff_result result;
-  ((result = sniffers(input), result.status != sniff_status::no_clue) || ...);
+  const auto has_clue = [&](auto sniff) {
+    result = sniff(input);
+    return result.status != sniff_status::no_clue;
+  };
+  static_cast<void>((has_clue(sniffers) || ...));
   return result;
 }
 
