@@ -18,6 +18,6 @@ rm -f build/bench/peers
 if command -v go >/dev/null && [ -d /usr/share/gocode/src/github.com/hashicorp/yamux ] &&
   [ -d /usr/share/gocode/src/github.com/xtaci/smux ]; then
   logged build/bench/peers.log env GO111MODULE=off GOFLAGS= GOPATH=/usr/share/gocode GOCACHE="$root/build/bench/gocache" \
-    go build -o build/bench/peers tests/bench/peers/peers.go
+    go build -o build/bench/peers tests/bench/peers/*.go
 fi
 exec python3 tests/bench/runner "$@"
