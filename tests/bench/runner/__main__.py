@@ -2,6 +2,7 @@
 import argparse
 import os
 import resource
+import signal
 import sys
 import time
 
@@ -86,6 +87,7 @@ def run_all(options, plan, results):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))  # no server is left behind
     options = parse()
     chosen, missing = prepare(options)
     for line in missing:
