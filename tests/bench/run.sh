@@ -8,6 +8,7 @@ case ${1-} in
 esac
 
 cmake/deps.sh tests bench
+python3 tests/bench/runner --check "$@"
 echo "building build/release"
 logged build/release/configure.log cmake -S . -B build/release -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-g++}" \
   -DCMAKE_BUILD_TYPE=Release

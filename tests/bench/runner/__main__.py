@@ -17,11 +17,17 @@ from workloads import GROUPS, WORKLOADS
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        sys.exit(f"{message}; tests/bench/run.sh --help says what there is")
+
+
 def parse():
-    parser = argparse.ArgumentParser(prog="tests/bench/run.sh", description="muxpro beside raw TCP and its peers.")
+    parser = Parser(prog="tests/bench/run.sh", description="muxpro beside raw TCP and its peers.")
     parser.add_argument("--quick", action="store_true", help="short runs: less exact")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="medians of so many (3)")
     parser.add_argument("--only", default="", metavar="NAME,...", help="these programs and no others")
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the arguments, before the build
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD",
                         help=" ".join([*WORKLOADS, *GROUPS]) + "; all if none is named")
     options = parser.parse_args()
@@ -90,6 +96,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))  # no server is left behind
     options = parse()
     chosen, missing = prepare(options)
+    if options.check:
+        sys.exit(0)
     for line in missing:
         print(line)
     programs.write_files(ROOT)

@@ -80,5 +80,7 @@ def write(path, results, names, rounds, missing):
         if curves:
             file.write("\n## Growth\n\n")
             file.write(table(["curve", "program", "points", "bar", "lowest point", ""], curves))
-        file.write("\n## Medians\n\n")
-        file.write(table(["workload", "metric", *names], median_rows(results, names)))
+        medians = list(median_rows(results, names))
+        if medians:
+            file.write("\n## Medians\n\n")
+            file.write(table(["workload", "metric", *names], medians))
