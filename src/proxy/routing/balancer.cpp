@@ -1,0 +1,63 @@
+#include "balancer.hpp"
+
+#include "mistake.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace muxpro::proxy {
+
+namespace {
+
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+// splitmix64: consecutive numbers in, numbers without an order out.
+std::uint64_t scattered(std::uint64_t n) {
+  n += 0x9e3779b97f4a7c15;
+  n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9;
+  n = (n ^ n >> 27) * 0x94d049bb133111eb;
+  return n ^ n >> 31;
+}
+
+}  // namespace
+
+balancer::balancer(const balancer_options& options, const std::vector<std::string>& outbounds,
+                   std::uint64_t seed)
+    : strategy_(options.strategy), fallback_(options.fallback_tag), turn_(seed) {
+  for (const std::string& tag : outbounds) {
+    const auto begins = [&tag](const std::string& prefix) { return tag.starts_with(prefix); };
+    if (std::any_of(options.selector.begin(), options.selector.end(), begins)) selected_.push_back(tag);
+  }
+  const std::string all = fmt::format("{}", fmt::join(outbounds, ", "));
+  if (selected_.empty())
+    check("selector", fmt::format("{}", fmt::join(options.selector, ", ")),
+          "it must be beginnings of " + all);
+  if (!fallback_.empty() && !contains(outbounds, fallback_))
+    check("fallback_tag", fallback_, "it must be empty or one of " + all);
+}
+
+std::vector<balancer::candidate> balancer::usable(const router::outbound_load& load) const {
+  std::vector<candidate> all;
+  for (const std::string& tag : selected_)
+    if (const auto n = load ? load(tag) : 0) all.push_back({&tag, *n});
+  return all;
+}
+
+const std::string& balancer::choose(const router::outbound_load& load) const {
+  std::vector<candidate> all = usable(load);
+  if (all.empty() && !fallback_.empty()) return fallback_;
+  if (all.empty()) all = usable({});
+  const std::uint64_t turn = turn_.fetch_add(1, std::memory_order_relaxed);
+  if (strategy_ == balancing::least_load) {
+    // Those with the same load take turns.
+    const auto least =
+        std::min_element(all.begin(), all.end(), [](auto& a, auto& b) { return a.load < b.load; })->load;
+    std::erase_if(all, [least](const candidate& c) { return c.load != least; });
+  }
+  return *all[(strategy_ == balancing::random ? scattered(turn) : turn) % all.size()].tag;
+}
+
+}  // namespace muxpro::proxy

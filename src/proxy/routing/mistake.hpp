@@ -1,0 +1,28 @@
+// Configuration that cannot be: one sentence, begun where the mistake is and completed by those who know
+// where that is.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace muxpro::proxy {
+
+/// Throws "FIELD is 'TEXT', MISTAKE", unless the mistake is empty.
+inline void check(std::string_view field, std::string_view text, std::string_view mistake) {
+  if (!mistake.empty()) throw std::invalid_argument(fmt::format("{} is '{}', {}", field, text, mistake));
+}
+
+/// Puts `place` in front of a mistake that `build` throws.
+template <class Build>
+void at_place(const std::string& place, Build build) {
+  try {
+    build();
+  } catch (const std::invalid_argument& mistake) {
+    throw std::invalid_argument(place + mistake.what());
+  }
+}
+
+}  // namespace muxpro::proxy
