@@ -281,3 +281,16 @@ TEST_CASE("quic: random bytes behind a plausible header", "[proxy][sniff][proper
     REQUIRE(r.status != sniff_status::found);
   }
 }
+
+TEST_CASE("sniffers read at any address (K5)", "[proxy][sniff]") {
+  const byte_string datagram = initial(crypto_frame(0, hello().bytes())),
+                    records_of_hello = records(hello().bytes());
+  for (std::size_t offset = 0; offset < 8; ++offset) {
+    byte_string shifted(offset), other(offset);
+    shifted.insert(shifted.end(), datagram.begin(), datagram.end());
+    other.insert(other.end(), records_of_hello.begin(), records_of_hello.end());
+    const const_bytes views[] = {const_bytes(shifted).subspan(offset)};
+    CHECK(muxpro::proxy::sniff_datagrams(views).domain == "www.example.com");
+    CHECK(muxpro::proxy::sniff_stream(const_bytes(other).subspan(offset)).domain == "www.example.com");
+  }
+}
