@@ -23,6 +23,7 @@ void fuzz_nat_table(muxpro::const_bytes);
 void fuzz_socks(muxpro::const_bytes);
 void fuzz_sniffers(muxpro::const_bytes);
 void fuzz_fake_dns(muxpro::const_bytes);
+void fuzz_router(muxpro::const_bytes);
 
 }  // namespace muxpro_fuzz
 
@@ -61,3 +62,4 @@ TEST_CASE("corpus of nat_table", "[fuzz]") { replay("nat_table", muxpro_fuzz::fu
 TEST_CASE("corpus of socks", "[fuzz]") { replay("socks", muxpro_fuzz::fuzz_socks); }
 TEST_CASE("corpus of sniffers", "[fuzz]") { replay("sniffers", muxpro_fuzz::fuzz_sniffers); }
 TEST_CASE("corpus of fake_dns", "[fuzz]") { replay("fake_dns", muxpro_fuzz::fuzz_fake_dns); }
+TEST_CASE("corpus of router", "[fuzz]") { replay("router", muxpro_fuzz::fuzz_router); }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the seeds of the corpora from the conformance vectors: tests/fuzz/seed.py tests/conformance/cases.json.
 
-An input of decoder, server_session, client_session and sniffers is a byte n, 2n bytes of choices, and the wire. session_pair
+An input of decoder, server_session, client_session, sniffers and router is a byte n, 2n bytes of choices, and the wire. session_pair
 and nat_table are choices alone: their seeds are arbitrary. See fuzz.hpp. Those of fake_dns are DNS messages."""
 import hashlib
 import json
@@ -81,6 +81,28 @@ def fake_dns_seeds():
     write("fake_dns", bytes.fromhex("beef81800001000000000000") + name + bytes([0, 1, 0, 1]))
 
 
+def field(number, data):
+    if isinstance(data, int):
+        return bytes([number << 3, data])
+    return bytes([number << 3 | 2, len(data)]) + data
+
+
+def router_seeds():
+    """Rules are lines; the choices say which field of which rule each is. Geo data comes as it lies in its files."""
+    def rules(*fields):
+        choices = b"\1\1" + b"".join(bytes(([] if i == 0 else [1]) + [1, number]) for i, (number, _) in enumerate(fields))
+        return scripted(choices + bytes(24), b"\n".join(text for _, text in fields))
+
+    for texts in ((b"domain:example.com", b"full:www.example.com", b"keyword:ample", b"regexp:^w+\\."), (b"dotless:a", b"xampl")):
+        write("router", rules(*((0, text) for text in texts)))
+    write("router", rules((2, b"10.0.0.0/8"), (2, b"!2001:db8::/32"), (3, b"192.0.2.1")))
+    write("router", rules((4, b"53,443,1000-2000"), (5, b"0-65535"), (6, b"tcp,udp"), (7, b"regexp:^a"), (8, b"tls"), (10, b"x:.*")))
+    site = field(2, field(1, 2) + field(2, b"example.cn") + field(3, field(1, b"ads") + field(2, 1)))
+    for flags in (1, 0):
+        write("router", scripted(bytes([0, 1, flags]) + bytes(40), field(1, field(1, b"CN") + site)))
+        write("router", scripted(bytes([0, 0, flags]) + bytes(40), field(1, field(1, b"CN") + field(2, field(1, bytes([10, 1, 0, 0])) + field(2, 16)))))
+
+
 def main(cases):
     for case in cases:
         wire = bytes.fromhex(case["input_hex"] or "")
@@ -107,6 +129,7 @@ def main(cases):
         write("nat_table", lives)
     sniffer_seeds()
     fake_dns_seeds()
+    router_seeds()
     write("session_pair", bytes(8) + bytes([0, 1, 0, 1, 1, 9, 0, 0, 100, 1, 5, 0, 1, 50, 1, 13, 0, 0, 1]))
 
 
