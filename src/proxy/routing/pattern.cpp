@@ -54,6 +54,8 @@ std::string pattern_set::add(std::string_view text) {
 
 std::string pattern_set::finish() {
   if (empty_) return {};
+  // The first match builds the automaton; one that has room for its first states starts anew when it is full, and
+  // does not fail later.
   re2::RE2::Set::ErrorInfo info{re2::RE2::Set::kNoError};
   std::vector<int> found;
   if (compiled_->set.Compile())

@@ -65,8 +65,12 @@ std::string add_list(domain_index& to, list_name name, domain_index::value v, ge
   attributes.erase(attributes.begin());
   const auto found = read_geosite(*file, list, attributes);
   if (!found.mistake.empty()) return fmt::format("and {} {}", name.file, found.mistake);
-  // What no name can match is left out: the file is not the user's.
-  for (const geo_domain& d : found.entries) to.add(d.kind, d.text, v);
+  for (const geo_domain& d : found.entries) {
+    const std::string mistake = to.add(d.kind, d.text, v);
+    // A text that no name can hold may be left out. An expression might have matched: without it the list has a hole.
+    if (!mistake.empty() && d.kind == domain_kind::regexp)
+      return fmt::format("and {} has '{}', {}", name.file, d.text, mistake);
+  }
   return {};
 }
 

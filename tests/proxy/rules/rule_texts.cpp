@@ -127,6 +127,11 @@ TEST_CASE("rules about domains that cannot be", "[proxy][router]") {
   CHECK(domain_mistake("geosite:nowhere") == "and geosite.dat has no list 'nowhere'");
   CHECK(domain_mistake("ext:yours.dat:cn") == "and there is no file yours.dat");
   CHECK(domain_mistake("ext:../mine.dat:cn") == "and there is no file ../mine.dat");
+  geo_files holed;
+  holed.add("geosite.dat", geo_list_of("x", {geo_domain_of(2, "good.example"), geo_domain_of(1, "(")}));
+  domain_index index;
+  CHECK(add_domain_rule(index, "geosite:x", 1, holed) ==
+        "and geosite.dat has '(', it must be a regular expression in RE2's syntax: missing ): (");
   CHECK(domain_mistake("dotless:a.b") == "it must be dotless:TEXT, without a dot");
   CHECK(domain_mistake("") == "it must be 1 to 253 letters, digits, '-', '_' and '.'");
 }
