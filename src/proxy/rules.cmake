@@ -2,7 +2,9 @@
 find_package(OpenSSL REQUIRED)
 find_package(Re2 REQUIRED)
 
-set(muxpro_rule_sources accounts dial_outcome dial_policy nat_table socks socks_client socks_wire)
+set(muxpro_rule_sources
+    accounts dial_outcome dial_policy http_answer http_body http_request http_rewrite http_upgrade nat_table socks
+    socks_client socks_wire)
 list(TRANSFORM muxpro_rule_sources PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM muxpro_rule_sources APPEND .cpp)
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/sniffers/*.cpp

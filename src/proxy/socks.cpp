@@ -54,14 +54,17 @@ std::vector<std::byte> refusal(socks_version v, socks_reply_code code) {
   return v == socks_version::v4 ? reply_4(rejected_4) : reply_5(code);
 }
 
-/// Where the text ends that starts at `from`: at its NUL, or npos.
-constexpr std::size_t npos = static_cast<std::size_t>(-1);
-std::size_t end_of_text(const_bytes in, std::size_t from) {
-  const auto end = std::find(in.begin() + static_cast<std::ptrdiff_t>(from), in.end(), std::byte{0});
-  return end == in.end() ? npos : static_cast<std::size_t>(end - in.begin());
+/// A text and its NUL. Nothing: it has more than 255 bytes.
+std::optional<std::string_view> take_text(byte_reader& r) {
+  constexpr std::size_t longest = 255;
+  byte_reader ahead = r;
+  std::size_t size = 0;
+  while (ahead.number(1) != 0) ++size;
+  if (size > longest) return std::nullopt;
+  const std::string_view text = as_text(r.take(size));
+  r.take(1);
+  return text;
 }
-
-constexpr std::size_t longest_text = 255;
 
 }  // namespace
 
@@ -73,86 +76,79 @@ step socks_handshake::next(const_bytes received) {
     case state::request: return read_request(received);
     default: break;
   }
-  if (octet(received, 0) == 4) return read_version_4(received);
-  if (octet(received, 0) == 5) return choose_method(received);
+  if (received[0] == std::byte{4}) return read_version_4(received);
+  if (received[0] == std::byte{5}) return choose_method(received);
   return refuse({}, "This is neither SOCKS 4 nor SOCKS 5.");
 }
 
 // RFC 1928 section 3.
 step socks_handshake::choose_method(const_bytes in) {
-  if (in.size() < 2 || in.size() < 2U + octet(in, 1)) return {};
-  const const_bytes offered = in.subspan(2, octet(in, 1));
+  byte_reader r(in, max_message);
+  r.take(1);
+  const const_bytes offered = r.counted(1);
+  if (r.missing()) return {};
   const std::uint8_t wanted = users_.empty() ? socks_no_authentication : socks_user_and_secret;
   if (std::find(offered.begin(), offered.end(), std::byte{wanted}) == offered.end())
     return refuse(octets({5, socks_no_method}), users_.empty() ? "The client insists on authentication."
                                                                : "The client offers no user and secret.");
   state_ = users_.empty() ? state::request : state::authentication;
-  return say(octets({5, wanted}), 2 + offered.size());
+  return say(octets({5, wanted}), r.position());
 }
 
 // RFC 1929.
 step socks_handshake::authenticate(const_bytes in) {
-  if (octet(in, 0) != socks_subnegotiation)
+  byte_reader r(in, max_message);
+  if (r.number(1) != socks_subnegotiation)
     return refuse(octets({socks_subnegotiation, socks_not_authenticated}),
                   "The client does not authenticate.");
-  if (in.size() < 2) return {};
-  const std::size_t user_size = octet(in, 1);
-  if (in.size() < 2 + user_size + 1) return {};
-  const std::size_t secret_size = octet(in, 2 + user_size);
-  const std::size_t whole = 2 + user_size + 1 + secret_size;
-  if (in.size() < whole) return {};
-  const std::string_view user = text(in.subspan(2, user_size));
-  if (!users_.check(user, text(in.subspan(3 + user_size, secret_size))))
+  const std::string_view user = as_text(r.counted(1)), secret = as_text(r.counted(1));
+  if (r.missing()) return {};
+  if (!users_.check(user, secret))
     return refuse(octets({socks_subnegotiation, socks_not_authenticated}),
                   "The user or the secret is wrong.");
   user_ = user;
   state_ = state::request;
-  return say(octets({socks_subnegotiation, socks_authenticated}), whole);
+  return say(octets({socks_subnegotiation, socks_authenticated}), r.position());
 }
 
 // RFC 1928 section 4. RSV is not looked at.
 step socks_handshake::read_request(const_bytes in) {
-  if (octet(in, 0) != 5)
+  byte_reader r(in, max_message);
+  if (r.number(1) != 5)
     return refuse(reply_5(socks_reply_code::general_failure), "The request is not one of SOCKS 5.");
-  if (in.size() < 2) return {};
-  const auto command = static_cast<socks_command>(octet(in, 1));
-  if (command != socks_command::connect && command != socks_command::udp_associate)
+  const auto command = static_cast<socks_command>(r.number(1));
+  if (r.good() && command != socks_command::connect && command != socks_command::udp_associate)
     return refuse(reply_5(socks_reply_code::command_not_supported),
                   "The command is not CONNECT or UDP ASSOCIATE.");
-  if (in.size() < 4) return {};
-  socks_address a = read_socks_address(in.subspan(3));
-  if (a.what == socks_address::status::need_more) return {};
-  if (a.what == socks_address::status::unknown_type)
+  r.take(1);
+  auto where = read_socks_address(r);
+  if (r.missing()) return {};
+  if (!where)
     return refuse(reply_5(socks_reply_code::address_type_not_supported),
                   "The type of the address is unknown.");
-  return accept(socks_version::v5, command, std::move(a.where), 3 + a.size);
+  return accept(socks_version::v5, command, *std::move(where), r.position());
 }
 
-// VN, CD, port, address, user id and its NUL; a name and its NUL if the address is 0.0.0.x, x not 0 (SOCKS
-// 4a).
+// VN, CD, port, address, user id and its NUL; behind an address 0.0.0.x, x not 0, a name and its NUL (4a).
 step socks_handshake::read_version_4(const_bytes in) {
-  constexpr std::size_t fixed = 8;
   if (!users_.empty()) return refuse(reply_4(rejected_4), "SOCKS 4 has no secret to say.");
-  if (in.size() < 2) return {};
-  if (octet(in, 1) != static_cast<std::uint8_t>(socks_command::connect))
+  byte_reader r(in, max_message);
+  r.take(1);
+  const auto command = static_cast<socks_command>(r.number(1));
+  if (r.good() && command != socks_command::connect)
     return refuse(reply_4(rejected_4), "The command is not CONNECT.");
-  if (in.size() < fixed) return {};
-  const std::size_t user_end = end_of_text(in.first(std::min(in.size(), fixed + longest_text + 1)), fixed);
-  if (user_end == npos)
-    return in.size() <= fixed + longest_text ? step{}
-                                             : refuse(reply_4(rejected_4), "The user id is too long.");
-  const bool named = word(in, 4) == 0 && octet(in, 6) == 0 && octet(in, 7) != 0;
-  if (named) return read_name_4a(in, user_end + 1);
-  const address ip = address::v4({octet(in, 4), octet(in, 5), octet(in, 6), octet(in, 7)});
-  return accept(socks_version::v4, socks_command::connect, {ip, word(in, 2)}, user_end + 1);
-}
-
-step socks_handshake::read_name_4a(const_bytes in, std::size_t start) {
-  const std::size_t end = end_of_text(in.first(std::min(in.size(), start + longest_text + 1)), start);
-  if (end == npos)
-    return in.size() <= start + longest_text ? step{} : refuse(reply_4(rejected_4), "The name is too long.");
-  const address name(text(in.subspan(start, end - start)));
-  return accept(socks_version::v4, socks_command::connect, {name, word(in, 2)}, end + 1);
+  const auto port = static_cast<std::uint16_t>(r.number(2));
+  const auto ip = take_octets<4>(r);
+  if (r.missing()) return {};
+  const auto user_id = take_text(r);
+  if (!user_id) return refuse(reply_4(rejected_4), "The user id is too long.");
+  if (r.missing()) return {};
+  if (ip[0] != 0 || ip[1] != 0 || ip[2] != 0 || ip[3] == 0)
+    return accept(socks_version::v4, socks_command::connect, {address::v4(ip), port}, r.position());
+  const auto name = take_text(r);
+  if (!name) return refuse(reply_4(rejected_4), "The name is too long.");
+  if (r.missing()) return {};
+  return accept(socks_version::v4, socks_command::connect, {address(*name), port}, r.position());
 }
 
 step socks_handshake::accept(socks_version v, socks_command c, host_port where, std::size_t consumed) {
@@ -178,11 +174,12 @@ std::vector<std::byte> socks_reply(socks_version v, const std::error_code& outco
 
 // RSV is not looked at.
 std::optional<socks_datagram> read_socks_datagram(const_bytes packet) {
-  if (packet.size() < 3 || octet(packet, 2) != 0) return std::nullopt;
-  socks_address a = read_socks_address(packet.subspan(3));
-  if (a.what != socks_address::status::complete || !a.where.host.valid() || a.where.port == 0)
-    return std::nullopt;
-  return socks_datagram{std::move(a.where), packet.subspan(3 + a.size)};
+  byte_reader r(packet);
+  r.take(2);
+  const bool fragment = r.number(1) != 0;
+  auto where = read_socks_address(r);
+  if (!r.good() || fragment || !where || !where->host.valid() || where->port == 0) return std::nullopt;
+  return socks_datagram{*std::move(where), r.rest()};
 }
 
 std::size_t write_socks_datagram_header(const host_port& where, bytes out) noexcept {

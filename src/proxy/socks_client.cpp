@@ -65,13 +65,14 @@ step socks_client::next(const_bytes received) {
   if (state_ == state::start) return greet();
   if (received.empty()) return {};
   const std::uint8_t version = state_ == state::authentication ? socks_subnegotiation : std::uint8_t{5};
-  if (octet(received, 0) != version)
-    return refuse(end_code::protocol_error, "The server does not speak SOCKS 5.");
-  if (received.size() < 2) return {};
+  byte_reader r(received, max_message);
+  if (r.number(1) != version) return refuse(end_code::protocol_error, "The server does not speak SOCKS 5.");
+  const auto code = static_cast<std::uint8_t>(r.number(1));
+  if (r.missing()) return {};
   switch (state_) {
-    case state::method: return read_method(received);
-    case state::authentication: return read_status(received);
-    default: return read_reply(received);
+    case state::method: return read_method(code);
+    case state::authentication: return read_status(code);
+    default: return read_reply(code, received);
   }
 }
 
@@ -85,8 +86,7 @@ step socks_client::greet() {
              0);
 }
 
-step socks_client::read_method(const_bytes in) {
-  const std::uint8_t chosen = octet(in, 1);
+step socks_client::read_method(std::uint8_t chosen) {
   if (chosen == socks_no_authentication) return ask(2);
   if (chosen == socks_no_method)
     return refuse(end_code::rejected, "The SOCKS server accepts no method of ours.");
@@ -99,8 +99,8 @@ step socks_client::read_method(const_bytes in) {
   return say(std::move(message), 2);
 }
 
-step socks_client::read_status(const_bytes in) {
-  if (octet(in, 1) == socks_authenticated) return ask(2);
+step socks_client::read_status(std::uint8_t said) {
+  if (said == socks_authenticated) return ask(2);
   return refuse(end_code::rejected, "The SOCKS server does not accept the user and the secret.");
 }
 
@@ -111,18 +111,19 @@ step socks_client::ask(std::size_t consumed) {
   return say(std::move(message), consumed);
 }
 
-step socks_client::read_reply(const_bytes in) {
-  if (const auto code = static_cast<socks_reply_code>(octet(in, 1)); code != socks_reply_code::succeeded) {
-    const refusal r = meaning_of(code);
+step socks_client::read_reply(std::uint8_t code, const_bytes in) {
+  if (const auto known = static_cast<socks_reply_code>(code); known != socks_reply_code::succeeded) {
+    const refusal r = meaning_of(known);
     return refuse(r.error, r.reason);
   }
-  if (in.size() < 4) return {};
-  socks_address a = read_socks_address(in.subspan(3));
-  if (a.what == socks_address::status::need_more) return {};
-  if (a.what == socks_address::status::unknown_type)
+  byte_reader r(in, max_message);
+  r.take(3);
+  auto bound = read_socks_address(r);
+  if (r.missing()) return {};
+  if (!bound)
     return refuse(end_code::protocol_error, "The SOCKS server is bound to an unknown type of address.");
   state_ = state::over;
-  return {status::connected, 3 + a.size, {}, std::move(a.where), {}, ""};
+  return {status::connected, r.position(), {}, *std::move(bound), {}, ""};
 }
 
 step socks_client::refuse(std::error_code error, const char* reason) {

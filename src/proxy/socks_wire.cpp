@@ -9,32 +9,21 @@ namespace {
 
 enum address_type : std::uint8_t { ipv4 = 1, name = 3, ipv6 = 4 };
 
-template <std::size_t N>
-std::array<std::uint8_t, N> first_octets(const_bytes in) {
-  std::array<std::uint8_t, N> out{};
-  for (std::size_t i = 0; i < N; ++i) out[i] = octet(in, i);
-  return out;
-}
-
-address address_of(std::uint8_t type, const_bytes in) {
-  if (type == ipv4) return address::v4(first_octets<4>(in));
-  if (type == ipv6) return address::v6(first_octets<16>(in));
-  return address(text(in));
+std::optional<address> read_host(byte_reader& r) {
+  switch (r.number(1)) {
+    case ipv4: return address::v4(take_octets<4>(r));
+    case ipv6: return address::v6(take_octets<16>(r));
+    case name: return address(as_text(r.counted(1)));
+    default: return std::nullopt;
+  }
 }
 
 }  // namespace
 
-socks_address read_socks_address(const_bytes in) {
-  using status = socks_address::status;
-  if (in.empty()) return {};
-  const std::uint8_t type = octet(in, 0);
-  if (type != ipv4 && type != ipv6 && type != name) return {status::unknown_type, 0, {}};
-  if (type == name && in.size() < 2) return {};
-  const std::size_t start = type == name ? 2 : 1;
-  const std::size_t length = type == ipv4 ? 4 : type == ipv6 ? 16 : octet(in, 1);
-  if (in.size() < start + length + 2) return {};
-  return {status::complete, start + length + 2,
-          host_port(address_of(type, in.subspan(start, length)), word(in, start + length))};
+std::optional<host_port> read_socks_address(byte_reader& r) {
+  auto host = read_host(r);
+  if (!host) return std::nullopt;
+  return host_port(*std::move(host), static_cast<std::uint16_t>(r.number(2)));
 }
 
 std::size_t write_socks_address(const host_port& where, bytes out) noexcept {

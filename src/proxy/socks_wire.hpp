@@ -1,14 +1,17 @@
 // What SOCKS messages are made of, read and written. Ring 4, a rule.
 #pragma once
 
+#include "byte_reader.hpp"
+
 #include <muxpro/codec.hpp>
 #include <muxpro/destination.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 namespace muxpro::proxy {
@@ -30,25 +33,20 @@ enum class socks_reply_code : std::uint8_t {
 inline constexpr std::uint8_t socks_no_authentication = 0, socks_user_and_secret = 2, socks_no_method = 0xff;
 inline constexpr std::uint8_t socks_subnegotiation = 1, socks_authenticated = 0, socks_not_authenticated = 1;
 
-inline std::uint8_t octet(const_bytes in, std::size_t at) { return std::to_integer<std::uint8_t>(in[at]); }
-inline std::uint16_t word(const_bytes in, std::size_t at) {
-  return static_cast<std::uint16_t>(octet(in, at) << 8 | octet(in, at + 1));
-}
-inline std::string_view text(const_bytes in) { return {reinterpret_cast<const char*>(in.data()), in.size()}; }
 inline std::vector<std::byte> octets(std::initializer_list<std::uint8_t> list) {
   const auto all = std::as_bytes(std::span(list.begin(), list.size()));
   return {all.begin(), all.end()};
 }
 
-/// ATYP, address and port (RFC 1928 section 5).
-struct socks_address {
-  enum class status : std::uint8_t { complete, need_more, unknown_type };
-  status what = status::need_more;
-  std::size_t size = 0;
-  host_port where;  ///< its host may be invalid
-};
-/// Reads it off the front; what is behind it is not looked at.
-socks_address read_socks_address(const_bytes in);
+template <std::size_t N>
+std::array<std::uint8_t, N> take_octets(byte_reader& r) {
+  std::array<std::uint8_t, N> out{};
+  for (std::uint8_t& o : out) o = static_cast<std::uint8_t>(r.number(1));
+  return out;
+}
+
+/// ATYP, address and port (RFC 1928 section 5); its host may be invalid. Nothing: the type is unknown.
+std::optional<host_port> read_socks_address(byte_reader& r);
 
 /// 255 bytes of name.
 inline constexpr std::size_t max_socks_address = 1 + 1 + 255 + 2;

@@ -21,6 +21,7 @@ void fuzz_session_pair(muxpro::const_bytes);
 void fuzz_udp_prefix(muxpro::const_bytes);
 void fuzz_nat_table(muxpro::const_bytes);
 void fuzz_socks(muxpro::const_bytes);
+void fuzz_http_request(muxpro::const_bytes);
 void fuzz_sniffers(muxpro::const_bytes);
 void fuzz_fake_dns(muxpro::const_bytes);
 void fuzz_router(muxpro::const_bytes);
@@ -60,6 +61,7 @@ TEST_CASE("corpus of session_pair", "[fuzz]") { replay("session_pair", muxpro_fu
 TEST_CASE("corpus of udp_prefix", "[fuzz]") { replay("udp_prefix", muxpro_fuzz::fuzz_udp_prefix); }
 TEST_CASE("corpus of nat_table", "[fuzz]") { replay("nat_table", muxpro_fuzz::fuzz_nat_table); }
 TEST_CASE("corpus of socks", "[fuzz]") { replay("socks", muxpro_fuzz::fuzz_socks); }
+TEST_CASE("corpus of http_request", "[fuzz]") { replay("http_request", muxpro_fuzz::fuzz_http_request); }
 TEST_CASE("corpus of sniffers", "[fuzz]") { replay("sniffers", muxpro_fuzz::fuzz_sniffers); }
 TEST_CASE("corpus of fake_dns", "[fuzz]") { replay("fake_dns", muxpro_fuzz::fuzz_fake_dns); }
 TEST_CASE("corpus of router", "[fuzz]") { replay("router", muxpro_fuzz::fuzz_router); }

@@ -41,6 +41,22 @@ def seed_socks():
             write("socks", bytes([choice]) + scripted(bytes([0, 3]), bytes.fromhex(wire)))
 
 
+def seed_http():
+    """A byte that chooses what reads, a script."""
+    field = {"length": "Content-Length: 5\r\n", "chunked": "Transfer-Encoding: chunked\r\n", "user": "Proxy-Authorization: Basic YTpi\r\n",
+             "upgrade": "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n", "hop": "Connection: close, X\r\nX: y\r\nTE: trailers\r\n"}
+    heads = ["CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n" + field["user"] + "\r\n\x16\x03\x01",
+             "CONNECT [2001:db8::1]:443 HTTP/1.0\r\n\r\n", "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n",
+             "GET http://[::1]:8080?x HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"]
+    heads += [f"POST http://example.com:81/x?y HTTP/1.1\r\nHost: a\r\n{f}\r\nhello" for f in field.values()]
+    heads += [f"GET http://a/ HTTP/1.1\r\nHost: a\r\n{field[f]}\r\n" for f in ("upgrade", "user", "hop")]
+    chunked = ("0\r\n\r\nX", "5;a=b\r\nhello\r\n0A\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\nGET", "5\nhello", "fffffffffffffffff\r\n")
+    upgrades = ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\n\r\n")
+    for choice, inputs in enumerate((heads, chunked, ("hello",), upgrades)):
+        for wire in inputs:
+            write("http_request", bytes([choice]) + scripted(bytes([0, 3]), wire.encode("latin-1")))
+
+
 def prefix(data):
     """The block behind an addressed Keep, or nothing."""
     at = data.find(bytes([2, 0x1B, 0x5F]))
@@ -123,6 +139,7 @@ def main(cases):
     for text in (b"\x00\x35example.com", b"\x01\xbb[2001:db8::1]", b"\x00\x50192.0.2.1", b"\x00\x00no name"):
         write("udp_prefix", text)
     seed_socks()
+    seed_http()
     for seed in range(8):
         lives = b"".join(hashlib.sha256(bytes([seed, i])).digest() for i in range(8))
         write("session_pair", bytes(8) + lives)

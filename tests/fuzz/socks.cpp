@@ -8,10 +8,12 @@
 #include <optional>
 #include <string>
 
-namespace {
+namespace socks_fuzz {
 
 using namespace fuzz;
 using namespace muxpro::proxy;
+
+namespace {
 
 template <class Handshake>
 void any_cut_is_the_same(const Handshake& h, script s) {
@@ -68,8 +70,10 @@ void read_datagram(const_bytes packet) {
 }
 
 }  // namespace
+}  // namespace socks_fuzz
 
 FUZZ_TARGET(fuzz_socks) {
+  using namespace socks_fuzz;
   static const accounts nobody, one_user = [] {
     accounts users;
     users.add("alice", "w");

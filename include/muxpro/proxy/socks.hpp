@@ -16,6 +16,12 @@
 namespace muxpro::proxy {
 
 enum class socks_version : std::uint8_t { v4 = 4, v5 = 5 };
+/// Whether a connection whose first byte this is speaks SOCKS. No method of HTTP begins so: one port serves
+/// both.
+constexpr bool begins_socks(std::byte first) noexcept {
+  return first == std::byte{4} || first == std::byte{5};
+}
+
 /// CMD of RFC 1928 section 4. BIND, the third one, is not spoken.
 enum class socks_command : std::uint8_t { connect = 1, udp_associate = 3 };
 
@@ -50,8 +56,8 @@ class socks_handshake {
     const char* reason = "";  ///< one sentence without secrets, when refused
   };
 
-  /// The longest request of SOCKS 4a, with a user id and a name of 255 bytes each; RFC 1929 has 513, RFC 1928
-  /// 262.
+  /// The longest request of SOCKS 4a, with a user id and a name of 255 bytes each. RFC 1929 has 513 bytes, RFC
+  /// 1928 has 262.
   static constexpr std::size_t max_message = 8 + 256 + 256;
 
   /// Empty: nobody is asked for his name. Else all have to come by SOCKS 5 and the method of RFC 1929.
@@ -67,7 +73,6 @@ class socks_handshake {
   step authenticate(const_bytes in);
   step read_request(const_bytes in);
   step read_version_4(const_bytes in);
-  step read_name_4a(const_bytes in, std::size_t start);
   step accept(socks_version v, socks_command c, host_port where, std::size_t consumed);
   step refuse(std::vector<std::byte> reply, const char* reason);
 

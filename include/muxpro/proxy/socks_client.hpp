@@ -56,9 +56,9 @@ class socks_client {
   enum class state : std::uint8_t { start, method, authentication, reply, over };
 
   step greet();
-  step read_method(const_bytes in);
-  step read_status(const_bytes in);
-  step read_reply(const_bytes in);
+  step read_method(std::uint8_t chosen);
+  step read_status(std::uint8_t said);
+  step read_reply(std::uint8_t code, const_bytes in);
   step ask(std::size_t consumed);
   step refuse(std::error_code error, const char* reason);
 

@@ -114,6 +114,7 @@ TEST_CASE("socks 5: commands and address types that are not spoken", "[proxy][so
 
 TEST_CASE("socks: other protocols get no answer", "[proxy][socks]") {
   for (int first = 0; first < 256; ++first) {
+    CHECK(begins_socks(static_cast<std::byte>(first)) == (first == 4 || first == 5));
     if (first == 4 || first == 5) continue;
     CHECK(open_server(byte_string{static_cast<std::byte>(first), std::byte{1}, std::byte{0}}) ==
           "refused  This is neither SOCKS 4 nor SOCKS 5.");

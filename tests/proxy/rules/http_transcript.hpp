@@ -1,0 +1,108 @@
+// An HTTP head or body that comes in pieces, as one line of text.
+#pragma once
+
+#include <muxpro/proxy/http_body.hpp>
+#include <muxpro/proxy/http_request.hpp>
+#include <muxpro/proxy/http_upgrade.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace http_test {
+
+using muxpro::const_bytes;
+using namespace muxpro::proxy;
+
+inline const_bytes as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+/// "GET HTTP/1.1 tcp:a:80 /x length 5; Host=a; X=y"
+inline std::string describe(const http_request& r) {
+  std::string out = fmt::format("{} HTTP/1.{} {} {}", r.method, r.version_1_1 ? 1 : 0, r.target, r.path);
+  if (r.body.what == http_framing::kind::length) out += fmt::format(" length {}", r.body.length);
+  if (r.body.what == http_framing::kind::chunked) out += " chunked";
+  if (r.websocket) out += " websocket";
+  for (const http_field& f : r.fields) out += fmt::format("; {}={}", f.name, f.value);
+  return out;
+}
+
+inline std::string describe(const http_request_parser::step& s) {
+  using status = http_request_parser::status;
+  if (s.what == status::need_more) return "more";
+  if (s.what == status::complete) return fmt::format("{}: {}", s.consumed, describe(s.request));
+  return fmt::format("{} {}", static_cast<int>(s.answer), s.reason);
+}
+
+/// What the parser says of an input that comes in pieces.
+inline std::string head_in_pieces(std::string_view in, std::vector<std::size_t> pieces = {}) {
+  http_request_parser p;
+  std::size_t come = 0;
+  pieces.push_back(in.size());
+  std::string said = "more";
+  for (const std::size_t size : pieces) {
+    come = std::min(come + size, in.size());
+    said = describe(p.next(as_bytes(in.substr(0, come))));
+    if (said != "more") return said;
+    if (come >= http_request_parser::max_head) return "it needs too much";
+  }
+  return said;
+}
+
+/// The same, if it does not depend on where the input is cut.
+inline std::string head(std::string_view in) {
+  const std::string whole = head_in_pieces(in);
+  for (std::size_t cut = 0; cut < in.size(); ++cut)
+    if (const std::string two = head_in_pieces(in, {cut}); two != whole)
+      return fmt::format("{} BUT CUT AT {}: {}", whole, cut, two);
+  const std::string bytewise = head_in_pieces(in, std::vector<std::size_t>(in.size(), 1));
+  return bytewise == whole ? whole : fmt::format("{} BUT BYTE BY BYTE: {}", whole, bytewise);
+}
+
+/// The request in a head that has one.
+inline http_request request_in(std::string_view in) {
+  http_request_parser p;
+  return p.next(as_bytes(in)).request;
+}
+
+/// "done 12", "more 5", "refused 3: A chunk has no size."
+inline std::string body_in_pieces(const http_framing& f, std::string_view in,
+                                  std::vector<std::size_t> pieces = {}) {
+  http_body b(f);
+  std::size_t taken = 0;
+  pieces.insert(pieces.begin(), 0);
+  pieces.push_back(in.size());
+  http_body::step s;
+  for (std::size_t size : pieces) {
+    size = std::min(size, in.size());
+    s = b.next(as_bytes(in.substr(0, size)));
+    if (s.bytes > size || (s.what == http_body::status::more && s.bytes != size)) return "a broken promise";
+    taken += s.bytes;
+    in.remove_prefix(size);
+    if (b.done() != (s.what == http_body::status::done)) return "a broken promise";
+    if (s.what != http_body::status::more) break;
+  }
+  // What is final stays so, whatever comes.
+  const http_body::step later = b.next(as_bytes("0\r\n\r\n"));
+  if (s.what != http_body::status::more && (later.what != s.what || later.bytes != 0)) return "not final";
+  if (s.what == http_body::status::refused) return fmt::format("refused {}: {}", taken, s.reason);
+  return fmt::format("{} {}", s.what == http_body::status::done ? "done" : "more", taken);
+}
+
+/// The same, if it does not depend on where the input is cut.
+inline std::string body(const http_framing& f, std::string_view in) {
+  const std::string whole = body_in_pieces(f, in);
+  for (std::size_t cut = 0; cut < in.size(); ++cut)
+    if (const std::string two = body_in_pieces(f, in, {cut}); two != whole)
+      return fmt::format("{} BUT CUT AT {}: {}", whole, cut, two);
+  const std::string bytewise = body_in_pieces(f, in, std::vector<std::size_t>(in.size(), 1));
+  return bytewise == whole ? whole : fmt::format("{} BUT BYTE BY BYTE: {}", whole, bytewise);
+}
+
+inline constexpr http_framing chunked{http_framing::kind::chunked, 0};
+
+}  // namespace http_test
