@@ -1,5 +1,7 @@
 #include <muxpro/proxy/dispatcher.hpp>
 
+#include "content.hpp"
+
 #include <asio/co_spawn.hpp>
 
 #include <chrono>
@@ -18,23 +20,36 @@ inbound_link dispatcher::dispatch(context c) {
   return std::move(in);
 }
 
-std::shared_ptr<outbound> dispatcher::outbound_for(context& c) const {
-  if (c.outbound.tag.empty() && choose_) c.outbound.tag = choose_(c);
+asio::awaitable<std::shared_ptr<outbound>> dispatcher::outbound_for(context& c) const {
+  // Held here: it may be replaced while its coroutine waits.
+  const auto choose = choose_;
+  if (c.outbound.tag.empty() && choose) c.outbound.tag = co_await (*choose)(c);
   if (c.outbound.tag.empty()) c.outbound.tag = default_;
   const auto found = outbounds_.find(c.outbound.tag);
-  return found == outbounds_.end() ? nullptr : found->second;
+  co_return found == outbounds_.end() ? nullptr : found->second;
+}
+
+asio::awaitable<carried> dispatcher::run(context& c, outbound_link link) {
+  carried result;
+  co_await learn_content(c, link, fakes_.get(), result.why);
+  if (result.why) co_return result;
+  const auto o = co_await outbound_for(c);
+  if (o) co_return co_await o->carry(c, std::move(link));
+  result.why = end_code::rejected;
+  link.target().tell(result.why);
+  co_return result;
 }
 
 asio::awaitable<void> dispatcher::carry(context c, outbound_link link) {
   const auto begun = std::chrono::steady_clock::now();
   carried result;
-  const auto o = outbound_for(c);
   ++live_;
-  if (o) {
-    result = co_await o->carry(c, std::move(link));
-  } else {
-    result.why = end_code::rejected;
-    link.target().tell(result.why);
+  try {
+    result = co_await run(c, std::move(link));
+  } catch (const std::system_error& e) {
+    result.why = e.code();
+  } catch (const std::exception&) {
+    result.why = end_code::resources;
   }
   --live_;
   if (ended_) ended_(c, result, std::chrono::steady_clock::now() - begun);

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <muxpro/destination.hpp>
+#include <muxpro/proxy/sniff_policy.hpp>
 
 #include <asio/ip/address.hpp>
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -37,6 +39,7 @@ struct context {
   struct content_part {
     std::string protocol;                           ///< as sniffed, or as the inbound knows
     std::map<std::string, std::string> attributes;  ///< ":method", ":path", lower-case header names
+    std::shared_ptr<const sniff_policy> sniffing;   ///< the inbound's; none: the content is not looked at
   };
 
   /// Unique in the process while it lives; for the log.

@@ -1,6 +1,7 @@
 // Between inbounds and outbounds: a link for each connection, and the outbound that its rules choose. Ring 4.
 #pragma once
 
+#include <muxpro/proxy/fake_dns.hpp>
 #include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/outbound.hpp>
 
@@ -20,8 +21,8 @@ namespace muxpro::proxy {
 /// One object for each thread.
 class dispatcher {
  public:
-  /// The tag of an outbound; empty: the default one.
-  using choose_outbound = std::function<std::string(const context&)>;
+  /// The tag of an outbound; empty: the default one. An exception refuses the connection.
+  using choose_outbound = std::function<asio::awaitable<std::string>(const context&)>;
   /// A connection has ended.
   using observer = std::function<void(const context&, const carried&, duration)>;
 
@@ -29,13 +30,16 @@ class dispatcher {
 
   /// The first one is the default. The tag must not have been given before.
   void add(std::string tag, std::shared_ptr<outbound> o);
-  void route_by(choose_outbound c) { choose_ = std::move(c); }
+  /// For connections from now on that have no outbound yet; see by_rules().
+  void route_by(choose_outbound c) { choose_ = std::make_shared<const choose_outbound>(std::move(c)); }
+  /// Names of the addresses that a FakeDNS has given out, for connections whose inbound sniffs.
+  void know_fakes(std::shared_ptr<fake_dns> f) { fakes_ = std::move(f); }
   void observe_by(observer o) { ended_ = std::move(o); }
   /// Bytes that a link holds, each way.
   void link_capacity(std::size_t bytes) { capacity_ = bytes; }
 
-  /// Takes the connection on and returns its link at once. A tag without an outbound refuses it: rules that
-  /// name one must not send its connections elsewhere.
+  /// Takes the connection on and returns its link at once; then its content is learnt, its outbound chosen and
+  /// run. A tag without an outbound refuses it: rules that name one must not send its connections elsewhere.
   inbound_link dispatch(context c);
 
   void drain();
@@ -44,12 +48,14 @@ class dispatcher {
 
  private:
   asio::awaitable<void> carry(context c, outbound_link link);
-  std::shared_ptr<outbound> outbound_for(context& c) const;
+  asio::awaitable<carried> run(context& c, outbound_link link);
+  asio::awaitable<std::shared_ptr<outbound>> outbound_for(context& c) const;
 
   const asio::any_io_executor executor_;
   std::map<std::string, std::shared_ptr<outbound>> outbounds_;
   std::string default_;
-  choose_outbound choose_;
+  std::shared_ptr<const choose_outbound> choose_;
+  std::shared_ptr<fake_dns> fakes_;
   observer ended_;
   std::size_t capacity_ = 64 * 1024;
   std::size_t live_ = 0;

@@ -58,6 +58,7 @@ class sniff_policy {
 
   /// Whether first bytes are to be waited for, for options.timeout at most.
   bool reads_content(const destination& d) const;
+  duration timeout() const noexcept { return options_.timeout; }
   /// `fake` is what FakeDNS knows about the destination's address, `content` what sniffers found, or nothing.
   sniff_decision decide(const destination& d, const fake_dns::clue& fake, const sniff_result& content) const;
 

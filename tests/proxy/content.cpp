@@ -1,0 +1,208 @@
+// The dispatcher's first stages: the content that is learnt, the outbound that rules choose.
+#include "catch.hpp"
+#include "support.hpp"
+
+#include <muxpro/proxy/dispatcher.hpp>
+#include <muxpro/proxy/outbounds/blackhole.hpp>
+#include <muxpro/proxy/route_by.hpp>
+
+#include <asio/write.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace muxpro;
+using namespace muxpro::proxy;
+using namespace std::chrono_literals;
+using test::as_result;
+
+/// Notes what it was given, and reads to the end.
+class witness final : public outbound {
+ public:
+  asio::awaitable<carried> carry(context c, outbound_link link) override {
+    const counted here(*this);
+    carried result;
+    seen = std::move(c);
+    heard = std::string(reinterpret_cast<const char*>(link.first_data.data()), link.first_data.size());
+    first = heard.size();
+    link.target().tell({});
+    std::array<char, 100> room;
+    for (;;) {
+      const auto [error, n] = co_await link.stream.async_read_some(asio::buffer(room), as_result);
+      if (error) break;
+      heard.append(room.data(), n);
+    }
+    co_return result;
+  }
+  std::optional<context> seen;
+  std::string heard;
+  std::size_t first = 0;
+};
+
+struct stages {
+  stages() : to(io.get_executor()) {
+    to.add("default", by_default);
+    to.add("other", other);
+    to.observe_by([this](const context&, const carried& how, duration) { why = how.why; });
+  }
+  ~stages() { names.stop(); }
+
+  context known(address host, std::uint16_t port) {
+    context c;
+    c.inbound.tag = "in";
+    c.outbound.original = c.outbound.target = destination(network::tcp, std::move(host), port);
+    if (sniffing.enabled) c.content.sniffing = std::make_shared<const sniff_policy>(sniffing, geo);
+    return c;
+  }
+  void rules(std::vector<routing_rule> list, domain_strategy strategy = domain_strategy::as_is) {
+    router_options options;
+    options.rules = std::move(list);
+    options.strategy = strategy;
+    options.outbound_tags = {"default", "other"};
+    to.route_by(by_rules(std::make_shared<const router>(options, geo), names));
+  }
+  /// A client that sends `what` and no more.
+  void send(context c, std::string what) {
+    test::run(io, one(*this, std::move(c), std::move(what)));
+    test::run_until(io, [this] { return to.live() == 0; });
+  }
+  static asio::awaitable<void> one(stages& s, context c, std::string what) {
+    inbound_link link = s.to.dispatch(std::move(c));
+    s.told = co_await link.async_wait_for_target();
+    if (s.told) co_return;
+    co_await asio::async_write(link.stream, asio::buffer(what), as_result);
+    co_await link.stream.async_shutdown(as_result);
+    char none;
+    co_await link.stream.async_read_some(asio::buffer(&none, 1), as_result);
+  }
+
+  asio::io_context io;
+  geo_files geo;
+  resolver names{1};
+  sniffing_options sniffing;
+  std::shared_ptr<witness> by_default = std::make_shared<witness>(), other = std::make_shared<witness>();
+  dispatcher to;
+  std::error_code told, why;
+};
+
+const std::string request = "GET /index.html HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\n\r\n";
+
+routing_rule rule_for(std::vector<std::string> domains) {
+  routing_rule r;
+  r.domain = std::move(domains);
+  r.outbound_tag = "other";
+  return r;
+}
+
+}  // namespace
+
+TEST_CASE("dispatcher: a sniffed name is for the rules, the address is dialled", "[proxy][dispatcher]") {
+  stages s;
+  s.sniffing.enabled = true;
+  s.rules({rule_for({"example.com"})});
+  s.send(s.known("192.0.2.1", 80), request);
+  REQUIRE(s.other->seen);
+  CHECK(s.other->heard == request);
+  CHECK(s.other->first == request.size());
+  CHECK(to_string(s.other->seen->outbound.target) == "tcp:192.0.2.1:80");
+  CHECK(to_string(*s.other->seen->outbound.route_target) == "tcp:example.com:80");
+  CHECK(s.other->seen->content.protocol == "http1");
+  CHECK(s.other->seen->content.attributes.at(":path") == "/index.html");
+  CHECK_FALSE(s.by_default->seen);
+}
+
+TEST_CASE("dispatcher: without a word from the client sniffing ends in time", "[proxy][dispatcher]") {
+  stages s;
+  s.sniffing.enabled = true;
+  s.sniffing.timeout = 20ms;
+  s.rules({rule_for({"example.com"})});
+  const auto begun = std::chrono::steady_clock::now();
+  test::run(s.io, [](stages& x) -> asio::awaitable<void> {
+    inbound_link link = x.to.dispatch(x.known("192.0.2.1", 80));
+    const std::error_code there = co_await link.async_wait_for_target();
+    CHECK_FALSE(there);
+    co_await asio::async_write(link.stream, asio::buffer(request.data(), 10), as_result);
+    while (!x.by_default->seen) co_await asio::post(x.io, asio::use_awaitable);
+    co_await asio::async_write(link.stream, asio::buffer(request.data() + 10, 10), as_result);
+    co_await link.stream.async_shutdown(as_result);
+    char none;
+    co_await link.stream.async_read_some(asio::buffer(&none, 1), as_result);
+  }(s));
+  CHECK(std::chrono::steady_clock::now() - begun >= 20ms);
+  CHECK(s.by_default->heard == request.substr(0, 20));
+  CHECK(s.by_default->first == 10);
+}
+
+TEST_CASE("dispatcher: a client that sends little and ends is carried", "[proxy][dispatcher]") {
+  stages s;
+  s.sniffing.enabled = true;
+  s.send(s.known("192.0.2.1", 80), request.substr(0, 5));
+  REQUIRE(s.by_default->seen);
+  CHECK(s.by_default->heard == request.substr(0, 5));
+}
+
+TEST_CASE("dispatcher: a client that goes while it is sniffed reaches no target", "[proxy][dispatcher]") {
+  stages s;
+  s.sniffing.enabled = true;
+  { const inbound_link gone = s.to.dispatch(s.known("192.0.2.1", 80)); }
+  test::run_until(s.io, [&] { return s.to.live() == 0 && s.why; });
+  CHECK(s.why == asio::error::connection_reset);
+  CHECK_FALSE(s.by_default->seen);
+}
+
+TEST_CASE("dispatcher: an address of FakeDNS becomes its name", "[proxy][dispatcher]") {
+  stages s;
+  s.sniffing.enabled = true;
+  s.sniffing.metadata_only = true;
+  const auto fakes = std::make_shared<fake_dns>();
+  s.to.know_fakes(fakes);
+  s.rules({rule_for({"full:example.com"})});
+  s.send(s.known(*fakes->address_of("example.com", address::kind::ipv4), 25), "hello");
+  REQUIRE(s.other->seen);
+  CHECK(to_string(s.other->seen->outbound.target) == "tcp:example.com:25");
+  CHECK(s.other->first == 0);
+  CHECK(s.other->heard == "hello");
+}
+
+TEST_CASE("dispatcher: names are resolved where a rule wants addresses", "[proxy][dispatcher]") {
+  stages s;
+  routing_rule r;
+  r.ip = {"192.0.2.0/24"};
+  r.outbound_tag = "other";
+  s.names.pin("inside.example", {asio::ip::make_address("192.0.2.7")});
+  const bool resolves = GENERATE(false, true);
+  s.rules({r}, resolves ? domain_strategy::ip_if_non_match : domain_strategy::as_is);
+  s.send(s.known("inside.example", 80), "hello");
+  CHECK(s.other->seen.has_value() == resolves);
+  CHECK(s.by_default->seen.has_value() != resolves);
+}
+
+TEST_CASE("dispatcher: an outbound that was forced is not for the rules", "[proxy][dispatcher]") {
+  stages s;
+  s.rules({rule_for({"example.com"})});
+  context c = s.known("example.com", 80);
+  c.outbound.tag = "default";
+  s.send(std::move(c), "hello");
+  CHECK(s.by_default->seen);
+  CHECK_FALSE(s.other->seen);
+}
+
+TEST_CASE("dispatcher: an outbound that throws is a failed connection", "[proxy][dispatcher]") {
+  class broken final : public outbound {
+    asio::awaitable<carried> carry(context, outbound_link) override {
+      throw std::system_error(std::make_error_code(std::errc::io_error));
+      co_return carried();
+    }
+  };
+  stages s;
+  s.to.add("broken", std::make_shared<broken>());
+  context c = s.known("example.com", 80);
+  c.outbound.tag = "broken";
+  s.send(std::move(c), "hello");
+  CHECK(s.told);
+  CHECK(s.why == std::errc::io_error);
+}
