@@ -27,8 +27,9 @@ std::string access_line(const context& c, const carried& how, duration took) {
   const std::string content = c.content.protocol.empty() ? "" : fmt::format(" ({})", c.content.protocol);
   const double seconds = std::chrono::duration<double>(took).count();
   return fmt::format("{} {}:{} {} -> {}{} via {}{}: {} bytes up, {} down, {:.3f} s, {}", c.id,
-                     c.inbound.source.to_string(), c.inbound.source_port, c.inbound.tag, c.outbound.target, content,
-                     c.outbound.tag, stream, how.up, how.down, seconds, how.why ? how.why.message() : "done");
+                     c.inbound.source.to_string(), c.inbound.source_port, c.inbound.tag, c.outbound.target,
+                     content, c.outbound.tag, stream, how.up, how.down, seconds,
+                     how.why ? how.why.message() : "done");
 }
 
 }  // namespace

@@ -32,9 +32,8 @@ asio::awaitable<std::string> ask(std::shared_ptr<const router> rules, resolver& 
 
 dispatcher::choose_outbound by_rules(std::shared_ptr<const router> rules, resolver& names,
                                      dial_options limits) {
-  return [rules = std::move(rules), &names, limits](const context& c) {
-    return ask(rules, names, limits, c);
-  };
+  return
+      [rules = std::move(rules), &names, limits](const context& c) { return ask(rules, names, limits, c); };
 }
 
 }  // namespace muxpro::proxy

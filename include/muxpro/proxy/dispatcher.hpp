@@ -38,8 +38,9 @@ class dispatcher {
   /// Bytes that a link holds, each way.
   void link_capacity(std::size_t bytes) { capacity_ = bytes; }
 
-  /// Takes the connection on and returns its link at once; then its content is learnt, its outbound chosen and
-  /// run. A tag without an outbound refuses it: rules that name one must not send its connections elsewhere.
+  /// Takes the connection on and returns its link at once; then its content is learnt, its outbound chosen
+  /// and run. A tag without an outbound refuses it: rules that name one must not send its connections
+  /// elsewhere.
   inbound_link dispatch(context c);
 
   void drain();
