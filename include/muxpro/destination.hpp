@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 namespace muxpro {
 
@@ -32,12 +33,12 @@ class address {
   static address v4(const std::array<std::uint8_t, 4>& octets) noexcept;
   static address v6(const std::array<std::uint8_t, 16>& octets) noexcept;
 
-  kind type() const noexcept { return kind_; }
-  bool is_domain() const noexcept { return kind_ == kind::domain; }
+  kind type() const noexcept { return static_cast<kind>(value_.index() + 1); }
+  bool is_domain() const noexcept { return type() == kind::domain; }
   /// The 4 or 16 octets of an IP address; empty for a domain.
   std::span<const std::uint8_t> octets() const noexcept;
   /// The domain name as given; empty for an IP address.
-  std::string_view domain() const noexcept { return name_; }
+  std::string_view domain() const noexcept;
   /// Whether it can be sent: an IP address, or 1..255 letters, digits, '-', '.' and '_'.
   bool valid() const noexcept;
   std::string to_string() const;
@@ -45,9 +46,10 @@ class address {
   friend bool operator==(const address&, const address&) = default;
 
  private:
-  kind kind_ = kind::ipv4;
-  std::array<std::uint8_t, 16> octets_{};
-  std::string name_;
+  using v4_octets = std::array<std::uint8_t, 4>;
+  using v6_octets = std::array<std::uint8_t, 16>;
+
+  std::variant<v4_octets, std::string, v6_octets> value_;  ///< in the order of kind
 };
 
 /// A host and a port without a network: what prefixes a datagram.
@@ -63,11 +65,11 @@ struct host_port {
 
 struct destination {
   destination() = default;
-  destination(muxpro::network n, address h, std::uint16_t p) : net(n), host(std::move(h)), port(p) {}
+  destination(muxpro::network n, address h, std::uint16_t p) : net(n), port(p), host(std::move(h)) {}
 
   muxpro::network net = muxpro::network::tcp;
-  address host;
   std::uint16_t port = 0;
+  address host;
 
   friend bool operator==(const destination&, const destination&) = default;
 };

@@ -3,6 +3,7 @@
 
 #include <muxpro/detail/asio.hpp>
 #include <muxpro/detail/buffers.hpp>
+#include <muxpro/detail/ref.hpp>
 #include <muxpro/frame.hpp>
 #include <muxpro/stats.hpp>
 
@@ -55,7 +56,7 @@ class sub_stream {
   template <class MutableBufferSequence, class Token = asio::use_awaitable_t<>>
   auto async_read_some(const MutableBufferSequence& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(
-        initiate_read{state_.get()}, token, detail::buffer_list<asio::mutable_buffer>(buffers));
+        initiate_read{state_.get()}, token, detail::read_buffers(buffers));
   }
 
   /// Sends the part that the peer's credit and session_options::session_out_buffer allow, at least one byte.
@@ -68,7 +69,7 @@ class sub_stream {
   template <class ConstBufferSequence, class Token = asio::use_awaitable_t<>>
   auto async_write_some(const ConstBufferSequence& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(
-        initiate_write{state_.get()}, token, detail::buffer_list<asio::const_buffer>(buffers));
+        initiate_write{state_.get()}, token, detail::write_buffers(buffers));
   }
 
   /// Sends End(0): this side has finished writing; reading goes on.
@@ -107,12 +108,12 @@ class sub_stream {
   struct initiate_read {
     detail::stream_state* s;
     template <class Handler>
-    void operator()(Handler&& handler, detail::buffer_list<asio::mutable_buffer> into) const;
+    void operator()(Handler&& handler, detail::read_buffers into) const;
   };
   struct initiate_write {
     detail::stream_state* s;
     template <class Handler>
-    void operator()(Handler&& handler, detail::buffer_list<asio::const_buffer> from) const;
+    void operator()(Handler&& handler, detail::write_buffers from) const;
   };
   struct initiate_shutdown {
     detail::stream_state* s;
@@ -125,15 +126,15 @@ class sub_stream {
     void operator()(Handler&& handler) const;
   };
 
-  explicit sub_stream(std::shared_ptr<detail::stream_state> s) noexcept : state_(std::move(s)) {}
+  explicit sub_stream(detail::ref<detail::stream_state> s) noexcept : state_(std::move(s)) {}
 
-  std::shared_ptr<detail::stream_state> state_;
+  detail::ref<detail::stream_state> state_;
 };
 
 namespace detail {
 struct sub_stream_access {
-  static sub_stream make(std::shared_ptr<stream_state> s) { return sub_stream(std::move(s)); }
-  static const std::shared_ptr<stream_state>& state(const sub_stream& s) { return s.state_; }
+  static sub_stream make(ref<stream_state> s) { return sub_stream(std::move(s)); }
+  static const ref<stream_state>& state(const sub_stream& s) { return s.state_; }
 };
 }  // namespace detail
 

@@ -6,16 +6,17 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 
 namespace muxpro::detail {
 
 /// The first non-empty buffers of a sequence; a "some" operation may leave the rest alone.
-template <class Buffer>
+template <class Buffer, std::size_t Capacity = 4>
 class buffer_list {
  public:
-  static constexpr std::size_t capacity = 4;
+  static constexpr std::size_t capacity = Capacity;
 
   buffer_list() noexcept = default;
   template <class Sequence>
@@ -25,16 +26,19 @@ class buffer_list {
       const Buffer b(*it);
       if (b.size() == 0) continue;
       parts_[count_++] = b;
-      size_ += b.size();
     }
   }
 
-  std::size_t size() const noexcept { return size_; }
+  std::size_t size() const noexcept {
+    std::size_t n = 0;
+    for (std::uint32_t i = 0; i < count_; ++i) n += parts_[i].size();
+    return n;
+  }
 
   /// Calls `use(Buffer)` for the parts that make up [offset, offset + n).
   template <class Use>
   void each(std::size_t offset, std::size_t n, Use use) const {
-    for (std::size_t i = 0; i < count_ && n > 0; ++i) {
+    for (std::uint32_t i = 0; i < count_ && n > 0; ++i) {
       if (offset >= parts_[i].size()) {
         offset -= parts_[i].size();
         continue;
@@ -49,8 +53,11 @@ class buffer_list {
 
  private:
   std::array<Buffer, capacity> parts_{};
-  std::size_t count_ = 0;
-  std::size_t size_ = 0;
+  std::uint32_t count_ = 0;
 };
+
+/// Few: a read that waits is a good part of what an idle sub-stream costs.
+using read_buffers = buffer_list<asio::mutable_buffer, 2>;
+using write_buffers = buffer_list<asio::const_buffer>;
 
 }  // namespace muxpro::detail

@@ -4,7 +4,10 @@
 #include <muxpro/detail/buffers.hpp>
 #include <muxpro/detail/datagrams.hpp>
 #include <muxpro/detail/pending_op.hpp>
+#include <muxpro/frame.hpp>
 #include <muxpro/options.hpp>
+
+#include <optional>
 
 namespace muxpro::detail {
 
@@ -22,8 +25,9 @@ struct datagram_state {
   explicit datagram_state(const session_options& o)
       : in(o.datagram_queue, o.datagram_queue_bytes), out(o.datagram_queue, o.datagram_queue_bytes) {}
 
+  std::optional<global_id> source;
   drop_queue in, out;
-  bool front_paid = false;  ///< the first datagram of `out` has its credit
+  bool front_paid = false;    ///< the first datagram of `out` has its credit
   time_point unpaid_since{};  ///< when it did not get it
   datagram arriving;
   bool arriving_addressed = false;

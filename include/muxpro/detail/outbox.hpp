@@ -62,7 +62,7 @@ class outbox {
   std::array<asio::const_buffer, max_parts> parts_;
   std::size_t first_ = 0, count_ = 0;
   std::size_t payload_ = 0;
-  std::vector<std::shared_ptr<stream_state>> flying_, ending_;
+  std::vector<ref<stream_state>> flying_, ending_;
   std::vector<datagram> datagrams_;
   bool in_flight_ = false;
 };

@@ -11,6 +11,7 @@
 #include <cassert>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace muxpro::detail {
 
@@ -72,9 +73,8 @@ class recv_window {
 
   /// Time from a grant to the first byte that needed it; taken once.
   std::optional<duration> take_sample() noexcept {
-    const auto sample = sample_;
-    sample_.reset();
-    return sample;
+    if (sample_ < duration{}) return std::nullopt;
+    return std::exchange(sample_, no_sample);
   }
 
   std::uint32_t window() const noexcept { return window_; }
@@ -84,6 +84,8 @@ class recv_window {
   std::uint64_t outstanding() const noexcept { return granted_ - received_; }
 
  private:
+  static constexpr duration no_sample{-1};
+
   std::uint64_t due() const noexcept { return consumed_ + window_ - granted_; }
   void check() const noexcept {
     assert(consumed_ <= received_ && "nothing is read before it came");
@@ -96,7 +98,7 @@ class recv_window {
   std::uint64_t granted_ = initial_window;
   std::uint64_t probe_limit_ = 0;  // what the peer could send before the grant that is being timed
   time_point probe_sent_{};
-  std::optional<duration> sample_;
+  duration sample_ = no_sample;
   std::uint32_t window_ = initial_window;
   bool probing_ = false;
   bool starved_ = false;

@@ -12,7 +12,8 @@
 
 namespace muxpro::detail {
 
-/// At most `most_kept` blocks of each size up to `largest`; malloc has the rest. Sanitizers see every block.
+/// At most `most_kept` blocks of each size up to `largest`, in steps of malloc's; malloc has the rest.
+/// Sanitizers see every block.
 class recycled_memory {
  public:
   static void* allocate(std::size_t size) {
@@ -34,7 +35,7 @@ class recycled_memory {
   }
 
  private:
-  static constexpr std::size_t step = 64, largest = 512, most_kept = 1024;
+  static constexpr std::size_t step = 16, largest = 504, most_kept = 512;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   static constexpr bool recycles = false;
 #elif defined(__has_feature)
@@ -64,7 +65,7 @@ class recycled_memory {
           ::operator delete(b);
         }
     }
-    std::array<list, largest / step> lists{};
+    std::array<list, largest / step + 1> lists{};
     bool thread_ends = false;
   };
 
@@ -73,8 +74,11 @@ class recycled_memory {
     return k;
   }
   static constexpr bool usual(std::size_t size) noexcept { return recycles && size != 0 && size <= largest; }
-  static constexpr std::size_t size_class(std::size_t size) noexcept { return (size - 1) / step; }
-  static constexpr std::size_t rounded(std::size_t size) noexcept { return (size_class(size) + 1) * step; }
+  // What glibc's malloc gives is a multiple of 16 and 8 more.
+  static constexpr std::size_t size_class(std::size_t size) noexcept { return (size + step / 2 - 1) / step; }
+  static constexpr std::size_t rounded(std::size_t size) noexcept {
+    return size_class(size) * step + step / 2;
+  }
 };
 
 template <class T>

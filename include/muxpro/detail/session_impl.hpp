@@ -129,7 +129,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void set_keep_alive(time_point t);
 
   sub_stream open_stream(stream_id id, open_request& request);
-  std::shared_ptr<stream_state> add_stream(stream_id id, const destination& d, std::uint8_t priority);
+  ref<stream_state> add_stream(stream_id id, const destination& d, std::uint8_t priority);
   void check_drained();
   void context_destroyed() noexcept override;
   bool let_go() noexcept override;

@@ -9,6 +9,7 @@
 #include <muxpro/detail/pending_op.hpp>
 #include <muxpro/detail/protocol.hpp>
 #include <muxpro/detail/recycled.hpp>
+#include <muxpro/detail/ref.hpp>
 #include <muxpro/detail/semaphore_core.hpp>
 #include <muxpro/stats.hpp>
 
@@ -20,28 +21,38 @@
 namespace muxpro::detail {
 
 class session_impl;
+class stream_state;
 struct backlog_tag;
 
 struct read_op : pending_op<error_code, std::size_t> {
-  explicit read_op(buffer_list<asio::mutable_buffer> b) : into(b) {}
-  buffer_list<asio::mutable_buffer> into;
+  explicit read_op(read_buffers b) : into(b) {}
+  read_buffers into;
   std::size_t filled = 0;
 };
 
-struct write_op : pending_op<error_code, std::size_t> {
-  explicit write_op(buffer_list<asio::const_buffer> b) : from(b) {}
-  buffer_list<asio::const_buffer> from;
+struct write_op : pending_op<error_code, std::size_t>, semaphore_core::waiter {
+  write_op(stream_state& s, write_buffers b) : waiter(1, 1), stream(&s), from(b) {}
+  void granted(std::uint64_t n) override;
+  void failed(std::error_code) override {}
+  void abandoned() noexcept override {}
+
+  stream_state* stream;
+  write_buffers from;
   std::size_t allowed = 0;  ///< covered by credit
   std::size_t framed = 0;   ///< handed to the main connection
+  time_point stalled_at{};  ///< since when it waits for credit
 };
 
 using shutdown_op = pending_op<error_code>;
 using cut_op = pending_op<error_code>;
 
-class stream_state final : public stream_rules,
-                           public list_node<backlog_tag>,
-                           public semaphore_core::waiter,
-                           public std::enable_shared_from_this<stream_state> {
+class stream_state final : public stream_rules, public list_node<backlog_tag>, public ref_counted {
+  // First, where the count leaves room.
+  bool flying_ = false;     ///< a gather write under way holds bytes of `writer_`
+  bool finishing_ = false;  ///< our End(0) follows what is not sent yet
+  bool closing_ = false;    ///< only what was taken over is before that End, and this side takes nothing back
+  bool discarding_ = false;  ///< nobody will read what comes: it is taken and dropped
+
  public:
   stream_state(std::shared_ptr<session_impl> owner, stream_id stream, const destination& d, std::uint8_t p,
                time_point now);
@@ -49,13 +60,13 @@ class stream_state final : public stream_rules,
 
   // --- what the handles do
   /// True if the read is over at once: `n` bytes, or `ec`.
-  bool read_now(const buffer_list<asio::mutable_buffer>& into, error_code& ec, std::size_t& n);
+  bool read_now(const read_buffers& into, error_code& ec, std::size_t& n);
   void start_read(read_op* op) { reader_ = op; }
   void cancel_read(read_op* op);
   /// Why a write cannot even begin; empty if it can.
   error_code check_write() const;
   /// True if all of a small write was taken over: it is done, and wake_writer() must follow.
-  bool stage(const buffer_list<asio::const_buffer>& from);
+  bool stage(const write_buffers& from);
   void start_write(write_op* op);
   void cancel_write(write_op* op);
   /// True if the shutdown is over at once, else start_shutdown() must follow.
@@ -76,7 +87,7 @@ class stream_state final : public stream_rules,
   bool receive_now(receive_op& op);
   void start_receive(receive_op* op) { datagrams->receiver = op; }
   void cancel_receive(receive_op* op);
-  error_code send_datagram(const buffer_list<asio::const_buffer>& data, const host_port* to);
+  error_code send_datagram(const write_buffers& data, const host_port* to);
 
   stream_stats report() const;
   error_code fate() const noexcept { return fate_; }
@@ -111,21 +122,23 @@ class stream_state final : public stream_rules,
   void datagram_sent();
   /// The gather write that held bytes of this sub-stream is over.
   void landed();
-  bool flying = false;
+  bool flying() const noexcept { return flying_; }
+  void take_off() noexcept { flying_ = true; }
 
-  std::shared_ptr<stream_state> listed_self;  ///< set while the session's table holds it
+  ref<stream_state> listed_self;  ///< set while the session's table holds it
   const destination target;
-  std::optional<global_id> source;
   std::unique_ptr<datagram_state> datagrams;  ///< UDP only
   progress_watch stall;                       ///< a write waits for credit
-  stream_stats counted;
-  bool waiting_for_credit() const noexcept { return semaphore_core::waiter::linked(); }
+  struct {
+    traffic sent, received;
+    std::uint64_t credit_stalls = 0;
+    duration credit_stalled{};
+  } counted;
+  bool waiting_for_credit() const noexcept { return writer_ && writer_->linked(); }
+  /// Credit has come for the write.
+  void granted(std::uint64_t n);
 
  private:
-  void granted(std::uint64_t n) override;
-  void failed(std::error_code) override {}
-  void abandoned() noexcept override {}
-
   std::size_t fill_reader(const_bytes data);
   void consumed(std::uint64_t n);
   std::uint64_t drop_unread() noexcept;
@@ -136,6 +149,8 @@ class stream_state final : public stream_rules,
   void finish_write(error_code ec);
   void send_end();
   void settle();
+  /// With its memory, which assigning {} would keep.
+  void forget_staged() noexcept { decltype(staged_)().swap(staged_); }
   /// Something has to be framed before our End(0).
   bool unsent() const noexcept;
   bool only_staged() const noexcept;
@@ -153,12 +168,10 @@ class stream_state final : public stream_rules,
   write_op* writer_ = nullptr;
   shutdown_op* shutting_down_ = nullptr;
   cut_op* waiting_for_cut_ = nullptr;
-  error_code fate_;         ///< why operations fail from now on
-  bool finishing_ = false;  ///< our End(0) follows what is not sent yet
-  bool closing_ = false;    ///< only what was taken over is before that End, and this side takes nothing back
-  bool discarding_ = false;  ///< nobody will read what comes: it is taken and dropped
-  time_point stalled_at_{};
+  error_code fate_;          ///< why operations fail from now on
   time_point written_at_{};  ///< when the last write ended, while `stall` runs
 };
+
+inline void write_op::granted(std::uint64_t n) { stream->granted(n); }
 
 }  // namespace muxpro::detail

@@ -35,7 +35,7 @@ class write_queue {
 
    private:
     friend class write_queue;
-    std::int64_t turn_left = 0;  // bytes; negative after a frame larger than the turn
+    std::int32_t turn_left = 0;  // bytes; negative after a frame larger than the turn
   };
 
   /// Encodes a control frame behind those that wait. `provoked`: the peer's misuse made us send it.
@@ -50,7 +50,8 @@ class write_queue {
   }
   /// So many bytes can then be pushed and appended without an allocation.
   void reserve_control(std::size_t n) {
-    if (control_.capacity() - control_.size() < n) control_.reserve(std::max(2 * control_.capacity(), control_.size() + n));
+    if (control_.capacity() - control_.size() < n)
+      control_.reserve(std::max(2 * control_.capacity(), control_.size() + n));
   }
   void append_control(const_bytes data) { control_.insert(control_.end(), data.begin(), data.end()); }
 
@@ -79,7 +80,7 @@ class write_queue {
     if (&s == served_ && s.turn_left > 0) {
       l.sources.push_front(s);  // its turn goes on
     } else {
-      s.turn_left = std::min<std::int64_t>(&s == served_ ? s.turn_left : 0, 0) + turn;
+      s.turn_left = std::min(&s == served_ ? s.turn_left : 0, 0) + turn;
       l.sources.push_back(s);
     }
     served_ = nullptr;
@@ -117,7 +118,7 @@ class write_queue {
   void charge(source& s, std::size_t n) noexcept {
     constexpr std::uint64_t scale = 8 * 255;
     levels_.find(s.priority)->second.clock += (n + 1) * scale / (scale - 7u * s.priority);
-    s.turn_left -= static_cast<std::int64_t>(n + 1);
+    s.turn_left -= static_cast<std::int32_t>(n + 1);
     served_ = &s;
   }
 
@@ -143,7 +144,7 @@ class write_queue {
   bool empty() const noexcept { return control_.empty() && credits_.empty() && ready_ == 0; }
 
  private:
-  static constexpr std::int64_t turn = 4 * 1024;
+  static constexpr std::int32_t turn = 4 * 1024;
 
   struct level {
     std::uint64_t clock = 0;

@@ -20,51 +20,49 @@ MUXPRO_DECL address::address(std::string_view text) {
   if (literal.size() < sizeof buffer && literal.find('\0') == std::string_view::npos) {
     std::copy(literal.begin(), literal.end(), buffer);
     const bool bracketed = literal.size() != text.size();
-    if (!bracketed && ::inet_pton(AF_INET, buffer, octets_.data()) == 1) {
-      kind_ = kind::ipv4;
-      return;
-    }
-    if (::inet_pton(AF_INET6, buffer, octets_.data()) == 1) {
-      kind_ = kind::ipv6;
-      return;
-    }
+    if (!bracketed && ::inet_pton(AF_INET, buffer, value_.emplace<v4_octets>().data()) == 1) return;
+    if (::inet_pton(AF_INET6, buffer, value_.emplace<v6_octets>().data()) == 1) return;
   }
-  octets_ = {};
-  kind_ = kind::domain;
-  name_ = text;
+  value_.emplace<std::string>(text);
 }
 
 MUXPRO_DECL address address::v4(const std::array<std::uint8_t, 4>& octets) noexcept {
   address a;
-  std::copy(octets.begin(), octets.end(), a.octets_.begin());
+  a.value_ = octets;
   return a;
 }
 
 MUXPRO_DECL address address::v6(const std::array<std::uint8_t, 16>& octets) noexcept {
   address a;
-  a.kind_ = kind::ipv6;
-  a.octets_ = octets;
+  a.value_ = octets;
   return a;
 }
 
 MUXPRO_DECL std::span<const std::uint8_t> address::octets() const noexcept {
-  const std::size_t size = kind_ == kind::ipv4 ? 4 : kind_ == kind::ipv6 ? 16 : 0;
-  return {octets_.data(), size};
+  if (const auto* const v4 = std::get_if<v4_octets>(&value_)) return *v4;
+  if (const auto* const v6 = std::get_if<v6_octets>(&value_)) return *v6;
+  return {};
+}
+
+MUXPRO_DECL std::string_view address::domain() const noexcept {
+  const auto* const name = std::get_if<std::string>(&value_);
+  return name ? std::string_view(*name) : std::string_view();
 }
 
 MUXPRO_DECL bool address::valid() const noexcept {
-  if (kind_ != kind::domain) return true;
+  if (!is_domain()) return true;
+  const std::string_view name = domain();
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '.' || c == '_';
   };
-  return !name_.empty() && name_.size() <= 255 && std::all_of(name_.begin(), name_.end(), allowed);
+  return !name.empty() && name.size() <= 255 && std::all_of(name.begin(), name.end(), allowed);
 }
 
 MUXPRO_DECL std::string address::to_string() const {
-  if (kind_ == kind::domain) return name_;
+  if (is_domain()) return std::string(domain());
   char buffer[INET6_ADDRSTRLEN] = {};
-  ::inet_ntop(kind_ == kind::ipv4 ? AF_INET : AF_INET6, octets_.data(), buffer, sizeof buffer);
+  ::inet_ntop(type() == kind::ipv4 ? AF_INET : AF_INET6, octets().data(), buffer, sizeof buffer);
   return buffer;
 }
 

@@ -28,7 +28,7 @@ MUXPRO_DECL bool outbox::fill(time_point now) {
     if (s->sendable() > 0)
       queue_.push_data(*s);
     else if (s->end_due())
-      ending_.push_back(s->shared_from_this());
+      ending_.emplace_back(*s);
   }
   add_ends();
   in_flight_ = count_ > 0;
@@ -81,8 +81,8 @@ MUXPRO_DECL void outbox::fly(stream_state& s, std::size_t n) {
   write_op& op = *s.writer();
   op.from.each(op.framed, n, [&](asio::const_buffer part) { add_payload(part); });
   op.framed += n;
-  if (!s.flying) flying_.push_back(s.shared_from_this());
-  s.flying = true;
+  if (!s.flying()) flying_.emplace_back(s);
+  s.take_off();
 }
 
 MUXPRO_DECL void outbox::add_datagram(stream_state& s, time_point now) {
@@ -99,7 +99,7 @@ MUXPRO_DECL void outbox::add_datagram(stream_state& s, time_point now) {
   counted_.sent[static_cast<std::size_t>(frame_type::keep)].bytes += n;
   rules_.data_frame_sent();
   queue_.charge(s, n);
-  flying_.push_back(s.shared_from_this());  // its End may follow at once
+  flying_.emplace_back(s);  // its End may follow at once
   s.datagram_sent();
 }
 
@@ -145,7 +145,7 @@ MUXPRO_DECL void outbox::advance(std::size_t n) noexcept {
 
 MUXPRO_DECL bool outbox::land() {
   in_flight_ = false;
-  std::vector<std::shared_ptr<stream_state>> landed;
+  std::vector<ref<stream_state>> landed;
   std::swap(landed, flying_);
   for (const auto& s : landed) s->landed();
   const bool any = !landed.empty();
@@ -155,7 +155,7 @@ MUXPRO_DECL bool outbox::land() {
 }
 
 MUXPRO_DECL void outbox::drop() noexcept {
-  std::vector<std::shared_ptr<stream_state>> flying;
+  std::vector<ref<stream_state>> flying;
   std::swap(flying, flying_);
   for (const auto& s : flying) s->drop_operations();
 }

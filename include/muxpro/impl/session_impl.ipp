@@ -60,7 +60,7 @@ MUXPRO_DECL sub_stream session_impl::open_stream(stream_id id, open_request& req
   f.id = id;
   f.priority = request.priority;
   f.target = std::move(request.target);
-  if (speaks_addresses() && s->net == network::udp) s->source = f.source = request.source;
+  if (speaks_addresses() && s->datagrams) s->datagrams->source = f.source = request.source;
   const std::size_t n = request.first_data.size();
   if (n > 0) {
     f.data = static_cast<std::uint16_t>(n);
@@ -73,9 +73,9 @@ MUXPRO_DECL sub_stream session_impl::open_stream(stream_id id, open_request& req
   return sub_stream_access::make(std::move(s));
 }
 
-MUXPRO_DECL std::shared_ptr<stream_state> session_impl::add_stream(stream_id id, const destination& d,
-                                                                   std::uint8_t priority) {
-  auto s = std::make_shared<stream_state>(shared_from_this(), id, d, priority, now());
+MUXPRO_DECL ref<stream_state> session_impl::add_stream(stream_id id, const destination& d,
+                                                       std::uint8_t priority) {
+  auto s = make_ref<stream_state>(shared_from_this(), id, d, priority, now());
   ++rules_.in_use;
   rules_.insert(*s);
   s->listed_self = s;
@@ -91,7 +91,7 @@ MUXPRO_DECL bool session_impl::accept_now(error_code& ec, sub_stream& stream) {
     return false;
   }
   --backlog_size_;
-  stream = sub_stream_access::make(backlog_.pop_front().shared_from_this());
+  stream = sub_stream_access::make(ref(backlog_.pop_front()));
   return true;
 }
 
@@ -104,11 +104,11 @@ MUXPRO_DECL void session_impl::release(stream_state& s) {
     active_at_ = now();
     watch(active_at_ + options_.session_idle);
   }
-  if (s.list_node<backlog_tag>::linked() && s.aborted) {
-    s.list_node<backlog_tag>::unlink();
+  if (s.detail::list_node<backlog_tag>::linked() && s.aborted) {
+    s.detail::list_node<backlog_tag>::unlink();
     --backlog_size_;
   }
-  if (!s.list_node<backlog_tag>::linked()) s.listed_self.reset();
+  if (!s.detail::list_node<backlog_tag>::linked()) s.listed_self = {};
   check_drained();
 }
 
@@ -230,7 +230,7 @@ MUXPRO_DECL void session_impl::close(error_code why) {
     auto& s = static_cast<stream_state&>(r);
     s.fail(why, drop_unread);
     rules_.release(s, time_point{});
-    s.listed_self.reset();
+    s.listed_self = {};
   });
   backlog_size_ = 0;
   process_budget_->leave(*this);

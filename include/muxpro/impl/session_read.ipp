@@ -227,7 +227,7 @@ MUXPRO_DECL void session_impl::act_on(const protocol::event& e) {
 }
 
 MUXPRO_DECL void session_impl::end_stream(stream_state& s, error_code why) {
-  const auto self = s.shared_from_this();
+  const ref self(s);
   s.drop_staged();
   s.fail(why, true);
   if (s.listed) release(s);
@@ -237,7 +237,7 @@ MUXPRO_DECL void session_impl::open_by_peer(const new_stream& f) {
   const bool crowded = backlog_size_ >= options_.accept_backlog || process_budget_->level() >= 0.8;
   if (crowded) return act_on(rules_.refuse(f.id, end_code::resources, turn_time_));
   const auto s = add_stream(f.id, f.target, f.priority);
-  s->source = f.source;
+  if (s->datagrams) s->datagrams->source = f.source;
   if (accepts_.empty()) {
     backlog_.push_back(*s);
     ++backlog_size_;

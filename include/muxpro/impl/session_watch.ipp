@@ -35,14 +35,14 @@ MUXPRO_DECL void session_impl::check_deadlines() {
   const time_point t = now();
   rules_.expire(t);
   time_point next = rules_.next_expiry();
-  std::vector<std::shared_ptr<stream_state>> late;
+  std::vector<ref<stream_state>> late;
   rules_.streams().for_each([&](stream_rules& r) {
     auto& s = static_cast<stream_state&>(r);
     const time_point deadline = stream_deadline(s);
     if (deadline > t)
       next = std::min(next, deadline);
     else
-      late.push_back(s.shared_from_this());
+      late.emplace_back(s);
   });
   for (const auto& s : late) end_by_timeout(*s);
   if (!late.empty()) wake_writer();

@@ -11,10 +11,11 @@ namespace muxpro::detail {
 
 // A peer of dialect G repeats the GlobalID of New behind each prefix: it is no part of the datagram.
 MUXPRO_DECL std::size_t stream_state::repeated_source(const_bytes behind_prefix) const noexcept {
-  if (session_->rules().peer_dialect() != dialect::go || !source) return 0;
-  if (behind_prefix.size() < source->size()) return 0;
-  const bool repeated = std::memcmp(behind_prefix.data(), source->data(), source->size()) == 0;
-  return repeated ? source->size() : 0;
+  if (session_->rules().peer_dialect() != dialect::go || !datagrams->source) return 0;
+  const global_id& id_of_new = *datagrams->source;
+  if (behind_prefix.size() < id_of_new.size()) return 0;
+  const bool repeated = std::memcmp(behind_prefix.data(), id_of_new.data(), id_of_new.size()) == 0;
+  return repeated ? id_of_new.size() : 0;
 }
 
 MUXPRO_DECL bool stream_state::datagram_arrived() {
@@ -77,8 +78,7 @@ MUXPRO_DECL void stream_state::cancel_receive(receive_op* op) {
   op->complete(asio::error::operation_aborted, 0);
 }
 
-MUXPRO_DECL error_code stream_state::send_datagram(const buffer_list<asio::const_buffer>& data,
-                                                   const host_port* to) {
+MUXPRO_DECL error_code stream_state::send_datagram(const write_buffers& data, const host_port* to) {
   if (net != network::udp) return errc::wrong_network;
   if (fate_) return fate_;
   if (local_ended || finishing_) return errc::already_shut_down;

@@ -79,7 +79,7 @@ MUXPRO_DECL void stream_state::reset(end_code code) {
 }
 
 MUXPRO_DECL void stream_state::close() {
-  const auto self = shared_from_this();
+  const ref self(*this);
   // A write that is cut short must not look like a clean end.
   if (writer_) return reset(end_code::remote_disconnect);
   discard();
@@ -98,7 +98,7 @@ MUXPRO_DECL void stream_state::close() {
 }
 
 MUXPRO_DECL void stream_state::abandon() {
-  const auto self = shared_from_this();
+  const ref self(*this);
   reset(end_code::remote_disconnect);
   discard();
   if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
@@ -114,7 +114,7 @@ MUXPRO_DECL void stream_state::peer_ended() {
 }
 
 MUXPRO_DECL void stream_state::drop_staged() noexcept {
-  staged_ = {};
+  forget_staged();
   if (std::exchange(closing_, false)) finishing_ = false;
   if (!writer_) session_->queue().remove_data(*this);
 }
@@ -123,14 +123,14 @@ MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
   if (fate_) return;
   fate_ = why;
   if (drop) discard();
-  semaphore_core::waiter::unlink();
+  if (writer_) writer_->unlink();
   end_stall();
   if (!closing_) session_->queue().remove_data(*this);
   if (aborted || remote_ended) session_->queue().remove_credit(*this);
   flush_reader();
   if (reader_) std::exchange(reader_, nullptr)->complete(why, 0);
   if (writer_) writer_->allowed = writer_->framed;
-  if (writer_ && !flying) finish_write(why);
+  if (writer_ && !flying_) finish_write(why);
   if (shutting_down_ && !writer_) std::exchange(shutting_down_, nullptr)->complete(why);
   if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->complete(why);
   if (datagrams) {
@@ -148,7 +148,7 @@ MUXPRO_DECL void stream_state::settle() {
 
 MUXPRO_DECL void stream_state::drop_operations() noexcept {
   fate_ = errc::session_closed;
-  semaphore_core::waiter::unlink();
+  if (writer_) writer_->unlink();
   if (reader_) std::exchange(reader_, nullptr)->drop();
   if (writer_) std::exchange(writer_, nullptr)->drop();
   if (shutting_down_) std::exchange(shutting_down_, nullptr)->drop();

@@ -11,7 +11,7 @@ namespace muxpro::detail {
 
 MUXPRO_DECL stream_state::stream_state(std::shared_ptr<session_impl> owner, stream_id stream,
                                        const destination& d, std::uint8_t p, time_point t)
-    : stream_rules(stream, d.net, p, t), waiter(1, 1), target(d), session_(std::move(owner)) {
+    : stream_rules(stream, d.net, p, t), target(d), session_(std::move(owner)) {
   if (net == network::udp) datagrams = std::make_unique<datagram_state>(session_->options());
 }
 
@@ -25,8 +25,7 @@ MUXPRO_DECL time_point stream_state::now() const { return session_->now(); }
 
 // --- reading
 
-MUXPRO_DECL bool stream_state::read_now(const buffer_list<asio::mutable_buffer>& into, error_code& ec,
-                                        std::size_t& n) {
+MUXPRO_DECL bool stream_state::read_now(const read_buffers& into, error_code& ec, std::size_t& n) {
   if (net != network::tcp) return ec = errc::wrong_network, true;
   if (reader_) return ec = errc::operation_in_progress, true;
   if (into.size() == 0) return true;
@@ -144,7 +143,7 @@ MUXPRO_DECL error_code stream_state::check_write() const {
 
 // A write of a few bytes, if credit covers it: whoever writes goes on at once, and the frame has what
 // follows, too.
-MUXPRO_DECL bool stream_state::stage(const buffer_list<asio::const_buffer>& from) {
+MUXPRO_DECL bool stream_state::stage(const write_buffers& from) {
   constexpr std::size_t limit = 512;  // what the outbox copies
   const std::size_t n = from.size();
   if (writer_ || staged_.size() + n > limit || credit_.try_acquire(n, n) == 0) return false;
@@ -169,17 +168,17 @@ MUXPRO_DECL void stream_state::start_write(write_op* op) {
     if (n == most) stall.stop();
     return granted(n);
   }
-  want(1, most);
-  credit_.wait(*this);
-  stalled_at_ = now();
+  op->want(1, most);
+  credit_.wait(*op);
+  op->stalled_at = now();
   ++counted.credit_stalls;
-  if (!stall.running()) stall.start(stalled_at_);
+  if (!stall.running()) stall.start(op->stalled_at);
   session_->watch(stall.deadline(session_->options().credit_stall_timeout));
 }
 
 MUXPRO_DECL void stream_state::end_stall() {
-  if (stalled_at_ == time_point{}) return;
-  const duration waited = now() - std::exchange(stalled_at_, {});
+  if (!writer_ || writer_->stalled_at == time_point{}) return;
+  const duration waited = now() - std::exchange(writer_->stalled_at, {});
   counted.credit_stalled += waited;
   session_->stalled_for(waited);
 }
@@ -211,13 +210,13 @@ MUXPRO_DECL std::size_t stream_state::sendable() const noexcept {
 
 MUXPRO_DECL void stream_state::staged_sent(std::size_t n) noexcept {
   if (n == staged_.size())
-    staged_ = {};
+    forget_staged();
   else
     staged_.erase(staged_.begin(), staged_.begin() + static_cast<std::ptrdiff_t>(n));
 }
 
 MUXPRO_DECL void stream_state::landed() {
-  flying = false;
+  flying_ = false;
   if (!writer_) return;
   if (fate_)
     finish_write(fate_);
@@ -235,19 +234,23 @@ MUXPRO_DECL void stream_state::finish_write(error_code ec) {
 // What is framed already cannot be taken back: the write then ends well, with that many bytes.
 MUXPRO_DECL void stream_state::cancel_write(write_op* op) {
   if (writer_ != op) return;
-  semaphore_core::waiter::unlink();
+  op->unlink();
   end_stall();
   const std::size_t unused = op->allowed - op->framed;
   op->allowed = op->framed;
   if (sendable() == 0) session_->queue().remove_data(*this);
   credit_.release(unused);
-  if (flying) return;
+  if (flying_) return;
   const bool untouched = op->framed == 0;
   finish_write(untouched ? error_code(asio::error::operation_aborted) : error_code{});
 }
 
 MUXPRO_DECL stream_stats stream_state::report() const {
-  stream_stats s = counted;
+  stream_stats s;
+  s.sent = counted.sent;
+  s.received = counted.received;
+  s.credit_stalls = counted.credit_stalls;
+  s.credit_stalled = counted.credit_stalled;
   s.send_credit = credit_.available();
   s.receive_window = window.window();
   s.unread = unread_.size();

@@ -6,8 +6,7 @@
 namespace muxpro {
 
 template <class Handler>
-void sub_stream::initiate_read::operator()(Handler&& handler,
-                                           detail::buffer_list<asio::mutable_buffer> into) const {
+void sub_stream::initiate_read::operator()(Handler&& handler, detail::read_buffers into) const {
   const auto& executor = s->session()->executor();
   error_code ec;
   std::size_t n = 0;
@@ -20,8 +19,7 @@ void sub_stream::initiate_read::operator()(Handler&& handler,
 }
 
 template <class Handler>
-void sub_stream::initiate_write::operator()(Handler&& handler,
-                                            detail::buffer_list<asio::const_buffer> from) const {
+void sub_stream::initiate_write::operator()(Handler&& handler, detail::write_buffers from) const {
   const auto& executor = s->session()->executor();
   const error_code ec = s->check_write();
   if (ec || from.size() == 0) {
@@ -35,7 +33,7 @@ void sub_stream::initiate_write::operator()(Handler&& handler,
     return;
   }
   auto cancel = [state = s](detail::write_op* op) { state->cancel_write(op); };
-  s->start_write(detail::park<detail::write_op>(std::forward<Handler>(handler), executor, cancel, from));
+  s->start_write(detail::park<detail::write_op>(std::forward<Handler>(handler), executor, cancel, *s, from));
 }
 
 template <class Handler>
