@@ -4,7 +4,7 @@
 
 namespace muxpro::proxy {
 
-asio::awaitable<std::error_code> outcome::wait() {
+asio::awaitable<std::error_code> word::wait() {
   std::error_code ec;
   co_await known_.async_acquire(1, or_error(ec));
   if (ec) co_return ec;

@@ -16,20 +16,37 @@
 
 namespace muxpro::proxy {
 
-/// The outbound says once whether the target is there; the inbound may wait for that, and may give up.
-/// Belongs to one strand.
-class outcome {
+/// Said once by one stage, awaited once by another one; the first word counts. Belongs to one strand.
+class word {
  public:
-  explicit outcome(asio::any_io_executor executor) : known_(std::move(executor)) {}
+  explicit word(asio::any_io_executor executor) : known_(std::move(executor)) {}
 
-  /// No error: the target is there, or it will be told later that it is not. The first word counts.
   void tell(std::error_code ec) {
     if (std::exchange(told_, true)) return;
     ec_ = ec;
     known_.release();
   }
-  /// Completes when tell() was called; with operation_aborted if the outbound went without a word. Once.
   asio::awaitable<std::error_code> wait();
+
+ private:
+  semaphore known_;
+  bool told_ = false;
+  std::error_code ec_;
+};
+
+/// The outbound says whether the target is there and how it ended; the inbound may wait for either, and may
+/// give up. Belongs to one strand.
+class outcome {
+ public:
+  explicit outcome(const asio::any_io_executor& executor) : reached_(executor), ended_(executor) {}
+
+  /// No error: the target is there, or it will be told later that it is not.
+  void tell(std::error_code ec) { reached_.tell(ec); }
+  /// Why the link has ended; none: EOF both ways.
+  void end(std::error_code why) { ended_.tell(why); }
+  /// Complete when tell() or end() was called; with operation_aborted if the outbound went without a word.
+  asio::awaitable<std::error_code> wait() { return reached_.wait(); }
+  asio::awaitable<std::error_code> wait_for_end() { return ended_.wait(); }
 
   /// `call` when the inbound gives up; empty: nothing any more.
   void on_abandoned(std::function<void()> call) {
@@ -42,9 +59,8 @@ class outcome {
   }
 
  private:
-  semaphore known_;
-  bool told_ = false, gone_ = false;
-  std::error_code ec_;
+  word reached_, ended_;
+  bool gone_ = false;
   std::function<void()> abandoned_;
 };
 
@@ -59,6 +75,8 @@ class inbound_link {
     if (target_) target_->abandon();
   }
   asio::awaitable<std::error_code> async_wait_for_target() { return target_->wait(); }
+  /// For a client that can still be told why `stream` was cut.
+  asio::awaitable<std::error_code> async_wait_for_end() { return target_->wait_for_end(); }
 
   pipe_end stream;
 
@@ -66,7 +84,7 @@ class inbound_link {
   std::shared_ptr<outcome> target_;
 };
 
-/// The outbound's end. Destroying it before tell() says operation_aborted.
+/// The outbound's end. Destroying it before tell() or end() says operation_aborted.
 class outbound_link {
  public:
   outbound_link(pipe_end s, std::shared_ptr<outcome> t) noexcept
@@ -74,7 +92,9 @@ class outbound_link {
   outbound_link(outbound_link&&) noexcept = default;
   outbound_link& operator=(outbound_link&&) = delete;
   ~outbound_link() {
-    if (target_) target_->tell(asio::error::operation_aborted);
+    if (!target_) return;
+    target_->tell(asio::error::operation_aborted);
+    target_->end(asio::error::operation_aborted);
   }
   outcome& target() noexcept { return *target_; }
 

@@ -31,6 +31,7 @@ asio::awaitable<carried> freedom::carry(context c, outbound_link link) {
   const relay_result relayed = co_await async_relay(link.stream, target, relay_, or_error(result.why));
   result.up = link.first_data.size() + relayed.a_to_b;
   result.down = relayed.b_to_a;
+  link.target().end(result.why);
   co_return result;
 }
 

@@ -30,6 +30,7 @@ asio::awaitable<carried> mux_outbound::carry(context c, outbound_link link) {
   const relay_result relayed = co_await async_relay(link.stream, stream, relay_, or_error(result.why));
   result.up += relayed.a_to_b;
   result.down = relayed.b_to_a;
+  link.target().end(result.why);
   co_return result;
 }
 
