@@ -1,86 +1,18 @@
 // From a SOCKS client over the dispatcher to an outbound, in memory.
-#include "catch.hpp"
-#include "support.hpp"
+#include "stages.hpp"
 
-#include <muxpro/proxy/dispatcher.hpp>
 #include <muxpro/proxy/inbounds/socks.hpp>
 #include <muxpro/proxy/outbounds/blackhole.hpp>
 #include <muxpro/proxy/outbounds/mux.hpp>
 
-#include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/read.hpp>
-#include <asio/write.hpp>
-
-#include <array>
-#include <memory>
-#include <string>
-#include <vector>
 
 namespace {
 
 using namespace muxpro;
 using namespace muxpro::proxy;
+using namespace stages;
 using namespace std::chrono_literals;
-using test::as_result;
-
-/// Says what it hears.
-class parrot final : public outbound {
- public:
-  asio::awaitable<carried> carry(context c, outbound_link link) override {
-    const counted here(*this);
-    carried result;
-    seen.push_back(c);
-    link.target().tell({});
-    std::array<char, 100> room;
-    for (;;) {
-      const auto [error, n] = co_await link.stream.async_read_some(asio::buffer(room), as_result);
-      if (error) break;
-      result.up += n;
-      co_await asio::async_write(link.stream, asio::buffer(room.data(), n), as_result);
-      result.down += n;
-    }
-    co_await link.stream.async_shutdown(as_result);
-    co_return result;
-  }
-  std::vector<context> seen;
-};
-
-/// An inbound with a client on the other end of a pipe.
-struct bench {
-  explicit bench(socks_inbound_options options = {}) : inbound(std::move(options)), to(io.get_executor()) {
-    auto [near, far] = make_pipe(io.get_executor());
-    client = std::move(near);
-    to.observe_by([this](const context& c, const carried& how, duration) {
-      ended.push_back(fmt::format("{} via {}: {} {} {}", c.outbound.target, c.outbound.tag, how.up, how.down,
-                                  how.why ? how.why.message() : "done"));
-    });
-    context known;
-    known.inbound.tag = "in";
-    asio::co_spawn(io, inbound.serve(make_connection(std::move(far)), known, to, {}),
-                   [this](std::exception_ptr e) { served = !e; });
-  }
-  void run(asio::awaitable<void> (*work)(bench&)) {
-    test::run(io, work(*this));
-    client.close();
-    test::run_until(io, [this] { return served && to.live() == 0; });
-  }
-
-  asio::io_context io;
-  socks_inbound inbound;
-  dispatcher to;
-  pipe_end client;
-  std::vector<std::string> ended;
-  bool served = false;
-};
-
-asio::awaitable<std::string> say(bench& b, std::string what, std::size_t answer) {
-  co_await asio::async_write(b.client, asio::buffer(what), as_result);
-  std::string heard(answer, '\0');
-  const auto [error, n] = co_await asio::async_read(b.client, asio::buffer(heard), as_result);
-  heard.resize(n);
-  co_return heard;
-}
 
 using namespace std::string_literals;
 const std::string greeting = "\x05\x01\x00"s, no_auth = "\x05\x00"s;
@@ -135,7 +67,7 @@ asio::awaitable<void> serve_one(std::shared_ptr<session>& server, std::string& t
 }  // namespace
 
 TEST_CASE("pipeline: a SOCKS client talks to its target", "[proxy][pipeline]") {
-  bench b;
+  bench b(socks_inbound({}));
   const auto target = std::make_shared<parrot>();
   b.to.add("parrot", target);
   b.run(talks);
@@ -149,14 +81,14 @@ TEST_CASE("pipeline: a SOCKS client talks to its target", "[proxy][pipeline]") {
 }
 
 TEST_CASE("pipeline: a refused target is told as the protocol says it", "[proxy][pipeline]") {
-  bench b;
+  bench b(socks_inbound({}));
   b.to.add("hole", std::make_shared<blackhole>());
   b.run(is_refused);
   CHECK(b.ended.size() == 1);
 }
 
 TEST_CASE("pipeline: a rule that names no outbound refuses", "[proxy][pipeline]") {
-  bench b;
+  bench b(socks_inbound({}));
   b.to.add("parrot", std::make_shared<parrot>());
   b.to.route_by([](const context&) -> asio::awaitable<std::string> { co_return "nowhere"; });
   b.run(is_refused);
@@ -165,7 +97,7 @@ TEST_CASE("pipeline: a rule that names no outbound refuses", "[proxy][pipeline]"
 TEST_CASE("pipeline: where there are users, nothing goes before the password", "[proxy][pipeline]") {
   socks_inbound_options options;
   options.users.add("alice", "secret");
-  bench b(std::move(options));
+  bench b(socks_inbound(std::move(options)));
   const auto target = std::make_shared<parrot>();
   b.to.add("parrot", target);
   b.run([](bench& x) -> asio::awaitable<void> {
@@ -180,13 +112,13 @@ TEST_CASE("pipeline: where there are users, nothing goes before the password", "
 TEST_CASE("pipeline: a client that says nothing is cut in time", "[proxy][pipeline]") {
   socks_inbound_options options;
   options.handshake = 20ms;
-  bench b(std::move(options));
+  bench b(socks_inbound(std::move(options)));
   b.to.add("parrot", std::make_shared<parrot>());
   b.run(says_nothing);
 }
 
 TEST_CASE("pipeline: over a sub-stream to a server", "[proxy][pipeline]") {
-  bench b;
+  bench b(socks_inbound({}));
   std::shared_ptr<session> server;
   std::string target;
   client_pool_options pool;

@@ -37,6 +37,8 @@ class connection {
   virtual session into_session(role side, const session_options& options) = 0;
   /// Both ways, at once: its operations end, the peer sees that it was no clean end.
   virtual void cut() noexcept = 0;
+  /// After finish(): its operations end; what was written still goes to the peer.
+  virtual void close() noexcept = 0;
 };
 
 template <async_stream Stream>
@@ -77,11 +79,15 @@ class connection_over final : public connection {
       auto& socket = stream_.lowest_layer();
       if constexpr (requires { socket.set_option(asio::socket_base::linger(true, 0), ignored); })
         socket.set_option(asio::socket_base::linger(true, 0), ignored);
-      if constexpr (requires { socket.close(ignored); })
-        socket.close(ignored);
-      else
-        socket.close();
+      close();
     }
+  }
+  void close() noexcept override {
+    [[maybe_unused]] std::error_code ignored;
+    if constexpr (requires { stream_.lowest_layer().close(ignored); })
+      stream_.lowest_layer().close(ignored);
+    else
+      stream_.lowest_layer().close();
   }
 
  private:

@@ -1,6 +1,7 @@
 // The first stage: it learns from a client where its connection goes. Ring 4.
 #pragma once
 
+#include <muxpro/codec.hpp>
 #include <muxpro/proxy/admission.hpp>
 #include <muxpro/proxy/connection.hpp>
 #include <muxpro/proxy/context.hpp>
@@ -9,7 +10,13 @@
 #include <asio/awaitable.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <chrono>
+#include <cstddef>
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -23,19 +30,56 @@ class inbound {
                                       admission::ticket place) const = 0;
 };
 
-/// Cuts a connection whose handshake takes too long, however busy it is; not any more once it is destroyed.
-class handshake_deadline {
+/// Cuts or closes a connection in time, however busy it is; not any more once it is destroyed.
+class deadline {
  public:
-  handshake_deadline(const std::shared_ptr<connection>& c, duration limit)
+  deadline(const std::shared_ptr<connection>& c, duration limit,
+           void (connection::*late)() noexcept = &connection::cut)
       : timer_(c->get_executor(), limit) {
-    timer_.async_wait([weak = std::weak_ptr(c)](std::error_code over) {
+    timer_.async_wait([weak = std::weak_ptr(c), late](std::error_code over) {
       if (over) return;
-      if (const auto late = weak.lock()) late->cut();
+      if (const auto still_there = weak.lock()) (still_there.get()->*late)();
     });
   }
 
  private:
   asio::steady_timer timer_;
 };
+
+/// A client that has not said yet what it wants. It is cut if that takes longer than `limit`.
+class newcomer {
+ public:
+  newcomer(std::shared_ptr<connection> from, context about, admission::ticket place, duration limit)
+      : c(std::move(from)),
+        known(std::move(about)),
+        place_(std::move(place)),
+        deadline_(std::in_place, c, limit) {}
+
+  /// What it has said, less what was consumed.
+  const_bytes said() const noexcept { return said_; }
+  void consume(std::size_t n) { said_.erase(said_.begin(), said_.begin() + static_cast<std::ptrdiff_t>(n)); }
+  /// Waits for more. Beyond `most` bytes in all: asio::error::message_size.
+  asio::awaitable<void> listen(std::size_t most, std::error_code& ec);
+  /// It has said what it wants. Returns what else it has said.
+  std::vector<std::byte> settle() {
+    place_.release();
+    deadline_.reset();
+    return std::move(said_);
+  }
+
+  std::shared_ptr<connection> c;
+  context known;
+
+ private:
+  admission::ticket place_;
+  std::optional<deadline> deadline_;
+  std::vector<std::byte> said_;
+};
+
+/// How long a client may take to hear that it is refused.
+inline constexpr duration farewell_limit = std::chrono::seconds(2);
+/// Writes the last words and closes so that they arrive: a socket that is closed with bytes unread takes them
+/// back. Hence what the client still says is read and dropped, until it ends or farewell_limit is over.
+asio::awaitable<void> say_farewell(std::shared_ptr<connection> c, const_bytes last_words);
 
 }  // namespace muxpro::proxy

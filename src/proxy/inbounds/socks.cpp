@@ -1,80 +1,62 @@
 #include <muxpro/proxy/inbounds/socks.hpp>
 
-#include "../or_error.hpp"
+#include "tunnel.hpp"
 
-#include <asio/write.hpp>
-
-#include <algorithm>
-#include <array>
-#include <optional>
+#include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
-/// What a client has said so far.
-struct socks_inbound::start {
-  const_bytes received() const { return const_bytes(room).first(size); }
-  void consume(std::size_t n) {
-    std::copy(room.begin() + static_cast<std::ptrdiff_t>(n), room.begin() + static_cast<std::ptrdiff_t>(size),
-              room.begin());
-    size -= n;
-  }
-
-  std::array<std::byte, 2 * socks_handshake::max_message> room;
-  std::size_t size = 0;
-  std::optional<socks_request> request;
-};
-
-// Leaves no request where there is none to serve.
-asio::awaitable<void> socks_inbound::negotiate(connection& c, start& s) const {
+// Nothing: the client is gone, or was refused.
+asio::awaitable<std::optional<socks_request>> socks_inbound::negotiate(newcomer& who) const {
   socks_handshake handshake(options_.users);
   std::error_code ec;
-  for (;;) {
-    socks_handshake::step step = handshake.next(s.received());
-    s.consume(step.consumed);
-    if (!step.reply.empty()) co_await c.write(asio::buffer(step.reply), ec);
-    if (ec || step.what == socks_handshake::status::refused) co_return;
-    if (step.what == socks_handshake::status::request) {
-      s.request = std::move(step.request);
-      co_return;
+  while (!ec) {
+    socks_handshake::step step = handshake.next(who.said());
+    who.consume(step.consumed);
+    if (step.what == socks_handshake::status::request) co_return std::move(step.request);
+    if (step.what == socks_handshake::status::refused) {
+      co_await say_farewell(who.c, step.reply);
+      break;
     }
-    if (step.what == socks_handshake::status::say) continue;
-    const std::size_t n = co_await c.read_some(asio::buffer(s.room) + s.size, ec);
-    if (ec) co_return;
-    s.size += n;
+    if (!step.reply.empty()) co_await who.c->write(asio::buffer(step.reply), ec);
+    if (step.what == socks_handshake::status::need_more)
+      co_await who.listen(2 * socks_handshake::max_message, ec);
   }
+  co_return std::nullopt;
 }
 
 asio::awaitable<void> socks_inbound::serve(std::shared_ptr<connection> c, context known, dispatcher& to,
                                            admission::ticket place) const {
-  start s;
-  {
-    const handshake_deadline limit(c, options_.handshake);
-    co_await negotiate(*c, s);
-  }
-  place.release();
-  if (!s.request) {
-    co_await c->finish();
-    co_return;
-  }
+  newcomer who(std::move(c), std::move(known), std::move(place), options_.handshake);
+  co_await serve(std::move(who), to);
+}
+
+asio::awaitable<void> socks_inbound::serve(newcomer who, dispatcher& to) const {
+  const auto request = co_await negotiate(who);
+  if (!request) co_return;
+  std::vector<std::byte> early = who.settle();
+  const auto c = who.c;
+  context known = std::move(who.known);
   known.inbound.protocol = "socks";
-  known.inbound.user = s.request->user;
-  known.outbound.original = known.outbound.target = s.request->target;
-  std::error_code ec;
+  known.inbound.user = request->user;
+  known.outbound.original = known.outbound.target = request->target;
   std::vector<std::byte> answer;
-  if (s.request->command != socks_command::connect) {
-    answer = socks_reply(s.request->version, asio::error::operation_not_supported);
-    co_await c->write(asio::buffer(answer), ec);
-    co_await c->finish();
+  if (request->command != socks_command::connect) {
+    answer = socks_reply(request->version, asio::error::operation_not_supported);
+    co_await say_farewell(c, answer);
     co_return;
   }
   inbound_link link = to.dispatch(std::move(known));
   const std::error_code outcome = co_await link.async_wait_for_target();
-  answer = socks_reply(s.request->version, outcome);
+  answer = socks_reply(request->version, outcome);
+  if (outcome) {
+    co_await say_farewell(c, answer);
+    co_return;
+  }
+  std::error_code ec;
   co_await c->write(asio::buffer(answer), ec);
-  if (outcome) co_await c->finish();
-  if (outcome || ec) co_return;
-  if (s.size > 0) co_await asio::async_write(link.stream, asio::buffer(s.room.data(), s.size), or_error(ec));
-  co_await c->relay(link.stream, options_.relay, ec);
+  if (!ec) co_await tunnel(*c, link, std::move(early), options_.relay);
 }
 
 }  // namespace muxpro::proxy

@@ -7,13 +7,16 @@
 #include <muxpro/relay_options.hpp>
 
 #include <chrono>
+#include <memory>
+#include <optional>
 
 namespace muxpro::proxy {
 
 struct socks_inbound_options {
   /// Empty: nobody is asked for his name.
   accounts users;
-  /// From the accepted connection to its request, absolute (OpenSSH's LoginGraceTime: 120 s; attackers need less).
+  /// From the accepted connection to its request, absolute (OpenSSH's LoginGraceTime: 120 s; attackers need
+  /// less).
   duration handshake = std::chrono::seconds(10);
   relay_options relay;
 };
@@ -24,10 +27,11 @@ class socks_inbound final : public inbound {
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
                               admission::ticket place) const override;
+  /// One that has said something already.
+  asio::awaitable<void> serve(newcomer who, dispatcher& to) const;
 
  private:
-  struct start;
-  asio::awaitable<void> negotiate(connection& c, start& s) const;
+  asio::awaitable<std::optional<socks_request>> negotiate(newcomer& who) const;
 
   const socks_inbound_options options_;
 };

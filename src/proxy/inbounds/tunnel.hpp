@@ -1,0 +1,18 @@
+// The end of every handshake: from now on both sides say what they like.
+#pragma once
+
+#include <muxpro/proxy/connection.hpp>
+#include <muxpro/proxy/link.hpp>
+
+#include <asio/awaitable.hpp>
+
+#include <cstddef>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// `early` is what the client has said behind its request. It ends when both sides have, or by a cut.
+asio::awaitable<void> tunnel(connection& c, inbound_link& link, std::vector<std::byte> early,
+                             relay_options limits);
+
+}  // namespace muxpro::proxy
