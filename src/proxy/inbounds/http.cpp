@@ -1,0 +1,83 @@
+#include <muxpro/proxy/inbounds/http.hpp>
+
+#include "http_exchange.hpp"
+#include "tunnel.hpp"
+
+#include <muxpro/proxy/http_answer.hpp>
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace muxpro::proxy {
+
+namespace {
+
+asio::awaitable<void> refuse(std::shared_ptr<connection> c, std::string answer) {
+  co_await say_farewell(std::move(c), std::as_bytes(std::span(answer)));
+}
+
+asio::awaitable<void> connect(std::shared_ptr<connection> c, inbound_link& link, std::vector<std::byte> early,
+                              relay_options limits) {
+  const std::string answer = http_answer(http_status::connected);
+  std::error_code ec;
+  co_await c->write(asio::buffer(answer), ec);
+  if (!ec) co_await tunnel(*c, link, std::move(early), limits);
+}
+
+}  // namespace
+
+// Nothing: the client is gone, or was refused.
+asio::awaitable<std::optional<http_request>> http_inbound::negotiate(newcomer& who) const {
+  http_request_parser parser;
+  std::error_code ec;
+  while (!ec) {
+    http_request_parser::step step = parser.next(who.said());
+    if (step.what == http_request_parser::status::refused) {
+      co_await refuse(who.c, http_answer(step.answer, step.reason));
+      break;
+    }
+    if (step.what == http_request_parser::status::complete) {
+      who.consume(step.consumed);
+      const auto user = http_user(step.request, options_.users);
+      who.known.inbound.user = user.value_or("");
+      if (user) co_return std::move(step.request);
+      co_await refuse(who.c,
+                      http_answer(http_status::proxy_authentication_required, {}, step.request.method));
+      break;
+    }
+    co_await who.listen(http_request_parser::max_head, ec);
+  }
+  co_return std::nullopt;
+}
+
+asio::awaitable<void> http_inbound::serve(std::shared_ptr<connection> c, context known, dispatcher& to,
+                                          admission::ticket place) const {
+  newcomer who(std::move(c), std::move(known), std::move(place), options_.handshake);
+  co_await serve(std::move(who), to);
+}
+
+asio::awaitable<void> http_inbound::serve(newcomer who, dispatcher& to) const {
+  auto request = co_await negotiate(who);
+  if (!request) co_return;
+  std::vector<std::byte> early = who.settle();
+  const auto c = who.c;
+  context known = std::move(who.known);
+  known.inbound.protocol = "http";
+  known.outbound.original = known.outbound.target = request->target;
+  known.content.attributes = http_attributes(*request);
+  if (!request->is_connect()) known.content.protocol = "http/1.1";
+  inbound_link link = to.dispatch(std::move(known));
+  const std::error_code outcome = co_await link.async_wait_for_target();
+  if (outcome) {
+    co_await refuse(c, http_answer_to(outcome, request->method));
+  } else if (request->is_connect()) {
+    request.reset();
+    co_await connect(c, link, std::move(early), options_.relay);
+  } else {
+    co_await exchange_http(c, std::move(link), *std::move(request), std::move(early), options_.relay);
+  }
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,61 @@
+// Calls once when nothing has happened for a while.
+#pragma once
+
+#include <muxpro/options.hpp>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace muxpro::proxy {
+
+/// What happens costs a look at the clock, and no timer. Belongs to one strand.
+class quiet_timer {
+ public:
+  quiet_timer(asio::any_io_executor executor, duration limit, std::function<void()> call)
+      : state_(std::make_shared<state>(std::move(executor), limit, std::move(call))) {
+    watch(state_);
+  }
+  quiet_timer(const quiet_timer&) = delete;
+  ~quiet_timer() { stop(); }
+
+  /// Something has happened.
+  void touch() { state_->last = std::chrono::steady_clock::now(); }
+  void shorten(duration limit) {
+    state_->limit = std::min(limit, state_->limit);
+    state_->timer.cancel();
+  }
+  void stop() {
+    state_->call = nullptr;
+    state_->timer.cancel();
+  }
+
+ private:
+  struct state {
+    state(asio::any_io_executor executor, duration l, std::function<void()> c)
+        : timer(std::move(executor)), limit(l), call(std::move(c)) {}
+    time_point deadline() const { return last + limit; }
+    asio::steady_timer timer;
+    duration limit;
+    std::function<void()> call;  ///< empty: stopped, or has been called
+    time_point last = std::chrono::steady_clock::now();
+  };
+
+  static void watch(const std::shared_ptr<state>& s) {
+    s->timer.expires_at(s->deadline());
+    s->timer.async_wait([s](std::error_code) {
+      if (!s->call) return;
+      if (std::chrono::steady_clock::now() < s->deadline()) return watch(s);
+      std::exchange(s->call, nullptr)();
+    });
+  }
+
+  const std::shared_ptr<state> state_;
+};
+
+}  // namespace muxpro::proxy
