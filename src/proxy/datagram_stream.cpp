@@ -93,7 +93,35 @@ class link_end final : public datagram_stream {
   const std::shared_ptr<queue> in_, out_;
 };
 
+class counting final : public datagram_stream {
+ public:
+  counting(std::shared_ptr<datagram_bytes> bytes, std::unique_ptr<datagram_stream> stream)
+      : bytes_(std::move(bytes)), stream_(std::move(stream)) {}
+
+  asio::any_io_executor get_executor() const override { return stream_->get_executor(); }
+  asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer,
+                                       std::error_code& ec) override {
+    const std::size_t n = co_await stream_->receive(into, peer, ec);
+    bytes_->received += n;
+    co_return n;
+  }
+  asio::awaitable<void> send(asio::const_buffer data, const host_port& peer, std::error_code& ec) override {
+    co_await stream_->send(data, peer, ec);
+    if (!ec) bytes_->sent += data.size();
+  }
+  void end(end_code code) noexcept override { stream_->end(code); }
+
+ private:
+  const std::shared_ptr<datagram_bytes> bytes_;
+  const std::unique_ptr<datagram_stream> stream_;
+};
+
 }  // namespace
+
+std::unique_ptr<datagram_stream> counted_by(std::shared_ptr<datagram_bytes> bytes,
+                                            std::unique_ptr<datagram_stream> stream) {
+  return std::make_unique<counting>(std::move(bytes), std::move(stream));
+}
 
 std::pair<std::unique_ptr<datagram_stream>, std::unique_ptr<datagram_stream>> make_datagram_link(
     const asio::any_io_executor& executor, datagram_queue_limits limits) {

@@ -20,6 +20,12 @@ inbound_link dispatcher::dispatch(context c) {
   return std::move(in);
 }
 
+std::unique_ptr<datagram_stream> dispatcher::dispatch_datagrams(context c) {
+  auto [in, out] = make_datagram_link(executor_);
+  asio::co_spawn(executor_, carry(std::move(c), std::move(out)), [](std::exception_ptr) {});
+  return std::move(in);
+}
+
 asio::awaitable<std::shared_ptr<outbound>> dispatcher::outbound_for(context& c) const {
   // Held here: it may be replaced while its coroutine waits.
   const auto choose = choose_;
@@ -40,7 +46,24 @@ asio::awaitable<carried> dispatcher::run(context& c, outbound_link link) {
   co_return result;
 }
 
-asio::awaitable<void> dispatcher::carry(context c, outbound_link link) {
+asio::awaitable<carried> dispatcher::run(context& c, std::unique_ptr<datagram_stream> datagrams) {
+  carried result;
+  const auto o = co_await outbound_for(c);
+  if (!o) {
+    result.why = end_code::rejected;
+    datagrams->end(end_code::rejected);
+    co_return result;
+  }
+  const auto bytes = std::make_shared<datagram_bytes>();
+  datagrams = counted_by(bytes, std::move(datagrams));
+  result = co_await o->carry_datagrams(c, std::move(datagrams));
+  result.up = bytes->received;
+  result.down = bytes->sent;
+  co_return result;
+}
+
+template <class Link>
+asio::awaitable<void> dispatcher::carry(context c, Link link) {
   const auto begun = std::chrono::steady_clock::now();
   carried result;
   ++live_;

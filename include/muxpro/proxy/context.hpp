@@ -2,6 +2,7 @@
 #pragma once
 
 #include <muxpro/destination.hpp>
+#include <muxpro/frame.hpp>
 #include <muxpro/proxy/sniff_policy.hpp>
 
 #include <asio/ip/address.hpp>
@@ -26,6 +27,7 @@ struct context {
     std::uint16_t source_port = 0;
     asio::ip::address gateway;  ///< the address that the client reached us at
     std::uint16_t gateway_port = 0;
+    std::uint32_t carrier = 0;  ///< the id of the main connection that it came over; 0: none
   };
   /// Where it goes.
   struct outbound_part {
@@ -42,11 +44,18 @@ struct context {
     std::shared_ptr<const sniff_policy> sniffing;   ///< the inbound's; none: the content is not looked at
   };
 
+  /// What is special about it if it carries datagrams.
+  struct datagram_part {
+    std::optional<global_id> source;  ///< names a client's socket, that comes back to its outside port by it
+    bool addressed = true;  ///< no: all go to the target, and only what comes from there is an answer
+  };
+
   /// Unique in the process while it lives; for the log.
   std::uint32_t id = 0;
   inbound_part inbound;
   outbound_part outbound;
   content_part content;
+  datagram_part datagrams;
 };
 
 }  // namespace muxpro::proxy

@@ -10,6 +10,7 @@
 #include <asio/buffer.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <utility>
@@ -45,6 +46,13 @@ class sub_datagram_stream final : public datagram_stream {
  private:
   sub_datagram stream_;
 };
+
+/// Bytes of the datagrams that a stream has given and taken.
+struct datagram_bytes {
+  std::uint64_t received = 0, sent = 0;
+};
+std::unique_ptr<datagram_stream> counted_by(std::shared_ptr<datagram_bytes> bytes,
+                                            std::unique_ptr<datagram_stream> stream);
 
 /// What a queue of datagrams holds at most; more is dropped (as a session does:
 /// session_options::datagram_queue).

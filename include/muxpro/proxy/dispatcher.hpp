@@ -42,14 +42,19 @@ class dispatcher {
   /// and run. A tag without an outbound refuses it: rules that name one must not send its connections
   /// elsewhere.
   inbound_link dispatch(context c);
+  /// The same for the datagrams of a client's socket; their content is not looked at. Destroying the stream
+  /// gives them up.
+  std::unique_ptr<datagram_stream> dispatch_datagrams(context c);
 
   void drain();
   void close();
   std::size_t live() const noexcept { return live_; }
 
  private:
-  asio::awaitable<void> carry(context c, outbound_link link);
+  template <class Link>
+  asio::awaitable<void> carry(context c, Link link);
   asio::awaitable<carried> run(context& c, outbound_link link);
+  asio::awaitable<carried> run(context& c, std::unique_ptr<datagram_stream> datagrams);
   asio::awaitable<std::shared_ptr<outbound>> outbound_for(context& c) const;
 
   const asio::any_io_executor executor_;

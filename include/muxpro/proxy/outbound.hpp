@@ -2,12 +2,14 @@
 #pragma once
 
 #include <muxpro/proxy/context.hpp>
+#include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/proxy/link.hpp>
 
 #include <asio/awaitable.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <system_error>
 
 namespace muxpro::proxy {
@@ -28,6 +30,10 @@ class outbound {
   /// Takes `link` to context.outbound.target: tells link.target() once whether the target is there, sends
   /// link.first_data, then relays until both directions have ended. Ends soon after the inbound has given up.
   virtual asio::awaitable<carried> carry(context c, outbound_link link) = 0;
+  /// Datagrams of one client's socket, until either side ends; context.outbound.target is where the first one
+  /// goes, and each has its own address. The stream counts their bytes. Without one of its own, an outbound
+  /// refuses them.
+  virtual asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> datagrams);
   /// Connections that it carries now, for balancers.
   std::size_t live() const noexcept { return live_; }
   /// Opens nothing new.

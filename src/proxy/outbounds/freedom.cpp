@@ -35,4 +35,17 @@ asio::awaitable<carried> freedom::carry(context c, outbound_link link) {
   co_return result;
 }
 
+asio::awaitable<carried> freedom::carry_datagrams(context c, std::unique_ptr<datagram_stream> datagrams) {
+  if (!nat_) co_return co_await outbound::carry_datagrams(std::move(c), std::move(datagrams));
+  const counted here(*this);
+  udp_nat::owner who;
+  who.user = c.inbound.user.empty() ? c.inbound.source.to_string() : c.inbound.user;
+  who.session = c.inbound.carrier ? c.inbound.carrier : c.id;
+  who.target = c.outbound.target;
+  who.source = c.datagrams.source;
+  who.addressed = c.datagrams.addressed;
+  co_await nat_->carry(std::move(datagrams), std::move(who));
+  co_return carried();
+}
+
 }  // namespace muxpro::proxy

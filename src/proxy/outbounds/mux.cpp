@@ -1,6 +1,8 @@
 #include <muxpro/proxy/outbounds/mux.hpp>
 
 #include "../or_error.hpp"
+#include "../relay_datagrams.hpp"
+#include "../source_id.hpp"
 
 #include <muxpro/relay.hpp>
 
@@ -31,6 +33,27 @@ asio::awaitable<carried> mux_outbound::carry(context c, outbound_link link) {
   result.up += relayed.a_to_b;
   result.down = relayed.b_to_a;
   link.target().end(result.why);
+  co_return result;
+}
+
+// Under version 0.0 a sub-stream has neither a source nor addresses: it is tied to its target.
+asio::awaitable<carried> mux_outbound::carry_datagrams(context c,
+                                                       std::unique_ptr<datagram_stream> datagrams) {
+  const counted here(*this);
+  carried result;
+  open_request request(c.outbound.target, c.outbound.priority);
+  request.source = source_id(c);
+  sub_stream stream = co_await pool_.async_open(std::move(request), or_error(result.why));
+  if (result.why) {
+    datagrams->end(end_code::unreachable);
+    co_return result;
+  }
+  result.sub_stream = stream.id();
+  std::optional<host_port> only;
+  if (!stream.source() || !c.datagrams.addressed)
+    only = host_port(c.outbound.target.host, c.outbound.target.port);
+  auto far = std::make_unique<sub_datagram_stream>(sub_datagram(std::move(stream)));
+  result.why = co_await relay_datagrams(std::move(datagrams), std::move(far), relay_.idle, std::move(only));
   co_return result;
 }
 

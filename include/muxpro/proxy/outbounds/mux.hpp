@@ -17,10 +17,12 @@ class mux_outbound final : public outbound {
   /// Makes a session of the role client that is not negotiated yet, or throws std::system_error.
   using dialer = std::function<asio::awaitable<session>()>;
 
-  mux_outbound(const asio::any_io_executor& executor, dialer dial, client_pool_options pool, relay_options relay)
+  mux_outbound(const asio::any_io_executor& executor, dialer dial, client_pool_options pool,
+               relay_options relay)
       : pool_(executor, std::move(dial), std::move(pool)), relay_(relay) {}
 
   asio::awaitable<carried> carry(context c, outbound_link link) override;
+  asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> datagrams) override;
   void drain() override;
   void close() override { pool_.close(); }
   client_pool_stats stats() const { return pool_.stats(); }
