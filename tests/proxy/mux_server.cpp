@@ -1,102 +1,30 @@
 // The whole server on loopback: targets, refusals, UDP, limits, drain.
-#include "catch.hpp"
+#include "loopback.hpp"
 #include "silent_listener.hpp"
-#include "support.hpp"
 
-#include <muxpro/proxy/mux_server.hpp>
 #include <muxpro/session.hpp>
 #include <muxpro/sub_datagram.hpp>
 
-#include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
-#include <asio/io_context.hpp>
-#include <asio/read.hpp>
-#include <asio/steady_timer.hpp>
-#include <asio/write.hpp>
-
-#include <array>
-#include <functional>
-#include <string>
-
 namespace {
 
-using namespace muxpro;
-using namespace muxpro::proxy;
-using namespace std::chrono_literals;
-using asio::ip::make_address;
-using asio::ip::tcp;
-using asio::ip::udp;
-using test::as_result;
+using namespace loopback_test;
 
-template <class T = void>
-using awaitable = asio::awaitable<T>;
-
-const auto loopback = make_address("127.0.0.1");
-
-awaitable<> echo(tcp::socket s) {
-  std::array<char, 4096> room;
-  for (;;) {
-    const auto [error, n] = co_await s.async_read_some(asio::buffer(room), as_result);
-    if (error) break;
-    co_await asio::async_write(s, asio::buffer(room.data(), n), as_result);
-  }
-}
-
-awaitable<> serve_echo(tcp::acceptor& at) {
-  for (;;) {
-    auto [error, socket] = co_await at.async_accept(as_result);
-    if (error) co_return;
-    asio::co_spawn(at.get_executor(), echo(std::move(socket)), asio::detached);
-  }
-}
-
-awaitable<> serve_udp_echo(udp::socket& at) {
-  std::array<char, 2048> room;
-  for (;;) {
-    udp::endpoint from;
-    const auto [error, n] = co_await at.async_receive_from(asio::buffer(room), from, as_result);
-    if (error) co_return;
-    co_await at.async_send_to(asio::buffer(room.data(), n), from, as_result);
-  }
-}
-
-/// A server with targets and a client's context.
-struct fixture {
+struct fixture : targets {
   explicit fixture(server_options o = {}, bool allow_private = true, std::size_t threads = 2)
-      : server(std::move(o), threads, [](log_level, std::string_view) {}),
-        at(server.listen({loopback, 0})) {
+      : server(std::move(o), threads, [](log_level, std::string_view) {}), at(server.listen({loopback, 0})) {
     server.parts().policy.allow_private(allow_private);
     server.start();
-    asio::co_spawn(io, serve_echo(echo_target), asio::detached);
-    asio::co_spawn(io, serve_udp_echo(udp_target), asio::detached);
   }
   /// A main connection that runs.
   awaitable<session> connect() {
-    tcp::socket socket(io);
-    co_await socket.async_connect(at, asio::use_awaitable);
-    session s(std::move(socket), role::client);
+    session_options usual;
+    session s = co_await dial_server(at, usual);
     co_await s.async_handshake();
     s.async_run([](error_code) {});
     co_return s;
   }
-  void run(std::function<awaitable<>(fixture&)> work) {
-    std::exception_ptr failed;
-    bool done = false;
-    asio::co_spawn(io, work(*this), [&](std::exception_ptr e) {
-      failed = e;
-      done = true;
-      io.stop();
-    });
-    io.run_for(30s);
-    if (failed) std::rethrow_exception(failed);
-    REQUIRE(done);
-  }
-  destination to_echo() const { return {network::tcp, "127.0.0.1", echo_target.local_endpoint().port()}; }
-  destination to_udp_echo() const { return {network::udp, "127.0.0.1", udp_target.local_endpoint().port()}; }
+  void run(std::function<awaitable<>(fixture&)> work) { targets::run<fixture>(*this, std::move(work)); }
 
-  asio::io_context io;
-  tcp::acceptor echo_target{io, {loopback, 0}};
-  udp::socket udp_target{io, {loopback, 0}};
   mux_server server;
   tcp::endpoint at;
 };
@@ -112,15 +40,6 @@ awaitable<error_code> end_of(session& s, destination to) {
   char c = 0;
   const auto [error, n] = co_await stream.async_read_some(asio::buffer(&c, 1), as_result);
   co_return error;
-}
-
-awaitable<> wait_for(std::function<bool()> condition) {
-  asio::steady_timer timer(co_await asio::this_coro::executor);
-  for (int i = 0; i < 5000 && !condition(); ++i) {
-    timer.expires_after(1ms);
-    co_await timer.async_wait(asio::use_awaitable);
-  }
-  CHECK(condition());
 }
 
 awaitable<> talk_and_end(fixture& f) {
@@ -160,7 +79,7 @@ awaitable<std::string> udp_ask(sub_datagram& d, std::string text, host_port to) 
 
 awaitable<> datagrams(fixture& f) {
   session s = co_await f.connect();
-  const host_port target{"127.0.0.1", f.udp_target.local_endpoint().port()};
+  const host_port target{"127.0.0.1", f.udp_echo.local_endpoint().port()};
   open_request request({network::udp, target.host, target.port});
   request.source = global_id{1, 2, 3, 4, 5, 6, 7, 8};
   udp::socket third(f.io, {loopback, 0});
@@ -196,7 +115,7 @@ awaitable<> datagrams(fixture& f) {
 awaitable<> takeover(fixture& f) {
   session s = co_await f.connect();
   session t = co_await f.connect();
-  const host_port target{"127.0.0.1", f.udp_target.local_endpoint().port()};
+  const host_port target{"127.0.0.1", f.udp_echo.local_endpoint().port()};
   open_request request({network::udp, target.host, target.port});
   request.source = global_id{8, 7, 6, 5, 4, 3, 2, 1};
   sub_datagram first(co_await s.async_open(request));

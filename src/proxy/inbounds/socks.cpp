@@ -1,7 +1,9 @@
 #include <muxpro/proxy/inbounds/socks.hpp>
 
+#include "socks_association.hpp"
 #include "tunnel.hpp"
 
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -36,20 +38,21 @@ asio::awaitable<void> socks_inbound::serve(newcomer who, dispatcher& to) const {
   const auto request = co_await negotiate(who);
   if (!request) co_return;
   std::vector<std::byte> early = who.settle();
-  const auto c = who.c;
   context known = std::move(who.known);
   known.inbound.protocol = "socks";
   known.inbound.user = request->user;
   known.outbound.original = known.outbound.target = request->target;
-  std::vector<std::byte> answer;
-  if (request->command != socks_command::connect) {
-    answer = socks_reply(request->version, asio::error::operation_not_supported);
-    co_await say_farewell(c, answer);
-    co_return;
-  }
+  if (request->command == socks_command::connect)
+    co_await connect(std::move(who.c), std::move(known), to, request->version, std::move(early));
+  else
+    co_await associate(std::move(who.c), std::move(known), to);
+}
+
+asio::awaitable<void> socks_inbound::connect(std::shared_ptr<connection> c, context known, dispatcher& to,
+                                             socks_version version, std::vector<std::byte> early) const {
   inbound_link link = to.dispatch(std::move(known));
   const std::error_code outcome = co_await link.async_wait_for_target();
-  answer = socks_reply(request->version, outcome);
+  const std::vector<std::byte> answer = socks_reply(version, outcome);
   if (outcome) {
     co_await say_farewell(c, answer);
     co_return;
@@ -57,6 +60,41 @@ asio::awaitable<void> socks_inbound::serve(newcomer who, dispatcher& to) const {
   std::error_code ec;
   co_await c->write(asio::buffer(answer), ec);
   if (!ec) co_await tunnel(*c, link, std::move(early), options_.relay);
+}
+
+// The connection has nothing more to say; that it is there keeps the association.
+asio::awaitable<void> socks_inbound::associate(std::shared_ptr<connection> c, context known,
+                                               dispatcher& to) const {
+  const struct place {
+    explicit place(std::shared_ptr<std::atomic<std::uint32_t>> n) : taken(std::move(n)), before((*taken)++) {}
+    place(const place&) = delete;
+    ~place() { --*taken; }
+    const std::shared_ptr<std::atomic<std::uint32_t>> taken;
+    const std::uint32_t before;
+  } mine(associations_);
+  const std::uint16_t expected = known.outbound.target.port;
+  const struct lifetime {
+    ~lifetime() { association->end(); }
+    const std::shared_ptr<socks_association> association;
+  } of{std::make_shared<socks_association>(c->get_executor(), std::move(known), to, expected,
+                                           options_.relay.idle, [&client = *c] { client.close(); })};
+  std::error_code ec;
+  host_port at;
+  if (!options_.udp)
+    ec = asio::error::operation_not_supported;
+  else if (mine.before >= options_.max_associations)
+    ec = end_code::resources;
+  else
+    at = of.association->open(ec);
+  const std::vector<std::byte> answer = socks_reply(socks_version::v5, ec, at);
+  if (ec) {
+    co_await say_farewell(c, answer);
+    co_return;
+  }
+  of.association->start();
+  co_await c->write(asio::buffer(answer), ec);
+  std::array<std::byte, 64> dropped;
+  while (!ec) co_await c->read_some(asio::buffer(dropped), ec);
 }
 
 }  // namespace muxpro::proxy

@@ -6,9 +6,14 @@
 #include <muxpro/proxy/socks.hpp>
 #include <muxpro/relay_options.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -19,6 +24,10 @@ struct socks_inbound_options {
   /// less).
   duration handshake = std::chrono::seconds(10);
   relay_options relay;
+  /// UDP ASSOCIATE. An association ends with its connection, or when no datagram has come for relay.idle.
+  bool udp = true;
+  /// Associations at a time.
+  std::uint32_t max_associations = 1024;
 };
 
 class socks_inbound final : public inbound {
@@ -32,8 +41,13 @@ class socks_inbound final : public inbound {
 
  private:
   asio::awaitable<std::optional<socks_request>> negotiate(newcomer& who) const;
+  asio::awaitable<void> connect(std::shared_ptr<connection> c, context known, dispatcher& to,
+                                socks_version version, std::vector<std::byte> early) const;
+  asio::awaitable<void> associate(std::shared_ptr<connection> c, context known, dispatcher& to) const;
 
   const socks_inbound_options options_;
+  const std::shared_ptr<std::atomic<std::uint32_t>> associations_ =
+      std::make_shared<std::atomic<std::uint32_t>>(0);
 };
 
 }  // namespace muxpro::proxy

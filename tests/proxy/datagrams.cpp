@@ -1,0 +1,329 @@
+// Datagrams from a SOCKS client to outbounds, on loopback.
+#include "loopback.hpp"
+#include "stages.hpp"
+
+#include <muxpro/proxy/inbounds/socks.hpp>
+#include <muxpro/proxy/outbounds/blackhole.hpp>
+#include <muxpro/proxy/outbounds/freedom.hpp>
+
+namespace {
+
+using namespace loopback_test;
+using namespace std::string_literals;
+
+/// Says what it hears, to whom it was meant for.
+class datagram_parrot final : public outbound {
+ public:
+  asio::awaitable<carried> carry(context, outbound_link) override { co_return carried(); }
+  asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> d) override {
+    const counted here(*this);
+    seen.push_back(std::move(c));
+    std::array<char, 2000> room;
+    std::error_code ec;
+    for (;;) {
+      host_port to;
+      const std::size_t n = co_await d->receive(asio::buffer(room), to, ec);
+      if (ec) break;
+      co_await d->send(asio::buffer(room.data(), n), to, ec);
+    }
+    carried result;
+    result.why = ec;
+    co_return result;
+  }
+  std::vector<context> seen;
+};
+
+const std::string greeting = "\x05\x01\x00"s;
+
+std::string associate(std::uint16_t port = 0) {
+  return "\x05\x03\x00\x01\x00\x00\x00\x00"s + static_cast<char>(port >> 8) + static_cast<char>(port);
+}
+
+std::string packet(const host_port& to, std::string_view payload, char fragment = 0) {
+  std::array<std::byte, max_socks_datagram_header> header;
+  const std::size_t n = write_socks_datagram_header(to, header);
+  header[2] = static_cast<std::byte>(fragment);
+  return test::to_text(std::span(header).first(n)) + std::string(payload);
+}
+
+/// A UDP socket of a client, and where it is to send to.
+struct caller {
+  explicit caller(asio::io_context& io) : socket(io, udp::endpoint(loopback, 0)) {}
+  awaitable<> send(std::string what) { co_await socket.async_send_to(asio::buffer(what), relay, as_result); }
+  awaitable<std::string> receive() {
+    std::array<char, 2000> room;
+    udp::endpoint from;
+    const auto [error, n] = co_await socket.async_receive_from(asio::buffer(room), from, as_result);
+    co_return error ? "!" : std::string(room.data(), n);
+  }
+  awaitable<std::string> ask(std::string what) {
+    co_await send(std::move(what));
+    co_return co_await receive();
+  }
+  udp::socket socket;
+  udp::endpoint relay;
+};
+
+/// The reply to a UDP ASSOCIATE: where to send datagrams.
+awaitable<udp::endpoint> associated(tcp::socket& control, std::uint16_t port = 0) {
+  co_await write(control, greeting + associate(port));
+  const std::string reply = co_await read(control, 2 + 10);
+  if (reply.size() != 12 || reply[3] != 0) co_return udp::endpoint();
+  const auto octet = [&](std::size_t i) { return static_cast<std::uint8_t>(reply[i]); };
+  const asio::ip::address_v4 at({octet(6), octet(7), octet(8), octet(9)});
+  co_return udp::endpoint(at, static_cast<std::uint16_t>(octet(10) << 8 | octet(11)));
+}
+
+/// An inbound with a client on a socket, all in one context.
+struct association : targets {
+  explicit association(socks_inbound_options options = {}, asio::ip::address source = loopback)
+      : inbound(std::move(options)), to(io.get_executor()), me(io) {
+    to.observe_by([this](const context& c, const carried& how, duration) {
+      ended.push_back(fmt::format("{} via {}: {} {} {}", c.outbound.target, c.outbound.tag, how.up, how.down,
+                                  how.why ? how.why.message() : "done"));
+    });
+    known.inbound.tag = "in";
+    known.inbound.source = source;
+    known.inbound.gateway = loopback;
+  }
+  awaitable<> begin(std::uint16_t port = 0) {
+    tcp::acceptor at(io, {loopback, 0});
+    co_await control.async_connect(at.local_endpoint(), asio::use_awaitable);
+    auto far = co_await at.async_accept(asio::use_awaitable);
+    asio::co_spawn(io, inbound.serve(make_connection(std::move(far)), known, to, {}),
+                   [this](std::exception_ptr e) { served = !e; });
+    me.relay = co_await associated(control, port);
+  }
+  awaitable<> end() {
+    control.close();
+    co_await wait_for([this] { return served && to.live() == 0; });
+  }
+  void run(std::function<awaitable<>(association&)> work) {
+    targets::run<association>(*this, std::move(work));
+  }
+
+  socks_inbound inbound;
+  dispatcher to;
+  context known;
+  caller me;
+  tcp::socket control{io};
+  std::vector<std::string> ended;
+  bool served = false;
+};
+
+const host_port somewhere("192.0.2.7", 53), elsewhere("example.com", 443);
+
+awaitable<> goes_and_comes(association& a) {
+  const auto target = std::make_shared<datagram_parrot>();
+  a.to.add("parrot", target);
+  co_await a.begin();
+  CHECK(a.me.relay.address() == loopback);
+  const std::string first = co_await a.me.ask(packet(somewhere, "one"));
+  CHECK(first == packet(somewhere, "one"));
+  const std::string second = co_await a.me.ask(packet(elsewhere, ""));
+  CHECK(second == packet(elsewhere, ""));
+  // One connection for both, and it goes where the first one goes.
+  REQUIRE(target->seen.size() == 1);
+  CHECK(to_string(target->seen[0].outbound.target) == "udp:192.0.2.7:53");
+  CHECK(target->seen[0].inbound.source_port == a.me.socket.local_endpoint().port());
+  co_await a.end();
+  CHECK(target->live() == 0);
+  CHECK(a.ended == std::vector<std::string>{"udp:192.0.2.7:53 via parrot: 3 3 End of file"});
+  // The port is gone with its connection.
+  udp::socket again(a.io, udp::endpoint(loopback, 0));
+  again.connect(a.me.relay);
+  again.send(asio::buffer("x", 1));
+  char c = 0;
+  const auto [error, n] = co_await again.async_receive(asio::buffer(&c, 1), as_result);
+  CHECK(error == asio::error::connection_refused);
+}
+
+awaitable<> drops_what_is_not_the_clients(association& a) {
+  const auto target = std::make_shared<datagram_parrot>();
+  a.to.add("parrot", target);
+  co_await a.begin();
+  const std::string good = packet(somewhere, "good");
+  co_await a.me.send(packet(somewhere, "a fragment", 1));
+  co_await a.me.send(good.substr(0, 9));
+  co_await a.me.send("");
+  co_await a.me.send(packet({"192.0.2.7", 0}, "no port"));
+  const std::string heard = co_await a.me.ask(good);
+  CHECK(heard == good);
+  // The first datagram has said whose association it is.
+  caller other(a.io);
+  other.relay = a.me.relay;
+  co_await other.send(good);
+  const std::string next = co_await a.me.ask(packet(somewhere, "next"));
+  CHECK(next == packet(somewhere, "next"));
+  CHECK(other.socket.available() == 0);
+  co_await a.end();
+  CHECK(a.ended == std::vector<std::string>{"udp:192.0.2.7:53 via parrot: 8 8 End of file"});
+}
+
+awaitable<> hears_nobody_else(association& a) {
+  const auto target = std::make_shared<datagram_parrot>();
+  a.to.add("parrot", target);
+  co_await a.begin();
+  co_await a.me.send(packet(somewhere, "x"));
+  co_await pause(20ms);
+  CHECK(target->seen.empty());
+  co_await a.end();
+}
+
+awaitable<> comes_from_the_port_it_said(association& a) {
+  const auto target = std::make_shared<datagram_parrot>();
+  a.to.add("parrot", target);
+  co_await a.begin(a.me.socket.local_endpoint().port());
+  caller other(a.io);
+  other.relay = a.me.relay;
+  co_await other.send(packet(somewhere, "x"));
+  const std::string heard = co_await a.me.ask(packet(somewhere, "mine"));
+  CHECK(heard == packet(somewhere, "mine"));
+  co_await a.end();
+  CHECK(a.ended == std::vector<std::string>{"udp:192.0.2.7:53 via parrot: 4 4 End of file"});
+}
+
+awaitable<> has_no_port(association& a) {
+  co_await a.begin();
+  CHECK(a.me.relay.port() == 0);
+  co_await a.end();
+}
+
+awaitable<> is_closed_when_idle(association& a) {
+  a.to.add("parrot", std::make_shared<datagram_parrot>());
+  co_await a.begin();
+  co_await a.me.ask(packet(somewhere, "x"));
+  const std::string rest = co_await read_all(a.control);
+  CHECK(rest == "|");
+  co_await a.end();
+}
+
+awaitable<> is_refused_quietly(association& a) {
+  co_await a.begin();
+  for (int i = 0; i < 50; ++i) {
+    co_await a.me.send(packet(somewhere, "x"));
+    co_await pause(1ms);
+  }
+  // Not one for each.
+  CHECK(a.ended == std::vector<std::string>{"udp:192.0.2.7:53 via out: 0 0 the destination was rejected"});
+  co_await a.end();
+}
+
+struct direct {
+  explicit direct(association& a, bool allow_private)
+      : names(1), nat(nat_limits(), dial_options(), names, policy) {
+    policy.allow_private(allow_private);
+    a.to.add("direct", std::make_shared<freedom>(names, policy, dial_options(), relay_options(), &nat));
+  }
+  resolver names;
+  dial_policy policy;
+  udp_nat nat;
+};
+
+awaitable<> full_cone(association& a) {
+  direct out(a, true);
+  co_await a.begin();
+  const host_port echo("127.0.0.1", a.to_udp_echo().port);
+  const std::string answer = co_await a.me.ask(packet(echo, "hello"));
+  CHECK(answer == packet(echo, "hello"));
+  // Who hears of the outside port may send to it.
+  caller third(a.io);
+  co_await a.me.send(packet({"127.0.0.1", third.socket.local_endpoint().port()}, "hi"));
+  std::array<char, 100> room;
+  udp::endpoint outside;
+  co_await third.socket.async_receive_from(asio::buffer(room), outside, asio::use_awaitable);
+  caller fourth(a.io);
+  fourth.relay = outside;
+  co_await fourth.send("surprise");
+  const std::string from_fourth = co_await a.me.receive();
+  CHECK(from_fourth == packet({"127.0.0.1", fourth.socket.local_endpoint().port()}, "surprise"));
+  co_await a.end();
+  CHECK(out.nat.mappings() == 0);
+}
+
+awaitable<> policy_for_each(association& a) {
+  direct out(a, false);
+  co_await a.begin();
+  co_await a.me.send(packet({"127.0.0.1", a.to_udp_echo().port}, "hello"));
+  co_await pause(20ms);
+  CHECK(a.me.socket.available() == 0);
+  co_await a.end();
+}
+
+awaitable<> through_a_server(chain& c) {
+  tcp::socket control = co_await c.connect();
+  caller me(c.io);
+  me.relay = co_await associated(control);
+  const host_port echo("127.0.0.1", c.to_udp_echo().port);
+  const std::string answer = co_await me.ask(packet(echo, "hello"));
+  CHECK(answer == packet(echo, "hello"));
+  caller third(c.io);
+  const host_port to_third("127.0.0.1", third.socket.local_endpoint().port());
+  co_await me.send(packet(to_third, "hi"));
+  std::array<char, 100> room;
+  udp::endpoint outside;
+  co_await third.socket.async_receive_from(asio::buffer(room), outside, asio::use_awaitable);
+  third.relay = outside;
+  co_await third.send("back");
+  const std::string back = co_await me.receive();
+  CHECK(back == packet(to_third, "back"));
+  // The same socket in a new association has the same outside port.
+  control.close();
+  co_await wait_for([&] { return c.server.parts().streams == 0; });
+  CHECK(c.server.parts().nat.mappings() == 1);
+  tcp::socket again = co_await c.connect();
+  me.relay = co_await associated(again);
+  co_await me.send(packet(to_third, "hi"));
+  udp::endpoint outside_again;
+  co_await third.socket.async_receive_from(asio::buffer(room), outside_again, asio::use_awaitable);
+  CHECK(outside_again == outside);
+}
+
+}  // namespace
+
+TEST_CASE("datagrams: a client's go out and answers come back", "[proxy][udp]") {
+  association().run(goes_and_comes);
+}
+TEST_CASE("datagrams: fragments, torn ones and other senders are dropped", "[proxy][udp]") {
+  association().run(drops_what_is_not_the_clients);
+}
+TEST_CASE("datagrams: another address than the connection's is nobody", "[proxy][udp]") {
+  association({}, asio::ip::make_address("127.0.0.2")).run(hears_nobody_else);
+}
+TEST_CASE("datagrams: a port that the client has named is the only one", "[proxy][udp]") {
+  association().run(comes_from_the_port_it_said);
+}
+TEST_CASE("datagrams: there is a bound on associations, and they can be off", "[proxy][udp]") {
+  socks_inbound_options none, off;
+  none.max_associations = 0;
+  off.udp = false;
+  association(none).run(has_no_port);
+  association(off).run(has_no_port);
+}
+TEST_CASE("datagrams: an association without any is closed", "[proxy][udp]") {
+  socks_inbound_options options;
+  options.relay.idle = 30ms;
+  association(options).run(is_closed_when_idle);
+}
+TEST_CASE("datagrams: a refusal lasts for a while", "[proxy][udp]") {
+  association a;
+  a.to.add("out", std::make_shared<stages::wall>(end_code::rejected));
+  a.run(is_refused_quietly);
+}
+TEST_CASE("datagrams: a blackhole takes them all", "[proxy][udp]") {
+  association a;
+  a.to.add("hole", std::make_shared<blackhole>());
+  a.run([](association& x) -> awaitable<> {
+    co_await x.begin();
+    for (int i = 0; i < 5; ++i) co_await x.me.send(packet(somewhere, "x"));
+    co_await pause(10ms);
+    CHECK(x.to.live() == 1);
+    co_await x.end();
+    CHECK(x.ended == std::vector<std::string>{"udp:192.0.2.7:53 via hole: 5 0 the destination was rejected"});
+  });
+}
+TEST_CASE("datagrams: straight out, full cone", "[proxy][udp]") { association().run(full_cone); }
+TEST_CASE("datagrams: each one's address is judged", "[proxy][udp]") { association().run(policy_for_each); }
+TEST_CASE("datagrams: over a server, full cone, and the same port for who comes back", "[proxy][udp]") {
+  chain(std::make_shared<socks_inbound>(socks_inbound_options())).run(through_a_server);
+}
