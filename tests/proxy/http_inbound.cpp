@@ -112,7 +112,7 @@ TEST_CASE("http: a target that is not there is told in one sentence, and hears n
 
 TEST_CASE("http: a request goes on in origin-form, its answer as it is", "[proxy][http]") {
   const exchange e(get);
-  CHECK(e.at_target == get_upstream + "!");
+  CHECK(e.at_target == get_upstream + "|");
   CHECK(e.at_client == ok + "|");
   REQUIRE(e.target->seen.size() == 1);
   const context& c = e.target->seen[0];
@@ -126,20 +126,20 @@ TEST_CASE("http: not one byte behind a body reaches the target", "[proxy][http]"
   const std::string upstream = "POST / HTTP/1.1\r\nHost: a\r\n", close = "Connection: close\r\n\r\n";
   SECTION("no body") {
     const exchange e(get + second);
-    CHECK(e.at_target == get_upstream + "!");
+    CHECK(e.at_target == get_upstream + "|");
     CHECK(e.at_client == ok + "|");
   }
   SECTION("a length") {
     const std::string want = upstream + "Content-Length: 5\r\n" + close + "hello";
     const exchange e(head + "Content-Length: 5\r\n\r\nhello" + second, want.size());
-    CHECK(e.at_target == want + "!");
+    CHECK(e.at_target == want + "|");
     CHECK(e.at_client == ok + "|");
   }
   SECTION("chunks") {
     const std::string body = "3\r\nabc\r\n0\r\nX: y\r\n\r\n";
     const std::string want = upstream + "Transfer-Encoding: chunked\r\n" + close + body;
     const exchange e(head + "Transfer-Encoding: chunked\r\n\r\n" + body + second, want.size());
-    CHECK(e.at_target == want + "!");
+    CHECK(e.at_target == want + "|");
     CHECK(e.at_client == ok + "|");
   }
 }
@@ -246,7 +246,7 @@ TEST_CASE("http: a client that is cut cuts its target, one that has ended gets i
     b.run(talk());
     return heard + " " + at_target;
   };
-  CHECK(leave(get, true) == ok + "| !");
+  CHECK(leave(get, true) == ok + "| |");
   CHECK(leave(get, false) == " !");
   CHECK(leave("POST http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe", false) == " !");
 }
@@ -295,5 +295,5 @@ TEST_CASE("http: an upgrade is a tunnel once the target has agreed, and not befo
   };
   const std::string agreed = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\nhello";
   CHECK(talks(agreed) == agreed + "| early|");
-  CHECK(talks(ok) == ok + "| !");
+  CHECK(talks(ok) == ok + "| |");
 }

@@ -95,6 +95,7 @@ asio::awaitable<void> exchange::bring_answer() {
     ec = co_await link_.async_wait_for_end();
     if (ec) refusal_ = http_answer_to(ec, request_.method);
   }
+  if (complete_ && body_.done()) co_await link_.stream.async_shutdown(or_error(ec));
   if (!agreed_) link_.stream.close();
 }
 
