@@ -1,11 +1,11 @@
-// muxpro client: a SOCKS listener whose connections go over main connections to a server.
+// muxpro client: a SOCKS and HTTP listener whose connections go over main connections to a server.
 #include "commands.hpp"
 #include "endpoints.hpp"
 #include "stderr_log.hpp"
 #include "until_signal.hpp"
 
 #include <muxpro/proxy/dialer.hpp>
-#include <muxpro/proxy/inbounds/socks.hpp>
+#include <muxpro/proxy/inbounds/mixed.hpp>
 #include <muxpro/proxy/instance.hpp>
 #include <muxpro/proxy/outbounds/mux.hpp>
 
@@ -83,9 +83,9 @@ tcp::endpoint listening_address(const client_flags& flags, const std::string& te
 int run_client(client_flags flags) {
   if (const std::string mistake = flags.pool.validate(); !mistake.empty()) throw usage_error(mistake);
   const auto way = std::make_shared<way_to_server>(flags.connect);
-  proxy::socks_inbound_options socks;
-  socks.users = read_users(flags.users);
-  const auto inbound = std::make_shared<proxy::socks_inbound>(std::move(socks));
+  proxy::mixed_inbound_options options;
+  options.users = read_users(flags.users);
+  const auto inbound = std::make_shared<proxy::mixed_inbound>(options);
   const std::size_t threads =
       flags.threads ? flags.threads : std::max(1u, std::thread::hardware_concurrency());
 
@@ -98,7 +98,8 @@ int run_client(client_flags flags) {
   proxy::instance client(proxy::instance_options(), threads, equip, make_log(flags.log_level));
   for (const std::string& s : flags.socks) {
     try {
-      fmt::print("SOCKS on {}\n", to_string(client.listen(listening_address(flags, s), "socks", inbound)));
+      fmt::print("SOCKS and HTTP on {}\n",
+                 to_string(client.listen(listening_address(flags, s), "socks", inbound)));
     } catch (const std::system_error& e) {
       throw std::runtime_error(fmt::format("cannot listen on {}: {}", s, e.code().message()));
     }
@@ -115,13 +116,14 @@ int run_client(client_flags flags) {
 
 void add_client_command(CLI::App& app, command& run) {
   auto flags = std::make_shared<client_flags>();
-  CLI::App& s =
-      *app.add_subcommand("client", "Listen for SOCKS and carry its connections to a muxpro server.");
-  s.add_option("--socks", flags->socks, "HOST:PORT or [IPV6]:PORT to listen on for SOCKS 4, 4a and 5")
+  CLI::App& s = *app.add_subcommand(
+      "client", "Listen for SOCKS and HTTP and carry their connections to a muxpro server.");
+  s.add_option("--socks", flags->socks,
+               "HOST:PORT or [IPV6]:PORT to listen on for SOCKS 4, 4a and 5, UDP ASSOCIATE included, and for "
+               "HTTP: CONNECT and plain requests")
       ->required();
   s.add_option("--connect", flags->connect, "HOST:PORT of the muxpro server")->required();
-  s.add_option("--user", flags->users,
-               "NAME:PASSWORD that a SOCKS client has to know, several times if need be");
+  s.add_option("--user", flags->users, "NAME:PASSWORD that a client has to know, several times if need be");
   s.add_flag("--open-to-all", flags->open_to_all, "Listen without --user on an address that others reach");
   s.add_option("--concurrency", flags->pool.max_concurrency, "Sub-streams of one main connection at a time")
       ->capture_default_str();
