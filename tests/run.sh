@@ -184,7 +184,7 @@ gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
 ! wanted readme || run_readme
 ! wanted planted || run_planted
 run_configuration plain "${gcc[@]}" -DMUXPRO_WERROR=ON
-run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests"
+run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"
 if ! $quick; then
   run_configuration asan "${gcc[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
   ! $long || run_conformance asan "" --data-only --slow 5

@@ -277,6 +277,14 @@ awaitable<> through_a_server(chain& c) {
   udp::endpoint outside_again;
   co_await third.socket.async_receive_from(asio::buffer(room), outside_again, asio::use_awaitable);
   CHECK(outside_again == outside);
+  // Another socket has another one.
+  tcp::socket yet_another = co_await c.connect();
+  caller other(c.io);
+  other.relay = co_await associated(yet_another);
+  co_await other.send(packet(to_third, "hi"));
+  co_await third.socket.async_receive_from(asio::buffer(room), outside_again, asio::use_awaitable);
+  CHECK(outside_again != outside);
+  CHECK(c.server.parts().nat.mappings() == 2);
 }
 
 }  // namespace
