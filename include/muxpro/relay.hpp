@@ -36,4 +36,17 @@ auto async_relay(A& a, B& b) {
   return async_relay(a, b, relay_options(), asio::use_awaitable);
 }
 
+/// What a relay does when one side ends, for those who end a stream themselves. EOF to the peer; of TLS a
+/// close_notify, and the peer's is not waited for.
+template <async_stream Stream>
+asio::awaitable<void> async_send_eof(Stream& s) {
+  return detail::pass_eof(s);
+}
+
+/// Both ways, at once: operations end, and the peer sees that it was no clean end.
+template <async_stream Stream>
+void cut(Stream& s, end_code code = end_code::remote_disconnect) noexcept {
+  detail::try_cut(s, code);
+}
+
 }  // namespace muxpro

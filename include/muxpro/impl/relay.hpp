@@ -28,6 +28,15 @@ void cut_stream(Stream& s, end_code code) {
   }
 }
 
+template <class Stream>
+void try_cut(Stream& s, end_code code) noexcept {
+  try {
+    cut_stream(s, code);
+  } catch (...) {
+    // Nothing can be done about it: the operations end by cancellation.
+  }
+}
+
 // ssl::stream::async_shutdown() goes on to wait for the peer's close_notify, and data that comes instead
 // breaks the connection for good. With that close_notify taken as received while OpenSSL is asked, it sends
 // ours only.
@@ -122,14 +131,6 @@ class relay_over final : public relay_state {
   void cut(end_code code) noexcept override {
     try_cut(a_, code);
     try_cut(b_, code);
-  }
-  template <class Stream>
-  static void try_cut(Stream& s, end_code code) noexcept {
-    try {
-      cut_stream(s, code);
-    } catch (...) {
-      // Nothing can be done about it: the operations end by cancellation.
-    }
   }
 
   A& a_;

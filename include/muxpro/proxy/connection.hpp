@@ -8,10 +8,11 @@
 #include <asio/awaitable.hpp>
 #include <asio/buffer.hpp>
 #include <asio/redirect_error.hpp>
-#include <asio/socket_base.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <utility>
@@ -54,16 +55,7 @@ class connection_over final : public connection {
   asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) override {
     co_await asio::async_write(stream_, from, asio::redirect_error(asio::use_awaitable, ec));
   }
-  asio::awaitable<void> finish() override {
-    std::error_code ignored;
-    if constexpr (requires { stream_.shutdown(asio::socket_base::shutdown_send, ignored); })
-      stream_.shutdown(asio::socket_base::shutdown_send, ignored);
-    else if constexpr (requires {
-                         stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, ignored));
-                       })
-      co_await stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, ignored));
-    co_return;
-  }
+  asio::awaitable<void> finish() override { return async_send_eof(stream_); }
   asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options,
                                       std::error_code& ec) override {
     co_return co_await async_relay(stream_, with, options, asio::redirect_error(asio::use_awaitable, ec));
@@ -71,17 +63,7 @@ class connection_over final : public connection {
   session into_session(role side, const session_options& options) override {
     return session(std::move(stream_), side, options);
   }
-  void cut() noexcept override {
-    std::error_code ignored;
-    if constexpr (requires { stream_.reset(end_code::remote_disconnect); }) {
-      stream_.reset(end_code::remote_disconnect);
-    } else {
-      auto& socket = stream_.lowest_layer();
-      if constexpr (requires { socket.set_option(asio::socket_base::linger(true, 0), ignored); })
-        socket.set_option(asio::socket_base::linger(true, 0), ignored);
-      close();
-    }
-  }
+  void cut() noexcept override { muxpro::cut(stream_); }
   void close() noexcept override {
     [[maybe_unused]] std::error_code ignored;
     if constexpr (requires { stream_.lowest_layer().close(ignored); })
@@ -98,5 +80,22 @@ template <async_stream Stream>
 std::unique_ptr<connection> make_connection(Stream stream) {
   return std::make_unique<connection_over<Stream>>(std::move(stream));
 }
+
+/// Cuts or closes a connection in time, however busy it is; not any more once it is destroyed.
+class deadline {
+ public:
+  deadline(const std::shared_ptr<connection>& c, duration limit,
+           void (connection::*late)() noexcept = &connection::cut)
+      : timer_(c->get_executor(), limit) {
+    timer_.async_wait([weak = std::weak_ptr(c), late](std::error_code over) {
+      if (over) return;
+      if (const auto still_there = weak.lock()) (still_there.get()->*late)();
+    });
+  }
+  bool over() const { return timer_.expiry() <= std::chrono::steady_clock::now(); }
+
+ private:
+  asio::steady_timer timer_;
+};
 
 }  // namespace muxpro::proxy

@@ -8,7 +8,6 @@
 #include <muxpro/proxy/dispatcher.hpp>
 
 #include <asio/awaitable.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -28,22 +27,6 @@ class inbound {
   /// gateway; `place` is to be released when the client has said what it wants.
   virtual asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
                                       admission::ticket place) const = 0;
-};
-
-/// Cuts or closes a connection in time, however busy it is; not any more once it is destroyed.
-class deadline {
- public:
-  deadline(const std::shared_ptr<connection>& c, duration limit,
-           void (connection::*late)() noexcept = &connection::cut)
-      : timer_(c->get_executor(), limit) {
-    timer_.async_wait([weak = std::weak_ptr(c), late](std::error_code over) {
-      if (over) return;
-      if (const auto still_there = weak.lock()) (still_there.get()->*late)();
-    });
-  }
-
- private:
-  asio::steady_timer timer_;
 };
 
 /// A client that has not said yet what it wants. It is cut if that takes longer than `limit`.
