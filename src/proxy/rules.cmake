@@ -4,11 +4,12 @@ find_package(Re2 REQUIRED)
 
 set(muxpro_rule_sources
     accounts dial_outcome dial_policy http_answer http_body http_request http_rewrite http_upgrade nat_table socks
-    socks_client socks_wire)
+    socks_client socks_wire stream_socket transports/tls_options)
 list(TRANSFORM muxpro_rule_sources PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 list(TRANSFORM muxpro_rule_sources APPEND .cpp)
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/sniffers/*.cpp
-     ${CMAKE_CURRENT_LIST_DIR}/routing/*.cpp ${CMAKE_CURRENT_LIST_DIR}/fake_dns/*.cpp)
+     ${CMAKE_CURRENT_LIST_DIR}/routing/*.cpp ${CMAKE_CURRENT_LIST_DIR}/fake_dns/*.cpp
+     ${CMAKE_CURRENT_LIST_DIR}/config/*.cpp)
 list(APPEND muxpro_rule_sources ${sources})
 
 set(muxpro_rule_libraries OpenSSL::Crypto re2::re2)

@@ -1,0 +1,76 @@
+// Stream sockets of either kind, TCP or unix, as one type: what they connect to or listen on, and what is set
+// on them. Ring 4.
+#pragma once
+
+#include <muxpro/destination.hpp>
+#include <muxpro/options.hpp>
+
+#include <asio/generic/stream_protocol.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace muxpro::proxy {
+
+using stream_socket = asio::generic::stream_protocol::socket;
+using stream_endpoint = asio::generic::stream_protocol::endpoint;
+
+/// A place as users write it: HOST:PORT, [IPV6]:PORT or unix:PATH. A host may be a name.
+struct stream_address {
+  stream_address() = default;
+  explicit stream_address(host_port where) : at(std::move(where)) {}
+  /// Empty if it is none of the three. A path is not empty, and the kernel has room for it.
+  static std::optional<stream_address> parse(std::string_view text);
+  static std::optional<stream_address> unix_path(std::string_view path);
+
+  bool is_unix() const noexcept { return !path.empty(); }
+  friend bool operator==(const stream_address&, const stream_address&) = default;
+
+  host_port at;
+  std::string path;  ///< of a unix socket; empty: TCP
+};
+
+std::string to_string(const stream_address& a);
+
+/// Of a unix socket; the path must be valid.
+stream_endpoint unix_endpoint(const std::string& path);
+bool is_unix(const stream_endpoint& e) noexcept;
+/// 0.0.0.0 and port 0 of a unix socket.
+asio::ip::tcp::endpoint to_tcp(const stream_endpoint& e) noexcept;
+/// As stream_address::parse() reads it.
+std::string to_string(const stream_endpoint& e);
+
+/// A source for the log: a unix socket has none.
+std::string shown_source(const asio::ip::address& source);
+
+/// Does nothing where the kernel or the kind of socket does not know an option.
+struct socket_options {
+  socket_options() = default;
+
+  /// TCP_NODELAY: frames come in batches already; waiting for more to fill a segment only costs time.
+  bool no_delay = true;
+  /// Data with the SYN (RFC 7413), where the kernel allows it. An attempt to connect then seems to succeed at
+  /// once, so that a further address is not tried beside it.
+  bool fast_open = false;
+  /// After so long without traffic the peer is asked whether it lives, and again each interval; 0: never.
+  duration keep_alive_idle{0};
+  duration keep_alive_interval = std::chrono::seconds(15);
+  /// TCP_USER_TIMEOUT: lost without an acknowledgement of sent bytes; 0: what the kernel thinks, 15 minutes.
+  duration user_timeout{0};
+
+  /// Empty if every value makes sense, else one sentence that names the option and its bounds.
+  std::string validate() const;
+};
+
+/// For connections between two proxies, which have to notice that the other one is gone.
+socket_options lasting_socket();
+
+/// `socket` is a descriptor: before it connects, or once it was accepted.
+void set_options(int socket, const socket_options& o) noexcept;
+/// Before it listens.
+void set_listening_options(int socket, const socket_options& o) noexcept;
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,58 @@
+#include <muxpro/proxy/transports/tls.hpp>
+
+namespace muxpro::proxy {
+
+namespace {
+
+enum class use { identity, authority };
+
+// "encipherment" is this side's own, "verify" is for looking at the peer's.
+void read_certificate(settings& s, tls_options& o) {
+  std::string file, key;
+  use what = use::identity;
+  s.needs("certificateFile", "the name of a PEM file");
+  s.text("certificateFile", file);
+  s.text("keyFile", key);
+  s.one_of<use>("usage", what, {{"encipherment", use::identity}, {"verify", use::authority}});
+  std::string& place = what == use::identity ? o.certificate : o.authority;
+  if (!place.empty()) s.wrong("there is another one with the same usage already; chains stand in one file");
+  place = file;
+  if (what == use::authority && !key.empty())
+    s.wrong("keyFile", "is there; a certificate to verify others by needs no key");
+  if (what == use::authority) return;
+  s.needs("keyFile", "the name of a PEM file");
+  o.key = key;
+}
+
+void read_pins(settings& s, tls_options& o) {
+  constexpr const char* key = "pinnedPeerCertSha256";
+  s.texts(key, o.pins);
+  for (const std::string& p : o.pins)
+    if (normalized_pin(p).empty())
+      s.wrong(key, "has '" + shown(p) + "'; it must be the SHA-256 of a certificate, 64 hex digits");
+}
+
+}  // namespace
+
+tls_options read_tls_options(settings& s, role side, const std::string& server) {
+  tls_options o;
+  bool insecure = false;
+  if (side == role::client) {
+    o.name = server;
+    s.text("serverName", o.name);
+    s.flag("allowInsecure", insecure);
+    o.verify = !insecure;
+  }
+  s.texts("alpn", o.alpn);
+  read_pins(s, o);
+  s.objects("certificates", [&](settings& c, std::size_t) { read_certificate(c, o); });
+  std::string version = "1.3";
+  s.one_of<std::string>("minVersion", version, {{"1.3", version}});
+  if (side == role::server && o.certificate.empty())
+    s.wrong("certificates", "has none of usage 'encipherment'; a server cannot do without one");
+  else if (side == role::client && o.name.empty() && o.verify && (o.pins.empty() || !o.authority.empty()))
+    s.wrong("serverName", "is missing; it must be the name in the server's certificate");
+  return o;
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,177 @@
+#include <muxpro/proxy/transports/tls.hpp>
+
+#include "../or_error.hpp"
+#include "tls_stream.hpp"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+namespace muxpro::proxy {
+
+namespace {
+
+/// Throws a sentence about `file` with OpenSSL's first reason, unless `done`.
+void must(bool done, std::string_view what, const std::string& file) {
+  if (done) return;
+  const unsigned long e = ERR_get_error();
+  const char* reason = ERR_SYSTEM_ERROR(e) ? std::strerror(ERR_GET_REASON(e)) : ERR_reason_error_string(e);
+  ERR_clear_error();
+  throw std::runtime_error(
+      fmt::format("cannot use the {} in {}: {}", what, file, reason ? reason : "it is not PEM"));
+}
+
+// Nobody sits at a terminal to type it.
+int no_passphrase(char*, int, int, void*) { return 0; }
+
+/// The list as it is on the wire.
+std::vector<unsigned char> on_the_wire(const std::vector<std::string>& protocols) {
+  std::vector<unsigned char> out;
+  for (const std::string& p : protocols) {
+    out.push_back(static_cast<unsigned char>(p.size()));
+    out.insert(out.end(), p.begin(), p.end());
+  }
+  return out;
+}
+
+int choose_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in,
+                    unsigned int in_size, void* list) {
+  const auto& ours = *static_cast<const std::vector<unsigned char>*>(list);
+  unsigned char* chosen = nullptr;
+  const int found =
+      SSL_select_next_proto(&chosen, size, ours.data(), static_cast<unsigned>(ours.size()), in, in_size);
+  *out = chosen;
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+bool is_address(const std::string& name) {
+  std::error_code no;
+  asio::ip::make_address(name, no);
+  return !no;
+}
+
+std::string pin_of(X509* certificate) {
+  std::array<unsigned char, 32> digest{};
+  if (!certificate || X509_digest(certificate, EVP_sha256(), digest.data(), nullptr) != 1) return {};
+  return fmt::format("{:02x}", fmt::join(digest, ""));
+}
+
+}  // namespace
+
+struct tls_transport::state {
+  state(role s, tls_options o);
+  void load_files();
+  void choose_verification();
+  void set_up(SSL* tls) const;
+  std::error_code judge(SSL* tls) const;
+
+  const role side;
+  tls_options options;
+  std::vector<unsigned char> protocols;
+  mutable asio::ssl::context context;  // a stream takes it by reference; OpenSSL's part is thread-safe
+};
+
+tls_transport::state::state(role s, tls_options o)
+    : side(s),
+      options(std::move(o)),
+      protocols(on_the_wire(options.alpn)),
+      context(s == role::server ? asio::ssl::context::tls_server : asio::ssl::context::tls_client) {
+  if (const std::string mistake = options.validate(side); !mistake.empty())
+    throw std::invalid_argument(mistake);
+  for (std::string& p : options.pins) p = normalized_pin(p);
+  SSL_CTX* const c = context.native_handle();
+  SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
+  // A resumed session would not show its certificate again.
+  SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(c, 0);
+  ERR_clear_error();
+  load_files();
+  choose_verification();
+  if (protocols.empty()) return;
+  if (side == role::client)
+    SSL_CTX_set_alpn_protos(c, protocols.data(), static_cast<unsigned>(protocols.size()));
+  else
+    SSL_CTX_set_alpn_select_cb(c, choose_protocol, &protocols);
+}
+
+void tls_transport::state::load_files() {
+  SSL_CTX* const c = context.native_handle();
+  SSL_CTX_set_default_passwd_cb(c, no_passphrase);
+  if (const auto& [file, key] = std::pair(options.certificate, options.key); !file.empty()) {
+    must(SSL_CTX_use_certificate_chain_file(c, file.c_str()) == 1, "certificate", file);
+    must(SSL_CTX_use_PrivateKey_file(c, key.c_str(), SSL_FILETYPE_PEM) == 1, "key", key);
+    must(SSL_CTX_check_private_key(c) == 1, "key", key);
+  }
+  if (const std::string& file = options.authority; !file.empty()) {
+    must(SSL_CTX_load_verify_locations(c, file.c_str(), nullptr) == 1, "authorities", file);
+    if (side == role::server) SSL_CTX_set_client_CA_list(c, SSL_load_client_CA_file(file.c_str()));
+  } else if (side == role::client) {
+    SSL_CTX_set_default_verify_paths(c);
+  }
+}
+
+// A pin says who the peer is without anybody's signature: then the handshake asks for a certificate, and
+// judge() looks at it.
+void tls_transport::state::choose_verification() {
+  const bool by_authority = !options.authority.empty() || (side == role::client && options.pins.empty());
+  int mode = SSL_VERIFY_NONE;
+  if (side == role::client ? by_authority && options.verify : by_authority || !options.pins.empty())
+    mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+  const auto anybody = [](int, X509_STORE_CTX*) { return 1; };
+  SSL_CTX_set_verify(context.native_handle(), mode, by_authority ? nullptr : +anybody);
+}
+
+void tls_transport::state::set_up(SSL* tls) const {
+  if (side == role::server || options.name.empty()) return;
+  if (is_address(options.name)) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), options.name.c_str());
+    return;
+  }
+  SSL_set_tlsext_host_name(tls, options.name.c_str());
+  SSL_set1_host(tls, options.name.c_str());
+}
+
+std::error_code tls_transport::state::judge(SSL* tls) const {
+  const std::unique_ptr<X509, void (*)(X509*)> shown(SSL_get1_peer_certificate(tls), X509_free);
+  const auto& pins = options.pins;
+  if (!pins.empty() && std::find(pins.begin(), pins.end(), pin_of(shown.get())) == pins.end())
+    return tls_errc::unknown_certificate;
+  const unsigned char* agreed = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(tls, &agreed, &size);
+  if (side == role::client && !protocols.empty() && size == 0) return tls_errc::no_agreement;
+  return {};
+}
+
+tls_transport::tls_transport(role side, tls_options options)
+    : state_(std::make_unique<const state>(side, std::move(options))) {}
+tls_transport::~tls_transport() = default;
+
+asio::awaitable<std::shared_ptr<connection>> tls_transport::open(stream_socket socket,
+                                                                 std::error_code& ec) const {
+  const auto c =
+      std::make_shared<connection_over<tls_stream>>(tls_stream(std::move(socket), state_->context));
+  tls_stream& stream = c->stream();
+  SSL* const tls = stream.native_handle();
+  state_->set_up(tls);
+  {
+    const handshake_deadline limit(c, state_->options.handshake);
+    const auto kind = state_->side == role::server ? tls_stream::server : tls_stream::client;
+    co_await stream.async_handshake(kind, or_error(ec));
+    if (ec && limit.over()) ec = asio::error::timed_out;
+  }
+  if (!ec) ec = state_->judge(tls);
+  // Closed rather than cut if it failed: a reset could overtake the alert that tells the peer why.
+  if (ec) co_return nullptr;
+  co_return c;
+}
+
+}  // namespace muxpro::proxy
