@@ -2,12 +2,13 @@
 #include "commands.hpp"
 #include "endpoints.hpp"
 #include "stderr_log.hpp"
+#include "tls_flags.hpp"
 #include "until_signal.hpp"
 
-#include <muxpro/proxy/dialer.hpp>
 #include <muxpro/proxy/inbounds/mixed.hpp>
 #include <muxpro/proxy/instance.hpp>
 #include <muxpro/proxy/outbounds/mux.hpp>
+#include <muxpro/proxy/transport_dialer.hpp>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -23,8 +24,6 @@ namespace muxpro::app {
 
 namespace {
 
-using asio::ip::tcp;
-
 struct client_flags {
   std::vector<std::string> socks;
   std::string connect;
@@ -33,32 +32,23 @@ struct client_flags {
   std::size_t threads = 0;
   std::string log_level = "info";
   client_pool_options pool;
+  tls_flags tls;
 };
 
-/// The server is the operator's choice: no policy stands between.
-struct way_to_server {
-  explicit way_to_server(const std::string& text) {
-    auto [host, port] = split("--connect", text);
-    if (port == 0) throw usage_error(fmt::format("--connect {}: port 0 cannot be connected to", text));
-    server = destination(network::tcp, host, port);
-    if (!server.host.valid()) throw usage_error(fmt::format("--connect {}: no valid host", text));
-    everything.allow_private(true);
-  }
-  destination server;
-  proxy::resolver names{2};
-  proxy::dial_policy everything;
-  proxy::dial_options dial;
-};
+std::shared_ptr<proxy::transport_dialer> way_to_server(const client_flags& flags) {
+  const proxy::stream_address to = parse_address("--connect", flags.connect);
+  if (!to.is_unix() && to.at.port == 0)
+    throw usage_error(fmt::format("--connect {}: port 0 cannot be connected to", flags.connect));
+  proxy::transport_use how = flags.tls.client(to.is_unix() ? std::string() : to.at.host.to_string());
+  how.socket = proxy::lasting_socket();
+  return std::make_shared<proxy::transport_dialer>(to, std::move(how));
+}
 
-asio::awaitable<session> dial_server(std::shared_ptr<way_to_server> way, session_options options) {
-  const auto attempt = std::make_shared<proxy::dial>(co_await asio::this_coro::executor, way->names,
-                                                     way->everything, way->dial);
+asio::awaitable<session> dial_server(std::shared_ptr<proxy::transport_dialer> way, session_options options) {
   std::error_code ec;
-  tcp::socket socket = co_await attempt->connect(way->server, ec);
+  const auto c = co_await way->dial(ec);
   if (ec) throw std::system_error(ec);
-  socket.set_option(tcp::no_delay(true), ec);
-  socket.set_option(tcp::socket::keep_alive(true), ec);
-  co_return session(std::move(socket), role::client, std::move(options));
+  co_return c->into_session(role::client, options);
 }
 
 proxy::accounts read_users(const std::vector<std::string>& users) {
@@ -71,9 +61,9 @@ proxy::accounts read_users(const std::vector<std::string>& users) {
   return out;
 }
 
-tcp::endpoint listening_address(const client_flags& flags, const std::string& text) {
-  const tcp::endpoint at = find_endpoint("--socks", text);
-  if (flags.users.empty() && !flags.open_to_all && !at.address().is_loopback())
+proxy::stream_endpoint listening_address(const client_flags& flags, const std::string& text) {
+  const auto at = find_endpoint("--socks", text);
+  if (flags.users.empty() && !flags.open_to_all && reaches_others(at))
     throw usage_error(fmt::format(
         "--socks {}: without --user anybody who reaches this address could use it; --open-to-all allows that",
         text));
@@ -82,7 +72,7 @@ tcp::endpoint listening_address(const client_flags& flags, const std::string& te
 
 int run_client(client_flags flags) {
   if (const std::string mistake = flags.pool.validate(); !mistake.empty()) throw usage_error(mistake);
-  const auto way = std::make_shared<way_to_server>(flags.connect);
+  const auto way = way_to_server(flags);
   proxy::mixed_inbound_options options;
   options.users = read_users(flags.users);
   const auto inbound = std::make_shared<proxy::mixed_inbound>(options);
@@ -99,7 +89,7 @@ int run_client(client_flags flags) {
   for (const std::string& s : flags.socks) {
     try {
       fmt::print("SOCKS and HTTP on {}\n",
-                 to_string(client.listen(listening_address(flags, s), "socks", inbound)));
+                 proxy::to_string(client.listen(listening_address(flags, s), "socks", inbound)));
     } catch (const std::system_error& e) {
       throw std::runtime_error(fmt::format("cannot listen on {}: {}", s, e.code().message()));
     }
@@ -108,7 +98,7 @@ int run_client(client_flags flags) {
   client.start();
   run_until_drained(
       signals, [&] { client.drain(); }, [&] { client.wait(); });
-  way->names.stop();
+  way->stop();
   return 0;
 }
 
@@ -119,10 +109,11 @@ void add_client_command(CLI::App& app, command& run) {
   CLI::App& s = *app.add_subcommand(
       "client", "Listen for SOCKS and HTTP and carry their connections to a muxpro server.");
   s.add_option("--socks", flags->socks,
-               "HOST:PORT or [IPV6]:PORT to listen on for SOCKS 4, 4a and 5, UDP ASSOCIATE included, and for "
-               "HTTP: CONNECT and plain requests")
+               "HOST:PORT, [IPV6]:PORT or unix:PATH to listen on for SOCKS 4, 4a and 5, UDP ASSOCIATE included, "
+               "and for HTTP: CONNECT and plain requests")
       ->required();
-  s.add_option("--connect", flags->connect, "HOST:PORT of the muxpro server")->required();
+  s.add_option("--connect", flags->connect, "HOST:PORT or unix:PATH of the muxpro server")->required();
+  flags->tls.add_to_client(s);
   s.add_option("--user", flags->users, "NAME:PASSWORD that a client has to know, several times if need be");
   s.add_flag("--open-to-all", flags->open_to_all, "Listen without --user on an address that others reach");
   s.add_option("--concurrency", flags->pool.max_concurrency, "Sub-streams of one main connection at a time")

@@ -9,33 +9,26 @@ namespace muxpro::app {
 
 using asio::ip::tcp;
 
-host_and_port split(const std::string& flag, const std::string& text) {
-  const auto colon = text.rfind(':');
-  const std::string host = text.substr(0, colon == std::string::npos ? 0 : colon);
-  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
-  const bool digits =
-      !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
-  const bool bare_v6 = host.find(':') != std::string::npos && (host.front() != '[' || host.back() != ']');
-  if (host.empty() || !digits || std::stoul(port) > 65535 || bare_v6)
-    throw usage_error(
-        fmt::format("{} {}: it must be HOST:PORT or [IPV6]:PORT, with a port of 0 to 65535", flag, text));
-  const bool bracketed = host.front() == '[';
-  return {bracketed ? host.substr(1, host.size() - 2) : host, static_cast<std::uint16_t>(std::stoul(port))};
+proxy::stream_address parse_address(const std::string& flag, const std::string& text) {
+  if (auto a = proxy::stream_address::parse(text)) return *a;
+  throw usage_error(fmt::format(
+      "{} {}: it must be HOST:PORT, [IPV6]:PORT or unix:PATH, with a port of 0 to 65535", flag, text));
 }
 
-tcp::endpoint find_endpoint(const std::string& flag, const std::string& text) {
-  const auto [host, port] = split(flag, text);
+proxy::stream_endpoint find_endpoint(const std::string& flag, const std::string& text) {
+  const auto [at, path] = parse_address(flag, text);
+  if (!path.empty()) return proxy::unix_endpoint(path);
   asio::io_context io;
   tcp::resolver resolver(io);
   std::error_code ec;
-  const auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, ec);
+  const std::string host = at.host.to_string();
+  const auto found = resolver.resolve(host, std::to_string(at.port), tcp::resolver::passive, ec);
   if (ec) throw usage_error(fmt::format("{} {}: cannot find the host: {}", flag, text, ec.message()));
   return found.begin()->endpoint();
 }
 
-std::string to_string(const tcp::endpoint& e) {
-  const std::string host = e.address().to_string();
-  return e.address().is_v6() ? fmt::format("[{}]:{}", host, e.port()) : fmt::format("{}:{}", host, e.port());
+bool reaches_others(const proxy::stream_endpoint& e) {
+  return !proxy::is_unix(e) && !proxy::to_tcp(e).address().is_loopback();
 }
 
 }  // namespace muxpro::app

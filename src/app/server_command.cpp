@@ -2,6 +2,7 @@
 #include "commands.hpp"
 #include "endpoints.hpp"
 #include "stderr_log.hpp"
+#include "tls_flags.hpp"
 #include "until_signal.hpp"
 
 #include <muxpro/proxy/mux_server.hpp>
@@ -21,7 +22,7 @@ namespace {
 
 struct server_flags {
   std::vector<std::string> listen;
-  bool allow_private = false;
+  bool allow_private = false, open_to_all = false;
   std::vector<std::string> pinned, blocked;
   double time_scale = 1;
   double drain_timeout = 30;
@@ -29,6 +30,7 @@ struct server_flags {
   std::string log_level = "info";
   std::uint64_t process_budget = 0;
   proxy::server_options options;
+  tls_flags tls;
 };
 
 /// "NAME=ADDRESS[,ADDRESS]..."; without an address the name does not resolve.
@@ -46,6 +48,16 @@ void pin(proxy::resolver& names, const std::string& text) {
   names.pin(text.substr(0, equals), std::move(answer));
 }
 
+proxy::stream_endpoint listening_address(const server_flags& flags, const std::string& text) {
+  const auto at = find_endpoint("--listen", text);
+  if (flags.tls.options.authority.empty() && !flags.open_to_all && reaches_others(at))
+    throw usage_error(
+        fmt::format("--listen {}: without --tls-client-ca anybody who reaches this address could use it; "
+                    "--open-to-all allows that",
+                    text));
+  return at;
+}
+
 int serve(server_flags flags) {
   proxy::server_options& o = flags.options;
   o.session.accept_backlog = o.session.max_streams;
@@ -54,6 +66,7 @@ int serve(server_flags flags) {
     o.session.process_budget = std::make_shared<buffer_budget>(flags.process_budget);
   const proxy::server_options scaled = o.scaled(flags.time_scale);
   if (const std::string mistake = scaled.validate(); !mistake.empty()) throw usage_error(mistake);
+  const proxy::transport_use how = flags.tls.server();
   const std::size_t threads =
       flags.threads ? flags.threads : std::max(1u, std::thread::hardware_concurrency());
 
@@ -65,7 +78,7 @@ int serve(server_flags flags) {
   for (const std::string& b : flags.blocked) server.parts().policy.block(b);
   for (const std::string& l : flags.listen) {
     try {
-      fmt::print("listening on {}\n", to_string(server.listen(find_endpoint("--listen", l))));
+      fmt::print("listening on {}\n", proxy::to_string(server.listen(listening_address(flags, l), how)));
     } catch (const std::system_error& e) {
       throw std::runtime_error(fmt::format("cannot listen on {}: {}", l, e.code().message()));
     }
@@ -85,8 +98,11 @@ void add_server_command(CLI::App& app, command& run) {
       *app.add_subcommand("server", "Accept main connections and dial the targets of their sub-streams.");
   proxy::server_options& o = flags->options;
   s.add_option("--listen", flags->listen,
-               "HOST:PORT or [IPV6]:PORT, several times if need be; port 0 takes a free one")
+               "HOST:PORT, [IPV6]:PORT or unix:PATH, several times if need be; port 0 takes a free one")
       ->required();
+  flags->tls.add_to_server(s);
+  s.add_flag("--open-to-all", flags->open_to_all,
+             "Listen without --tls-client-ca on an address that others reach");
   s.add_flag("--allow-private", flags->allow_private, "Dial private, local and other special addresses, too");
   s.add_option("--block", flags->blocked, "A name to refuse, with its sub-domains");
   s.add_option("--resolve", flags->pinned, "NAME=ADDRESS[,ADDRESS]...: answer NAME without asking the DNS");

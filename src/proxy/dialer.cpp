@@ -157,6 +157,7 @@ void dial::start_attempt(const tcp::endpoint& to) {
     failure_ = ec;
     return;
   }
+  set_options(socket.native_handle(), options_.socket);
   ++running_;
   const std::size_t which = attempts_.size();
   socket.async_connect(

@@ -26,13 +26,22 @@ std::string access_line(const context& c, const carried& how, duration took) {
   const std::string stream = how.sub_stream ? fmt::format(" sub-stream {}", how.sub_stream) : "";
   const std::string content = c.content.protocol.empty() ? "" : fmt::format(" ({})", c.content.protocol);
   const double seconds = std::chrono::duration<double>(took).count();
-  return fmt::format("{} {}:{} {} -> {}{} via {}{}: {} bytes up, {} down, {:.3f} s, {}", c.id,
-                     c.inbound.source.to_string(), c.inbound.source_port, c.inbound.tag, c.outbound.target,
-                     content, c.outbound.tag, stream, how.up, how.down, seconds,
-                     how.why ? how.why.message() : "done");
+  const std::string port = c.inbound.source_port ? fmt::format(":{}", c.inbound.source_port) : "";
+  return fmt::format("{} {}{} {} -> {}{} via {}{}: {} bytes up, {} down, {:.3f} s, {}", c.id,
+                     shown_source(c.inbound.source), port, c.inbound.tag, c.outbound.target, content,
+                     c.outbound.tag, stream, how.up, how.down, seconds, how.why ? how.why.message() : "done");
 }
 
 }  // namespace
+
+/// What waits for connections behind a listener.
+struct instance::entrance {
+  entrance(std::string t, std::shared_ptr<const inbound> i, transport_use how)
+      : tag(std::move(t)), serves(std::move(i)), over(how.over ? std::move(how.over) : plain_transport()) {}
+  const std::string tag;
+  const std::shared_ptr<const inbound> serves;
+  const std::shared_ptr<const transport> over;
+};
 
 /// A thread's connections.
 class instance::lane {
@@ -45,24 +54,22 @@ class instance::lane {
   }
   dispatcher& outbounds() noexcept { return to_; }
 
-  void take(tcp::socket socket, admission::ticket place, const std::string& tag,
-            std::shared_ptr<const inbound> i) {
+  void take(stream_socket socket, admission::ticket place, std::shared_ptr<const entrance> way) {
     if (draining_) return;
     context known;
     std::error_code ec;
-    const tcp::endpoint source = socket.remote_endpoint(ec), gateway = socket.local_endpoint(ec);
+    const tcp::endpoint source = to_tcp(socket.remote_endpoint(ec)),
+                        gateway = to_tcp(socket.local_endpoint(ec));
     if (ec) return;
-    socket.set_option(tcp::no_delay(true), ec);
     known.id = next_id();
-    known.inbound.tag = tag;
+    known.inbound.tag = way->tag;
     known.inbound.source = unmapped(source.address());
     known.inbound.source_port = source.port();
     known.inbound.gateway = unmapped(gateway.address());
     known.inbound.gateway_port = gateway.port();
     const std::uint32_t id = known.id;
-    std::shared_ptr<connection> c = make_connection(std::move(socket));
-    open_.emplace(id, c);
-    asio::co_spawn(io_, serve(std::move(i), std::move(c), std::move(known), std::move(place)),
+    open_.emplace(id, nullptr);
+    asio::co_spawn(io_, serve(std::move(way), std::move(socket), std::move(known), std::move(place)),
                    [this, id](std::exception_ptr) {
                      open_.erase(id);
                      if (draining_) end_if_done();
@@ -76,7 +83,8 @@ class instance::lane {
       deadline_.expires_after(whole_.options_.drain_timeout);
       deadline_.async_wait([this](std::error_code cancelled) {
         if (cancelled) return;
-        for (const auto& [id, c] : open_) c->cut();
+        for (const auto& [id, c] : open_)
+          if (c) c->cut();
         to_.close();
       });
       end_if_done();
@@ -84,9 +92,19 @@ class instance::lane {
   }
 
  private:
-  asio::awaitable<void> serve(std::shared_ptr<const inbound> i, std::shared_ptr<connection> c, context known,
+  asio::awaitable<void> serve(std::shared_ptr<const entrance> way, stream_socket socket, context known,
                               admission::ticket place) {
-    co_await i->serve(std::move(c), std::move(known), to_, std::move(place));
+    std::error_code ec;
+    std::shared_ptr<connection> c = co_await way->over->open(std::move(socket), ec);
+    if (ec) {
+      const auto& source = known.inbound.source;
+      whole_.note(
+          log_level::info, source,
+          fmt::format("{} {} {}: no connection: {}", known.id, shown_source(source), way->tag, ec.message()));
+      co_return;
+    }
+    open_[known.id] = c;
+    co_await way->serves->serve(std::move(c), std::move(known), to_, std::move(place));
   }
   // Main connections without sub-streams are closed in good order: their peers are told before the thread
   // ends.
@@ -101,6 +119,7 @@ class instance::lane {
   asio::io_context& io_;
   dispatcher to_;
   asio::steady_timer deadline_;
+  /// Null: in the transport's handshake, which ends by itself.
   std::unordered_map<std::uint32_t, std::shared_ptr<connection>> open_;
   bool draining_ = false, ended_ = false;
 };
@@ -124,15 +143,17 @@ void instance::note(log_level level, const asio::ip::address& source, const std:
   if (decision.write) log_(level, line);
 }
 
-tcp::endpoint instance::listen(const tcp::endpoint& at, std::string tag, std::shared_ptr<const inbound> i) {
-  auto take = [this, tag = std::move(tag), i = std::move(i)](std::size_t worker, tcp::socket s,
-                                                             admission::ticket t) {
-    lanes_[worker]->take(std::move(s), std::move(t), tag, i);
+stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
+                                 transport_use how) {
+  const socket_options options = how.socket;
+  const auto way = std::make_shared<const entrance>(std::move(tag), std::move(i), std::move(how));
+  auto take = [this, way](std::size_t worker, stream_socket s, admission::ticket t) {
+    lanes_[worker]->take(std::move(s), std::move(t), way);
   };
   auto say = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     note(level, source, line);
   };
-  listeners_.push_back(std::make_unique<listener>(workers_, at, waiting_, options_.accept_backoff,
+  listeners_.push_back(std::make_unique<listener>(workers_, at, options, waiting_, options_.accept_backoff,
                                                   std::move(take), std::move(say)));
   return listeners_.back()->local();
 }

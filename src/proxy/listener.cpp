@@ -2,6 +2,7 @@
 #include <muxpro/proxy/listener.hpp>
 
 #include "or_error.hpp"
+#include "unix_socket_file.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
@@ -12,17 +13,31 @@
 
 namespace muxpro::proxy {
 
-using asio::ip::tcp;
-
-listener::listener(workers& threads, const tcp::endpoint& at, std::shared_ptr<admission> admit,
-                   duration backoff, taker take, noter note)
+listener::listener(workers& threads, const stream_endpoint& at, const socket_options& options,
+                   std::shared_ptr<admission> admit, duration backoff, taker take, noter note)
     : workers_(threads),
       admit_(std::move(admit)),
       backoff_(backoff),
       take_(std::move(take)),
       note_(std::move(note)),
-      acceptor_(threads[0], at),
-      pause_(threads[0]) {}
+      options_(options),
+      acceptor_(threads[0]),
+      pause_(threads[0]) {
+  listen(at);
+}
+
+listener::~listener() = default;
+
+void listener::listen(const stream_endpoint& at) {
+  const std::string path = is_unix(at) ? to_string(at).substr(5) : std::string();
+  if (!path.empty()) remove_stale_socket(path);
+  acceptor_.open(at.protocol());
+  if (path.empty()) acceptor_.set_option(asio::socket_base::reuse_address(true));
+  acceptor_.bind(at);
+  set_listening_options(acceptor_.native_handle(), options_);
+  acceptor_.listen();
+  if (!path.empty()) file_ = std::make_unique<unix_socket_file>(path);
+}
 
 void listener::start() {
   asio::co_spawn(acceptor_.get_executor(), run(), [](std::exception_ptr) {});
@@ -38,7 +53,7 @@ void listener::close() {
 
 asio::awaitable<void> listener::run() {
   for (std::size_t next = 0; acceptor_.is_open(); next = (next + 1) % workers_.size()) {
-    tcp::socket socket(workers_[next]);
+    stream_socket socket(workers_[next]);
     std::error_code ec;
     co_await acceptor_.async_accept(socket, or_error(ec));
     if (ec)
@@ -48,10 +63,11 @@ asio::awaitable<void> listener::run() {
   }
 }
 
-void listener::hand_over(std::size_t worker, tcp::socket socket) {
+void listener::hand_over(std::size_t worker, stream_socket socket) {
   std::error_code gone;
-  const auto source = unmapped(socket.remote_endpoint(gone).address());
+  const auto source = unmapped(to_tcp(socket.remote_endpoint(gone)).address());
   if (gone) return;
+  set_options(socket.native_handle(), options_);
   auto ticket = admit_->enter(source);
   if (!ticket) {
     note_(log_level::warning, source,

@@ -9,8 +9,6 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
-#include <netinet/tcp.h>
-
 #include <stdexcept>
 #include <unordered_set>
 
@@ -35,39 +33,20 @@ void server_parts::note(log_level level, const asio::ip::address& source, const 
   log(level, line);
 }
 
-/// TCP_USER_TIMEOUT in milliseconds, as Asio's SettableSocketOption.
-class user_timeout {
- public:
-  explicit user_timeout(int milliseconds) noexcept : value_(milliseconds) {}
-  template <class Protocol>
-  int level(const Protocol&) const noexcept {
-    return IPPROTO_TCP;
-  }
-  template <class Protocol>
-  int name(const Protocol&) const noexcept {
-    return TCP_USER_TIMEOUT;
-  }
-  template <class Protocol>
-  const int* data(const Protocol&) const noexcept {
-    return &value_;
-  }
-  template <class Protocol>
-  std::size_t size(const Protocol&) const noexcept {
-    return sizeof value_;
-  }
-
- private:
-  int value_;
-};
-
 // --- a thread's main connections
 
 class mux_server::shard {
  public:
   shard(server_parts& parts, asio::io_context& io) : parts_(parts), io_(io), drain_deadline_(io_) {}
 
-  void take(tcp::socket socket, admission::ticket ticket) {
-    if (!draining_) serve(std::move(socket), std::move(ticket));
+  void take(stream_socket socket, admission::ticket ticket, std::shared_ptr<const transport> over) {
+    if (draining_) return;
+    ++live_;
+    asio::co_spawn(io_, serve(std::move(socket), std::move(ticket), std::move(over)),
+                   [this](std::exception_ptr) {
+                     --live_;
+                     end_if_done();
+                   });
   }
   /// On any thread.
   void drain() {
@@ -79,24 +58,42 @@ class mux_server::shard {
         if (cancelled) return;
         for (server_session* s : sessions_) s->close();
       });
-      if (sessions_.empty()) asio::co_spawn(io_, wind_up(), [](std::exception_ptr) {});
+      end_if_done();
     });
   }
 
  private:
-  void serve(tcp::socket socket, admission::ticket ticket) {
-    std::error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    socket.set_option(tcp::socket::keep_alive(true), ignored);
-    const auto patience =
-        std::chrono::duration_cast<std::chrono::milliseconds>(parts_.options.user_timeout).count();
-    socket.set_option(user_timeout(static_cast<int>(patience)), ignored);
-    const auto s = std::make_shared<server_session>(parts_, std::move(socket), std::move(ticket));
-    sessions_.insert(s.get());
-    asio::co_spawn(io_, s->run(), [this, s](std::exception_ptr) {
-      sessions_.erase(s.get());
-      if (draining_ && sessions_.empty()) asio::co_spawn(io_, wind_up(), [](std::exception_ptr) {});
-    });
+  class listed {
+   public:
+    listed(std::unordered_set<server_session*>& in, server_session* s) : in_(in), s_(s) { in_.insert(s); }
+    listed(const listed&) = delete;
+    ~listed() { in_.erase(s_); }
+
+   private:
+    std::unordered_set<server_session*>& in_;
+    server_session* const s_;
+  };
+
+  asio::awaitable<void> serve(stream_socket socket, admission::ticket ticket,
+                              std::shared_ptr<const transport> over) {
+    std::error_code ec;
+    const tcp::endpoint peer = to_tcp(socket.remote_endpoint(ec));
+    std::shared_ptr<connection> c = co_await over->open(std::move(socket), ec);
+    if (ec) {
+      const auto& source = peer.address();
+      parts_.note(log_level::info, source,
+                  fmt::format("no connection with {}: {}", shown_source(source), ec.message()));
+      co_return;
+    }
+    session main = c->into_session(role::server, parts_.options.session);
+    const auto s = std::make_shared<server_session>(parts_, std::move(main), peer, std::move(ticket));
+    c.reset();
+    const listed here(sessions_, s.get());
+    if (draining_) s->drain();
+    co_await s->run();
+  }
+  void end_if_done() {
+    if (draining_ && live_ == 0) asio::co_spawn(io_, wind_up(), [](std::exception_ptr) {});
   }
   // The sessions are gone: what their sub-streams were connected to is told within a moment.
   asio::awaitable<void> wind_up() {
@@ -112,6 +109,7 @@ class mux_server::shard {
   asio::io_context& io_;
   asio::steady_timer drain_deadline_;
   std::unordered_set<server_session*> sessions_;
+  std::size_t live_ = 0;  ///< with those whose transport is not ready yet
   bool draining_ = false;
 };
 
@@ -132,17 +130,21 @@ mux_server::~mux_server() {
   shards_.clear();
 }
 
-tcp::endpoint mux_server::listen(const tcp::endpoint& at) {
-  auto take = [this](std::size_t worker, tcp::socket s, admission::ticket t) {
-    shards_[worker]->take(std::move(s), std::move(t));
+stream_endpoint mux_server::listen(const stream_endpoint& at, transport_use how) {
+  auto take = [this, over = how.over ? how.over : plain_transport()](std::size_t worker, stream_socket s,
+                                                                     admission::ticket t) {
+    shards_[worker]->take(std::move(s), std::move(t), over);
   };
   auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     parts_->note(level, source, line);
   };
-  listeners_.push_back(std::make_unique<listener>(*workers_, at, parts_->unnegotiated,
+  socket_options sockets = how.socket;
+  sockets.user_timeout = parts_->options.user_timeout;
+  if (sockets.keep_alive_idle == duration(0)) sockets.keep_alive_idle = lasting_socket().keep_alive_idle;
+  listeners_.push_back(std::make_unique<listener>(*workers_, at, sockets, parts_->unnegotiated,
                                                   parts_->options.accept_backoff, take, note));
-  const tcp::endpoint local = listeners_.back()->local();
-  parts_->policy.own_listener(local, local_addresses());
+  const stream_endpoint local = listeners_.back()->local();
+  if (!is_unix(local)) parts_->policy.own_listener(to_tcp(local), local_addresses());
   return local;
 }
 

@@ -33,14 +33,12 @@ struct cancellable_dial {
 
 }  // namespace
 
-server_session::server_session(server_parts& parts, tcp::socket socket, admission::ticket ticket)
+server_session::server_session(server_parts& parts, session main, const tcp::endpoint& peer,
+                               admission::ticket ticket)
     : parts_(parts),
-      peer_([&] {
-        std::error_code ignored;
-        return socket.remote_endpoint(ignored);
-      }()),
+      peer_(peer),
       number_(++parts.sessions_ever),
-      session_(std::move(socket), role::server, parts.options.session),
+      session_(std::move(main)),
       ticket_(std::move(ticket)),
       dials_(session_.get_executor(), parts.options.max_pending_dials) {
   ++parts_.sessions;
@@ -67,7 +65,7 @@ void server_session::report(std::error_code why) {
   // Who comes and goes without a word is nobody's concern.
   const bool silent = why == errc::connection_lost && s.wire_received == 0;
   const std::string line = fmt::format("main connection {} of {}: {}; {} sub-streams, {} bytes in, {} out",
-                                       number_, peer_.address().to_string(), why ? why.message() : "closed",
+                                       number_, shown_source(peer_.address()), why ? why.message() : "closed",
                                        s.received[static_cast<std::size_t>(frame_type::new_stream)].frames,
                                        s.wire_received, s.wire_sent);
   parts_.note(silent ? log_level::debug : why ? log_level::warning : log_level::info, peer_.address(), line);
@@ -122,8 +120,6 @@ asio::awaitable<void> server_session::carry_bytes(sub_stream stream) {
     report(stream, ec);
     co_return;
   }
-  std::error_code ignored;
-  target.set_option(tcp::no_delay(true), ignored);
   co_await async_relay(stream, target, parts_.options.relay, or_error(ec));
   // The ends that have a name are usual; a code that nobody knows is worth a line.
   if (ec.category() == end_category() && ec.value() > static_cast<int>(end_code::rejected))

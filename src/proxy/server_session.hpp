@@ -16,7 +16,8 @@ namespace muxpro::proxy {
 /// Lives on one thread.
 class server_session : public std::enable_shared_from_this<server_session> {
  public:
-  server_session(server_parts& parts, asio::ip::tcp::socket socket, admission::ticket ticket);
+  server_session(server_parts& parts, session main, const asio::ip::tcp::endpoint& peer,
+                 admission::ticket ticket);
   ~server_session();
 
   /// From the negotiation to the end.
@@ -25,7 +26,6 @@ class server_session : public std::enable_shared_from_this<server_session> {
   void close() { session_.close(); }
 
  private:
-
   static asio::awaitable<void> accept_streams(std::shared_ptr<server_session> self);
   static asio::awaitable<void> carry(std::shared_ptr<server_session> self, sub_stream stream);
   static asio::awaitable<void> drain_and_close(std::shared_ptr<server_session> self);

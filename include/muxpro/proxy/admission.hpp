@@ -42,12 +42,13 @@ class admission : public std::enable_shared_from_this<admission> {
   admission(std::uint32_t in_all, std::uint32_t per_source) noexcept
       : in_all_(in_all), per_source_(per_source) {}
 
-  /// Empty if there is no place: the newest one has to go.
+  /// Empty if there is no place: the newest one has to go. A unix socket has no source, which is no reason
+  /// to take all who come by it for one: only the limit for all holds there.
   std::optional<ticket> enter(const asio::ip::address& source) {
     const std::lock_guard lock(mutex_);
     if (inside_ >= in_all_) return std::nullopt;
     std::uint32_t& of_source = sources_[source];
-    if (of_source >= per_source_) return std::nullopt;
+    if (of_source >= per_source_ && !source.is_unspecified()) return std::nullopt;
     ++of_source;
     ++inside_;
     return ticket(shared_from_this(), source);

@@ -5,6 +5,7 @@
 #include <muxpro/options.hpp>
 #include <muxpro/proxy/dial_policy.hpp>
 #include <muxpro/proxy/resolver.hpp>
+#include <muxpro/proxy/stream_socket.hpp>
 
 #include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
@@ -22,6 +23,7 @@ struct dial_options {
   duration timeout = std::chrono::seconds(10);
   /// Between the starts of two attempts (RFC 8305 section 5: 250 ms).
   duration stagger = std::chrono::milliseconds(250);
+  socket_options socket{};
 };
 
 /// Addresses of both families in turns, the family of the first one first (RFC 8305 section 4).

@@ -5,6 +5,7 @@
 #include <muxpro/proxy/dispatcher.hpp>
 #include <muxpro/proxy/inbound.hpp>
 #include <muxpro/proxy/listener.hpp>
+#include <muxpro/proxy/transport.hpp>
 #include <muxpro/proxy/workers.hpp>
 
 #include <asio/io_context.hpp>
@@ -16,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace muxpro::proxy {
@@ -45,8 +47,12 @@ class instance {
 
   /// Listens, accepts from start() on. Returns the address with the port that was chosen for port 0. Throws
   /// std::system_error.
+  stream_endpoint listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
+                         transport_use how = {});
   asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at, std::string tag,
-                                 std::shared_ptr<const inbound> i);
+                                 std::shared_ptr<const inbound> i, transport_use how = {}) {
+    return to_tcp(listen(stream_endpoint(at), std::move(tag), std::move(i), std::move(how)));
+  }
   void start();
   /// Accepts nothing more, ends when the last connection has, or after drain_timeout. Any thread, any number
   /// of times.
@@ -56,6 +62,7 @@ class instance {
 
  private:
   class lane;
+  struct entrance;
 
   void note(log_level level, const asio::ip::address& source, const std::string& line);
 

@@ -1,13 +1,14 @@
-// Accepts TCP connections and hands them to the workers in turns. Ring 4.
+// Accepts connections of TCP and unix sockets and hands them to the workers in turns. Ring 4.
 #pragma once
 
 #include <muxpro/options.hpp>
 #include <muxpro/proxy/admission.hpp>
 #include <muxpro/proxy/log.hpp>
+#include <muxpro/proxy/stream_socket.hpp>
 #include <muxpro/proxy/workers.hpp>
 
 #include <asio/awaitable.hpp>
-#include <asio/ip/tcp.hpp>
+#include <asio/basic_socket_acceptor.hpp>
 #include <asio/steady_timer.hpp>
 
 #include <cstddef>
@@ -17,29 +18,34 @@
 
 namespace muxpro::proxy {
 
+class unix_socket_file;
+
 /// Lives on the first worker's thread.
 class listener {
  public:
   /// Called on the thread of workers[worker]; the socket is that io_context's.
-  using taker = std::function<void(std::size_t worker, asio::ip::tcp::socket, admission::ticket)>;
+  using taker = std::function<void(std::size_t worker, stream_socket, admission::ticket)>;
   /// Something that the log may want to have, about a peer or (0.0.0.0) the listener itself. Any thread.
   using noter = std::function<void(log_level, const asio::ip::address&, const std::string&)>;
 
   /// Listens. A connection for which `admit` has no place is dropped. Without descriptors or memory,
-  /// accepting rests for `backoff`. Throws std::system_error.
-  listener(workers& threads, const asio::ip::tcp::endpoint& at, std::shared_ptr<admission> admit,
-           duration backoff, taker take, noter note);
+  /// accepting rests for `backoff`. The path of a unix socket is removed in the end. Throws
+  /// std::system_error.
+  listener(workers& threads, const stream_endpoint& at, const socket_options& options,
+           std::shared_ptr<admission> admit, duration backoff, taker take, noter note);
+  ~listener();
 
   /// The port that was chosen for port 0.
-  asio::ip::tcp::endpoint local() const { return acceptor_.local_endpoint(); }
+  stream_endpoint local() const { return acceptor_.local_endpoint(); }
   /// Accepts from now on; before the workers start.
   void start();
   /// Any thread.
   void close();
 
  private:
+  void listen(const stream_endpoint& at);
   asio::awaitable<void> run();
-  void hand_over(std::size_t worker, asio::ip::tcp::socket socket);
+  void hand_over(std::size_t worker, stream_socket socket);
   asio::awaitable<void> rest(std::error_code why);
 
   workers& workers_;
@@ -47,7 +53,9 @@ class listener {
   const duration backoff_;
   const taker take_;
   const noter note_;
-  asio::ip::tcp::acceptor acceptor_;
+  const socket_options options_;
+  asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor_;
+  std::unique_ptr<unix_socket_file> file_;
   asio::steady_timer pause_;
 };
 

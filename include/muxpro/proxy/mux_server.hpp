@@ -7,6 +7,7 @@
 #include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/resolver.hpp>
 #include <muxpro/proxy/server_options.hpp>
+#include <muxpro/proxy/transport.hpp>
 #include <muxpro/proxy/udp_nat.hpp>
 #include <muxpro/proxy/workers.hpp>
 
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace muxpro::proxy {
@@ -59,8 +61,12 @@ class mux_server {
   /// To be set up before start().
   server_parts& parts() noexcept { return *parts_; }
   /// Listens, accepts from start() on. Returns the address with the port that was chosen for port 0. It will
-  /// never be dialled. Throws std::system_error.
-  asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at);
+  /// never be dialled. Throws std::system_error. Sockets are kept alive, and lost by options.user_timeout,
+  /// whatever `how` says.
+  stream_endpoint listen(const stream_endpoint& at, transport_use how = {});
+  asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at, transport_use how = {}) {
+    return to_tcp(listen(stream_endpoint(at), std::move(how)));
+  }
   void start();
   /// Accepts no more main connections and no more sub-streams, ends each main connection after its last
   /// sub-stream, and all of them after drain_timeout. Any thread, any number of times.

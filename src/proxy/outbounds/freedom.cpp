@@ -22,8 +22,6 @@ asio::awaitable<carried> freedom::carry(context c, outbound_link link) {
   link.target().on_abandoned(nullptr);
   link.target().tell(result.why);
   if (result.why) co_return result;
-  std::error_code ignored;
-  target.set_option(tcp::no_delay(true), ignored);
   if (!link.first_data.empty()) {
     co_await asio::async_write(target, asio::buffer(link.first_data), or_error(result.why));
     if (result.why) co_return result;

@@ -163,7 +163,7 @@ asio::awaitable<std::shared_ptr<connection>> tls_transport::open(stream_socket s
   SSL* const tls = stream.native_handle();
   state_->set_up(tls);
   {
-    const handshake_deadline limit(c, state_->options.handshake);
+    const deadline limit(c, state_->options.handshake);
     const auto kind = state_->side == role::server ? tls_stream::server : tls_stream::client;
     co_await stream.async_handshake(kind, or_error(ec));
     if (ec && limit.over()) ec = asio::error::timed_out;

@@ -1,0 +1,35 @@
+// The path that a unix socket listens on.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <string>
+#include <utility>
+
+namespace muxpro::proxy {
+
+/// Removes the path in the end, unless another program has taken it meanwhile.
+class unix_socket_file {
+ public:
+  unix_socket_file() noexcept = default;
+  /// It is there, and this process listens on it.
+  explicit unix_socket_file(std::string path);
+  unix_socket_file(unix_socket_file&& other) noexcept
+      : path_(std::exchange(other.path_, {})), made_(other.made_) {}
+  unix_socket_file& operator=(unix_socket_file&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(made_, other.made_);
+    return *this;
+  }
+  ~unix_socket_file();
+
+ private:
+  std::string path_;
+  struct stat made_ {};
+};
+
+/// Makes way for a new listener: removes what a process left behind that was killed, and nothing else. Throws
+/// std::system_error if something is there that is used, or that is no socket.
+void remove_stale_socket(const std::string& path);
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,279 @@
+// Sockets of either kind as listeners and dialers have them, transports by their names, and a server behind
+// them.
+#include "catch.hpp"
+#include "certificates.hpp"
+#include "silent_listener.hpp"
+#include "support.hpp"
+
+#include <muxpro/proxy/mux_server.hpp>
+#include <muxpro/proxy/transport_dialer.hpp>
+#include <muxpro/proxy/transport_registry.hpp>
+#include <muxpro/proxy/transports/tls.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/local/stream_protocol.hpp>
+#include <asio/read.hpp>
+#include <asio/write.hpp>
+
+#include <netinet/tcp.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+
+namespace {
+
+using namespace muxpro;
+using namespace muxpro::proxy;
+using namespace std::chrono_literals;
+using asio::ip::make_address;
+using asio::ip::tcp;
+using test::as_result;
+
+int option(int socket, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  ::getsockopt(socket, level, name, &value, &size);
+  return value;
+}
+
+asio::awaitable<void> echo_once(tcp::acceptor& at) {
+  tcp::socket s = co_await at.async_accept(asio::use_awaitable);
+  std::array<char, 5> room;
+  co_await asio::async_read(s, asio::buffer(room), asio::use_awaitable);
+  co_await asio::async_write(s, asio::buffer(room), asio::use_awaitable);
+}
+
+asio::awaitable<std::string> through(std::shared_ptr<transport_dialer> way, destination to) {
+  std::error_code ec;
+  const auto c = co_await way->dial(ec);
+  if (ec) co_return ec.message();
+  session main = c->into_session(role::client, {});
+  main.async_run([](std::error_code) {});
+  open_request request(std::move(to));
+  auto [failed, stream] = co_await main.async_open(std::move(request), as_result);
+  if (failed) co_return failed.message();
+  std::string word = "hello";
+  co_await asio::async_write(stream, asio::buffer(word), as_result);
+  word.assign(5, ' ');
+  const auto [error, n] = co_await asio::async_read(stream, asio::buffer(word), as_result);
+  co_return error ? error.message() : word;
+}
+
+/// A server, and a target that says one word back.
+struct fixture {
+  explicit fixture(server_options o = {})
+      : server(std::move(o), 1, [this](log_level, std::string_view line) {
+          const std::lock_guard lock(mutex);
+          lines += std::string(line) + "\n";
+        }) {
+    server.parts().policy.allow_private(true);
+  }
+  std::string ask(std::shared_ptr<transport_dialer> way) {
+    asio::co_spawn(io, echo_once(target), asio::detached);
+    const std::string said =
+        test::run(io, through(way, {network::tcp, "127.0.0.1", target.local_endpoint().port()}));
+    way->stop();
+    return said;
+  }
+  void end() {
+    server.drain();
+    server.wait();
+  }
+
+  std::mutex mutex;
+  std::string lines;
+  asio::io_context io;
+  tcp::acceptor target{io, {make_address("127.0.0.1"), 0}};
+  mux_server server;
+};
+
+transport_use by_tls(role side, tls_options o) {
+  return transport_use(std::make_shared<const tls_transport>(side, std::move(o)));
+}
+
+}  // namespace
+
+TEST_CASE("transports: a server on TCP, on a unix socket, on TLS over either", "[proxy][transport]") {
+  const test::certificates known;
+  tls_options server_side, client_side;
+  server_side.certificate = known.server.certificate_file;
+  server_side.key = known.server.key_file;
+  server_side.authority = client_side.authority = known.ca.certificate_file;
+  client_side.name = "server.example";
+  client_side.certificate = known.alice.certificate_file;
+  client_side.key = known.alice.key_file;
+  const auto tls_server = by_tls(role::server, server_side), tls_client = by_tls(role::client, client_side);
+
+  fixture f;
+  const std::string path = known.at / "s", tls_path = known.at / "t";
+  const tcp::endpoint loopback(make_address("127.0.0.1"), 0);
+  const auto plain = f.server.listen(stream_endpoint(loopback)),
+             secure = f.server.listen(stream_endpoint(loopback), tls_server);
+  f.server.listen(unix_endpoint(path));
+  f.server.listen(unix_endpoint(tls_path), tls_server);
+  f.server.start();
+  const auto way = [&](const std::string& to, const transport_use& how) {
+    return std::make_shared<transport_dialer>(*stream_address::parse(to), how);
+  };
+  CHECK(f.ask(way(to_string(plain), {})) == "hello");
+  CHECK(f.ask(way(to_string(secure), tls_client)) == "hello");
+  CHECK(f.ask(way("unix:" + path, {})) == "hello");
+  CHECK(f.ask(way("unix:" + tls_path, tls_client)) == "hello");
+  CHECK(f.ask(way(to_string(secure), {})) != "hello");
+  CHECK(f.ask(way(to_string(plain), tls_client)) != "hello");
+  CHECK(f.ask(way("unix:" + (known.at / "nobody"), {})) == "No such file or directory");
+  f.end();
+  CHECK(f.lines.find("no connection with 127.0.0.1") != std::string::npos);
+}
+
+TEST_CASE("transports: who is in a handshake takes a place, and does not hold up a drain",
+          "[proxy][transport]") {
+  const test::certificates known;
+  tls_options o;
+  o.certificate = known.server.certificate_file;
+  o.key = known.server.key_file;
+  o.handshake = 100ms;
+  server_options limits;
+  limits.max_unnegotiated_per_source = 2;
+  fixture f(limits);
+  const auto at = f.server.listen(tcp::endpoint(make_address("127.0.0.1"), 0), by_tls(role::server, o));
+  f.server.start();
+  std::vector<tcp::socket> silent;
+  for (int i = 0; i < 3; ++i) silent.emplace_back(f.io).connect(at);
+  char none;
+  std::error_code ec;
+  silent[2].read_some(asio::buffer(&none, 1), ec);
+  CHECK(ec);  // at once: there was no place
+  CHECK(f.server.parts().unnegotiated->inside() == 2);
+  f.end();  // returns after the handshakes' own limit
+  CHECK(f.server.parts().unnegotiated->inside() == 0);
+}
+
+TEST_CASE("transports: the path of a unix socket is taken and left in order", "[proxy][transport]") {
+  const test::directory at;
+  const std::string path = at / "s";
+  const auto exists = [&] { return std::filesystem::exists(std::filesystem::symlink_status(path)); };
+  {
+    fixture f;
+    f.server.listen(unix_endpoint(path));
+    CHECK(exists());
+    fixture second;
+    CHECK_THROWS_AS(second.server.listen(unix_endpoint(path)), std::system_error);
+    CHECK(exists());
+  }
+  CHECK_FALSE(exists());
+  {
+    // Left behind by somebody who was killed.
+    asio::io_context io;
+    asio::local::stream_protocol::acceptor gone(io, asio::local::stream_protocol::endpoint(path));
+  }
+  CHECK(exists());
+  {
+    fixture f;
+    f.server.listen(unix_endpoint(path));
+  }
+  CHECK_FALSE(exists());
+  std::ofstream(path) << "a file that somebody needs";
+  {
+    fixture f;
+    CHECK_THROWS_AS(f.server.listen(unix_endpoint(path)), std::system_error);
+  }
+  CHECK(exists());
+}
+
+TEST_CASE("transports: options of sockets are set where they are known", "[proxy][transport]") {
+  asio::io_context io;
+  tcp::acceptor target(io, {make_address("127.0.0.1"), 0});
+  tcp::socket s(io, tcp::v4());
+  socket_options o = lasting_socket();
+  o.fast_open = true;
+  o.user_timeout = 1500ms;
+  CHECK(o.validate().empty());
+  set_options(s.native_handle(), o);
+  CHECK(option(s.native_handle(), IPPROTO_TCP, TCP_NODELAY) == 1);
+  CHECK(option(s.native_handle(), SOL_SOCKET, SO_KEEPALIVE) == 1);
+  CHECK(option(s.native_handle(), IPPROTO_TCP, TCP_KEEPIDLE) == 45);
+  CHECK(option(s.native_handle(), IPPROTO_TCP, TCP_KEEPINTVL) == 15);
+  CHECK(option(s.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 1500);
+  CHECK(option(s.native_handle(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT) == 1);
+  s.connect(target.local_endpoint());
+
+  tcp::socket untouched(io, tcp::v4());
+  socket_options nothing;
+  nothing.no_delay = false;
+  set_options(untouched.native_handle(), nothing);
+  CHECK(option(untouched.native_handle(), IPPROTO_TCP, TCP_NODELAY) == 0);
+  CHECK(option(untouched.native_handle(), SOL_SOCKET, SO_KEEPALIVE) == 0);
+
+  asio::local::stream_protocol::socket local(io);
+  local.open();
+  set_options(local.native_handle(), o);
+  o.user_timeout = -1s;
+  CHECK_FALSE(o.validate().empty());
+}
+
+TEST_CASE("transports: data goes with the SYN, or after it where the kernel does not", "[proxy][transport]") {
+  fixture f;
+  transport_use how;
+  how.socket.fast_open = true;
+  const auto at = f.server.listen(tcp::endpoint(make_address("127.0.0.1"), 0), how);
+  f.server.start();
+  const stream_address to(host_port("127.0.0.1", at.port()));
+  for (int i = 0; i < 3; ++i) CHECK(f.ask(std::make_shared<transport_dialer>(to, how)) == "hello");
+  f.end();
+}
+
+TEST_CASE("transports: a dial that takes too long, or is refused, says so", "[proxy][transport]") {
+  asio::io_context io;
+  silent_listener silent(io);
+  dial_options limits;
+  limits.timeout = 30ms;
+  const auto outcome = [&](std::uint16_t port) {
+    transport_dialer way(stream_address(host_port("127.0.0.1", port)), {}, limits);
+    std::error_code ec;
+    const auto c = test::run(io, way.dial(ec));
+    CHECK_FALSE(c);
+    return ec;
+  };
+  CHECK(outcome(silent.acceptor.local_endpoint().port()) == end_code::timeout);
+  tcp::acceptor closed(io, {make_address("127.0.0.1"), 0});
+  const std::uint16_t port = closed.local_endpoint().port();
+  closed.close();
+  CHECK(outcome(port) == end_code::unreachable);
+}
+
+TEST_CASE("transports: places are read as users write them", "[proxy][transport]") {
+  const auto read = [](std::string_view text) {
+    const auto a = stream_address::parse(text);
+    return a ? to_string(*a) : "no";
+  };
+  CHECK(read("127.0.0.1:80") == "127.0.0.1:80");
+  CHECK(read("[::1]:80") == "[::1]:80");
+  CHECK(read("example.com:0") == "example.com:0");
+  CHECK(read("unix:/run/s") == "unix:/run/s");
+  for (const char* bad : {"", ":", ":80", "host", "host:", "host:65536", "host:-1", "host:80x", "::1:80",
+                          "[::1:80", "ho st:80", "unix:", "[]:80", "[host]:80"})
+    CHECK(read(bad) == "no");
+  CHECK(read("unix:" + std::string(108, 'x')) == "no");
+  CHECK(read(std::string("unix:a\0b", 8)) == "no");
+  CHECK(read("unix:" + std::string(107, 'x')) == "unix:" + std::string(107, 'x'));
+}
+
+TEST_CASE("transports: each is known by its name", "[proxy][transport]") {
+  transport_registry& all = transport_registry::global();
+  CHECK(all.names() == std::vector<std::string_view>{"tcp", "tls", "unix"});
+  CHECK_FALSE(all.add("tls", {}));
+  CHECK(all.find("obfs") == nullptr);
+
+  config_mistakes mistakes;
+  transport_registry::maker make;
+  setting::object certificate{{"certificateFile", setting(std::string("a.pem"))},
+                              {"keyFile", setting(std::string("a.key"))}};
+  setting::object tls{{"certificates", setting(setting::list{setting(certificate)})}};
+  settings::read(setting(tls), "tlsSettings", mistakes,
+                 [&](settings& s) { make = (*all.find("tls"))(s, role::server, ""); });
+  CHECK(mistakes.empty());
+  CHECK_THROWS_WITH(make(), Catch::Matchers::ContainsSubstring("a.pem"));
+}
