@@ -30,6 +30,7 @@ has() {
     libfmt-dev) compiles 'FMT_VERSION >= 90000' fmt/core.h ;;
     libssl-dev) compiles 1 openssl/ssl.h ;;
     libre2-dev) compiles 1 re2/re2.h ;;
+    nlohmann-json3-dev) compiles 'NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR >= 11' nlohmann/json.hpp ;;
     libbenchmark-dev) compiles 1 benchmark/benchmark.h ;;
     libcli11-dev) compiles 1 CLI/CLI.hpp ;;
     libspdlog-dev) compiles 1 spdlog/version.h ;;
@@ -40,7 +41,7 @@ has() {
   esac
 }
 
-needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libre2-dev libcli11-dev libspdlog-dev)
+needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libre2-dev nlohmann-json3-dev libcli11-dev libspdlog-dev)
 for group; do
   case $group in
     tests) needed+=(catch2 patch python3) ;;

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace muxpro {
 
@@ -53,6 +54,8 @@ class client_pool {
 
   executor_type get_executor() const noexcept { return impl_->executor(); }
   client_pool_stats stats() const { return impl_->report(); }
+  /// Of each main connection that is up, in the order of their dials.
+  std::vector<session_stats> sessions() const { return impl_->report_sessions(); }
 
   /// Opens a sub-stream on the least loaded main connection that has room, dials if none has.
   /// Signature: void(error_code, sub_stream). Completes in the order of the calls, when New is queued.

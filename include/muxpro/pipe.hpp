@@ -6,10 +6,30 @@
 
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
 namespace muxpro {
+
+/// What has gone through a pipe, as seen from one end, whoever owns that now. Empty: nothing.
+class pipe_meter {
+ public:
+  pipe_meter() noexcept = default;
+  /// Bytes that this end has read.
+  std::uint64_t read() const noexcept { return core_ ? core_->passed_to(side_) : 0; }
+  /// Bytes that this end has written and the other one has read.
+  std::uint64_t written() const noexcept { return core_ ? core_->passed_from(side_) : 0; }
+
+ private:
+  friend class pipe_end;
+  using core_type = detail::pipe_core;
+  pipe_meter(std::shared_ptr<const core_type> core, core_type::side side) noexcept
+      : core_(std::move(core)), side_(side) {}
+
+  std::shared_ptr<const core_type> core_;
+  core_type::side side_ = core_type::side::first;
+};
 
 /// One end of a pipe: AsyncReadStream and AsyncWriteStream. A default-constructed or moved-from end
 /// is empty: it may be assigned to, destroyed, closed, asked is_open() and nothing else.
@@ -44,6 +64,7 @@ class pipe_end {
   std::size_t available() const noexcept { return core().available(side_); }
   /// Bytes of memory that the pipe holds for unread bytes of both directions.
   std::size_t memory() const noexcept { return core().memory(); }
+  pipe_meter meter() const noexcept { return pipe_meter(core_, side_); }
 
   /// Signature: void(error_code, std::size_t). Completes as soon as there is at least one byte, with all
   /// that is there and fits; at once with 0 if `buffers` are empty.

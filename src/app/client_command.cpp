@@ -6,6 +6,7 @@
 #include "until_signal.hpp"
 
 #include <muxpro/proxy/inbounds/mixed.hpp>
+#include <muxpro/proxy/inbounds/status.hpp>
 #include <muxpro/proxy/instance.hpp>
 #include <muxpro/proxy/outbounds/mux.hpp>
 #include <muxpro/proxy/transport_dialer.hpp>
@@ -26,7 +27,7 @@ namespace {
 
 struct client_flags {
   std::vector<std::string> socks;
-  std::string connect;
+  std::string connect, status;
   std::vector<std::string> users;
   bool open_to_all = false;
   std::size_t threads = 0;
@@ -70,6 +71,14 @@ proxy::stream_endpoint listening_address(const client_flags& flags, const std::s
   return at;
 }
 
+proxy::stream_endpoint status_address(const std::string& text) {
+  const auto at = find_endpoint("--status", text);
+  if (reaches_others(at))
+    throw usage_error(fmt::format(
+        "--status {}: it names users and targets, and must be a loopback address or unix:PATH", text));
+  return at;
+}
+
 int run_client(client_flags flags) {
   if (const std::string mistake = flags.pool.validate(); !mistake.empty()) throw usage_error(mistake);
   const auto way = way_to_server(flags);
@@ -86,14 +95,19 @@ int run_client(client_flags flags) {
           std::make_shared<proxy::mux_outbound>(io.get_executor(), dial, flags.pool, relay_options()));
   };
   proxy::instance client(proxy::instance_options(), threads, equip, make_log(flags.log_level));
-  for (const std::string& s : flags.socks) {
+  const auto listen = [&](const proxy::stream_endpoint& at, const char* tag, auto serves,
+                          const std::string& s) {
     try {
-      fmt::print("SOCKS and HTTP on {}\n",
-                 proxy::to_string(client.listen(listening_address(flags, s), "socks", inbound)));
+      return proxy::to_string(client.listen(at, tag, std::move(serves)));
     } catch (const std::system_error& e) {
       throw std::runtime_error(fmt::format("cannot listen on {}: {}", s, e.code().message()));
     }
-  }
+  };
+  for (const std::string& s : flags.socks)
+    fmt::print("SOCKS and HTTP on {}\n", listen(listening_address(flags, s), "socks", inbound, s));
+  if (const std::string& s = flags.status; !s.empty())
+    fmt::print("status on {}\n",
+               listen(status_address(s), "status", std::make_shared<proxy::status_inbound>(client), s));
   std::fflush(stdout);
   client.start();
   run_until_drained(
@@ -108,13 +122,16 @@ void add_client_command(CLI::App& app, command& run) {
   auto flags = std::make_shared<client_flags>();
   CLI::App& s = *app.add_subcommand(
       "client", "Listen for SOCKS and HTTP and carry their connections to a muxpro server.");
-  s.add_option("--socks", flags->socks,
-               "HOST:PORT, [IPV6]:PORT or unix:PATH to listen on for SOCKS 4, 4a and 5, UDP ASSOCIATE included, "
-               "and for HTTP: CONNECT and plain requests")
+  s.add_option(
+       "--socks", flags->socks,
+       "HOST:PORT, [IPV6]:PORT or unix:PATH to listen on for SOCKS 4, 4a and 5, UDP ASSOCIATE included, "
+       "and for HTTP: CONNECT and plain requests")
       ->required();
   s.add_option("--connect", flags->connect, "HOST:PORT or unix:PATH of the muxpro server")->required();
   flags->tls.add_to_client(s);
   s.add_option("--user", flags->users, "NAME:PASSWORD that a client has to know, several times if need be");
+  s.add_option("--status", flags->status,
+               "HOST:PORT or unix:PATH to serve a status page on, with /metrics for Prometheus");
   s.add_flag("--open-to-all", flags->open_to_all, "Listen without --user on an address that others reach");
   s.add_option("--concurrency", flags->pool.max_concurrency, "Sub-streams of one main connection at a time")
       ->capture_default_str();

@@ -9,6 +9,9 @@
 
 namespace muxpro::proxy {
 
+dispatcher::dispatcher(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+dispatcher::~dispatcher() = default;
+
 void dispatcher::add(std::string tag, std::shared_ptr<outbound> o) {
   if (outbounds_.empty()) default_ = tag;
   outbounds_.emplace(std::move(tag), std::move(o));
@@ -26,27 +29,31 @@ std::unique_ptr<datagram_stream> dispatcher::dispatch_datagrams(context c) {
   return std::move(in);
 }
 
-asio::awaitable<std::shared_ptr<outbound>> dispatcher::outbound_for(context& c) const {
+asio::awaitable<std::shared_ptr<outbound>> dispatcher::outbound_for(live_connection& c) const {
   // Held here: it may be replaced while its coroutine waits.
   const auto choose = choose_;
-  if (c.outbound.tag.empty() && choose) c.outbound.tag = co_await (*choose)(c);
-  if (c.outbound.tag.empty()) c.outbound.tag = default_;
-  const auto found = outbounds_.find(c.outbound.tag);
-  co_return found == outbounds_.end() ? nullptr : found->second;
+  std::string& tag = c.about.outbound.tag;
+  if (tag.empty() && choose) tag = co_await (*choose)(c.about);
+  if (tag.empty()) tag = default_;
+  const auto found = outbounds_.find(tag);
+  if (found == outbounds_.end()) co_return nullptr;
+  c.chosen();
+  co_return found->second;
 }
 
-asio::awaitable<carried> dispatcher::run(context& c, outbound_link link) {
+asio::awaitable<carried> dispatcher::run(live_connection& c, outbound_link link) {
   carried result;
-  co_await learn_content(c, link, fakes_.get(), result.why);
+  c.over(link.stream.meter());
+  co_await learn_content(c.about, link, fakes_.get(), result.why);
   if (result.why) co_return result;
   const auto o = co_await outbound_for(c);
-  if (o) co_return co_await o->carry(c, std::move(link));
+  if (o) co_return co_await o->carry(c.about, std::move(link));
   result.why = end_code::rejected;
   link.target().tell(result.why);
   co_return result;
 }
 
-asio::awaitable<carried> dispatcher::run(context& c, std::unique_ptr<datagram_stream> datagrams) {
+asio::awaitable<carried> dispatcher::run(live_connection& c, std::unique_ptr<datagram_stream> datagrams) {
   carried result;
   const auto o = co_await outbound_for(c);
   if (!o) {
@@ -55,17 +62,19 @@ asio::awaitable<carried> dispatcher::run(context& c, std::unique_ptr<datagram_st
     co_return result;
   }
   const auto bytes = std::make_shared<datagram_bytes>();
+  c.over(bytes);
   datagrams = counted_by(bytes, std::move(datagrams));
-  result = co_await o->carry_datagrams(c, std::move(datagrams));
+  result = co_await o->carry_datagrams(c.about, std::move(datagrams));
   result.up = bytes->received;
   result.down = bytes->sent;
   co_return result;
 }
 
 template <class Link>
-asio::awaitable<void> dispatcher::carry(context c, Link link) {
-  const auto begun = std::chrono::steady_clock::now();
+asio::awaitable<void> dispatcher::carry(context about, Link link) {
   carried result;
+  live_connection c(std::move(about), counts_);
+  connections_.push_back(c);
   ++live_;
   try {
     result = co_await run(c, std::move(link));
@@ -75,7 +84,8 @@ asio::awaitable<void> dispatcher::carry(context c, Link link) {
     result.why = end_code::resources;
   }
   --live_;
-  if (ended_) ended_(c, result, std::chrono::steady_clock::now() - begun);
+  c.count();
+  if (ended_) ended_(c.about, result, std::chrono::steady_clock::now() - c.begun);
 }
 
 void dispatcher::drain() {

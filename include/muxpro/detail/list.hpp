@@ -50,6 +50,15 @@ class intrusive_list {
     static_cast<list_node<Tag>&>(first).unlink();
     return first;
   }
+  /// `visit` may unlink the item it is given, and no other.
+  template <class Visit>
+  void each(Visit visit) {
+    for (list_node<Tag>* at = head_.next_; at != &head_;) {
+      T& item = static_cast<T&>(*at);
+      at = at->next_;
+      visit(item);
+    }
+  }
   void push_back(T& item) noexcept { insert(item, head_); }
   void push_front(T& item) noexcept { insert(item, *head_.next_); }
   /// Takes over all of `other`, behind what is here.

@@ -52,6 +52,8 @@ class pipe_core final : private parking {
 
   bool closed(side s) const noexcept { return lane_from(s).writer_closed; }
   std::size_t available(side s) const noexcept { return lane_to(s).ring.size(); }
+  std::uint64_t passed_from(side s) const noexcept { return lane_from(s).passed; }
+  std::uint64_t passed_to(side s) const noexcept { return lane_to(s).passed; }
   std::size_t memory() const noexcept { return lanes_[0].ring.allocated() + lanes_[1].ring.allocated(); }
 
   template <class Op>
@@ -70,6 +72,7 @@ class pipe_core final : private parking {
     bool finished = false;       ///< the writer has shut down: the ring, then eof
     bool writer_closed = false;  ///< the writing end is gone
     bool reader_closed = false;  ///< the reading end is gone
+    std::uint64_t passed = 0;    ///< bytes that were read, since the beginning
   };
 
   lane& lane_from(side s) noexcept { return lanes_[static_cast<std::size_t>(s)]; }

@@ -14,6 +14,7 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace muxpro {
 
@@ -88,6 +89,7 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
 
   const asio::any_io_executor& executor() const noexcept { return executor_; }
   client_pool_stats report() const;
+  std::vector<session_stats> report_sessions() const;
 
  private:
   using connection_id = pool_policy::connection_id;

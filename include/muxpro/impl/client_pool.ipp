@@ -192,6 +192,13 @@ MUXPRO_DECL void pool_impl::context_destroyed() noexcept {
   while (!drains.empty()) drains.pop_front().drop();
 }
 
+MUXPRO_DECL std::vector<session_stats> pool_impl::report_sessions() const {
+  std::vector<session_stats> out;
+  for (const auto& [id, c] : connections_)
+    if (c->connected) out.push_back(c->main.stats());
+  return out;
+}
+
 MUXPRO_DECL client_pool_stats pool_impl::report() const {
   client_pool_stats s = counted_;
   s.connections = static_cast<std::uint32_t>(policy_.live());

@@ -90,6 +90,7 @@ MUXPRO_DECL std::size_t pipe_core::give(lane& l, const write_buffers& from) {
   std::size_t direct = 0;
   if (l.reader) {
     direct = pipe_detail::copy(l.reader->buffers, 0, from);
+    l.passed += direct;
     pipe_detail::finish(l.reader, {}, direct);
   }
   return direct + keep(l, from, direct);
@@ -101,9 +102,11 @@ MUXPRO_DECL std::size_t pipe_core::take(lane& l, const read_buffers& to) {
   to.each(0, popped, [&l](asio::mutable_buffer room) {
     l.ring.pop({static_cast<std::byte*>(room.data()), room.size()});
   });
+  l.passed += popped;
   if (!l.writer) return popped;
   const write_buffers& from = l.writer->buffers;
   const std::size_t direct = pipe_detail::copy(to, popped, from);
+  l.passed += direct;
   const std::size_t written = direct + keep(l, from, direct);
   if (written != 0) pipe_detail::finish(l.writer, {}, written);
   return popped + direct;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <muxpro/proxy/fake_dns.hpp>
+#include <muxpro/proxy/live_connection.hpp>
 #include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/outbound.hpp>
 
@@ -14,7 +15,7 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace muxpro::proxy {
 
@@ -26,7 +27,8 @@ class dispatcher {
   /// A connection has ended.
   using observer = std::function<void(const context&, const carried&, duration)>;
 
-  explicit dispatcher(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  explicit dispatcher(asio::any_io_executor executor);
+  ~dispatcher();
 
   /// The first one is the default. The tag must not have been given before.
   void add(std::string tag, std::shared_ptr<outbound> o);
@@ -35,6 +37,8 @@ class dispatcher {
   /// Names of the addresses that a FakeDNS has given out, for connections whose inbound sniffs.
   void know_fakes(std::shared_ptr<fake_dns> f) { fakes_ = std::move(f); }
   void observe_by(observer o) { ended_ = std::move(o); }
+  /// For connections from now on. All dispatchers of a proxy share it.
+  void count_in(std::shared_ptr<stats> s) { counts_ = std::move(s); }
   /// Bytes that a link holds, each way.
   void link_capacity(std::size_t bytes) { capacity_ = bytes; }
 
@@ -49,13 +53,22 @@ class dispatcher {
   void drain();
   void close();
   std::size_t live() const noexcept { return live_; }
+  /// Oldest first, with their counters brought up to date.
+  template <class Visit>
+  void each_live(Visit visit) {
+    connections_.each([&](live_connection& c) {
+      c.count();
+      visit(std::as_const(c));
+    });
+  }
+  const std::map<std::string, std::shared_ptr<outbound>>& outbounds() const noexcept { return outbounds_; }
 
  private:
   template <class Link>
   asio::awaitable<void> carry(context c, Link link);
-  asio::awaitable<carried> run(context& c, outbound_link link);
-  asio::awaitable<carried> run(context& c, std::unique_ptr<datagram_stream> datagrams);
-  asio::awaitable<std::shared_ptr<outbound>> outbound_for(context& c) const;
+  asio::awaitable<carried> run(live_connection& c, outbound_link link);
+  asio::awaitable<carried> run(live_connection& c, std::unique_ptr<datagram_stream> datagrams);
+  asio::awaitable<std::shared_ptr<outbound>> outbound_for(live_connection& c) const;
 
   const asio::any_io_executor executor_;
   std::map<std::string, std::shared_ptr<outbound>> outbounds_;
@@ -63,6 +76,8 @@ class dispatcher {
   std::shared_ptr<const choose_outbound> choose_;
   std::shared_ptr<fake_dns> fakes_;
   observer ended_;
+  std::shared_ptr<stats> counts_;
+  detail::intrusive_list<live_connection> connections_;
   std::size_t capacity_ = 64 * 1024;
   std::size_t live_ = 0;
 };

@@ -5,9 +5,11 @@
 #include <muxpro/proxy/dispatcher.hpp>
 #include <muxpro/proxy/inbound.hpp>
 #include <muxpro/proxy/listener.hpp>
+#include <muxpro/proxy/stats.hpp>
 #include <muxpro/proxy/transport.hpp>
 #include <muxpro/proxy/workers.hpp>
 
+#include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 
@@ -15,8 +17,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +36,25 @@ struct instance_options {
   duration drain_timeout = std::chrono::seconds(30);
   /// About one source address in a second; further lines are counted.
   std::uint32_t log_lines = 10;
+};
+
+/// What a proxy does now, as plain values.
+struct instance_report {
+  struct connection {
+    context about;
+    std::uint64_t up = 0, down = 0;
+    double seconds = 0;
+  };
+  struct outbound {
+    std::size_t live = 0;
+    std::vector<session_stats> main_connections;
+  };
+
+  std::vector<connection> connections;  ///< the oldest of each thread, as many as were asked for
+  std::size_t live = 0;                 ///< all connections
+  std::map<std::string, outbound> outbounds;
+  std::vector<stats::row> counters;
+  bool complete = true;  ///< every thread has answered in time
 };
 
 class instance {
@@ -53,6 +76,10 @@ class instance {
                                  std::shared_ptr<const inbound> i, transport_use how = {}) {
     return to_tcp(listen(stream_endpoint(at), std::move(tag), std::move(i), std::move(how)));
   }
+  /// Any executor. Waits a second at most for its threads. The instance must outlive it.
+  asio::awaitable<instance_report> report(std::size_t connections_of_thread = 100);
+  /// Live connections of an outbound, for the router's balancers. Any thread.
+  std::size_t load(std::string_view outbound_tag) const;
   void start();
   /// Accepts nothing more, ends when the last connection has, or after drain_timeout. Any thread, any number
   /// of times.
@@ -62,6 +89,7 @@ class instance {
 
  private:
   class lane;
+  struct survey;
   struct entrance;
 
   void note(log_level level, const asio::ip::address& source, const std::string& line);
@@ -70,6 +98,7 @@ class instance {
   const log_sink log_;
   log_brake brake_;
   const std::shared_ptr<admission> waiting_;
+  const std::shared_ptr<stats> counts_ = std::make_shared<stats>();
   workers workers_;
   std::vector<std::unique_ptr<lane>> lanes_;
   std::vector<std::unique_ptr<listener>> listeners_;

@@ -4,6 +4,7 @@
 #include <muxpro/proxy/context.hpp>
 #include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/proxy/link.hpp>
+#include <muxpro/stats.hpp>
 
 #include <asio/awaitable.hpp>
 
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <system_error>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -36,6 +38,8 @@ class outbound {
   virtual asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> datagrams);
   /// Connections that it carries now, for balancers.
   std::size_t live() const noexcept { return live_; }
+  /// What its main connections have seen, where it has any.
+  virtual std::vector<session_stats> main_connections() const { return {}; }
   /// Opens nothing new.
   virtual void drain() {}
   /// Cuts what is left.

@@ -25,6 +25,7 @@ class mux_outbound final : public outbound {
   asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> datagrams) override;
   void drain() override;
   void close() override { pool_.close(); }
+  std::vector<session_stats> main_connections() const override { return pool_.sessions(); }
   client_pool_stats stats() const { return pool_.stats(); }
 
  private:

@@ -1,0 +1,30 @@
+// What the proxy does now: a page for people, /metrics for Prometheus, /status.json for both. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/inbound.hpp>
+#include <muxpro/proxy/instance.hpp>
+
+#include <chrono>
+#include <memory>
+
+namespace muxpro::proxy {
+
+/// Names users and targets: for a listener that only the operator reaches. It answers only requests that name
+/// it by an address or as localhost, so that no page of the web can read it by a name of its own (DNS
+/// rebinding).
+class status_inbound final : public inbound {
+ public:
+  /// From the accepted connection to the end of its request's head.
+  static constexpr duration handshake = std::chrono::seconds(5);
+
+  /// `about` must outlive it.
+  explicit status_inbound(instance& about) : about_(about) {}
+
+  asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
+                              admission::ticket place) const override;
+
+ private:
+  instance& about_;
+};
+
+}  // namespace muxpro::proxy

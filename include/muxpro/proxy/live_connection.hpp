@@ -1,0 +1,49 @@
+// A connection on its way through the dispatcher, as those see it who count and watch. Ring 4.
+#pragma once
+
+#include <muxpro/detail/list.hpp>
+#include <muxpro/options.hpp>
+#include <muxpro/pipe.hpp>
+#include <muxpro/proxy/context.hpp>
+#include <muxpro/proxy/datagram_stream.hpp>
+#include <muxpro/proxy/stats.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+namespace muxpro::proxy {
+
+/// Belongs to the dispatcher's thread.
+class live_connection : public detail::list_node<> {
+ public:
+  /// `counts`: where its bytes are added; may be null.
+  live_connection(context c, std::shared_ptr<stats> counts);
+  live_connection(const live_connection&) = delete;
+  ~live_connection();
+
+  void over(pipe_meter m) noexcept { pipe_ = std::move(m); }
+  void over(std::shared_ptr<const datagram_bytes> b) noexcept { datagrams_ = std::move(b); }
+  /// Its outbound is known.
+  void chosen();
+  /// Brings the counters up to date.
+  void count();
+
+  std::uint64_t up() const noexcept { return datagrams_ ? datagrams_->received : pipe_.read(); }
+  std::uint64_t down() const noexcept { return datagrams_ ? datagrams_->sent : pipe_.written(); }
+
+  context about;
+  const time_point begun = std::chrono::steady_clock::now();
+
+ private:
+  void join(stats::kind what, const std::string& name);
+
+  const std::shared_ptr<stats> counts_;
+  std::array<stats::counters*, 3> counters_{};
+  std::uint64_t counted_up_ = 0, counted_down_ = 0;
+  pipe_meter pipe_;
+  std::shared_ptr<const datagram_bytes> datagrams_;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,41 @@
+#include <muxpro/proxy/live_connection.hpp>
+
+#include <utility>
+
+namespace muxpro::proxy {
+
+live_connection::live_connection(context c, std::shared_ptr<stats> counts)
+    : about(std::move(c)), counts_(std::move(counts)) {
+  join(stats::kind::inbound, about.inbound.tag);
+  if (!about.inbound.user.empty()) join(stats::kind::user, about.inbound.user);
+}
+
+live_connection::~live_connection() {
+  count();
+  for (stats::counters* c : counters_)
+    if (c) --c->live;
+}
+
+void live_connection::chosen() { join(stats::kind::outbound, about.outbound.tag); }
+
+void live_connection::join(stats::kind what, const std::string& name) {
+  if (!counts_) return;
+  stats::counters& c = counts_->of(what, name);
+  counters_[static_cast<std::size_t>(what)] = &c;
+  ++c.connections;
+  ++c.live;
+  c.up += counted_up_;
+  c.down += counted_down_;
+}
+
+void live_connection::count() {
+  const std::uint64_t more_up = up() - std::exchange(counted_up_, up());
+  const std::uint64_t more_down = down() - std::exchange(counted_down_, down());
+  for (stats::counters* c : counters_) {
+    if (!c) continue;
+    c->up += more_up;
+    c->down += more_down;
+  }
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,26 @@
+#include <muxpro/proxy/stats.hpp>
+
+#include <fmt/format.h>
+
+namespace muxpro::proxy {
+
+stats::counters& stats::of(kind what, std::string_view name) {
+  const std::lock_guard lock(access_);
+  return all_[{what, std::string(name)}];
+}
+
+std::vector<stats::row> stats::rows() const {
+  const std::lock_guard lock(access_);
+  std::vector<row> out;
+  for (const auto& [key, c] : all_)
+    out.push_back({key.first, key.second, c.up, c.down, c.connections, c.live});
+  return out;
+}
+
+std::string counter_name(stats::kind what, std::string_view name, bool up) {
+  const char* const kinds[] = {"inbound", "outbound", "user"};
+  return fmt::format("{}>>>{}>>>traffic>>>{}", kinds[static_cast<std::size_t>(what)], name,
+                     up ? "uplink" : "downlink");
+}
+
+}  // namespace muxpro::proxy

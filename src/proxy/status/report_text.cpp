@@ -1,0 +1,135 @@
+#include "report_text.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <iterator>
+#include <string_view>
+
+namespace muxpro::proxy {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr std::array<std::string_view, 3> kinds{"inbound", "outbound", "user"};
+
+std::string_view kind_of(const stats::row& row) { return kinds[static_cast<std::size_t>(row.what)]; }
+
+// A label's value: what may stand in a name of the configuration, and two characters need a backslash.
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
+  }
+  return out;
+}
+
+class metrics {
+ public:
+  void begin(std::string_view name, std::string_view type, std::string_view help) {
+    fmt::format_to(std::back_inserter(text), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  }
+  template <class Value>
+  void line(std::string_view name, std::string_view labels, Value v) {
+    fmt::format_to(std::back_inserter(text), "{}{{{}}} {}\n", name, labels, v);
+  }
+  std::string text;
+};
+
+void add_counters(metrics& m, const instance_report& r) {
+  m.begin("muxpro_traffic_bytes_total", "counter", "Payload bytes, from clients (up) and to them (down).");
+  for (const auto& row : r.counters) {
+    const auto labels = fmt::format("kind=\"{}\",name=\"{}\"", kind_of(row), escaped(row.name));
+    m.line("muxpro_traffic_bytes_total", labels + ",direction=\"up\"", row.up);
+    m.line("muxpro_traffic_bytes_total", labels + ",direction=\"down\"", row.down);
+  }
+  m.begin("muxpro_connections_total", "counter", "Connections since the start.");
+  for (const auto& row : r.counters)
+    m.line("muxpro_connections_total",
+           fmt::format("kind=\"{}\",name=\"{}\"", kind_of(row), escaped(row.name)), row.connections);
+  m.begin("muxpro_connections", "gauge", "Connections that are open.");
+  for (const auto& row : r.counters)
+    m.line("muxpro_connections", fmt::format("kind=\"{}\",name=\"{}\"", kind_of(row), escaped(row.name)),
+           row.live);
+}
+
+template <class Value>
+void add_of_outbounds(metrics& m, const instance_report& r, std::string_view name, std::string_view type,
+                      std::string_view help, Value value) {
+  m.begin(name, type, help);
+  for (const auto& [tag, o] : r.outbounds) {
+    if (o.main_connections.empty()) continue;
+    std::uint64_t sum = 0;
+    for (const session_stats& s : o.main_connections) sum += value(s);
+    m.line(name, fmt::format("name=\"{}\"", escaped(tag)), sum);
+  }
+}
+
+json main_connection(const session_stats& s) {
+  using milliseconds = std::chrono::duration<double, std::milli>;
+  return {{"streams", s.streams},
+          {"opened", s.opened},
+          {"sent", s.wire_sent},
+          {"received", s.wire_received},
+          {"unread", s.unread},
+          {"queued", s.queued_streams},
+          {"stalls", s.credit_stalls},
+          {"stalled_ms", milliseconds(s.credit_stalled).count()},
+          {"round_trip_ms", milliseconds(s.round_trip).count()}};
+}
+
+json connection_of(const instance_report::connection& c) {
+  const context& about = c.about;
+  return {{"id", about.id},
+          {"source", fmt::format("{}:{}", about.inbound.source.to_string(), about.inbound.source_port)},
+          {"inbound", about.inbound.tag},
+          {"user", about.inbound.user},
+          {"target", to_string(about.outbound.target)},
+          {"protocol", about.content.protocol},
+          {"outbound", about.outbound.tag},
+          {"up", c.up},
+          {"down", c.down},
+          {"seconds", c.seconds}};
+}
+
+}  // namespace
+
+std::string metrics_text(const instance_report& r) {
+  metrics m;
+  add_counters(m, r);
+  add_of_outbounds(m, r, "muxpro_main_connections", "gauge", "Main connections that are up.",
+                   [](const session_stats&) { return 1; });
+  add_of_outbounds(m, r, "muxpro_sub_streams", "gauge", "Sub-streams that are open.",
+                   [](const session_stats& s) { return s.streams; });
+  add_of_outbounds(m, r, "muxpro_credit_stalls", "gauge", "Writes on these that had to wait for credit.",
+                   [](const session_stats& s) { return s.credit_stalls; });
+  add_of_outbounds(m, r, "muxpro_unread_bytes", "gauge", "Bytes received and not read yet.",
+                   [](const session_stats& s) { return s.unread; });
+  return std::move(m.text);
+}
+
+std::string status_json(const instance_report& r) {
+  json out{{"complete", r.complete}, {"live", r.live}};
+  out["counters"] = json::object();
+  for (const auto& row : r.counters) {
+    out["counters"][counter_name(row.what, row.name, true)] = row.up;
+    out["counters"][counter_name(row.what, row.name, false)] = row.down;
+  }
+  out["outbounds"] = json::array();
+  for (const auto& [tag, o] : r.outbounds) {
+    json mains = json::array();
+    for (const session_stats& s : o.main_connections) mains.push_back(main_connection(s));
+    out["outbounds"].push_back({{"tag", tag}, {"live", o.live}, {"main_connections", std::move(mains)}});
+  }
+  out["connections"] = json::array();
+  for (const auto& c : r.connections) out["connections"].push_back(connection_of(c));
+  return out.dump(-1, ' ', true, json::error_handler_t::replace);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,14 @@
+// A report for programs. Ring 4, a rule.
+#pragma once
+
+#include <muxpro/proxy/instance.hpp>
+
+#include <string>
+
+namespace muxpro::proxy {
+
+/// Prometheus' text format, version 0.0.4.
+std::string metrics_text(const instance_report& r);
+std::string status_json(const instance_report& r);
+
+}  // namespace muxpro::proxy
