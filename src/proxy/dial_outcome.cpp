@@ -1,7 +1,5 @@
 #include <muxpro/proxy/dial_outcome.hpp>
 
-#include <muxpro/error.hpp>
-
 #include <asio/error.hpp>
 
 namespace muxpro::proxy {
@@ -55,6 +53,19 @@ dial_outcome outcome_of(const std::error_code& ec) noexcept {
   // The codes of Asio's own category equal no std::errc in Asio 1.22.
   const bool of_asio = ec.category() == asio::error::get_system_category();
   return outcome_of_system(of_asio ? std::error_code(ec.value(), std::system_category()) : ec);
+}
+
+end_code end_code_of(const std::error_code& why) noexcept {
+  if (why.category() == end_category()) return static_cast<end_code>(why.value());
+  switch (outcome_of(why)) {
+    case dial_outcome::rejected: return end_code::rejected;
+    case dial_outcome::timed_out: return end_code::timeout;
+    case dial_outcome::refused:
+    case dial_outcome::host_unreachable:
+    case dial_outcome::network_unreachable:
+    case dial_outcome::wrong_family: return end_code::unreachable;
+    default: return end_code::remote_disconnect;
+  }
 }
 
 }  // namespace muxpro::proxy

@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <iterator>
 #include <unordered_map>
 #include <utility>
@@ -20,11 +19,6 @@ namespace muxpro::proxy {
 using asio::ip::tcp;
 
 namespace {
-
-std::uint32_t next_id() {
-  static std::atomic<std::uint32_t> last{0};
-  return ++last;
-}
 
 std::string access_line(const context& c, const carried& how, duration took) {
   const std::string stream = how.sub_stream ? fmt::format(" sub-stream {}", how.sub_stream) : "";
@@ -72,7 +66,7 @@ class instance::lane {
     const tcp::endpoint source = to_tcp(socket.remote_endpoint(ec)),
                         gateway = to_tcp(socket.local_endpoint(ec));
     if (ec) return;
-    known.id = next_id();
+    known.id = context::new_id();
     known.inbound.tag = way->tag;
     known.inbound.source = unmapped(source.address());
     known.inbound.source_port = source.port();
@@ -91,6 +85,8 @@ class instance::lane {
   void drain() {
     asio::post(io_, [this] {
       if (std::exchange(draining_, true)) return;
+      for (const auto& [id, c] : open_)
+        if (c) c->drain();
       deadline_.expires_after(whole_.options_.drain_timeout);
       deadline_.async_wait([this](std::error_code cancelled) {
         if (cancelled) return;
@@ -115,6 +111,7 @@ class instance::lane {
       co_return;
     }
     open_[known.id] = c;
+    if (draining_) c->drain();
     co_await way->serves->serve(std::move(c), std::move(known), to_, std::move(place));
   }
   instance_report describe(std::size_t connections) {

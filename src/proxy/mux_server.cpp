@@ -90,7 +90,7 @@ class mux_server::shard {
     c.reset();
     const listed here(sessions_, s.get());
     if (draining_) s->drain();
-    co_await s->run();
+    co_await s->run_and_report();
   }
   void end_if_done() {
     if (draining_ && live_ == 0) asio::co_spawn(io_, wind_up(), [](std::exception_ptr) {});

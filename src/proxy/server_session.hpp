@@ -1,34 +1,27 @@
 // One main connection of a server: its session, and what becomes of each sub-stream.
 #pragma once
 
+#include "main_connection.hpp"
+
 #include <muxpro/proxy/mux_server.hpp>
-#include <muxpro/semaphore.hpp>
-#include <muxpro/session.hpp>
 
 #include <asio/awaitable.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <memory>
 #include <string>
 
 namespace muxpro::proxy {
 
-/// Lives on one thread.
-class server_session : public std::enable_shared_from_this<server_session> {
+class server_session final : public main_connection {
  public:
   server_session(server_parts& parts, session main, const asio::ip::tcp::endpoint& peer,
                  admission::ticket ticket);
-  ~server_session();
+  ~server_session() override;
 
-  /// From the negotiation to the end.
-  asio::awaitable<void> run();
-  void drain();
-  void close() { session_.close(); }
+  asio::awaitable<void> run_and_report();
 
  private:
-  static asio::awaitable<void> accept_streams(std::shared_ptr<server_session> self);
-  static asio::awaitable<void> carry(std::shared_ptr<server_session> self, sub_stream stream);
-  static asio::awaitable<void> drain_and_close(std::shared_ptr<server_session> self);
+  asio::awaitable<void> carry(sub_stream stream) override;
   asio::awaitable<void> carry_bytes(sub_stream stream);
   asio::awaitable<asio::ip::tcp::socket> dial_for(sub_stream& stream, std::error_code& ec);
   asio::awaitable<void> pace();
@@ -38,10 +31,6 @@ class server_session : public std::enable_shared_from_this<server_session> {
   server_parts& parts_;
   const asio::ip::tcp::endpoint peer_;
   const std::uint64_t number_;
-  session session_;
-  admission::ticket ticket_;
-  semaphore dials_;
-  std::uint32_t waiting_dials_ = 0;
   time_point next_dial_{};
 };
 

@@ -10,28 +10,7 @@ namespace {
 
 using namespace loopback_test;
 using namespace std::string_literals;
-
-/// Says what it hears, to whom it was meant for.
-class datagram_parrot final : public outbound {
- public:
-  asio::awaitable<carried> carry(context, outbound_link) override { co_return carried(); }
-  asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> d) override {
-    const counted here(*this);
-    seen.push_back(std::move(c));
-    std::array<char, 2000> room;
-    std::error_code ec;
-    for (;;) {
-      host_port to;
-      const std::size_t n = co_await d->receive(asio::buffer(room), to, ec);
-      if (ec) break;
-      co_await d->send(asio::buffer(room.data(), n), to, ec);
-    }
-    carried result;
-    result.why = ec;
-    co_return result;
-  }
-  std::vector<context> seen;
-};
+using stages::datagram_parrot;
 
 const std::string greeting = "\x05\x01\x00"s;
 

@@ -46,6 +46,28 @@ class parrot final : public outbound {
   std::vector<context> seen;
 };
 
+/// Says what it hears, to whom it was meant for.
+class datagram_parrot final : public outbound {
+ public:
+  asio::awaitable<carried> carry(context, outbound_link) override { co_return carried(); }
+  asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> d) override {
+    const counted here(*this);
+    seen.push_back(std::move(c));
+    std::array<char, 2000> room;
+    std::error_code ec;
+    for (;;) {
+      host_port to;
+      const std::size_t n = co_await d->receive(asio::buffer(room), to, ec);
+      if (ec) break;
+      co_await d->send(asio::buffer(room.data(), n), to, ec);
+    }
+    carried result;
+    result.why = ec;
+    co_return result;
+  }
+  std::vector<context> seen;
+};
+
 /// Does what a test tells it to; the link ends with what that returns.
 class actor final : public outbound {
  public:

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -34,12 +35,31 @@ class connection {
   /// async_relay() of the stream itself (its side a) with a pipe or a sub-stream.
   virtual asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options,
                                               std::error_code& ec) = 0;
-  /// The stream becomes a main connection.
+  /// The stream becomes a main connection; say by ends_by() how it ends from now on.
   virtual session into_session(role side, const session_options& options) = 0;
   /// Both ways, at once: its operations end, the peer sees that it was no clean end.
   virtual void cut() noexcept = 0;
   /// After finish(): its operations end; what was written still goes to the peer.
   virtual void close() noexcept = 0;
+
+  struct ways_to_end {
+    std::function<void()> drain, cut;
+  };
+  void ends_by(ways_to_end w) {
+    ways_ = std::move(w);
+    if (draining_) drain();
+  }
+  /// Nothing new begins on it, where that makes a difference.
+  void drain() {
+    draining_ = true;
+    if (ways_.drain) ways_.drain();
+  }
+
+ protected:
+  ways_to_end ways_;
+
+ private:
+  bool draining_ = false;
 };
 
 template <async_stream Stream>
@@ -63,7 +83,10 @@ class connection_over final : public connection {
   session into_session(role side, const session_options& options) override {
     return session(std::move(stream_), side, options);
   }
-  void cut() noexcept override { muxpro::cut(stream_); }
+  void cut() noexcept override {
+    if (ways_.cut) return ways_.cut();
+    muxpro::cut(stream_);
+  }
   void close() noexcept override {
     [[maybe_unused]] std::error_code ignored;
     if constexpr (requires { stream_.lowest_layer().close(ignored); })

@@ -7,6 +7,7 @@
 
 #include <asio/ip/address.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -17,6 +18,11 @@ namespace muxpro::proxy {
 
 struct context {
   context() = default;
+  /// For a new one. Any thread.
+  static std::uint32_t new_id() {
+    static std::atomic<std::uint32_t> last{0};
+    return ++last;
+  }
 
   /// Where it came in.
   struct inbound_part {

@@ -41,6 +41,8 @@ class dispatcher {
   void count_in(std::shared_ptr<stats> s) { counts_ = std::move(s); }
   /// Bytes that a link holds, each way.
   void link_capacity(std::size_t bytes) { capacity_ = bytes; }
+  std::size_t link_capacity() const noexcept { return capacity_; }
+  asio::any_io_executor get_executor() const { return executor_; }
 
   /// Takes the connection on and returns its link at once; then its content is learnt, its outbound chosen
   /// and run. A tag without an outbound refuses it: rules that name one must not send its connections

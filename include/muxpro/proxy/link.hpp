@@ -75,6 +75,11 @@ class inbound_link {
     if (target_) target_->abandon();
   }
   asio::awaitable<std::error_code> async_wait_for_target() { return target_->wait(); }
+  /// async_wait_for_target() ends, and the outbound is told that nobody wants it any more.
+  void give_up() {
+    target_->tell(asio::error::operation_aborted);
+    target_->abandon();
+  }
   /// For a client that can still be told why `stream` was cut.
   asio::awaitable<std::error_code> async_wait_for_end() { return target_->wait_for_end(); }
 

@@ -68,7 +68,8 @@ asio::awaitable<void> http_inbound::serve(newcomer who, dispatcher& to) const {
   known.outbound.original = known.outbound.target = request->target;
   known.content.attributes = http_attributes(*request);
   if (!request->is_connect()) known.content.protocol = "http/1.1";
-  inbound_link link = to.dispatch(std::move(known));
+  const auto inside = request->is_connect() ? options_.main_connections : nullptr;
+  inbound_link link = begin(*c, std::move(known), to, inside);
   const std::error_code outcome = co_await link.async_wait_for_target();
   if (outcome) {
     co_await refuse(c, http_answer_to(outcome, request->method));

@@ -34,6 +34,10 @@ socks_association::socks_association(const asio::any_io_executor& executor, cont
 
 host_port socks_association::open(std::error_code& ec) {
   const udp::endpoint at(known_.inbound.gateway, 0);
+  if (at.address().is_unspecified()) {  // the client came by a unix socket
+    ec = asio::error::operation_not_supported;
+    return {};
+  }
   socket_.open(at.protocol(), ec);
   if (!ec) socket_.bind(at, ec);
   if (!ec) socket_.non_blocking(true, ec);

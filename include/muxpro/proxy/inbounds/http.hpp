@@ -4,6 +4,7 @@
 #include <muxpro/proxy/accounts.hpp>
 #include <muxpro/proxy/http_request.hpp>
 #include <muxpro/proxy/inbound.hpp>
+#include <muxpro/proxy/inbounds/mux.hpp>
 #include <muxpro/relay_options.hpp>
 
 #include <chrono>
@@ -19,6 +20,8 @@ struct http_inbound_options {
   /// 60 s; attackers need less).
   duration handshake = std::chrono::seconds(10);
   relay_options relay;
+  /// Serves main connections to whom asks for mux.pro:9527; none: that is a target as any other.
+  std::shared_ptr<const mux_inbound> main_connections;
 };
 
 /// A connection carries one CONNECT, or one request and its answer: what follows them on the connection is

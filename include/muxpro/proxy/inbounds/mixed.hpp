@@ -15,7 +15,7 @@ using mixed_inbound_options = socks_inbound_options;
 class mixed_inbound final : public inbound {
  public:
   explicit mixed_inbound(const mixed_inbound_options& o)
-      : handshake_(o.handshake), socks_(o), http_({o.users, o.handshake, o.relay}) {}
+      : handshake_(o.handshake), socks_(o), http_({o.users, o.handshake, o.relay, o.main_connections}) {}
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
                               admission::ticket place) const override;

@@ -3,6 +3,7 @@
 
 #include <muxpro/proxy/accounts.hpp>
 #include <muxpro/proxy/inbound.hpp>
+#include <muxpro/proxy/inbounds/mux.hpp>
 #include <muxpro/proxy/socks.hpp>
 #include <muxpro/relay_options.hpp>
 
@@ -24,6 +25,8 @@ struct socks_inbound_options {
   /// less).
   duration handshake = std::chrono::seconds(10);
   relay_options relay;
+  /// Serves main connections to whom asks for mux.pro:9527; none: that is a target as any other.
+  std::shared_ptr<const mux_inbound> main_connections;
   /// UDP ASSOCIATE. An association ends with its connection, or when no datagram has come for relay.idle.
   bool udp = true;
   /// Associations at a time.
