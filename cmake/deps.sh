@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: cmake/deps.sh [tests] [clang] [fuzz] [bench]. Without arguments: what the library and the
+# Installs what is missing: cmake/deps.sh [tests] [clang] [fuzz] [bench] [real]. Without arguments: what the library and the
 # examples need.
 # On Debian and its like by apt-get, as root or through sudo; anywhere else it says what is missing and stops.
 set -euo pipefail
@@ -24,7 +24,9 @@ links_fuzzer() {
 has() {
   case $1 in
     g++) compiles '__cpp_impl_coroutine && (__GNUC__ >= 12 || __clang__)' coroutine ;;
-    cmake | patch | valgrind) command -v "$1" >/dev/null ;;
+    cmake | patch | valgrind | curl | wrk | openssl) command -v "$1" >/dev/null ;;
+    nginx-light) PATH=$PATH:/usr/sbin command -v nginx >/dev/null ;;
+    bind9-dnsutils) command -v dig >/dev/null ;;
     ninja-build) command -v ninja >/dev/null ;;
     libasio-dev) compiles 'ASIO_VERSION >= 102200' asio/version.hpp ;;
     libfmt-dev) compiles 'FMT_VERSION >= 90000' fmt/core.h ;;
@@ -48,7 +50,8 @@ for group; do
     clang) needed+=(clang) ;;
     fuzz) needed+=(catch2 clang libclang-rt) ;;
     bench) needed+=(libbenchmark-dev valgrind) ;;
-    *) die "usage: cmake/deps.sh [tests] [clang] [fuzz] [bench]" ;;
+    real) needed+=(curl openssl wrk nginx-light bind9-dnsutils) ;;
+    *) die "usage: cmake/deps.sh [tests] [clang] [fuzz] [bench] [real]" ;;
   esac
 done
 

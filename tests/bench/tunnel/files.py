@@ -1,0 +1,76 @@
+"""What the target serves, and the configurations of the others."""
+import json
+import os
+import subprocess
+
+from places import RUN, USER
+
+SIZES = (1024, 64 * 2**20, 2 * 2**30)
+
+NGINX = """
+worker_processes 1;
+daemon off;
+pid {run}/nginx.pid;
+error_log stderr crit;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_timeout 0;
+  client_body_temp_path {run}/t1; proxy_temp_path {run}/t2; fastcgi_temp_path {run}/t3; uwsgi_temp_path {run}/t4;
+  scgi_temp_path {run}/t5;
+  server {{ listen 127.0.0.1:{target} backlog=4096; root {run}/files; }}
+}}
+"""
+
+SSHD = """
+Port {server}
+ListenAddress 127.0.0.1
+HostKey {run}/host_key
+AuthorizedKeysFile {run}/user_key.pub
+StrictModes no
+UsePAM no
+PidFile none
+LogLevel ERROR
+MaxSessions 1000
+MaxStartups 1000
+"""
+
+
+def write(name, text):
+    with open(os.path.join(RUN, name), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def v2ray(ports):
+    log = {"loglevel": "error", "access": "none"}
+    user = {"id": USER}
+    server = {"listen": "127.0.0.1", "port": ports["server"], "protocol": "vless",
+              "settings": {"clients": [user], "decryption": "none"}}
+    write("v2ray-server.json", json.dumps({"log": log, "inbounds": [server],
+                                           "outbounds": [{"protocol": "freedom", "settings": {}}]}))
+    client = {"listen": "127.0.0.1", "port": ports["client"], "protocol": "socks", "settings": {"auth": "noauth"}}
+    way = {"address": "127.0.0.1", "port": ports["server"], "users": [{**user, "encryption": "none"}]}
+    for concurrency in (0, 8):
+        out = {"protocol": "vless", "settings": {"vnext": [way]}}
+        if concurrency:
+            out["mux"] = {"enabled": True, "concurrency": concurrency}
+        write(f"v2ray-{concurrency}.json", json.dumps({"log": log, "inbounds": [client], "outbounds": [out]}))
+
+
+def make(ports):
+    files = os.path.join(RUN, "files")
+    os.makedirs(files, exist_ok=True)
+    block = os.urandom(2**20)
+    for size in SIZES:
+        path = os.path.join(files, str(size))
+        if os.path.exists(path) and os.path.getsize(path) == size:
+            continue
+        with open(path, "wb") as file:
+            for start in range(0, size, len(block)):
+                file.write(block[:min(len(block), size - start)])
+    write("nginx.conf", NGINX.format(run=RUN, **ports))
+    write("sshd_config", SSHD.format(run=RUN, **ports))
+    v2ray(ports)
+    for key in ("host_key", "user_key"):
+        if not os.path.exists(os.path.join(RUN, key)):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", os.path.join(RUN, key)],
+                           check=False, capture_output=True)

@@ -1,0 +1,43 @@
+"""Where everything is: programs, the target's files, ports; and the tunnels that are measured."""
+import os
+import shutil
+from dataclasses import dataclass
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
+BIN = os.path.join(ROOT, "build/release/bin")
+RUN = os.path.join(ROOT, "build/bench/tunnel")
+USER = "b831381d-6324-4d53-ad4f-8cda48b30811"  # of v2ray's two ends
+OURS, PLAIN = "muxpro", "plain relay"
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    name: str
+    server: tuple  # {server}, {client}, {target}: ports; {run}: RUN
+    client: tuple
+    needs: tuple
+    packages: str
+
+    def missing(self):
+        return [n for n in self.needs if not (os.path.exists(n) if "/" in n else shutil.which(n))]
+
+
+def tunnels():
+    muxpro, relay = os.path.join(BIN, "muxpro"), os.path.join(BIN, "plain_relay")
+    quiet = ("--log-level", "warning")
+    ssh = ("ssh", "-F", "/dev/null", "-N", "-D", "127.0.0.1:{client}", "-p", "{server}", "-i", "{run}/user_key", "-o",
+           "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-o",
+           "LogLevel=ERROR", "127.0.0.1")
+    return [
+        Tunnel("direct", (), (), (), ""),
+        Tunnel(PLAIN, (relay, "remote", "{server}"), (relay, "local", "{client}", "{server}"), (relay,), ""),
+        Tunnel(OURS, (muxpro, "server", "--listen", "127.0.0.1:{server}", "--allow-private", *quiet),
+               (muxpro, "client", "--socks", "127.0.0.1:{client}", "--connect", "127.0.0.1:{server}", *quiet),
+               (muxpro,), ""),
+        Tunnel("v2ray", ("v2ray", "-config", "{run}/v2ray-server.json"), ("v2ray", "-config", "{run}/v2ray-0.json"),
+               ("v2ray",), "v2ray"),
+        Tunnel("v2ray mux 8", ("v2ray", "-config", "{run}/v2ray-server.json"),
+               ("v2ray", "-config", "{run}/v2ray-8.json"), ("v2ray",), "v2ray"),
+        Tunnel("ssh -D", ("/usr/sbin/sshd", "-D", "-e", "-f", "{run}/sshd_config"), ssh, ("ssh", "/usr/sbin/sshd"),
+               "openssh-server openssh-client"),
+    ]

@@ -1,0 +1,60 @@
+"""Runs the cases; started by run.sh, which builds first."""
+import argparse
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import datagrams
+import failures
+import transfers
+from parts import Failed, Scene
+
+CASES = {case.__name__: case for case in (
+    transfers.each_way_in, transfers.large_download, transfers.hundred_at_once, transfers.users, transfers.certificates,
+    transfers.many_small, transfers.browser, failures.server_killed, failures.target_killed, failures.client_killed,
+    failures.drained, failures.nobody_there, datagrams.names, datagrams.full_cone, datagrams.ends_with_its_connection)}
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="tests/real/run.sh", description="muxpro between real clients and servers.")
+    parser.add_argument("--program", metavar="PATH", help=argparse.SUPPRESS)
+    parser.add_argument("--long", action="store_true", help="more bytes")
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the arguments, before the build
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    options = parser.parse_args()
+    unknown = [name for name in options.cases if name not in CASES]
+    if unknown:
+        sys.exit(f"'{unknown[0]}' is no case; there are {', '.join(CASES)}")
+    return options
+
+
+def run(name, options):
+    begin, left_out = time.monotonic(), None
+    try:
+        with Scene(options.program) as scene:
+            try:
+                left_out = CASES[name](scene, options)
+            except Exception:
+                for part in ("client", "server", "nginx"):
+                    if os.path.exists(scene.path(f"{part}.log")):
+                        print(f"--- {part}\n" + "\n".join(scene.log(part).splitlines()[-15:]))
+                raise
+    except Exception as why:  # a case fails by whatever it did not expect
+        print(f"FAILED {name}: {why if isinstance(why, Failed) else repr(why)}", flush=True)
+        return False
+    print(f"{'n/a' if left_out else 'ok '} {name:24} {time.monotonic() - begin:5.1f} s  "
+          f"{left_out or CASES[name].__doc__}", flush=True)
+    return None if left_out else True
+
+
+def main():
+    options = parse()
+    if options.check:
+        return
+    results = [run(name, options) for name in options.cases or CASES]
+    print(f"{results.count(True)} passed, {results.count(False)} failed")
+    sys.exit(1 if False in results else 0)
+
+
+main()
