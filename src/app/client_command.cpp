@@ -64,7 +64,7 @@ proxy::accounts read_users(const std::vector<std::string>& users) {
 
 proxy::stream_endpoint listening_address(const client_flags& flags, const std::string& text) {
   const auto at = find_endpoint("--socks", text);
-  if (flags.users.empty() && !flags.open_to_all && reaches_others(at))
+  if (flags.users.empty() && !flags.open_to_all && proxy::reaches_others(at))
     throw usage_error(fmt::format(
         "--socks {}: without --user anybody who reaches this address could use it; --open-to-all allows that",
         text));

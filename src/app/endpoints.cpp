@@ -27,8 +27,4 @@ proxy::stream_endpoint find_endpoint(const std::string& flag, const std::string&
   return found.begin()->endpoint();
 }
 
-bool reaches_others(const proxy::stream_endpoint& e) {
-  return !proxy::is_unix(e) && !proxy::to_tcp(e).address().is_loopback();
-}
-
 }  // namespace muxpro::app

@@ -11,7 +11,5 @@ namespace muxpro::app {
 proxy::stream_address parse_address(const std::string& flag, const std::string& text);
 /// The same to listen on; asks the resolver for a name. Throws usage_error.
 proxy::stream_endpoint find_endpoint(const std::string& flag, const std::string& text);
-/// Whether more than this machine can connect to it.
-bool reaches_others(const proxy::stream_endpoint& e);
 
 }  // namespace muxpro::app

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   muxpro::app::command run;
   muxpro::app::add_client_command(app, run);
   muxpro::app::add_server_command(app, run);
+  muxpro::app::add_config_commands(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -50,7 +50,7 @@ void pin(proxy::resolver& names, const std::string& text) {
 
 proxy::stream_endpoint listening_address(const server_flags& flags, const std::string& text) {
   const auto at = find_endpoint("--listen", text);
-  if (flags.tls.options.authority.empty() && !flags.open_to_all && reaches_others(at))
+  if (flags.tls.options.authority.empty() && !flags.open_to_all && proxy::reaches_others(at))
     throw usage_error(
         fmt::format("--listen {}: without --tls-client-ca anybody who reaches this address could use it; "
                     "--open-to-all allows that",

@@ -42,10 +42,12 @@ class mux_server::shard {
   void take(stream_socket socket, admission::ticket ticket, std::shared_ptr<const transport> over) {
     if (draining_) return;
     ++live_;
-    asio::co_spawn(io_, serve(std::move(socket), std::move(ticket), std::move(over)),
-                   [this](std::exception_ptr) {
-                     --live_;
-                     end_if_done();
+    asio::co_spawn(io_, open(std::move(socket), std::move(ticket), std::move(over)),
+                   [this](std::exception_ptr, std::shared_ptr<server_session> s) {
+                     if (s)
+                       run(std::move(s));
+                     else
+                       one_less();
                    });
   }
   /// On any thread.
@@ -63,34 +65,31 @@ class mux_server::shard {
   }
 
  private:
-  class listed {
-   public:
-    listed(std::unordered_set<server_session*>& in, server_session* s) : in_(in), s_(s) { in_.insert(s); }
-    listed(const listed&) = delete;
-    ~listed() { in_.erase(s_); }
-
-   private:
-    std::unordered_set<server_session*>& in_;
-    server_session* const s_;
-  };
-
-  asio::awaitable<void> serve(stream_socket socket, admission::ticket ticket,
-                              std::shared_ptr<const transport> over) {
+  asio::awaitable<std::shared_ptr<server_session>> open(stream_socket socket, admission::ticket ticket,
+                                                        std::shared_ptr<const transport> over) {
     std::error_code ec;
     const tcp::endpoint peer = to_tcp(socket.remote_endpoint(ec));
-    std::shared_ptr<connection> c = co_await over->open(std::move(socket), ec);
+    const std::shared_ptr<connection> c = co_await over->open(std::move(socket), ec);
     if (ec) {
       const auto& source = peer.address();
       parts_.note(log_level::info, source,
                   fmt::format("no connection with {}: {}", shown_source(source), ec.message()));
-      co_return;
+      co_return nullptr;
     }
     session main = c->into_session(role::server, parts_.options.session);
-    const auto s = std::make_shared<server_session>(parts_, std::move(main), peer, std::move(ticket));
-    c.reset();
-    const listed here(sessions_, s.get());
+    co_return std::make_shared<server_session>(parts_, std::move(main), peer, std::move(ticket));
+  }
+  void run(std::shared_ptr<server_session> s) {
+    sessions_.insert(s.get());
     if (draining_) s->drain();
-    co_await s->run_and_report();
+    asio::co_spawn(io_, s->run_and_report(), [this, s](std::exception_ptr) {
+      sessions_.erase(s.get());
+      one_less();
+    });
+  }
+  void one_less() {
+    --live_;
+    end_if_done();
   }
   void end_if_done() {
     if (draining_ && live_ == 0) asio::co_spawn(io_, wind_up(), [](std::exception_ptr) {});

@@ -1,6 +1,7 @@
 # The rules of the proxy: what sees no socket, no executor and no clock. Tests and fuzz targets build them alone.
 find_package(OpenSSL REQUIRED)
 find_package(Re2 REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
 
 set(muxpro_rule_sources
     accounts dial_outcome dial_policy http_answer http_body http_request http_rewrite http_upgrade nat_table socks
@@ -14,7 +15,8 @@ list(APPEND muxpro_rule_sources ${sources})
 
 set(muxpro_rule_libraries OpenSSL::Crypto re2::re2)
 add_library(muxpro_proxy_rules OBJECT ${muxpro_rule_sources})
-target_link_libraries(muxpro_proxy_rules PUBLIC muxpro::muxpro PRIVATE ${muxpro_rule_libraries})
+target_link_libraries(muxpro_proxy_rules PUBLIC muxpro::muxpro
+                      PRIVATE ${muxpro_rule_libraries} nlohmann_json::nlohmann_json)
 if(BUILD_SHARED_LIBS)
   set_target_properties(muxpro_proxy_rules PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endif()

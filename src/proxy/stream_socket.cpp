@@ -70,6 +70,10 @@ stream_endpoint unix_endpoint(const std::string& path) {
 
 bool is_unix(const stream_endpoint& e) noexcept { return e.protocol().family() == AF_UNIX; }
 
+bool reaches_others(const stream_endpoint& e) noexcept {
+  return !is_unix(e) && !to_tcp(e).address().is_loopback();
+}
+
 tcp::endpoint to_tcp(const stream_endpoint& e) noexcept {
   tcp::endpoint out;
   const int family = e.protocol().family();

@@ -268,12 +268,13 @@ TEST_CASE("transports: each is known by its name", "[proxy][transport]") {
   CHECK(all.find("obfs") == nullptr);
 
   config_mistakes mistakes;
-  transport_registry::maker make;
+  transport_plan plan;
   setting::object certificate{{"certificateFile", setting(std::string("a.pem"))},
                               {"keyFile", setting(std::string("a.key"))}};
   setting::object tls{{"certificates", setting(setting::list{setting(certificate)})}};
   settings::read(setting(tls), "tlsSettings", mistakes,
-                 [&](settings& s) { make = (*all.find("tls"))(s, role::server, ""); });
+                 [&](settings& s) { plan = (*all.find("tls"))(s, role::server, ""); });
   CHECK(mistakes.empty());
-  CHECK_THROWS_WITH(make(), Catch::Matchers::ContainsSubstring("a.pem"));
+  CHECK_FALSE(plan.authenticates);
+  CHECK_THROWS_WITH(plan.make(), Catch::Matchers::ContainsSubstring("a.pem"));
 }

@@ -86,6 +86,8 @@ class instance {
   void drain();
   /// Until a drain is over.
   void wait() { workers_.join(); }
+  /// The threads end at once, what they were at stays as it is until the destructor.
+  void stop() { workers_.stop(); }
 
  private:
   class lane;

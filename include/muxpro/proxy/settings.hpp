@@ -54,7 +54,7 @@ class config_mistakes {
 };
 
 /// What somebody wrote, fit for one line of a terminal: printable, and not too long.
-std::string shown(std::string_view text);
+std::string shown(std::string_view text, std::size_t longest = 60);
 /// The one of `known` that `text` was probably meant to be; empty: none is like it.
 std::string_view alike(std::string_view text, const std::vector<std::string_view>& known);
 
@@ -110,6 +110,8 @@ class settings {
   void wrong(std::string_view key, std::string sentence);
   /// What is wrong with the object itself.
   void wrong(std::string sentence) { mistakes_.add(path_, std::move(sentence)); }
+  /// A key that would be known elsewhere: it is a mistake if it is there.
+  void refuse(std::string_view key, std::string sentence);
   /// "is 'NAME'; it must be one of ..."
   void not_one_of(std::string_view key, std::string_view name, const std::vector<std::string_view>& allowed);
   /// Says that it is missing if it is; `what` completes "it is needed: ...".

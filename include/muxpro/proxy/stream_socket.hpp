@@ -38,6 +38,8 @@ std::string to_string(const stream_address& a);
 /// Of a unix socket; the path must be valid.
 stream_endpoint unix_endpoint(const std::string& path);
 bool is_unix(const stream_endpoint& e) noexcept;
+/// Whether more than this machine can connect to it.
+bool reaches_others(const stream_endpoint& e) noexcept;
 /// 0.0.0.0 and port 0 of a unix socket.
 asio::ip::tcp::endpoint to_tcp(const stream_endpoint& e) noexcept;
 /// As stream_address::parse() reads it.

@@ -9,11 +9,25 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace muxpro::proxy {
 
 class transport;
+
+/// A transport that a configuration asks for.
+struct transport_plan {
+  /// Makes it, files and all. Throws std::exception with one sentence.
+  using maker = std::function<std::shared_ptr<const transport>()>;
+
+  transport_plan() = default;
+  transport_plan(maker m, bool a = false) : make(std::move(m)), authenticates(a) {}
+
+  maker make;
+  /// A server's: nobody gets in who has not proved who he is.
+  bool authenticates = false;
+};
 
 /// A transport of your own in one file:
 ///
@@ -21,15 +35,13 @@ class transport;
 ///   const bool known = transport_registry::global().add("obfs", [](settings& s, role side, std::string) {
 ///     std::string password;
 ///     s.text("password", password);
-///     return [=] { return std::make_shared<const obfuscated>(side, password); };
+///     return transport_plan([=] { return std::make_shared<const obfuscated>(side, password); });
 ///   });
 class transport_registry {
  public:
-  /// Makes the transport, files and all. Throws std::exception with one sentence.
-  using maker = std::function<std::shared_ptr<const transport>()>;
   /// Reads the object "NAMESettings" of a configuration and opens nothing; mistakes go to `s`. `server` is
   /// the host that a client connects to, or empty.
-  using reader = std::function<maker(settings& s, role side, std::string server)>;
+  using reader = std::function<transport_plan(settings& s, role side, std::string server)>;
 
   /// The process's own: tcp, unix, tls, and what is added before the first thread.
   static transport_registry& global();

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <numeric>
 #include <optional>
 
 namespace muxpro::proxy {
@@ -37,19 +36,24 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-/// Insertions, deletions and replacements from a to b.
+/// Insertions, deletions, replacements and swaps of neighbours from a to b.
 std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+  const std::size_t width = b.size() + 1;
+  std::vector<std::size_t> all((a.size() + 1) * width);
+  const auto at = [&](std::size_t i, std::size_t j) -> std::size_t& { return all[i * width + j]; };
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        at(i, j) = i + j;
+        continue;
+      }
+      const bool differ = a[i - 1] != b[j - 1];
+      at(i, j) = std::min({at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + differ});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        at(i, j) = std::min(at(i, j), at(i - 2, j - 2) + 1);
     }
   }
-  return row.back();
+  return all.back();
 }
 
 }  // namespace
@@ -58,8 +62,7 @@ void config_mistakes::add(std::string path, std::string sentence) {
   if (++count_ <= most) all_.push_back({std::move(path), std::move(sentence)});
 }
 
-std::string shown(std::string_view text) {
-  constexpr std::size_t longest = 60;
+std::string shown(std::string_view text, std::size_t longest) {
   std::string out;
   for (const char c : text.substr(0, longest)) {
     const bool control = (c >= 0 && c < ' ') || c == '\x7f';
@@ -129,6 +132,10 @@ void settings::not_one_of(std::string_view key, std::string_view name,
   else
     wrong(key, fmt::format("is '{}'; it must be {}{}{}", shown(name), allowed.size() > 1 ? "one of " : "",
                            fmt::join(allowed, ", "), hint));
+}
+
+void settings::refuse(std::string_view key, std::string sentence) {
+  if (object_.find(key) != object_.end() && find(key)) wrong(key, std::move(sentence));
 }
 
 bool settings::needs(std::string_view key, std::string_view what) {

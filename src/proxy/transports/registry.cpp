@@ -5,12 +5,13 @@ namespace muxpro::proxy {
 
 namespace {
 
-transport_registry::maker read_plain(settings&, role, const std::string&) { return plain_transport; }
+transport_plan read_plain(settings&, role, const std::string&) { return transport_plan(plain_transport); }
 
-transport_registry::maker read_tls(settings& s, role side, const std::string& server) {
-  return [side, options = read_tls_options(s, side, server)] {
-    return std::make_shared<const tls_transport>(side, options);
-  };
+transport_plan read_tls(settings& s, role side, const std::string& server) {
+  const tls_options options = read_tls_options(s, side, server);
+  const bool asks = !options.authority.empty() || !options.pins.empty();
+  return {[side, options] { return std::make_shared<const tls_transport>(side, options); },
+          side == role::server && asks};
 }
 
 }  // namespace

@@ -1,0 +1,102 @@
+// What a configuration file says, as structs: the JSON that users of V2Ray and Xray know. Ring 4, a rule: it
+// sees text, opens nothing, and so tests and fuzzers can have it all.
+#pragma once
+
+#include <muxpro/client_pool_options.hpp>
+#include <muxpro/proxy/dialer.hpp>
+#include <muxpro/proxy/inbounds/socks.hpp>
+#include <muxpro/proxy/log.hpp>
+#include <muxpro/proxy/router.hpp>
+#include <muxpro/proxy/settings.hpp>
+#include <muxpro/proxy/sniff_policy.hpp>
+#include <muxpro/proxy/stream_socket.hpp>
+#include <muxpro/proxy/transport_registry.hpp>
+#include <muxpro/relay_options.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// Longer texts, deeper ones and ones with more values are refused (lists of 100,000 domains fit).
+inline constexpr std::size_t max_config_size = 16 * 1024 * 1024;
+inline constexpr std::size_t max_config_depth = 32;
+inline constexpr std::size_t max_config_values = 1'000'000;
+
+/// JSON with comments as // and /* */. Nothing, and why, if it is none.
+std::optional<setting> parse_json(std::string_view text, config_mistakes& mistakes);
+
+struct log_config {
+  std::optional<log_level> level = log_level::warning;  ///< nothing: no log
+  std::string file;                                     ///< empty: stderr
+};
+
+/// Timers and buffers of a level of users. V2Ray's documentation says 4, 300, 2, 5 s, its code 60, 300, 1, 1:
+/// these are the library's own, and their reasons stand where they are defined.
+struct policy_level {
+  duration handshake = std::chrono::seconds(10);
+  relay_options relay;
+  std::size_t buffer = 64 * 1024;  ///< of a link, each way
+};
+
+/// "streamSettings"
+struct stream_config {
+  transport_plan transport;
+  socket_options socket;
+};
+
+/// What an inbound of each protocol is told: a further protocol is one more type here, one line in the table
+/// of config/inbounds.cpp, and one function in configured_proxy.cpp that makes it.
+using inbound_settings = std::variant<std::monostate, socks_inbound_options>;
+
+struct inbound_config {
+  std::string tag, protocol;
+  stream_endpoint at;
+  stream_config stream;
+  sniffing_options sniffing;
+  inbound_settings settings;
+  /// Clients have to say who they are, by the protocol itself.
+  bool asks_for_users = false;
+};
+
+struct freedom_config {
+  /// Private and local targets, too; nothing: if only this machine can reach the inbounds.
+  std::optional<bool> allow_private;
+  dial_options dial;
+};
+struct blackhole_config {};
+struct mux_config {
+  stream_address server;
+  client_pool_options pool;
+};
+/// As inbound_settings, with config/outbounds.cpp.
+using outbound_settings = std::variant<std::monostate, freedom_config, blackhole_config, mux_config>;
+
+struct outbound_config {
+  std::string tag, protocol;
+  stream_config stream;
+  outbound_settings settings;
+};
+
+struct config {
+  log_config log;
+  std::vector<inbound_config> inbounds;
+  std::vector<outbound_config> outbounds;  ///< the first one is the default
+  router_options routing;
+  /// The most patient and the largest of all levels: what holds behind an inbound, which has its own level's.
+  policy_level outbound_policy;
+  bool stats = false;
+};
+
+/// All mistakes go to `mistakes`; the result is of use if there are none. Lists that rules name are looked
+/// for in `geo`.
+config read_config(const setting& root, const transport_registry& transports, geo_files& geo,
+                   config_mistakes& mistakes);
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,37 @@
+// A proxy as its configuration says. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/config.hpp>
+#include <muxpro/proxy/log.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muxpro::proxy {
+
+class configured_proxy {
+ public:
+  /// Reads the files of transports, listens, accepts from start() on. Lists that rules name are looked for in
+  /// `geo`. Throws std::exception with one sentence that says what cannot be had.
+  configured_proxy(const config& c, geo_files& geo, std::size_t threads, log_sink log);
+  configured_proxy(const configured_proxy&) = delete;
+  configured_proxy& operator=(const configured_proxy&) = delete;
+  /// Cuts everything.
+  ~configured_proxy();
+
+  /// "socks on 127.0.0.1:1080", for each inbound.
+  const std::vector<std::string>& listening() const noexcept;
+  void start();
+  /// Nothing new, see instance::drain(). Any thread.
+  void drain();
+  /// Until a drain is over.
+  void wait();
+
+ private:
+  struct parts;
+  const std::unique_ptr<parts> parts_;
+};
+
+}  // namespace muxpro::proxy

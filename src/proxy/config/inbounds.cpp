@@ -1,0 +1,94 @@
+#include "parts.hpp"
+
+#include <fmt/format.h>
+
+namespace muxpro::proxy {
+
+namespace {
+
+void read_accounts(settings& s, accounts& to) {
+  s.objects("accounts", [&](settings& a, std::size_t) {
+    std::string user, secret;
+    a.needs("user", "the name of a user");
+    a.needs("pass", "the user's password");
+    const bool named = a.text("user", user), has_secret = a.text("pass", secret);
+    if (named && (user.empty() || user.size() > 255)) a.wrong("user", "must have 1 to 255 bytes");
+    if (has_secret && (secret.empty() || secret.size() > 255)) a.wrong("pass", "must have 1 to 255 bytes");
+    to.add(user, secret);
+  });
+}
+
+void read_socks(settings& s, const policy_level& policy, inbound_config& to) {
+  socks_inbound_options o;
+  o.handshake = policy.handshake;
+  o.relay = policy.relay;
+  read_accounts(s, o.users);
+  const bool somebody = !o.users.empty();
+  bool asks = somebody;
+  s.one_of<bool>("auth", asks, {{"noauth", false}, {"password", true}});
+  if (asks && !somebody) s.wrong("auth", "is 'password', and there are no accounts");
+  if (!asks && somebody) s.wrong("auth", "is 'noauth', and there are accounts that nobody would ask for");
+  bool udp = false;
+  if (s.flag("udp", udp) && udp) s.wrong("udp", "is true; it must be false: UDP ASSOCIATE is not there yet");
+  to.asks_for_users = asks;
+  to.settings = std::move(o);
+}
+
+struct protocol {
+  std::string_view name;
+  /// Reads "settings".
+  void (*read)(settings& s, const policy_level& policy, inbound_config& to);
+};
+constexpr protocol protocols[] = {
+    {"socks", read_socks},
+};
+
+// An IP address and a port, or the path of a unix socket.
+void read_place(settings& s, inbound_config& to) {
+  std::string listen = "0.0.0.0";
+  std::uint16_t port = 0;
+  s.text("listen", listen);
+  if (listen.starts_with('/')) listen.insert(0, "unix:");
+  if (listen.starts_with("unix:")) {
+    const auto path = stream_address::parse(listen);
+    if (!path) s.wrong("listen", fmt::format("is '{}'; a path must have 1 to 107 bytes", shown(listen)));
+    if (path) to.at = unix_endpoint(path->path);
+    s.refuse("port", "is there; a unix socket has none");
+    return;
+  }
+  if (s.needs("port", "a whole number from 0 to 65535")) s.number<std::uint16_t>("port", port, 0);
+  std::error_code bad;
+  const auto host = asio::ip::make_address(listen, bad);
+  if (bad)
+    s.wrong("listen", fmt::format("is '{}'; it must be an IP address or unix:PATH", shown(listen)));
+  else
+    to.at = asio::ip::tcp::endpoint(host, port);
+}
+
+}  // namespace
+
+inbound_config read_inbound(settings& s, config_reading& with) {
+  inbound_config to;
+  const std::size_t before = s.mistakes().count();
+  read_protocol(s, protocols, to.protocol, [&](const protocol& p, settings& own) {
+    std::uint32_t level = 0;
+    own.number<std::uint32_t>("userLevel", level, 0, 65535);
+    p.read(own, with.policies.use(level), to);
+  });
+  to.tag = to.protocol;
+  s.text("tag", to.tag);
+  read_place(s, to);
+  to.stream = read_stream(s, with, role::server, {});
+  s.object("sniffing", [&](settings& o) { to.sniffing = read_sniffing(o, with.geo); });
+  bool open_to_all = false;
+  s.flag("openToAll", open_to_all);
+  const bool asks = to.asks_for_users || to.stream.transport.authenticates;
+  if (s.mistakes().count() == before && reaches_others(to.at) && !asks && !open_to_all)
+    s.wrong("listen",
+            fmt::format("is '{}' without accounts or client certificates: anybody who reaches it could "
+                        "use it; \"openToAll\": true allows that",
+                        to_tcp(to.at).address().to_string()));
+  return to;
+}
+
+}  // namespace muxpro::proxy

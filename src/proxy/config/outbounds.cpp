@@ -1,0 +1,97 @@
+#include "parts.hpp"
+
+#include <fmt/format.h>
+
+namespace muxpro::proxy {
+
+namespace {
+
+void read_freedom(settings& s, outbound_config& to) {
+  freedom_config f;
+  std::string strategy;
+  s.one_of<std::string>("domainStrategy", strategy, {{"AsIs", "AsIs"}});
+  bool allow = false;
+  if (s.flag("allowPrivate", allow)) f.allow_private = allow;
+  to.settings = f;
+}
+
+void read_blackhole(settings& s, outbound_config& to) {
+  s.object("response", [](settings& r) {
+    std::string type;
+    r.one_of<std::string>("type", type, {{"none", "none"}});
+  });
+  to.settings = blackhole_config();
+}
+
+void read_mux_pro(settings& s, outbound_config& to) {
+  mux_config m;
+  std::string host;
+  std::uint16_t port = 0;
+  if (s.needs("address", "the server's name or address, or unix:PATH") && s.text("address", host)) {
+    if (host.starts_with('/')) host.insert(0, "unix:");
+    const auto path = host.starts_with("unix:") ? stream_address::parse(host) : std::nullopt;
+    if (path)
+      m.server = *path;
+    else
+      m.server.at.host = address(host);
+    if (!path && !m.server.at.host.valid())
+      s.wrong("address", fmt::format("is '{}'; it must be a name, an IP address or unix:PATH", shown(host)));
+  }
+  if (m.server.is_unix()) {
+    s.refuse("port", "is there; a unix socket has none");
+  } else if (s.needs("port", "a whole number from 1 to 65535")) {
+    s.number<std::uint16_t>("port", port, 1);
+  }
+  m.server.at.port = port;
+  to.settings = std::move(m);
+}
+
+struct protocol {
+  std::string_view name;
+  /// Reads "settings".
+  void (*read)(settings& s, outbound_config& to);
+};
+constexpr protocol protocols[] = {
+    {"freedom", read_freedom},
+    {"blackhole", read_blackhole},
+    {"mux.pro", read_mux_pro},
+};
+
+void read_mux(settings& s, outbound_config& to) {
+  auto* mux = std::get_if<mux_config>(&to.settings);
+  client_pool_options pool;
+  bool enabled = mux != nullptr;
+  std::string protocol = "mux.pro";
+  s.flag("enabled", enabled);
+  s.one_of<std::string>("protocol", protocol, {{"mux.pro", "mux.pro"}});
+  s.number<std::uint32_t>("concurrency", pool.max_concurrency, 1, 65535);
+  s.number<std::uint32_t>("maxConnections", pool.max_connections, 1, 65535);
+  if (mux && !enabled)
+    s.wrong("enabled",
+            "is false; it must be true: nothing else goes to a mux.pro server, and concurrency 1 "
+            "gives each connection a main connection of its own");
+  if (!mux && enabled && !to.protocol.empty())
+    s.wrong("enabled",
+            fmt::format("is true; it must be false: {} leads to no server that takes main connections",
+                        shown(to.protocol)));
+  if (mux) mux->pool = pool;
+}
+
+}  // namespace
+
+outbound_config read_outbound(settings& s, const config_reading& with) {
+  outbound_config to;
+  read_protocol(s, protocols, to.protocol, [&](const protocol& p, settings& own) { p.read(own, to); });
+  to.tag = to.protocol;
+  s.text("tag", to.tag);
+  const auto* mux = std::get_if<mux_config>(&to.settings);
+  const std::string server = mux && !mux->server.is_unix() ? mux->server.at.host.to_string() : std::string();
+  if (!mux && !to.protocol.empty() && s.has("streamSettings"))
+    s.wrong("streamSettings", fmt::format("is there; {} has no transport", shown(to.protocol)));
+  else
+    to.stream = read_stream(s, with, role::client, server);
+  s.object("mux", [&](settings& m) { read_mux(m, to); });
+  return to;
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,169 @@
+#include <muxpro/proxy/configured_proxy.hpp>
+#include <muxpro/proxy/instance.hpp>
+#include <muxpro/proxy/local_addresses.hpp>
+#include <muxpro/proxy/outbounds/blackhole.hpp>
+#include <muxpro/proxy/outbounds/freedom.hpp>
+#include <muxpro/proxy/outbounds/mux.hpp>
+#include <muxpro/proxy/router.hpp>
+#include <muxpro/proxy/transport_dialer.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+#include <stdexcept>
+#include <utility>
+
+namespace muxpro::proxy {
+
+namespace {
+
+/// Makes an object for each thread.
+using outbound_factory = std::function<std::shared_ptr<outbound>(asio::io_context&)>;
+
+asio::awaitable<session> dial_server(std::shared_ptr<transport_dialer> way, session_options options) {
+  std::error_code ec;
+  const auto c = co_await way->dial(ec);
+  if (ec) throw std::system_error(ec);
+  co_return c->into_session(role::client, options);
+}
+
+transport_use made(const stream_config& s, std::string_view where) {
+  transport_use how;
+  how.socket = s.socket;
+  try {
+    if (s.transport.make) how.over = s.transport.make();
+  } catch (const std::exception& e) {
+    throw std::runtime_error(fmt::format("{}: {}", where, e.what()));
+  }
+  return how;
+}
+
+// --- inbounds, one function for each protocol
+
+std::shared_ptr<const inbound> made(const std::monostate&) {
+  throw std::logic_error("an inbound without a protocol");
+}
+std::shared_ptr<const inbound> made(const socks_inbound_options& o) {
+  return std::make_shared<socks_inbound>(o);
+}
+
+}  // namespace
+
+struct configured_proxy::parts {
+  parts(const config& c, geo_files& geo, std::size_t threads, log_sink log);
+  ~parts();
+
+  // One function for each protocol.
+  outbound_factory factory(const std::monostate&, const outbound_config&);
+  outbound_factory factory(const freedom_config& f, const outbound_config&);
+  outbound_factory factory(const blackhole_config&, const outbound_config&);
+  outbound_factory factory(const mux_config& m, const outbound_config& o);
+
+  void equip(dispatcher& to, asio::io_context& io);
+  void listen(const inbound_config& i);
+
+  const policy_level behind;
+  const bool local_only;
+  resolver names;
+  dial_policy open, careful;
+  std::vector<std::shared_ptr<transport_dialer>> ways;
+  std::vector<std::pair<std::string, outbound_factory>> outbounds;
+  std::shared_ptr<const router> rules;
+  std::vector<std::string> listening;
+  std::unique_ptr<instance> running;
+};
+
+namespace {
+
+bool all_local(const config& c) {
+  return std::none_of(c.inbounds.begin(), c.inbounds.end(),
+                      [](const auto& i) { return reaches_others(i.at); });
+}
+
+router_options seeded(router_options o) {
+  o.seed = std::random_device()();
+  return o;
+}
+
+}  // namespace
+
+configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t threads, log_sink log)
+    : behind(c.outbound_policy), local_only(all_local(c)) {
+  open.allow_private(true);
+  if (!c.routing.rules.empty()) rules = std::make_shared<const router>(seeded(c.routing), geo);
+  for (const outbound_config& o : c.outbounds)
+    outbounds.emplace_back(o.tag, std::visit([&](const auto& s) { return factory(s, o); }, o.settings));
+  const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
+  running = std::make_unique<instance>(instance_options(), threads, each_thread, std::move(log));
+  for (const inbound_config& i : c.inbounds) listen(i);
+}
+
+// What resolvers have under way ends before the executors that it would be told to.
+configured_proxy::parts::~parts() {
+  if (running) running->stop();
+  names.stop();
+  for (const auto& w : ways) w->stop();
+}
+
+outbound_factory configured_proxy::parts::factory(const std::monostate&, const outbound_config&) {
+  throw std::logic_error("an outbound without a protocol");
+}
+
+outbound_factory configured_proxy::parts::factory(const freedom_config& f, const outbound_config&) {
+  const dial_policy& policy = f.allow_private.value_or(local_only) ? open : careful;
+  return [this, &policy, f](asio::io_context&) {
+    return std::make_shared<freedom>(names, policy, f.dial, behind.relay);
+  };
+}
+
+outbound_factory configured_proxy::parts::factory(const blackhole_config&, const outbound_config&) {
+  return [](asio::io_context&) { return std::make_shared<blackhole>(); };
+}
+
+outbound_factory configured_proxy::parts::factory(const mux_config& m, const outbound_config& o) {
+  const auto way = std::make_shared<transport_dialer>(m.server, made(o.stream, o.tag));
+  ways.push_back(way);
+  return [this, way, pool = m.pool](asio::io_context& io) {
+    auto dial = [way, options = pool.session] { return dial_server(way, options); };
+    return std::make_shared<mux_outbound>(io.get_executor(), dial, pool, behind.relay);
+  };
+}
+
+void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
+  for (const auto& [tag, make] : outbounds) to.add(tag, make(io));
+  to.link_capacity(behind.buffer);
+  // Where rules meet connections. A dispatcher that can wait for names asks route() again with their
+  // addresses; until then a rule about addresses does not match a name.
+  if (!rules) return;
+  to.route_by([rules = rules](const context& c) {
+    const route_request r = request_of(c);
+    const auto decided = rules->route(r);
+    return decided ? decided->outbound_tag : rules->route(r, {}).outbound_tag;
+  });
+}
+
+void configured_proxy::parts::listen(const inbound_config& i) {
+  const auto serves = std::visit([](const auto& s) { return made(s); }, i.settings);
+  transport_use how = made(i.stream, i.tag);
+  try {
+    const stream_endpoint at = running->listen(i.at, i.tag, serves, std::move(how));
+    listening.push_back(fmt::format("{} on {}", i.tag, to_string(at)));
+    if (is_unix(at)) return;
+    for (dial_policy* p : {&open, &careful}) p->own_listener(to_tcp(at), local_addresses());
+  } catch (const std::system_error& e) {
+    throw std::runtime_error(
+        fmt::format("{}: cannot listen on {}: {}", i.tag, to_string(i.at), e.code().message()));
+  }
+}
+
+configured_proxy::configured_proxy(const config& c, geo_files& geo, std::size_t threads, log_sink log)
+    : parts_(std::make_unique<parts>(c, geo, threads, std::move(log))) {}
+configured_proxy::~configured_proxy() = default;
+
+const std::vector<std::string>& configured_proxy::listening() const noexcept { return parts_->listening; }
+void configured_proxy::start() { parts_->running->start(); }
+void configured_proxy::drain() { parts_->running->drain(); }
+void configured_proxy::wait() { parts_->running->wait(); }
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,202 @@
+// A configuration that runs: listeners, rules, transports, and what is wrong only when it starts.
+#include "catch.hpp"
+#include "certificates.hpp"
+#include "support.hpp"
+
+#include <muxpro/proxy/configured_proxy.hpp>
+#include <muxpro/proxy/mux_server.hpp>
+#include <muxpro/proxy/transports/tls.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/local/stream_protocol.hpp>
+#include <asio/read.hpp>
+#include <asio/write.hpp>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <memory>
+#include <string>
+
+namespace {
+
+using namespace muxpro;
+using namespace muxpro::proxy;
+using namespace std::string_literals;
+using asio::ip::make_address;
+using asio::ip::tcp;
+using test::as_result;
+
+config config_of(const std::string& text) {
+  config_mistakes mistakes;
+  geo_files none;
+  const auto root = parse_json(text, mistakes);
+  REQUIRE(root);
+  config c = read_config(*root, transport_registry::global(), none, mistakes);
+  for (const auto& m : mistakes.all()) FAIL(m.path << ": " << m.sentence);
+  return c;
+}
+
+std::unique_ptr<configured_proxy> made(const std::string& text) {
+  geo_files none;
+  return std::make_unique<configured_proxy>(config_of(text), none, 2, [](log_level, std::string_view) {});
+}
+
+std::uint16_t port_of(const std::string& line) {
+  return static_cast<std::uint16_t>(std::stoul(line.substr(line.rfind(':') + 1)));
+}
+
+asio::awaitable<void> echo(tcp::socket s) {
+  std::array<char, 100> room;
+  for (;;) {
+    const auto [error, n] = co_await s.async_read_some(asio::buffer(room), as_result);
+    if (error) co_return;
+    co_await asio::async_write(s, asio::buffer(room.data(), n), as_result);
+  }
+}
+
+asio::awaitable<void> serve_echo(tcp::acceptor& at) {
+  for (;;) {
+    auto [error, s] = co_await at.async_accept(as_result);
+    if (error) co_return;
+    asio::co_spawn(at.get_executor(), echo(std::move(s)), asio::detached);
+  }
+}
+
+/// What a SOCKS client hears of a target: an echo, or the code of the refusal.
+template <class Socket>
+asio::awaitable<std::string> ask(Socket s, typename Socket::endpoint_type at, std::uint16_t port) {
+  co_await s.async_connect(at, asio::use_awaitable);
+  const std::string request = "\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01"s + static_cast<char>(port >> 8) +
+                              static_cast<char>(port & 255) + "hello";
+  co_await asio::async_write(s, asio::buffer(request), asio::use_awaitable);
+  std::string answer(12, ' ');
+  const auto [cut, got] = co_await asio::async_read(s, asio::buffer(answer), as_result);
+  if (cut) co_return "cut";
+  if (answer[3] != 0) co_return "refused " + std::to_string(answer[3]);
+  std::string word(5, ' ');
+  const auto [error, n] = co_await asio::async_read(s, asio::buffer(word), as_result);
+  co_return error ? error.message() : word;
+}
+
+struct bench {
+  bench() { asio::co_spawn(io, serve_echo(target), asio::detached); }
+  std::string by_tcp(std::uint16_t proxy_port, std::uint16_t port) {
+    return test::run(io, ask(tcp::socket(io), tcp::endpoint(make_address("127.0.0.1"), proxy_port), port));
+  }
+  std::string by_unix(const std::string& path, std::uint16_t port) {
+    using local = asio::local::stream_protocol;
+    return test::run(io, ask(local::socket(io), local::endpoint(path), port));
+  }
+  std::uint16_t port() const { return target.local_endpoint().port(); }
+
+  test::directory at;
+  asio::io_context io;
+  tcp::acceptor target{io, {make_address("127.0.0.1"), 0}};
+};
+
+void finish(configured_proxy& p) {
+  p.drain();
+  p.wait();
+}
+
+}  // namespace
+
+TEST_CASE("configured proxy: listens, routes, reaches targets", "[proxy][configured]") {
+  bench b;
+  const std::string path = b.at / "s";
+  const auto p = made(fmt::format(
+      R"({{"inbounds": [{{"tag": "one", "protocol": "socks", "listen": "127.0.0.1", "port": 0}},
+                        {{"tag": "two", "protocol": "socks", "listen": "{}"}}],
+          "outbounds": [{{"protocol": "freedom"}}, {{"tag": "no", "protocol": "blackhole"}}],
+          "routing": {{"rules": [{{"inboundTag": "one", "port": "1", "outboundTag": "no"}}]}}}})",
+      path));
+  REQUIRE(p->listening().size() == 2);
+  CHECK(p->listening()[1] == "two on unix:" + path);
+  const std::uint16_t port = port_of(p->listening()[0]);
+  p->start();
+  CHECK(b.by_tcp(port, b.port()) == "hello");
+  CHECK(b.by_unix(path, b.port()) == "hello");
+  CHECK(b.by_tcp(port, 1) == "refused 2");     // by the rule
+  CHECK(b.by_unix(path, 1) == "refused 5");    // by the target's kernel
+  CHECK(b.by_tcp(port, port) == "refused 2");  // its own listener
+  finish(*p);
+}
+
+TEST_CASE("configured proxy: a freedom that others reach dials nothing private", "[proxy][configured]") {
+  bench b;
+  const auto said = [&](const std::string& settings) {
+    const auto p =
+        made(R"({"inbounds": [{"protocol": "socks", "listen": "0.0.0.0", "port": 0, "openToAll": true}],
+                            "outbounds": [{"protocol": "freedom")" +
+             settings + "}]}");
+    p->start();
+    const std::string out = b.by_tcp(port_of(p->listening()[0]), b.port());
+    finish(*p);
+    return out;
+  };
+  CHECK(said("") == "refused 2");
+  CHECK(said(R"(, "settings": {"allowPrivate": true})") == "hello");
+}
+
+TEST_CASE("configured proxy: over TLS to a server that asks for a certificate", "[proxy][configured]") {
+  bench b;
+  const test::certificates known;
+  tls_options o;
+  o.certificate = known.server.certificate_file;
+  o.key = known.server.key_file;
+  o.authority = known.ca.certificate_file;
+  mux_server server(server_options(), 1, [](log_level, std::string_view) {});
+  server.parts().policy.allow_private(true);
+  const auto at = server.listen(tcp::endpoint(make_address("127.0.0.1"), 0),
+                                transport_use(std::make_shared<const tls_transport>(role::server, o)));
+  server.start();
+  const auto said = [&](const test::identity& who) {
+    const auto p = made(fmt::format(
+        R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
+            "outbounds": [{{"protocol": "mux.pro", "settings": {{"address": "127.0.0.1", "port": {}}},
+              "streamSettings": {{"security": "tls", "tlsSettings": {{"certificates": [
+                {{"usage": "verify", "certificateFile": "{}"}},
+                {{"certificateFile": "{}", "keyFile": "{}"}}]}}}}}}]}})",
+        at.port(), known.ca.certificate_file, who.certificate_file, who.key_file));
+    p->start();
+    const std::string out = b.by_tcp(port_of(p->listening()[0]), b.port());
+    finish(*p);
+    return out;
+  };
+  CHECK(said(known.alice) == "hello");
+  CHECK(said(known.mallory) != "hello");
+  server.drain();
+  server.wait();
+}
+
+TEST_CASE("configured proxy: what cannot be had at the start is named", "[proxy][configured]") {
+  using Catch::Matchers::ContainsSubstring;
+  const std::string outbounds = R"("outbounds": [{"protocol": "freedom"}]})";
+  CHECK_THROWS_WITH(made(R"({"inbounds": [{"tag": "sure", "protocol": "socks", "listen": "::1", "port": 0,
+      "streamSettings": {"security": "tls", "tlsSettings": {"certificates": [
+        {"certificateFile": "/nowhere/a.pem", "keyFile": "/nowhere/a.key"}]}}}], )" +
+                         outbounds),
+                    ContainsSubstring("sure: cannot use the certificate in /nowhere/a.pem: No such file"));
+  CHECK_THROWS_WITH(made(R"({"inbounds": [{"tag": "x", "protocol": "socks", "listen": "192.0.2.1", "port": 1,
+                             "openToAll": true}], )" +
+                         outbounds),
+                    ContainsSubstring("x: cannot listen on 192.0.2.1:1: "));
+  CHECK_THROWS_WITH(
+      made(R"({"inbounds": [{"tag": "x", "protocol": "socks", "listen": "/nowhere/s"}], )" + outbounds),
+      ContainsSubstring("x: cannot listen on unix:/nowhere/s: No such file"));
+}
+
+TEST_CASE("configured proxy: may go with connections and queries open", "[proxy][configured]") {
+  bench b;
+  const auto p = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
+                          "outbounds": [{"protocol": "mux.pro", "settings": {"address": "nx.invalid", "port": 1}}]})");
+  const std::uint16_t port = port_of(p->listening()[0]);
+  p->start();
+  tcp::socket s(b.io);
+  s.connect({make_address("127.0.0.1"), port});
+  asio::write(s, asio::buffer("\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x01"s));
+  std::array<char, 2> method;
+  asio::read(s, asio::buffer(method));
+}

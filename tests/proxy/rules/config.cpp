@@ -1,0 +1,148 @@
+// Configurations that can be, and what comes of them.
+#include "catch.hpp"
+#include "config_text.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace {
+
+using namespace muxpro;
+using namespace muxpro::proxy;
+using namespace std::chrono_literals;
+using test::read_text;
+
+}  // namespace
+
+TEST_CASE("config: all that there is can be said", "[proxy][config]") {
+  const read_text r(test::everything);
+  CHECK(r.all() == "");
+  CHECK(r.c.log.level == log_level::info);
+  CHECK(r.c.stats);
+  REQUIRE(r.c.inbounds.size() == 5);
+  REQUIRE(r.c.outbounds.size() == 3);
+}
+
+TEST_CASE("config: inbounds", "[proxy][config]") {
+  const read_text r(test::everything);
+  const inbound_config& local = r.c.inbounds[0];
+  CHECK(local.tag == "local");
+  CHECK(local.protocol == "socks");
+  CHECK(to_string(local.at) == "127.0.0.1:1080");
+  CHECK_FALSE(local.asks_for_users);
+  CHECK(local.sniffing.enabled);
+  CHECK(local.sniffing.dest_override == std::vector<std::string>{"http", "tls"});
+  CHECK(local.sniffing.ports_excluded == "25");
+  const auto& socks = std::get<socks_inbound_options>(local.settings);
+  CHECK(socks.users.empty());
+  CHECK(socks.relay.idle == 1500ms);  // level 1
+  CHECK(socks.handshake == 10s);      // the default
+  const inbound_config& far = r.c.inbounds[1];
+  CHECK(to_string(far.at) == "[::]:1081");
+  CHECK(far.asks_for_users);
+  CHECK(std::get<socks_inbound_options>(far.settings).users.check("alice", "secret"));
+  CHECK(std::get<socks_inbound_options>(far.settings).handshake == 4s);
+  CHECK(std::get<socks_inbound_options>(far.settings).relay.downlink_only == 7s);
+  CHECK(to_string(r.c.inbounds[2].at) == "unix:/run/muxpro.sock");
+  const inbound_config& sure = r.c.inbounds[3];
+  CHECK(to_string(sure.at) == "0.0.0.0:1082");
+  CHECK(sure.stream.transport.authenticates);
+  CHECK(sure.stream.socket.fast_open);
+  CHECK(sure.stream.socket.keep_alive_idle == 60s);
+  CHECK(sure.stream.socket.user_timeout == 10s);
+}
+
+TEST_CASE("config: outbounds", "[proxy][config]") {
+  const read_text r(test::everything);
+  const auto& mux = std::get<mux_config>(r.c.outbounds[0].settings);
+  CHECK(to_string(mux.server) == "proxy.example:9527");
+  CHECK(mux.pool.max_concurrency == 16);
+  CHECK(mux.pool.max_connections == 4);
+  CHECK(std::get<freedom_config>(r.c.outbounds[1].settings).allow_private == true);
+  CHECK(std::holds_alternative<blackhole_config>(r.c.outbounds[2].settings));
+  CHECK(r.c.outbounds[2].tag == "blackhole");
+  CHECK(r.c.routing.outbound_tags == std::vector<std::string>{"server", "direct", "blackhole"});
+  // What is behind the inbounds outlasts them all.
+  CHECK(r.c.outbound_policy.relay.idle == 100s);
+  CHECK(r.c.outbound_policy.buffer == 512 * 1024);
+}
+
+TEST_CASE("config: rules", "[proxy][config]") {
+  const read_text r(test::everything);
+  CHECK(r.c.routing.strategy == domain_strategy::ip_if_non_match);
+  REQUIRE(r.c.routing.rules.size() == 2);
+  CHECK(r.c.routing.rules[0].domain == std::vector<std::string>{"full:a.example", "keyword:ads"});
+  const routing_rule& second = r.c.routing.rules[1];
+  CHECK(second.ip == std::vector<std::string>{"10.0.0.0/8", "!10.1.0.0/16"});
+  CHECK(second.source_ip == std::vector<std::string>{"192.0.2.0/24"});
+  CHECK(second.source_port == "7");
+  CHECK(second.network == "tcp,udp");
+  CHECK(second.attrs.at(":method") == "GET");
+  CHECK(second.balancer_tag == "any");
+  REQUIRE(r.c.routing.balancers.size() == 1);
+  CHECK(r.c.routing.balancers[0].strategy == balancing::least_load);
+
+  geo_files none;
+  const router rules(r.c.routing, none);
+  route_request q;
+  q.target = {network::tcp, "a.example", 80};
+  CHECK(rules.route(q)->outbound_tag == "blackhole");
+}
+
+TEST_CASE("config: a client in a few lines", "[proxy][config]") {
+  const read_text r(R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1080}],
+                        "outbounds": [{"protocol": "mux.pro", "settings": {"address": "unix:/run/s"}}]})");
+  CHECK(r.all() == "");
+  CHECK(r.c.inbounds[0].tag == "socks");
+  CHECK(to_string(std::get<mux_config>(r.c.outbounds[0].settings).server) == "unix:/run/s");
+  CHECK(r.c.log.level == log_level::warning);
+  CHECK_FALSE(r.c.outbounds[0].stream.transport.make);
+}
+
+TEST_CASE("config: the name that a server has to show is its own unless another is said", "[proxy][config]") {
+  std::string asked;
+  transport_registry known;
+  known.add("tcp", [](settings&, role, const std::string&) { return transport_plan(); });
+  known.add("tls", [&](settings& s, role side, const std::string& server) {
+    asked = read_tls_options(s, side, server).name;
+    return transport_plan();
+  });
+  const auto name = [&](const std::string& tls) {
+    config_mistakes mistakes;
+    geo_files none;
+    const auto root = parse_json(
+        R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}], "outbounds": [{"protocol": "mux.pro",
+            "settings": {"address": "proxy.example", "port": 1}, "streamSettings": {"security": "tls")" +
+            tls + "}}]}",
+        mistakes);
+    read_config(*root, known, none, mistakes);
+    CHECK(mistakes.empty());
+    return asked;
+  };
+  CHECK(name("") == "proxy.example");
+  CHECK(name(R"(, "tlsSettings": {"serverName": "x.example"})") == "x.example");
+}
+
+TEST_CASE("config: JSON within bounds", "[proxy][config]") {
+  const auto mistake = [](std::string_view text) {
+    config_mistakes mistakes;
+    const auto root = parse_json(text, mistakes);
+    CHECK(root.has_value() == mistakes.empty());
+    return mistakes.empty() ? std::string() : mistakes.all()[0].sentence;
+  };
+  using Catch::Matchers::ContainsSubstring;
+  CHECK(mistake("// a\n{ /* b */ } ") == "");
+  CHECK_THAT(mistake("{\n  \"a\": tru }"), ContainsSubstring("line 2, column"));
+  CHECK_THAT(mistake(""), ContainsSubstring("is no JSON"));
+  CHECK_THAT(mistake("{} {}"), ContainsSubstring("is no JSON"));
+  CHECK_THAT(mistake("{\"a\": \"\xff\"}"), ContainsSubstring("is no JSON"));
+  CHECK_THAT(mistake("1e999"), ContainsSubstring("is no JSON"));
+  CHECK_THAT(mistake(R"({"a": 1, "b": {"a": 1, "a": 2}})"), ContainsSubstring("the key 'a' is there twice"));
+  CHECK(mistake(std::string(32, '[') + std::string(32, ']')) == "");
+  CHECK_THAT(mistake(std::string(33, '[') + std::string(33, ']')), ContainsSubstring("deeper than 32"));
+  CHECK_THAT(mistake(std::string(1'000'000, '[')), ContainsSubstring("deeper than 32"));
+  std::string many = "[0";
+  for (std::size_t i = 0; i < max_config_values; ++i) many += ",0";
+  CHECK_THAT(mistake(many + "]"), ContainsSubstring("more than 1000000 values"));
+  CHECK_THAT(mistake(std::string(max_config_size + 1, ' ')), ContainsSubstring("longer than 16 MiB"));
+}

@@ -1,0 +1,247 @@
+// Configurations that cannot be: each mistake with its place and what is allowed there.
+#include "catch.hpp"
+#include "config_text.hpp"
+
+#include <string>
+
+namespace {
+
+using namespace muxpro::proxy;
+using test::read_text;
+
+std::string with_socks(const std::string& more) {
+  return R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 1)" + more +
+         R"(}], "outbounds": [{"protocol": "freedom"}]})";
+}
+std::string with_outbound(const std::string& o) {
+  return R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 1}], "outbounds": [)" + o +
+         "]}";
+}
+std::string with_routing(const std::string& r) {
+  return R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 1}],
+             "outbounds": [{"protocol": "freedom"}], "routing": )" +
+         r + "}";
+}
+std::string told(const std::string& text) { return read_text(text).all(); }
+
+/// Every value of `root`, one after the other.
+void each_value(setting& root, const std::function<void(setting&)>& visit) {
+  visit(root);
+  if (auto* l = std::get_if<setting::list>(&root.is))
+    for (setting& s : *l) each_value(s, visit);
+  else if (auto* o = std::get_if<setting::object>(&root.is))
+    for (auto& [key, s] : *o) each_value(s, visit);
+}
+
+}  // namespace
+
+TEST_CASE("config: what is missing", "[proxy][config]") {
+  CHECK(told("{}") ==
+        "inbounds: is missing; it must be a list of at least one object\n"
+        "outbounds: is missing; it must be a list of at least one object; the first one is the default\n");
+  CHECK(told(R"({"inbounds": [], "outbounds": [{"protocol": "freedom"}]})") ==
+        "inbounds: is empty; nobody could connect\n");
+  CHECK(told("7") == ": is 7; it must be an object\n");
+  CHECK(told(R"({"inbounds": [{}], "outbounds": [{}]})") ==
+        "inbounds[0].protocol: is missing; it must be the name of a protocol\n"
+        "inbounds[0].port: is missing; it must be a whole number from 0 to 65535\n"
+        "outbounds[0].protocol: is missing; it must be the name of a protocol\n");
+}
+
+TEST_CASE("config: keys that nobody knows", "[proxy][config]") {
+  CHECK(told(with_socks(R"(, "setings": {})")) ==
+        "inbounds[0].setings: there is no such key; did you mean 'settings'?\n");
+  CHECK(told(with_socks(R"(, "INBOUNDTAG": 1, "Tag": 2)"))
+            .find("Tag: there is no such key; did you mean 'tag'?") != std::string::npos);
+  CHECK(
+      told(with_socks(R"(, "settings": {"qwertyuiop": 1})")) ==
+      "inbounds[0].settings.qwertyuiop: there is no such key; there may be userLevel, accounts, auth, udp\n");
+  for (const char* key : {"dns", "fakedns", "api"})
+    CHECK(told(R"({"inbounds": [], "outbounds": [], ")" + std::string(key) + R"(": {}})") ==
+          std::string(key) + ": is there; muxpro has nothing of that kind yet\n");
+}
+
+TEST_CASE("config: values of the wrong kind or size", "[proxy][config]") {
+  CHECK(told(with_socks(R"(, "tag": 1)")) == "inbounds[0].tag: is 1; it must be a text\n");
+  CHECK(told(R"({"inbounds": {}, "outbounds": 1})") ==
+        "inbounds: is an object; it must be a list of objects\noutbounds: is 1; it must be a list of "
+        "objects\n");
+  for (const char* port : {"-1", "65536", "1.5", "\"\"", "\"80x\"", "\" 80\"", "null", "1e300", "[1]"})
+    CHECK(told(R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": )" + std::string(port) +
+               R"(}], "outbounds": [{"protocol": "freedom"}]})")
+              .find("inbounds[0].port: is ") == 0);
+  CHECK(told(with_socks(R"(, "openToAll": "yes")")) ==
+        "inbounds[0].openToAll: is 'yes'; it must be true or false\n");
+  CHECK(told(with_socks(R"(, "streamSettings": {"sockopt": {"tcpKeepAliveIdle": -1}})")) ==
+        "inbounds[0].streamSettings.sockopt.tcpKeepAliveIdle: is -1; it must be a number of seconds from 0 "
+        "to 32767\n");
+}
+
+TEST_CASE("config: an inbound that everybody could use", "[proxy][config]") {
+  const auto on = [](const std::string& listen, const std::string& more = "") {
+    return told(R"({"inbounds": [{"protocol": "socks", "port": 1, "listen": ")" + listen + "\"" + more +
+                R"(}], "outbounds": [{"protocol": "freedom"}]})");
+  };
+  for (const char* listen : {"0.0.0.0", "::", "192.0.2.1", "10.0.0.1"}) {
+    CHECK(on(listen) == "inbounds[0].listen: is '" + std::string(listen) +
+                            "' without accounts or client certificates: anybody who reaches it could use it; "
+                            "\"openToAll\": true allows that\n");
+    CHECK(on(listen, R"(, "openToAll": true)") == "");
+    CHECK(on(listen, R"(, "settings": {"accounts": [{"user": "a", "pass": "b"}]})") == "");
+  }
+  CHECK(on("127.0.0.1") == "");
+  CHECK(on("::1") == "");
+  const std::string own = R"({"certificateFile": "a", "keyFile": "b"})";
+  const std::string tls = R"(, "streamSettings": {"security": "tls", "tlsSettings": {"certificates": [)";
+  CHECK(on("::", tls + own + "]}}") != "");
+  CHECK(on("::", tls + own + R"(, {"certificateFile": "c", "usage": "verify"}]}})") == "");
+  CHECK(on("nowhere").find("inbounds[0].listen: is 'nowhere'; it must be an IP address or unix:PATH") == 0);
+  CHECK(on("unix:").find("a path must have 1 to 107 bytes") != std::string::npos);
+  CHECK(on("/run/s") == "inbounds[0].port: is there; a unix socket has none\n");
+}
+
+TEST_CASE("config: accounts", "[proxy][config]") {
+  CHECK(told(with_socks(R"(, "settings": {"auth": "password"})")) ==
+        "inbounds[0].settings.auth: is 'password', and there are no accounts\n");
+  CHECK(told(with_socks(R"(, "settings": {"auth": "noauth", "accounts": [{"user": "a", "pass": "b"}]})")) ==
+        "inbounds[0].settings.auth: is 'noauth', and there are accounts that nobody would ask for\n");
+  CHECK(told(with_socks(R"(, "settings": {"accounts": [{"user": ""}]})")) ==
+        "inbounds[0].settings.accounts[0].pass: is missing; it must be the user's password\n"
+        "inbounds[0].settings.accounts[0].user: must have 1 to 255 bytes\n");
+  // A password is never shown.
+  CHECK(told(with_socks(R"(, "settings": {"accounts": [{"user": "a", "pass": ["hunter2"]}]})"))
+            .find("hunter2") == std::string::npos);
+}
+
+TEST_CASE("config: outbounds that cannot be", "[proxy][config]") {
+  CHECK(told(with_outbound(R"({"protocol": "freedm"})")) ==
+        "outbounds[0].protocol: is 'freedm'; it must be one of freedom, blackhole, mux.pro; did you mean "
+        "'freedom'?\n");
+  CHECK(told(with_outbound(R"({"protocol": "freedom"}, {"protocol": "freedom"})")) ==
+        "outbounds[1].tag: is 'freedom'; it must be a name that no other outbound has\n");
+  CHECK(told(with_outbound(R"({"protocol": "freedom", "settings": {"domainStrategy": "UseIP"}})")) ==
+        "outbounds[0].settings.domainStrategy: is 'UseIP'; it must be AsIs\n");
+  CHECK(told(with_outbound(R"({"protocol": "freedom", "mux": {"enabled": true}})"))
+            .find("outbounds[0].mux.enabled: is true") == 0);
+  CHECK(told(with_outbound(R"({"protocol": "freedom", "streamSettings": {}})")) ==
+        "outbounds[0].streamSettings: is there; freedom has no transport\n");
+  const std::string mux = R"({"protocol": "mux.pro", "settings": {"address": "a", "port": 1})";
+  CHECK(told(with_outbound(mux + R"(, "mux": {"enabled": false}})"))
+            .find("outbounds[0].mux.enabled: is false") == 0);
+  CHECK(told(with_outbound(mux + R"(, "mux": {"concurrency": 0}})")) ==
+        "outbounds[0].mux.concurrency: is 0; it must be a whole number from 1 to 65535\n");
+  CHECK(told(with_outbound(R"({"protocol": "mux.pro", "settings": {"address": "a b", "port": 0}})")) ==
+        "outbounds[0].settings.address: is 'a b'; it must be a name, an IP address or unix:PATH\n"
+        "outbounds[0].settings.port: is 0; it must be a whole number from 1 to 65535\n");
+  CHECK(
+      told(with_outbound(
+          R"({"protocol": "mux.pro", "settings": {"address": "unix:/s"}, "streamSettings": {"security": "tls"}})")) ==
+      "outbounds[0].streamSettings.tlsSettings.serverName: is missing; it must be the name in the server's "
+      "certificate\n");
+}
+
+TEST_CASE("config: transports that cannot be", "[proxy][config]") {
+  const auto stream = [](const std::string& s) { return told(with_socks(R"(, "streamSettings": )" + s)); };
+  CHECK(stream(R"({"network": "tpc"})") ==
+        "inbounds[0].streamSettings.network: is 'tpc'; it must be one of tcp, tls, unix, raw; did you mean "
+        "'tcp'?\n");
+  CHECK(stream(R"({"security": "reality"})") ==
+        "inbounds[0].streamSettings.security: is 'reality'; it must be one of none, tls\n");
+  CHECK(stream(R"({"security": "tls"})") ==
+        "inbounds[0].streamSettings.tlsSettings.certificates: has none of usage 'encipherment'; a server "
+        "cannot do "
+        "without one\n");
+  const std::string one = R"({"certificateFile": "a", "keyFile": "b"})";
+  const auto tls = [&](const std::string& t) {
+    return stream(R"({"security": "tls", "tlsSettings": {)" + t + "}}");
+  };
+  CHECK(tls(R"("certificates": [)" + one + "," + one + "]").find("certificates[1]: there is another one") !=
+        std::string::npos);
+  CHECK(tls(R"("certificates": [)" + one + R"(], "pinnedPeerCertSha256": "abc")").find("64 hex digits") !=
+        std::string::npos);
+  CHECK(tls(R"("certificates": [)" + one + R"(], "minVersion": "1.2")")
+            .find("minVersion: is '1.2'; it must be 1.3") != std::string::npos);
+  CHECK(tls(R"("certificates": [)" + one + R"(], "serverName": "x")").find("there is no such key") !=
+        std::string::npos);
+}
+
+TEST_CASE("config: every rule is looked at", "[proxy][config]") {
+  CHECK(
+      told(with_routing(R"({"rules": [
+    {"outboundTag": "fredom", "port": 80}, {"outboundTag": "freedom", "ip": ["nonsense"]},
+    {"outboundTag": "freedom"}, {"outboundTag": "freedom", "sourceIP": ["x"]},
+    {"outboundTag": "freedom", "user": [1]}, {"outboundTag": "freedom", "attrs": {"a": 1}}]})")) ==
+      "routing.rules[0].outboundTag: is 'fredom', it must be one of freedom\n"
+      "routing.rules[1].ip: is 'nonsense', it must be an address, a block such as 10.0.0.0/8, geoip:LIST or "
+      "ext:FILE:LIST, or one of them behind '!'\n"
+      "routing.rules[2].network: is '', and so is every other field; tcp,udp matches everything\n"
+      "routing.rules[3].sourceIP: is 'x', it must be an address, a block such as 10.0.0.0/8, geoip:LIST or "
+      "ext:FILE:LIST, or one of them behind '!'\n"
+      "routing.rules[4].user[0]: is 1; it must be a text\n"
+      "routing.rules[5].attrs.a: must be a text, a regular expression\n");
+  CHECK(told(with_routing(
+            R"({"rules": [{"port": 1, "balancerTag": "b"}], "balancers": [{"tag": "", "selector": []}]})")) !=
+        "");
+  CHECK(told(with_routing(
+            R"({"balancers": [{"tag": "b", "selector": ["f"]}, {"tag": "b", "selector": ["f"]}]})")) ==
+        "routing.balancers[1].tag: is 'b'; it must be a name that no other balancer has\n");
+}
+
+TEST_CASE("config: policies", "[proxy][config]") {
+  const auto policy = [](const std::string& levels) {
+    return told(R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}],
+                        "outbounds": [{"protocol": "freedom"}], "policy": {"levels": )" +
+                levels + "}}");
+  };
+  CHECK(policy(R"({"0": {"handshake": 0, "bufferSize": -1}})") ==
+        "policy.levels.0.handshake: is 0; it must be a number of seconds from 1 to 3600\n"
+        "policy.levels.0.bufferSize: is -1; it must be a whole number from 4 to 65536\n");
+  CHECK(policy(R"({"one": {}, "65536": {}})") ==
+        "policy.levels.65536: there is no such level; it must be a whole number from 0 to 65535\n"
+        "policy.levels.one: there is no such level; it must be a whole number from 0 to 65535\n");
+}
+
+TEST_CASE("config: whatever stands wherever, nothing but mistakes comes of it", "[proxy][config]") {
+  config_mistakes none;
+  setting root = *parse_json(test::everything, none);
+  const transport_registry known = test::registry();
+  std::vector<setting> instead;
+  instead.emplace_back();
+  instead.emplace_back(true);
+  instead.emplace_back(-1e300);
+  instead.emplace_back(0.5);
+  instead.emplace_back(std::string());
+  instead.emplace_back(std::string(100'000, '\xff'));
+  instead.emplace_back(setting::list(3));
+  instead.emplace_back(setting::object{{"", setting()}});
+  std::size_t places = 0;
+  each_value(root, [&](setting& place) {
+    ++places;
+    setting before = std::move(place);
+    for (const setting& other : instead) {
+      place = other;
+      config_mistakes mistakes;
+      geo_files geo;
+      read_config(root, known, geo, mistakes);
+      for (const config_mistake& m : mistakes.all()) {
+        REQUIRE_FALSE(m.sentence.empty());
+        REQUIRE(m.path.size() + m.sentence.size() < 1000);
+      }
+    }
+    place = std::move(before);
+  });
+  CHECK(places > 100);
+}
+
+TEST_CASE("config: a text that is cut anywhere is no configuration", "[proxy][config]") {
+  for (std::size_t n = 0; n < test::everything.size() - 1; ++n)
+    REQUIRE_FALSE(read_text(test::everything.substr(0, n)).mistakes.empty());
+}
+
+TEST_CASE("config: of endless mistakes some are told, at once", "[proxy][config]") {
+  std::string text = "{";
+  for (int i = 0; i < 200'000; ++i) text += "\"inbound" + std::to_string(i) + "\":0,";
+  const read_text r(text + R"("outbounds": []})");
+  CHECK(r.mistakes.count() > 200'000);
+  CHECK(r.mistakes.all().size() == config_mistakes::most);
+}

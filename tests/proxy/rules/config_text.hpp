@@ -1,0 +1,88 @@
+// A configuration as text, read as the program reads it, without transports that open files.
+#pragma once
+
+#include <muxpro/proxy/config.hpp>
+#include <muxpro/proxy/transports/tls.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace test {
+
+inline muxpro::proxy::transport_registry registry() {
+  using namespace muxpro::proxy;
+  transport_registry known;
+  for (const char* name : {"tcp", "unix"})
+    known.add(name, [](settings&, muxpro::role, const std::string&) { return transport_plan(); });
+  known.add("tls", [](settings& s, muxpro::role side, const std::string& server) {
+    const tls_options o = read_tls_options(s, side, server);
+    return transport_plan(nullptr, !o.authority.empty());
+  });
+  return known;
+}
+
+struct read_text {
+  explicit read_text(std::string_view text) {
+    muxpro::proxy::geo_files none;
+    if (const auto root = muxpro::proxy::parse_json(text, mistakes))
+      c = read_config(*root, registry(), none, mistakes);
+  }
+  /// A line for each mistake.
+  std::string all() const {
+    std::string out;
+    for (const auto& m : mistakes.all()) out += m.path + ": " + m.sentence + "\n";
+    return out;
+  }
+
+  muxpro::proxy::config_mistakes mistakes;
+  muxpro::proxy::config c;
+};
+
+/// All that there is.
+inline constexpr std::string_view everything = R"({
+  // As in V2Ray,
+  "log": {"loglevel": "info", "error": "", "access": ""}, /* with comments */
+  "inbounds": [
+    {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": 1080,
+     "settings": {"auth": "noauth", "udp": false, "userLevel": 1},
+     "sniffing": {"enabled": true, "destOverride": ["http", "tls"], "domainsExcluded": ["full:a.example"],
+                  "ipsExcluded": ["10.0.0.0/8"], "portsExcluded": "25", "metadataOnly": false, "routeOnly": true}},
+    {"tag": "far", "protocol": "socks", "listen": "::", "port": "1081",
+     "settings": {"auth": "password", "accounts": [{"user": "alice", "pass": "secret"}]}},
+    {"tag": "file", "protocol": "socks", "listen": "/run/muxpro.sock"},
+    {"tag": "sure", "protocol": "socks", "port": 1082,
+     "streamSettings": {"network": "raw", "security": "tls",
+       "tlsSettings": {"alpn": "h2,mux", "minVersion": "1.3",
+         "certificates": [{"certificateFile": "a.pem", "keyFile": "a.key"},
+                          {"certificateFile": "ca.pem", "usage": "verify"}]},
+       "sockopt": {"tcpNoDelay": true, "tcpFastOpen": true, "tcpKeepAliveIdle": 60, "tcpKeepAliveInterval": 10,
+                   "tcpUserTimeout": 10000}}},
+    {"tag": "open", "protocol": "socks", "port": 1083, "openToAll": true}
+  ],
+  "outbounds": [
+    {"tag": "server", "protocol": "mux.pro", "settings": {"address": "proxy.example", "port": 9527},
+     "streamSettings": {"security": "tls", "tlsSettings": {"serverName": "other.example",
+       "pinnedPeerCertSha256": ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]}},
+     "mux": {"enabled": true, "protocol": "mux.pro", "concurrency": 16, "maxConnections": 4}},
+    {"tag": "direct", "protocol": "freedom", "settings": {"domainStrategy": "AsIs", "allowPrivate": true}},
+    {"protocol": "blackhole", "settings": {"response": {"type": "none"}}}
+  ],
+  "routing": {
+    "domainStrategy": "IPIfNonMatch",
+    "rules": [
+      {"type": "field", "domain": ["full:a.example", "keyword:ads"], "outboundTag": "blackhole"},
+      {"ip": "10.0.0.0/8,!10.1.0.0/16", "port": "53,1000-2000", "network": ["tcp", "udp"],
+       "source": ["192.0.2.0/24"], "sourcePort": 7, "inboundTag": ["local"], "user": ["alice"],
+       "protocol": ["http"], "attrs": {":method": "GET"}, "ruleTag": "x", "balancerTag": "any"}
+    ],
+    "balancers": [{"tag": "any", "selector": ["ser", "dir"], "strategy": {"type": "leastLoad"}, "fallbackTag": "direct"}]
+  },
+  "policy": {
+    "levels": {"0": {"handshake": 4, "connIdle": 100, "uplinkOnly": 3, "downlinkOnly": 7, "bufferSize": 16},
+               "1": {"connIdle": 1.5, "bufferSize": 512}},
+    "system": {"statsInboundUplink": true}
+  },
+  "stats": {}
+})";
+
+}  // namespace test
