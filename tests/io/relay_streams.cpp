@@ -298,3 +298,56 @@ TEST_CASE("a stream that cannot be half-closed is the caller's to end", "[relay]
   a.close();
   run_ready(context);
 }
+
+namespace {
+
+/// As a TCP socket whose peer has cut it: the write that is told of it takes the word, and a read that was
+/// under way finds EOF, and may be heard first.
+class reset_stream {
+ public:
+  explicit reset_stream(asio::io_context& c) : context_(c) {}
+  asio::any_io_executor get_executor() { return context_.get_executor(); }
+
+  template <class Token>
+  auto async_read_some(asio::mutable_buffer, Token&& token) {
+    const auto start = [this](auto handler) { reader_ = keep(std::move(handler)); };
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start, token);
+  }
+  template <class Token>
+  auto async_write_some(asio::const_buffer, Token&& token) {
+    const auto start = [this](auto handler) {
+      if (reader_) tell(std::exchange(reader_, nullptr), eof);
+      tell(keep(std::move(handler)), reset);
+    };
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start, token);
+  }
+  void close() { reader_ = nullptr; }
+
+ private:
+  using call = std::function<void(error_code)>;
+  template <class Handler>
+  static call keep(Handler handler) {
+    return [h = std::make_shared<Handler>(std::move(handler))](error_code ec) { std::move (*h)(ec, 0); };
+  }
+  void tell(call c, error_code ec) {
+    asio::post(context_, [c = std::move(c), ec] { c(ec); });
+  }
+
+  asio::io_context& context_;
+  call reader_;
+};
+
+}  // namespace
+
+TEST_CASE("EOF that a reset has left behind is a cut", "[relay]") {
+  asio::io_context context;
+  reset_stream a(context);
+  auto [b, server] = make_pipe(context.get_executor());
+  relay_outcome out;
+  async_relay(a, b, relay_options(), keep_relay_outcome{&out});
+  asio::async_write(server, asio::buffer("late", 4), [](error_code, std::size_t) {});
+  spawn(context, expect_end(server, "", reset));
+  test::run_until(context, [&] { return out.done(); });
+  CHECK(out.is(reset));
+  run_ready(context);
+}

@@ -2,6 +2,7 @@
 
 #include <muxpro/detail/relay_state.hpp>
 
+#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/socket_base.hpp>
 
@@ -99,7 +100,13 @@ asio::awaitable<void> relay_from(relay_side side, std::shared_ptr<relay_state> s
   for (;;) {
     const std::size_t n = co_await from.async_read_some(asio::buffer(buffer.data(), buffer.size()), token);
     if (s->failed()) co_return;
-    if (ec == asio::error::eof) break;
+    if (ec == asio::error::eof) {
+      // A socket that was reset says so once: a write on it may have taken the word and be about to tell, and
+      // the read finds nothing but an end.
+      co_await asio::post(from.get_executor(), asio::use_awaitable);
+      if (s->failed()) co_return;
+      break;
+    }
     if (ec) {
       s->fail(side, ec);
       co_return;
