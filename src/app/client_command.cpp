@@ -73,7 +73,7 @@ proxy::stream_endpoint listening_address(const client_flags& flags, const std::s
 
 proxy::stream_endpoint status_address(const std::string& text) {
   const auto at = find_endpoint("--status", text);
-  if (reaches_others(at))
+  if (proxy::reaches_others(at))
     throw usage_error(fmt::format(
         "--status {}: it names users and targets, and must be a loopback address or unix:PATH", text));
   return at;

@@ -66,14 +66,6 @@ int check(const config_flags& flags) {
   return 0;
 }
 
-// What a configuration may ask for already, and nobody does yet.
-void warn(const proxy::config& c, const proxy::log_sink& log) {
-  if (c.stats) log(proxy::log_level::warning, "stats: there are no counters yet");
-  for (const auto& i : c.inbounds)
-    if (i.sniffing.enabled)
-      log(proxy::log_level::warning, fmt::format("sniffing of inbound {}: nothing is sniffed yet", i.tag));
-}
-
 int run_config(const config_flags& flags) {
   proxy::geo_files geo(flags.directory());
   const auto c = read(flags, geo);
@@ -82,7 +74,6 @@ int run_config(const config_flags& flags) {
       flags.threads ? flags.threads : std::max(1u, std::thread::hardware_concurrency());
   ending_signals signals;
   const proxy::log_sink log = make_log(c->log);
-  warn(*c, log);
   proxy::configured_proxy running(*c, geo, threads, log);
   for (const std::string& line : running.listening()) fmt::print("{}\n", line);
   std::fflush(stdout);

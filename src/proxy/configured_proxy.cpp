@@ -1,15 +1,20 @@
 #include <muxpro/proxy/configured_proxy.hpp>
+#include <muxpro/proxy/inbounds/status.hpp>
 #include <muxpro/proxy/instance.hpp>
 #include <muxpro/proxy/local_addresses.hpp>
 #include <muxpro/proxy/outbounds/blackhole.hpp>
 #include <muxpro/proxy/outbounds/freedom.hpp>
 #include <muxpro/proxy/outbounds/mux.hpp>
-#include <muxpro/proxy/router.hpp>
+#include <muxpro/proxy/route_by.hpp>
 #include <muxpro/proxy/transport_dialer.hpp>
+#include <muxpro/proxy/udp_nat.hpp>
+
+#include <asio/co_spawn.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <utility>
@@ -47,6 +52,11 @@ std::shared_ptr<const inbound> made(const std::monostate&) {
 std::shared_ptr<const inbound> made(const socks_inbound_options& o) {
   return std::make_shared<socks_inbound>(o);
 }
+std::shared_ptr<const inbound> made(const http_inbound_options& o) {
+  return std::make_shared<http_inbound>(o);
+}
+std::shared_ptr<const inbound> made(const mixed_config& m) { return std::make_shared<mixed_inbound>(m.both); }
+std::shared_ptr<const inbound> made(const mux_inbound_options& o) { return std::make_shared<mux_inbound>(o); }
 
 }  // namespace
 
@@ -61,15 +71,18 @@ struct configured_proxy::parts {
   outbound_factory factory(const mux_config& m, const outbound_config& o);
 
   void equip(dispatcher& to, asio::io_context& io);
-  void listen(const inbound_config& i);
+  void listen(const inbound_config& i, geo_files& geo);
+  void listen_for_status(const stream_endpoint& at);
 
   const policy_level behind;
   const bool local_only;
   resolver names;
   dial_policy open, careful;
+  std::optional<udp_nat> open_nat, careful_nat;
   std::vector<std::shared_ptr<transport_dialer>> ways;
   std::vector<std::pair<std::string, outbound_factory>> outbounds;
   std::shared_ptr<const router> rules;
+  bool swept = false;
   std::vector<std::string> listening;
   std::unique_ptr<instance> running;
 };
@@ -91,12 +104,14 @@ router_options seeded(router_options o) {
 configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t threads, log_sink log)
     : behind(c.outbound_policy), local_only(all_local(c)) {
   open.allow_private(true);
-  if (!c.routing.rules.empty()) rules = std::make_shared<const router>(seeded(c.routing), geo);
+  const auto load = [this](std::string_view tag) { return std::optional(running->load(tag)); };
+  if (!c.routing.rules.empty()) rules = std::make_shared<const router>(seeded(c.routing), geo, load);
   for (const outbound_config& o : c.outbounds)
     outbounds.emplace_back(o.tag, std::visit([&](const auto& s) { return factory(s, o); }, o.settings));
   const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
   running = std::make_unique<instance>(instance_options(), threads, each_thread, std::move(log));
-  for (const inbound_config& i : c.inbounds) listen(i);
+  for (const inbound_config& i : c.inbounds) listen(i, geo);
+  if (c.metrics) listen_for_status(*c.metrics);
 }
 
 // What resolvers have under way ends before the executors that it would be told to.
@@ -111,9 +126,12 @@ outbound_factory configured_proxy::parts::factory(const std::monostate&, const o
 }
 
 outbound_factory configured_proxy::parts::factory(const freedom_config& f, const outbound_config&) {
-  const dial_policy& policy = f.allow_private.value_or(local_only) ? open : careful;
-  return [this, &policy, f](asio::io_context&) {
-    return std::make_shared<freedom>(names, policy, f.dial, behind.relay);
+  const bool all = f.allow_private.value_or(local_only);
+  const dial_policy& policy = all ? open : careful;
+  auto& nat = all ? open_nat : careful_nat;
+  if (!nat) nat.emplace(nat_limits(), f.dial, names, policy);
+  return [this, &policy, &nat, f](asio::io_context&) {
+    return std::make_shared<freedom>(names, policy, f.dial, behind.relay, &*nat);
   };
 }
 
@@ -133,27 +151,36 @@ outbound_factory configured_proxy::parts::factory(const mux_config& m, const out
 void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
   for (const auto& [tag, make] : outbounds) to.add(tag, make(io));
   to.link_capacity(behind.buffer);
-  // Where rules meet connections. A dispatcher that can wait for names asks route() again with their
-  // addresses; until then a rule about addresses does not match a name.
-  if (!rules) return;
-  to.route_by([rules = rules](const context& c) {
-    const route_request r = request_of(c);
-    const auto decided = rules->route(r);
-    return decided ? decided->outbound_tag : rules->route(r, {}).outbound_tag;
-  });
+  if (rules) to.route_by(by_rules(rules, names));
+  // Both are shared by all threads; the first one tidies up.
+  if (std::exchange(swept, true)) return;
+  for (auto* nat : {&open_nat, &careful_nat})
+    if (*nat) asio::co_spawn(io, (*nat)->sweep(), [](std::exception_ptr) {});
 }
 
-void configured_proxy::parts::listen(const inbound_config& i) {
+void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
   const auto serves = std::visit([](const auto& s) { return made(s); }, i.settings);
   transport_use how = made(i.stream, i.tag);
   try {
-    const stream_endpoint at = running->listen(i.at, i.tag, serves, std::move(how));
+    std::shared_ptr<const sniff_policy> sniffing;
+    if (i.sniffing.enabled) sniffing = std::make_shared<const sniff_policy>(i.sniffing, geo);
+    const stream_endpoint at = running->listen(i.at, i.tag, serves, std::move(how), std::move(sniffing));
     listening.push_back(fmt::format("{} on {}", i.tag, to_string(at)));
     if (is_unix(at)) return;
     for (dial_policy* p : {&open, &careful}) p->own_listener(to_tcp(at), local_addresses());
   } catch (const std::system_error& e) {
     throw std::runtime_error(
         fmt::format("{}: cannot listen on {}: {}", i.tag, to_string(i.at), e.code().message()));
+  }
+}
+
+void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
+  try {
+    const auto found = running->listen(at, "status", std::make_shared<status_inbound>(*running));
+    listening.push_back(fmt::format("status on {}", to_string(found)));
+  } catch (const std::system_error& e) {
+    throw std::runtime_error(
+        fmt::format("metrics: cannot listen on {}: {}", to_string(at), e.code().message()));
   }
 }
 

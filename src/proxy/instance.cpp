@@ -34,11 +34,16 @@ std::string access_line(const context& c, const carried& how, duration took) {
 
 /// What waits for connections behind a listener.
 struct instance::entrance {
-  entrance(std::string t, std::shared_ptr<const inbound> i, transport_use how)
-      : tag(std::move(t)), serves(std::move(i)), over(how.over ? std::move(how.over) : plain_transport()) {}
+  entrance(std::string t, std::shared_ptr<const inbound> i, transport_use how,
+           std::shared_ptr<const sniff_policy> s)
+      : tag(std::move(t)),
+        serves(std::move(i)),
+        over(how.over ? std::move(how.over) : plain_transport()),
+        sniffing(std::move(s)) {}
   const std::string tag;
   const std::shared_ptr<const inbound> serves;
   const std::shared_ptr<const transport> over;
+  const std::shared_ptr<const sniff_policy> sniffing;
 };
 
 /// A thread's connections.
@@ -53,6 +58,10 @@ class instance::lane {
   }
   dispatcher& outbounds() noexcept { return to_; }
 
+  /// Any thread.
+  void change(std::function<void(dispatcher&)> change) {
+    asio::post(io_, [this, change = std::move(change)] { change(to_); });
+  }
   /// Any thread. Calls `done` on its own.
   template <class Done>
   void report(std::size_t connections, Done done) {
@@ -68,6 +77,7 @@ class instance::lane {
     if (ec) return;
     known.id = context::new_id();
     known.inbound.tag = way->tag;
+    known.content.sniffing = way->sniffing;
     known.inbound.source = unmapped(source.address());
     known.inbound.source_port = source.port();
     known.inbound.gateway = unmapped(gateway.address());
@@ -205,9 +215,10 @@ void instance::note(log_level level, const asio::ip::address& source, const std:
 }
 
 stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
-                                 transport_use how) {
+                                 transport_use how, std::shared_ptr<const sniff_policy> sniffing) {
   const socket_options options = how.socket;
-  const auto way = std::make_shared<const entrance>(std::move(tag), std::move(i), std::move(how));
+  const auto way =
+      std::make_shared<const entrance>(std::move(tag), std::move(i), std::move(how), std::move(sniffing));
   auto take = [this, way](std::size_t worker, stream_socket s, admission::ticket t) {
     lanes_[worker]->take(std::move(s), std::move(t), way);
   };
@@ -217,6 +228,10 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
   listeners_.push_back(std::make_unique<listener>(workers_, at, options, waiting_, options_.accept_backoff,
                                                   std::move(take), std::move(say)));
   return listeners_.back()->local();
+}
+
+void instance::change(const std::function<void(dispatcher&)>& change) {
+  for (const auto& l : lanes_) l->change(change);
 }
 
 void instance::start() {

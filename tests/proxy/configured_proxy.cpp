@@ -66,24 +66,26 @@ asio::awaitable<void> serve_echo(tcp::acceptor& at) {
 
 /// What a SOCKS client hears of a target: an echo, or the code of the refusal.
 template <class Socket>
-asio::awaitable<std::string> ask(Socket s, typename Socket::endpoint_type at, std::uint16_t port) {
+asio::awaitable<std::string> ask(Socket s, typename Socket::endpoint_type at, std::uint16_t port,
+                                 std::string say = "hello") {
   co_await s.async_connect(at, asio::use_awaitable);
   const std::string request = "\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01"s + static_cast<char>(port >> 8) +
-                              static_cast<char>(port & 255) + "hello";
+                              static_cast<char>(port & 255) + say;
   co_await asio::async_write(s, asio::buffer(request), asio::use_awaitable);
   std::string answer(12, ' ');
   const auto [cut, got] = co_await asio::async_read(s, asio::buffer(answer), as_result);
   if (cut) co_return "cut";
   if (answer[3] != 0) co_return "refused " + std::to_string(answer[3]);
-  std::string word(5, ' ');
+  std::string word(say.size(), ' ');
   const auto [error, n] = co_await asio::async_read(s, asio::buffer(word), as_result);
   co_return error ? error.message() : word;
 }
 
 struct bench {
   bench() { asio::co_spawn(io, serve_echo(target), asio::detached); }
-  std::string by_tcp(std::uint16_t proxy_port, std::uint16_t port) {
-    return test::run(io, ask(tcp::socket(io), tcp::endpoint(make_address("127.0.0.1"), proxy_port), port));
+  std::string by_tcp(std::uint16_t proxy_port, std::uint16_t port, std::string say = "hello") {
+    const tcp::endpoint proxy_at(make_address("127.0.0.1"), proxy_port);
+    return test::run(io, ask(tcp::socket(io), proxy_at, port, std::move(say)));
   }
   std::string by_unix(const std::string& path, std::uint16_t port) {
     using local = asio::local::stream_protocol;
@@ -119,7 +121,7 @@ TEST_CASE("configured proxy: listens, routes, reaches targets", "[proxy][configu
   CHECK(b.by_tcp(port, b.port()) == "hello");
   CHECK(b.by_unix(path, b.port()) == "hello");
   CHECK(b.by_tcp(port, 1) == "refused 2");     // by the rule
-  CHECK(b.by_unix(path, 1) == "refused 5");    // by the target's kernel
+  CHECK(b.by_unix(path, 1) == "refused 4");    // nobody listens there
   CHECK(b.by_tcp(port, port) == "refused 2");  // its own listener
   finish(*p);
 }
@@ -199,4 +201,30 @@ TEST_CASE("configured proxy: may go with connections and queries open", "[proxy]
   asio::write(s, asio::buffer("\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x01"s));
   std::array<char, 2> method;
   asio::read(s, asio::buffer(method));
+}
+
+TEST_CASE("configured proxy: what is sniffed decides, and the status page counts", "[proxy][configured]") {
+  bench b;
+  const auto p = made(
+      R"({"inbounds": [{"tag": "in", "protocol": "mixed", "listen": "127.0.0.1", "port": 0,
+                        "sniffing": {"enabled": true, "destOverride": ["http"]}}],
+          "outbounds": [{"tag": "direct", "protocol": "freedom"}, {"tag": "no", "protocol": "blackhole"}],
+          "routing": {"rules": [{"domain": "full:ads.example", "outboundTag": "no"}]},
+          "stats": {}, "metrics": {"listen": "127.0.0.1:0"}})");
+  REQUIRE(p->listening().size() == 2);
+  p->start();
+  const std::uint16_t in = port_of(p->listening()[0]), status = port_of(p->listening()[1]);
+  const std::string good = "GET / HTTP/1.1\r\nHost: good.example\r\n\r\n";
+  const std::string bad = "GET / HTTP/1.1\r\nHost: ads.example\r\n\r\n";
+  CHECK(b.by_tcp(in, b.port(), good) == good);
+  CHECK(b.by_tcp(in, b.port(), bad) != bad);
+  tcp::socket s(b.io);
+  s.connect({make_address("127.0.0.1"), status});
+  asio::write(s, asio::buffer("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"s));
+  std::string said;
+  std::error_code ec;
+  asio::read(s, asio::dynamic_buffer(said), ec);
+  CHECK(said.find("muxpro_connections_total{kind=\"outbound\",name=\"no\"} 1\n") != std::string::npos);
+  CHECK(said.find("muxpro_connections_total{kind=\"inbound\",name=\"in\"} 2\n") != std::string::npos);
+  finish(*p);
 }

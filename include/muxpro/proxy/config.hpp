@@ -4,6 +4,9 @@
 
 #include <muxpro/client_pool_options.hpp>
 #include <muxpro/proxy/dialer.hpp>
+#include <muxpro/proxy/inbounds/http.hpp>
+#include <muxpro/proxy/inbounds/mixed.hpp>
+#include <muxpro/proxy/inbounds/mux.hpp>
 #include <muxpro/proxy/inbounds/socks.hpp>
 #include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/router.hpp>
@@ -51,9 +54,13 @@ struct stream_config {
   socket_options socket;
 };
 
+struct mixed_config {
+  mixed_inbound_options both;
+};
 /// What an inbound of each protocol is told: a further protocol is one more type here, one line in the table
 /// of config/inbounds.cpp, and one function in configured_proxy.cpp that makes it.
-using inbound_settings = std::variant<std::monostate, socks_inbound_options>;
+using inbound_settings = std::variant<std::monostate, socks_inbound_options, http_inbound_options,
+                                      mixed_config, mux_inbound_options>;
 
 struct inbound_config {
   std::string tag, protocol;
@@ -91,7 +98,8 @@ struct config {
   router_options routing;
   /// The most patient and the largest of all levels: what holds behind an inbound, which has its own level's.
   policy_level outbound_policy;
-  bool stats = false;
+  /// Where the status page is served, which names users and targets: a place that only this machine reaches.
+  std::optional<stream_endpoint> metrics;
 };
 
 /// All mistakes go to `mistakes`; the result is of use if there are none. Lists that rules name are looked

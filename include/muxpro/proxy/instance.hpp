@@ -68,10 +68,10 @@ class instance {
   /// Cuts everything.
   ~instance();
 
-  /// Listens, accepts from start() on. Returns the address with the port that was chosen for port 0. Throws
-  /// std::system_error.
+  /// Listens, accepts from start() on. `sniffing`: how contents are looked at; none: not at all. Returns the
+  /// address with the port that was chosen for port 0. Throws std::system_error.
   stream_endpoint listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
-                         transport_use how = {});
+                         transport_use how = {}, std::shared_ptr<const sniff_policy> sniffing = {});
   asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at, std::string tag,
                                  std::shared_ptr<const inbound> i, transport_use how = {}) {
     return to_tcp(listen(stream_endpoint(at), std::move(tag), std::move(i), std::move(how)));
@@ -80,6 +80,8 @@ class instance {
   asio::awaitable<instance_report> report(std::size_t connections_of_thread = 100);
   /// Live connections of an outbound, for the router's balancers. Any thread.
   std::size_t load(std::string_view outbound_tag) const;
+  /// Calls `change` for the dispatcher of each thread, on that thread, soon. Any thread.
+  void change(const std::function<void(dispatcher&)>& change);
   void start();
   /// Accepts nothing more, ends when the last connection has, or after drain_timeout. Any thread, any number
   /// of times.

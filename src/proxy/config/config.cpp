@@ -54,8 +54,25 @@ void read_outbounds(settings& s, config& to, config_reading& with) {
   });
 }
 
+void read_metrics(settings& s, config& to) {
+  std::string listen;
+  if (!s.needs("listen", "ADDRESS:PORT or unix:PATH") || !s.text("listen", listen)) return;
+  const auto at = stream_address::parse(listen);
+  if (at && at->is_unix()) {
+    to.metrics = unix_endpoint(at->path);
+  } else if (at && !at->at.host.is_domain()) {
+    const asio::ip::tcp::endpoint tcp(asio::ip::make_address(at->at.host.to_string()), at->at.port);
+    if (!reaches_others(tcp)) to.metrics = tcp;
+  }
+  if (!to.metrics)
+    s.wrong("listen",
+            fmt::format("is '{}'; it must be a loopback address with a port, or unix:PATH: the page names "
+                        "users and targets",
+                        shown(listen)));
+}
+
 void refuse_what_is_not_there(settings& s) {
-  for (const char* key : {"dns", "fakedns", "api", "reverse", "observatory", "burstObservatory", "metrics"})
+  for (const char* key : {"dns", "fakedns", "api", "reverse", "observatory", "burstObservatory"})
     s.refuse(key, "is there; muxpro has nothing of that kind yet");
 }
 
@@ -71,7 +88,8 @@ config read_config(const setting& root, const transport_registry& transports, ge
     read_inbounds(s, out, with);
     read_outbounds(s, out, with);
     s.object("routing", [&](settings& r) { read_routing(r, out.routing, geo); });
-    out.stats = s.object("stats", [](settings&) {});
+    s.object("metrics", [&](settings& m) { read_metrics(m, out); });
+    s.object("stats", [](settings&) {});  // counters cost nothing: they are always on
     refuse_what_is_not_there(s);
   });
   if (mistakes.empty() && out.inbounds.empty()) mistakes.add("inbounds", "is empty; nobody could connect");

@@ -18,7 +18,7 @@ void read_accounts(settings& s, accounts& to) {
   });
 }
 
-void read_socks(settings& s, const policy_level& policy, inbound_config& to) {
+socks_inbound_options socks_options(settings& s, const policy_level& policy, inbound_config& to) {
   socks_inbound_options o;
   o.handshake = policy.handshake;
   o.relay = policy.relay;
@@ -28,9 +28,33 @@ void read_socks(settings& s, const policy_level& policy, inbound_config& to) {
   s.one_of<bool>("auth", asks, {{"noauth", false}, {"password", true}});
   if (asks && !somebody) s.wrong("auth", "is 'password', and there are no accounts");
   if (!asks && somebody) s.wrong("auth", "is 'noauth', and there are accounts that nobody would ask for");
-  bool udp = false;
-  if (s.flag("udp", udp) && udp) s.wrong("udp", "is true; it must be false: UDP ASSOCIATE is not there yet");
+  o.udp = false;  // as Xray has it
+  s.flag("udp", o.udp);
   to.asks_for_users = asks;
+  return o;
+}
+
+void read_socks(settings& s, const policy_level& policy, inbound_config& to) {
+  to.settings = socks_options(s, policy, to);
+}
+
+void read_mixed(settings& s, const policy_level& policy, inbound_config& to) {
+  to.settings = mixed_config{socks_options(s, policy, to)};
+}
+
+void read_http(settings& s, const policy_level& policy, inbound_config& to) {
+  http_inbound_options o;
+  o.handshake = policy.handshake;
+  o.relay = policy.relay;
+  read_accounts(s, o.users);
+  to.asks_for_users = !o.users.empty();
+  to.settings = std::move(o);
+}
+
+void read_mux_pro(settings&, const policy_level& policy, inbound_config& to) {
+  mux_inbound_options o;
+  o.session.negotiate_timeout = policy.handshake;
+  o.relay.idle = policy.relay.idle;
   to.settings = std::move(o);
 }
 
@@ -41,6 +65,9 @@ struct protocol {
 };
 constexpr protocol protocols[] = {
     {"socks", read_socks},
+    {"http", read_http},
+    {"mixed", read_mixed},
+    {"mux.pro", read_mux_pro},
 };
 
 // An IP address and a port, or the path of a unix socket.

@@ -18,7 +18,6 @@ TEST_CASE("config: all that there is can be said", "[proxy][config]") {
   const read_text r(test::everything);
   CHECK(r.all() == "");
   CHECK(r.c.log.level == log_level::info);
-  CHECK(r.c.stats);
   REQUIRE(r.c.inbounds.size() == 5);
   REQUIRE(r.c.outbounds.size() == 3);
 }
@@ -145,4 +144,23 @@ TEST_CASE("config: JSON within bounds", "[proxy][config]") {
   for (std::size_t i = 0; i < max_config_values; ++i) many += ",0";
   CHECK_THAT(mistake(many + "]"), ContainsSubstring("more than 1000000 values"));
   CHECK_THAT(mistake(std::string(max_config_size + 1, ' ')), ContainsSubstring("longer than 16 MiB"));
+}
+
+TEST_CASE("config: each protocol of inbounds", "[proxy][config]") {
+  const read_text r(R"({
+    "inbounds": [{"protocol": "socks", "port": 1, "listen": "127.0.0.1", "settings": {"udp": true}},
+                 {"protocol": "http", "port": 2, "listen": "127.0.0.1",
+                  "settings": {"accounts": [{"user": "a", "pass": "b"}]}},
+                 {"protocol": "mixed", "port": 3, "listen": "127.0.0.1"},
+                 {"protocol": "mux.pro", "port": 4, "listen": "127.0.0.1"}],
+    "outbounds": [{"protocol": "freedom"}], "metrics": {"listen": "[::1]:5"}})");
+  CHECK(r.all() == "");
+  REQUIRE(r.c.inbounds.size() == 4);
+  CHECK(std::get<socks_inbound_options>(r.c.inbounds[0].settings).udp);
+  CHECK(std::get<http_inbound_options>(r.c.inbounds[1].settings).users.check("a", "b"));
+  CHECK(r.c.inbounds[1].asks_for_users);
+  CHECK_FALSE(std::get<mixed_config>(r.c.inbounds[2].settings).both.udp);
+  CHECK(std::holds_alternative<mux_inbound_options>(r.c.inbounds[3].settings));
+  REQUIRE(r.c.metrics);
+  CHECK(to_string(*r.c.metrics) == "[::1]:5");
 }

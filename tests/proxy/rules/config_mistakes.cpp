@@ -245,3 +245,18 @@ TEST_CASE("config: of endless mistakes some are told, at once", "[proxy][config]
   CHECK(r.mistakes.count() > 200'000);
   CHECK(r.mistakes.all().size() == config_mistakes::most);
 }
+
+TEST_CASE("config: a status page is for this machine", "[proxy][config]") {
+  const auto with_metrics = [](const std::string& listen) {
+    return R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 1}],
+               "outbounds": [{"protocol": "freedom"}], "metrics": {"listen": ")" +
+           listen + "\"}}";
+  };
+  CHECK(told(with_metrics("127.0.0.1:1")) == "");
+  CHECK(told(with_metrics("unix:/tmp/status")) == "");
+  for (const char* listen : {"0.0.0.0:1", "192.0.2.1:1", "localhost:1", "127.0.0.1"})
+    CHECK(told(with_metrics(listen)) ==
+          "metrics.listen: is '" + std::string(listen) +
+              "'; it must be a loopback address with a port, or unix:PATH: the page "
+              "names users and targets\n");
+}
