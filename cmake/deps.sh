@@ -37,6 +37,8 @@ has() {
     libcli11-dev) compiles 1 CLI/CLI.hpp ;;
     libspdlog-dev) compiles 1 spdlog/version.h ;;
     python3) command -v python3 >/dev/null ;;
+    nftables) PATH=$PATH:/usr/sbin command -v nft >/dev/null ;;
+    iproute2) PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null ;;
     catch2) compiles 1 catch2/catch_all.hpp || compiles 1 catch2/catch.hpp ;;
     clang) find_clang >/dev/null ;;
     libclang-rt) links_fuzzer ;;
@@ -46,7 +48,7 @@ has() {
 needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libre2-dev nlohmann-json3-dev libcli11-dev libspdlog-dev)
 for group; do
   case $group in
-    tests) needed+=(catch2 patch python3) ;;
+    tests) needed+=(catch2 patch python3 nftables iproute2) ;;
     clang) needed+=(clang) ;;
     fuzz) needed+=(catch2 clang libclang-rt) ;;
     bench) needed+=(libbenchmark-dev valgrind) ;;

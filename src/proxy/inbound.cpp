@@ -5,6 +5,8 @@
 
 namespace muxpro::proxy {
 
+bool inbound::admit_datagrams(context&) const { return false; }
+
 asio::awaitable<void> newcomer::listen(std::size_t most, std::error_code& ec) {
   constexpr std::size_t usual = 1024;
   const std::size_t had = said_.size();

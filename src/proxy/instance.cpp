@@ -1,6 +1,7 @@
 #include <muxpro/proxy/dial_policy.hpp>
 #include <muxpro/proxy/instance.hpp>
 
+#include "datagram_listener.hpp"
 #include "or_error.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -13,10 +14,12 @@
 #include <iterator>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
 using asio::ip::tcp;
+using asio::ip::udp;
 
 namespace {
 
@@ -91,10 +94,19 @@ class instance::lane {
                    });
   }
 
+  udp::endpoint listen(const udp::endpoint& at, std::string tag, std::shared_ptr<const inbound> i) {
+    const datagram_listener_limits limits{whole_.options_.datagram_sources, whole_.options_.datagram_idle};
+    datagrams_.push_back(
+        std::make_shared<datagram_listener>(io_, at, std::move(tag), std::move(i), to_, limits));
+    datagrams_.back()->start();
+    return datagrams_.back()->local();
+  }
+
   /// Any thread.
   void drain() {
     asio::post(io_, [this] {
       if (std::exchange(draining_, true)) return;
+      for (const auto& d : datagrams_) d->close();
       for (const auto& [id, c] : open_)
         if (c) c->drain();
       deadline_.expires_after(whole_.options_.drain_timeout);
@@ -151,6 +163,7 @@ class instance::lane {
   asio::steady_timer deadline_;
   /// Null: in the transport's handshake, which ends by itself.
   std::unordered_map<std::uint32_t, std::shared_ptr<connection>> open_;
+  std::vector<std::shared_ptr<datagram_listener>> datagrams_;
   bool draining_ = false, ended_ = false;
 };
 
@@ -232,6 +245,11 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
 
 void instance::change(const std::function<void(dispatcher&)>& change) {
   for (const auto& l : lanes_) l->change(change);
+}
+
+udp::endpoint instance::listen_for_datagrams(const udp::endpoint& at, std::string tag,
+                                             std::shared_ptr<const inbound> i) {
+  return lanes_[datagram_listeners_++ % lanes_.size()]->listen(at, std::move(tag), std::move(i));
 }
 
 void instance::start() {

@@ -3,13 +3,16 @@
 
 #include <asio/local/stream_protocol.hpp>
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <system_error>
 
 namespace muxpro::proxy {
 
@@ -127,7 +130,10 @@ void set_options(int socket, const socket_options& o) noexcept {
 #endif
 }
 
-void set_listening_options(int socket, const socket_options& o) noexcept {
+void set_listening_options(int socket, const socket_options& o) {
+  const int on = 1;
+  if (o.transparent && ::setsockopt(socket, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on) != 0)
+    throw std::system_error(errno, std::system_category(), "IP_TRANSPARENT");
 #if defined(TCP_FASTOPEN)
   constexpr int queue = 256;  // of connections whose first data came before their handshake was over
   if (o.fast_open) set(socket, TCP_FASTOPEN, queue);

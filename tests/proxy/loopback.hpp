@@ -6,6 +6,7 @@
 
 #include <muxpro/proxy/instance.hpp>
 #include <muxpro/proxy/mux_server.hpp>
+#include <muxpro/proxy/outbounds/freedom.hpp>
 #include <muxpro/proxy/outbounds/mux.hpp>
 
 #include <asio/co_spawn.hpp>
@@ -20,8 +21,10 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace loopback_test {
 
@@ -146,6 +149,54 @@ struct chain : targets {
   tcp::endpoint server_at;
   instance client;
   tcp::endpoint at;
+};
+
+/// An inbound whose connections go straight out.
+struct standing : targets {
+  using make_inbound = std::function<std::shared_ptr<const inbound>(const targets&)>;
+
+  explicit standing(std::shared_ptr<const inbound> i, instance_options o = {})
+      : standing([i](const targets&) { return i; }, o) {}
+  explicit standing(const make_inbound& make, instance_options o = {})
+      : in(make(*this)),
+        names(1),
+        nat(nat_limits(), dial_options(), names, policy),
+        whole(
+            o, 1,
+            [this](dispatcher& d, asio::io_context&) {
+              d.add("direct", std::make_shared<freedom>(names, policy, dial_options(), relay_options(), &nat));
+            },
+            [this](log_level, std::string_view line) {
+              const std::lock_guard lock(mutex);
+              lines.emplace_back(line);
+            }),
+        at(whole.listen(tcp::endpoint(loopback, 0), "in", in)),
+        udp_at(whole.listen_for_datagrams({loopback, 0}, "in", in)) {
+    policy.allow_private(true);
+    policy.block("blocked.example");
+    whole.start();
+  }
+  void run(std::function<awaitable<>(standing&)> work) { targets::run<standing>(*this, std::move(work)); }
+  awaitable<tcp::socket> connect() {
+    tcp::socket s(io);
+    co_await s.async_connect(at, asio::use_awaitable);
+    co_return s;
+  }
+  /// Of the access log.
+  std::vector<std::string> log() {
+    const std::lock_guard lock(mutex);
+    return lines;
+  }
+
+  const std::shared_ptr<const inbound> in;
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  resolver names;
+  dial_policy policy;
+  udp_nat nat;
+  instance whole;
+  tcp::endpoint at;
+  udp::endpoint udp_at;
 };
 
 inline awaitable<> write(tcp::socket& to, std::string what) {

@@ -5,7 +5,6 @@
 #include <muxpro/proxy/inbounds/http.hpp>
 #include <muxpro/proxy/inbounds/mux.hpp>
 #include <muxpro/proxy/inbounds/socks.hpp>
-#include <muxpro/proxy/outbounds/freedom.hpp>
 #include <muxpro/sub_datagram.hpp>
 
 namespace {
@@ -137,35 +136,18 @@ std::shared_ptr<const mux_inbound> main_connections() {
   return std::make_shared<mux_inbound>(mux_inbound_options());
 }
 
-/// An instance whose sub-streams go straight out.
-struct standing : loopback_test::targets {
-  explicit standing(instance_options o = {})
-      : names(1),
-        whole(
-            o, 1,
-            [this](dispatcher& d, asio::io_context&) {
-              d.add("direct", std::make_shared<freedom>(names, policy, dial_options(), relay_options()));
-            },
-            [](log_level, std::string_view) {}),
-        at(whole.listen({loopback_test::loopback, 0}, "main", main_connections())) {
-    policy.allow_private(true);
-    whole.start();
-  }
-  awaitable<session> connect() {
-    session_options usual;
-    session s = co_await loopback_test::dial_server(at, usual);
-    co_await s.async_handshake();
-    s.async_run([](error_code) {});
-    co_return s;
-  }
-  resolver names;
-  dial_policy policy;
-  instance whole;
-  asio::ip::tcp::endpoint at;
-};
+using loopback_test::standing;
+
+awaitable<session> connect(standing& x) {
+  session_options usual;
+  session s = co_await loopback_test::dial_server(x.at, usual);
+  co_await s.async_handshake();
+  s.async_run([](error_code) {});
+  co_return s;
+}
 
 awaitable<> drains(standing& x) {
-  session s = co_await x.connect();
+  session s = co_await connect(x);
   open_request request(x.to_echo());
   sub_stream busy = co_await s.async_open(request);
   const std::string before = co_await ask_stream(busy, "before");
@@ -183,7 +165,7 @@ awaitable<> drains(standing& x) {
 }
 
 awaitable<> is_cut(standing& x) {
-  session s = co_await x.connect();
+  session s = co_await connect(x);
   open_request request(x.to_echo());
   sub_stream busy = co_await s.async_open(request);
   co_await ask_stream(busy, "before");
@@ -294,15 +276,15 @@ TEST_CASE("mux inbound: where it is not allowed, mux.pro is a host as any other"
 }
 
 TEST_CASE("mux inbound: a drain lets sub-streams end, and none begin", "[proxy][mux]") {
-  standing x;
-  x.run<standing>(x, drains);
+  standing x(main_connections());
+  x.run(drains);
   x.whole.wait();
 }
 
 TEST_CASE("mux inbound: a drain ends at its limit", "[proxy][mux]") {
   instance_options o;
   o.drain_timeout = 50ms;
-  standing x(o);
-  x.run<standing>(x, is_cut);
+  standing x(main_connections(), o);
+  x.run(is_cut);
   x.whole.wait();
 }

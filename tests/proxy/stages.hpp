@@ -107,7 +107,8 @@ class wall final : public outbound {
 
 struct bench {
   template <class Inbound>
-  explicit bench(Inbound i) : in(std::make_shared<Inbound>(std::move(i))), to(io.get_executor()) {
+  explicit bench(Inbound i) : bench(std::shared_ptr<inbound>(std::make_shared<Inbound>(std::move(i)))) {}
+  explicit bench(std::shared_ptr<inbound> i) : in(std::move(i)), to(io.get_executor()) {
     auto [near, far] = make_pipe(io.get_executor());
     client = std::move(near);
     to.observe_by([this](const context& c, const carried& how, duration) {

@@ -27,6 +27,9 @@ class inbound {
   /// gateway; `place` is to be released when the client has said what it wants.
   virtual asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
                                       admission::ticket place) const = 0;
+  /// Where datagrams go whose source and gateway are in `known`: completes it. False: nowhere, they are
+  /// dropped.
+  virtual bool admit_datagrams(context& known) const;
 };
 
 /// A client that has not said yet what it wants. It is cut if that takes longer than `limit`.

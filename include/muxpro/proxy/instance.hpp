@@ -12,6 +12,7 @@
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/ip/udp.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -34,6 +35,9 @@ struct instance_options {
   duration accept_backoff = std::chrono::milliseconds(100);
   /// After drain(): what is still open then is cut.
   duration drain_timeout = std::chrono::seconds(30);
+  /// Sources of one UDP port at a time, and how long each may be silent (RFC 4787 REQ-5: 2 min).
+  std::size_t datagram_sources = 1024;
+  duration datagram_idle = std::chrono::minutes(2);
   /// About one source address in a second; further lines are counted.
   std::uint32_t log_lines = 10;
 };
@@ -76,6 +80,11 @@ class instance {
                                  std::shared_ptr<const inbound> i, transport_use how = {}) {
     return to_tcp(listen(stream_endpoint(at), std::move(tag), std::move(i), std::move(how)));
   }
+  /// The same for datagrams: each source is a connection of its own, which inbound::admit_datagrams() says
+  /// the target of, and which ends when it is silent for instance_options::datagram_idle. All are one
+  /// thread's.
+  asio::ip::udp::endpoint listen_for_datagrams(const asio::ip::udp::endpoint& at, std::string tag,
+                                               std::shared_ptr<const inbound> i);
   /// Any executor. Waits a second at most for its threads. The instance must outlive it.
   asio::awaitable<instance_report> report(std::size_t connections_of_thread = 100);
   /// Live connections of an outbound, for the router's balancers. Any thread.
@@ -106,6 +115,7 @@ class instance {
   workers workers_;
   std::vector<std::unique_ptr<lane>> lanes_;
   std::vector<std::unique_ptr<listener>> listeners_;
+  std::size_t datagram_listeners_ = 0;
 };
 
 }  // namespace muxpro::proxy

@@ -62,6 +62,9 @@ struct socket_options {
   duration keep_alive_interval = std::chrono::seconds(15);
   /// TCP_USER_TIMEOUT: lost without an acknowledgement of sent bytes; 0: what the kernel thinks, 15 minutes.
   duration user_timeout{0};
+  /// Of a listener: takes connections that TPROXY hands to it, whatever address they are meant for. Needs
+  /// CAP_NET_ADMIN.
+  bool transparent = false;
 
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
   std::string validate() const;
@@ -72,7 +75,7 @@ socket_options lasting_socket();
 
 /// `socket` is a descriptor: before it connects, or once it was accepted.
 void set_options(int socket, const socket_options& o) noexcept;
-/// Before it listens.
-void set_listening_options(int socket, const socket_options& o) noexcept;
+/// Before it listens. Throws std::system_error if there is no right to be transparent.
+void set_listening_options(int socket, const socket_options& o);
 
 }  // namespace muxpro::proxy

@@ -1,0 +1,196 @@
+// Connections and datagrams to one place, and those that the kernel redirects.
+#include "loopback.hpp"
+#include "network_namespace.hpp"
+#include "stages.hpp"
+
+#include <muxpro/proxy/inbounds/dokodemo.hpp>
+
+#include <iostream>
+
+namespace {
+
+using namespace loopback_test;
+using stages::bench;
+
+dokodemo_inbound to(const host_port& target) {
+  dokodemo_inbound_options o;
+  o.target = target;
+  return dokodemo_inbound(o);
+}
+
+std::shared_ptr<const inbound> follower() {
+  dokodemo_inbound_options o;
+  o.follow_redirect = true;
+  return std::make_shared<dokodemo_inbound>(o);
+}
+
+awaitable<std::string> ask(udp::socket& s, const udp::endpoint& at, std::string what) {
+  co_await s.async_send_to(asio::buffer(what), at, asio::use_awaitable);
+  std::array<char, 100> room;
+  udp::endpoint from;
+  const std::size_t n = co_await s.async_receive_from(asio::buffer(room), from, asio::use_awaitable);
+  CHECK(from == at);
+  co_return std::string(room.data(), n);
+}
+
+std::shared_ptr<const inbound> to_the_echo(const targets& t) {
+  return std::make_shared<dokodemo_inbound>(to({"127.0.0.1", t.to_udp_echo().port}));
+}
+
+awaitable<> each_source_is_one(standing& x) {
+  udp::socket one(x.io, {loopback, 0}), two(x.io, {loopback, 0});
+  for (int i = 0; i < 3; ++i) {
+    const std::string first = co_await ask(one, x.udp_at, "one");
+    const std::string second = co_await ask(two, x.udp_at, "two!");
+    CHECK(first == "one");
+    CHECK(second == "two!");
+  }
+  CHECK(x.nat.mappings() == 2);
+}
+
+awaitable<> silence_ends(standing& x) {
+  udp::socket one(x.io, {loopback, 0});
+  co_await ask(one, x.udp_at, "hello");
+  co_await wait_for([&] { return x.log().size() == 1; });
+  CHECK_THAT(x.log()[0], Catch::Matchers::ContainsSubstring("via direct: 5 bytes up, 5 down"));
+  CHECK(x.nat.mappings() == 0);
+  const std::string again = co_await ask(one, x.udp_at, "again");
+  CHECK(again == "again");
+}
+
+awaitable<> the_quietest_goes(standing& x) {
+  udp::socket one(x.io, {loopback, 0}), two(x.io, {loopback, 0}), three(x.io, {loopback, 0});
+  co_await ask(one, x.udp_at, "1");
+  co_await ask(two, x.udp_at, "22");
+  co_await ask(one, x.udp_at, "1");
+  co_await ask(three, x.udp_at, "333");
+  co_await wait_for([&] { return x.log().size() == 1; });
+  CHECK_THAT(x.log()[0], Catch::Matchers::ContainsSubstring("2 bytes up, 2 down"));
+  co_await ask(one, x.udp_at, "1");
+  CHECK(x.log().size() == 1);
+}
+
+awaitable<> is_cut(tcp::socket& s) {
+  const std::string heard = co_await read_all(s);
+  CHECK(heard == "!");
+}
+
+/// Says where its connections go.
+class teller final : public outbound {
+ public:
+  awaitable<carried> carry(context c, outbound_link link) override {
+    link.target().tell({});
+    const std::string where = to_string(c.outbound.target);
+    co_await asio::async_write(link.stream, asio::buffer(where), as_result);
+    co_await link.stream.async_shutdown(as_result);
+    char c0 = 0;
+    co_await link.stream.async_read_some(asio::buffer(&c0, 1), as_result);
+    co_return carried();
+  }
+};
+
+awaitable<> hear(tcp::endpoint at, std::string& heard) {
+  tcp::socket s(co_await asio::this_coro::executor);
+  const auto [error] = co_await s.async_connect(at, as_result);
+  if (error) co_return;
+  s.shutdown(tcp::socket::shutdown_send);
+  heard = co_await read_all(s);
+}
+
+constexpr std::uint16_t door_port = 12345;
+const tcp::endpoint elsewhere(asio::ip::make_address("198.51.100.7"), 80);
+
+// On lo, a network of addresses that are this machine's and no interface's.
+const std::string own_network = "ip link set lo up\nip addr add 198.51.100.1/24 dev lo\n";
+
+/// 0: who connects to elsewhere comes by, and who connects to the door itself is cut.
+int follows(transport_use how) {
+  instance x(
+      instance_options(), 1,
+      [](dispatcher& d, asio::io_context&) { d.add("teller", std::make_shared<teller>()); },
+      [](log_level, std::string_view) {});
+  x.listen(tcp::endpoint(asio::ip::address_v4::any(), door_port), "in", follower(), std::move(how));
+  x.start();
+  asio::io_context io;
+  std::string redirected, direct;
+  test::run(io, hear(elsewhere, redirected));
+  test::run(io, hear({loopback, door_port}, direct));
+  if (redirected != "tcp:198.51.100.7:80|") std::cerr << "redirected: " << redirected << '\n';
+  if (direct != "!") std::cerr << "direct: " << direct << '\n';
+  return redirected == "tcp:198.51.100.7:80|" && direct == "!" ? 0 : 1;
+}
+
+}  // namespace
+
+TEST_CASE("dokodemo: a connection goes to the one target", "[proxy][dokodemo]") {
+  bench b(to({"example.com", 443}));
+  const auto target = std::make_shared<stages::parrot>();
+  b.to.add("parrot", target);
+  b.run([](bench& x) -> awaitable<> {
+    const std::string heard = co_await stages::say(x, "hello", 5);
+    CHECK(heard == "hello");
+  });
+  REQUIRE(target->seen.size() == 1);
+  CHECK(to_string(target->seen[0].outbound.target) == "tcp:example.com:443");
+  CHECK(target->seen[0].inbound.protocol == "dokodemo-door");
+}
+
+TEST_CASE("dokodemo: without its target a connection is cut", "[proxy][dokodemo]") {
+  bench b(to({"example.com", 443}));
+  b.to.add("wall", std::make_shared<stages::wall>(end_code::unreachable));
+  b.run([](bench& x) -> awaitable<> {
+    const std::string heard = co_await stages::read_all(x.client);
+    CHECK(heard == "!");
+  });
+}
+
+TEST_CASE("dokodemo: a target must be one", "[proxy][dokodemo]") {
+  CHECK_THROWS_AS(dokodemo_inbound(dokodemo_inbound_options()), std::invalid_argument);
+  CHECK_THROWS_AS(to({"a b", 1}), std::invalid_argument);
+  CHECK_THROWS_AS(to({"example.com", 0}), std::invalid_argument);
+}
+
+TEST_CASE("dokodemo: each source of datagrams is a connection of its own", "[proxy][dokodemo][udp]") {
+  standing(to_the_echo).run(each_source_is_one);
+}
+TEST_CASE("dokodemo: a source that is silent ends, and may come back", "[proxy][dokodemo][udp]") {
+  instance_options o;
+  o.datagram_idle = 30ms;
+  standing(to_the_echo, o).run(silence_ends);
+}
+TEST_CASE("dokodemo: there are so many sources, and the quietest one goes", "[proxy][dokodemo][udp]") {
+  instance_options o;
+  o.datagram_sources = 2;
+  standing(to_the_echo, o).run(the_quietest_goes);
+}
+
+TEST_CASE("dokodemo: what was not redirected does not come back to itself", "[proxy][dokodemo]") {
+  standing x(follower());
+  x.run([](standing& y) -> awaitable<> {
+    tcp::socket s = co_await y.connect();
+    co_await is_cut(s);
+    CHECK(y.log().empty());
+  });
+}
+
+TEST_CASE("dokodemo: REDIRECT's connections go where they were meant to", "[proxy][dokodemo][network]") {
+  const auto result = network_namespace::run(own_network + R"(
+    nft 'add table ip t
+      add chain ip t out { type nat hook output priority -100; }
+      add rule ip t out ip daddr 198.51.100.7 tcp dport 80 redirect to :12345')",
+                                             [] { return follows({}); });
+  if (result) CHECK(*result == 0);
+}
+
+TEST_CASE("dokodemo: TPROXY's connections go where they were meant to", "[proxy][dokodemo][network]") {
+  const auto result = network_namespace::run(own_network + R"(
+    nft 'add table ip t
+      add chain ip t in { type filter hook prerouting priority -150; }
+      add rule ip t in ip daddr 198.51.100.7 tcp dport 80 tproxy to :12345 accept')",
+                                             [] {
+                                               transport_use how;
+                                               how.socket.transparent = true;
+                                               return follows(how);
+                                             });
+  if (result) CHECK(*result == 0);
+}
