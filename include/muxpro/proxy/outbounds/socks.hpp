@@ -1,0 +1,41 @@
+// By way of a SOCKS 5 server. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/outbound.hpp>
+#include <muxpro/proxy/socks_client.hpp>
+#include <muxpro/proxy/transport_dialer.hpp>
+#include <muxpro/relay_options.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct socks_outbound_options {
+  /// None: none are offered.
+  std::optional<socks_credentials> credentials;
+  /// From the connected server to its reply, absolute; longer than the server's own dial should take.
+  duration handshake = std::chrono::seconds(20);
+  relay_options relay;
+};
+
+/// A connection to the server for each one that it carries. It refuses datagrams.
+class socks_outbound final : public outbound {
+ public:
+  socks_outbound(std::shared_ptr<transport_dialer> server, socks_outbound_options options)
+      : server_(std::move(server)), options_(std::move(options)) {}
+
+  asio::awaitable<carried> carry(context c, outbound_link link) override;
+
+ private:
+  asio::awaitable<std::vector<std::byte>> negotiate(std::shared_ptr<connection> server, host_port target,
+                                                    std::error_code& ec) const;
+
+  const std::shared_ptr<transport_dialer> server_;
+  const socks_outbound_options options_;
+};
+
+}  // namespace muxpro::proxy
