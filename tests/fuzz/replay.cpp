@@ -25,6 +25,7 @@ void fuzz_http_request(muxpro::const_bytes);
 void fuzz_sniffers(muxpro::const_bytes);
 void fuzz_fake_dns(muxpro::const_bytes);
 void fuzz_router(muxpro::const_bytes);
+void fuzz_config(muxpro::const_bytes);
 
 }  // namespace muxpro_fuzz
 
@@ -64,4 +65,5 @@ TEST_CASE("corpus of socks", "[fuzz]") { replay("socks", muxpro_fuzz::fuzz_socks
 TEST_CASE("corpus of http_request", "[fuzz]") { replay("http_request", muxpro_fuzz::fuzz_http_request); }
 TEST_CASE("corpus of sniffers", "[fuzz]") { replay("sniffers", muxpro_fuzz::fuzz_sniffers); }
 TEST_CASE("corpus of fake_dns", "[fuzz]") { replay("fake_dns", muxpro_fuzz::fuzz_fake_dns); }
+TEST_CASE("corpus of config", "[fuzz]") { replay("config", muxpro_fuzz::fuzz_config); }
 TEST_CASE("corpus of router", "[fuzz]") { replay("router", muxpro_fuzz::fuzz_router); }

@@ -2,7 +2,8 @@
 """Writes the seeds of the corpora from the conformance vectors: tests/fuzz/seed.py tests/conformance/cases.json.
 
 An input of decoder, server_session, client_session, sniffers and router is a byte n, 2n bytes of choices, and the wire. session_pair
-and nat_table are choices alone: their seeds are arbitrary. See fuzz.hpp. Those of fake_dns are DNS messages."""
+and nat_table are choices alone: their seeds are arbitrary. See fuzz.hpp. Those of fake_dns are DNS messages, those
+of config are texts."""
 import hashlib
 import json
 import pathlib
@@ -119,6 +120,43 @@ def router_seeds():
         write("router", scripted(bytes([0, 0, flags]) + bytes(40), field(1, field(1, b"CN") + field(2, field(1, bytes([10, 1, 0, 0])) + field(2, 16)))))
 
 
+def config_seeds():
+    socks = {"protocol": "socks", "listen": "127.0.0.1", "port": 1080}
+    own = {"certificateFile": "a.pem", "keyFile": "a.key"}
+    authority = {"certificateFile": "ca.pem", "usage": "verify"}
+    server = {"protocol": "mux.pro", "settings": {"address": "proxy.example", "port": 9527}}
+    sniffing = {"enabled": True, "destOverride": ["http", "tls"], "domainsExcluded": ["full:a.example"], "ipsExcluded": ["10.0.0.0/8"],
+                "portsExcluded": "25", "metadataOnly": False, "routeOnly": True}
+    account = {"auth": "password", "accounts": [{"user": "a", "pass": "b"}], "userLevel": 1, "udp": False}
+
+    def tls(**settings):
+        return {"network": "tcp", "security": "tls", "tlsSettings": settings}
+
+    def text(inbound=socks, *outbounds, **more):
+        return json.dumps({"inbounds": [inbound], "outbounds": list(outbounds) or [{"protocol": "freedom"}], **more}).encode()
+
+    seeds = [text(), text({**socks, "listen": "/run/s", "sniffing": sniffing}), text({**socks, "listen": "::", "settings": account}),
+             text({**socks, "listen": "::", "streamSettings": tls(certificates=[own, authority], alpn=["h2"], minVersion="1.3")}),
+             text({**socks, "listen": "0.0.0.0", "openToAll": True, "tag": "x",
+                   "streamSettings": {"network": "raw", "sockopt": {"tcpNoDelay": True, "tcpFastOpen": True, "tcpKeepAliveIdle": 9,
+                                                                    "tcpKeepAliveInterval": 9, "tcpUserTimeout": 9}}}),
+             text(socks, {**server, "mux": {"enabled": True, "protocol": "mux.pro", "concurrency": 8, "maxConnections": 4}}),
+             text(socks, {**server, "streamSettings": tls(serverName="x", pinnedPeerCertSha256="a" * 64, allowInsecure=False)}),
+             text(socks, {"tag": "a", "protocol": "freedom", "settings": {"domainStrategy": "AsIs", "allowPrivate": True}},
+                  {"tag": "b", "protocol": "blackhole", "settings": {"response": {"type": "none"}}},
+                  routing={"domainStrategy": "IPOnDemand", "balancers": [{"tag": "c", "selector": ["a"], "fallbackTag": "b",
+                                                                          "strategy": {"type": "roundRobin"}}],
+                           "rules": [{"type": "field", "domain": ["full:a"], "network": ["tcp"], "outboundTag": "b"},
+                                     {"ip": "10.0.0.0/8,!10.1.0.0/16", "source": ["::/0"], "port": 53, "sourcePort": "1-2", "user": ["u"],
+                                      "inboundTag": ["x"], "protocol": ["tls"], "attrs": {":method": "GET"}, "balancerTag": "c"}]}),
+             text(log={"loglevel": "none", "error": "/dev/null", "access": ""}, stats={},
+                  policy={"levels": {"0": {"handshake": 4, "connIdle": 9, "uplinkOnly": 1, "downlinkOnly": 1.5, "bufferSize": 4}, "1": {}},
+                          "system": {"statsInboundUplink": True}}),
+             b"// a\n{\"inbouns\": [7], /* b */ \"dns\": {}}", b"[" * 40, b"{\"a\": 1, \"a\": 2}", b"{\"inbounds\": [{\"port\": 1e999}]}"]
+    for seed in seeds:
+        write("config", seed)
+
+
 def main(cases):
     for case in cases:
         wire = bytes.fromhex(case["input_hex"] or "")
@@ -147,6 +185,7 @@ def main(cases):
     sniffer_seeds()
     fake_dns_seeds()
     router_seeds()
+    config_seeds()
     write("session_pair", bytes(8) + bytes([0, 1, 0, 1, 1, 9, 0, 0, 100, 1, 5, 0, 1, 50, 1, 13, 0, 0, 1]))
 
 

@@ -72,6 +72,8 @@ class settings {
 
   bool has(std::string_view key);
   bool text(std::string_view key, std::string& out);
+  /// The same for what no message may show.
+  bool secret(std::string_view key, std::string& out);
   bool flag(std::string_view key, bool& out);
   /// A whole number from `least` to `most`; a text of digits will do.
   template <class T>

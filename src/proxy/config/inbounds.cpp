@@ -11,7 +11,7 @@ void read_accounts(settings& s, accounts& to) {
     std::string user, secret;
     a.needs("user", "the name of a user");
     a.needs("pass", "the user's password");
-    const bool named = a.text("user", user), has_secret = a.text("pass", secret);
+    const bool named = a.text("user", user), has_secret = a.secret("pass", secret);
     if (named && (user.empty() || user.size() > 255)) a.wrong("user", "must have 1 to 255 bytes");
     if (has_secret && (secret.empty() || secret.size() > 255)) a.wrong("pass", "must have 1 to 255 bytes");
     to.add(user, secret);

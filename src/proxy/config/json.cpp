@@ -11,6 +11,15 @@ namespace {
 
 using nlohmann::json;
 
+/// The parser quotes what it read last, which may be a password.
+std::string without_quotation(std::string_view why) {
+  const auto begin = why.find("; last read: '");
+  if (begin == std::string_view::npos) return std::string(why);
+  const auto end = why.rfind("'; expected");
+  const bool goes_on = end != std::string_view::npos && end > begin;
+  return std::string(why.substr(0, begin)) + std::string(goes_on ? why.substr(end + 1) : "");
+}
+
 /// Takes the parser's events. It bounds what it keeps, and refuses keys that are there twice: a parser that
 /// takes the last one hides the first.
 class tree_builder : public nlohmann::json_sax<json> {
@@ -41,7 +50,7 @@ class tree_builder : public nlohmann::json_sax<json> {
     std::string_view why = e.what();
     why.remove_prefix(std::min(why.find(']') + 1, why.size()));
     why.remove_prefix(std::min(why.find_first_not_of(' '), why.size()));
-    return refuse(fmt::format("is no JSON: {}", shown(why, 300)));
+    return refuse(fmt::format("is no JSON: {}", shown(without_quotation(why), 300)));
   }
 
  private:

@@ -153,6 +153,15 @@ bool settings::text(std::string_view key, std::string& out) {
   return true;
 }
 
+bool settings::secret(std::string_view key, std::string& out) {
+  const setting* const v = find(key);
+  if (!v) return false;
+  const auto* t = std::get_if<std::string>(&v->is);
+  if (!t) return wrong(key, "must be a text"), false;
+  out = *t;
+  return true;
+}
+
 bool settings::flag(std::string_view key, bool& out) {
   const setting* const v = find(key);
   if (!v) return false;

@@ -35,6 +35,7 @@ void read_pins(settings& s, tls_options& o) {
 }  // namespace
 
 tls_options read_tls_options(settings& s, role side, const std::string& server) {
+  const std::size_t before = s.mistakes().count();
   tls_options o;
   bool insecure = false;
   if (side == role::client) {
@@ -52,6 +53,9 @@ tls_options read_tls_options(settings& s, role side, const std::string& server) 
     s.wrong("certificates", "has none of usage 'encipherment'; a server cannot do without one");
   else if (side == role::client && o.name.empty() && o.verify && (o.pins.empty() || !o.authority.empty()))
     s.wrong("serverName", "is missing; it must be the name in the server's certificate");
+  // Mistakes that have no key of their own above.
+  if (const std::string mistake = o.validate(side); !mistake.empty() && s.mistakes().count() == before)
+    s.wrong(shown(mistake, 300));
   return o;
 }
 

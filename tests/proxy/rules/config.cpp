@@ -110,7 +110,8 @@ TEST_CASE("config: the name that a server has to show is its own unless another 
     config_mistakes mistakes;
     geo_files none;
     const auto root = parse_json(
-        R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}], "outbounds": [{"protocol": "mux.pro",
+        R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}],
+            "outbounds": [{"protocol": "mux.pro",
             "settings": {"address": "proxy.example", "port": 1}, "streamSettings": {"security": "tls")" +
             tls + "}}]}",
         mistakes);

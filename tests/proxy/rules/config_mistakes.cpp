@@ -109,6 +109,9 @@ TEST_CASE("config: accounts", "[proxy][config]") {
         "inbounds[0].settings.accounts[0].pass: is missing; it must be the user's password\n"
         "inbounds[0].settings.accounts[0].user: must have 1 to 255 bytes\n");
   // A password is never shown.
+  CHECK(told(with_socks(R"(, "settings": {"accounts": [{"user": "a", "pass": 12345}]})")) ==
+        "inbounds[0].settings.accounts[0].pass: must be a text\n");
+  CHECK(told(R"({"pass": "hunter2)").find("hunter2") == std::string::npos);
   CHECK(told(with_socks(R"(, "settings": {"accounts": [{"user": "a", "pass": ["hunter2"]}]})"))
             .find("hunter2") == std::string::npos);
 }
@@ -135,7 +138,8 @@ TEST_CASE("config: outbounds that cannot be", "[proxy][config]") {
         "outbounds[0].settings.port: is 0; it must be a whole number from 1 to 65535\n");
   CHECK(
       told(with_outbound(
-          R"({"protocol": "mux.pro", "settings": {"address": "unix:/s"}, "streamSettings": {"security": "tls"}})")) ==
+          R"({"protocol": "mux.pro", "settings": {"address": "unix:/s"},
+              "streamSettings": {"security": "tls"}})")) ==
       "outbounds[0].streamSettings.tlsSettings.serverName: is missing; it must be the name in the server's "
       "certificate\n");
 }

@@ -46,7 +46,8 @@ inline constexpr std::string_view everything = R"({
     {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": 1080,
      "settings": {"auth": "noauth", "udp": false, "userLevel": 1},
      "sniffing": {"enabled": true, "destOverride": ["http", "tls"], "domainsExcluded": ["full:a.example"],
-                  "ipsExcluded": ["10.0.0.0/8"], "portsExcluded": "25", "metadataOnly": false, "routeOnly": true}},
+                  "ipsExcluded": ["10.0.0.0/8"], "portsExcluded": "25", "metadataOnly": false,
+                  "routeOnly": true}},
     {"tag": "far", "protocol": "socks", "listen": "::", "port": "1081",
      "settings": {"auth": "password", "accounts": [{"user": "alice", "pass": "secret"}]}},
     {"tag": "file", "protocol": "socks", "listen": "/run/muxpro.sock"},
@@ -55,7 +56,8 @@ inline constexpr std::string_view everything = R"({
        "tlsSettings": {"alpn": "h2,mux", "minVersion": "1.3",
          "certificates": [{"certificateFile": "a.pem", "keyFile": "a.key"},
                           {"certificateFile": "ca.pem", "usage": "verify"}]},
-       "sockopt": {"tcpNoDelay": true, "tcpFastOpen": true, "tcpKeepAliveIdle": 60, "tcpKeepAliveInterval": 10,
+       "sockopt": {"tcpNoDelay": true, "tcpFastOpen": true, "tcpKeepAliveIdle": 60,
+                   "tcpKeepAliveInterval": 10,
                    "tcpUserTimeout": 10000}}},
     {"tag": "open", "protocol": "socks", "port": 1083, "openToAll": true}
   ],
@@ -75,7 +77,8 @@ inline constexpr std::string_view everything = R"({
        "source": ["192.0.2.0/24"], "sourcePort": 7, "inboundTag": ["local"], "user": ["alice"],
        "protocol": ["http"], "attrs": {":method": "GET"}, "ruleTag": "x", "balancerTag": "any"}
     ],
-    "balancers": [{"tag": "any", "selector": ["ser", "dir"], "strategy": {"type": "leastLoad"}, "fallbackTag": "direct"}]
+    "balancers": [{"tag": "any", "selector": ["ser", "dir"], "strategy": {"type": "leastLoad"},
+                   "fallbackTag": "direct"}]
   },
   "policy": {
     "levels": {"0": {"handshake": 4, "connIdle": 100, "uplinkOnly": 3, "downlinkOnly": 7, "bufferSize": 16},
