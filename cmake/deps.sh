@@ -32,7 +32,7 @@ has() {
     libfmt-dev) compiles 'FMT_VERSION >= 90000' fmt/core.h ;;
     libssl-dev) compiles 1 openssl/ssl.h ;;
     libre2-dev) compiles 1 re2/re2.h ;;
-    nlohmann-json3-dev) compiles 'NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR >= 11' nlohmann/json.hpp ;;
+    nlohmann-json3-dev) compiles 'NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR >= 11' nlohmann/json_fwd.hpp ;;
     libbenchmark-dev) compiles 1 benchmark/benchmark.h ;;
     libcli11-dev) compiles 1 CLI/CLI.hpp ;;
     libspdlog-dev) compiles 1 spdlog/version.h ;;

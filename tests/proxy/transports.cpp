@@ -263,7 +263,7 @@ TEST_CASE("transports: places are read as users write them", "[proxy][transport]
 
 TEST_CASE("transports: each is known by its name", "[proxy][transport]") {
   transport_registry& all = transport_registry::global();
-  CHECK(all.names() == std::vector<std::string_view>{"tcp", "tls", "unix"});
+  for (const char* name : {"tcp", "tls", "unix"}) CHECK(all.find(name) != nullptr);
   CHECK_FALSE(all.add("tls", {}));
   CHECK(all.find("obfs") == nullptr);
 
