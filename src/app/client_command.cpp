@@ -5,11 +5,7 @@
 #include "tls_flags.hpp"
 #include "until_signal.hpp"
 
-#include <muxpro/proxy/inbounds/mixed.hpp>
-#include <muxpro/proxy/inbounds/status.hpp>
-#include <muxpro/proxy/instance.hpp>
-#include <muxpro/proxy/outbounds/mux.hpp>
-#include <muxpro/proxy/transport_dialer.hpp>
+#include <muxpro/proxy/configured_proxy.hpp>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -36,20 +32,19 @@ struct client_flags {
   tls_flags tls;
 };
 
-std::shared_ptr<proxy::transport_dialer> way_to_server(const client_flags& flags) {
-  const proxy::stream_address to = parse_address("--connect", flags.connect);
-  if (!to.is_unix() && to.at.port == 0)
+proxy::outbound_config way_to_server(const client_flags& flags) {
+  proxy::mux_config m;
+  m.server = parse_address("--connect", flags.connect);
+  if (!m.server.is_unix() && m.server.at.port == 0)
     throw usage_error(fmt::format("--connect {}: port 0 cannot be connected to", flags.connect));
-  proxy::transport_use how = flags.tls.client(to.is_unix() ? std::string() : to.at.host.to_string());
-  how.socket = proxy::lasting_socket();
-  return std::make_shared<proxy::transport_dialer>(to, std::move(how));
-}
-
-asio::awaitable<session> dial_server(std::shared_ptr<proxy::transport_dialer> way, session_options options) {
-  std::error_code ec;
-  const auto c = co_await way->dial(ec);
-  if (ec) throw std::system_error(ec);
-  co_return c->into_session(role::client, options);
+  m.pool = flags.pool;
+  const std::string host = m.server.is_unix() ? std::string() : m.server.at.host.to_string();
+  proxy::outbound_config o;
+  o.tag = "server";
+  o.stream.transport = proxy::transport_plan([how = flags.tls.client(host)] { return how.over; });
+  o.stream.socket = proxy::lasting_socket();
+  o.settings = std::move(m);
+  return o;
 }
 
 proxy::accounts read_users(const std::vector<std::string>& users) {
@@ -79,40 +74,36 @@ proxy::stream_endpoint status_address(const std::string& text) {
   return at;
 }
 
-int run_client(client_flags flags) {
+proxy::config config_of(const client_flags& flags) {
+  proxy::config c;
+  c.outbounds.push_back(way_to_server(flags));
+  proxy::mixed_config mixed;
+  mixed.both.users = read_users(flags.users);
+  for (const std::string& s : flags.socks) {
+    proxy::inbound_config i;
+    i.tag = "socks";
+    i.at = listening_address(flags, s);
+    i.settings = mixed;
+    c.inbounds.push_back(std::move(i));
+  }
+  if (!flags.status.empty()) c.metrics = status_address(flags.status);
+  return c;
+}
+
+int run_client(const client_flags& flags) {
   if (const std::string mistake = flags.pool.validate(); !mistake.empty()) throw usage_error(mistake);
-  const auto way = way_to_server(flags);
-  proxy::mixed_inbound_options options;
-  options.users = read_users(flags.users);
-  const auto inbound = std::make_shared<proxy::mixed_inbound>(options);
+  const proxy::config c = config_of(flags);
   const std::size_t threads =
       flags.threads ? flags.threads : std::max(1u, std::thread::hardware_concurrency());
-
   ending_signals signals;
-  auto equip = [&](proxy::dispatcher& d, asio::io_context& io) {
-    auto dial = [way, options = flags.pool.session] { return dial_server(way, options); };
-    d.add("server",
-          std::make_shared<proxy::mux_outbound>(io.get_executor(), dial, flags.pool, relay_options()));
-  };
-  proxy::instance client(proxy::instance_options(), threads, equip, make_log(flags.log_level));
-  const auto listen = [&](const proxy::stream_endpoint& at, const char* tag, auto serves,
-                          const std::string& s) {
-    try {
-      return proxy::to_string(client.listen(at, tag, std::move(serves)));
-    } catch (const std::system_error& e) {
-      throw std::runtime_error(fmt::format("cannot listen on {}: {}", s, e.code().message()));
-    }
-  };
-  for (const std::string& s : flags.socks)
-    fmt::print("SOCKS and HTTP on {}\n", listen(listening_address(flags, s), "socks", inbound, s));
-  if (const std::string& s = flags.status; !s.empty())
-    fmt::print("status on {}\n",
-               listen(status_address(s), "status", std::make_shared<proxy::status_inbound>(client), s));
+  proxy::geo_files none;
+  proxy::configured_proxy client(c, none, threads, make_log(flags.log_level));
+  for (const auto& in : client.listening())
+    fmt::print("{} on {}\n", in.tag == "socks" ? "SOCKS and HTTP" : in.tag, proxy::to_string(in.at));
   std::fflush(stdout);
   client.start();
   run_until_drained(
       signals, [&] { client.drain(); }, [&] { client.wait(); });
-  way->stop();
   return 0;
 }
 

@@ -19,6 +19,7 @@ struct usage_error : std::runtime_error {
 using command = std::function<int()>;
 
 void add_client_command(CLI::App& app, command& run);
+void add_demo_command(CLI::App& app, command& run);
 void add_config_commands(CLI::App& app, command& run);
 void add_server_command(CLI::App& app, command& run);
 

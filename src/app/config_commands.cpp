@@ -75,7 +75,7 @@ int run_config(const config_flags& flags) {
   ending_signals signals;
   const proxy::log_sink log = make_log(c->log);
   proxy::configured_proxy running(*c, geo, threads, log);
-  for (const std::string& line : running.listening()) fmt::print("{}\n", line);
+  for (const auto& [tag, at] : running.listening()) fmt::print("{} on {}\n", tag, proxy::to_string(at));
   std::fflush(stdout);
   running.start();
   run_until_drained(

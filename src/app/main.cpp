@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   muxpro::app::add_client_command(app, run);
   muxpro::app::add_server_command(app, run);
   muxpro::app::add_config_commands(app, run);
+  muxpro::app::add_demo_command(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -83,7 +83,7 @@ struct configured_proxy::parts {
   std::vector<std::pair<std::string, outbound_factory>> outbounds;
   std::shared_ptr<const router> rules;
   bool swept = false;
-  std::vector<std::string> listening;
+  std::vector<way_in> listening;
   std::unique_ptr<instance> running;
 };
 
@@ -165,7 +165,7 @@ void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
     std::shared_ptr<const sniff_policy> sniffing;
     if (i.sniffing.enabled) sniffing = std::make_shared<const sniff_policy>(i.sniffing, geo);
     const stream_endpoint at = running->listen(i.at, i.tag, serves, std::move(how), std::move(sniffing));
-    listening.push_back(fmt::format("{} on {}", i.tag, to_string(at)));
+    listening.push_back({i.tag, at});
     if (is_unix(at)) return;
     for (dial_policy* p : {&open, &careful}) p->own_listener(to_tcp(at), local_addresses());
   } catch (const std::system_error& e) {
@@ -176,8 +176,8 @@ void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
 
 void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
   try {
-    const auto found = running->listen(at, "status", std::make_shared<status_inbound>(*running));
-    listening.push_back(fmt::format("status on {}", to_string(found)));
+    listening.push_back(
+        {"status", running->listen(at, "status", std::make_shared<status_inbound>(*running))});
   } catch (const std::system_error& e) {
     throw std::runtime_error(
         fmt::format("metrics: cannot listen on {}: {}", to_string(at), e.code().message()));
@@ -188,7 +188,9 @@ configured_proxy::configured_proxy(const config& c, geo_files& geo, std::size_t 
     : parts_(std::make_unique<parts>(c, geo, threads, std::move(log))) {}
 configured_proxy::~configured_proxy() = default;
 
-const std::vector<std::string>& configured_proxy::listening() const noexcept { return parts_->listening; }
+const std::vector<configured_proxy::way_in>& configured_proxy::listening() const noexcept {
+  return parts_->listening;
+}
 void configured_proxy::start() { parts_->running->start(); }
 void configured_proxy::drain() { parts_->running->drain(); }
 void configured_proxy::wait() { parts_->running->wait(); }

@@ -43,9 +43,7 @@ std::unique_ptr<configured_proxy> made(const std::string& text) {
   return std::make_unique<configured_proxy>(config_of(text), none, 2, [](log_level, std::string_view) {});
 }
 
-std::uint16_t port_of(const std::string& line) {
-  return static_cast<std::uint16_t>(std::stoul(line.substr(line.rfind(':') + 1)));
-}
+std::uint16_t port_of(const configured_proxy::way_in& in) { return to_tcp(in.at).port(); }
 
 asio::awaitable<void> echo(tcp::socket s) {
   std::array<char, 100> room;
@@ -115,7 +113,8 @@ TEST_CASE("configured proxy: listens, routes, reaches targets", "[proxy][configu
           "routing": {{"rules": [{{"inboundTag": "one", "port": "1", "outboundTag": "no"}}]}}}})",
       path));
   REQUIRE(p->listening().size() == 2);
-  CHECK(p->listening()[1] == "two on unix:" + path);
+  CHECK(p->listening()[1].tag == "two");
+  CHECK(to_string(p->listening()[1].at) == "unix:" + path);
   const std::uint16_t port = port_of(p->listening()[0]);
   p->start();
   CHECK(b.by_tcp(port, b.port()) == "hello");
@@ -193,7 +192,8 @@ TEST_CASE("configured proxy: what cannot be had at the start is named", "[proxy]
 TEST_CASE("configured proxy: may go with connections and queries open", "[proxy][configured]") {
   bench b;
   const auto p = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
-                          "outbounds": [{"protocol": "mux.pro", "settings": {"address": "nx.invalid", "port": 1}}]})");
+                          "outbounds": [{"protocol": "mux.pro",
+                                         "settings": {"address": "nx.invalid", "port": 1}}]})");
   const std::uint16_t port = port_of(p->listening()[0]);
   p->start();
   tcp::socket s(b.io);

@@ -21,8 +21,12 @@ class configured_proxy {
   /// Cuts everything.
   ~configured_proxy();
 
-  /// "socks on 127.0.0.1:1080", for each inbound.
-  const std::vector<std::string>& listening() const noexcept;
+  struct way_in {
+    std::string tag;
+    stream_endpoint at;  ///< with the port that was chosen for port 0
+  };
+  /// The inbounds in their order, then the status page.
+  const std::vector<way_in>& listening() const noexcept;
   void start();
   /// Nothing new, see instance::drain(). Any thread.
   void drain();

@@ -1,0 +1,130 @@
+// muxpro demo: a client, a server and something to fetch through them, in one process.
+#include "commands.hpp"
+#include "stderr_log.hpp"
+#include "until_signal.hpp"
+
+#include <muxpro/proxy/configured_proxy.hpp>
+#include <muxpro/proxy/mux_server.hpp>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+#include <asio/awaitable.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+#include <asio/write.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace muxpro::app {
+
+namespace {
+
+using asio::ip::tcp;
+
+const asio::ip::address loopback = asio::ip::address_v4::loopback();
+/// Known to the demo's server alone: who gets an answer from it was there.
+constexpr const char* name = "demo.example";
+
+std::string page() {
+  constexpr std::string_view text = "Hello. This came over a sub-stream of a Mux.Pro session.\n";
+  return fmt::format(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
+      text.size(), text);
+}
+
+// The page for everybody, after the first bytes of whatever request; then until the visitor has seen it.
+asio::awaitable<void> answer(std::shared_ptr<tcp::socket> visitor) {
+  std::error_code ec;
+  auto token = asio::redirect_error(asio::use_awaitable, ec);
+  std::array<char, 4096> room;
+  asio::steady_timer limit(visitor->get_executor(), std::chrono::seconds(10));
+  limit.async_wait([weak = std::weak_ptr(visitor)](std::error_code over) {
+    if (const auto late = weak.lock(); late && !over) late->close(over);
+  });
+  co_await visitor->async_read_some(asio::buffer(room), token);
+  const std::string all = page();
+  if (!ec) co_await asio::async_write(*visitor, asio::buffer(all), token);
+  if (!ec) visitor->shutdown(tcp::socket::shutdown_send, ec);
+  while (!ec) co_await visitor->async_read_some(asio::buffer(room), token);
+}
+
+asio::awaitable<void> serve_page(tcp::acceptor& at) {
+  for (;;) {
+    std::error_code ec;
+    tcp::socket visitor = co_await at.async_accept(asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) co_return;
+    auto shared = std::make_shared<tcp::socket>(std::move(visitor));
+    asio::co_spawn(at.get_executor(), answer(std::move(shared)), [](std::exception_ptr) {});
+  }
+}
+
+proxy::config client_of(const tcp::endpoint& server, std::uint16_t port) {
+  proxy::config c;
+  proxy::inbound_config socks;
+  socks.tag = "socks";
+  socks.at = tcp::endpoint(loopback, port);
+  socks.settings = proxy::socks_inbound_options();
+  c.inbounds.push_back(std::move(socks));
+  proxy::outbound_config far;
+  far.tag = "server";
+  proxy::mux_config mux;
+  mux.server = proxy::stream_address(host_port(server.address().to_string(), server.port()));
+  far.settings = std::move(mux);
+  c.outbounds.push_back(std::move(far));
+  return c;
+}
+
+int demo(std::uint16_t port, const std::string& level) {
+  ending_signals signals;
+  const proxy::log_sink log = make_log(level);
+  // The page lives on the thread that waits for signals.
+  tcp::acceptor page_at(signals.io, {loopback, 0});
+  asio::co_spawn(signals.io, serve_page(page_at), [](std::exception_ptr) {});
+
+  proxy::mux_server server(proxy::server_options(), 1, log);
+  server.parts().policy.allow_private(true);
+  server.parts().names.pin(name, {loopback});
+  const tcp::endpoint server_at = server.listen(tcp::endpoint(loopback, 0));
+  proxy::geo_files none;
+  proxy::configured_proxy client(client_of(server_at, port), none, 1, log);
+  server.start();
+  client.start();
+  const auto socks = proxy::to_string(client.listening().front().at);
+  fmt::print("SOCKS on {}, server on {}, page on port {}\ncurl --proxy socks5h://{} http://{}:{}/\n", socks,
+             proxy::to_string(proxy::stream_endpoint(server_at)), page_at.local_endpoint().port(), socks,
+             name, page_at.local_endpoint().port());
+  std::fflush(stdout);
+  const auto drain = [&] { client.drain(); };
+  // The client first: its server has nothing left to wait for then.
+  const auto wait = [&] {
+    client.wait();
+    server.drain();
+    server.wait();
+  };
+  run_until_drained(signals, drain, wait);
+  return 0;
+}
+
+}  // namespace
+
+void add_demo_command(CLI::App& app, command& run) {
+  struct flags {
+    std::uint16_t port = 0;
+    std::string level = "info";
+  };
+  auto f = std::make_shared<flags>();
+  CLI::App& s =
+      *app.add_subcommand("demo", "Client, server and a page to fetch, here; prints the curl line for it.");
+  s.add_option("--port", f->port, "Port for SOCKS on 127.0.0.1; 0 takes a free one")->capture_default_str();
+  add_log_level(s, f->level);
+  s.callback([f, &run] { run = [f] { return demo(f->port, f->level); }; });
+}
+
+}  // namespace muxpro::app
