@@ -52,7 +52,7 @@ void datagram_listener::close() {
 }
 
 // A datagram is copied or dropped before anything waits: one memory does for all listeners of a thread.
-asio::awaitable<void> datagram_listener::run(std::shared_ptr<datagram_listener> self) {
+asio::awaitable<void> datagram_listener::run([[maybe_unused]] std::shared_ptr<datagram_listener> self) {
   thread_local std::array<std::byte, max_datagram> memory;
   for (;;) {
     std::error_code ec;

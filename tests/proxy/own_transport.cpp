@@ -34,7 +34,7 @@ class password final : public transport {
   asio::awaitable<std::shared_ptr<connection>> open(stream_socket socket,
                                                     std::error_code& ec) const override {
     std::shared_ptr<connection> c = make_connection(std::move(socket));
-    const handshake_deadline limit(c, std::chrono::seconds(5));
+    const deadline limit(c, std::chrono::seconds(5));
     if (side_ == role::client) {
       co_await c->write(asio::buffer(word_), ec);
       co_return c;
