@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: cmake/deps.sh [tests] [clang] [fuzz] [bench] [real]. Without arguments: what the library and the
+# Installs what is missing: cmake/deps.sh [tests] [clang] [fuzz] [bench] [demo] [real]. Without arguments: what the library and the
 # examples need.
 # On Debian and its like by apt-get, as root or through sudo; anywhere else it says what is missing and stops.
 set -euo pipefail
@@ -52,8 +52,9 @@ for group; do
     clang) needed+=(clang) ;;
     fuzz) needed+=(catch2 clang libclang-rt) ;;
     bench) needed+=(libbenchmark-dev valgrind) ;;
+    demo) needed+=(curl) ;;
     real) needed+=(curl openssl wrk nginx-light bind9-dnsutils) ;;
-    *) die "usage: cmake/deps.sh [tests] [clang] [fuzz] [bench] [real]" ;;
+    *) die "usage: cmake/deps.sh [tests] [clang] [fuzz] [bench] [demo] [real]" ;;
   esac
 done
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Builds the examples and shows one run: 64 sub-streams of 8 MiB each through one TCP connection on loopback.
+# Builds the examples and shows two runs: 64 sub-streams of 8 MiB each through one TCP connection on loopback, and curl
+# through a tunnel of muxpro client and server.
 set -euo pipefail
 . "$(dirname "$0")/../cmake/script.sh"
 
-cmake/deps.sh
+cmake/deps.sh demo
 echo "building build/release"
 logged build/release/configure.log cmake -S . -B build/release -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-g++}" \
   -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=OFF
@@ -35,3 +36,25 @@ wait $server || status=$?
 trap - EXIT
 ((status == 0)) || die "echo_server ended with status $status"
 echo "echo_server ended cleanly"
+
+echo
+echo "A tunnel in one process: SOCKS, a client, a Mux.Pro session, a server, a page."
+demo=build/release/demo
+"$bin/muxpro" demo >$demo.txt 2>$demo.log &
+tunnel=$!
+trap 'kill "$tunnel" 2>/dev/null || true' EXIT
+for ((tries = 0; tries < 100; ++tries)); do
+  ! grep -q '^curl ' $demo.txt || break
+  kill -0 $tunnel 2>/dev/null || die "muxpro demo ended before it listened"
+  sleep 0.05
+done
+read -ra command < <(grep '^curl ' $demo.txt) || die "muxpro demo does not say how to reach it"
+echo "${command[*]}"
+"${command[@]}" --silent --show-error --noproxy ''
+kill -TERM $tunnel
+status=0
+wait $tunnel || status=$?
+trap - EXIT
+((status == 0)) || die "muxpro demo ended with status $status"
+echo "and its log says"
+grep -m 1 ' -> ' $demo.log

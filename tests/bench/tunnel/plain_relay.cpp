@@ -24,6 +24,13 @@ using std::error_code;
 tcp::endpoint local(std::uint16_t port) { return {asio::ip::address_v4::loopback(), port}; }
 
 class hop : public std::enable_shared_from_this<hop> {
+  template <class Next>
+  auto then(Next next) {
+    return [self = shared_from_this(), next](error_code ec, std::size_t = 0) {
+      if (!ec) next(*self);
+    };
+  }
+
  public:
   /// `next`: the other hop's port; 0: this one is the other hop.
   hop(tcp::socket s, std::uint16_t next) : near_(std::move(s)), far_(near_.get_executor()), next_(next) {
@@ -39,13 +46,6 @@ class hop : public std::enable_shared_from_this<hop> {
   }
 
  private:
-  template <class Next>
-  auto then(Next next) {
-    return [self = shared_from_this(), next](error_code ec, std::size_t = 0) {
-      if (!ec) next(*self);
-    };
-  }
-
   // An IPv4 address and a port behind `offset` bytes.
   void read_target(std::size_t size, std::size_t offset) {
     asio::async_read(near_, asio::buffer(head_, size), then([offset](hop& h) { h.connect(offset); }));

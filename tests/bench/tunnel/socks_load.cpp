@@ -36,6 +36,15 @@ struct load {
 };
 
 class download : public std::enable_shared_from_this<download> {
+  // Ends the program with a sentence when something fails: a load with errors measures nothing.
+  template <class Next>
+  auto then(Next next) {
+    return [self = shared_from_this(), next](error_code ec, std::size_t = 0) {
+      if (ec) throw failure(fmt::format("a request failed: {}", ec.message()));
+      next(*self);
+    };
+  }
+
  public:
   explicit download(load& l) : l_(l), socket_(l.io) {}
 
@@ -49,15 +58,6 @@ class download : public std::enable_shared_from_this<download> {
   }
 
  private:
-  // Ends the program with a sentence when something fails: a load with errors measures nothing.
-  template <class Next>
-  auto then(Next next) {
-    return [self = shared_from_this(), next](error_code ec, std::size_t = 0) {
-      if (ec) throw failure(fmt::format("a request failed: {}", ec.message()));
-      next(*self);
-    };
-  }
-
   void greet() {
     asio::async_write(socket_, asio::buffer("\x05\x01", 3), then([](download& d) {
                         asio::async_read(d.socket_, asio::buffer(d.reply_, 2),
