@@ -17,7 +17,8 @@ namespace muxpro {
 ///
 /// Any other end cuts both sides, so that neither peer takes it for a clean one: a sub_stream is reset (with
 /// the code that the other one's peer gave, or timeout, else remote_disconnect), a TCP socket sends RST, any
-/// other stream is closed.
+/// other stream is closed. A TCP socket that was passed EOF before is closed without RST, which would take back
+/// what its peer has not read yet.
 ///
 /// Signature: void(error_code, relay_result). Completes once both directions have ended; without an error
 /// after EOF on both sides; the streams are then the caller's to close. asio::as_tuple shows the byte counts

@@ -94,6 +94,28 @@ TEST_CASE("a relay between TCP sockets passes 8 MiB each way", "[relay][tcp]") {
   CHECK((out.result.a_to_b == data.size() && out.result.b_to_a == data.size()));
 }
 
+TEST_CASE("what was passed up to EOF is not taken back when a relay gives up the rest", "[relay][tcp]") {
+  asio::io_context context;
+  auto [client, a] = connected<tcp>(context);
+  auto [b, server] = connected<tcp>(context);
+  client.set_option(asio::socket_base::receive_buffer_size(4096));
+  a.set_option(asio::socket_base::send_buffer_size(1 << 18));
+  relay_options options;
+  options.uplink_only = 50ms;
+  const byte_string data = pattern(1 << 17);
+  const std::string_view text(reinterpret_cast<const char*>(data.data()), data.size());
+  spawn(context, send_then_eof(server, text));
+  error_code why;
+  const auto relay = [&]() -> awaitable<> {
+    const auto [error, result] = co_await async_relay(a, b, options, as_result);
+    why = error;
+  };
+  // The client reads only when the relay is over, which never hears its end.
+  test::run(context, relay());
+  CHECK(why == asio::error::timed_out);
+  test::run(context, expect_end(client, text, eof));
+}
+
 TEST_CASE("a relay passes the abort of a TCP peer on as an abort", "[relay][tcp]") {
   for (const bool client_aborts : {true, false}) {
     asio::io_context context;

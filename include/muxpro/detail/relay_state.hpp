@@ -35,10 +35,13 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
     active();
   }
   void reached_eof(relay_side from);
+  /// And the other side has been told.
+  void passed_eof(relay_side from) { (from == relay_side::a ? all_of_a_ : all_of_b_) = true; }
   /// The first failure counts; it ends both directions.
   void fail(relay_side whose, error_code why);
 
  protected:
+  bool all_of(relay_side from) const noexcept { return from == relay_side::a ? all_of_a_ : all_of_b_; }
   virtual void cut(end_code code) noexcept = 0;
 
  private:
@@ -57,6 +60,8 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
   time_point active_at_;
   bool eof_from_a_ = false;
   bool eof_from_b_ = false;
+  bool all_of_a_ = false;
+  bool all_of_b_ = false;
   int running_ = 0;
   error_code error_;
   relay_result result_;

@@ -12,27 +12,28 @@
 
 namespace muxpro::detail {
 
-/// Ends a stream so that its peer sees a cut, whatever the type of the lowest layer.
+/// Ends a stream so that its peer sees a cut, whatever the type of the lowest layer. A peer that was told
+/// `all` up to EOF sees one only if it goes on sending: RST would take back what it has not read yet.
 template <class Stream>
-void cut_stream(Stream& s, end_code code) {
+void cut_stream(Stream& s, end_code code, bool all = false) {
   [[maybe_unused]] error_code ignored;
   [[maybe_unused]] const asio::socket_base::linger at_once(true, 0);
   if constexpr (requires { s.reset(code); }) {
     s.reset(code);
   } else if constexpr (requires { s.set_option(at_once, ignored), s.close(ignored); }) {
-    s.set_option(at_once, ignored);
+    if (!all) s.set_option(at_once, ignored);
     s.close(ignored);
   } else if constexpr (requires { s.next_layer(); }) {
-    cut_stream(s.next_layer(), code);
+    cut_stream(s.next_layer(), code, all);
   } else {
     close_stream(s);
   }
 }
 
 template <class Stream>
-void try_cut(Stream& s, end_code code) noexcept {
+void try_cut(Stream& s, end_code code, bool all = false) noexcept {
   try {
-    cut_stream(s, code);
+    cut_stream(s, code, all);
   } catch (...) {
     // Nothing can be done about it: the operations end by cancellation.
   }
@@ -126,6 +127,7 @@ asio::awaitable<void> relay_from(relay_side side, std::shared_ptr<relay_state> s
   }
   s->reached_eof(side);
   co_await pass_eof(to);
+  s->passed_eof(side);
 }
 
 template <class A, class B>
@@ -136,8 +138,8 @@ class relay_over final : public relay_state {
 
  private:
   void cut(end_code code) noexcept override {
-    try_cut(a_, code);
-    try_cut(b_, code);
+    try_cut(a_, code, all_of(relay_side::b));
+    try_cut(b_, code, all_of(relay_side::a));
   }
 
   A& a_;
