@@ -104,7 +104,7 @@ std::string metrics_text(const instance_report& r) {
   metrics m;
   add_counters(m, r);
   add_of_outbounds(m, r, "muxpro_main_connections", "gauge", "Main connections that are up.",
-                   [](const session_stats&) { return 1; });
+                   [](const session_stats&) { return std::uint64_t{1}; });
   add_of_outbounds(m, r, "muxpro_sub_streams", "gauge", "Sub-streams that are open.",
                    [](const session_stats& s) { return s.streams; });
   add_of_outbounds(m, r, "muxpro_credit_stalls", "gauge", "Writes on these that had to wait for credit.",
