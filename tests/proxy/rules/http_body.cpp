@@ -32,7 +32,7 @@ TEST_CASE("http body: chunks", "[proxy][http]") {
   CHECK(body(chunked, "0\r\nX-Sum: 1\r\nY:\r\n\r\nX") == "done 19");
   CHECK(body(chunked, "ffffffffffffffff\r\nxyz") == "more 21");
   for (std::string_view whole = "5;a\r\nhello\r\n0\r\nX: y\r\n\r\n";
-       std::size_t n : {0, 1, 3, 9, 12, 16, 20, 22})
+       std::size_t n : std::initializer_list<std::size_t>{0, 1, 3, 9, 12, 16, 20, 22})
     CHECK(body(chunked, whole.substr(0, n)) == fmt::format("more {}", n));
 }
 
