@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "http_transcript.hpp"
 
+#include <initializer_list>
 #include <random>
 
 namespace http_test {
