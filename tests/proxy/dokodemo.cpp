@@ -167,8 +167,13 @@ TEST_CASE("dokodemo: there are so many sources, and the quietest one goes", "[pr
 TEST_CASE("dokodemo: what was not redirected does not come back to itself", "[proxy][dokodemo]") {
   standing x(follower());
   x.run([](standing& y) -> awaitable<> {
-    tcp::socket s = co_await y.connect();
-    co_await is_cut(s);
+    // The cut may come before connect() looks whether it is connected.
+    tcp::socket s(y.io);
+    const auto [error] = co_await s.async_connect(y.at, as_result);
+    if (error)
+      CHECK(error == asio::error::connection_reset);
+    else
+      co_await is_cut(s);
     CHECK(y.log().empty());
   });
 }
