@@ -60,6 +60,7 @@ class Scene:
     def __init__(self, program):
         self.program = os.path.abspath(program)
         self.run = tempfile.mkdtemp(prefix="muxpro-real-")
+        os.chmod(self.run, 0o711)  # as root's, nginx serves as nobody
         self.processes = []
         self.port, self.tls_port = free_port(), free_port()
         os.makedirs(self.path("www"))

@@ -1,12 +1,12 @@
 #include <muxpro/proxy/inbounds/status.hpp>
 
+#include "../http_text.hpp"
 #include "../status/page.hpp"
 #include "../status/report_text.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <string>
 #include <string_view>
 
@@ -20,17 +20,6 @@ struct asked {
   bool complete = false;
   std::string_view method, path, host;
 };
-
-bool same(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
-std::string_view trimmed(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
-}
 
 // Only what the answer depends on.
 asked read_head(std::string_view said) {
@@ -55,7 +44,7 @@ asked read_head(std::string_view said) {
   while (!head.empty()) {
     const auto line = next_line();
     const auto colon = line.find(':');
-    if (colon != std::string_view::npos && same(line.substr(0, colon), "host"))
+    if (colon != std::string_view::npos && is_name(line.substr(0, colon), "host"))
       a.host = trimmed(line.substr(colon + 1));
   }
   return a;
@@ -66,7 +55,7 @@ bool is_own_name(std::string_view host) {
   const auto colon = host.rfind(':');
   if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos)
     host = host.substr(0, colon);
-  return same(host, "localhost") || !address(host).is_domain();
+  return is_name(host, "localhost") || !address(host).is_domain();
 }
 
 std::string answer(std::string_view status, std::string_view type, std::string_view body) {
