@@ -5,6 +5,7 @@
 #include <muxpro/proxy/outbounds/blackhole.hpp>
 #include <muxpro/proxy/outbounds/freedom.hpp>
 #include <muxpro/proxy/outbounds/mux.hpp>
+#include <muxpro/proxy/outbounds/socks.hpp>
 #include <muxpro/proxy/route_by.hpp>
 #include <muxpro/proxy/transport_dialer.hpp>
 #include <muxpro/proxy/udp_nat.hpp>
@@ -56,6 +57,9 @@ std::shared_ptr<const inbound> made(const http_inbound_options& o) {
   return std::make_shared<http_inbound>(o);
 }
 std::shared_ptr<const inbound> made(const mixed_config& m) { return std::make_shared<mixed_inbound>(m.both); }
+std::shared_ptr<const inbound> made(const dokodemo_inbound_options& o) {
+  return std::make_shared<dokodemo_inbound>(o);
+}
 std::shared_ptr<const inbound> made(const mux_inbound_options& o) { return std::make_shared<mux_inbound>(o); }
 
 }  // namespace
@@ -69,6 +73,8 @@ struct configured_proxy::parts {
   outbound_factory factory(const freedom_config& f, const outbound_config&);
   outbound_factory factory(const blackhole_config&, const outbound_config&);
   outbound_factory factory(const mux_config& m, const outbound_config& o);
+  outbound_factory factory(const socks_server_config& c, const outbound_config& o);
+  std::shared_ptr<transport_dialer> way_to(const stream_address& server, const outbound_config& o);
 
   void equip(dispatcher& to, asio::io_context& io);
   void listen(const inbound_config& i, geo_files& geo);
@@ -140,12 +146,25 @@ outbound_factory configured_proxy::parts::factory(const blackhole_config&, const
 }
 
 outbound_factory configured_proxy::parts::factory(const mux_config& m, const outbound_config& o) {
-  const auto way = std::make_shared<transport_dialer>(m.server, made(o.stream, o.tag));
-  ways.push_back(way);
-  return [this, way, pool = m.pool](asio::io_context& io) {
+  return [this, way = way_to(m.server, o), pool = m.pool](asio::io_context& io) {
     auto dial = [way, options = pool.session] { return dial_server(way, options); };
     return std::make_shared<mux_outbound>(io.get_executor(), dial, pool, behind.relay);
   };
+}
+
+outbound_factory configured_proxy::parts::factory(const socks_server_config& c, const outbound_config& o) {
+  socks_outbound_options options;
+  options.credentials = c.credentials;
+  options.relay = behind.relay;
+  return [way = way_to(c.server, o), options](asio::io_context&) {
+    return std::make_shared<socks_outbound>(way, options);
+  };
+}
+
+std::shared_ptr<transport_dialer> configured_proxy::parts::way_to(const stream_address& server,
+                                                                  const outbound_config& o) {
+  ways.push_back(std::make_shared<transport_dialer>(server, made(o.stream, o.tag)));
+  return ways.back();
 }
 
 void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
@@ -164,7 +183,13 @@ void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
   try {
     std::shared_ptr<const sniff_policy> sniffing;
     if (i.sniffing.enabled) sniffing = std::make_shared<const sniff_policy>(i.sniffing, geo);
-    const stream_endpoint at = running->listen(i.at, i.tag, serves, std::move(how), std::move(sniffing));
+    stream_endpoint at = i.at;
+    if (i.tcp) at = running->listen(at, i.tag, serves, std::move(how), std::move(sniffing));
+    if (i.udp) {
+      const asio::ip::udp::endpoint here(to_tcp(at).address(), to_tcp(at).port());
+      const auto found = running->listen_for_datagrams(here, i.tag, serves);
+      at = asio::ip::tcp::endpoint(found.address(), found.port());
+    }
     listening.push_back({i.tag, at});
     if (is_unix(at)) return;
     for (dial_policy* p : {&open, &careful}) p->own_listener(to_tcp(at), local_addresses());

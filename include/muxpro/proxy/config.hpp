@@ -4,6 +4,7 @@
 
 #include <muxpro/client_pool_options.hpp>
 #include <muxpro/proxy/dialer.hpp>
+#include <muxpro/proxy/inbounds/dokodemo.hpp>
 #include <muxpro/proxy/inbounds/http.hpp>
 #include <muxpro/proxy/inbounds/mixed.hpp>
 #include <muxpro/proxy/inbounds/mux.hpp>
@@ -12,6 +13,7 @@
 #include <muxpro/proxy/router.hpp>
 #include <muxpro/proxy/settings.hpp>
 #include <muxpro/proxy/sniff_policy.hpp>
+#include <muxpro/proxy/socks_client.hpp>
 #include <muxpro/proxy/stream_socket.hpp>
 #include <muxpro/proxy/transport_registry.hpp>
 #include <muxpro/relay_options.hpp>
@@ -60,7 +62,7 @@ struct mixed_config {
 /// What an inbound of each protocol is told: a further protocol is one more type here, one line in the table
 /// of config/inbounds.cpp, and one function in configured_proxy.cpp that makes it.
 using inbound_settings = std::variant<std::monostate, socks_inbound_options, http_inbound_options,
-                                      mixed_config, mux_inbound_options>;
+                                      mixed_config, mux_inbound_options, dokodemo_inbound_options>;
 
 struct inbound_config {
   std::string tag, protocol;
@@ -70,6 +72,9 @@ struct inbound_config {
   inbound_settings settings;
   /// Clients have to say who they are, by the protocol itself.
   bool asks_for_users = false;
+  /// Wherever a client wants to go, it gets to one place.
+  bool one_target = false;
+  bool tcp = true, udp = false;  ///< what it listens for
 };
 
 struct freedom_config {
@@ -82,8 +87,13 @@ struct mux_config {
   stream_address server;
   client_pool_options pool;
 };
+struct socks_server_config {
+  stream_address server;
+  std::optional<socks_credentials> credentials;
+};
 /// As inbound_settings, with config/outbounds.cpp.
-using outbound_settings = std::variant<std::monostate, freedom_config, blackhole_config, mux_config>;
+using outbound_settings =
+    std::variant<std::monostate, freedom_config, blackhole_config, mux_config, socks_server_config>;
 
 struct outbound_config {
   std::string tag, protocol;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+#include <utility>
+
 namespace muxpro::proxy {
 
 namespace {
@@ -58,6 +61,30 @@ void read_mux_pro(settings&, const policy_level& policy, inbound_config& to) {
   to.settings = std::move(o);
 }
 
+void read_dokodemo(settings& s, const policy_level& policy, inbound_config& to) {
+  dokodemo_inbound_options o;
+  o.relay = policy.relay;
+  s.flag("followRedirect", o.follow_redirect);
+  std::string host;
+  std::uint16_t port = 0;
+  const bool named = s.text("address", host), numbered = s.number<std::uint16_t>("port", port, 1);
+  if (named != numbered) s.wrong("needs address and port, or neither");
+  if (named && numbered) o.target.emplace(address(host), port);
+  if (o.target && !o.target->host.valid())
+    s.wrong("address", fmt::format("is '{}'; it must be a name or an IP address", shown(host)));
+  if (!o.target && !o.follow_redirect)
+    s.needs("address", "the one place to go to, if followRedirect does not say another one");
+  using networks = std::pair<bool, bool>;
+  networks for_tcp_udp{true, false};
+  s.one_of<networks>("network", for_tcp_udp,
+                     {{"tcp", {true, false}}, {"udp", {false, true}}, {"tcp,udp", {true, true}}});
+  std::tie(to.tcp, to.udp) = for_tcp_udp;
+  if (to.udp && !o.target)
+    s.wrong("network", "has udp, which needs address and port: only connections are redirected");
+  to.one_target = !o.follow_redirect;
+  to.settings = std::move(o);
+}
+
 struct protocol {
   std::string_view name;
   /// Reads "settings".
@@ -68,6 +95,7 @@ constexpr protocol protocols[] = {
     {"http", read_http},
     {"mixed", read_mixed},
     {"mux.pro", read_mux_pro},
+    {"dokodemo-door", read_dokodemo},
 };
 
 // An IP address and a port, or the path of a unix socket.
@@ -106,10 +134,11 @@ inbound_config read_inbound(settings& s, config_reading& with) {
   s.text("tag", to.tag);
   read_place(s, to);
   to.stream = read_stream(s, with, role::server, {});
+  if (to.udp && is_unix(to.at)) s.wrong("listen", "is a unix socket, and there is no UDP on one");
   s.object("sniffing", [&](settings& o) { to.sniffing = read_sniffing(o, with.geo); });
   bool open_to_all = false;
   s.flag("openToAll", open_to_all);
-  const bool asks = to.asks_for_users || to.stream.transport.authenticates;
+  const bool asks = to.asks_for_users || to.stream.transport.authenticates || to.one_target;
   if (s.mistakes().count() == before && reaches_others(to.at) && !asks && !open_to_all)
     s.wrong("listen",
             fmt::format("is '{}' without accounts or client certificates: anybody who reaches it could "

@@ -23,27 +23,67 @@ void read_blackhole(settings& s, outbound_config& to) {
   to.settings = blackhole_config();
 }
 
-void read_mux_pro(settings& s, outbound_config& to) {
-  mux_config m;
+// A server's name or address and its port, or the path of its unix socket.
+stream_address read_server(settings& s) {
+  stream_address server;
   std::string host;
   std::uint16_t port = 0;
   if (s.needs("address", "the server's name or address, or unix:PATH") && s.text("address", host)) {
     if (host.starts_with('/')) host.insert(0, "unix:");
     const auto path = host.starts_with("unix:") ? stream_address::parse(host) : std::nullopt;
     if (path)
-      m.server = *path;
+      server = *path;
     else
-      m.server.at.host = address(host);
-    if (!path && !m.server.at.host.valid())
+      server.at.host = address(host);
+    if (!path && !server.at.host.valid())
       s.wrong("address", fmt::format("is '{}'; it must be a name, an IP address or unix:PATH", shown(host)));
   }
-  if (m.server.is_unix()) {
+  if (server.is_unix()) {
     s.refuse("port", "is there; a unix socket has none");
   } else if (s.needs("port", "a whole number from 1 to 65535")) {
     s.number<std::uint16_t>("port", port, 1);
   }
-  m.server.at.port = port;
+  server.at.port = port;
+  return server;
+}
+
+void read_mux_pro(settings& s, outbound_config& to) {
+  mux_config m;
+  m.server = read_server(s);
   to.settings = std::move(m);
+}
+
+void read_socks_user(settings& u, socks_server_config& to) {
+  socks_credentials c;
+  u.needs("user", "the name of a user");
+  u.needs("pass", "the user's password");
+  u.text("user", c.user);
+  u.text("pass", c.secret);
+  if (!c.user.empty() && !c.secret.empty() && !c.valid())
+    u.wrong("must have 1 to 255 bytes in user and pass");
+  to.credentials = std::move(c);
+}
+
+// As V2Ray has it: a list of servers with a list of users each, and one of each.
+void read_socks_server(settings& s, outbound_config& to) {
+  socks_server_config c;
+  if (!s.needs("servers", "a list of one object")) return;
+  s.objects("servers", [&](settings& server, std::size_t n) {
+    if (n > 0)
+      return server.wrong("is one too many: there is one server for each outbound; balancers have several");
+    c.server = read_server(server);
+    server.objects("users", [&](settings& u, std::size_t m) {
+      if (m > 0) return u.wrong("is one too many: there is one user for each outbound");
+      read_socks_user(u, c);
+    });
+  });
+  to.settings = std::move(c);
+}
+
+const stream_address* server_of(const outbound_settings& o) {
+  if (const auto* m = std::get_if<mux_config>(&o)) return &m->server;
+  if (const auto* c = std::get_if<socks_server_config>(&o)) return &c->server;
+  return nullptr;
 }
 
 struct protocol {
@@ -55,6 +95,7 @@ constexpr protocol protocols[] = {
     {"freedom", read_freedom},
     {"blackhole", read_blackhole},
     {"mux.pro", read_mux_pro},
+    {"socks", read_socks_server},
 };
 
 void read_mux(settings& s, outbound_config& to) {
@@ -84,12 +125,12 @@ outbound_config read_outbound(settings& s, const config_reading& with) {
   read_protocol(s, protocols, to.protocol, [&](const protocol& p, settings& own) { p.read(own, to); });
   to.tag = to.protocol;
   s.text("tag", to.tag);
-  const auto* mux = std::get_if<mux_config>(&to.settings);
-  const std::string server = mux && !mux->server.is_unix() ? mux->server.at.host.to_string() : std::string();
-  if (!mux && !to.protocol.empty() && s.has("streamSettings"))
+  const stream_address* const server = server_of(to.settings);
+  const std::string host = server && !server->is_unix() ? server->at.host.to_string() : std::string();
+  if (!server && !to.protocol.empty() && s.has("streamSettings"))
     s.wrong("streamSettings", fmt::format("is there; {} has no transport", shown(to.protocol)));
   else
-    to.stream = read_stream(s, with, role::client, server);
+    to.stream = read_stream(s, with, role::client, host);
   s.object("mux", [&](settings& m) { read_mux(m, to); });
   return to;
 }

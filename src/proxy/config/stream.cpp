@@ -13,6 +13,7 @@ socket_options read_sockopt(settings& s, socket_options o) {
   s.time("tcpKeepAliveIdle", o.keep_alive_idle, second, 0, 32767);
   s.time("tcpKeepAliveInterval", o.keep_alive_interval, second, 1, 32767);
   s.time("tcpUserTimeout", o.user_timeout, millisecond, 0, 86'400'000);
+  s.one_of<bool>("tproxy", o.transparent, {{"off", false}, {"redirect", false}, {"tproxy", true}});
   return o;
 }
 
