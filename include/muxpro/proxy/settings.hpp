@@ -102,8 +102,9 @@ class settings {
     return false;
   }
   bool object(std::string_view key, const reader& read);
-  /// A list of objects; `read` gets each, with its index.
-  bool objects(std::string_view key, const std::function<void(settings&, std::size_t)>& read);
+  /// A list of at most so many objects; `read` gets each, with its index.
+  bool objects(std::string_view key, const std::function<void(settings&, std::size_t)>& read,
+               std::size_t most = 1024);
   /// An object whose keys are names: `read` gets each value with its name and path.
   using named_reader = std::function<void(const std::string& name, const setting&, std::string path)>;
   bool each(std::string_view key, const named_reader& read);

@@ -10,7 +10,8 @@ namespace muxpro::proxy {
 namespace {
 
 void read_accounts(settings& s, accounts& to) {
-  s.objects("accounts", [&](settings& a, std::size_t) {
+  constexpr std::size_t most = 100'000;
+  const auto account = [&](settings& a, std::size_t) {
     std::string user, secret;
     a.needs("user", "the name of a user");
     a.needs("pass", "the user's password");
@@ -18,7 +19,8 @@ void read_accounts(settings& s, accounts& to) {
     if (named && (user.empty() || user.size() > 255)) a.wrong("user", "must have 1 to 255 bytes");
     if (has_secret && (secret.empty() || secret.size() > 255)) a.wrong("pass", "must have 1 to 255 bytes");
     to.add(user, secret);
-  });
+  };
+  s.objects("accounts", account, most);
 }
 
 socks_inbound_options socks_options(settings& s, const policy_level& policy, inbound_config& to) {

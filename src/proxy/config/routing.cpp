@@ -9,6 +9,8 @@ namespace muxpro::proxy {
 
 namespace {
 
+constexpr std::size_t most_rules = 100'000;
+
 /// Two names of one key.
 void either(settings& s, std::string_view key, std::string_view other, std::vector<std::string>& out) {
   if (s.has(key) && s.has(other))
@@ -95,14 +97,15 @@ void read_routing(settings& s, router_options& to, geo_files& geo) {
   });
   const bool balancers_work = s.mistakes().count() == before;
   one.balancers = to.balancers;
-  s.objects("rules", [&](settings& r, std::size_t) {
+  const auto rule = [&](settings& r, std::size_t) {
     const std::size_t so_far = r.mistakes().count();
     to.rules.push_back(rule_in(r));
     const bool depends = to.rules.back().outbound_tag.empty() && !balancers_work;
     if (r.mistakes().count() != so_far || depends || to.outbound_tags.empty()) return;
     one.rules = {to.rules.back()};
     try_out(r, one, geo);
-  });
+  };
+  s.objects("rules", rule, most_rules);
 }
 
 sniffing_options read_sniffing(settings& s, geo_files& geo) {

@@ -125,6 +125,7 @@ void settings::expected(std::string_view key, const setting& found, std::string_
 
 void settings::not_one_of(std::string_view key, std::string_view name,
                           const std::vector<std::string_view>& allowed) {
+  if (mistakes_.full()) return mistakes_.add({}, {});  // as in report_unknown()
   const std::string_view meant = alike(name, allowed);
   const std::string hint = meant.empty() ? std::string() : fmt::format("; did you mean '{}'?", meant);
   if (allowed.empty())
@@ -238,11 +239,16 @@ bool settings::object(std::string_view key, const reader& r) {
   return v && read(*v, path(key), mistakes_, r);
 }
 
-bool settings::objects(std::string_view key, const std::function<void(settings&, std::size_t)>& r) {
+bool settings::objects(std::string_view key, const std::function<void(settings&, std::size_t)>& r,
+                       std::size_t most) {
   const setting* const v = find(key);
   if (!v) return false;
   const auto* l = std::get_if<setting::list>(&v->is);
   if (!l) return expected(key, *v, "a list of objects"), false;
+  if (l->size() > most) {
+    wrong(key, fmt::format("has {} objects; it may have at most {}", l->size(), most));
+    return false;
+  }
   for (std::size_t i = 0; i < l->size(); ++i)
     read((*l)[i], fmt::format("{}[{}]", path(key), i), mistakes_, [&](settings& s) { r(s, i); });
   return true;

@@ -242,6 +242,13 @@ TEST_CASE("config: a text that is cut anywhere is no configuration", "[proxy][co
     REQUIRE_FALSE(read_text(test::everything.substr(0, n)).mistakes.empty());
 }
 
+TEST_CASE("config: lists have an end", "[proxy][config]") {
+  std::string inbounds = "{}";
+  for (int i = 0; i < 1024; ++i) inbounds += ",{}";
+  CHECK(told(R"({"outbounds": [{"protocol": "freedom"}], "inbounds": [)" + inbounds + "]}") ==
+        "inbounds: has 1025 objects; it may have at most 1024\n");
+}
+
 TEST_CASE("config: of endless mistakes some are told, at once", "[proxy][config]") {
   std::string text = "{";
   for (int i = 0; i < 200'000; ++i) text += "\"inbound" + std::to_string(i) + "\":0,";
