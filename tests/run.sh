@@ -32,6 +32,12 @@ report() { # STEP SECONDS PASSED FAILED [WHY]
   printf '%-20s %4s s   %d passed, %d failed%s\n' "$1" "$2" "$3" "$4" "${5:+: $5}"
 }
 
+# What a report of another process says counts here too.
+count() { # REPORT
+  [[ $1 =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]
+  passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+}
+
 directory() { echo "build/${1/#plain/tests}"; } # CONFIGURATION
 
 configure() { # CONFIGURATION CMAKE-ARGUMENT...
@@ -99,7 +105,21 @@ run_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
     ! grep -q '\[-Werror' "$(directory "$name")/build.log" || configure "$@" -DMUXPRO_WERROR=OFF
     build "$name" "${targets[@]}" 2>/dev/null || true
   fi
-  for program in "${programs[@]}"; do run_program "$name" "$program"; done
+  run_programs "$name" "${programs[@]}"
+}
+
+# As many at a time as there are processors; the reports come in order.
+run_programs() { # CONFIGURATION PROGRAM...
+  local name=$1 program
+  for program in "${@:2}"; do
+    while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n || true; done
+    run_program "$name" "$program" >"$(directory "$name")/$program.report" &
+  done
+  wait
+  for program in "${@:2}"; do
+    cat "$(directory "$name")/$program.report"
+    count "$(tail -n 1 "$(directory "$name")/$program.report")"
+  done
 }
 
 # The cases of the protocol, against the programs of a configuration.
@@ -180,16 +200,19 @@ ulimit -c 0
 
 # Mapped paths make debug information the same in every clone, and traces short.
 flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
+# Only the plain build, and that of whoever works on the code, compiles each file alone.
+unity=-DCMAKE_UNITY_BUILD=ON
 gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
 ! wanted readme || run_readme
 ! wanted planted || run_planted
 run_configuration plain "${gcc[@]}" -DMUXPRO_WERROR=ON
 run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"
 if ! $quick; then
-  run_configuration asan "${gcc[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
+  run_configuration asan "${gcc[@]}" -DMUXPRO_SANITIZE=address $unity -DMUXPRO_BUILD_EXAMPLES=OFF
   ! $long || run_conformance asan "" --data-only --slow 5
-  run_configuration tsan "${gcc[@]}" -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
-  run_configuration clang -DCMAKE_CXX_COMPILER="$(find_clang)" -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DMUXPRO_WERROR=ON
+  run_configuration tsan "${gcc[@]}" -DMUXPRO_SANITIZE=thread $unity -DMUXPRO_BUILD_EXAMPLES=OFF
+  run_configuration clang -DCMAKE_CXX_COMPILER="$(find_clang)" -DCMAKE_CXX_FLAGS_DEBUG=-O0 $unity \
+    -DMUXPRO_WERROR=ON
   ! wanted install || run_install
 fi
 
