@@ -12,6 +12,10 @@ file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/sniffers/*.cpp
      ${CMAKE_CURRENT_LIST_DIR}/routing/*.cpp ${CMAKE_CURRENT_LIST_DIR}/fake_dns/*.cpp
      ${CMAKE_CURRENT_LIST_DIR}/config/*.cpp)
 list(APPEND muxpro_rule_sources ${sources})
+# Files with short names of their own, which others have too.
+set(sources config/outbounds.cpp dial_policy.cpp socks_client.cpp)
+list(TRANSFORM sources PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
+set_source_files_properties(${sources} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 
 set(muxpro_rule_libraries OpenSSL::Crypto re2::re2)
 add_library(muxpro_proxy_rules OBJECT ${muxpro_rule_sources})

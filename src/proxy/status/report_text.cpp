@@ -71,7 +71,7 @@ void add_of_outbounds(metrics& m, const instance_report& r, std::string_view nam
   }
 }
 
-json main_connection(const session_stats& s) {
+json as_json(const session_stats& s) {
   using milliseconds = std::chrono::duration<double, std::milli>;
   return {{"streams", s.streams},
           {"opened", s.opened},
@@ -124,7 +124,7 @@ std::string status_json(const instance_report& r) {
   out["outbounds"] = json::array();
   for (const auto& [tag, o] : r.outbounds) {
     json mains = json::array();
-    for (const session_stats& s : o.main_connections) mains.push_back(main_connection(s));
+    for (const session_stats& s : o.main_connections) mains.push_back(as_json(s));
     out["outbounds"].push_back({{"tag", tag}, {"live", o.live}, {"main_connections", std::move(mains)}});
   }
   out["connections"] = json::array();
