@@ -201,7 +201,7 @@ ulimit -c 0
 # Mapped paths make debug information the same in every clone, and traces short.
 flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
 # Only the plain build, and that of whoever works on the code, compiles each file alone.
-unity=-DCMAKE_UNITY_BUILD=ON
+unity=-DMUXPRO_UNITY=ON
 gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
 ! wanted readme || run_readme
 ! wanted planted || run_planted

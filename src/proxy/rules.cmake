@@ -21,6 +21,7 @@ set(muxpro_rule_libraries OpenSSL::Crypto re2::re2)
 add_library(muxpro_proxy_rules OBJECT ${muxpro_rule_sources})
 target_link_libraries(muxpro_proxy_rules PUBLIC muxpro::muxpro
                       PRIVATE ${muxpro_rule_libraries} nlohmann_json::nlohmann_json)
+set_target_properties(muxpro_proxy_rules PROPERTIES UNITY_BUILD "${MUXPRO_UNITY}")
 if(BUILD_SHARED_LIBS)
   set_target_properties(muxpro_proxy_rules PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endif()

@@ -20,7 +20,7 @@ check() { # NAME COMMAND...
 install_package() {
   rm -rf "$prefix" "$package"
   logged build/package.log cmake -S . -B "$package" -G Ninja -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release \
-    -DMUXPRO_BUILD_TESTS=OFF -DMUXPRO_BUILD_EXAMPLES=OFF -DCMAKE_INSTALL_PREFIX="$prefix" &&
+    -DMUXPRO_BUILD_TESTS=OFF -DMUXPRO_BUILD_EXAMPLES=OFF -DMUXPRO_UNITY=ON -DCMAKE_INSTALL_PREFIX="$prefix" &&
     logged build/package.log cmake --build "$package" --target install
 }
 
