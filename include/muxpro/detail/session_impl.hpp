@@ -91,7 +91,8 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   // --- sequences
   static asio::awaitable<void> negotiate_loop(std::shared_ptr<session_impl> self);
   static asio::awaitable<void> run_loop(std::shared_ptr<session_impl> self, bool negotiated);
-  static asio::awaitable<void> write_loop(std::shared_ptr<session_impl> self);
+  static loop read_loop(std::shared_ptr<session_impl> self);
+  static loop write_loop(std::shared_ptr<session_impl> self);
   bool more_may_come(int turn, int least);
   static asio::awaitable<void> watch_loop(std::shared_ptr<session_impl> self);
   asio::awaitable<void> negotiate();
@@ -99,16 +100,20 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   asio::awaitable<error_code> answer_version();
   asio::awaitable<error_code> read_negotiation(negotiate_version& f);
   asio::awaitable<error_code> write_all(const_bytes data);
-  asio::awaitable<void> read_loop();
   struct loop_done;
   struct negotiation_deadline;
-  struct wait_for_output;
+  auto wait_for_output();
   void spawn_loop(asio::awaitable<void> loop, int which);
+  void spawn_loop(loop l);
+  friend class loop::promise_type;
   void loop_ended(std::exception_ptr failure);
+  auto read_some();
+  auto write_rest();
   error_code result_of_run() const;
 
   // --- reading
   void ready(version v, dialect d);
+  void take_in(error_code ec, std::size_t n);
   void process_turn();
   void end_turn();
   bool control_flooded() const noexcept;
@@ -119,7 +124,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void begin_data(stream_state& s, std::size_t size);
   void end_stream(stream_state& s, error_code why);
   void lost(error_code ec);
-  asio::awaitable<void> read_on(error_code why);
+  static asio::awaitable<void> read_on(std::shared_ptr<session_impl> self, error_code why);
 
   // --- watching
   void check_deadlines();
@@ -167,10 +172,10 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
 
   result_op* run_ = nullptr;
   result_op* handshake_ = nullptr;
-  pending_op<>* writer_waits_ = nullptr;
+  loop::step writer_waits_;
   std::size_t gather_size_ = 0;  ///< frames that waited for the next gather when it was last looked at
   int loops_ = 0;
-  asio::cancellation_signal stop_[3];
+  asio::cancellation_signal stop_[4];  ///< of the run, the watch, reads, writes
   intrusive_list<open_op> opens_;
   intrusive_list<accept_op> accepts_;
   intrusive_list<drain_op> drains_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
+#include <muxpro/detail/loop.hpp>
 
 #include <asio/redirect_error.hpp>
 
@@ -42,6 +43,9 @@ class transport {
   virtual ~transport() = default;
   virtual asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, error_code& ec) = 0;
   virtual asio::awaitable<std::size_t> write_some(gather_list from, error_code& ec) = 0;
+  /// The same for loops.
+  virtual void start_read(asio::mutable_buffer into, transfer_step done) = 0;
+  virtual void start_write(gather_list from, transfer_step done) = 0;
   /// Ends both directions; pending operations complete with an error soon after.
   virtual void close() noexcept = 0;
 };
@@ -70,6 +74,12 @@ class transport_over final : public transport {
   }
   asio::awaitable<std::size_t> write_some(gather_list from, error_code& ec) override {
     co_return co_await stream_.async_write_some(from, asio::redirect_error(asio::use_awaitable, ec));
+  }
+  void start_read(asio::mutable_buffer into, transfer_step done) override {
+    stream_.async_read_some(into, std::move(done));
+  }
+  void start_write(gather_list from, transfer_step done) override {
+    stream_.async_write_some(from, std::move(done));
   }
   void close() noexcept override {
     try {

@@ -159,6 +159,11 @@ MUXPRO_DECL void session_impl::spawn_loop(asio::awaitable<void> loop, int which)
                  asio::bind_cancellation_slot(stop_[which].slot(), loop_done{shared_from_this()}));
 }
 
+MUXPRO_DECL void session_impl::spawn_loop(loop l) {
+  ++loops_;
+  post(executor_, std::move(l).first());
+}
+
 MUXPRO_DECL void session_impl::start_handshake(result_op* op) {
   if (state_ != state::idle)
     return op->complete(state_ == state::closed ? fate_ : errc::operation_in_progress);
@@ -177,14 +182,14 @@ MUXPRO_DECL void session_impl::start_run(result_op* op) {
   spawn_loop(run_loop(shared_from_this(), negotiated), 0);
 }
 
-// The read loop, after the negotiation if there was none yet.
+// The loops, after the negotiation if there was none yet.
 MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session_impl> self,
                                                          bool negotiated) {
   if (!negotiated) co_await self->negotiate();
   if (self->state_ != state::ready) co_return;
-  self->spawn_loop(write_loop(self), 1);
-  self->spawn_loop(watch_loop(self), 2);
-  co_await self->read_loop();
+  self->spawn_loop(write_loop(self));
+  self->spawn_loop(watch_loop(self), 1);
+  self->spawn_loop(read_loop(self));
 }
 
 // No exception leaves a session.
@@ -262,7 +267,7 @@ MUXPRO_DECL void session_impl::context_destroyed() noexcept {
   executor_ = {};
   for (result_op** op : {&run_, &handshake_})
     if (*op) std::exchange(*op, nullptr)->drop();
-  if (writer_waits_) std::exchange(writer_waits_, nullptr)->drop();
+  writer_waits_ = {};
   intrusive_list<open_op> opens;
   intrusive_list<accept_op> accepts;
   intrusive_list<drain_op> drains;

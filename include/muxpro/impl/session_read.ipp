@@ -4,8 +4,6 @@
 #include <muxpro/detail/session_impl.hpp>
 #include <muxpro/sub_stream.hpp>
 
-#include <asio/post.hpp>
-
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -130,27 +128,31 @@ MUXPRO_DECL void session_impl::ready(version v, dialect d) {
 
 // --- the read loop
 
-MUXPRO_DECL asio::awaitable<void> session_impl::read_loop() {
-  for (;;) {
-    while (!unparsed_.empty()) {
-      process_turn();
-      if (closed()) co_return;
+inline auto session_impl::read_some() {
+  return transfer(stop_[2].slot(), [this](transfer_step done) {
+    transport_->start_read(asio::buffer(read_buffer_), std::move(done));
+  });
+}
+
+MUXPRO_DECL loop session_impl::read_loop(std::shared_ptr<session_impl> self) {
+  while (!self->closed()) {
+    if (!self->unparsed_.empty()) {
+      self->process_turn();
       // Whoever was given something goes on before the next bytes are looked for.
-      co_await asio::post(executor_, asio::use_awaitable);
-      if (closed()) co_return;
+      if (!self->closed()) co_await next_turn(self->executor_);
+      continue;
     }
-    error_code ec;
-    const std::size_t n = co_await transport_->read_some(asio::buffer(read_buffer_), ec);
-    if (closed()) co_return;
-    if (ec) {
-      lost(ec);
-      co_return;
-    }
-    ++counted_.reads;
-    counted_.wire_received += n;
-    read_watch_.progress(n, 4096, now());
-    unparsed_ = const_bytes(read_buffer_).first(n);
+    const auto [ec, n] = co_await self->read_some();
+    if (!self->closed()) self->take_in(ec, n);
   }
+}
+
+MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
+  if (ec) return lost(ec);
+  ++counted_.reads;
+  counted_.wire_received += n;
+  read_watch_.progress(n, 4096, now());
+  unparsed_ = const_bytes(read_buffer_).first(n);
 }
 
 // Handles frames up to the read budget; the executor's other work comes before the next turn.

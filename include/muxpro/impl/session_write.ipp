@@ -3,44 +3,50 @@
 
 #include <muxpro/detail/session_impl.hpp>
 
-#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 
 #include <utility>
 
 namespace muxpro::detail {
 
-struct session_impl::wait_for_output {
-  session_impl* impl;
-  template <class Handler>
-  void operator()(Handler&& handler) const {
-    impl->writer_waits_ = park<pending_op<>>(std::forward<Handler>(handler), impl->executor_, [](auto*) {});
-  }
-};
+inline auto session_impl::wait_for_output() {
+  struct wait {
+    session_impl* impl;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(loop::handle h) const noexcept { impl->writer_waits_ = loop::step(h); }
+    void await_resume() const noexcept {}
+  };
+  return wait{this};
+}
 
 MUXPRO_DECL void session_impl::wake_writer(std::size_t more) {
   if (!writer_waits_) return;
   gather_size_ = queue_.waiting() + more;
-  std::exchange(writer_waits_, nullptr)->complete();
+  post(executor_, std::move(writer_waits_));
 }
 
-MUXPRO_DECL asio::awaitable<void> session_impl::write_loop(std::shared_ptr<session_impl> self) {
+inline auto session_impl::write_rest() {
+  return transfer(stop_[3].slot(),
+                  [this](transfer_step done) { transport_->start_write(outbox_.rest(), std::move(done)); });
+}
+
+MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
   int turns = 0;
   while (!self->closed()) {
-    for (int turn = 0; self->more_may_come(turn, turns); ++turn)
-      co_await asio::post(self->executor_, asio::use_awaitable);
+    for (int turn = 0; self->more_may_come(turn, turns); ++turn) co_await next_turn(self->executor_);
+    if (self->closed()) break;
     if (!self->outbox_.fill(self->now())) {
       self->check_drained();
-      co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(wait_for_output{self.get()},
-                                                                           asio::use_awaitable);
+      co_await self->wait_for_output();
       turns = 0;
       continue;
     }
     self->write_watch_.start(self->now());
     self->watch(self->write_watch_.deadline(self->options_.write_stall_timeout));
     error_code ec;
-    while (!self->outbox_.written() && !ec) {
-      const std::size_t n = co_await self->transport_->write_some(self->outbox_.rest(), ec);
+    while (!self->outbox_.written() && !ec && !self->closed()) {
+      const auto [failed, n] = co_await self->write_rest();
+      ec = failed;
       ++self->counted_.writes;
       self->outbox_.advance(n);
       self->write_watch_.progress(n, 1, self->now());
@@ -48,7 +54,7 @@ MUXPRO_DECL asio::awaitable<void> session_impl::write_loop(std::shared_ptr<sessi
     self->write_watch_.stop();
     if (self->closed()) break;
     if (ec) {
-      co_await self->read_on(ec);
+      self->spawn_loop(read_on(self, ec), 3);
       break;
     }
     const bool writers_return = self->outbox_.land();
@@ -74,18 +80,18 @@ MUXPRO_DECL bool session_impl::more_may_come(int turn, int least) {
 
 // A peer that has said all and closed refuses our next frame, and what it said may still wait to be read: the
 // session lives on while there is something to read at hand.
-MUXPRO_DECL asio::awaitable<void> session_impl::read_on(error_code why) {
+MUXPRO_DECL asio::awaitable<void> session_impl::read_on(std::shared_ptr<session_impl> self, error_code why) {
   constexpr int idle_turns = 4;  // a layer below may need some to bring the next bytes
-  write_error_ = why;
-  wake_up turn(executor_);
-  for (int idle = 0; idle < idle_turns && !closed(); ++idle) {
-    const std::uint64_t reads = counted_.reads;
+  self->write_error_ = why;
+  wake_up turn(self->executor_);
+  for (int idle = 0; idle < idle_turns && !self->closed(); ++idle) {
+    const std::uint64_t reads = self->counted_.reads;
     error_code ignored;
     auto token = asio::redirect_error(asio::use_awaitable, ignored);
-    co_await turn.async_wait_until(now(), token);
-    if (counted_.reads != reads || !unparsed_.empty()) idle = 0;
+    co_await turn.async_wait_until(self->now(), token);
+    if (self->counted_.reads != reads || !self->unparsed_.empty()) idle = 0;
   }
-  lost(why);
+  self->lost(why);
 }
 
 }  // namespace muxpro::detail

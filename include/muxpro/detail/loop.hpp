@@ -1,0 +1,190 @@
+// The coroutine of a session's reading and writing. asio::awaitable can do more, and each step of it costs
+// three times as much.
+#pragma once
+
+#include <muxpro/detail/asio.hpp>
+#include <muxpro/detail/pending_op.hpp>
+#include <muxpro/detail/recycled.hpp>
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <utility>
+
+namespace muxpro::detail {
+
+/// A coroutine whose first parameter is the shared_ptr of its owner, which has
+/// loop_ended(std::exception_ptr). It begins when its first step is called.
+class loop {
+ public:
+  class promise_type;
+  using handle = std::coroutine_handle<promise_type>;
+  class step;
+
+  explicit loop(handle suspended) noexcept : suspended_(suspended) {}
+  loop(loop&& other) noexcept : suspended_(std::exchange(other.suspended_, nullptr)) {}
+  ~loop() {
+    if (suspended_) suspended_.destroy();
+  }
+  step first() && noexcept;
+
+  /// Hands the next step to `taker`. If that throws, the loop is where it was and gets the exception.
+  template <class Taker>
+  static void suspend(handle h, const Taker& taker);
+
+ private:
+  handle suspended_;
+};
+
+class loop::promise_type {
+ public:
+  template <class Owner, class... More>
+  explicit promise_type(const std::shared_ptr<Owner>& owner, const More&...) noexcept
+      : owner_(owner.get()), ended_([](void* o, std::exception_ptr failure) {
+          static_cast<Owner*>(o)->loop_ended(std::move(failure));
+        }) {}
+  static void* operator new(std::size_t size) { return recycled_memory::allocate(size); }
+  static void operator delete(void* memory, std::size_t size) noexcept {
+    recycled_memory::deallocate(memory, size);
+  }
+
+  loop get_return_object() noexcept { return loop(handle::from_promise(*this)); }
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  auto final_suspend() const noexcept {
+    struct end {
+      bool await_ready() const noexcept { return false; }
+      // The frame keeps its owner until it is destroyed.
+      void await_suspend(handle h) const noexcept {
+        promise_type& p = h.promise();
+        p.ended_(p.owner_, std::move(p.failure_));
+        h.destroy();
+      }
+      void await_resume() const noexcept {}
+    };
+    return end();
+  }
+  void return_void() const noexcept {}
+  void unhandled_exception() noexcept { failure_ = std::current_exception(); }
+
+ private:
+  friend class loop;
+
+  void* const owner_;
+  void (*const ended_)(void* owner, std::exception_ptr);
+  std::exception_ptr failure_;
+  bool leaving_ = false;  ///< a step is on its way to whoever will take it
+  bool lost_ = false;     ///< it was destroyed there
+};
+
+/// What resumes a suspended loop, as a handler for whatever it waits for. Destroyed without a call, it destroys
+/// the loop.
+class loop::step {
+ public:
+  using allocator_type = recycled_allocator<std::byte>;
+
+  step() noexcept = default;
+  explicit step(handle suspended) noexcept : suspended_(suspended) {}
+  step(step&& other) noexcept : suspended_(std::exchange(other.suspended_, nullptr)) {}
+  step& operator=(step other) noexcept {
+    std::swap(suspended_, other.suspended_);
+    return *this;
+  }
+  ~step() {
+    if (!suspended_) return;
+    promise_type& p = suspended_.promise();
+    if (p.leaving_)
+      p.lost_ = true;
+    else
+      suspended_.destroy();
+  }
+
+  explicit operator bool() const noexcept { return static_cast<bool>(suspended_); }
+  allocator_type get_allocator() const noexcept { return {}; }
+  void operator()() { std::exchange(suspended_, nullptr).resume(); }
+
+ private:
+  handle suspended_;
+};
+
+inline loop::step loop::first() && noexcept { return step(std::exchange(suspended_, nullptr)); }
+
+template <class Taker>
+void loop::suspend(handle h, const Taker& taker) {
+  promise_type& p = h.promise();
+  p.leaving_ = true;
+  try {
+    taker(step(h));
+  } catch (...) {
+    p.leaving_ = p.lost_ = false;
+    throw;
+  }
+  p.leaving_ = false;
+  if (p.lost_) h.destroy();
+}
+
+inline void post(const asio::any_io_executor& executor, loop::step s) {
+  if (const auto* const plain = as_io_executor(executor))
+    asio::post(*plain, std::move(s));
+  else
+    asio::post(executor, std::move(s));
+}
+
+/// co_await: behind what the executor has to do now.
+class next_turn {
+ public:
+  explicit next_turn(const asio::any_io_executor& executor) noexcept : executor_(executor) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(loop::handle h) const {
+    loop::suspend(h, [this](loop::step s) { post(executor_, std::move(s)); });
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  const asio::any_io_executor& executor_;
+};
+
+/// The handler of a read or write of the main connection.
+class transfer_step {
+ public:
+  using allocator_type = loop::step::allocator_type;
+  using cancellation_slot_type = asio::cancellation_slot;
+  struct result {
+    error_code error;
+    std::size_t bytes = 0;
+  };
+
+  transfer_step(loop::step next, result& to, asio::cancellation_slot slot) noexcept
+      : next_(std::move(next)), to_(&to), slot_(slot) {}
+  allocator_type get_allocator() const noexcept { return {}; }
+  cancellation_slot_type get_cancellation_slot() const noexcept { return slot_; }
+  void operator()(error_code ec, std::size_t n) {
+    *to_ = {ec, n};
+    slot_.clear();
+    next_();
+  }
+
+ private:
+  loop::step next_;
+  result* to_;
+  asio::cancellation_slot slot_;
+};
+
+/// co_await: a transfer that `start(transfer_step)` begins. `slot` cancels it.
+template <class Start>
+class transfer {
+ public:
+  transfer(asio::cancellation_slot slot, Start start) : slot_(slot), start_(std::move(start)) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(loop::handle h) {
+    loop::suspend(h, [this](loop::step s) { start_(transfer_step(std::move(s), result_, slot_)); });
+  }
+  transfer_step::result await_resume() const noexcept { return result_; }
+
+ private:
+  asio::cancellation_slot slot_;
+  Start start_;
+  transfer_step::result result_;
+};
+
+}  // namespace muxpro::detail
