@@ -2,9 +2,10 @@
 
 #include "or_error.hpp"
 
+#include <muxpro/proxy/timer.hpp>
+
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -33,7 +34,7 @@ class brake {
     bool over = false;
   };
   std::shared_ptr<shared> state_ = std::make_shared<shared>();
-  asio::steady_timer timer_;
+  counted_timer timer_;
 };
 
 // Reads until a sniffer is sure, `limit` is over, or the client sends no more.

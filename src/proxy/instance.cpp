@@ -1,12 +1,12 @@
 #include <muxpro/proxy/dial_policy.hpp>
 #include <muxpro/proxy/instance.hpp>
+#include <muxpro/proxy/timer.hpp>
 
 #include "datagram_listener.hpp"
 #include "or_error.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <fmt/format.h>
 
@@ -53,7 +53,7 @@ struct instance::entrance {
 class instance::lane {
  public:
   lane(instance& whole, asio::io_context& io)
-      : whole_(whole), io_(io), to_(io.get_executor()), deadline_(io) {
+      : whole_(whole), io_(io), to_(io.get_executor()), deadline_(io.get_executor()) {
     to_.count_in(whole.counts_);
     to_.observe_by([&log = whole.log_](const context& c, const carried& how, duration took) {
       log(log_level::info, access_line(c, how, took));
@@ -160,7 +160,7 @@ class instance::lane {
   instance& whole_;
   asio::io_context& io_;
   dispatcher to_;
-  asio::steady_timer deadline_;
+  counted_timer deadline_;
   /// Null: in the transport's handshake, which ends by itself.
   std::unordered_map<std::uint32_t, std::shared_ptr<connection>> open_;
   std::vector<std::shared_ptr<datagram_listener>> datagrams_;
@@ -198,7 +198,7 @@ struct instance::survey {
     if (--left == 0) all_answered.cancel();
   }
 
-  asio::steady_timer all_answered;
+  counted_timer all_answered;
   std::size_t left;
   instance_report sum;
 };

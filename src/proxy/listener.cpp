@@ -22,7 +22,7 @@ listener::listener(workers& threads, const stream_endpoint& at, const socket_opt
       note_(std::move(note)),
       options_(options),
       acceptor_(threads[0]),
-      pause_(threads[0]) {
+      pause_(threads[0].get_executor()) {
   listen(at);
 }
 

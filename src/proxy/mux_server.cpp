@@ -1,5 +1,6 @@
 #include <muxpro/proxy/local_addresses.hpp>
 #include <muxpro/proxy/mux_server.hpp>
+#include <muxpro/proxy/timer.hpp>
 
 #include "or_error.hpp"
 #include "server_session.hpp"
@@ -7,7 +8,6 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <stdexcept>
 #include <unordered_set>
@@ -37,7 +37,7 @@ void server_parts::note(log_level level, const asio::ip::address& source, const 
 
 class mux_server::shard {
  public:
-  shard(server_parts& parts, asio::io_context& io) : parts_(parts), io_(io), drain_deadline_(io_) {}
+  shard(server_parts& parts, asio::io_context& io) : parts_(parts), io_(io), drain_deadline_(io_.get_executor()) {}
 
   void take(stream_socket socket, admission::ticket ticket, std::shared_ptr<const transport> over) {
     if (draining_) return;
@@ -106,7 +106,7 @@ class mux_server::shard {
 
   server_parts& parts_;
   asio::io_context& io_;
-  asio::steady_timer drain_deadline_;
+  counted_timer drain_deadline_;
   std::unordered_set<server_session*> sessions_;
   std::size_t live_ = 0;  ///< with those whose transport is not ready yet
   bool draining_ = false;

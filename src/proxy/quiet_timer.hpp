@@ -2,9 +2,9 @@
 #pragma once
 
 #include <muxpro/options.hpp>
+#include <muxpro/proxy/timer.hpp>
 
 #include <asio/any_io_executor.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -40,7 +40,7 @@ class quiet_timer {
     state(asio::any_io_executor executor, duration l, std::function<void()> c)
         : timer(std::move(executor)), limit(l), call(std::move(c)) {}
     time_point deadline() const { return last + limit; }
-    asio::steady_timer timer;
+    counted_timer timer;
     duration limit;
     std::function<void()> call;  ///< empty: stopped, or has been called
     time_point last = std::chrono::steady_clock::now();

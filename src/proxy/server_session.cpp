@@ -4,9 +4,8 @@
 
 #include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/proxy/dial_outcome.hpp>
+#include <muxpro/proxy/timer.hpp>
 #include <muxpro/relay.hpp>
-
-#include <asio/steady_timer.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -101,7 +100,7 @@ asio::awaitable<void> server_session::pace() {
   if (parts_.options.new_rate == 0) co_return;
   const time_point mine = std::max(next_dial_, steady_clock::now());
   next_dial_ = mine + std::chrono::duration_cast<duration>(std::chrono::seconds(1)) / parts_.options.new_rate;
-  asio::steady_timer timer(main().get_executor());
+  counted_timer timer(main().get_executor());
   timer.expires_at(mine);
   std::error_code ignored;
   co_await timer.async_wait(or_error(ignored));

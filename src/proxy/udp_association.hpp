@@ -1,9 +1,8 @@
 // One stream of datagrams and its socket.
 #pragma once
 
+#include <muxpro/proxy/timer.hpp>
 #include <muxpro/proxy/udp_nat.hpp>
-
-#include <asio/steady_timer.hpp>
 
 #include <chrono>
 #include <deque>
@@ -60,7 +59,7 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
   const asio::any_io_executor executor_;
   const owner owner_;
   asio::ip::udp::socket socket_;
-  asio::steady_timer handed_over_;
+  counted_timer handed_over_;
   int handed_ = -1;  ///< a descriptor on its way, under the table's lock
   bool stopped_ = false;
   std::shared_ptr<dial> search_;

@@ -1,10 +1,10 @@
 #include <muxpro/proxy/local_addresses.hpp>
+#include <muxpro/proxy/timer.hpp>
 #include <muxpro/proxy/udp_nat.hpp>
 
 #include "udp_association.hpp"
 
 #include <asio/co_spawn.hpp>
-#include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 
@@ -129,7 +129,7 @@ asio::awaitable<void> udp_nat::sweep() {
   using std::chrono::milliseconds;
   const auto pause =
       std::clamp<duration>(std::min(limits_.idle, limits_.resume) / 16, milliseconds(5), milliseconds(1000));
-  asio::steady_timer timer(co_await asio::this_coro::executor);
+  counted_timer timer(co_await asio::this_coro::executor);
   for (;;) {
     timer.expires_after(pause);
     co_await timer.async_wait(asio::use_awaitable);

@@ -159,6 +159,24 @@ TEST_CASE("a wait that begins after its time was set and has passed does not han
   CHECK(timer.now() >= until);
 }
 
+TEST_CASE("a context counts its timers, set or not", "[context_service]") {
+  asio::io_context context, other;
+  CHECK(service(context).timers() == 0);
+  {
+    wake_up own(context.get_executor());
+    auto asios = std::make_unique<detail::counted_timer>(asio::make_strand(context), 1h);
+    CHECK(service(context).timers() == 2);
+    const detail::counted_timer moved(std::move(*asios));
+    asios.reset();
+    CHECK(service(context).timers() == 2);
+    own.async_wait_until(own.now() + 1h, [](error_code) {});
+    own.cancel();
+    CHECK(service(context).timers() == 2);
+    CHECK(service(other).timers() == 0);
+  }
+  CHECK(service(context).timers() == 0);
+}
+
 TEST_CASE("the context may be destroyed while somebody waits for a time", "[context_service]") {
   auto alive = std::make_shared<int>();
   {

@@ -1,5 +1,5 @@
 // What an execution_context must know of the library: who has handlers parked, to drop them
-// when the context is destroyed first; and what time it is, so that tests can say so.
+// when the context is destroyed first; what time it is, so that tests can say so; and how many timers there are.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
@@ -7,7 +7,9 @@
 
 #include <asio/steady_timer.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <mutex>
 #include <utility>
 
@@ -37,6 +39,7 @@ class parking : private list_node<> {
   class context_service* service_ = nullptr;
 };
 
+class counted_timer;
 class wake_up;
 
 class context_service final : public asio::execution_context::service {
@@ -61,8 +64,11 @@ class context_service final : public asio::execution_context::service {
   void advance(clock::duration by);
   /// The earliest time somebody waits for; time_point::max() if nobody does.
   clock::time_point next_wake_up();
+  /// The timers that exist, whether anybody waits for them or not. Any thread.
+  std::size_t timers() const noexcept { return timers_.load(std::memory_order_relaxed); }
 
  private:
+  friend class counted_timer;
   friend class parking;
   friend class wake_up;
   void shutdown() noexcept override;
@@ -72,18 +78,40 @@ class context_service final : public asio::execution_context::service {
   intrusive_list<wake_up> waiting_;
   bool manual_ = false;
   clock::time_point manual_now_{};
+  std::atomic<std::size_t> timers_{0};
 };
 
 inline context_service& service_of(const asio::any_io_executor& executor) {
   return asio::use_service<context_service>(asio::query(executor, asio::execution::context));
 }
 
+/// Asio's timer, of which its context knows that it exists.
+class counted_timer : public asio::steady_timer {
+ public:
+  template <class... Expiry>
+  explicit counted_timer(const asio::any_io_executor& executor, const Expiry&... expiry)
+      : asio::steady_timer(executor, expiry...), service_(service_of(executor)) {
+    enter();
+  }
+  counted_timer(counted_timer&& other) : asio::steady_timer(std::move(other)), service_(other.service_) {
+    enter();
+  }
+  counted_timer& operator=(counted_timer&&) = delete;
+  ~counted_timer() { service_.timers_.fetch_sub(1, std::memory_order_relaxed); }
+
+  context_service& service() const noexcept { return service_; }
+
+ private:
+  void enter() noexcept { service_.timers_.fetch_add(1, std::memory_order_relaxed); }
+  context_service& service_;
+};
+
 /// A timer on the context's clock. Its waits end early when it is set again or cancelled:
 /// whoever waits looks at the clock, not at the error.
 class wake_up : private list_node<> {
  public:
   explicit wake_up(const asio::any_io_executor& executor)
-      : timer_(executor), service_(&service_of(executor)) {}
+      : timer_(executor), service_(&timer_.service()) {}
   ~wake_up() { leave(); }
 
   clock::time_point now() const { return service_->now(); }
@@ -109,7 +137,7 @@ class wake_up : private list_node<> {
   void set(clock::time_point when);
   void leave() noexcept;
 
-  asio::steady_timer timer_;
+  counted_timer timer_;
   context_service* service_;
   clock::time_point when_ = clock::time_point::max();
 };

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <muxpro/pipe.hpp>
+#include <muxpro/proxy/timer.hpp>
 #include <muxpro/relay.hpp>
 #include <muxpro/session.hpp>
 
 #include <asio/awaitable.hpp>
 #include <asio/buffer.hpp>
 #include <asio/redirect_error.hpp>
-#include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 
@@ -118,7 +118,7 @@ class deadline {
   bool over() const { return timer_.expiry() <= std::chrono::steady_clock::now(); }
 
  private:
-  asio::steady_timer timer_;
+  counted_timer timer_;
 };
 
 }  // namespace muxpro::proxy

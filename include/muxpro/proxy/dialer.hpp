@@ -6,10 +6,10 @@
 #include <muxpro/proxy/dial_policy.hpp>
 #include <muxpro/proxy/resolver.hpp>
 #include <muxpro/proxy/stream_socket.hpp>
+#include <muxpro/proxy/timer.hpp>
 
 #include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -60,7 +60,7 @@ class dial : public std::enable_shared_from_this<dial> {
   resolver& names_;
   const dial_policy& policy_;
   const dial_options options_;
-  asio::steady_timer event_;
+  counted_timer event_;
   bool happened_ = false;
   time_point deadline_ = time_point::max();
   std::error_code cancelled_;

@@ -5,11 +5,11 @@
 #include <muxpro/proxy/admission.hpp>
 #include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/stream_socket.hpp>
+#include <muxpro/proxy/timer.hpp>
 #include <muxpro/proxy/workers.hpp>
 
 #include <asio/awaitable.hpp>
 #include <asio/basic_socket_acceptor.hpp>
-#include <asio/steady_timer.hpp>
 
 #include <cstddef>
 #include <functional>
@@ -56,7 +56,7 @@ class listener {
   const socket_options options_;
   asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor_;
   std::unique_ptr<unix_socket_file> file_;
-  asio::steady_timer pause_;
+  counted_timer pause_;
 };
 
 }  // namespace muxpro::proxy
