@@ -200,9 +200,10 @@ void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
 }
 
 void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
+  auto report = [this](std::size_t connections) { return running->report(connections); };
   try {
     listening.push_back(
-        {"status", running->listen(at, "status", std::make_shared<status_inbound>(*running))});
+        {"status", running->listen(at, "status", std::make_shared<status_inbound>(std::move(report)))});
   } catch (const std::system_error& e) {
     throw std::runtime_error(
         fmt::format("metrics: cannot listen on {}: {}", to_string(at), e.code().message()));

@@ -3,15 +3,13 @@
 #include <muxpro/proxy/timer.hpp>
 
 #include "datagram_listener.hpp"
-#include "or_error.hpp"
+#include "survey.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -65,10 +63,17 @@ class instance::lane {
   void change(std::function<void(dispatcher&)> change) {
     asio::post(io_, [this, change = std::move(change)] { change(to_); });
   }
-  /// Any thread. Calls `done` on its own.
-  template <class Done>
-  void report(std::size_t connections, Done done) {
-    asio::post(io_, [this, connections, done = std::move(done)] { done(describe(connections)); });
+  instance_report describe(std::size_t connections) {
+    instance_report r;
+    const auto now = std::chrono::steady_clock::now();
+    to_.each_live([&](const live_connection& c) {
+      ++r.live;
+      if (r.connections.size() == connections) return;
+      r.connections.push_back(
+          {c.about, c.up(), c.down(), std::chrono::duration<double>(now - c.begun).count()});
+    });
+    for (const auto& [tag, o] : to_.outbounds()) r.outbounds[tag] = {o->live(), o->main_connections()};
+    return r;
   }
 
   void take(stream_socket socket, admission::ticket place, std::shared_ptr<const entrance> way) {
@@ -136,18 +141,6 @@ class instance::lane {
     if (draining_) c->drain();
     co_await way->serves->serve(std::move(c), std::move(known), to_, std::move(place));
   }
-  instance_report describe(std::size_t connections) {
-    instance_report r;
-    const auto now = std::chrono::steady_clock::now();
-    to_.each_live([&](const live_connection& c) {
-      ++r.live;
-      if (r.connections.size() == connections) return;
-      r.connections.push_back(
-          {c.about, c.up(), c.down(), std::chrono::duration<double>(now - c.begun).count()});
-    });
-    for (const auto& [tag, o] : to_.outbounds()) r.outbounds[tag] = {o->live(), o->main_connections()};
-    return r;
-  }
   // Main connections without sub-streams are closed in good order: their peers are told before the thread
   // ends.
   void end_if_done() {
@@ -181,39 +174,11 @@ instance::instance(instance_options options, std::size_t threads, const equip& o
 
 instance::~instance() { workers_.stop(); }
 
-// Answers come back on the asker's executor, so that nothing is shared between threads.
-struct instance::survey {
-  explicit survey(const asio::any_io_executor& executor, std::size_t threads)
-      : all_answered(executor, std::chrono::seconds(1)), left(threads) {}
-
-  void add(instance_report r) {
-    sum.live += r.live;
-    std::move(r.connections.begin(), r.connections.end(), std::back_inserter(sum.connections));
-    for (auto& [tag, o] : r.outbounds) {
-      auto& whole = sum.outbounds[tag];
-      whole.live += o.live;
-      std::move(o.main_connections.begin(), o.main_connections.end(),
-                std::back_inserter(whole.main_connections));
-    }
-    if (--left == 0) all_answered.cancel();
-  }
-
-  counted_timer all_answered;
-  std::size_t left;
-  instance_report sum;
-};
-
 asio::awaitable<instance_report> instance::report(std::size_t connections_of_thread) {
-  const auto executor = co_await asio::this_coro::executor;
-  const auto answers = std::make_shared<survey>(executor, lanes_.size());
-  for (const auto& l : lanes_)
-    l->report(connections_of_thread, [answers, executor](instance_report r) {
-      asio::post(executor, [answers, r = std::move(r)]() mutable { answers->add(std::move(r)); });
-    });
-  std::error_code ignored;
-  if (answers->left > 0) co_await answers->all_answered.async_wait(or_error(ignored));
-  instance_report r = std::move(answers->sum);
-  r.complete = answers->left == 0;
+  auto all = survey(workers_, [this, connections_of_thread](std::size_t thread) {
+    return lanes_[thread]->describe(connections_of_thread);
+  });
+  instance_report r = co_await std::move(all);
   r.counters = counts_->rows();
   co_return r;
 }

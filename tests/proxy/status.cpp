@@ -46,7 +46,8 @@ struct watched {
             [](log_level, std::string_view) {}) {
     const tcp::endpoint any(asio::ip::address_v4::loopback(), 0);
     socks = proxy.listen(any, "in", std::make_shared<socks_inbound>(socks_inbound_options()));
-    status = proxy.listen(any, "status", std::make_shared<status_inbound>(proxy));
+    auto report = [this](std::size_t connections) { return proxy.report(connections); };
+    status = proxy.listen(any, "status", std::make_shared<status_inbound>(std::move(report)));
     proxy.start();
   }
 
@@ -102,6 +103,7 @@ TEST_CASE("status: a connection is seen while it lives, and counted after", "[pr
     CHECK(has(status, "\"live\":1"));
     CHECK(has(status, "\"target\":\"tcp:example.com:443\""));
     CHECK(has(status, "\"up\":5,\"down\":5"));
+    CHECK(has(status, "\"timers\":"));
     CHECK(has(status, "\"inbound>>>in>>>traffic>>>uplink\":5"));
     CHECK(w.proxy.load("parrot") == 1);
   }
@@ -109,6 +111,7 @@ TEST_CASE("status: a connection is seen while it lives, and counted after", "[pr
   const std::string metrics = w.get("/metrics");
   CHECK(has(metrics, "# TYPE muxpro_traffic_bytes_total counter\n"));
   CHECK(has(metrics, "muxpro_traffic_bytes_total{kind=\"outbound\",name=\"parrot\",direction=\"down\"} 5\n"));
+  CHECK(has(metrics, "\nmuxpro_timers "));
   CHECK(has(metrics, "muxpro_connections{kind=\"inbound\",name=\"in\"} 0\n"));
   CHECK(has(metrics, "muxpro_connections_total{kind=\"inbound\",name=\"in\"} 1\n"));
 }

@@ -4,6 +4,7 @@
 
 #include <muxpro/proxy/dispatcher.hpp>
 #include <muxpro/proxy/inbound.hpp>
+#include <muxpro/proxy/instance_report.hpp>
 #include <muxpro/proxy/listener.hpp>
 #include <muxpro/proxy/stats.hpp>
 #include <muxpro/proxy/transport.hpp>
@@ -18,7 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,25 +40,6 @@ struct instance_options {
   duration datagram_idle = std::chrono::minutes(2);
   /// About one source address in a second; further lines are counted.
   std::uint32_t log_lines = 10;
-};
-
-/// What a proxy does now, as plain values.
-struct instance_report {
-  struct connection {
-    context about;
-    std::uint64_t up = 0, down = 0;
-    double seconds = 0;
-  };
-  struct outbound {
-    std::size_t live = 0;
-    std::vector<session_stats> main_connections;
-  };
-
-  std::vector<connection> connections;  ///< the oldest of each thread, as many as were asked for
-  std::size_t live = 0;                 ///< all connections
-  std::map<std::string, outbound> outbounds;
-  std::vector<stats::row> counters;
-  bool complete = true;  ///< every thread has answered in time
 };
 
 class instance {
@@ -86,7 +67,7 @@ class instance {
   asio::ip::udp::endpoint listen_for_datagrams(const asio::ip::udp::endpoint& at, std::string tag,
                                                std::shared_ptr<const inbound> i);
   /// Any executor. Waits a second at most for its threads. The instance must outlive it.
-  asio::awaitable<instance_report> report(std::size_t connections_of_thread = 100);
+  asio::awaitable<instance_report> report(std::size_t connections_of_thread);
   /// Live connections of an outbound, for the router's balancers. Any thread.
   std::size_t load(std::string_view outbound_tag) const;
   /// Calls `change` for the dispatcher of each thread, on that thread, soon. Any thread.
@@ -102,7 +83,6 @@ class instance {
 
  private:
   class lane;
-  struct survey;
   struct entrance;
 
   void note(log_level level, const asio::ip::address& source, const std::string& line);

@@ -15,6 +15,7 @@ namespace muxpro::proxy {
 namespace {
 
 constexpr std::size_t max_head = 8 * 1024;
+constexpr std::size_t connections_shown = 100;  // of each thread
 
 struct asked {
   bool complete = false;
@@ -70,16 +71,19 @@ std::string refusal(std::string_view status, std::string_view sentence) {
   return answer(status, "text/plain; charset=utf-8", fmt::format("{}\n", sentence));
 }
 
-asio::awaitable<std::string> answer_to(const asked& a, instance& about) {
+asio::awaitable<std::string> answer_to(const asked& a, const status_inbound::reporter& ask) {
   if (!is_own_name(a.host)) co_return refusal("403 Forbidden", "Ask for it by address or as localhost.");
   if (a.method != "GET") co_return refusal("405 Method Not Allowed", "There is only GET.");
   if (a.path == "/") co_return answer("200 OK", "text/html; charset=utf-8", status_page);
   if (a.path == "/metrics") {
-    const auto report = co_await about.report(0);
+    const auto report = co_await ask(0);
+    // Sums without one thread would look like counters that began anew.
+    if (!report.complete)
+      co_return refusal("503 Service Unavailable", "Not every thread has answered in time.");
     co_return answer("200 OK", "text/plain; version=0.0.4; charset=utf-8", metrics_text(report));
   }
   if (a.path == "/status.json") {
-    const auto report = co_await about.report();
+    const auto report = co_await ask(connections_shown);
     co_return answer("200 OK", "application/json", status_json(report));
   }
   co_return refusal("404 Not Found", "There are /, /metrics and /status.json.");
@@ -103,7 +107,7 @@ asio::awaitable<void> status_inbound::serve(std::shared_ptr<connection> c, conte
     a = read_head(said);
   }
   who.settle();
-  const std::string words = co_await answer_to(a, about_);
+  const std::string words = co_await answer_to(a, report_);
   co_await say_farewell(who.c, std::as_bytes(std::span(words)));
 }
 

@@ -35,17 +35,18 @@ td.n, th.n { text-align: right; }
 <div><b id="streams">-</b><small>sub-streams</small></div>
 <div><b id="up" class="up">-</b><small>up</small></div>
 <div><b id="down" class="down">-</b><small>down</small></div>
+<div><b id="timers">-</b><small>timers</small></div>
 <span id="gone"></span>
 </header>
 <svg viewBox="0 0 119 48" preserveAspectRatio="none" role="img" aria-label="throughput of the last two minutes">
 <polyline id="line_up" class="up"/><polyline id="line_down" class="down"/></svg>
 <h2>Main connections</h2>
-<table id="main_table"><thead><tr><th>outbound<th class="n">sub-streams<th class="n">opened<th class="n">sent
+<table id="main_table"><thead><tr><th>with<th class="n">sub-streams<th class="n">opened<th class="n">sent
 <th class="n">received<th class="n">unread<th class="n">queued<th class="n">stalls<th class="n">stalled
 <th class="n">round trip</thead><tbody></table>
-<h2>Connections</h2>
+<section id="connections"><h2>Connections</h2>
 <table id="table"><thead><tr><th>id<th>source<th>inbound<th>target<th>outbound<th class="n">up<th class="n">down
-<th class="n">age</thead><tbody></table>
+<th class="n">age</thead><tbody></table></section>
 <script>
 "use strict";
 const by = id => document.getElementById(id);
@@ -65,6 +66,7 @@ const fill = (id, rows) => by(id).tBodies[0].replaceChildren(...rows.map(cells =
 }));
 const n = v => ({ n: String(v) });
 const history = { up: [], down: [] };
+const most_rows = 200;
 let last;
 function draw() {
   const most = Math.max(1, ...history.up, ...history.down);
@@ -83,13 +85,18 @@ function show(s) {
     by(way).textContent = size(rate) + "/s";
   }
   last = { ...sum, at: now };
-  const mains = s.outbounds.flatMap(o => o.main_connections.map(m => ({ tag: o.tag, ...m })));
+  const mains = [
+    ...s.outbounds.flatMap(o => o.main_connections.map(m => ({ other_end: o.tag, ...m }))),
+    ...s.inbounds.flatMap(i => i.main_connections.map(m => ({ other_end: m.source, ...m }))),
+  ].sort((a, b) => b.streams - a.streams);
   by("live").textContent = s.live;
   by("mains").textContent = mains.length;
   by("streams").textContent = mains.reduce((a, m) => a + m.streams, 0);
-  fill("main_table", mains.map(m => [m.tag, n(m.streams), n(m.opened), n(size(m.sent)), n(size(m.received)),
-    n(size(m.unread)), n(m.queued), n(m.stalls), n((m.stalled_ms / 1000).toFixed(1) + " s"),
+  by("timers").textContent = s.timers;
+  fill("main_table", mains.slice(0, most_rows).map(m => [m.other_end, n(m.streams), n(m.opened),
+    n(size(m.sent)), n(size(m.received)), n(size(m.unread)), n(m.queued), n(m.stalls), n((m.stalled_ms / 1000).toFixed(1) + " s"),
     n(m.round_trip_ms ? m.round_trip_ms.toFixed(2) + " ms" : "-")]));
+  by("connections").hidden = !s.connections.length;
   fill("table", s.connections.map(c => [c.id, c.source, c.inbound + (c.user ? " " + c.user : ""),
     c.target + (c.protocol ? " (" + c.protocol + ")" : ""), c.outbound, n(size(c.up)), n(size(c.down)),
     n(c.seconds.toFixed(0) + " s")]));

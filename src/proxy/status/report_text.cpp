@@ -30,6 +30,12 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
+std::string labels(std::string_view kind, std::string_view name) {
+  return fmt::format("kind=\"{}\",name=\"{}\"", kind, escaped(name));
+}
+
+std::string labels(const stats::row& row) { return labels(kind_of(row), row.name); }
+
 class metrics {
  public:
   void begin(std::string_view name, std::string_view type, std::string_view help) {
@@ -39,36 +45,55 @@ class metrics {
   void line(std::string_view name, std::string_view labels, Value v) {
     fmt::format_to(std::back_inserter(text), "{}{{{}}} {}\n", name, labels, v);
   }
+  template <class Value>
+  void line(std::string_view name, Value v) {
+    fmt::format_to(std::back_inserter(text), "{} {}\n", name, v);
+  }
   std::string text;
 };
 
 void add_counters(metrics& m, const instance_report& r) {
   m.begin("muxpro_traffic_bytes_total", "counter", "Payload bytes, from clients (up) and to them (down).");
   for (const auto& row : r.counters) {
-    const auto labels = fmt::format("kind=\"{}\",name=\"{}\"", kind_of(row), escaped(row.name));
-    m.line("muxpro_traffic_bytes_total", labels + ",direction=\"up\"", row.up);
-    m.line("muxpro_traffic_bytes_total", labels + ",direction=\"down\"", row.down);
+    m.line("muxpro_traffic_bytes_total", labels(row) + ",direction=\"up\"", row.up);
+    m.line("muxpro_traffic_bytes_total", labels(row) + ",direction=\"down\"", row.down);
   }
   m.begin("muxpro_connections_total", "counter", "Connections since the start.");
-  for (const auto& row : r.counters)
-    m.line("muxpro_connections_total",
-           fmt::format("kind=\"{}\",name=\"{}\"", kind_of(row), escaped(row.name)), row.connections);
+  for (const auto& row : r.counters) m.line("muxpro_connections_total", labels(row), row.connections);
   m.begin("muxpro_connections", "gauge", "Connections that are open.");
-  for (const auto& row : r.counters)
-    m.line("muxpro_connections", fmt::format("kind=\"{}\",name=\"{}\"", kind_of(row), escaped(row.name)),
-           row.live);
+  for (const auto& row : r.counters) m.line("muxpro_connections", labels(row), row.live);
+}
+
+template <class List, class Value>
+std::uint64_t sum_of(const List& main_connections, Value value) {
+  std::uint64_t sum = 0;
+  for (const session_stats& s : main_connections) sum += value(s);
+  return sum;
 }
 
 template <class Value>
-void add_of_outbounds(metrics& m, const instance_report& r, std::string_view name, std::string_view type,
-                      std::string_view help, Value value) {
+void add_of_main_connections(metrics& m, const instance_report& r, std::string_view name,
+                             std::string_view type, std::string_view help, Value value) {
   m.begin(name, type, help);
-  for (const auto& [tag, o] : r.outbounds) {
-    if (o.main_connections.empty()) continue;
-    std::uint64_t sum = 0;
-    for (const session_stats& s : o.main_connections) sum += value(s);
-    m.line(name, fmt::format("name=\"{}\"", escaped(tag)), sum);
-  }
+  for (const auto& [tag, o] : r.outbounds)
+    if (!o.main_connections.empty()) m.line(name, labels("outbound", tag), sum_of(o.main_connections, value));
+  for (const auto& [tag, i] : r.inbounds)
+    m.line(name, labels("inbound", tag), sum_of(i.main_connections, value));
+}
+
+void add_main_connections(metrics& m, const instance_report& r) {
+  m.begin("muxpro_main_connections_total", "counter", "Main connections accepted since the start.");
+  for (const auto& [tag, i] : r.inbounds)
+    m.line("muxpro_main_connections_total", labels("inbound", tag), i.ever);
+  add_of_main_connections(m, r, "muxpro_main_connections", "gauge", "Main connections that are up.",
+                          [](const session_stats&) { return std::uint64_t{1}; });
+  add_of_main_connections(m, r, "muxpro_sub_streams", "gauge", "Sub-streams that are open.",
+                          [](const session_stats& s) { return s.streams; });
+  add_of_main_connections(m, r, "muxpro_credit_stalls", "gauge",
+                          "Writes on these that had to wait for credit.",
+                          [](const session_stats& s) { return s.credit_stalls; });
+  add_of_main_connections(m, r, "muxpro_unread_bytes", "gauge", "Bytes received and not read yet.",
+                          [](const session_stats& s) { return s.unread; });
 }
 
 json as_json(const session_stats& s) {
@@ -103,19 +128,14 @@ json connection_of(const instance_report::connection& c) {
 std::string metrics_text(const instance_report& r) {
   metrics m;
   add_counters(m, r);
-  add_of_outbounds(m, r, "muxpro_main_connections", "gauge", "Main connections that are up.",
-                   [](const session_stats&) { return std::uint64_t{1}; });
-  add_of_outbounds(m, r, "muxpro_sub_streams", "gauge", "Sub-streams that are open.",
-                   [](const session_stats& s) { return s.streams; });
-  add_of_outbounds(m, r, "muxpro_credit_stalls", "gauge", "Writes on these that had to wait for credit.",
-                   [](const session_stats& s) { return s.credit_stalls; });
-  add_of_outbounds(m, r, "muxpro_unread_bytes", "gauge", "Bytes received and not read yet.",
-                   [](const session_stats& s) { return s.unread; });
+  add_main_connections(m, r);
+  m.begin("muxpro_timers", "gauge", "Timers that exist on the proxy's threads, set or not.");
+  m.line("muxpro_timers", r.timers);
   return std::move(m.text);
 }
 
 std::string status_json(const instance_report& r) {
-  json out{{"complete", r.complete}, {"live", r.live}};
+  json out{{"complete", r.complete}, {"live", r.live}, {"timers", r.timers}};
   out["counters"] = json::object();
   for (const auto& row : r.counters) {
     out["counters"][counter_name(row.what, row.name, true)] = row.up;
@@ -126,6 +146,15 @@ std::string status_json(const instance_report& r) {
     json mains = json::array();
     for (const session_stats& s : o.main_connections) mains.push_back(as_json(s));
     out["outbounds"].push_back({{"tag", tag}, {"live", o.live}, {"main_connections", std::move(mains)}});
+  }
+  out["inbounds"] = json::array();
+  for (const auto& [tag, i] : r.inbounds) {
+    json mains = json::array();
+    for (const auto& accepted : i.main_connections) {
+      mains.push_back(as_json(accepted));
+      mains.back()["source"] = accepted.source;
+    }
+    out["inbounds"].push_back({{"tag", tag}, {"ever", i.ever}, {"main_connections", std::move(mains)}});
   }
   out["connections"] = json::array();
   for (const auto& c : r.connections) out["connections"].push_back(connection_of(c));

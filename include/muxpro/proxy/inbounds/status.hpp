@@ -2,10 +2,13 @@
 #pragma once
 
 #include <muxpro/proxy/inbound.hpp>
-#include <muxpro/proxy/instance.hpp>
+#include <muxpro/proxy/instance_report.hpp>
 
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <memory>
+#include <utility>
 
 namespace muxpro::proxy {
 
@@ -17,14 +20,16 @@ class status_inbound final : public inbound {
   /// From the accepted connection to the end of its request's head.
   static constexpr duration handshake = std::chrono::seconds(5);
 
-  /// `about` must outlive it.
-  explicit status_inbound(instance& about) : about_(about) {}
+  /// What there is to tell, with so many connections of each thread. Called on any thread.
+  using reporter = std::function<asio::awaitable<instance_report>(std::size_t connections_of_thread)>;
+
+  explicit status_inbound(reporter report) : report_(std::move(report)) {}
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
                               admission::ticket place) const override;
 
  private:
-  instance& about_;
+  const reporter report_;
 };
 
 }  // namespace muxpro::proxy
