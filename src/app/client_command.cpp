@@ -66,14 +66,6 @@ proxy::stream_endpoint listening_address(const client_flags& flags, const std::s
   return at;
 }
 
-proxy::stream_endpoint status_address(const std::string& text) {
-  const auto at = find_endpoint("--status", text);
-  if (proxy::reaches_others(at))
-    throw usage_error(fmt::format(
-        "--status {}: it names users and targets, and must be a loopback address or unix:PATH", text));
-  return at;
-}
-
 proxy::config config_of(const client_flags& flags) {
   proxy::config c;
   c.outbounds.push_back(way_to_server(flags));

@@ -27,4 +27,12 @@ proxy::stream_endpoint find_endpoint(const std::string& flag, const std::string&
   return found.begin()->endpoint();
 }
 
+proxy::stream_endpoint status_address(const std::string& text) {
+  const auto at = find_endpoint("--status", text);
+  if (proxy::reaches_others(at))
+    throw usage_error(fmt::format(
+        "--status {}: it names users and targets, and must be a loopback address or unix:PATH", text));
+  return at;
+}
+
 }  // namespace muxpro::app

@@ -11,5 +11,7 @@ namespace muxpro::app {
 proxy::stream_address parse_address(const std::string& flag, const std::string& text);
 /// The same to listen on; asks the resolver for a name. Throws usage_error.
 proxy::stream_endpoint find_endpoint(const std::string& flag, const std::string& text);
+/// The value of --status: where only this machine connects to. Throws usage_error.
+proxy::stream_endpoint status_address(const std::string& text);
 
 }  // namespace muxpro::app

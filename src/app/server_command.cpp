@@ -22,6 +22,7 @@ namespace {
 
 struct server_flags {
   std::vector<std::string> listen;
+  std::string status;
   bool allow_private = false, open_to_all = false;
   std::vector<std::string> pinned, blocked;
   double time_scale = 1;
@@ -58,6 +59,15 @@ proxy::stream_endpoint listening_address(const server_flags& flags, const std::s
   return at;
 }
 
+template <class Listen>
+void listen_on(const std::string& what, const std::string& at, Listen listen) {
+  try {
+    fmt::print("{} on {}\n", what, proxy::to_string(listen()));
+  } catch (const std::system_error& e) {
+    throw std::runtime_error(fmt::format("cannot listen on {}: {}", at, e.code().message()));
+  }
+}
+
 int serve(server_flags flags) {
   proxy::server_options& o = flags.options;
   o.session.accept_backlog = o.session.max_streams;
@@ -76,13 +86,10 @@ int serve(server_flags flags) {
   server.parts().policy.allow_private(flags.allow_private);
   for (const std::string& p : flags.pinned) pin(server.parts().names, p);
   for (const std::string& b : flags.blocked) server.parts().policy.block(b);
-  for (const std::string& l : flags.listen) {
-    try {
-      fmt::print("listening on {}\n", proxy::to_string(server.listen(listening_address(flags, l), how)));
-    } catch (const std::system_error& e) {
-      throw std::runtime_error(fmt::format("cannot listen on {}: {}", l, e.code().message()));
-    }
-  }
+  for (const std::string& l : flags.listen)
+    listen_on("listening", l, [&] { return server.listen(listening_address(flags, l), how); });
+  if (!flags.status.empty())
+    listen_on("status", flags.status, [&] { return server.listen_for_status(status_address(flags.status)); });
   std::fflush(stdout);
   server.start();
   run_until_drained(
@@ -101,6 +108,8 @@ void add_server_command(CLI::App& app, command& run) {
                "HOST:PORT, [IPV6]:PORT or unix:PATH, several times if need be; port 0 takes a free one")
       ->required();
   flags->tls.add_to_server(s);
+  s.add_option("--status", flags->status,
+               "HOST:PORT or unix:PATH to serve a status page on, with /metrics for Prometheus");
   s.add_flag("--open-to-all", flags->open_to_all,
              "Listen without --tls-client-ca on an address that others reach");
   s.add_flag("--allow-private", flags->allow_private, "Dial private, local and other special addresses, too");

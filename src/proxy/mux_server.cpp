@@ -1,9 +1,12 @@
+#include <muxpro/proxy/inbounds/status.hpp>
+#include <muxpro/proxy/instance.hpp>
 #include <muxpro/proxy/local_addresses.hpp>
 #include <muxpro/proxy/mux_server.hpp>
 #include <muxpro/proxy/timer.hpp>
 
 #include "or_error.hpp"
 #include "server_session.hpp"
+#include "survey.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
@@ -33,11 +36,16 @@ void server_parts::note(log_level level, const asio::ip::address& source, const 
   log(level, line);
 }
 
+namespace {
+constexpr const char* inbound_tag = "server";
+}  // namespace
+
 // --- a thread's main connections
 
 class mux_server::shard {
  public:
-  shard(server_parts& parts, asio::io_context& io) : parts_(parts), io_(io), drain_deadline_(io_.get_executor()) {}
+  shard(server_parts& parts, asio::io_context& io)
+      : parts_(parts), io_(io), drain_deadline_(io_.get_executor()) {}
 
   void take(stream_socket socket, admission::ticket ticket, std::shared_ptr<const transport> over) {
     if (draining_) return;
@@ -49,6 +57,12 @@ class mux_server::shard {
                      else
                        one_less();
                    });
+  }
+  instance_report describe() {
+    instance_report r;
+    auto& all = r.inbounds[inbound_tag].main_connections;
+    for (server_session* s : sessions_) all.push_back(s->describe());
+    return r;
   }
   /// On any thread.
   void drain() {
@@ -122,11 +136,32 @@ mux_server::mux_server(server_options options, std::size_t threads, log_sink sin
     shards_.push_back(std::make_unique<shard>(*parts_, (*workers_)[i]));
 }
 
+// Who asks for reports ends before those who are asked.
 mux_server::~mux_server() {
+  if (status_) status_->stop();
   workers_->stop();
   parts_->names.stop();
   listeners_.clear();
   shards_.clear();
+}
+
+stream_endpoint mux_server::listen_for_status(const stream_endpoint& at) {
+  auto none = [](dispatcher&, asio::io_context&) {};
+  status_ = std::make_unique<instance>(instance_options(), 1, none, parts_->log);
+  auto ask = [this](std::size_t) { return report(); };
+  const auto local = status_->listen(at, "status", std::make_shared<status_inbound>(std::move(ask)));
+  if (!is_unix(local)) parts_->policy.own_listener(to_tcp(local), local_addresses());
+  return local;
+}
+
+asio::awaitable<instance_report> mux_server::report() {
+  auto all = survey(*workers_, [this](std::size_t thread) { return shards_[thread]->describe(); });
+  instance_report r = co_await std::move(all);
+  const server_parts& p = *parts_;
+  r.live = p.streams;
+  r.inbounds[inbound_tag].ever = p.sessions_ever;
+  r.counters.push_back({stats::kind::inbound, inbound_tag, p.up, p.down, p.streams_ever, r.live});
+  co_return r;
 }
 
 stream_endpoint mux_server::listen(const stream_endpoint& at, transport_use how) {
@@ -150,6 +185,7 @@ stream_endpoint mux_server::listen(const stream_endpoint& at, transport_use how)
 void mux_server::start() {
   for (const auto& l : listeners_) l->start();
   asio::co_spawn((*workers_)[0], parts_->nat.sweep(), [](std::exception_ptr) {});
+  if (status_) status_->start();
   workers_->start();
 }
 

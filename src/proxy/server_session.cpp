@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -30,8 +31,27 @@ server_session::~server_session() { --parts_.sessions; }
 
 asio::awaitable<void> server_session::run_and_report() { report(co_await run()); }
 
+instance_report::accepted server_session::describe() {
+  instance_report::accepted now{main().stats(), shown_source(peer_.address())};
+  const bool by_tcp = peer_.port() != 0;
+  if (by_tcp) now.source = to_string(host_port(unmapped(peer_.address()).to_string(), peer_.port()));
+  count(now);
+  return now;
+}
+
+void server_session::count(const session_stats& now) {
+  const auto payload = [](const auto& by_type) {
+    return std::accumulate(by_type.begin(), by_type.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const traffic& t) { return sum + t.bytes; });
+  };
+  const std::uint64_t up = payload(now.received), down = payload(now.sent);
+  parts_.up += up - std::exchange(counted_up_, up);
+  parts_.down += down - std::exchange(counted_down_, down);
+}
+
 void server_session::report(std::error_code why) {
   const session_stats s = main().stats();
+  count(s);
   // Who comes and goes without a word is nobody's concern.
   const bool silent = why == errc::connection_lost && s.wire_received == 0;
   const std::string line = fmt::format("main connection {} of {}: {}; {} sub-streams, {} bytes in, {} out",
@@ -47,6 +67,7 @@ asio::awaitable<void> server_session::carry(sub_stream stream) {
     ~counted() { --count; }
     std::atomic<std::uint64_t>& count;
   } open(parts_.streams);
+  ++parts_.streams_ever;
   if (stream.target().net == network::tcp) {
     co_await carry_bytes(std::move(stream));
     co_return;

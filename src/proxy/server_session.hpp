@@ -19,12 +19,15 @@ class server_session final : public main_connection {
   ~server_session() override;
 
   asio::awaitable<void> run_and_report();
+  /// What it does now.
+  instance_report::accepted describe();
 
  private:
   asio::awaitable<void> carry(sub_stream stream) override;
   asio::awaitable<void> carry_bytes(sub_stream stream);
   asio::awaitable<asio::ip::tcp::socket> dial_for(sub_stream& stream, std::error_code& ec);
   asio::awaitable<void> pace();
+  void count(const session_stats& now);
   void report(std::error_code why);
   void report(const sub_stream& stream, std::error_code why);
 
@@ -32,6 +35,7 @@ class server_session final : public main_connection {
   const asio::ip::tcp::endpoint peer_;
   const std::uint64_t number_;
   time_point next_dial_{};
+  std::uint64_t counted_up_ = 0, counted_down_ = 0;
 };
 
 }  // namespace muxpro::proxy

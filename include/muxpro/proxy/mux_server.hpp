@@ -3,6 +3,7 @@
 
 #include <muxpro/proxy/admission.hpp>
 #include <muxpro/proxy/dial_policy.hpp>
+#include <muxpro/proxy/instance_report.hpp>
 #include <muxpro/proxy/listener.hpp>
 #include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/resolver.hpp>
@@ -11,6 +12,7 @@
 #include <muxpro/proxy/udp_nat.hpp>
 #include <muxpro/proxy/workers.hpp>
 
+#include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
 
 #include <atomic>
@@ -23,6 +25,8 @@
 
 namespace muxpro::proxy {
 
+class instance;
+
 /// What all main connections of a server share; any thread may use it.
 struct server_parts {
   server_parts(server_options o, log_sink sink);
@@ -34,7 +38,9 @@ struct server_parts {
   log_brake brake;
   const std::shared_ptr<admission> unnegotiated;
   udp_nat nat;
-  std::atomic<std::uint64_t> sessions_ever{0}, sessions{0}, streams{0};
+  std::atomic<std::uint64_t> sessions_ever{0}, sessions{0}, streams_ever{0}, streams{0};
+  /// Payload, from clients and to them; a session's is added when it is looked at, and when it ends.
+  std::atomic<std::uint64_t> up{0}, down{0};
 
   /// About a peer: a line of the log, if it has not had too many.
   void note(log_level level, const asio::ip::address& source, const std::string& line);
@@ -67,6 +73,12 @@ class mux_server {
   asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at, transport_use how = {}) {
     return to_tcp(listen(stream_endpoint(at), std::move(how)));
   }
+  /// Serves a status_inbound there, on a thread of its own, as long as the server lives. Nobody can dial it,
+  /// either. Once at most; throws std::system_error.
+  stream_endpoint listen_for_status(const stream_endpoint& at);
+  /// All main connections, and the sums of all that were: as an inbound `server`, whose connections are
+  /// sub-streams. Any executor. Waits a second at most for its threads. The server must outlive it.
+  asio::awaitable<instance_report> report();
   void start();
   /// Accepts no more main connections and no more sub-streams, ends each main connection after its last
   /// sub-stream, and all of them after drain_timeout. Any thread, any number of times.
@@ -78,6 +90,7 @@ class mux_server {
   class shard;
 
   std::unique_ptr<server_parts> parts_;
+  std::unique_ptr<instance> status_;
   std::unique_ptr<workers> workers_;
   std::vector<std::unique_ptr<shard>> shards_;
   std::vector<std::unique_ptr<listener>> listeners_;
