@@ -1,79 +1,28 @@
-// muxpro_soak SERVER-PROGRAM [seconds]: a server under load and attack; what it costs and whether it recovers.
+// muxpro_soak SERVER-PROGRAM [seconds]: a server under load and attack; what it costs and whether it
+// recovers.
+#include "server_process.hpp"
 #include "soak.hpp"
 
+#include <fmt/format.h>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <fmt/format.h>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
-#include <csignal>
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace {
 
 using namespace std::chrono_literals;
+using soak::server_process;
 using std::chrono::steady_clock;
 
-/// The server as a process of its own, so that its memory and descriptors are its own.
-class server_process {
- public:
-  explicit server_process(const std::string& program) {
-    int out[2];
-    if (::pipe(out) != 0) throw std::runtime_error("no pipe");
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::dup2(out[1], 1);
-      ::close(out[0]);
-      ::execl(program.c_str(), program.c_str(), "server", "--listen", "127.0.0.1:0", "--allow-private", "--log-level", "off",
-              "--max-unnegotiated-per-source", "1000", static_cast<char*>(nullptr));
-      std::_Exit(127);
-    }
-    ::close(out[1]);
-    std::FILE* const lines = ::fdopen(out[0], "r");
-    std::array<char, 200> line{};
-    if (!std::fgets(line.data(), static_cast<int>(line.size()), lines))
-      throw std::runtime_error(fmt::format("{} did not start", program));
-    const std::string text(line.data());
-    port = static_cast<std::uint16_t>(std::atoi(text.substr(text.rfind(':') + 1).c_str()));
-    std::fclose(lines);
-  }
-  ~server_process() {
-    if (pid_ > 0) ::kill(pid_, SIGKILL);
-  }
-  double megabytes() const {
-    std::ifstream status(fmt::format("/proc/{}/status", pid_));
-    for (std::string word; status >> word;)
-      if (word == "VmRSS:") {
-        double kilobytes = 0;
-        status >> kilobytes;
-        return kilobytes / 1024;
-      }
-    throw std::runtime_error("the server has died");
-  }
-  std::size_t descriptors() const {
-    const std::filesystem::directory_iterator list(fmt::format("/proc/{}/fd", pid_));
-    return static_cast<std::size_t>(std::distance(begin(list), end(list)));
-  }
-  int stop() {
-    ::kill(pid_, SIGTERM);
-    int status = 0;
-    ::waitpid(std::exchange(pid_, -1), &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-  }
-  std::uint16_t port = 0;
-
- private:
-  pid_t pid_ = -1;
-};
+double seconds_since(steady_clock::time_point begun) {
+  return std::chrono::duration<double>(steady_clock::now() - begun).count();
+}
 
 double percentile(const std::vector<std::uint32_t>& sorted, double p) {
   if (sorted.empty()) return 0;
@@ -88,89 +37,150 @@ double slope(const std::vector<std::pair<double, double>>& at) {
   return d > 0 ? (n * xy - x * y) / d * 3600 : 0;
 }
 
+/// Targets, good clients and an attacker, on a thread each.
+class load {
+ public:
+  explicit load(std::uint16_t server_port) {
+    const auto loopback = asio::ip::address_v4::loopback();
+    plan_.server = {loopback, server_port};
+    plan_.tcp_echo = tcp_echo_.local_endpoint().port();
+    plan_.udp_echo = udp_echo_.local_endpoint().port();
+    asio::co_spawn(targets_, soak::serve_tcp_echo(tcp_echo_), asio::detached);
+    asio::co_spawn(targets_, soak::serve_udp_echo(udp_echo_), asio::detached);
+    for (std::size_t i = 0; i < plan_.sessions; ++i)
+      asio::co_spawn(good_, soak::good_client(plan_, c, stop_, i), asio::detached);
+    asio::co_spawn(bad_, soak::attacker(plan_, c, attacking, stop_), asio::detached);
+    targets_thread_ = std::thread([this] { targets_.run(); });
+    good_thread_ = std::thread([this] { good_.run(); });
+    bad_thread_ = std::thread([this] { bad_.run(); });
+  }
+  ~load() {
+    stop_clients();
+    targets_.stop();
+    targets_thread_.join();
+  }
+  void stop_clients() {
+    stop_ = true;
+    attacking = false;
+    for (std::thread* t : {&good_thread_, &bad_thread_})
+      if (t->joinable()) t->join();
+  }
+
+  soak::counters c;
+  std::atomic<bool> attacking{false};
+
+ private:
+  soak::plan plan_;
+  std::atomic<bool> stop_{false};
+  asio::io_context targets_{1}, good_{1}, bad_{1};
+  soak::tcp::acceptor tcp_echo_{targets_, {asio::ip::address_v4::loopback(), 0}};
+  soak::udp::socket udp_echo_{targets_, {asio::ip::address_v4::loopback(), 0}};
+  std::thread targets_thread_, good_thread_, bad_thread_;
+};
+
+/// What a server must not keep when its clients are gone.
+struct holdings {
+  explicit holdings(const server_process& server)
+      : descriptors(server.descriptors()), timers(server.timers()) {}
+  bool within(const holdings& other) const {
+    return descriptors <= other.descriptors && timers <= other.timers;
+  }
+  std::size_t descriptors, timers;
+};
+
 struct phase {
   double p50 = 0, p99 = 0;
   std::size_t samples = 0;
 };
 
+/// What is read after each step.
+struct readings {
+  steady_clock::time_point begun = steady_clock::now();
+  std::vector<std::pair<double, double>> memory;
+  std::size_t most_timers = 0;
+};
+
 phase measure(soak::counters& c, double seconds, const server_process& server, const char* name,
-              std::vector<std::pair<double, double>>& memory, steady_clock::time_point begun) {
+              readings& seen) {
   c.round_trips.take();
   std::vector<std::uint32_t> all;
-  for (const auto end = steady_clock::now() + std::chrono::duration<double>(seconds); steady_clock::now() < end;) {
+  for (const auto end = steady_clock::now() + std::chrono::duration<double>(seconds);
+       steady_clock::now() < end;) {
     std::this_thread::sleep_for(std::min<std::chrono::duration<double>>(5s, end - steady_clock::now()));
-    const double t = std::chrono::duration<double>(steady_clock::now() - begun).count();
-    memory.emplace_back(t, server.megabytes());
+    const double t = seconds_since(seen.begun);
+    const holdings held(server);
+    seen.memory.emplace_back(t, server.megabytes());
+    seen.most_timers = std::max(seen.most_timers, held.timers);
     const auto some = c.round_trips.take();
     all.insert(all.end(), some.begin(), some.end());
-    fmt::print("{:7.0f} s  {:<9} {:7.1f} MiB  {:5} fds  {:8} sub-streams  {:6} datagrams  {:5} kills  {:5} attacks, {} repelled  "
-               "{} faults  p99 {:.2f} ms\n",
-               t, name, memory.back().second, server.descriptors(), c.streams.load(), c.datagrams.load(), c.kills.load(),
-               c.attacks.load(), c.repelled.load(), c.faults.load(), percentile(some, 0.99));
+    fmt::print(
+        "{:7.0f} s  {:<9} {:7.1f} MiB  {:5} fds  {:5} timers  {:8} sub-streams  {:6} datagrams  {:5} kills  "
+        "{:5} attacks, "
+        "{} repelled  {} faults  p99 {:.2f} ms\n",
+        t, name, seen.memory.back().second, held.descriptors, held.timers, c.streams.load(),
+        c.datagrams.load(), c.kills.load(), c.attacks.load(), c.repelled.load(), c.faults.load(),
+        percentile(some, 0.99));
     std::fflush(stdout);
   }
   std::sort(all.begin(), all.end());
   return {percentile(all, 0.5), percentile(all, 0.99), all.size()};
 }
 
+/// Until the server holds no more than before; UDP mappings with a GlobalID are kept for 60 s.
+holdings wait_for(const server_process& server, const holdings& before) {
+  const auto begun = steady_clock::now();
+  for (;;) {
+    const holdings now(server);
+    const double took = seconds_since(begun);
+    if (now.within(before) || took > 70) {
+      fmt::print("{:.1f} s after the last client: {} fds, {} timers\n", took, now.descriptors, now.timers);
+      return now;
+    }
+    std::this_thread::sleep_for(200ms);
+  }
+}
+
 int run(const std::string& program, double seconds) {
   server_process server(program);
-  const std::size_t base = server.descriptors();
-  soak::counters c;
-  soak::plan p;
-  std::atomic<bool> stop{false}, attacking{false};
-  asio::io_context targets(1), good(1), bad(1);
-  const auto loopback = asio::ip::address_v4::loopback();
-  soak::tcp::acceptor tcp_echo(targets, {loopback, 0});
-  soak::udp::socket udp_echo(targets, {loopback, 0});
-  p.server = {loopback, server.port};
-  p.tcp_echo = tcp_echo.local_endpoint().port();
-  p.udp_echo = udp_echo.local_endpoint().port();
-  asio::co_spawn(targets, soak::serve_tcp_echo(tcp_echo), asio::detached);
-  asio::co_spawn(targets, soak::serve_udp_echo(udp_echo), asio::detached);
-  for (std::size_t i = 0; i < p.sessions; ++i) asio::co_spawn(good, soak::good_client(p, c, stop, i), asio::detached);
-  asio::co_spawn(bad, soak::attacker(p, c, attacking, stop), asio::detached);
-  std::thread targets_thread([&] { targets.run(); }), good_thread([&] { good.run(); }), bad_thread([&] { bad.run(); });
-
-  const auto begun = steady_clock::now();
-  std::vector<std::pair<double, double>> warm, steady;
-  measure(c, seconds * 0.2, server, "warm-up", warm, begun);
+  const holdings before(server);
+  load l(server.port());
+  readings warm, steady{.begun = warm.begun};
+  measure(l.c, seconds * 0.2, server, "warm-up", warm);
   // Calm and attack in turns: the machine's own moods hit both.
   phase calm, attack;
   constexpr int turns = 4;
   for (int i = 0; i < turns; ++i) {
-    attacking = false;
-    const phase quiet = measure(c, seconds * 0.1, server, "calm", steady, begun);
-    attacking = true;
-    const phase loud = measure(c, seconds * 0.1, server, "attack", steady, begun);
+    l.attacking = false;
+    const phase quiet = measure(l.c, seconds * 0.1, server, "calm", steady);
+    l.attacking = true;
+    const phase loud = measure(l.c, seconds * 0.1, server, "attack", steady);
     calm.p50 += quiet.p50 / turns, calm.p99 += quiet.p99 / turns, calm.samples += quiet.samples;
     attack.p50 += loud.p50 / turns, attack.p99 += loud.p99 / turns, attack.samples += loud.samples;
   }
-  stop = true;
-  attacking = false;
-  good_thread.join();
-  bad_thread.join();
-  const auto patience = steady_clock::now() + 10s;
-  while (server.descriptors() > base && steady_clock::now() < patience) std::this_thread::sleep_for(50ms);
-  // UDP mappings with a GlobalID are kept for a minute.
-  const std::size_t left = server.descriptors() - base;
-  const double after = server.megabytes();
+  l.stop_clients();
+  const holdings after = wait_for(server, before);
+  const double memory_after = server.megabytes();
   const int status = server.stop();
-  targets.stop();
-  targets_thread.join();
 
+  const soak::counters& c = l.c;
+  const auto& memory = steady.memory;
   const double ratio = calm.p99 > 0 ? attack.p99 / calm.p99 : 0;
-  fmt::print("\nsub-streams {}, bytes {}, datagrams {}, sessions killed {}, sub-streams reset {}\n", c.streams.load(),
-             c.bytes.load(), c.datagrams.load(), c.kills.load(), c.resets.load());
+  fmt::print("\nsub-streams {}, bytes {}, datagrams {}, sessions killed {}, sub-streams reset {}\n",
+             c.streams.load(), c.bytes.load(), c.datagrams.load(), c.kills.load(), c.resets.load());
   fmt::print("attacks {}, repelled {}\n", c.attacks.load(), c.repelled.load());
-  fmt::print("memory: {:.1f} MiB after warm-up, {:.1f} at the end, {:.1f} after the drain; slope {:.1f} MiB/h\n",
-             steady.front().second, steady.back().second, after, slope(steady));
-  fmt::print("descriptors: {} before, {} more after the drain (UDP mappings that are kept for 60 s)\n", base, left);
-  fmt::print("round trip: calm p50 {:.2f} p99 {:.2f} ms ({}), under attack p50 {:.2f} p99 {:.2f} ms ({}): p99 x {:.2f}\n",
-             calm.p50, calm.p99, calm.samples, attack.p50, attack.p99, attack.samples, ratio);
+  fmt::print(
+      "memory: {:.1f} MiB after warm-up, {:.1f} at the end, {:.1f} after the drain; slope {:.1f} MiB/h\n",
+      memory.front().second, memory.back().second, memory_after, slope(memory));
+  fmt::print("descriptors: {} before, {} after\n", before.descriptors, after.descriptors);
+  fmt::print("timers: {} before, {} at most, {} after\n", before.timers,
+             std::max(warm.most_timers, steady.most_timers), after.timers);
+  fmt::print(
+      "round trip: calm p50 {:.2f} p99 {:.2f} ms ({}), under attack p50 {:.2f} p99 {:.2f} ms ({}): p99 x "
+      "{:.2f}\n",
+      calm.p50, calm.p99, calm.samples, attack.p50, attack.p99, attack.samples, ratio);
   fmt::print("faults: {}; the server ended with status {}\n", c.faults.load(), status);
-  const bool grew = steady.back().second > steady.front().second * 1.2 + 20;
-  const bool good_run = c.faults == 0 && status == 0 && ratio < 2 && left <= 1024 && !grew;
+  const bool grew = memory.back().second > memory.front().second * 1.2 + 20;
+  const bool good_run = c.faults == 0 && status == 0 && ratio < 2 && after.within(before) && !grew;
   fmt::print("{}\n", good_run ? "OK" : "NOT OK");
   return good_run ? 0 : 1;
 }
