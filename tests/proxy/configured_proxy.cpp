@@ -85,6 +85,16 @@ asio::awaitable<std::string> ask(Socket s, typename Socket::endpoint_type at, st
   co_return ended == asio::error::eof ? word : "no end";
 }
 
+/// What an echo says that is right behind `at`.
+asio::awaitable<std::string> say(tcp::socket s, tcp::endpoint at, std::string what) {
+  co_await s.async_connect(at, asio::use_awaitable);
+  co_await asio::async_write(s, asio::buffer(what), asio::use_awaitable);
+  s.shutdown(tcp::socket::shutdown_send);
+  std::string heard;
+  co_await asio::async_read(s, asio::dynamic_buffer(heard), as_result);
+  co_return heard;
+}
+
 struct bench {
   bench() { asio::co_spawn(io, serve_echo(target), asio::detached); }
   std::string by_tcp(std::uint16_t proxy_port, std::uint16_t port, std::string say = "hello") {
@@ -176,6 +186,53 @@ TEST_CASE("configured proxy: over TLS to a server that asks for a certificate", 
   CHECK(said(known.mallory) != "hello");
   server.drain();
   server.wait();
+}
+
+TEST_CASE("configured proxy: a door leads to its place, by TCP and UDP", "[proxy][configured]") {
+  bench b;
+  // One port number that is free for both: TCP finds it, UDP has it to itself here.
+  asio::ip::udp::socket udp_target(b.io, {make_address("127.0.0.1"), b.port()});
+  const auto p = made(fmt::format(
+      R"({{"inbounds": [{{"protocol": "dokodemo-door", "listen": "127.0.0.1", "port": 0,
+            "settings": {{"address": "127.0.0.1", "port": {}, "network": "tcp,udp"}}}}],
+          "outbounds": [{{"protocol": "freedom"}}]}})",
+      b.port()));
+  const auto door = to_tcp(p->listening()[0].at);
+  p->start();
+  CHECK(test::run(b.io, say(tcp::socket(b.io), door, "hello")) == "hello");
+  asio::ip::udp::socket client(b.io, {make_address("127.0.0.1"), 0});
+  client.send_to(asio::buffer("query"s), {door.address(), door.port()});
+  std::array<char, 100> room;
+  asio::ip::udp::endpoint from;
+  const std::size_t asked = udp_target.receive_from(asio::buffer(room), from);
+  CHECK(std::string(room.data(), asked) == "query");
+  udp_target.send_to(asio::buffer("answer"s), from);
+  const std::size_t heard = client.receive(asio::buffer(room));
+  CHECK(std::string(room.data(), heard) == "answer");
+  finish(*p);
+}
+
+TEST_CASE("configured proxy: by way of a SOCKS server", "[proxy][configured]") {
+  bench b;
+  const auto far = made(
+      R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0,
+                        "settings": {"accounts": [{"user": "alice", "pass": "secret"}]}}],
+          "outbounds": [{"protocol": "freedom"}]})");
+  far->start();
+  const auto said = [&](const std::string& secret) {
+    const auto near = made(fmt::format(
+        R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
+            "outbounds": [{{"protocol": "socks", "settings": {{"servers": [
+              {{"address": "127.0.0.1", "port": {}, "users": [{{"user": "alice", "pass": "{}"}}]}}]}}}}]}})",
+        port_of(far->listening()[0]), secret));
+    near->start();
+    const std::string out = b.by_tcp(port_of(near->listening()[0]), b.port());
+    finish(*near);
+    return out;
+  };
+  CHECK(said("secret") == "hello");
+  CHECK(said("wrong") == "refused 2");
+  finish(*far);
 }
 
 TEST_CASE("configured proxy: what cannot be had at the start is named", "[proxy][configured]") {

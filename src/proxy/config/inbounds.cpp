@@ -70,12 +70,12 @@ void read_dokodemo(settings& s, const policy_level& policy, inbound_config& to) 
   std::string host;
   std::uint16_t port = 0;
   const bool named = s.text("address", host), numbered = s.number<std::uint16_t>("port", port, 1);
-  if (named != numbered) s.wrong("needs address and port, or neither");
+  if (named != numbered) s.wrong("must have both address and port, or neither");
   if (named && numbered) o.target.emplace(address(host), port);
   if (o.target && !o.target->host.valid())
     s.wrong("address", fmt::format("is '{}'; it must be a name or an IP address", shown(host)));
-  if (!o.target && !o.follow_redirect)
-    s.needs("address", "the one place to go to, if followRedirect does not say another one");
+  if (!named && !numbered && !o.follow_redirect)
+    s.needs("address", "the one place to go to, unless followRedirect is true");
   using networks = std::pair<bool, bool>;
   networks for_tcp_udp{true, false};
   s.one_of<networks>("network", for_tcp_udp,

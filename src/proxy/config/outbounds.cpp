@@ -57,10 +57,8 @@ void read_socks_user(settings& u, socks_server_config& to) {
   socks_credentials c;
   u.needs("user", "the name of a user");
   u.needs("pass", "the user's password");
-  u.text("user", c.user);
-  u.text("pass", c.secret);
-  if (!c.user.empty() && !c.secret.empty() && !c.valid())
-    u.wrong("must have 1 to 255 bytes in user and pass");
+  const bool named = u.text("user", c.user), has_secret = u.secret("pass", c.secret);
+  if (named && has_secret && !c.valid()) u.wrong("must have 1 to 255 bytes in user and pass");
   to.credentials = std::move(c);
 }
 
@@ -68,15 +66,17 @@ void read_socks_user(settings& u, socks_server_config& to) {
 void read_socks_server(settings& s, outbound_config& to) {
   socks_server_config c;
   if (!s.needs("servers", "a list of one object")) return;
-  s.objects("servers", [&](settings& server, std::size_t n) {
-    if (n > 0)
-      return server.wrong("is one too many: there is one server for each outbound; balancers have several");
+  bool some = false;
+  const bool is_list = s.objects("servers", [&](settings& server, std::size_t n) {
+    some = true;
+    if (n > 0) server.wrong("is one too many: there is one server for each outbound; balancers have several");
     c.server = read_server(server);
     server.objects("users", [&](settings& u, std::size_t m) {
-      if (m > 0) return u.wrong("is one too many: there is one user for each outbound");
+      if (m > 0) u.wrong("is one too many: there is one user for each outbound");
       read_socks_user(u, c);
     });
   });
+  if (is_list && !some) s.wrong("servers", "is empty; it must have one object");
   to.settings = std::move(c);
 }
 

@@ -18,8 +18,8 @@ TEST_CASE("config: all that there is can be said", "[proxy][config]") {
   const read_text r(test::everything);
   CHECK(r.all() == "");
   CHECK(r.c.log.level == log_level::info);
-  REQUIRE(r.c.inbounds.size() == 5);
-  REQUIRE(r.c.outbounds.size() == 3);
+  REQUIRE(r.c.inbounds.size() == 6);
+  REQUIRE(r.c.outbounds.size() == 4);
 }
 
 TEST_CASE("config: inbounds", "[proxy][config]") {
@@ -51,6 +51,33 @@ TEST_CASE("config: inbounds", "[proxy][config]") {
   CHECK(sure.stream.socket.user_timeout == 10s);
 }
 
+TEST_CASE("config: a door to one place", "[proxy][config]") {
+  const read_text r(test::everything);
+  const inbound_config& door = r.c.inbounds[5];
+  CHECK(door.tcp);
+  CHECK(door.udp);
+  CHECK(door.one_target);
+  const auto& options = std::get<dokodemo_inbound_options>(door.settings);
+  REQUIRE(options.target);
+  CHECK(options.target->host.to_string() == "192.0.2.53");
+  CHECK(options.target->port == 53);
+  CHECK_FALSE(options.follow_redirect);
+}
+
+TEST_CASE("config: a server that speaks SOCKS", "[proxy][config]") {
+  const read_text r(test::everything);
+  const auto& socks = std::get<socks_server_config>(r.c.outbounds[3].settings);
+  CHECK(to_string(socks.server) == "192.0.2.7:1080");
+  REQUIRE(socks.credentials);
+  CHECK(socks.credentials->user == "alice");
+  CHECK(socks.credentials->secret == "secret");
+  const read_text nobody(R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}],
+                             "outbounds": [{"protocol": "socks",
+                               "settings": {"servers": [{"address": "unix:/run/s"}]}}]})");
+  CHECK(nobody.all() == "");
+  CHECK_FALSE(std::get<socks_server_config>(nobody.c.outbounds[0].settings).credentials);
+}
+
 TEST_CASE("config: outbounds", "[proxy][config]") {
   const read_text r(test::everything);
   const auto& mux = std::get<mux_config>(r.c.outbounds[0].settings);
@@ -60,7 +87,7 @@ TEST_CASE("config: outbounds", "[proxy][config]") {
   CHECK(std::get<freedom_config>(r.c.outbounds[1].settings).allow_private == true);
   CHECK(std::holds_alternative<blackhole_config>(r.c.outbounds[2].settings));
   CHECK(r.c.outbounds[2].tag == "blackhole");
-  CHECK(r.c.routing.outbound_tags == std::vector<std::string>{"server", "direct", "blackhole"});
+  CHECK(r.c.routing.outbound_tags == std::vector<std::string>{"server", "direct", "blackhole", "relay"});
   // What is behind the inbounds outlasts them all.
   CHECK(r.c.outbound_policy.relay.idle == 100s);
   CHECK(r.c.outbound_policy.buffer == 512 * 1024);

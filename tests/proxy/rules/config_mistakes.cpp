@@ -118,8 +118,8 @@ TEST_CASE("config: accounts", "[proxy][config]") {
 
 TEST_CASE("config: outbounds that cannot be", "[proxy][config]") {
   CHECK(told(with_outbound(R"({"protocol": "freedm"})")) ==
-        "outbounds[0].protocol: is 'freedm'; it must be one of freedom, blackhole, mux.pro; did you mean "
-        "'freedom'?\n");
+        "outbounds[0].protocol: is 'freedm'; it must be one of freedom, blackhole, mux.pro, socks; did you "
+        "mean 'freedom'?\n");
   CHECK(told(with_outbound(R"({"protocol": "freedom"}, {"protocol": "freedom"})")) ==
         "outbounds[1].tag: is 'freedom'; it must be a name that no other outbound has\n");
   CHECK(told(with_outbound(R"({"protocol": "freedom", "settings": {"domainStrategy": "UseIP"}})")) ==
@@ -136,12 +136,53 @@ TEST_CASE("config: outbounds that cannot be", "[proxy][config]") {
   CHECK(told(with_outbound(R"({"protocol": "mux.pro", "settings": {"address": "a b", "port": 0}})")) ==
         "outbounds[0].settings.address: is 'a b'; it must be a name, an IP address or unix:PATH\n"
         "outbounds[0].settings.port: is 0; it must be a whole number from 1 to 65535\n");
-  CHECK(
-      told(with_outbound(
-          R"({"protocol": "mux.pro", "settings": {"address": "unix:/s"},
+  CHECK(told(with_outbound(
+            R"({"protocol": "mux.pro", "settings": {"address": "unix:/s"},
               "streamSettings": {"security": "tls"}})")) ==
-      "outbounds[0].streamSettings.tlsSettings.serverName: is missing; it must be the name in the server's "
-      "certificate\n");
+        "outbounds[0].streamSettings.tlsSettings.serverName: is missing; it must be the name in the server's "
+        "certificate\n");
+}
+
+TEST_CASE("config: servers of SOCKS that cannot be", "[proxy][config]") {
+  const auto servers = [](const std::string& list) {
+    return told(with_outbound(R"({"protocol": "socks", "settings": {"servers": )" + list + "}}"));
+  };
+  CHECK(told(with_outbound(R"({"protocol": "socks"})")) ==
+        "outbounds[0].settings.servers: is missing; it must be a list of one object\n");
+  CHECK(servers("[]") == "outbounds[0].settings.servers: is empty; it must have one object\n");
+  CHECK(servers(R"([{"address": "a", "port": 1}, {"address": "b", "port": 1}])") ==
+        "outbounds[0].settings.servers[1]: is one too many: there is one server for each outbound; balancers "
+        "have several\n");
+  const auto user = [&](const std::string& u) {
+    return servers(R"([{"address": "a", "port": 1, "users": [)" + u + "]}]");
+  };
+  const std::string at = "outbounds[0].settings.servers[0].users[0]";
+  CHECK(user(R"({"user": "a", "pass": "b"})") == "");
+  CHECK(user(R"({"user": "a"})") == at + ".pass: is missing; it must be the user's password\n");
+  CHECK(user(R"({"user": "a", "pass": 12345})") == at + ".pass: must be a text\n");
+  CHECK(user(R"({"user": "", "pass": "b"})") == at + ": must have 1 to 255 bytes in user and pass\n");
+  CHECK(user(R"({"user": "a", "pass": "b"}, {"user": "c", "pass": "d"})") ==
+        "outbounds[0].settings.servers[0].users[1]: is one too many: there is one user for each outbound\n");
+}
+
+TEST_CASE("config: doors that cannot be", "[proxy][config]") {
+  const auto door = [](const std::string& settings, const std::string& listen = "127.0.0.1") {
+    return told(R"({"inbounds": [{"protocol": "dokodemo-door", "port": 1, "listen": ")" + listen +
+                R"(", "settings": {)" + settings + R"(}}], "outbounds": [{"protocol": "freedom"}]})");
+  };
+  const std::string at = "inbounds[0].settings";
+  CHECK(door("") == at + ".address: is missing; it must be the one place to go to, unless "
+                         "followRedirect is true\n");
+  CHECK(door(R"("address": "a")") == at + ": must have both address and port, or neither\n");
+  CHECK(door(R"("address": "a b", "port": 1)") ==
+        at + ".address: is 'a b'; it must be a name or an IP address\n");
+  CHECK(door(R"("address": "a", "port": 1, "network": "icmp")") ==
+        at + ".network: is 'icmp'; it must be one of tcp, udp, tcp,udp\n");
+  CHECK(door(R"("followRedirect": true, "network": "udp")") ==
+        at + ".network: has udp, which needs address and port: only connections are redirected\n");
+  // One place is no proxy for everybody; where the kernel sends them is.
+  CHECK(door(R"("address": "a", "port": 1)", "0.0.0.0") == "");
+  CHECK(door(R"("followRedirect": true)", "0.0.0.0").find("inbounds[0].listen: is '0.0.0.0' without") == 0);
 }
 
 TEST_CASE("config: transports that cannot be", "[proxy][config]") {

@@ -59,7 +59,9 @@ inline constexpr std::string_view everything = R"({
        "sockopt": {"tcpNoDelay": true, "tcpFastOpen": true, "tcpKeepAliveIdle": 60,
                    "tcpKeepAliveInterval": 10,
                    "tcpUserTimeout": 10000}}},
-    {"tag": "open", "protocol": "socks", "port": 1083, "openToAll": true}
+    {"tag": "open", "protocol": "socks", "port": 1083, "openToAll": true},
+    {"tag": "door", "protocol": "dokodemo-door", "listen": "127.0.0.1", "port": 1084,
+     "settings": {"address": "192.0.2.53", "port": 53, "network": "tcp,udp", "followRedirect": false}}
   ],
   "outbounds": [
     {"tag": "server", "protocol": "mux.pro", "settings": {"address": "proxy.example", "port": 9527},
@@ -67,7 +69,10 @@ inline constexpr std::string_view everything = R"({
        "pinnedPeerCertSha256": ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]}},
      "mux": {"enabled": true, "protocol": "mux.pro", "concurrency": 16, "maxConnections": 4}},
     {"tag": "direct", "protocol": "freedom", "settings": {"domainStrategy": "AsIs", "allowPrivate": true}},
-    {"protocol": "blackhole", "settings": {"response": {"type": "none"}}}
+    {"protocol": "blackhole", "settings": {"response": {"type": "none"}}},
+    {"tag": "relay", "protocol": "socks",
+     "settings": {"servers": [{"address": "192.0.2.7", "port": 1080,
+                               "users": [{"user": "alice", "pass": "secret"}]}]}}
   ],
   "routing": {
     "domainStrategy": "IPIfNonMatch",
