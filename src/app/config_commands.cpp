@@ -66,6 +66,21 @@ int check(const config_flags& flags) {
   return 0;
 }
 
+/// The old state stays where the file has mistakes, or cannot be read.
+void reload(const config_flags& flags, proxy::configured_proxy& running, const proxy::log_sink& log) {
+  using proxy::log_level;
+  try {
+    proxy::geo_files geo(flags.directory());
+    const auto c = read(flags, geo);
+    if (!c) return log(log_level::error, fmt::format("{} has mistakes: not reloaded", flags.file));
+    const auto left = running.reload(*c, geo);
+    log(log_level::info, fmt::format("{} reloaded", flags.file));
+    if (!left.empty()) log(log_level::warning, fmt::format("needs a restart: {}", fmt::join(left, ", ")));
+  } catch (const std::exception& e) {
+    log(log_level::error, fmt::format("{}: not reloaded", e.what()));
+  }
+}
+
 int run_config(const config_flags& flags) {
   proxy::geo_files geo(flags.directory());
   const auto c = read(flags, geo);
@@ -73,13 +88,14 @@ int run_config(const config_flags& flags) {
   const std::size_t threads =
       flags.threads ? flags.threads : std::max(1u, std::thread::hardware_concurrency());
   ending_signals signals;
+  signals.hangup.add(SIGHUP);
   const proxy::log_sink log = make_log(c->log);
   proxy::configured_proxy running(*c, geo, threads, log);
   for (const auto& [tag, at] : running.listening()) fmt::print("{} on {}\n", tag, proxy::to_string(at));
   std::fflush(stdout);
   running.start();
   run_until_drained(
-      signals, [&] { running.drain(); }, [&] { running.wait(); });
+      signals, [&] { running.drain(); }, [&] { running.wait(); }, [&] { reload(flags, running, log); });
   return 0;
 }
 

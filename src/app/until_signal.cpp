@@ -7,7 +7,7 @@
 namespace muxpro::app {
 
 void run_until_drained(ending_signals& signals, const std::function<void()>& drain,
-                       const std::function<void()>& wait) {
+                       const std::function<void()>& wait, const std::function<void()>& reload) {
   bool again = false;
   std::function<void(std::error_code, int)> on_signal = [&](std::error_code, int) {
     if (std::exchange(again, true)) std::_Exit(1);
@@ -15,6 +15,12 @@ void run_until_drained(ending_signals& signals, const std::function<void()>& dra
     signals.set.async_wait(on_signal);
   };
   signals.set.async_wait(on_signal);
+  std::function<void(std::error_code, int)> on_hangup = [&](std::error_code cancelled, int) {
+    if (cancelled) return;
+    reload();
+    signals.hangup.async_wait(on_hangup);
+  };
+  if (reload) signals.hangup.async_wait(on_hangup);
   std::thread waiting([&] {
     wait();
     signals.io.stop();

@@ -1,4 +1,7 @@
 #include <muxpro/proxy/configured_proxy.hpp>
+
+#include "config/changes.hpp"
+
 #include <muxpro/proxy/inbounds/status.hpp>
 #include <muxpro/proxy/instance.hpp>
 #include <muxpro/proxy/local_addresses.hpp>
@@ -62,6 +65,15 @@ std::shared_ptr<const inbound> made(const dokodemo_inbound_options& o) {
 }
 std::shared_ptr<const inbound> made(const mux_inbound_options& o) { return std::make_shared<mux_inbound>(o); }
 
+// --- accounts, for the inbounds that have some
+
+accounts* accounts_of(inbound_settings& s) {
+  if (auto* socks = std::get_if<socks_inbound_options>(&s)) return &socks->users;
+  if (auto* http = std::get_if<http_inbound_options>(&s)) return &http->users;
+  if (auto* mixed = std::get_if<mixed_config>(&s)) return &mixed->both.users;
+  return nullptr;
+}
+
 }  // namespace
 
 struct configured_proxy::parts {
@@ -76,11 +88,16 @@ struct configured_proxy::parts {
   outbound_factory factory(const socks_server_config& c, const outbound_config& o);
   std::shared_ptr<transport_dialer> way_to(const stream_address& server, const outbound_config& o);
 
+  void route(const router_options& o, geo_files& geo);
   void equip(dispatcher& to, asio::io_context& io);
+  void take_accounts(const config& c);
+  std::vector<std::string> reload(const config& c, geo_files& geo);
   void listen(const inbound_config& i, geo_files& geo);
   void listen_for_status(const stream_endpoint& at);
 
-  const policy_level behind;
+  /// What it began with; of what has accounts, the accounts of now.
+  config began;
+  const policy_level& behind = began.outbound_policy;
   const bool local_only;
   resolver names;
   dial_policy open, careful;
@@ -108,10 +125,10 @@ router_options seeded(router_options o) {
 }  // namespace
 
 configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t threads, log_sink log)
-    : behind(c.outbound_policy), local_only(all_local(c)) {
+    : began(c), local_only(all_local(c)) {
   open.allow_private(true);
-  const auto load = [this](std::string_view tag) { return std::optional(running->load(tag)); };
-  if (!c.routing.rules.empty()) rules = std::make_shared<const router>(seeded(c.routing), geo, load);
+  if (!c.routing.rules.empty()) route(c.routing, geo);
+  began.routing.rules.clear();  // the router has them in its own form
   for (const outbound_config& o : c.outbounds)
     outbounds.emplace_back(o.tag, std::visit([&](const auto& s) { return factory(s, o); }, o.settings));
   const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
@@ -125,6 +142,11 @@ configured_proxy::parts::~parts() {
   if (running) running->stop();
   names.stop();
   for (const auto& w : ways) w->stop();
+}
+
+void configured_proxy::parts::route(const router_options& o, geo_files& geo) {
+  const auto load = [this](std::string_view tag) { return std::optional(running->load(tag)); };
+  rules = std::make_shared<const router>(seeded(o), geo, load);
 }
 
 outbound_factory configured_proxy::parts::factory(const std::monostate&, const outbound_config&) {
@@ -210,6 +232,34 @@ void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
   }
 }
 
+// Accounts are those of the inbound that listens at the same place for the same protocol: which one it is in
+// the list means nothing.
+void configured_proxy::parts::take_accounts(const config& c) {
+  for (inbound_config now : c.inbounds) {
+    const auto same = [&](const inbound_config& i) {
+      return i.tag == now.tag && i.protocol == now.protocol && i.at == now.at;
+    };
+    const auto old = std::find_if(began.inbounds.begin(), began.inbounds.end(), same);
+    accounts* const users = accounts_of(now.settings);
+    if (users && old != began.inbounds.end()) accounts_of(old->settings)->become(*users);
+  }
+}
+
+// Rules may name outbounds that are not here: then the old ones stay.
+std::vector<std::string> configured_proxy::parts::reload(const config& c, geo_files& geo) {
+  std::vector<std::string> left = changes(began.lasting, c.lasting);
+  take_accounts(c);
+  router_options options = c.routing;
+  options.outbound_tags = began.routing.outbound_tags;
+  try {
+    route(options, geo);
+    running->change([this, r = rules](dispatcher& to) { to.route_by(by_rules(r, names)); });
+  } catch (const std::invalid_argument& e) {
+    left.push_back(fmt::format("routing ({})", e.what()));
+  }
+  return left;
+}
+
 configured_proxy::configured_proxy(const config& c, geo_files& geo, std::size_t threads, log_sink log)
     : parts_(std::make_unique<parts>(c, geo, threads, std::move(log))) {}
 configured_proxy::~configured_proxy() = default;
@@ -218,6 +268,9 @@ const std::vector<configured_proxy::way_in>& configured_proxy::listening() const
   return parts_->listening;
 }
 void configured_proxy::start() { parts_->running->start(); }
+std::vector<std::string> configured_proxy::reload(const config& c, geo_files& geo) {
+  return parts_->reload(c, geo);
+}
 void configured_proxy::drain() { parts_->running->drain(); }
 void configured_proxy::wait() { parts_->running->wait(); }
 

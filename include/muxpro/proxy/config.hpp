@@ -110,6 +110,8 @@ struct config {
   policy_level outbound_policy;
   /// Where the status page is served, which names users and targets: a place that only this machine reaches.
   std::optional<stream_endpoint> metrics;
+  /// What it was read from, without what configured_proxy::reload() changes.
+  setting lasting;
 };
 
 /// All mistakes go to `mistakes`; the result is of use if there are none. Lists that rules name are looked

@@ -28,6 +28,9 @@ class configured_proxy {
   /// The inbounds in their order, then the status page.
   const std::vector<way_in>& listening() const noexcept;
   void start();
+  /// Rules, balancers and accounts become those of `c`, for what comes from now on; what is open stays open.
+  /// Returns what else has changed, which needs a restart, as paths. Any thread, one at a time.
+  std::vector<std::string> reload(const config& c, geo_files& geo);
   /// Nothing new, see instance::drain(). Any thread.
   void drain();
   /// Until a drain is over.

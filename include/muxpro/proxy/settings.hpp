@@ -27,6 +27,8 @@ struct setting {
   explicit setting(T value) : is(std::move(value)) {}
 
   std::variant<std::nullptr_t, bool, double, std::string, list, object> is;
+
+  friend bool operator==(const setting&, const setting&) = default;
 };
 
 struct config_mistake {

@@ -1,3 +1,4 @@
+#include "changes.hpp"
 #include "parts.hpp"
 
 #include <fmt/format.h>
@@ -96,6 +97,7 @@ config read_config(const setting& root, const transport_registry& transports, ge
   if (mistakes.empty() && out.outbounds.empty())
     mistakes.add("outbounds", "is empty; nothing could be reached");
   out.outbound_policy = with.policies.largest();
+  if (mistakes.empty()) out.lasting = lasting_part(root);
   return out;
 }
 

@@ -99,9 +99,9 @@ geo_list<Entry> read_lists(const_bytes file, std::string_view name, Read read) {
 }  // namespace
 
 geo_list<geo_domain> read_geosite(const_bytes file, std::string_view list,
-                                  const std::vector<std::string_view>& attributes) {
+                                  const std::vector<std::string_view>& wanted) {
   return read_lists<geo_domain>(file, list,
-                                [&](const_bytes item, auto& to) { return read_item(item, attributes, to); });
+                                [&](const_bytes item, auto& to) { return read_item(item, wanted, to); });
 }
 
 geo_list<ip_prefix> read_geoip(const_bytes file, std::string_view list) {

@@ -47,7 +47,23 @@ TEST_CASE("accounts: a user may have several secrets, and copies know the same",
   CHECK(users.check("alice", "old"));
   CHECK(users.check("alice", "new"));
   CHECK(before.check("alice", "old"));
-  CHECK_FALSE(before.check("alice", "new"));
+  CHECK(before.check("alice", "new"));
+}
+
+TEST_CASE("accounts: others may take their place, in all copies", "[proxy][accounts]") {
+  accounts users, others;
+  users.add("alice", "secret");
+  others.add("bob", "secret");
+  const accounts serving = users;
+  users.become(others);
+  CHECK_FALSE(serving.check("alice", "secret"));
+  CHECK(serving.check("bob", "secret"));
+  others.add("carol", "secret");
+  CHECK_FALSE(serving.check("carol", "secret"));
+  users.become(users);
+  CHECK(serving.size() == 1);
+  users.become(accounts());
+  CHECK(serving.empty());
 }
 
 TEST_CASE("accounts: any bytes, any length", "[proxy][accounts]") {
