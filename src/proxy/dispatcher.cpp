@@ -33,7 +33,11 @@ asio::awaitable<std::shared_ptr<outbound>> dispatcher::outbound_for(live_connect
   // Held here: it may be replaced while its coroutine waits.
   const auto choose = choose_;
   std::string& tag = c.about.outbound.tag;
-  if (tag.empty() && choose) tag = co_await (*choose)(c.about);
+  if (tag.empty() && choose) {
+    outbound_choice choice = co_await (*choose)(c.about);
+    tag = std::move(choice.tag);
+    c.about.outbound.priority = choice.priority.value_or(c.about.outbound.priority);
+  }
   if (tag.empty()) tag = default_;
   const auto found = outbounds_.find(tag);
   if (found == outbounds_.end()) co_return nullptr;

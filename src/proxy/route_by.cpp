@@ -17,15 +17,17 @@ const dial_policy& every_address() {
 }
 
 // The router is held by the coroutine: others may have taken its place in the dispatcher meanwhile.
-asio::awaitable<std::string> ask(std::shared_ptr<const router> rules, resolver& names, dial_options limits,
-                                 context c) {
+asio::awaitable<outbound_choice> ask(std::shared_ptr<const router> rules, resolver& names,
+                                     dial_options limits, context c) {
   const route_request request = request_of(c);
-  if (auto decided = rules->route(request)) co_return std::move(decided->outbound_tag);
+  if (auto decided = rules->route(request))
+    co_return outbound_choice(std::move(decided->outbound_tag), decided->priority);
   const auto query =
       std::make_shared<dial>(co_await asio::this_coro::executor, names, every_address(), limits);
   std::error_code ec;
   const auto found = co_await query->find(request.target.host, request.target.port, ec);
-  co_return rules->route(request, found).outbound_tag;
+  route_decision decided = rules->route(request, found);
+  co_return outbound_choice(std::move(decided.outbound_tag), decided.priority);
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ TEST_CASE("pipeline: a refused target is told as the protocol says it", "[proxy]
 TEST_CASE("pipeline: a rule that names no outbound refuses", "[proxy][pipeline]") {
   bench b(socks_inbound({}));
   b.to.add("parrot", std::make_shared<parrot>());
-  b.to.route_by([](const context&) -> asio::awaitable<std::string> { co_return "nowhere"; });
+  b.to.route_by([](const context&) -> asio::awaitable<outbound_choice> { co_return "nowhere"; });
   b.run(is_refused);
 }
 

@@ -14,16 +14,26 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 namespace muxpro::proxy {
 
+/// What the rules say of a connection.
+struct outbound_choice {
+  outbound_choice() = default;
+  outbound_choice(std::string t, std::optional<std::uint8_t> p = {}) : tag(std::move(t)), priority(p) {}
+
+  std::string tag;                       ///< of an outbound; empty: the default one
+  std::optional<std::uint8_t> priority;  ///< among sub-streams; nothing: what the client has said
+};
+
 /// One object for each thread.
 class dispatcher {
  public:
-  /// The tag of an outbound; empty: the default one. An exception refuses the connection.
-  using choose_outbound = std::function<asio::awaitable<std::string>(const context&)>;
+  /// An exception refuses the connection.
+  using choose_outbound = std::function<asio::awaitable<outbound_choice>(const context&)>;
   /// A connection has ended.
   using observer = std::function<void(const context&, const carried&, duration)>;
 

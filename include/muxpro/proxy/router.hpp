@@ -46,6 +46,8 @@ struct routing_rule {
 
   /// Where to; balancer_tag counts only where this is empty.
   std::string outbound_tag, balancer_tag;
+  /// Of the sub-stream, where the outbound multiplexes: 0 is served first, 255 last. Nothing: as it was.
+  std::optional<std::uint8_t> mux_priority;
 };
 
 /// When a rule about addresses meets a name: it does not match; or names are resolved if no rule matches
@@ -92,6 +94,7 @@ struct route_decision {
   std::string outbound_tag;
   /// Of the rule that matched; nothing: none did.
   std::optional<std::size_t> rule;
+  std::optional<std::uint8_t> priority;
 
   friend bool operator==(const route_decision&, const route_decision&) = default;
 };

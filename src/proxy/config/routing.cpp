@@ -45,6 +45,8 @@ routing_rule rule_in(settings& s) {
   });
   s.text("outboundTag", r.outbound_tag);
   s.text("balancerTag", r.balancer_tag);
+  std::uint8_t priority = 0;
+  if (s.number<std::uint8_t>("muxPriority", priority, 0)) r.mux_priority = priority;
   return r;
 }
 

@@ -40,6 +40,7 @@ struct router::tables {
     rule conditions;
     std::string outbound_tag;
     const balancer* chooser = nullptr;  ///< if there is no tag
+    std::optional<std::uint8_t> priority;
   };
 
   tables(const router_options& options, geo_files& geo, outbound_load l);
@@ -87,7 +88,7 @@ void router::tables::add_rule(const router_options& options, std::size_t number,
   for (const std::string& text : from.domain)
     check("domain", text, add_domain_rule(by_domain, text, value, geo));
   if (from.domain.empty()) without_domain.push_back(value);
-  entries.push_back({rule(from, geo), {}, nullptr});
+  entries.push_back({rule(from, geo), {}, nullptr, from.mux_priority});
   set_target(options, from, entries.back());
 }
 
@@ -140,12 +141,12 @@ std::optional<route_decision> router::tables::decide(const route_request& r,
   });
   if (matched) return decision(*matched);
   if (ask) return std::nullopt;
-  return route_decision{default_tag, std::nullopt};
+  return route_decision{default_tag, std::nullopt, std::nullopt};
 }
 
 route_decision router::tables::decision(std::size_t number) const {
   const entry& e = entries[number];
-  return {e.chooser ? e.chooser->choose(load) : e.outbound_tag, number};
+  return {e.chooser ? e.chooser->choose(load) : e.outbound_tag, number, e.priority};
 }
 
 router::router(const router_options& options, geo_files& geo, outbound_load load)

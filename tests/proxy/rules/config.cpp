@@ -105,6 +105,8 @@ TEST_CASE("config: rules", "[proxy][config]") {
   CHECK(second.network == "tcp,udp");
   CHECK(second.attrs.at(":method") == "GET");
   CHECK(second.balancer_tag == "any");
+  CHECK(second.mux_priority == 200);
+  CHECK_FALSE(r.c.routing.rules[0].mux_priority);
   REQUIRE(r.c.routing.balancers.size() == 1);
   CHECK(r.c.routing.balancers[0].strategy == balancing::least_load);
 

@@ -224,6 +224,8 @@ TEST_CASE("config: every rule is looked at", "[proxy][config]") {
       "ext:FILE:LIST, or one of them behind '!'\n"
       "routing.rules[4].user[0]: is 1; it must be a text\n"
       "routing.rules[5].attrs.a: must be a text, a regular expression\n");
+  CHECK(told(with_routing(R"({"rules": [{"port": 1, "outboundTag": "freedom", "muxPriority": 256}]})")) ==
+        "routing.rules[0].muxPriority: is 256; it must be a whole number from 0 to 255\n");
   CHECK(told(with_routing(
             R"({"rules": [{"port": 1, "balancerTag": "b"}], "balancers": [{"tag": "", "selector": []}]})")) !=
         "");

@@ -80,7 +80,7 @@ inline constexpr std::string_view everything = R"({
       {"type": "field", "domain": ["full:a.example", "keyword:ads"], "outboundTag": "blackhole"},
       {"ip": "10.0.0.0/8,!10.1.0.0/16", "port": "53,1000-2000", "network": ["tcp", "udp"],
        "source": ["192.0.2.0/24"], "sourcePort": 7, "inboundTag": ["local"], "user": ["alice"],
-       "protocol": ["http"], "attrs": {":method": "GET"}, "ruleTag": "x", "balancerTag": "any"}
+       "protocol": ["http"], "attrs": {":method": "GET"}, "ruleTag": "x", "balancerTag": "any", "muxPriority": 200}
     ],
     "balancers": [{"tag": "any", "selector": ["ser", "dir"], "strategy": {"type": "leastLoad"},
                    "fallbackTag": "direct"}]

@@ -1,0 +1,117 @@
+// Rules say which connections go first, and main connections keep to it.
+#include "catch.hpp"
+#include "support.hpp"
+
+#include <muxpro/proxy/dispatcher.hpp>
+#include <muxpro/proxy/outbounds/mux.hpp>
+#include <muxpro/proxy/route_by.hpp>
+#include <muxpro/session.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/write.hpp>
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace muxpro;
+using namespace muxpro::proxy;
+using test::as_result;
+
+constexpr std::uint16_t interactive = 22, bulk = 6881;
+
+struct ways {
+  ways() : to(io.get_executor()) {
+    const auto mux = std::make_shared<mux_outbound>(
+        io.get_executor(), [this] { return dial(*this); }, client_pool_options(), relay_options());
+    to.add("server", mux);
+    routing_rule rule;
+    rule.port = std::to_string(bulk);
+    rule.outbound_tag = "server";
+    rule.mux_priority = 255;
+    router_options options;
+    options.rules = {rule};
+    options.outbound_tags = {"server"};
+    to.route_by(by_rules(std::make_shared<const router>(options, geo), names));
+  }
+  ~ways() { names.stop(); }
+
+  // A wire that is narrow, so that there is something to wait for.
+  static asio::awaitable<session> dial(ways& w) {
+    auto [near, far] = make_pipe(w.io.get_executor(), 16 * 1024);
+    w.server = session(std::move(far), role::server);
+    w.server.async_run([](std::error_code) {});
+    asio::co_spawn(w.io, serve(w), asio::detached);
+    co_return session(std::move(near), role::client);
+  }
+  static asio::awaitable<void> serve(ways& w) {
+    for (;;) {
+      auto [error, stream] = co_await w.server.async_accept(as_result);
+      if (error) co_return;
+      w.priority[stream.target().port] = stream.priority();
+      asio::co_spawn(w.io, hear(w, std::move(stream)), asio::detached);
+    }
+  }
+  static asio::awaitable<void> hear(ways& w, sub_stream s) {
+    std::vector<std::byte> room(64 * 1024);
+    std::error_code ec;
+    while (!ec) {
+      const auto [error, n] = co_await s.async_read_some(asio::buffer(room), as_result);
+      w.heard[s.target().port] += n;
+      ec = error;
+    }
+  }
+  static asio::awaitable<void> talk(ways& w, std::uint16_t port, std::uint8_t said) {
+    context c;
+    c.outbound.target = {network::tcp, "example.com", port};
+    c.outbound.priority = said;
+    inbound_link link = w.to.dispatch(std::move(c));
+    const std::vector<std::byte> block(64 * 1024);
+    std::error_code ec;
+    while (!ec && !w.enough) {
+      const auto [error, n] = co_await asio::async_write(link.stream, asio::buffer(block), as_result);
+      ec = error;
+    }
+  }
+  void run(std::uint64_t bytes, std::uint8_t said) {
+    for (const std::uint16_t port : {bulk, interactive})
+      asio::co_spawn(io, talk(*this, port, said), asio::detached);
+    test::run_until(io, [&] {
+      return heard[bulk] > 0 && heard[interactive] > 0 && heard[bulk] + heard[interactive] >= bytes;
+    });
+    enough = true;
+    server.close();
+    test::run_until(io, [this] { return to.live() == 0; });
+  }
+
+  asio::io_context io;
+  geo_files geo;
+  resolver names{1};
+  dispatcher to;
+  session server;
+  std::map<std::uint16_t, std::uint64_t> heard;
+  std::map<std::uint16_t, unsigned> priority;
+  bool enough = false;
+};
+
+}  // namespace
+
+TEST_CASE("priority: of a rule, else what the client has said", "[proxy][priority]") {
+  ways w;
+  w.run(1, 7);
+  CHECK(w.priority[bulk] == 255);
+  CHECK(w.priority[interactive] == 7);
+}
+
+TEST_CASE("priority: what is interactive overtakes bulk on one main connection", "[proxy][priority]") {
+  ways w;
+  w.run(16 << 20, 0);
+  INFO(w.heard[interactive] << " to " << w.heard[bulk]);
+  CHECK(w.heard[interactive] > 3 * w.heard[bulk]);
+  CHECK(w.heard[bulk] > 0);
+}
