@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -101,7 +102,8 @@ struct configured_proxy::parts {
   const bool local_only;
   resolver names;
   dial_policy open, careful;
-  std::optional<udp_nat> open_nat, careful_nat;
+  /// By whether private targets are allowed, and by the family that names get.
+  std::map<std::pair<bool, dial_family>, udp_nat> nats;
   std::vector<std::shared_ptr<transport_dialer>> ways;
   std::vector<std::pair<std::string, outbound_factory>> outbounds;
   std::shared_ptr<const router> rules;
@@ -156,10 +158,9 @@ outbound_factory configured_proxy::parts::factory(const std::monostate&, const o
 outbound_factory configured_proxy::parts::factory(const freedom_config& f, const outbound_config&) {
   const bool all = f.allow_private.value_or(local_only);
   const dial_policy& policy = all ? open : careful;
-  auto& nat = all ? open_nat : careful_nat;
-  if (!nat) nat.emplace(nat_limits(), f.dial, names, policy);
+  udp_nat& nat = nats.try_emplace({all, f.dial.family}, nat_limits(), f.dial, names, policy).first->second;
   return [this, &policy, &nat, f](asio::io_context&) {
-    return std::make_shared<freedom>(names, policy, f.dial, behind.relay, &*nat);
+    return std::make_shared<freedom>(names, policy, f.dial, behind.relay, &nat);
   };
 }
 
@@ -193,10 +194,9 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
   for (const auto& [tag, make] : outbounds) to.add(tag, make(io));
   to.link_capacity(behind.buffer);
   if (rules) to.route_by(by_rules(rules, names));
-  // Both are shared by all threads; the first one tidies up.
+  // They are shared by all threads; the first one tidies up.
   if (std::exchange(swept, true)) return;
-  for (auto* nat : {&open_nat, &careful_nat})
-    if (*nat) asio::co_spawn(io, (*nat)->sweep(), [](std::exception_ptr) {});
+  for (auto& [which, nat] : nats) asio::co_spawn(io, nat.sweep(), [](std::exception_ptr) {});
 }
 
 void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {

@@ -30,6 +30,14 @@ bool out_of_resources(const std::error_code& ec) {
          ec == std::errc::address_not_available;
 }
 
+// Where there is none of the family, the other one is better than nothing.
+addresses preferred(addresses found, dial_family family) {
+  addresses kept = found;
+  if (family != dial_family::any)
+    std::erase_if(kept, [family](const auto& a) { return a.is_v6() != (family == dial_family::ipv6); });
+  return kept.empty() ? found : kept;
+}
+
 std::error_code as_end_code(const std::error_code& ec) {
   // A refusal comes as connection_refused: this one was accepted first, and reset before we could look.
   if (ec == asio::error::connection_reset) return end_code::remote_disconnect;
@@ -114,7 +122,7 @@ asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::err
   if (ec) co_return found;
   std::erase_if(found, [&](const auto& a) { return policy_.check(a, port) != verdict::allowed; });
   if (found.empty()) ec = end_code::rejected;
-  co_return found;
+  co_return preferred(std::move(found), options_.family);
 }
 
 asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& ec) {

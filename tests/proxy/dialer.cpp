@@ -1,6 +1,7 @@
 // Dials on loopback: order of addresses, happy eyeballs, deadline, cancellation, policy.
 #include "catch.hpp"
 #include "silent_listener.hpp"
+#include "support.hpp"
 
 #include <muxpro/proxy/dialer.hpp>
 
@@ -52,7 +53,8 @@ TEST_CASE("addresses of two families are tried in turns", "[proxy][dialer]") {
   const auto a = [](const char* text) { return make_address(text); };
   CHECK(interleaved({a("::1"), a("::2"), a("::3"), a("1.1.1.1"), a("2.2.2.2")}) ==
         std::vector{a("::1"), a("1.1.1.1"), a("::2"), a("2.2.2.2"), a("::3")});
-  CHECK(interleaved({a("1.1.1.1"), a("::1"), a("2.2.2.2")}) == std::vector{a("1.1.1.1"), a("::1"), a("2.2.2.2")});
+  CHECK(interleaved({a("1.1.1.1"), a("::1"), a("2.2.2.2")}) ==
+        std::vector{a("1.1.1.1"), a("::1"), a("2.2.2.2")});
   CHECK(interleaved({}).empty());
 }
 
@@ -76,6 +78,28 @@ TEST_CASE("a dial does not wait for an address that is silent", "[proxy][dialer]
   CHECK(f.remote == target.local_endpoint());
   CHECK(f.took >= 50ms);
   CHECK(f.took < 5s);
+}
+
+TEST_CASE("a dial may want one family, and takes the other one for want of it", "[proxy][dialer]") {
+  const auto found = [](const char* host, dial_family family) {
+    fixture f;
+    f.names.pin("both.test", {make_address("::1"), make_address("127.0.0.1")});
+    f.names.pin("one.test", {make_address("::1")});
+    dial_options o;
+    o.family = family;
+    const auto search = std::make_shared<dial>(f.io.get_executor(), f.names, f.policy, o);
+    std::error_code ec;
+    const auto all = test::run(f.io, search->find(address(host), 80, ec));
+    CHECK_FALSE(ec);
+    return all;
+  };
+  using addresses = std::vector<asio::ip::address>;
+  CHECK(found("both.test", dial_family::any) == addresses{make_address("::1"), make_address("127.0.0.1")});
+  CHECK(found("both.test", dial_family::ipv4) == addresses{make_address("127.0.0.1")});
+  CHECK(found("both.test", dial_family::ipv6) == addresses{make_address("::1")});
+  CHECK(found("one.test", dial_family::ipv4) == addresses{make_address("::1")});
+  // What the client named by its address is that.
+  CHECK(found("127.0.0.1", dial_family::ipv6) == addresses{make_address("127.0.0.1")});
 }
 
 TEST_CASE("a dial ends at its deadline", "[proxy][dialer]") {

@@ -13,10 +13,14 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 namespace muxpro::proxy {
+
+/// Which addresses of a name are dialled; those of the other family only if it has no such one.
+enum class dial_family : std::uint8_t { any, ipv4, ipv6 };
 
 struct dial_options {
   /// From the call to the connected socket, DNS included (Envoy: 15 s for edges, attacks.md: 10 s).
@@ -24,6 +28,7 @@ struct dial_options {
   /// Between the starts of two attempts (RFC 8305 section 5: 250 ms).
   duration stagger = std::chrono::milliseconds(250);
   socket_options socket{};
+  dial_family family = dial_family::any;
 };
 
 /// Addresses of both families in turns, the family of the first one first (RFC 8305 section 4).

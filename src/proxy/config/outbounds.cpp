@@ -8,8 +8,12 @@ namespace {
 
 void read_freedom(settings& s, outbound_config& to) {
   freedom_config f;
-  std::string strategy;
-  s.one_of<std::string>("domainStrategy", strategy, {{"AsIs", "AsIs"}});
+  // There is one resolver: to use the system's and to resolve first are the same.
+  s.one_of<dial_family>("domainStrategy", f.dial.family,
+                        {{"AsIs", dial_family::any},
+                         {"UseIP", dial_family::any},
+                         {"UseIPv4", dial_family::ipv4},
+                         {"UseIPv6", dial_family::ipv6}});
   bool allow = false;
   if (s.flag("allowPrivate", allow)) f.allow_private = allow;
   to.settings = f;

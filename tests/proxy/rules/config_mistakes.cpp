@@ -122,8 +122,10 @@ TEST_CASE("config: outbounds that cannot be", "[proxy][config]") {
         "mean 'freedom'?\n");
   CHECK(told(with_outbound(R"({"protocol": "freedom"}, {"protocol": "freedom"})")) ==
         "outbounds[1].tag: is 'freedom'; it must be a name that no other outbound has\n");
-  CHECK(told(with_outbound(R"({"protocol": "freedom", "settings": {"domainStrategy": "UseIP"}})")) ==
-        "outbounds[0].settings.domainStrategy: is 'UseIP'; it must be AsIs\n");
+  CHECK(
+      told(with_outbound(R"({"protocol": "freedom", "settings": {"domainStrategy": "UseIPv5"}})")) ==
+      "outbounds[0].settings.domainStrategy: is 'UseIPv5'; it must be one of AsIs, UseIP, UseIPv4, UseIPv6; "
+      "did you mean 'UseIPv4'?\n");
   CHECK(told(with_outbound(R"({"protocol": "freedom", "mux": {"enabled": true}})"))
             .find("outbounds[0].mux.enabled: is true") == 0);
   CHECK(told(with_outbound(R"({"protocol": "freedom", "streamSettings": {}})")) ==

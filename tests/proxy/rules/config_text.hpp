@@ -68,7 +68,7 @@ inline constexpr std::string_view everything = R"({
      "streamSettings": {"security": "tls", "tlsSettings": {"serverName": "other.example",
        "pinnedPeerCertSha256": ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]}},
      "mux": {"enabled": true, "protocol": "mux.pro", "concurrency": 16, "maxConnections": 4}},
-    {"tag": "direct", "protocol": "freedom", "settings": {"domainStrategy": "AsIs", "allowPrivate": true}},
+    {"tag": "direct", "protocol": "freedom", "settings": {"domainStrategy": "UseIPv4", "allowPrivate": true}},
     {"protocol": "blackhole", "settings": {"response": {"type": "none"}}},
     {"tag": "relay", "protocol": "socks",
      "settings": {"servers": [{"address": "192.0.2.7", "port": 1080,
