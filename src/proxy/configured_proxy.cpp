@@ -6,6 +6,7 @@
 #include <muxpro/proxy/instance.hpp>
 #include <muxpro/proxy/local_addresses.hpp>
 #include <muxpro/proxy/outbounds/blackhole.hpp>
+#include <muxpro/proxy/outbounds/dns.hpp>
 #include <muxpro/proxy/outbounds/freedom.hpp>
 #include <muxpro/proxy/outbounds/mux.hpp>
 #include <muxpro/proxy/outbounds/socks.hpp>
@@ -64,6 +65,7 @@ std::shared_ptr<const inbound> made(const mixed_config& m) { return std::make_sh
 std::shared_ptr<const inbound> made(const dokodemo_inbound_options& o) {
   return std::make_shared<dokodemo_inbound>(o);
 }
+std::shared_ptr<const inbound> made(const dns_inbound_options& o) { return std::make_shared<dns_inbound>(o); }
 std::shared_ptr<const inbound> made(const mux_inbound_options& o) { return std::make_shared<mux_inbound>(o); }
 
 // --- accounts, for the inbounds that have some
@@ -107,6 +109,7 @@ struct configured_proxy::parts {
   std::vector<std::shared_ptr<transport_dialer>> ways;
   std::vector<std::pair<std::string, outbound_factory>> outbounds;
   std::shared_ptr<const router> rules;
+  std::shared_ptr<fake_dns> fakes;
   bool swept = false;
   std::vector<way_in> listening;
   std::unique_ptr<instance> running;
@@ -131,6 +134,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   open.allow_private(true);
   if (!c.routing.rules.empty()) route(c.routing, geo);
   began.routing.rules.clear();  // the router has them in its own form
+  if (c.fakes) fakes = std::make_shared<fake_dns>(*c.fakes);
   for (const outbound_config& o : c.outbounds)
     outbounds.emplace_back(o.tag, std::visit([&](const auto& s) { return factory(s, o); }, o.settings));
   const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
@@ -192,6 +196,10 @@ std::shared_ptr<transport_dialer> configured_proxy::parts::way_to(const stream_a
 
 void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
   for (const auto& [tag, make] : outbounds) to.add(tag, make(io));
+  if (fakes) {
+    to.add(dns_inbound_options().outbound, std::make_shared<dns_outbound>(fakes));
+    to.know_fakes(fakes);
+  }
   to.link_capacity(behind.buffer);
   if (rules) to.route_by(by_rules(rules, names));
   // They are shared by all threads; the first one tidies up.

@@ -4,6 +4,8 @@
 
 #include <muxpro/client_pool_options.hpp>
 #include <muxpro/proxy/dialer.hpp>
+#include <muxpro/proxy/fake_dns.hpp>
+#include <muxpro/proxy/inbounds/dns.hpp>
 #include <muxpro/proxy/inbounds/dokodemo.hpp>
 #include <muxpro/proxy/inbounds/http.hpp>
 #include <muxpro/proxy/inbounds/mixed.hpp>
@@ -61,8 +63,9 @@ struct mixed_config {
 };
 /// What an inbound of each protocol is told: a further protocol is one more type here, one line in the table
 /// of config/inbounds.cpp, and one function in configured_proxy.cpp that makes it.
-using inbound_settings = std::variant<std::monostate, socks_inbound_options, http_inbound_options,
-                                      mixed_config, mux_inbound_options, dokodemo_inbound_options>;
+using inbound_settings =
+    std::variant<std::monostate, socks_inbound_options, http_inbound_options, mixed_config,
+                 mux_inbound_options, dokodemo_inbound_options, dns_inbound_options>;
 
 struct inbound_config {
   std::string tag, protocol;
@@ -110,6 +113,8 @@ struct config {
   policy_level outbound_policy;
   /// Where the status page is served, which names users and targets: a place that only this machine reaches.
   std::optional<stream_endpoint> metrics;
+  /// Addresses that inbounds of protocol dns give out.
+  std::optional<fake_dns_options> fakes;
   /// What it was read from, without what configured_proxy::reload() changes.
   setting lasting;
 };

@@ -73,7 +73,7 @@ void read_metrics(settings& s, config& to) {
 }
 
 void refuse_what_is_not_there(settings& s) {
-  for (const char* key : {"dns", "fakedns", "api", "reverse", "observatory", "burstObservatory"})
+  for (const char* key : {"dns", "api", "reverse", "observatory", "burstObservatory"})
     s.refuse(key, "is there; muxpro has nothing of that kind yet");
 }
 
@@ -90,6 +90,7 @@ config read_config(const setting& root, const transport_registry& transports, ge
     read_outbounds(s, out, with);
     s.object("routing", [&](settings& r) { read_routing(r, out.routing, geo); });
     s.object("metrics", [&](settings& m) { read_metrics(m, out); });
+    read_fakes(s, out);
     s.object("stats", [](settings&) {});  // counters cost nothing: they are always on
     refuse_what_is_not_there(s);
   });

@@ -63,6 +63,14 @@ void read_mux_pro(settings&, const policy_level& policy, inbound_config& to) {
   to.settings = std::move(o);
 }
 
+void read_networks(settings& s, inbound_config& to) {
+  using networks = std::pair<bool, bool>;
+  networks for_tcp_udp{to.tcp, to.udp};
+  s.one_of<networks>("network", for_tcp_udp,
+                     {{"tcp", {true, false}}, {"udp", {false, true}}, {"tcp,udp", {true, true}}});
+  std::tie(to.tcp, to.udp) = for_tcp_udp;
+}
+
 void read_dokodemo(settings& s, const policy_level& policy, inbound_config& to) {
   dokodemo_inbound_options o;
   o.relay = policy.relay;
@@ -76,14 +84,19 @@ void read_dokodemo(settings& s, const policy_level& policy, inbound_config& to) 
     s.wrong("address", fmt::format("is '{}'; it must be a name or an IP address", shown(host)));
   if (!named && !numbered && !o.follow_redirect)
     s.needs("address", "the one place to go to, unless followRedirect is true");
-  using networks = std::pair<bool, bool>;
-  networks for_tcp_udp{true, false};
-  s.one_of<networks>("network", for_tcp_udp,
-                     {{"tcp", {true, false}}, {"udp", {false, true}}, {"tcp,udp", {true, true}}});
-  std::tie(to.tcp, to.udp) = for_tcp_udp;
+  read_networks(s, to);
   if (to.udp && !o.target)
     s.wrong("network", "has udp, which needs address and port: only connections are redirected");
   to.one_target = !o.follow_redirect;
+  to.settings = std::move(o);
+}
+
+void read_dns(settings& s, const policy_level& policy, inbound_config& to) {
+  dns_inbound_options o;
+  o.relay = policy.relay;
+  to.udp = true;
+  read_networks(s, to);
+  to.one_target = true;
   to.settings = std::move(o);
 }
 
@@ -98,6 +111,7 @@ constexpr protocol protocols[] = {
     {"mixed", read_mixed},
     {"mux.pro", read_mux_pro},
     {"dokodemo-door", read_dokodemo},
+    {"dns", read_dns},
 };
 
 // An IP address and a port, or the path of a unix socket.
@@ -137,6 +151,8 @@ inbound_config read_inbound(settings& s, config_reading& with) {
   read_place(s, to);
   to.stream = read_stream(s, with, role::server, {});
   if (to.udp && is_unix(to.at)) s.wrong("listen", "is a unix socket, and there is no UDP on one");
+  if (std::holds_alternative<dns_inbound_options>(to.settings))
+    s.refuse("sniffing", "is there; queries are answered, whatever is in them");
   s.object("sniffing", [&](settings& o) { to.sniffing = read_sniffing(o, with.geo); });
   bool open_to_all = false;
   s.flag("openToAll", open_to_all);

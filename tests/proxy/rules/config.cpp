@@ -18,7 +18,7 @@ TEST_CASE("config: all that there is can be said", "[proxy][config]") {
   const read_text r(test::everything);
   CHECK(r.all() == "");
   CHECK(r.c.log.level == log_level::info);
-  REQUIRE(r.c.inbounds.size() == 6);
+  REQUIRE(r.c.inbounds.size() == 7);
   REQUIRE(r.c.outbounds.size() == 4);
 }
 
@@ -30,7 +30,7 @@ TEST_CASE("config: inbounds", "[proxy][config]") {
   CHECK(to_string(local.at) == "127.0.0.1:1080");
   CHECK_FALSE(local.asks_for_users);
   CHECK(local.sniffing.enabled);
-  CHECK(local.sniffing.dest_override == std::vector<std::string>{"http", "tls"});
+  CHECK(local.sniffing.dest_override == std::vector<std::string>{"http", "tls", "fakedns"});
   CHECK(local.sniffing.ports_excluded == "25");
   const auto& socks = std::get<socks_inbound_options>(local.settings);
   CHECK(socks.users.empty());
@@ -62,6 +62,17 @@ TEST_CASE("config: a door to one place", "[proxy][config]") {
   CHECK(options.target->host.to_string() == "192.0.2.53");
   CHECK(options.target->port == 53);
   CHECK_FALSE(options.follow_redirect);
+}
+
+TEST_CASE("config: names with addresses of their own", "[proxy][config]") {
+  const read_text r(test::everything);
+  const inbound_config& names = r.c.inbounds[6];
+  CHECK(names.tcp);
+  CHECK(names.udp);
+  REQUIRE(r.c.fakes);
+  CHECK(r.c.fakes->v4 == "198.18.0.0/15");
+  CHECK(r.c.fakes->v6.empty());
+  CHECK(r.c.fakes->capacity == 1000);
 }
 
 TEST_CASE("config: a server that speaks SOCKS", "[proxy][config]") {

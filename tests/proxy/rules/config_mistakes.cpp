@@ -56,7 +56,7 @@ TEST_CASE("config: keys that nobody knows", "[proxy][config]") {
   CHECK(
       told(with_socks(R"(, "settings": {"qwertyuiop": 1})")) ==
       "inbounds[0].settings.qwertyuiop: there is no such key; there may be userLevel, accounts, auth, udp\n");
-  for (const char* key : {"dns", "fakedns", "api"})
+  for (const char* key : {"dns", "api", "reverse"})
     CHECK(told(R"({"inbounds": [], "outbounds": [], ")" + std::string(key) + R"(": {}})") ==
           std::string(key) + ": is there; muxpro has nothing of that kind yet\n");
 }
@@ -300,6 +300,42 @@ TEST_CASE("config: of endless mistakes some are told, at once", "[proxy][config]
   const read_text r(text + R"("outbounds": []})");
   CHECK(r.mistakes.count() > 200'000);
   CHECK(r.mistakes.all().size() == config_mistakes::most);
+}
+
+TEST_CASE("config: FakeDNS needs whom it answers, and who knows its addresses again", "[proxy][config]") {
+  const auto fakes = [](const std::string& f, const std::string& sniffing = R"("fakedns")",
+                        const std::string& outbound = "direct") {
+    return told(R"({"inbounds": [{"protocol": "dns", "listen": "127.0.0.1", "port": 53},
+                                 {"protocol": "socks", "listen": "127.0.0.1", "port": 1, "sniffing":
+                                  {"enabled": true, "destOverride": [)" +
+                sniffing + R"(]}}], "outbounds": [{"tag": ")" + outbound +
+                R"(", "protocol": "freedom"}], "fakedns": )" + f + "}");
+  };
+  CHECK(fakes("{}") == "");
+  CHECK(fakes("{}", R"("tls", "fakedns+others")") == "");
+  CHECK(fakes(R"({"ipPool": ["198.18.0.0/15", "fc00::/18"], "poolSize": 10})") == "");
+  CHECK(fakes(R"({"ipPool": "198.18.0.0/24"})") ==
+        "fakedns.ipPool: is '198.18.0.0/24', it must have twice as many addresses as poolSize, which is "
+        "65535\n");
+  CHECK(fakes(R"({"ipPool": "nonsense"})") ==
+        "fakedns.ipPool: is 'nonsense', it must be an IPv4 block such as 198.18.0.0/15\n");
+  CHECK(fakes(R"({"ipPool": ["198.18.0.0/15", "10.0.0.0/8"]})") ==
+        "fakedns.ipPool: has two blocks of one family; it may have one of IPv4 and one of IPv6\n");
+  CHECK(fakes(R"({"poolSize": 0})") ==
+        "fakedns.poolSize: is 0; it must be a whole number from 1 to 1048576\n");
+  CHECK(fakes("{}", R"("tls")") ==
+        "inbounds[0]: gives out addresses that no inbound knows again; one must have 'fakedns' in "
+        "sniffing.destOverride\n");
+  CHECK(fakes("{}", R"("fakedns")", "fakedns") ==
+        "inbounds[0]: answers as the outbound 'fakedns'; no other one may have that tag\n");
+  CHECK(told(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 1}],
+                 "outbounds": [{"protocol": "freedom"}], "fakedns": {}})") ==
+        "fakedns: is there, and no inbound of protocol dns gives its addresses out\n");
+  CHECK(
+      told(R"({"inbounds": [{"protocol": "dns", "port": 53, "sniffing": {}}, {"protocol": "socks", "port": 1,
+                  "listen": "::1", "sniffing": {"enabled": true, "destOverride": "fakedns"}}],
+                 "outbounds": [{"protocol": "freedom"}]})") ==
+      "inbounds[0].sniffing: is there; queries are answered, whatever is in them\n");
 }
 
 TEST_CASE("config: a status page is for this machine", "[proxy][config]") {

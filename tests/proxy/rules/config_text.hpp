@@ -42,10 +42,11 @@ struct read_text {
 inline constexpr std::string_view everything = R"({
   // As in V2Ray,
   "log": {"loglevel": "info", "error": "", "access": ""}, /* with comments */
+  "fakedns": {"ipPool": "198.18.0.0/15", "poolSize": 1000},
   "inbounds": [
     {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": 1080,
      "settings": {"auth": "noauth", "udp": false, "userLevel": 1},
-     "sniffing": {"enabled": true, "destOverride": ["http", "tls"], "domainsExcluded": ["full:a.example"],
+     "sniffing": {"enabled": true, "destOverride": ["http", "tls", "fakedns"], "domainsExcluded": ["full:a.example"],
                   "ipsExcluded": ["10.0.0.0/8"], "portsExcluded": "25", "metadataOnly": false,
                   "routeOnly": true}},
     {"tag": "far", "protocol": "socks", "listen": "::", "port": "1081",
@@ -61,7 +62,8 @@ inline constexpr std::string_view everything = R"({
                    "tcpUserTimeout": 10000}}},
     {"tag": "open", "protocol": "socks", "port": 1083, "openToAll": true},
     {"tag": "door", "protocol": "dokodemo-door", "listen": "127.0.0.1", "port": 1084,
-     "settings": {"address": "192.0.2.53", "port": 53, "network": "tcp,udp", "followRedirect": false}}
+     "settings": {"address": "192.0.2.53", "port": 53, "network": "tcp,udp", "followRedirect": false}},
+    {"tag": "names", "protocol": "dns", "listen": "127.0.0.1", "port": 53}
   ],
   "outbounds": [
     {"tag": "server", "protocol": "mux.pro", "settings": {"address": "proxy.example", "port": 9527},
