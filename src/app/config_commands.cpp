@@ -90,7 +90,7 @@ int run_config(const config_flags& flags) {
   ending_signals signals;
   signals.hangup.add(SIGHUP);
   const proxy::log_sink log = make_log(c->log);
-  proxy::configured_proxy running(*c, geo, threads, log);
+  proxy::configured_proxy running(*c, geo, threads, log, make_access_log(c->log));
   for (const auto& [tag, at] : running.listening()) fmt::print("{} on {}\n", tag, proxy::to_string(at));
   std::fflush(stdout);
   running.start();

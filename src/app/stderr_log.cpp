@@ -33,6 +33,15 @@ proxy::log_sink make_log(const proxy::log_config& c) {
   return sink_of(spdlog::basic_logger_mt("muxpro", c.file), least);
 }
 
+proxy::log_sink make_access_log(const proxy::log_config& c) {
+  if (!c.access) return [](proxy::log_level, std::string_view) {};
+  if (c.access->empty()) return {};
+  const auto logger = spdlog::basic_logger_mt("access", *c.access);
+  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %v");
+  logger->flush_on(spdlog::level::info);
+  return [logger](proxy::log_level, std::string_view line) { logger->info(line); };
+}
+
 void add_log_level(CLI::App& command, std::string& level) {
   command.add_option("--log-level", level, "debug, info, warning, error or off")
       ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}))

@@ -80,7 +80,7 @@ accounts* accounts_of(inbound_settings& s) {
 }  // namespace
 
 struct configured_proxy::parts {
-  parts(const config& c, geo_files& geo, std::size_t threads, log_sink log);
+  parts(const config& c, geo_files& geo, std::size_t threads, log_sink log, log_sink access);
   ~parts();
 
   // One function for each protocol.
@@ -129,7 +129,8 @@ router_options seeded(router_options o) {
 
 }  // namespace
 
-configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t threads, log_sink log)
+configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t threads, log_sink log,
+                               log_sink access)
     : began(c), local_only(all_local(c)) {
   open.allow_private(true);
   if (!c.routing.rules.empty()) route(c.routing, geo);
@@ -138,7 +139,12 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   for (const outbound_config& o : c.outbounds)
     outbounds.emplace_back(o.tag, std::visit([&](const auto& s) { return factory(s, o); }, o.settings));
   const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
-  running = std::make_unique<instance>(instance_options(), threads, each_thread, std::move(log));
+  instance_options options;
+  options.access = [dns = c.log.dns, to = access ? std::move(access) : log](const context& about,
+                                                                            const std::string& line) {
+    if (dns || about.inbound.protocol != "dns") to(log_level::info, line);
+  };
+  running = std::make_unique<instance>(std::move(options), threads, each_thread, std::move(log));
   for (const inbound_config& i : c.inbounds) listen(i, geo);
   if (c.metrics) listen_for_status(*c.metrics);
 }
@@ -268,8 +274,9 @@ std::vector<std::string> configured_proxy::parts::reload(const config& c, geo_fi
   return left;
 }
 
-configured_proxy::configured_proxy(const config& c, geo_files& geo, std::size_t threads, log_sink log)
-    : parts_(std::make_unique<parts>(c, geo, threads, std::move(log))) {}
+configured_proxy::configured_proxy(const config& c, geo_files& geo, std::size_t threads, log_sink log,
+                                   log_sink access)
+    : parts_(std::make_unique<parts>(c, geo, threads, std::move(log), std::move(access))) {}
 configured_proxy::~configured_proxy() = default;
 
 const std::vector<configured_proxy::way_in>& configured_proxy::listening() const noexcept {

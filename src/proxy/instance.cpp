@@ -53,8 +53,8 @@ class instance::lane {
   lane(instance& whole, asio::io_context& io)
       : whole_(whole), io_(io), to_(io.get_executor()), deadline_(io.get_executor()) {
     to_.count_in(whole.counts_);
-    to_.observe_by([&log = whole.log_](const context& c, const carried& how, duration took) {
-      log(log_level::info, access_line(c, how, took));
+    to_.observe_by([&whole](const context& c, const carried& how, duration took) {
+      whole.note_access(c, access_line(c, how, took));
     });
   }
   dispatcher& outbounds() noexcept { return to_; }
@@ -161,10 +161,10 @@ class instance::lane {
 };
 
 instance::instance(instance_options options, std::size_t threads, const equip& outbounds, log_sink log)
-    : options_(options),
+    : options_(std::move(options)),
       log_(std::move(log)),
-      brake_(options.log_lines),
-      waiting_(std::make_shared<admission>(options.max_waiting, options.max_waiting_per_source)),
+      brake_(options_.log_lines),
+      waiting_(std::make_shared<admission>(options_.max_waiting, options_.max_waiting_per_source)),
       workers_(threads) {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     lanes_.push_back(std::make_unique<lane>(*this, workers_[i]));
@@ -185,6 +185,13 @@ asio::awaitable<instance_report> instance::report(std::size_t connections_of_thr
 
 std::size_t instance::load(std::string_view outbound_tag) const {
   return counts_->of(stats::kind::outbound, outbound_tag).live;
+}
+
+void instance::note_access(const context& about, const std::string& line) {
+  if (options_.access)
+    options_.access(about, line);
+  else
+    log_(log_level::info, line);
 }
 
 void instance::note(log_level level, const asio::ip::address& source, const std::string& line) {

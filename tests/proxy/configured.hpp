@@ -38,9 +38,10 @@ inline config config_of(const std::string& text) {
   return c;
 }
 
-inline std::unique_ptr<configured_proxy> made(const std::string& text) {
+inline std::unique_ptr<configured_proxy> made(const std::string& text, log_sink access = {}) {
   geo_files none;
-  return std::make_unique<configured_proxy>(config_of(text), none, 2, [](log_level, std::string_view) {});
+  return std::make_unique<configured_proxy>(
+      config_of(text), none, 2, [](log_level, std::string_view) {}, std::move(access));
 }
 
 inline std::uint16_t port_of(const configured_proxy::way_in& in) { return to_tcp(in.at).port(); }

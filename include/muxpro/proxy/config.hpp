@@ -42,6 +42,9 @@ std::optional<setting> parse_json(std::string_view text, config_mistakes& mistak
 struct log_config {
   std::optional<log_level> level = log_level::warning;  ///< nothing: no log
   std::string file;                                     ///< empty: stderr
+  /// Where a line about each connection goes: a file; empty: the log, at level info; nothing: nowhere.
+  std::optional<std::string> access = std::string();
+  bool dns = false;  ///< lines about queries as well
 };
 
 /// Timers and buffers of a level of users. V2Ray's documentation says 4, 300, 2, 5 s, its code 60, 300, 1, 1:

@@ -14,8 +14,9 @@ namespace muxpro::proxy {
 class configured_proxy {
  public:
   /// Reads the files of transports, listens, accepts from start() on. Lists that rules name are looked for in
-  /// `geo`. Throws std::exception with one sentence that says what cannot be had.
-  configured_proxy(const config& c, geo_files& geo, std::size_t threads, log_sink log);
+  /// `geo`; `access` gets the lines about connections, none: `log` does. Throws std::exception with one
+  /// sentence that says what cannot be had.
+  configured_proxy(const config& c, geo_files& geo, std::size_t threads, log_sink log, log_sink access = {});
   configured_proxy(const configured_proxy&) = delete;
   configured_proxy& operator=(const configured_proxy&) = delete;
   /// Cuts everything.

@@ -40,6 +40,8 @@ struct instance_options {
   duration datagram_idle = std::chrono::minutes(2);
   /// About one source address in a second; further lines are counted.
   std::uint32_t log_lines = 10;
+  /// Gets a line about each connection that has ended, from its thread; none: the log does, at level info.
+  std::function<void(const context&, const std::string& line)> access;
 };
 
 class instance {
@@ -85,6 +87,7 @@ class instance {
   class lane;
   struct entrance;
 
+  void note_access(const context& about, const std::string& line);
   void note(log_level level, const asio::ip::address& source, const std::string& line);
 
   const instance_options options_;

@@ -17,9 +17,9 @@ void read_log(settings& s, log_config& to) {
                    {"none", std::nullopt}});
   s.text("error", to.file);
   std::string access;
-  if (s.text("access", access) && !access.empty())
-    s.wrong("access", fmt::format("is '{}'; it must be '': its lines are in the one log, at level info",
-                                  shown(access)));
+  if (s.text("access", access)) to.access = access;
+  if (access == "none") to.access.reset();
+  s.flag("dnsLog", to.dns);
 }
 
 void read_policy(settings& s, policy_levels& to) {
@@ -55,8 +55,10 @@ void read_outbounds(settings& s, config& to, config_reading& with) {
   });
 }
 
+// The page is what there is of Xray's API.
 void read_metrics(settings& s, config& to) {
-  std::string listen;
+  std::string listen, tag;
+  s.text("tag", tag);
   if (!s.needs("listen", "ADDRESS:PORT or unix:PATH") || !s.text("listen", listen)) return;
   const auto at = stream_address::parse(listen);
   if (at && at->is_unix()) {
@@ -73,7 +75,7 @@ void read_metrics(settings& s, config& to) {
 }
 
 void refuse_what_is_not_there(settings& s) {
-  for (const char* key : {"dns", "api", "reverse", "observatory", "burstObservatory"})
+  for (const char* key : {"dns", "reverse", "observatory", "burstObservatory"})
     s.refuse(key, "is there; muxpro has nothing of that kind yet");
 }
 
@@ -89,7 +91,8 @@ config read_config(const setting& root, const transport_registry& transports, ge
     read_inbounds(s, out, with);
     read_outbounds(s, out, with);
     s.object("routing", [&](settings& r) { read_routing(r, out.routing, geo); });
-    s.object("metrics", [&](settings& m) { read_metrics(m, out); });
+    for (const char* key : {"metrics", "api"}) s.object(key, [&](settings& m) { read_metrics(m, out); });
+    if (s.has("metrics") && s.has("api")) s.wrong("api", "is there beside metrics, which means the same");
     read_fakes(s, out);
     s.object("stats", [](settings&) {});  // counters cost nothing: they are always on
     refuse_what_is_not_there(s);

@@ -20,6 +20,8 @@ void read_level(settings& s, policy_level& to) {
   std::size_t kilobytes = to.buffer / 1024;
   s.number<std::size_t>("bufferSize", kilobytes, 4, 64 * 1024);
   to.buffer = kilobytes * 1024;
+  bool counted = false;  // always
+  for (const char* key : {"statsUserUplink", "statsUserDownlink"}) s.flag(key, counted);
 }
 
 std::optional<std::uint32_t> level_number(std::string_view text) {

@@ -18,6 +18,10 @@ TEST_CASE("config: all that there is can be said", "[proxy][config]") {
   const read_text r(test::everything);
   CHECK(r.all() == "");
   CHECK(r.c.log.level == log_level::info);
+  CHECK(r.c.log.access == "/var/log/muxpro.access");
+  CHECK(r.c.log.dns);
+  REQUIRE(r.c.metrics);
+  CHECK(to_string(*r.c.metrics) == "127.0.0.1:8080");
   REQUIRE(r.c.inbounds.size() == 7);
   REQUIRE(r.c.outbounds.size() == 4);
 }
@@ -73,6 +77,20 @@ TEST_CASE("config: names with addresses of their own", "[proxy][config]") {
   CHECK(r.c.fakes->v4 == "198.18.0.0/15");
   CHECK(r.c.fakes->v6.empty());
   CHECK(r.c.fakes->capacity == 1000);
+}
+
+TEST_CASE("config: lines about connections go to the log, to a file or nowhere", "[proxy][config]") {
+  const auto access = [](const std::string& log) {
+    const read_text r(R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}],
+                          "outbounds": [{"protocol": "freedom"}], "log": {)" +
+                      log + "}}");
+    CHECK(r.all() == "");
+    return r.c.log.access;
+  };
+  CHECK(access("") == "");
+  CHECK(access(R"("access": "")") == "");
+  CHECK(access(R"("access": "a.log")") == "a.log");
+  CHECK_FALSE(access(R"("access": "none")"));
 }
 
 TEST_CASE("config: a server that speaks SOCKS", "[proxy][config]") {

@@ -56,7 +56,7 @@ TEST_CASE("config: keys that nobody knows", "[proxy][config]") {
   CHECK(
       told(with_socks(R"(, "settings": {"qwertyuiop": 1})")) ==
       "inbounds[0].settings.qwertyuiop: there is no such key; there may be userLevel, accounts, auth, udp\n");
-  for (const char* key : {"dns", "api", "reverse"})
+  for (const char* key : {"dns", "reverse", "observatory"})
     CHECK(told(R"({"inbounds": [], "outbounds": [], ")" + std::string(key) + R"(": {}})") ==
           std::string(key) + ": is there; muxpro has nothing of that kind yet\n");
 }
@@ -339,11 +339,17 @@ TEST_CASE("config: FakeDNS needs whom it answers, and who knows its addresses ag
 }
 
 TEST_CASE("config: a status page is for this machine", "[proxy][config]") {
-  const auto with_metrics = [](const std::string& listen) {
+  const auto with_metrics = [](const std::string& listen, const std::string& key = "metrics") {
     return R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 1}],
-               "outbounds": [{"protocol": "freedom"}], "metrics": {"listen": ")" +
-           listen + "\"}}";
+               "outbounds": [{"protocol": "freedom"}], ")" +
+           key + R"(": {"listen": ")" + listen + "\"}}";
   };
+  CHECK(told(with_metrics("127.0.0.1:1", "api")) == "");
+  CHECK(told(with_metrics("0.0.0.0:1", "api")).find("api.listen: is '0.0.0.0:1'; it must be") == 0);
+  CHECK(told(with_metrics("127.0.0.1:1", R"(api": {"listen": "127.0.0.1:2", "services": ["StatsService"]},
+                                            "metrics)")) ==
+        "api.services: there is no such key; there may be tag, listen\n"
+        "api: is there beside metrics, which means the same\n");
   CHECK(told(with_metrics("127.0.0.1:1")) == "");
   CHECK(told(with_metrics("unix:/tmp/status")) == "");
   for (const char* listen : {"0.0.0.0:1", "192.0.2.1:1", "localhost:1", "127.0.0.1"})

@@ -41,8 +41,9 @@ struct read_text {
 /// All that there is.
 inline constexpr std::string_view everything = R"({
   // As in V2Ray,
-  "log": {"loglevel": "info", "error": "", "access": ""}, /* with comments */
+  "log": {"loglevel": "info", "error": "", "access": "/var/log/muxpro.access", "dnsLog": true}, /* with comments */
   "fakedns": {"ipPool": "198.18.0.0/15", "poolSize": 1000},
+  "api": {"tag": "api", "listen": "127.0.0.1:8080"},
   "inbounds": [
     {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": 1080,
      "settings": {"auth": "noauth", "udp": false, "userLevel": 1},
@@ -88,7 +89,8 @@ inline constexpr std::string_view everything = R"({
                    "fallbackTag": "direct"}]
   },
   "policy": {
-    "levels": {"0": {"handshake": 4, "connIdle": 100, "uplinkOnly": 3, "downlinkOnly": 7, "bufferSize": 16},
+    "levels": {"0": {"handshake": 4, "connIdle": 100, "uplinkOnly": 3, "downlinkOnly": 7, "bufferSize": 16,
+                     "statsUserUplink": true},
                "1": {"connIdle": 1.5, "bufferSize": 512}},
     "system": {"statsInboundUplink": true}
   },
