@@ -96,6 +96,7 @@ struct configured_proxy::parts {
   void take_accounts(const config& c);
   std::vector<std::string> reload(const config& c, geo_files& geo);
   void listen(const inbound_config& i, geo_files& geo);
+  void add_way_in(const std::string& tag, const stream_endpoint& at);
   void listen_for_status(const stream_endpoint& at);
 
   /// What it began with; of what has accounts, the accounts of now.
@@ -226,20 +227,24 @@ void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
       const auto found = running->listen_for_datagrams(here, i.tag, serves);
       at = asio::ip::tcp::endpoint(found.address(), found.port());
     }
-    listening.push_back({i.tag, at});
-    if (is_unix(at)) return;
-    for (dial_policy* p : {&open, &careful}) p->own_listener(to_tcp(at), local_addresses());
+    add_way_in(i.tag, at);
   } catch (const std::system_error& e) {
     throw std::runtime_error(
         fmt::format("{}: cannot listen on {}: {}", i.tag, to_string(i.at), e.code().message()));
   }
 }
 
+// No outbound comes back in by it.
+void configured_proxy::parts::add_way_in(const std::string& tag, const stream_endpoint& at) {
+  listening.push_back({tag, at});
+  if (is_unix(at)) return;
+  for (dial_policy* p : {&open, &careful}) p->own_listener(to_tcp(at), local_addresses());
+}
+
 void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
   auto report = [this](std::size_t connections) { return running->report(connections); };
   try {
-    listening.push_back(
-        {"status", running->listen(at, "status", std::make_shared<status_inbound>(std::move(report)))});
+    add_way_in("status", running->listen(at, "status", std::make_shared<status_inbound>(std::move(report))));
   } catch (const std::system_error& e) {
     throw std::runtime_error(
         fmt::format("metrics: cannot listen on {}: {}", to_string(at), e.code().message()));

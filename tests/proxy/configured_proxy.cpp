@@ -132,6 +132,20 @@ TEST_CASE("configured proxy: by way of a SOCKS server", "[proxy][configured]") {
   finish(*far);
 }
 
+TEST_CASE("configured proxy: no client comes back to its listeners", "[proxy][configured]") {
+  bench b;
+  const auto p = made(
+      R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
+          "outbounds": [{"protocol": "freedom", "settings": {"allowPrivate": true}}],
+          "metrics": {"listen": "127.0.0.1:0"}})");
+  p->start();
+  const std::uint16_t door = port_of(p->listening()[0]), status = port_of(p->listening()[1]);
+  CHECK(b.by_tcp(door, b.port()) == "hello");
+  CHECK(b.by_tcp(door, door) == "refused 2");
+  CHECK(b.by_tcp(door, status) == "refused 2");
+  finish(*p);
+}
+
 TEST_CASE("configured proxy: what cannot be had at the start is named", "[proxy][configured]") {
   using Catch::Matchers::ContainsSubstring;
   const std::string outbounds = R"("outbounds": [{"protocol": "freedom"}]})";
