@@ -4,11 +4,11 @@ set -euo pipefail
 . "$(dirname "$0")/../cmake/script.sh"
 
 usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
-  --quick        the plain g++ build alone: no sanitizers, no clang, no installed package
+  --quick        the plain g++ build alone: no sanitizers, no clang, no installed package, no counts
   --long         also the conformance cases under ASan and UBSan
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
 Steps are readme, planted, CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang,
-plain/conformance, asan/conformance, and install."
+plain/conformance, asan/conformance, install and instructions."
 
 quick=false long=false only=
 while (($#)); do
@@ -175,21 +175,23 @@ run_planted() {
   report planted 0 "$good" "$bad"
 }
 
-run_install() {
-  local start=$SECONDS log=build/install.log good bad
-  echo "building consumers of the package"
-  tests/install/run.sh >"$log" 2>&1 || true
+# A script whose last line counts what passed; its lines are shown if it failed, or at any rate with --show.
+run_script() { # STEP SCRIPT [--show]
+  local step=$1 start=$SECONDS log=build/$1.log good bad
+  wanted "$step" || return 0
+  echo "running $2"
+  "$2" >"$log" 2>&1 || true
   if ! read -r good bad < <(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log"); then
     good=0 bad=1
   fi
-  ((bad == 0)) || cat "$log"
-  report install $((SECONDS - start)) "$good" "$bad"
+  if [ "${3-}" = --show ] || ((bad > 0)); then cat "$log"; fi
+  report "$step" $((SECONDS - start)) "$good" "$bad"
 }
 
 if $quick; then
   cmake/deps.sh tests
 else
-  cmake/deps.sh tests clang
+  cmake/deps.sh tests clang bench
 fi
 # Catch2 handles signals too, but the sanitizers have more to say about them.
 signals=handle_segv=2:handle_sigbus=2:handle_sigill=2:handle_sigfpe=2:handle_abort=2
@@ -213,7 +215,8 @@ if ! $quick; then
   run_configuration tsan "${gcc[@]}" -DMUXPRO_SANITIZE=thread $unity -DMUXPRO_BUILD_EXAMPLES=OFF
   run_configuration clang -DCMAKE_CXX_COMPILER="$(find_clang)" -DCMAKE_CXX_FLAGS_DEBUG=-O0 $unity \
     -DMUXPRO_WERROR=ON
-  ! wanted install || run_install
+  run_script install tests/install/run.sh
+  run_script instructions tests/bench/instructions.sh --show
 fi
 
 printf 'in %d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))
