@@ -94,7 +94,7 @@ struct route_decision {
   std::string outbound_tag;
   /// Of the rule that matched; nothing: none did.
   std::optional<std::size_t> rule;
-  std::optional<std::uint8_t> priority;
+  std::optional<std::uint8_t> priority{};
 
   friend bool operator==(const route_decision&, const route_decision&) = default;
 };
