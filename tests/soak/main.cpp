@@ -144,8 +144,9 @@ int run(const std::string& program, double seconds) {
   server_process server(program);
   const holdings before(server);
   load l(server.port());
-  readings warm, steady{.begun = warm.begun};
+  readings warm, steady;
   measure(l.c, seconds * 0.2, server, "warm-up", warm);
+  steady.begun = warm.begun;
   // Calm and attack in turns: the machine's own moods hit both.
   phase calm, attack;
   constexpr int turns = 4;
