@@ -253,6 +253,35 @@ TEST_CASE("a session that cannot write any more does not read for ever", "[sessi
   CHECK(**ended == asio::error::broken_pipe);
 }
 
+TEST_CASE("what a broken gather held fails with its session", "[session][failure]") {
+  asio::io_context context;
+  manual_clock clock(context);
+  auto [near, far] = make_pipe(context.get_executor(), 1 << 20);
+  scripted_peer peer(std::move(near));
+  fault_options faults;
+  faults.write.fail_at = 1;
+  faults.error = asio::error::broken_pipe;
+  session client(faulty_stream(std::move(far), faults), role::client);
+  const fate ended = run_in_background(client);
+  negotiate_version answer{dialect::spec, {}};
+  answer.versions.push_back(version_0_1);
+  io_test::run(clock, context, peer.send(answer));
+  const byte_string data(4096);
+  sub_stream stream;
+  error_code wrote, drained;
+  std::size_t taken = 1;
+  client.async_open(to_tcp(), [&](error_code, sub_stream s) {
+    stream = std::move(s);
+    stream.async_write_some(asio::buffer(data), [&](error_code e, std::size_t n) { wrote = e, taken = n; });
+    client.async_drain([&](error_code e) { drained = e; });
+  });
+  settle(clock, context);
+  CHECK(ended->has_value());
+  CHECK(wrote == asio::error::broken_pipe);
+  CHECK(taken == 0);
+  CHECK(drained == asio::error::broken_pipe);
+}
+
 TEST_CASE("the main connection fails at each step", "[session][failure]") {
   for (const role faulty : {role::client, role::server}) {
     CHECK(muxpro::testing::each_failure(with_bad_wire(faulty)) > 20);

@@ -3,6 +3,7 @@
 // called once, or destroyed with the context.
 #include "robustness.hpp"
 
+#include <asio/detached.hpp>
 #include <asio/strand.hpp>
 
 #include <list>
@@ -319,5 +320,24 @@ TEST_CASE("handlers that own each other's sub-streams die with their session", "
     run_ready(context);
     CHECK(all.called == all.begun);
     CHECK(all.alive() == 0);
+  }
+}
+
+TEST_CASE("who waits for the end of a session may own its sub-streams", "[session][teardown]") {
+  for (const bool stranded : {false, true}) {
+    auto context = std::make_unique<asio::io_context>();
+    asio::any_io_executor executor = context->get_executor();
+    if (stranded) executor = asio::make_strand(*context);
+    auto [a, b] = make_pipe(executor);
+    session client(std::move(a), role::client), server(std::move(b), role::server);
+    auto owned = std::make_shared<sub_stream>();
+    client.async_run([owned](error_code) { FAIL("it was never called"); });
+    server.async_run(asio::detached);
+    client.async_open(to_tcp(), [to = owned.get()](error_code, sub_stream s) { *to = std::move(s); });
+    const std::weak_ptr<sub_stream> seen = std::exchange(owned, nullptr);
+    run_ready(*context);
+    REQUIRE(seen.lock()->is_open());
+    context.reset();
+    CHECK(seen.expired());
   }
 }

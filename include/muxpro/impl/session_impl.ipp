@@ -160,8 +160,8 @@ MUXPRO_DECL void session_impl::spawn_loop(asio::awaitable<void> loop, int which)
 }
 
 MUXPRO_DECL void session_impl::spawn_loop(loop l) {
-  ++loops_;
   post(executor_, std::move(l).first());
+  ++loops_;
 }
 
 MUXPRO_DECL void session_impl::start_handshake(result_op* op) {
@@ -239,10 +239,10 @@ MUXPRO_DECL void session_impl::close(error_code why) {
   });
   backlog_size_ = 0;
   process_budget_->leave(*this);
-  wake_writer();
   if (timer_) timer_->cancel();
   for (auto& stop : stop_) stop.emit(asio::cancellation_type::terminal);
   if (transport_) transport_->close();
+  wake_writer();
   if (loops_ == 0) {
     transport_.reset();
     timer_.reset();
@@ -265,9 +265,9 @@ MUXPRO_DECL void session_impl::context_destroyed() noexcept {
   state_ = state::closed;
   fate_ = errc::session_closed;
   executor_ = {};
+  writer_waits_ = {};  // before handlers whose sub-streams would wake it
   for (result_op** op : {&run_, &handshake_})
     if (*op) std::exchange(*op, nullptr)->drop();
-  writer_waits_ = {};
   intrusive_list<open_op> opens;
   intrusive_list<accept_op> accepts;
   intrusive_list<drain_op> drains;

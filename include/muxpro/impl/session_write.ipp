@@ -54,8 +54,9 @@ MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
     self->write_watch_.stop();
     if (self->closed()) break;
     if (ec) {
+      // What it could not write lands when the session has ended, and fails with it.
       self->spawn_loop(read_on(self, ec), 3);
-      break;
+      co_return;
     }
     const bool writers_return = self->outbox_.land();
     // Whoever was served comes back with its next write before the next gather is made; a relay has a read to
