@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr auto handshake =
+constexpr auto peer_handshake =
     "\x13"
     "BitTorrent protocol"sv;
 
@@ -77,8 +77,8 @@ sniff_result found() { return {sniff_status::found, "bittorrent", {}, {}}; }
 
 sniff_result sniff_bittorrent(const_bytes first) {
   const std::string_view text = as_text(first);
-  if (text.starts_with(handshake)) return found();
-  return {handshake.starts_with(text) ? sniff_status::need_more : no_clue, {}, {}, {}};
+  if (text.starts_with(peer_handshake)) return found();
+  return {peer_handshake.starts_with(text) ? sniff_status::need_more : no_clue, {}, {}, {}};
 }
 
 sniff_result sniff_utp(std::span<const const_bytes> first) {
