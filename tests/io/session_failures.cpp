@@ -269,16 +269,14 @@ TEST_CASE("what a broken gather held fails with its session", "[session][failure
   const byte_string data(4096);
   sub_stream stream;
   error_code wrote, drained;
-  std::size_t taken = 1;
   client.async_open(to_tcp(), [&](error_code, sub_stream s) {
     stream = std::move(s);
-    stream.async_write_some(asio::buffer(data), [&](error_code e, std::size_t n) { wrote = e, taken = n; });
+    stream.async_write_some(asio::buffer(data), [&](error_code e, std::size_t) { wrote = e; });
     client.async_drain([&](error_code e) { drained = e; });
   });
   settle(clock, context);
   CHECK(ended->has_value());
   CHECK(wrote == asio::error::broken_pipe);
-  CHECK(taken == 0);
   CHECK(drained == asio::error::broken_pipe);
 }
 
