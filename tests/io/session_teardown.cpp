@@ -337,6 +337,7 @@ TEST_CASE("who waits for the end of a session may own its sub-streams", "[sessio
     const std::weak_ptr<sub_stream> seen = std::exchange(owned, nullptr);
     run_ready(*context);
     REQUIRE(seen.lock()->is_open());
+    executor = {};
     context.reset();
     CHECK(seen.expired());
   }
