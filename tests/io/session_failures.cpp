@@ -211,6 +211,28 @@ awaitable<> hear_all(session& server, bool& heard) {
   heard = true;
 }
 
+/// A client that has negotiated, and whose next write fails.
+struct mute_client {
+  mute_client() {
+    negotiate_version answer{dialect::spec, {}};
+    answer.versions.push_back(version_0_1);
+    io_test::run(clock, context, peer.send(answer));
+  }
+  static fault_options faults() {
+    fault_options o;
+    o.write.fail_at = 1;  // 0 is the negotiation
+    o.error = asio::error::broken_pipe;
+    return o;
+  }
+
+  asio::io_context context;
+  manual_clock clock{context};
+  std::pair<pipe_end, pipe_end> wire = make_pipe(context.get_executor(), 1 << 20);
+  scripted_peer peer{std::move(wire.first)};
+  session client{faulty_stream(std::move(wire.second), faults()), role::client};
+  fate ended = run_in_background(client);
+};
+
 }  // namespace
 
 TEST_CASE("a failed write does not overtake what the peer has said", "[session][failure]") {
@@ -234,48 +256,26 @@ TEST_CASE("a failed write does not overtake what the peer has said", "[session][
 }
 
 TEST_CASE("a session that cannot write any more does not read for ever", "[session][failure]") {
-  asio::io_context context;
-  manual_clock clock(context);
-  auto [near, far] = make_pipe(context.get_executor(), 1 << 20);
-  scripted_peer peer(std::move(near));
-  fault_options faults;
-  faults.write.fail_at = 1;
-  faults.error = asio::error::broken_pipe;
-  session client(faulty_stream(std::move(far), faults), role::client);
-  const fate ended = run_in_background(client);
-  negotiate_version answer{dialect::spec, {}};
-  answer.versions.push_back(version_0_1);
-  io_test::run(clock, context, peer.send(answer));
+  mute_client c;
   outcome opened;
-  client.async_open(to_tcp(), into(opened));
-  settle(clock, context);
-  REQUIRE(ended->has_value());
-  CHECK(**ended == asio::error::broken_pipe);
+  c.client.async_open(to_tcp(), into(opened));
+  settle(c.clock, c.context);
+  REQUIRE(c.ended->has_value());
+  CHECK(**c.ended == asio::error::broken_pipe);
 }
 
 TEST_CASE("what a broken gather held fails with its session", "[session][failure]") {
-  asio::io_context context;
-  manual_clock clock(context);
-  auto [near, far] = make_pipe(context.get_executor(), 1 << 20);
-  scripted_peer peer(std::move(near));
-  fault_options faults;
-  faults.write.fail_at = 1;
-  faults.error = asio::error::broken_pipe;
-  session client(faulty_stream(std::move(far), faults), role::client);
-  const fate ended = run_in_background(client);
-  negotiate_version answer{dialect::spec, {}};
-  answer.versions.push_back(version_0_1);
-  io_test::run(clock, context, peer.send(answer));
+  mute_client c;
   const byte_string data(4096);
   sub_stream stream;
   error_code wrote, drained;
-  client.async_open(to_tcp(), [&](error_code, sub_stream s) {
+  c.client.async_open(to_tcp(), [&](error_code, sub_stream s) {
     stream = std::move(s);
     stream.async_write_some(asio::buffer(data), [&](error_code e, std::size_t) { wrote = e; });
-    client.async_drain([&](error_code e) { drained = e; });
+    c.client.async_drain([&](error_code e) { drained = e; });
   });
-  settle(clock, context);
-  CHECK(ended->has_value());
+  settle(c.clock, c.context);
+  CHECK(c.ended->has_value());
   CHECK(wrote == asio::error::broken_pipe);
   CHECK(drained == asio::error::broken_pipe);
 }

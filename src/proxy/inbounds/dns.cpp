@@ -18,12 +18,7 @@ asio::awaitable<void> dns_inbound::serve(std::shared_ptr<connection> c, context 
                                          admission::ticket place) const {
   place.release();
   complete(known, network::tcp);
-  inbound_link link = to.dispatch(std::move(known));
-  const std::error_code outcome = co_await link.async_wait_for_target();
-  if (outcome)
-    c->cut();
-  else
-    co_await tunnel(*c, link, {}, options_.relay);
+  co_await dispatch_and_tunnel(*c, std::move(known), to, options_.relay);
 }
 
 bool dns_inbound::admit_datagrams(context& known) const {

@@ -42,12 +42,7 @@ asio::awaitable<void> dokodemo_inbound::serve(std::shared_ptr<connection> c, con
   }
   known.inbound.protocol = "dokodemo-door";
   known.outbound.original = known.outbound.target = {network::tcp, target->host, target->port};
-  inbound_link link = to.dispatch(std::move(known));
-  const std::error_code outcome = co_await link.async_wait_for_target();
-  if (outcome)
-    c->cut();
-  else
-    co_await tunnel(*c, link, {}, options_.relay);
+  co_await dispatch_and_tunnel(*c, std::move(known), to, options_.relay);
 }
 
 bool dokodemo_inbound::admit_datagrams(context& known) const {

@@ -4,6 +4,8 @@
 
 #include <asio/write.hpp>
 
+#include <utility>
+
 namespace muxpro::proxy {
 
 asio::awaitable<void> tunnel(connection& c, inbound_link& link, std::vector<std::byte> early,
@@ -16,6 +18,16 @@ asio::awaitable<void> tunnel(connection& c, inbound_link& link, std::vector<std:
   }
   early = {};  // the relay may take days
   co_await c.relay(link.stream, limits, ec);
+}
+
+asio::awaitable<void> dispatch_and_tunnel(connection& c, context known, dispatcher& to,
+                                          relay_options limits) {
+  inbound_link link = to.dispatch(std::move(known));
+  const std::error_code outcome = co_await link.async_wait_for_target();
+  if (outcome)
+    c.cut();
+  else
+    co_await tunnel(c, link, {}, limits);
 }
 
 }  // namespace muxpro::proxy

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <muxpro/proxy/connection.hpp>
+#include <muxpro/proxy/dispatcher.hpp>
 #include <muxpro/proxy/link.hpp>
 
 #include <asio/awaitable.hpp>
@@ -14,5 +15,8 @@ namespace muxpro::proxy {
 /// `early` is what the client has said behind its request. It ends when both sides have, or by a cut.
 asio::awaitable<void> tunnel(connection& c, inbound_link& link, std::vector<std::byte> early,
                              relay_options limits);
+
+/// For clients that have no request to be answered: without its target the connection is cut.
+asio::awaitable<void> dispatch_and_tunnel(connection& c, context known, dispatcher& to, relay_options limits);
 
 }  // namespace muxpro::proxy
