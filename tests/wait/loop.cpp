@@ -5,6 +5,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <asio/strand.hpp>
 
 #include <exception>
 #include <functional>
@@ -44,8 +45,8 @@ using start = std::function<void(owner&, transfer_step)>;
 /// One transfer, as `s` starts it.
 loop one_transfer(std::shared_ptr<owner> self, start s) {
   self->story += "begun ";
-  const auto [ec, n] =
-      co_await transfer(self->stop.slot(), [&](transfer_step done) { s(*self, std::move(done)); });
+  const auto begin = [&](transfer_step done) { s(*self, std::move(done)); };
+  const auto [ec, n] = co_await transfer(self->executor, self->stop.slot(), begin);
   self->story += std::to_string(n) + (ec ? " " + ec.message() : "") + " ";
 }
 
@@ -63,7 +64,7 @@ void keep(owner& o, transfer_step done) { o.waiting.emplace(std::move(done)); }
 
 TEST_CASE("loop: it goes on behind what the executor has to do", "[loop]") {
   const auto o = std::make_shared<owner>();
-  post(o->executor, two_turns(o).first());
+  muxpro::detail::post_step(o->executor, two_turns(o).first());
   asio::post(o->io, [&] {
     o->story += "1";
     asio::post(o->io, [&] { o->story += "2"; });
@@ -100,6 +101,26 @@ TEST_CASE("loop: what starts a transfer may throw", "[loop]") {
   one_transfer(o, [](owner&, transfer_step) { throw std::runtime_error("no room"); }).first()();
   CHECK(o->story == "begun ended by no room");
   CHECK(o.use_count() == 1);
+}
+
+TEST_CASE("loop: what throws may have kept the step before", "[loop]") {
+  const auto o = std::make_shared<owner>();
+  one_transfer(o, [](owner& self, transfer_step done) {
+    keep(self, std::move(done));
+    throw std::runtime_error("too late");
+  }).first()();
+  CHECK(o->story == "begun ");
+  std::exchange(o->waiting, {}).value()({}, 2);
+  CHECK(o->story == "begun 2 ended");
+  CHECK(o.use_count() == 1);
+}
+
+TEST_CASE("loop: a transfer's handler names its executor", "[loop]") {
+  const auto o = std::make_shared<owner>();
+  const auto strand = asio::make_strand(o->io);
+  o->executor = strand;
+  one_transfer(o, keep).first()();
+  CHECK(asio::get_associated_executor(*o->waiting) == asio::any_io_executor(strand));
 }
 
 TEST_CASE("loop: whoever was to call it may forget it", "[loop]") {

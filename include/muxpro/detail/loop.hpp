@@ -6,6 +6,7 @@
 #include <muxpro/detail/pending_op.hpp>
 #include <muxpro/detail/recycled.hpp>
 
+#include <cassert>
 #include <coroutine>
 #include <cstddef>
 #include <exception>
@@ -29,7 +30,8 @@ class loop {
   }
   step first() && noexcept;
 
-  /// Hands the next step to `taker`. If that throws, the loop is where it was and gets the exception.
+  /// Hands the next step to `taker`. If that throws without having kept the step, the loop is where it was and
+  /// gets the exception.
   template <class Taker>
   static void suspend(handle h, const Taker& taker);
 
@@ -54,7 +56,7 @@ class loop::promise_type {
   auto final_suspend() const noexcept {
     struct end {
       bool await_ready() const noexcept { return false; }
-      // The frame keeps its owner until it is destroyed.
+      // The frame keeps its owner until it is destroyed. An exception of loop_ended() would end the process.
       void await_suspend(handle h) const noexcept {
         promise_type& p = h.promise();
         p.ended_(p.owner_, std::move(p.failure_));
@@ -73,8 +75,7 @@ class loop::promise_type {
   void* const owner_;
   void (*const ended_)(void* owner, std::exception_ptr);
   std::exception_ptr failure_;
-  bool leaving_ = false;  ///< a step is on its way to whoever will take it
-  bool lost_ = false;     ///< it was destroyed there
+  bool* lost_ = nullptr;  ///< while a step is on its way to whoever will take it: whether it was destroyed there
 };
 
 /// What resumes a suspended loop, as a handler for whatever it waits for. Destroyed without a call, it destroys
@@ -92,16 +93,20 @@ class loop::step {
   }
   ~step() {
     if (!suspended_) return;
-    promise_type& p = suspended_.promise();
-    if (p.leaving_)
-      p.lost_ = true;
+    if (bool* const lost = suspended_.promise().lost_)
+      *lost = true;
     else
       suspended_.destroy();
   }
 
   explicit operator bool() const noexcept { return static_cast<bool>(suspended_); }
   allocator_type get_allocator() const noexcept { return {}; }
-  void operator()() { std::exchange(suspended_, nullptr).resume(); }
+  /// Never inside the call that the step was handed to.
+  void operator()() {
+    assert(!suspended_.promise().lost_);
+    release().resume();
+  }
+  handle release() noexcept { return std::exchange(suspended_, nullptr); }
 
  private:
   handle suspended_;
@@ -112,22 +117,35 @@ inline loop::step loop::first() && noexcept { return step(std::exchange(suspende
 template <class Taker>
 void loop::suspend(handle h, const Taker& taker) {
   promise_type& p = h.promise();
-  p.leaving_ = true;
+  bool lost = false;
+  p.lost_ = &lost;
   try {
     taker(step(h));
   } catch (...) {
-    p.leaving_ = p.lost_ = false;
+    p.lost_ = nullptr;
+    if (!lost) return;  // somebody keeps the step, and will call it or forget it
     throw;
   }
-  p.leaving_ = false;
-  if (p.lost_) h.destroy();
+  p.lost_ = nullptr;
+  if (lost) h.destroy();
 }
 
-inline void post(const asio::any_io_executor& executor, loop::step s) {
+inline void post_step(const asio::any_io_executor& executor, loop::step s) {
   if (const auto* const plain = as_io_executor(executor))
     asio::post(*plain, std::move(s));
   else
     asio::post(executor, std::move(s));
+}
+
+/// The same for a step that waits: it goes on waiting if that throws.
+inline void wake(const asio::any_io_executor& executor, loop::step& waiting) {
+  const loop::handle h = waiting.release();
+  try {
+    loop::suspend(h, [&](loop::step s) { post_step(executor, std::move(s)); });
+  } catch (...) {
+    waiting = loop::step(h);
+    throw;
+  }
 }
 
 /// co_await: behind what the executor has to do now.
@@ -136,7 +154,7 @@ class next_turn {
   explicit next_turn(const asio::any_io_executor& executor) noexcept : executor_(executor) {}
   bool await_ready() const noexcept { return false; }
   void await_suspend(loop::handle h) const {
-    loop::suspend(h, [this](loop::step s) { post(executor_, std::move(s)); });
+    loop::suspend(h, [this](loop::step s) { post_step(executor_, std::move(s)); });
   }
   void await_resume() const noexcept {}
 
@@ -144,20 +162,24 @@ class next_turn {
   const asio::any_io_executor& executor_;
 };
 
-/// The handler of a read or write of the main connection.
+/// The handler of a read or write of the main connection. It names its executor: a stream may do its work on
+/// another one than its own.
 class transfer_step {
  public:
   using allocator_type = loop::step::allocator_type;
   using cancellation_slot_type = asio::cancellation_slot;
+  using executor_type = asio::any_io_executor;
   struct result {
     error_code error;
     std::size_t bytes = 0;
   };
 
-  transfer_step(loop::step next, result& to, asio::cancellation_slot slot) noexcept
-      : next_(std::move(next)), to_(&to), slot_(slot) {}
+  transfer_step(loop::step next, result& to, const executor_type& executor,
+                asio::cancellation_slot slot) noexcept
+      : next_(std::move(next)), to_(&to), executor_(&executor), slot_(slot) {}
   allocator_type get_allocator() const noexcept { return {}; }
   cancellation_slot_type get_cancellation_slot() const noexcept { return slot_; }
+  executor_type get_executor() const noexcept { return *executor_; }
   void operator()(error_code ec, std::size_t n) {
     *to_ = {ec, n};
     slot_.clear();
@@ -167,21 +189,31 @@ class transfer_step {
  private:
   loop::step next_;
   result* to_;
+  const executor_type* executor_;
   asio::cancellation_slot slot_;
 };
 
-/// co_await: a transfer that `start(transfer_step)` begins. `slot` cancels it.
+/// co_await: a transfer that `start(transfer_step)` begins. `slot` cancels it. `executor` must outlive it.
 template <class Start>
 class transfer {
  public:
-  transfer(asio::cancellation_slot slot, Start start) : slot_(slot), start_(std::move(start)) {}
+  transfer(const asio::any_io_executor& executor, asio::cancellation_slot slot, Start start)
+      : executor_(executor), slot_(slot), start_(std::move(start)) {}
   bool await_ready() const noexcept { return false; }
   void await_suspend(loop::handle h) {
-    loop::suspend(h, [this](loop::step s) { start_(transfer_step(std::move(s), result_, slot_)); });
+    try {
+      loop::suspend(h, [this](loop::step s) {
+        start_(transfer_step(std::move(s), result_, executor_, slot_));
+      });
+    } catch (...) {
+      slot_.clear();
+      throw;
+    }
   }
   transfer_step::result await_resume() const noexcept { return result_; }
 
  private:
+  const asio::any_io_executor& executor_;
   asio::cancellation_slot slot_;
   Start start_;
   transfer_step::result result_;

@@ -103,7 +103,9 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   struct loop_done;
   struct negotiation_deadline;
   auto wait_for_output();
-  void spawn_loop(asio::awaitable<void> loop, int which);
+  /// What stops them; the handshake is a part of the run, and read_on() takes the place of the writes.
+  enum stop_of { stop_run, stop_watch, stop_reads, stop_writes, stops };
+  void spawn_loop(asio::awaitable<void> work, stop_of which);
   void spawn_loop(loop l);
   friend class loop::promise_type;
   void loop_ended(std::exception_ptr failure);
@@ -175,7 +177,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   loop::step writer_waits_;
   std::size_t gather_size_ = 0;  ///< frames that waited for the next gather when it was last looked at
   int loops_ = 0;
-  asio::cancellation_signal stop_[4];  ///< of the run, the watch, reads, writes
+  asio::cancellation_signal stop_[stops];
   intrusive_list<open_op> opens_;
   intrusive_list<accept_op> accepts_;
   intrusive_list<drain_op> drains_;

@@ -14,14 +14,6 @@
 
 namespace muxpro {
 
-/// What a session can run over: any type that models Asio's AsyncReadStream and AsyncWriteStream.
-template <class T>
-concept async_stream = requires(T& s, asio::mutable_buffer in, asio::const_buffer out) {
-  { s.get_executor() } -> std::convertible_to<asio::any_io_executor>;
-  s.async_read_some(in, asio::use_awaitable);
-  s.async_write_some(out, asio::use_awaitable);
-};
-
 namespace detail {
 
 /// A gather list as a buffer sequence of its own, so that copies of it are two pointers.
@@ -38,12 +30,29 @@ class gather_list {
   std::span<const asio::const_buffer> list_;
 };
 
+}  // namespace detail
+
+/// What a session can run over: any type that models Asio's AsyncReadStream and AsyncWriteStream,
+/// with completion handlers void(error_code, std::size_t) that are called by their executors and never inside the
+/// call that starts the operation.
+template <class T>
+concept async_stream = requires(T& s, asio::mutable_buffer in, asio::const_buffer out,
+                                detail::gather_list gather) {
+  { s.get_executor() } -> std::convertible_to<asio::any_io_executor>;
+  s.async_read_some(in, asio::use_awaitable);
+  s.async_write_some(out, asio::use_awaitable);
+  { s.async_read_some(in, std::declval<detail::transfer_step>()) } -> std::same_as<void>;
+  { s.async_write_some(gather, std::declval<detail::transfer_step>()) } -> std::same_as<void>;
+};
+
+namespace detail {
+
 class transport {
  public:
   virtual ~transport() = default;
   virtual asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, error_code& ec) = 0;
   virtual asio::awaitable<std::size_t> write_some(gather_list from, error_code& ec) = 0;
-  /// The same for loops.
+  /// `done` is called once, by its executor and never inside this call, or destroyed with its context.
   virtual void start_read(asio::mutable_buffer into, transfer_step done) = 0;
   virtual void start_write(gather_list from, transfer_step done) = 0;
   /// Ends both directions; pending operations complete with an error soon after.

@@ -153,14 +153,19 @@ struct session_impl::loop_done {
   void operator()(std::exception_ptr failure) const { self->loop_ended(failure); }
 };
 
-MUXPRO_DECL void session_impl::spawn_loop(asio::awaitable<void> loop, int which) {
+MUXPRO_DECL void session_impl::spawn_loop(asio::awaitable<void> work, stop_of which) {
   ++loops_;
-  asio::co_spawn(executor_, std::move(loop),
-                 asio::bind_cancellation_slot(stop_[which].slot(), loop_done{shared_from_this()}));
+  try {
+    asio::co_spawn(executor_, std::move(work),
+                   asio::bind_cancellation_slot(stop_[which].slot(), loop_done{shared_from_this()}));
+  } catch (...) {
+    --loops_;
+    throw;
+  }
 }
 
 MUXPRO_DECL void session_impl::spawn_loop(loop l) {
-  post(executor_, std::move(l).first());
+  post_step(executor_, std::move(l).first());
   ++loops_;
 }
 
@@ -169,7 +174,7 @@ MUXPRO_DECL void session_impl::start_handshake(result_op* op) {
     return op->complete(state_ == state::closed ? fate_ : errc::operation_in_progress);
   handshake_ = op;
   state_ = state::negotiating;
-  spawn_loop(negotiate_loop(shared_from_this()), 0);
+  spawn_loop(negotiate_loop(shared_from_this()), stop_run);
 }
 
 MUXPRO_DECL void session_impl::start_run(result_op* op) {
@@ -179,7 +184,7 @@ MUXPRO_DECL void session_impl::start_run(result_op* op) {
   if (state_ == state::closed) return;
   const bool negotiated = state_ == state::ready;
   if (!negotiated) state_ = state::negotiating;
-  spawn_loop(run_loop(shared_from_this(), negotiated), 0);
+  spawn_loop(run_loop(shared_from_this(), negotiated), stop_run);
 }
 
 // The loops, after the negotiation if there was none yet.
@@ -188,7 +193,7 @@ MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session
   if (!negotiated) co_await self->negotiate();
   if (self->state_ != state::ready) co_return;
   self->spawn_loop(write_loop(self));
-  self->spawn_loop(watch_loop(self), 1);
+  self->spawn_loop(watch_loop(self), stop_watch);
   self->spawn_loop(read_loop(self));
 }
 

@@ -129,7 +129,7 @@ MUXPRO_DECL void session_impl::ready(version v, dialect d) {
 // --- the read loop
 
 inline auto session_impl::read_some() {
-  return transfer(stop_[2].slot(), [this](transfer_step done) {
+  return transfer(executor_, stop_[stop_reads].slot(), [this](transfer_step done) {
     transport_->start_read(asio::buffer(read_buffer_), std::move(done));
   });
 }

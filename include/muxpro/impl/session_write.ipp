@@ -22,11 +22,11 @@ inline auto session_impl::wait_for_output() {
 MUXPRO_DECL void session_impl::wake_writer(std::size_t more) {
   if (!writer_waits_) return;
   gather_size_ = queue_.waiting() + more;
-  post(executor_, std::move(writer_waits_));
+  wake(executor_, writer_waits_);
 }
 
 inline auto session_impl::write_rest() {
-  return transfer(stop_[3].slot(),
+  return transfer(executor_, stop_[stop_writes].slot(),
                   [this](transfer_step done) { transport_->start_write(outbox_.rest(), std::move(done)); });
 }
 
@@ -55,7 +55,7 @@ MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
     if (self->closed()) break;
     if (ec) {
       // What it could not write lands when the session has ended, and fails with it.
-      self->spawn_loop(read_on(self, ec), 3);
+      self->spawn_loop(read_on(self, ec), stop_writes);
       co_return;
     }
     const bool writers_return = self->outbox_.land();
