@@ -81,14 +81,43 @@ awaitable<> converse(session& s, std::uint64_t tag, std::size_t n, std::size_t t
 constexpr std::size_t streams = 4;
 constexpr int good_results = 1 + 2 * static_cast<int>(streams);  // drain, each direction of each sub-stream
 
+using local_socket = asio::local::stream_protocol::socket;
+
+/// A stream with a strand, over a socket without one.
+class guarded_socket {
+ public:
+  guarded_socket(local_socket s, asio::any_io_executor strand)
+      : socket_(std::move(s)), strand_(std::move(strand)) {}
+  asio::any_io_executor get_executor() const { return strand_; }
+  local_socket& lowest_layer() { return socket_; }
+  template <class Buffers, class Token>
+  auto async_read_some(const Buffers& into, Token&& token) {
+    return socket_.async_read_some(into, std::forward<Token>(token));
+  }
+  template <class Buffers, class Token>
+  auto async_write_some(const Buffers& from, Token&& token) {
+    return socket_.async_write_some(from, std::forward<Token>(token));
+  }
+
+ private:
+  local_socket socket_;
+  asio::any_io_executor strand_;
+};
+
 /// A pair of sessions, each where its socket is.
 struct socket_pair {
-  using socket = asio::local::stream_protocol::socket;
   socket_pair(asio::any_io_executor a, asio::any_io_executor b) {
-    socket one(a), two(b);
+    local_socket one(a), two(b);
     asio::local::connect_pair(one, two);
     client = session(std::move(one), role::client);
     server = session(std::move(two), role::server);
+  }
+  /// Each on its strand, the sockets on none.
+  socket_pair(asio::io_context& context, asio::any_io_executor a, asio::any_io_executor b) {
+    local_socket one(context), two(context);
+    asio::local::connect_pair(one, two);
+    client = session(guarded_socket(std::move(one), a), role::client);
+    server = session(guarded_socket(std::move(two), b), role::server);
   }
   session client, server;
 };
@@ -101,6 +130,29 @@ void run_pair_of_its_own(std::uint64_t tag, std::size_t total, tally& result) {
   spawn(context, serve_echo(server));
   spawn(context, converse(client, tag, streams, total, result));
   context.run_for(60s);
+}
+
+void run_pairs_on_strands(bool bare_sockets) {
+  tally result;
+  asio::io_context context;
+  std::vector<std::unique_ptr<socket_pair>> pairs;
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    const auto a = asio::make_strand(context), b = asio::make_strand(context);
+    pairs.push_back(bare_sockets ? std::make_unique<socket_pair>(context, a, b)
+                                 : std::make_unique<socket_pair>(a, b));
+    socket_pair& p = *pairs.back();
+    asio::post(b, [&p] {
+      run_in_background(p.server);
+      spawn(p.server.get_executor(), serve_echo(p.server));
+    });
+    asio::co_spawn(a, converse(p.client, 1000 * i, streams, steps(3'000'000), result),
+                   [](std::exception_ptr) {});
+  }
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&context] { context.run_for(60s); });
+  for (std::thread& t : threads) t.join();
+  CHECK(result.bad == 0);
+  CHECK(result.good == 4 * good_results);
 }
 
 }  // namespace
@@ -116,27 +168,8 @@ TEST_CASE("one pair of sessions for each thread", "[session][threads]") {
   CHECK(result.good == 4 * good_results);
 }
 
-TEST_CASE("pairs on strands of a pool of four threads", "[session][threads]") {
-  tally result;
-  asio::io_context context;
-  std::vector<std::unique_ptr<socket_pair>> pairs;
-  for (std::uint64_t i = 0; i < 4; ++i) {
-    const auto a = asio::make_strand(context), b = asio::make_strand(context);
-    pairs.push_back(std::make_unique<socket_pair>(a, b));
-    socket_pair& p = *pairs.back();
-    asio::post(b, [&p] {
-      run_in_background(p.server);
-      spawn(p.server.get_executor(), serve_echo(p.server));
-    });
-    asio::co_spawn(a, converse(p.client, 1000 * i, streams, steps(3'000'000), result),
-                   [](std::exception_ptr) {});
-  }
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) threads.emplace_back([&context] { context.run_for(60s); });
-  for (std::thread& t : threads) t.join();
-  CHECK(result.bad == 0);
-  CHECK(result.good == 4 * good_results);
-}
+TEST_CASE("pairs on strands of a pool of four threads", "[session][threads]") { run_pairs_on_strands(false); }
+TEST_CASE("pairs whose strands are not their sockets'", "[session][threads]") { run_pairs_on_strands(true); }
 
 TEST_CASE("a pool that is stopped in the middle", "[session][threads]") {
   for (const int milliseconds : {0, 1, 3, 10, 30}) {
