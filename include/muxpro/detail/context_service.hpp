@@ -110,11 +110,10 @@ class counted_timer : public asio::steady_timer {
 /// whoever waits looks at the clock, not at the error.
 class wake_up : private list_node<> {
  public:
-  explicit wake_up(const asio::any_io_executor& executor)
-      : timer_(executor), service_(&timer_.service()) {}
+  explicit wake_up(const asio::any_io_executor& executor) : timer_(executor) {}
   ~wake_up() { leave(); }
 
-  clock::time_point now() const { return service_->now(); }
+  clock::time_point now() const { return timer_.service().now(); }
 
   /// Signature void(error_code). Ends at `when`, or earlier with operation_aborted.
   template <class Token>
@@ -138,7 +137,6 @@ class wake_up : private list_node<> {
   void leave() noexcept;
 
   counted_timer timer_;
-  context_service* service_;
   clock::time_point when_ = clock::time_point::max();
 };
 

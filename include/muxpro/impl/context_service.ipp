@@ -63,22 +63,24 @@ MUXPRO_DECL clock::time_point context_service::next_wake_up() {
 MUXPRO_DECL void wake_up::set(clock::time_point when) {
   leave();
   when_ = when;
-  if (!service_->manual_) {
+  context_service& service = timer_.service();
+  if (!service.manual_) {
     timer_.expires_at(when);
     return;
   }
-  if (when <= service_->now()) {
+  if (when <= service.now()) {
     timer_.expires_at(clock::time_point::min());
     return;
   }
   timer_.expires_at(clock::time_point::max());
-  std::lock_guard lock(service_->mutex_);
-  service_->waiting_.push_back(*this);
+  std::lock_guard lock(service.mutex_);
+  service.waiting_.push_back(*this);
 }
 
 MUXPRO_DECL void wake_up::leave() noexcept {
-  if (!service_->manual_) return;
-  std::lock_guard lock(service_->mutex_);
+  context_service& service = timer_.service();
+  if (!service.manual_) return;
+  std::lock_guard lock(service.mutex_);
   unlink();
 }
 
