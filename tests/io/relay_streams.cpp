@@ -335,8 +335,8 @@ class reset_stream {
     const auto start = [this](auto handler) { reader_ = keep(std::move(handler)); };
     return asio::async_initiate<Token, void(error_code, std::size_t)>(start, token);
   }
-  template <class Token>
-  auto async_write_some(asio::const_buffer, Token&& token) {
+  template <class Buffers, class Token>
+  auto async_write_some(const Buffers&, Token&& token) {
     const auto start = [this](auto handler) {
       if (reader_) tell(std::exchange(reader_, nullptr), eof);
       tell(keep(std::move(handler)), reset);
