@@ -221,10 +221,11 @@ void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
     std::shared_ptr<const sniff_policy> sniffing;
     if (i.sniffing.enabled) sniffing = std::make_shared<const sniff_policy>(i.sniffing, geo);
     stream_endpoint at = i.at;
-    if (i.tcp) at = running->listen(at, i.tag, serves, std::move(how), std::move(sniffing));
+    const bool transparent = how.socket.transparent;
+    if (i.tcp) at = running->listen(at, i.tag, serves, std::move(how), sniffing);
     if (i.udp) {
       const asio::ip::udp::endpoint here(to_tcp(at).address(), to_tcp(at).port());
-      const auto found = running->listen_for_datagrams(here, i.tag, serves);
+      const auto found = running->listen_for_datagrams(here, i.tag, serves, transparent, sniffing);
       at = asio::ip::tcp::endpoint(found.address(), found.port());
     }
     add_way_in(i.tag, at);

@@ -1,6 +1,8 @@
 #include "datagram_listener.hpp"
 
 #include "or_error.hpp"
+#include "routing/addresses.hpp"
+#include "transparent_udp.hpp"
 
 #include <muxpro/proxy/dial_policy.hpp>
 
@@ -17,27 +19,37 @@ namespace {
 
 constexpr int datagrams_a_turn = 32;
 
+host_port to_host_port(const udp::endpoint& e) { return {unmapped(e.address()).to_string(), e.port()}; }
+
 }  // namespace
 
 struct datagram_listener::source {
-  source(const udp::endpoint& f, host_port t, std::unique_ptr<datagram_stream> l, order::iterator p,
-         duration idle)
+  source(const udp::endpoint& f, host_port t, bool any, std::unique_ptr<datagram_stream> l, duration idle)
       : from(f),
         target(std::move(t)),
+        everywhere(any),
         link(std::move(l)),
-        place(p),
+        voice(link->get_executor()),
         quiet(link->get_executor(), idle, [this] { link->end(end_code::graceful); }) {}
   const udp::endpoint from;
   const host_port target;
+  const bool everywhere;  ///< where it sends to, not to the target
   const std::unique_ptr<datagram_stream> link;
-  const order::iterator place;
+  order::iterator place;
+  udp::socket voice;  ///< has sent the last answer, if that was not from the listener's own address
   quiet_timer quiet;
 };
 
 datagram_listener::datagram_listener(asio::io_context& io, const udp::endpoint& at, std::string tag,
                                      std::shared_ptr<const inbound> serves, dispatcher& to,
-                                     datagram_listener_limits limits)
-    : socket_(io, at), tag_(std::move(tag)), serves_(std::move(serves)), to_(to), limits_(limits) {
+                                     datagram_listener_options options)
+    : socket_(io, at.protocol()),
+      tag_(std::move(tag)),
+      serves_(std::move(serves)),
+      to_(to),
+      options_(std::move(options)) {
+  if (options_.transparent) make_transparent(socket_.native_handle());
+  socket_.bind(at);
   socket_.non_blocking(true);
 }
 
@@ -59,46 +71,65 @@ asio::awaitable<void> datagram_listener::run([[maybe_unused]] std::shared_ptr<da
     co_await socket_.async_wait(udp::socket::wait_read, or_error(ec));
     if (ec) co_return;
     for (int i = 0; i < datagrams_a_turn && socket_.is_open(); ++i) {
-      udp::endpoint from;
-      const std::size_t n = socket_.receive_from(asio::buffer(memory), from, 0, ec);
+      udp::endpoint from, to;
+      const std::size_t n = options_.transparent
+                                ? receive_redirected(socket_, asio::buffer(memory), from, to, ec)
+                                : socket_.receive_from(asio::buffer(memory), from, 0, ec);
       if (ec) break;
-      co_await forward(from, const_bytes(memory).first(n));
+      try {
+        co_await forward(from, to, const_bytes(memory).first(n));
+      } catch (const std::exception&) {
+        // There is no memory for it: it is lost, as datagrams are.
+      }
     }
   }
 }
 
-asio::awaitable<void> datagram_listener::forward(const udp::endpoint& from, const_bytes payload) {
-  const auto s = source_at(from);
+asio::awaitable<void> datagram_listener::forward(const udp::endpoint& from, const udp::endpoint& to,
+                                                 const_bytes payload) {
+  const auto s = source_at(from, to);
   if (!s) co_return;
   s->quiet.touch();
   heard_.splice(heard_.end(), heard_, s->place);
   std::error_code lost;
-  co_await s->link->send(asio::buffer(payload.data(), payload.size()), s->target, lost);
+  const host_port target = s->everywhere ? to_host_port(to) : s->target;
+  co_await s->link->send(asio::buffer(payload.data(), payload.size()), target, lost);
 }
 
-std::shared_ptr<datagram_listener::source> datagram_listener::source_at(const udp::endpoint& from) {
+std::shared_ptr<datagram_listener::source> datagram_listener::source_at(const udp::endpoint& from,
+                                                                        const udp::endpoint& to) {
   const auto found = sources_.find(from);
-  return found != sources_.end() ? found->second : admit(from);
+  return found != sources_.end() ? found->second : admit(from, to);
 }
 
-std::shared_ptr<datagram_listener::source> datagram_listener::admit(const udp::endpoint& from) {
+std::shared_ptr<datagram_listener::source> datagram_listener::admit(const udp::endpoint& from,
+                                                                    const udp::endpoint& to) {
   context known;
   known.id = context::new_id();
   known.inbound.tag = tag_;
   known.inbound.source = unmapped(from.address());
   known.inbound.source_port = from.port();
+  known.content.sniffing = options_.sniffing;
   std::error_code ignored;
-  const udp::endpoint gateway = socket_.local_endpoint(ignored);
+  const udp::endpoint gateway = to.port() ? to : socket_.local_endpoint(ignored);
   known.inbound.gateway = unmapped(gateway.address());
   known.inbound.gateway_port = gateway.port();
   if (!serves_->admit_datagrams(known)) return nullptr;
-  if (sources_.size() >= limits_.sources) drop(heard_.front());
-  host_port target(known.outbound.target.host, known.outbound.target.port);
-  heard_.push_back(from);
-  auto s = std::make_shared<source>(from, std::move(target), to_.dispatch_datagrams(std::move(known)),
-                                    std::prev(heard_.end()), limits_.idle);
+  if (sources_.size() >= options_.sources) drop(heard_.front());
+  const host_port target(known.outbound.target.host, known.outbound.target.port);
+  const bool everywhere = to.port() && target == to_host_port(to);
+  const auto s = std::make_shared<source>(from, target, everywhere, to_.dispatch_datagrams(std::move(known)),
+                                          options_.idle);
+  order place{from};
+  s->place = place.begin();
   sources_.emplace(from, s);
-  asio::co_spawn(socket_.get_executor(), bring_answers(shared_from_this(), s), [](std::exception_ptr) {});
+  heard_.splice(heard_.end(), place);
+  try {
+    asio::co_spawn(socket_.get_executor(), bring_answers(shared_from_this(), s), [](std::exception_ptr) {});
+  } catch (...) {
+    drop(from);
+    throw;
+  }
   return s;
 }
 
@@ -119,11 +150,24 @@ asio::awaitable<void> datagram_listener::bring_answers(std::shared_ptr<datagram_
     const std::size_t n = co_await s->link->receive(asio::buffer(memory.get(), max_datagram), peer, ec);
     if (ec) break;
     s->quiet.touch();
-    std::error_code lost;
-    co_await self->socket_.async_send_to(asio::buffer(memory.get(), n), s->from, or_error(lost));
+    co_await self->answer(*s, asio::buffer(memory.get(), n), peer);
   }
   if (const auto found = self->sources_.find(s->from); found != self->sources_.end() && found->second == s)
     self->drop(s->from);
+}
+
+asio::awaitable<void> datagram_listener::answer(source& s, asio::const_buffer data, const host_port& peer) {
+  std::error_code lost;
+  if (!s.everywhere) {
+    co_await socket_.async_send_to(data, s.from, or_error(lost));
+    co_return;
+  }
+  if (peer.host.is_domain()) co_return;
+  const udp::endpoint self(to_asio(peer.host.octets()), peer.port),
+      client(unmapped(s.from.address()), s.from.port());
+  if (!s.voice.is_open() || s.voice.local_endpoint(lost) != self)
+    s.voice = speak_as(socket_.get_executor(), self, lost);
+  if (!lost) co_await s.voice.async_send_to(data, client, or_error(lost));
 }
 
 }  // namespace muxpro::proxy

@@ -99,10 +99,12 @@ class instance::lane {
                    });
   }
 
-  udp::endpoint listen(const udp::endpoint& at, std::string tag, std::shared_ptr<const inbound> i) {
-    const datagram_listener_limits limits{whole_.options_.datagram_sources, whole_.options_.datagram_idle};
-    datagrams_.push_back(
-        std::make_shared<datagram_listener>(io_, at, std::move(tag), std::move(i), to_, limits));
+  udp::endpoint listen(const udp::endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
+                       bool transparent, std::shared_ptr<const sniff_policy> sniffing) {
+    datagrams_.push_back(std::make_shared<datagram_listener>(
+        io_, at, std::move(tag), std::move(i), to_,
+        datagram_listener_options{whole_.options_.datagram_sources, whole_.options_.datagram_idle,
+                                  transparent, std::move(sniffing)}));
     datagrams_.back()->start();
     return datagrams_.back()->local();
   }
@@ -220,8 +222,10 @@ void instance::change(const std::function<void(dispatcher&)>& change) {
 }
 
 udp::endpoint instance::listen_for_datagrams(const udp::endpoint& at, std::string tag,
-                                             std::shared_ptr<const inbound> i) {
-  return lanes_[datagram_listeners_++ % lanes_.size()]->listen(at, std::move(tag), std::move(i));
+                                             std::shared_ptr<const inbound> i, bool transparent,
+                                             std::shared_ptr<const sniff_policy> sniffing) {
+  return lanes_[datagram_listeners_++ % lanes_.size()]->listen(at, std::move(tag), std::move(i), transparent,
+                                                               std::move(sniffing));
 }
 
 void instance::start() {

@@ -65,9 +65,11 @@ class instance {
   }
   /// The same for datagrams: each source is a connection of its own, which inbound::admit_datagrams() says
   /// the target of, and which ends when it is silent for instance_options::datagram_idle. All are one
-  /// thread's.
+  /// thread's. `transparent`: it gets datagrams to other addresses, by netfilter's TPROXY, and the gateway
+  /// that the inbound hears of is such an address.
   asio::ip::udp::endpoint listen_for_datagrams(const asio::ip::udp::endpoint& at, std::string tag,
-                                               std::shared_ptr<const inbound> i);
+                                               std::shared_ptr<const inbound> i, bool transparent = false,
+                                               std::shared_ptr<const sniff_policy> sniffing = {});
   /// Any executor. Waits a second at most for its threads. The instance must outlive it.
   asio::awaitable<instance_report> report(std::size_t connections_of_thread);
   /// Live connections of an outbound, for the router's balancers. Any thread.

@@ -85,8 +85,6 @@ void read_dokodemo(settings& s, const policy_level& policy, inbound_config& to) 
   if (!named && !numbered && !o.follow_redirect)
     s.needs("address", "the one place to go to, unless followRedirect is true");
   read_networks(s, to);
-  if (to.udp && !o.target)
-    s.wrong("network", "has udp, which needs address and port: only connections are redirected");
   to.one_target = !o.follow_redirect;
   to.settings = std::move(o);
 }
@@ -151,6 +149,11 @@ inbound_config read_inbound(settings& s, config_reading& with) {
   read_place(s, to);
   to.stream = read_stream(s, with, role::server, {});
   if (to.udp && is_unix(to.at)) s.wrong("listen", "is a unix socket, and there is no UDP on one");
+  if (const auto* o = std::get_if<dokodemo_inbound_options>(&to.settings);
+      o && to.udp && !o->target && !to.stream.socket.transparent)
+    s.wrong("settings.network",
+            "has udp, which needs address and port, or sockopt with tproxy: REDIRECT does "
+            "not say where datagrams were sent to");
   if (std::holds_alternative<dns_inbound_options>(to.settings))
     s.refuse("sniffing", "is there; queries are answered, whatever is in them");
   s.object("sniffing", [&](settings& o) { to.sniffing = read_sniffing(o, with.geo); });

@@ -19,17 +19,21 @@ dokodemo_inbound::dokodemo_inbound(dokodemo_inbound_options options)
   if (t && (!t->host.valid() || t->port == 0)) throw std::invalid_argument("the target is none that can be");
 }
 
-// REDIRECT has changed the address that the connection came to, and remembers the first one; TPROXY has left
-// it, and it is none of this machine.
-std::optional<host_port> dokodemo_inbound::target_of(connection& c, const context& known) const {
-  if (!options_.follow_redirect) return options_.target;
+// TPROXY leaves the address that a client sends to, which is none of this machine.
+std::optional<host_port> dokodemo_inbound::elsewhere(const context& known) const {
   const asio::ip::address& here = known.inbound.gateway;
-  const host_port gateway(here.to_string(), known.inbound.gateway_port);
-  const auto original = original_destination(c);
-  if (original && *original != gateway) return original;
   if (here.is_unspecified() || std::find(local_.begin(), local_.end(), here) != local_.end())
     return std::nullopt;
-  return gateway;
+  return host_port(here.to_string(), known.inbound.gateway_port);
+}
+
+// REDIRECT has changed the address that the connection came to, and remembers the first one.
+std::optional<host_port> dokodemo_inbound::target_of(connection& c, const context& known) const {
+  if (!options_.follow_redirect) return options_.target;
+  const auto original = original_destination(c);
+  if (original && *original != host_port(known.inbound.gateway.to_string(), known.inbound.gateway_port))
+    return original;
+  return elsewhere(known);
 }
 
 asio::awaitable<void> dokodemo_inbound::serve(std::shared_ptr<connection> c, context known, dispatcher& to,
@@ -46,10 +50,11 @@ asio::awaitable<void> dokodemo_inbound::serve(std::shared_ptr<connection> c, con
 }
 
 bool dokodemo_inbound::admit_datagrams(context& known) const {
-  if (!options_.target) return false;
+  auto target = options_.follow_redirect ? elsewhere(known) : std::nullopt;
+  if (!target) target = options_.target;
+  if (!target) return false;
   known.inbound.protocol = "dokodemo-door";
-  known.outbound.original =
-      known.outbound.target = {network::udp, options_.target->host, options_.target->port};
+  known.outbound.original = known.outbound.target = {network::udp, target->host, target->port};
   return true;
 }
 

@@ -172,7 +172,8 @@ TEST_CASE("config: doors that cannot be", "[proxy][config]") {
   CHECK(door(R"("address": "a", "port": 1, "network": "icmp")") ==
         at + ".network: is 'icmp'; it must be one of tcp, udp, tcp,udp\n");
   CHECK(door(R"("followRedirect": true, "network": "udp")") ==
-        at + ".network: has udp, which needs address and port: only connections are redirected\n");
+        at + ".network: has udp, which needs address and port, or sockopt with tproxy: REDIRECT does not say "
+             "where datagrams were sent to\n");
   // One place is no proxy for everybody; where the kernel sends them is.
   CHECK(door(R"("address": "a", "port": 1)", "0.0.0.0") == "");
   CHECK(door(R"("followRedirect": true)", "0.0.0.0").find("inbounds[0].listen: is '0.0.0.0' without") == 0);

@@ -16,7 +16,8 @@ struct dokodemo_inbound_options {
   /// Where connections and datagrams go.
   std::optional<host_port> target;
   /// Connections go where their clients wanted to instead: netfilter's REDIRECT, or its TPROXY and a listener
-  /// with socket_options::transparent. What was not redirected is cut, for it would come back here.
+  /// with socket_options::transparent. What was not redirected is cut, for it would come back here. So do
+  /// datagrams that a transparent listener gets by TPROXY; others go to the target, if there is one.
   bool follow_redirect = false;
   relay_options relay;
 };
@@ -28,10 +29,10 @@ class dokodemo_inbound final : public inbound {
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
                               admission::ticket place) const override;
-  /// To options.target.
   bool admit_datagrams(context& known) const override;
 
  private:
+  std::optional<host_port> elsewhere(const context& known) const;
   std::optional<host_port> target_of(connection& c, const context& known) const;
 
   const dokodemo_inbound_options options_;
