@@ -59,16 +59,17 @@ asio::awaitable<carried> dispatcher::run(live_connection& c, outbound_link link)
 
 asio::awaitable<carried> dispatcher::run(live_connection& c, std::unique_ptr<datagram_stream> datagrams) {
   carried result;
-  const auto o = co_await outbound_for(c);
-  if (!o) {
-    result.why = end_code::rejected;
-    datagrams->end(end_code::rejected);
-    co_return result;
-  }
   const auto bytes = std::make_shared<datagram_bytes>();
   c.over(bytes);
   datagrams = counted_by(bytes, std::move(datagrams));
-  result = co_await o->carry_datagrams(c.about, std::move(datagrams));
+  datagrams = co_await learn_content(c.about, std::move(datagrams), fakes_, result.why);
+  const auto o = result.why ? nullptr : co_await outbound_for(c);
+  if (o) {
+    result = co_await o->carry_datagrams(c.about, std::move(datagrams));
+  } else if (!result.why) {
+    result.why = end_code::rejected;
+    datagrams->end(end_code::rejected);
+  }
   result.up = bytes->received;
   result.down = bytes->sent;
   co_return result;

@@ -8,7 +8,6 @@
 
 #include <asio/any_io_executor.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -58,8 +57,7 @@ class dispatcher {
   /// and run. A tag without an outbound refuses it: rules that name one must not send its connections
   /// elsewhere.
   inbound_link dispatch(context c);
-  /// The same for the datagrams of a client's socket; their content is not looked at. Destroying the stream
-  /// gives them up.
+  /// The same for the datagrams of a client's socket. Destroying the stream gives them up.
   std::unique_ptr<datagram_stream> dispatch_datagrams(context c);
 
   void drain();

@@ -1,0 +1,32 @@
+// Datagrams whose client knows their peers by other addresses than the outside does. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/datagram_stream.hpp>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// A datagram with its peer, held back.
+struct held_datagram {
+  host_port peer;
+  std::vector<std::byte> data;
+};
+
+/// Where a datagram goes instead; nothing: it goes where its client says.
+using rename_peer = std::function<std::optional<host_port>(const host_port&)>;
+
+/// Peers of an association that are remembered; the one that was used last stays longest.
+inline constexpr std::size_t max_renamed_peers = 64;
+
+/// `first` is received before what `stream` has. An answer from where a datagram went has the name that its
+/// client used. One from an address that nothing went to by that name, as of a name that was resolved further
+/// on, comes from the peer with that port that was renamed and used last.
+std::unique_ptr<datagram_stream> renamed(std::unique_ptr<datagram_stream> stream, rename_peer rename,
+                                         std::deque<held_datagram> first);
+
+}  // namespace muxpro::proxy
