@@ -92,7 +92,7 @@ asio::awaitable<void> udp_nat::association::send_outside() {
     const auto into = asio::buffer(memory.get(), max_datagram);
     const std::size_t n = co_await stream_->receive(into, to, ec);
     if (ec) break;
-    used();
+    if (!used_by_client()) continue;
     const bool is_target = to.host == owner_.target.host && to.port == owner_.target.port;
     const udp::endpoint e = co_await where(std::move(to), ec);
     if (ec && is_target && !owner_.addressed) {  // there will never be another one

@@ -18,8 +18,12 @@ std::uint16_t port_of(int descriptor);
 class udp_nat::association : public std::enable_shared_from_this<association> {
  public:
   association(udp_nat& nat, std::unique_ptr<datagram_stream> stream, owner who)
-      : nat_(nat), stream_(std::move(stream)), executor_(stream_->get_executor()), owner_(std::move(who)),
-        socket_(executor_), handed_over_(executor_, time_point::max()) {}
+      : nat_(nat),
+        stream_(std::move(stream)),
+        executor_(stream_->get_executor()),
+        owner_(std::move(who)),
+        socket_(executor_),
+        handed_over_(executor_, time_point::max()) {}
 
   /// Another one of this mapping still has the socket, if open_mapping() gave none. False: stopped before.
   asio::awaitable<bool> socket_there();
@@ -49,6 +53,15 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
   void used() {
     const std::lock_guard lock(nat_.mutex_);
     nat_.table_.touch(id, std::chrono::steady_clock::now());
+  }
+  /// The same for a datagram to the outside. False: its user has sent too many.
+  bool used_by_client() {
+    const std::lock_guard lock(nat_.mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    nat_.table_.touch(id, now);
+    const bool allowed = nat_.rates_.take(owner_.user, now);
+    if (!allowed) ++nat_.over_rate_;
+    return allowed;
   }
 
   static constexpr std::size_t most_names = 64;

@@ -23,7 +23,8 @@ udp_nat::udp_nat(nat_limits limits, dial_options dial, resolver& names, const di
       names_(names),
       policy_(policy),
       local_(local_addresses()),
-      table_(limits) {}
+      table_(limits),
+      rates_(limits.user_datagrams) {}
 
 udp_nat::~udp_nat() {
   for (const auto& p : parked_) ::close(p.second);
@@ -32,6 +33,11 @@ udp_nat::~udp_nat() {
 std::size_t udp_nat::mappings() const {
   const std::lock_guard lock(mutex_);
   return table_.size();
+}
+
+std::uint64_t udp_nat::over_rate() const {
+  const std::lock_guard lock(mutex_);
+  return over_rate_;
 }
 
 bool udp_nat::is_own_port(const udp::endpoint& e) const {

@@ -189,8 +189,8 @@ awaitable<> is_refused_quietly(association& a) {
 }
 
 struct direct {
-  explicit direct(association& a, bool allow_private)
-      : names(1), nat(nat_limits(), dial_options(), names, policy) {
+  explicit direct(association& a, bool allow_private, nat_limits limits = {})
+      : names(1), nat(limits, dial_options(), names, policy) {
     policy.allow_private(allow_private);
     a.to.add("direct", std::make_shared<freedom>(names, policy, dial_options(), relay_options(), &nat));
   }
@@ -218,6 +218,37 @@ awaitable<> full_cone(association& a) {
   CHECK(from_fourth == packet({"127.0.0.1", fourth.socket.local_endpoint().port()}, "surprise"));
   co_await a.end();
   CHECK(out.nat.mappings() == 0);
+}
+
+awaitable<> so_many_a_second(association& a) {
+  nat_limits limits;
+  limits.user_datagrams = {5, 1};
+  direct out(a, true, limits);
+  co_await a.begin();
+  const std::string to_echo = packet({"127.0.0.1", a.to_udp_echo().port}, "hello");
+  for (int i = 0; i < 50; ++i) co_await a.me.send(to_echo);
+  for (int i = 0; i < 5; ++i) {
+    const std::string answer = co_await a.me.receive();
+    CHECK(answer == to_echo);
+  }
+  co_await wait_for([&] { return out.nat.over_rate() >= 44; });
+  CHECK(a.me.socket.available() == 0);
+  co_await a.end();
+}
+
+awaitable<> to_its_own_port(association& a) {
+  direct out(a, true);
+  co_await a.begin();
+  caller third(a.io);
+  co_await a.me.send(packet({"127.0.0.1", third.socket.local_endpoint().port()}, "hi"));
+  std::array<char, 100> room;
+  udp::endpoint outside;
+  co_await third.socket.async_receive_from(asio::buffer(room), outside, asio::use_awaitable);
+  co_await a.me.send(packet({"127.0.0.1", outside.port()}, "to myself"));
+  const host_port echo("127.0.0.1", a.to_udp_echo().port);
+  const std::string next = co_await a.me.ask(packet(echo, "hello"));
+  CHECK(next == packet(echo, "hello"));
+  co_await a.end();
 }
 
 awaitable<> policy_for_each(association& a) {
@@ -310,6 +341,12 @@ TEST_CASE("datagrams: a blackhole takes them all", "[proxy][udp]") {
   });
 }
 TEST_CASE("datagrams: straight out, full cone", "[proxy][udp]") { association().run(full_cone); }
+TEST_CASE("datagrams: a user may send so many in a second", "[proxy][udp]") {
+  association().run(so_many_a_second);
+}
+TEST_CASE("datagrams: what is sent to its own outside port is dropped there", "[proxy][udp]") {
+  association().run(to_its_own_port);
+}
 TEST_CASE("datagrams: each one's address is judged", "[proxy][udp]") { association().run(policy_for_each); }
 TEST_CASE("datagrams: over a server, full cone, and the same port for who comes back", "[proxy][udp]") {
   chain(std::make_shared<socks_inbound>(socks_inbound_options())).run(through_a_server);

@@ -2,6 +2,7 @@
 #include "catch.hpp"
 
 #include <muxpro/proxy/nat_table.hpp>
+#include <muxpro/proxy/user_rates.hpp>
 
 #include <algorithm>
 #include <map>
@@ -126,7 +127,8 @@ TEST_CASE("the table keeps its limits and agrees with itself at random", "[proxy
       switch (random() % 5) {
         case 0:
         case 1: {
-          const auto id = random() % 2 ? std::optional(source(static_cast<std::uint8_t>(random() % 6))) : std::nullopt;
+          const auto id =
+              random() % 2 ? std::optional(source(static_cast<std::uint8_t>(random() % 6))) : std::nullopt;
           const auto a = t.admit(user, random() % 4, id, now);
           if (a.resumed) {
             REQUIRE(alive.at(a.id) == user);
@@ -153,5 +155,41 @@ TEST_CASE("the table keeps its limits and agrees with itself at random", "[proxy
       for (const char* u : {"a", "b", "c"}) REQUIRE(t.of_user(u) <= 5);
       for (std::uint64_t s = 0; s < 4; ++s) REQUIRE(t.of_session(s) <= 3);
     }
+  }
+}
+
+TEST_CASE("a user's rate: a burst, then so many in a second, each one for himself", "[proxy][nat]") {
+  user_rates r({5, 10});
+  const auto taken = [&](const char* user, time_point now, int tries) {
+    int n = 0;
+    for (int i = 0; i < tries; ++i) n += r.take(user, now);
+    return n;
+  };
+  CHECK(taken("alice", origin, 100) == 5);
+  CHECK(taken("bob", origin, 3) == 3);
+  CHECK(taken("alice", origin + 99ms, 100) == 0);
+  CHECK(taken("alice", origin + 100ms, 100) == 1);
+  CHECK(taken("bob", origin + 100ms, 100) == 3);
+  CHECK(taken("alice", origin - 1h, 100) == 0);
+  CHECK(taken("alice", origin + 10h, 100) == 5);
+  CHECK(r.size() == 1);
+}
+
+TEST_CASE("a user's rate: in the long run it is kept, whatever the pace", "[proxy][nat]") {
+  std::mt19937 random(7);
+  for (int round = 0; round < 20; ++round) {
+    // Asked for more often than it is given.
+    const rate_limit limit{10 + static_cast<std::uint32_t>(random() % 50),
+                           1.0 + static_cast<double>(random() % 100)};
+    user_rates r(limit);
+    auto now = origin;
+    double taken = 0;
+    for (int i = 0; i < 5000; ++i) {
+      now += std::chrono::microseconds(random() % 3000);
+      taken += r.take("alice", now);
+    }
+    const double seconds = std::chrono::duration<double>(now - origin).count();
+    CHECK(taken <= limit.burst + seconds * limit.per_second + 1);
+    CHECK(taken >= 0.99 * seconds * limit.per_second);
   }
 }

@@ -26,6 +26,8 @@ struct nat_limits {
   duration idle = std::chrono::seconds(120);
   /// How long a mapping with a GlobalID outlives its sub-stream (Xray: 60 s).
   duration resume = std::chrono::seconds(60);
+  /// Datagrams that a user may send outside; more are dropped, so that nobody amplifies much by us.
+  rate_limit user_datagrams{10'000, 10'000};
 };
 
 /// A mapping belongs to a user. It is in use by one sub-stream of one session, or parked: kept for a

@@ -5,12 +5,14 @@
 #include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/proxy/dialer.hpp>
 #include <muxpro/proxy/nat_table.hpp>
+#include <muxpro/proxy/user_rates.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
 #include <asio/ip/udp.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,6 +47,8 @@ class udp_nat {
 
   /// Mappings in use and parked.
   std::size_t mappings() const;
+  /// Datagrams to the outside that were dropped since their users had sent too many.
+  std::uint64_t over_rate() const;
 
  private:
   class association;
@@ -65,6 +69,8 @@ class udp_nat {
   const std::vector<asio::ip::address> local_;
   mutable std::mutex mutex_;
   nat_table table_;
+  user_rates rates_;
+  std::uint64_t over_rate_ = 0;
   std::unordered_map<nat_table::mapping, user_of_mapping> in_use_;
   std::unordered_map<nat_table::mapping, int> parked_;  ///< descriptors of sockets
   std::unordered_multiset<std::uint16_t> ports_;

@@ -1,0 +1,45 @@
+// How much of something each user may have in a second. Ring 4, a rule: no I/O, no clock.
+#pragma once
+
+#include <muxpro/options.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <unordered_map>
+
+namespace muxpro::proxy {
+
+/// A token bucket for each user; who has a full one is forgotten.
+class user_rates {
+ public:
+  explicit user_rates(rate_limit limit)
+      : one_(std::chrono::duration_cast<duration>(std::chrono::duration<double>(1 / limit.per_second))),
+        most_(one_ * limit.burst) {}
+
+  /// False: not now. A time that goes back counts as standing still.
+  bool take(const std::string& user, time_point now) {
+    newest_ = std::max(newest_, now);
+    if (newest_ >= look_at_) forget();
+    time_point& full = full_at_[user];
+    const time_point then = std::max(full, newest_) + one_;
+    if (then - newest_ > most_) return false;
+    full = then;
+    return true;
+  }
+  /// Users that are remembered.
+  std::size_t size() const noexcept { return full_at_.size(); }
+
+ private:
+  void forget() {
+    std::erase_if(full_at_, [this](const auto& u) { return u.second <= newest_; });
+    look_at_ = newest_ + most_;
+  }
+
+  const duration one_, most_;
+  time_point newest_{}, look_at_{};
+  std::unordered_map<std::string, time_point> full_at_;  ///< when each one's bucket will be full again
+};
+
+}  // namespace muxpro::proxy
