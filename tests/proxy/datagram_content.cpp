@@ -46,6 +46,7 @@ class far_side final : public outbound {
 
 struct client {
   client() : to(io.get_executor()) {
+    sniffing.enabled = true;
     to.add("far", far);
     to.know_fakes(fakes);
     to.observe_by([this](const context&, const carried& how, duration) { ended = how; });
@@ -66,7 +67,7 @@ struct client {
 
   asio::io_context io;
   geo_files geo;
-  sniffing_options sniffing{.enabled = true};
+  sniffing_options sniffing;
   std::shared_ptr<fake_dns> fakes = std::make_shared<fake_dns>();
   std::shared_ptr<far_side> far = std::make_shared<far_side>();
   dispatcher to;

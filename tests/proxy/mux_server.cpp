@@ -5,6 +5,9 @@
 #include <muxpro/session.hpp>
 #include <muxpro/sub_datagram.hpp>
 
+#include <map>
+#include <random>
+
 namespace {
 
 using namespace loopback_test;
@@ -175,6 +178,27 @@ awaitable<> too_many_unnegotiated(fixture& f) {
   CHECK(co_await ask(stream, "in") == "in");
 }
 
+awaitable<> probe(fixture& f, std::string first, std::map<std::string, int>& reactions) {
+  tcp::socket s(f.io);
+  co_await s.async_connect(f.at, asio::use_awaitable);
+  co_await write(s, std::move(first));
+  const std::string heard = co_await read_all(s);
+  ++reactions[heard.size() > 1 ? "a word" : "cut off"];
+}
+
+awaitable<> probes(fixture& f) {
+  std::mt19937 random(1);
+  std::map<std::string, int> reactions;
+  for (int i = 0; i < 1000; ++i) {
+    std::string first(1 + random() % 64, '\0');
+    for (char& c : first) c = static_cast<char>(random());
+    asio::co_spawn(f.io, probe(f, std::move(first), reactions), asio::detached);
+  }
+  co_await wait_for([&] { return reactions["cut off"] + reactions["a word"] == 1000; });
+  CHECK(reactions["a word"] == 0);
+  CHECK(f.server.parts().streams == 0);
+}
+
 }  // namespace
 
 TEST_CASE("server: bytes and half-close to targets", "[proxy][server]") { fixture().run(talk_and_end); }
@@ -219,4 +243,11 @@ TEST_CASE("server: senseless options are refused with a sentence", "[proxy][serv
   o.max_unnegotiated = 0;
   CHECK_THROWS_WITH(mux_server(o, 1, [](log_level, std::string_view) {}),
                     "max_unnegotiated is 0, it must be 1 to 1048576");
+}
+
+TEST_CASE("server: who says something else hears nothing, whatever it was", "[proxy][server]") {
+  server_options o;
+  o.max_unnegotiated_per_source = 1024;
+  o.session.negotiate_timeout = 500ms;
+  fixture(o).run(probes);
 }
