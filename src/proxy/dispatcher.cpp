@@ -63,7 +63,9 @@ asio::awaitable<carried> dispatcher::run(live_connection& c, std::unique_ptr<dat
   c.over(bytes);
   datagrams = counted_by(bytes, std::move(datagrams));
   datagrams = co_await learn_content(c.about, std::move(datagrams), fakes_, result.why);
-  const auto o = result.why ? nullptr : co_await outbound_for(c);
+  // g++ 12 destroys what a conditional expression awaits twice.
+  std::shared_ptr<outbound> o;
+  if (!result.why) o = co_await outbound_for(c);
   if (o) {
     result = co_await o->carry_datagrams(c.about, std::move(datagrams));
   } else if (!result.why) {

@@ -19,8 +19,11 @@ class renamed_stream final : public datagram_stream {
 
   asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer,
                                        std::error_code& ec) override {
-    const std::size_t n =
-        first_.empty() ? co_await stream_->receive(into, peer, ec) : take_first(into, peer, ec);
+    std::size_t n = 0;
+    if (first_.empty())
+      n = co_await stream_->receive(into, peer, ec);
+    else
+      n = take_first(into, peer, ec);
     if (!ec) peer = outside(peer);
     co_return n;
   }
