@@ -5,10 +5,10 @@ set -euo pipefail
 
 usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
   --quick        the plain g++ build alone: no sanitizers, no clang, no installed package, no counts
-  --long         also the conformance cases under ASan and UBSan
+  --long         also the conformance cases under ASan and UBSan, and real clients and servers (tests/real)
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
 Steps are readme, planted, CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang,
-plain/conformance, asan/conformance, install and instructions."
+plain/conformance, asan/conformance, install, instructions and real."
 
 quick=false long=false only=
 while (($#)); do
@@ -218,6 +218,7 @@ if ! $quick; then
   run_script install tests/install/run.sh
   run_script instructions tests/bench/instructions.sh --show
 fi
+! $long || run_script real tests/real/run.sh
 
 printf 'in %d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))
 echo "$passed passed, $failed failed"

@@ -67,9 +67,11 @@ int check(const config_flags& flags) {
 }
 
 /// The old state stays where the file has mistakes, or cannot be read.
-void reload(const config_flags& flags, proxy::configured_proxy& running, const proxy::log_sink& log) {
+void reload(const config_flags& flags, proxy::configured_proxy& running, configured_log& to) {
   using proxy::log_level;
+  const proxy::log_sink& log = to.log();
   try {
+    to.reopen();
     proxy::geo_files geo(flags.directory());
     const auto c = read(flags, geo);
     if (!c) return log(log_level::error, fmt::format("{} has mistakes: not reloaded", flags.file));
@@ -89,13 +91,13 @@ int run_config(const config_flags& flags) {
       flags.threads ? flags.threads : std::max(1u, std::thread::hardware_concurrency());
   ending_signals signals;
   signals.hangup.add(SIGHUP);
-  const proxy::log_sink log = make_log(c->log);
-  proxy::configured_proxy running(*c, geo, threads, log, make_access_log(c->log));
+  configured_log lines(c->log);
+  proxy::configured_proxy running(*c, geo, threads, lines.log(), lines.access());
   for (const auto& [tag, at] : running.listening()) fmt::print("{} on {}\n", tag, proxy::to_string(at));
   std::fflush(stdout);
   running.start();
   run_until_drained(
-      signals, [&] { running.drain(); }, [&] { running.wait(); }, [&] { reload(flags, running, log); });
+      signals, [&] { running.drain(); }, [&] { running.wait(); }, [&] { reload(flags, running, lines); });
   return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "stderr_log.hpp"
 
 #include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
@@ -12,8 +13,11 @@ namespace {
 constexpr spdlog::level::level_enum levels[] = {spdlog::level::debug, spdlog::level::info,
                                                 spdlog::level::warn, spdlog::level::err};
 
-proxy::log_sink sink_of(const std::shared_ptr<spdlog::logger>& logger, spdlog::level::level_enum least) {
-  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+constexpr char with_level[] = "%Y-%m-%d %H:%M:%S.%e %l %v";
+
+proxy::log_sink lines_to(const std::shared_ptr<spdlog::logger>& logger, spdlog::level::level_enum least,
+                         const char* pattern) {
+  logger->set_pattern(pattern);
   logger->set_level(least);
   logger->flush_on(spdlog::level::info);
   return [logger](proxy::log_level l, std::string_view line) {
@@ -24,22 +28,47 @@ proxy::log_sink sink_of(const std::shared_ptr<spdlog::logger>& logger, spdlog::l
 }  // namespace
 
 proxy::log_sink make_log(const std::string& level) {
-  return sink_of(spdlog::stderr_logger_mt("muxpro"), spdlog::level::from_str(level));
+  return lines_to(spdlog::stderr_logger_mt("muxpro"), spdlog::level::from_str(level), with_level);
 }
 
-proxy::log_sink make_log(const proxy::log_config& c) {
+class configured_log::file {
+ public:
+  file(std::string path, const char* pattern) : path_(std::move(path)), pattern_(pattern) { open(); }
+  void open() {
+    const auto now = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path_);
+    now->set_pattern(pattern_);
+    sink_->set_sinks({now});
+  }
+  proxy::log_sink lines(const char* logger, spdlog::level::level_enum least) const {
+    return lines_to(std::make_shared<spdlog::logger>(logger, sink_), least, pattern_);
+  }
+
+ private:
+  const std::string path_;
+  const char* const pattern_;
+  const std::shared_ptr<spdlog::sinks::dist_sink_mt> sink_ = std::make_shared<spdlog::sinks::dist_sink_mt>();
+};
+
+configured_log::configured_log(const proxy::log_config& c) {
   const auto least = c.level ? levels[static_cast<std::size_t>(*c.level)] : spdlog::level::off;
-  if (c.file.empty()) return sink_of(spdlog::stderr_logger_mt("muxpro"), least);
-  return sink_of(spdlog::basic_logger_mt("muxpro", c.file), least);
+  if (c.file.empty())
+    log_ = lines_to(spdlog::stderr_logger_mt("muxpro"), least, with_level);
+  else
+    log_ = add(c.file, with_level).lines("muxpro", least);
+  if (!c.access)
+    access_ = [](proxy::log_level, std::string_view) {};
+  else if (!c.access->empty())
+    access_ = add(*c.access, "%Y-%m-%d %H:%M:%S.%e %v").lines("access", spdlog::level::info);
 }
 
-proxy::log_sink make_access_log(const proxy::log_config& c) {
-  if (!c.access) return [](proxy::log_level, std::string_view) {};
-  if (c.access->empty()) return {};
-  const auto logger = spdlog::basic_logger_mt("access", *c.access);
-  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %v");
-  logger->flush_on(spdlog::level::info);
-  return [logger](proxy::log_level, std::string_view line) { logger->info(line); };
+configured_log::~configured_log() = default;
+
+configured_log::file& configured_log::add(const std::string& path, const char* pattern) {
+  return *files_.emplace_back(std::make_unique<file>(path, pattern));
+}
+
+void configured_log::reopen() {
+  for (const auto& f : files_) f->open();
 }
 
 void add_log_level(CLI::App& command, std::string& level) {

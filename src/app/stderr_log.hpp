@@ -4,7 +4,9 @@
 #include <muxpro/proxy/config.hpp>
 #include <muxpro/proxy/log.hpp>
 
+#include <memory>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -14,10 +16,29 @@ namespace muxpro::app {
 
 /// `level`: debug, info, warning, error or off. Once in a process.
 proxy::log_sink make_log(const std::string& level);
-/// As a configuration says. Throws std::runtime_error if the file cannot be written.
-proxy::log_sink make_log(const proxy::log_config& c);
-/// Where lines about connections go; none: the log.
-proxy::log_sink make_access_log(const proxy::log_config& c);
+
+/// Where a configuration's lines go. Once in a process.
+class configured_log {
+ public:
+  /// Throws std::runtime_error if a file cannot be written.
+  explicit configured_log(const proxy::log_config& c);
+  ~configured_log();
+
+  const proxy::log_sink& log() const noexcept { return log_; }
+  /// For lines about connections; none: the log.
+  const proxy::log_sink& access() const noexcept { return access_; }
+  /// Opens the files again, by their names: somebody has moved the old ones away. Throws std::runtime_error
+  /// if one cannot be written, which then stays as it is.
+  void reopen();
+
+ private:
+  class file;
+  file& add(const std::string& path, const char* pattern);
+
+  std::vector<std::unique_ptr<file>> files_;
+  proxy::log_sink log_, access_;
+};
+
 /// --log-level, into `level`.
 void add_log_level(CLI::App& command, std::string& level);
 

@@ -1,0 +1,40 @@
+"""What a configuration file says, and what happens when it changes."""
+import json
+import os
+import signal
+
+from parts import eventually, expect, free_port
+
+
+def rotated(scene, _):
+    """Log files are moved away and SIGHUP comes: lines go to new ones, none is lost"""
+    scene.file("small", 1000)
+    scene.socks = free_port()
+    access, log = scene.path("access.txt"), scene.path("log.txt")
+    with open(scene.path("config.json"), "w", encoding="utf-8") as file:
+        json.dump({"log": {"access": access, "error": log, "loglevel": "info"},
+                   "inbounds": [{"tag": "in", "protocol": "mixed", "port": scene.socks, "listen": "127.0.0.1"}],
+                   "outbounds": [{"tag": "direct", "protocol": "freedom",
+                                  "settings": {"allowPrivate": True}}]}, file)
+    proxy = scene.start("client", [scene.program, "run", "-c", scene.path("config.json")], scene.socks)
+
+    def lines(name):
+        with open(name, encoding="utf-8") as file:
+            return file.read().count(f"127.0.0.1:{scene.port} ")
+
+    def ask():
+        scene.curl("-o", scene.path("taken"), scene.url("small"))
+
+    ask()
+    eventually(lambda: lines(access) == 1, 2, "the access log has no line")
+    os.rename(access, access + ".1")
+    os.rename(log, log + ".1")
+    ask()
+    eventually(lambda: lines(access + ".1") == 2, 2, "the file that was moved away has not the second line")
+    proxy.send_signal(signal.SIGHUP)
+    eventually(lambda: os.path.exists(access) and os.path.exists(log), 2, "there are no new files")
+    ask()
+    eventually(lambda: lines(access) == 1, 2, "the new access log has no line")
+    expect(lines(access + ".1") == 2, "the old access log has more lines")
+    with open(log, encoding="utf-8") as file:
+        expect("reloaded" in file.read(), "the new log does not say that the file was read again")
