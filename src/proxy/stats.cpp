@@ -17,10 +17,13 @@ std::vector<stats::row> stats::rows() const {
   return out;
 }
 
+std::string_view name_of(stats::kind what) noexcept {
+  constexpr std::string_view names[] = {"inbound", "outbound", "user"};
+  return names[static_cast<std::size_t>(what)];
+}
+
 std::string counter_name(stats::kind what, std::string_view name, bool up) {
-  const char* const kinds[] = {"inbound", "outbound", "user"};
-  return fmt::format("{}>>>{}>>>traffic>>>{}", kinds[static_cast<std::size_t>(what)], name,
-                     up ? "uplink" : "downlink");
+  return fmt::format("{}>>>{}>>>traffic>>>{}", name_of(what), name, up ? "uplink" : "downlink");
 }
 
 }  // namespace muxpro::proxy

@@ -39,6 +39,8 @@ class stats {
   std::map<std::pair<kind, std::string>, counters, std::less<>> all_;
 };
 
+/// "inbound", "outbound" or "user".
+std::string_view name_of(stats::kind what) noexcept;
 /// "inbound>>>socks>>>traffic>>>uplink", as Xray calls it.
 std::string counter_name(stats::kind what, std::string_view name, bool up);
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <array>
 #include <iterator>
 #include <string_view>
 
@@ -12,10 +11,6 @@ namespace muxpro::proxy {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-constexpr std::array<std::string_view, 3> kinds{"inbound", "outbound", "user"};
-
-std::string_view kind_of(const stats::row& row) { return kinds[static_cast<std::size_t>(row.what)]; }
 
 // A label's value: what may stand in a name of the configuration, and two characters need a backslash.
 std::string escaped(std::string_view text) {
@@ -34,7 +29,7 @@ std::string labels(std::string_view kind, std::string_view name) {
   return fmt::format("kind=\"{}\",name=\"{}\"", kind, escaped(name));
 }
 
-std::string labels(const stats::row& row) { return labels(kind_of(row), row.name); }
+std::string labels(const stats::row& row) { return labels(name_of(row.what), row.name); }
 
 class metrics {
  public:
