@@ -70,8 +70,8 @@ int check(const config_flags& flags) {
 void reload(const config_flags& flags, proxy::configured_proxy& running, configured_log& to) {
   using proxy::log_level;
   const proxy::log_sink& log = to.log();
+  to.reopen();
   try {
-    to.reopen();
     proxy::geo_files geo(flags.directory());
     const auto c = read(flags, geo);
     if (!c) return log(log_level::error, fmt::format("{} has mistakes: not reloaded", flags.file));

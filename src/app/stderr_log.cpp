@@ -6,6 +6,8 @@
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 
+#include <exception>
+
 namespace muxpro::app {
 
 namespace {
@@ -68,7 +70,13 @@ configured_log::file& configured_log::add(const std::string& path, const char* p
 }
 
 void configured_log::reopen() {
-  for (const auto& f : files_) f->open();
+  for (const auto& f : files_) {
+    try {
+      f->open();
+    } catch (const std::exception& e) {
+      log_(proxy::log_level::error, e.what());
+    }
+  }
 }
 
 void add_log_level(CLI::App& command, std::string& level) {

@@ -20,15 +20,15 @@ proxy::log_sink make_log(const std::string& level);
 /// Where a configuration's lines go. Once in a process.
 class configured_log {
  public:
-  /// Throws std::runtime_error if a file cannot be written.
+  /// Throws std::exception if a file cannot be written.
   explicit configured_log(const proxy::log_config& c);
   ~configured_log();
 
   const proxy::log_sink& log() const noexcept { return log_; }
   /// For lines about connections; none: the log.
   const proxy::log_sink& access() const noexcept { return access_; }
-  /// Opens the files again, by their names: somebody has moved the old ones away. Throws std::runtime_error
-  /// if one cannot be written, which then stays as it is.
+  /// Opens the files again, by their names: somebody has moved the old ones away. One that cannot be written
+  /// stays as it is; the log says so.
   void reopen();
 
  private:

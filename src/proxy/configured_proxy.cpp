@@ -169,7 +169,9 @@ outbound_factory configured_proxy::parts::factory(const std::monostate&, const o
 outbound_factory configured_proxy::parts::factory(const freedom_config& f, const outbound_config&) {
   const bool all = f.allow_private.value_or(local_only);
   const dial_policy& policy = all ? open : careful;
-  udp_nat& nat = nats.try_emplace({all, f.dial.family}, nat_limits(), f.dial, names, policy).first->second;
+  nat_limits limits;
+  if (local_only) limits.user_datagrams = {};  // it is for those who come from elsewhere
+  udp_nat& nat = nats.try_emplace({all, f.dial.family}, limits, f.dial, names, policy).first->second;
   return [this, &policy, &nat, f](asio::io_context&) {
     return std::make_shared<freedom>(names, policy, f.dial, behind.relay, &nat);
   };
@@ -243,7 +245,11 @@ void configured_proxy::parts::add_way_in(const std::string& tag, const stream_en
 }
 
 void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
-  auto report = [this](std::size_t connections) { return running->report(connections); };
+  auto report = [this](std::size_t connections) -> asio::awaitable<instance_report> {
+    instance_report r = co_await running->report(connections);
+    for (const auto& [which, nat] : nats) r.dropped_datagrams += nat.over_rate();
+    co_return r;
+  };
   try {
     add_way_in("status", running->listen(at, "status", std::make_shared<status_inbound>(std::move(report))));
   } catch (const std::system_error& e) {

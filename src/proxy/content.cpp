@@ -68,22 +68,24 @@ asio::awaitable<held_datagram> receive(datagram_stream& from, asio::mutable_buff
   co_return held_datagram{std::move(peer), {data, data + n}};
 }
 
-// The same for datagrams; those to other peers than the first one say nothing about it.
-asio::awaitable<sniff_result> sniff(datagram_stream& from, duration limit, std::deque<held_datagram>& first,
-                                    std::error_code& ec) {
+// The same for datagrams to `asked`; those to others are held meanwhile.
+asio::awaitable<sniff_result> sniff(datagram_stream& from, const host_port& asked, duration limit,
+                                    std::deque<held_datagram>& first, std::error_code& ec) {
   brake b(from.get_executor(), limit);
   const auto memory = std::make_unique_for_overwrite<std::byte[]>(max_datagram);
   std::vector<const_bytes> looked_at;
+  std::size_t held = 0;
   sniff_result result;
   do {
     held_datagram d = co_await receive(from, asio::buffer(memory.get(), max_datagram), b, ec);
     if (ec) break;
     first.push_back(std::move(d));
-    if (first.back().peer == first.front().peer) {
-      looked_at.emplace_back(first.back().data);
-      result = sniff_datagrams(looked_at);
-    }
-  } while (result.status == sniff_status::need_more && first.size() < max_sniffed_datagrams && !b.over());
+    held += first.back().data.size();
+    if (!(first.back().peer == asked)) continue;
+    looked_at.emplace_back(first.back().data);
+    result = sniff_datagrams(looked_at);
+  } while (result.status == sniff_status::need_more && first.size() < max_sniffed_datagrams &&
+           held < sniff_limit && !b.over());
   if (b.over() || ec == asio::error::eof) ec.clear();
   co_return result;
 }
@@ -128,7 +130,8 @@ asio::awaitable<std::unique_ptr<datagram_stream>> learn_content(context& c,
   std::deque<held_datagram> first;
   sniff_result found;
   if (policy->reads_content(asked)) {
-    found = co_await sniff(*datagrams, policy->timeout(), first, ec);
+    const host_port where(asked.host, asked.port);
+    found = co_await sniff(*datagrams, where, policy->timeout(), first, ec);
     if (ec) co_return datagrams;
   }
   const auto replaced = apply(c, clue_of(asked, fakes.get()), std::move(found));

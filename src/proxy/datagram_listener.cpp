@@ -5,9 +5,11 @@
 #include "transparent_udp.hpp"
 
 #include <muxpro/proxy/dial_policy.hpp>
+#include <muxpro/proxy/local_addresses.hpp>
 
 #include <asio/co_spawn.hpp>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -19,21 +21,22 @@ namespace {
 
 constexpr int datagrams_a_turn = 32;
 
-host_port to_host_port(const udp::endpoint& e) { return {unmapped(e.address()).to_string(), e.port()}; }
-
 }  // namespace
 
 struct datagram_listener::source {
-  source(const udp::endpoint& f, host_port t, bool any, std::unique_ptr<datagram_stream> l, duration idle)
-      : from(f),
-        target(std::move(t)),
-        everywhere(any),
+  source(const key& k, const context& known, const udp::endpoint& to, std::unique_ptr<datagram_stream> l,
+         duration idle)
+      : who(k),
+        asked(to_host_port(to)),
+        target(known.outbound.target.host, known.outbound.target.port),
+        everywhere(k.redirected && target == asked),
         link(std::move(l)),
         voice(link->get_executor()),
         quiet(link->get_executor(), idle, [this] { link->end(end_code::graceful); }) {}
-  const udp::endpoint from;
-  const host_port target;
-  const bool everywhere;  ///< where it sends to, not to the target
+  const key who;
+  host_port asked;         ///< where its last datagram was sent to, if it was redirected
+  const host_port target;  ///< where they go
+  const bool everywhere;   ///< no, each goes where it was sent to
   const std::unique_ptr<datagram_stream> link;
   order::iterator place;
   udp::socket voice;  ///< has sent the last answer, if that was not from the listener's own address
@@ -47,7 +50,8 @@ datagram_listener::datagram_listener(asio::io_context& io, const udp::endpoint& 
       tag_(std::move(tag)),
       serves_(std::move(serves)),
       to_(to),
-      options_(std::move(options)) {
+      options_(std::move(options)),
+      local_(options_.transparent ? local_addresses() : std::vector<asio::ip::address>()) {
   if (options_.transparent) make_transparent(socket_.native_handle());
   socket_.bind(at);
   socket_.non_blocking(true);
@@ -85,60 +89,69 @@ asio::awaitable<void> datagram_listener::run([[maybe_unused]] std::shared_ptr<da
   }
 }
 
+bool datagram_listener::is_of_this_machine(const asio::ip::address& a) const {
+  return a.is_unspecified() || a.is_loopback() || a.is_multicast() ||
+         std::find(local_.begin(), local_.end(), a) != local_.end();
+}
+
+// `to` is nowhere if the listener is not transparent.
+bool datagram_listener::is_redirected(const udp::endpoint& to) const {
+  if (to.port() == 0) return false;
+  return to.port() != socket_.local_endpoint().port() || !is_of_this_machine(plain(to.address()));
+}
+
 asio::awaitable<void> datagram_listener::forward(const udp::endpoint& from, const udp::endpoint& to,
                                                  const_bytes payload) {
-  const auto s = source_at(from, to);
+  const key who{from, is_redirected(to)};
+  const auto found = sources_.find(who);
+  const auto s = found != sources_.end() ? found->second : admit(who, to);
   if (!s) co_return;
   s->quiet.touch();
   heard_.splice(heard_.end(), heard_, s->place);
+  if (who.redirected) s->asked = to_host_port(to);
   std::error_code lost;
-  const host_port target = s->everywhere ? to_host_port(to) : s->target;
+  const host_port target = s->everywhere ? s->asked : s->target;
   co_await s->link->send(asio::buffer(payload.data(), payload.size()), target, lost);
 }
 
-std::shared_ptr<datagram_listener::source> datagram_listener::source_at(const udp::endpoint& from,
-                                                                        const udp::endpoint& to) {
-  const auto found = sources_.find(from);
-  return found != sources_.end() ? found->second : admit(from, to);
-}
-
-std::shared_ptr<datagram_listener::source> datagram_listener::admit(const udp::endpoint& from,
-                                                                    const udp::endpoint& to) {
+std::shared_ptr<datagram_listener::source> datagram_listener::admit(const key& who, const udp::endpoint& to) {
   context known;
   known.id = context::new_id();
   known.inbound.tag = tag_;
-  known.inbound.source = unmapped(from.address());
-  known.inbound.source_port = from.port();
+  known.inbound.source = unmapped(who.from.address());
+  known.inbound.source_port = who.from.port();
   known.content.sniffing = options_.sniffing;
-  std::error_code ignored;
-  const udp::endpoint gateway = to.port() ? to : socket_.local_endpoint(ignored);
-  known.inbound.gateway = unmapped(gateway.address());
+  const udp::endpoint gateway = who.redirected ? to : socket_.local_endpoint();
+  known.inbound.gateway = plain(gateway.address());
   known.inbound.gateway_port = gateway.port();
   if (!serves_->admit_datagrams(known)) return nullptr;
   if (sources_.size() >= options_.sources) drop(heard_.front());
-  const host_port target(known.outbound.target.host, known.outbound.target.port);
-  const bool everywhere = to.port() && target == to_host_port(to);
-  const auto s = std::make_shared<source>(from, target, everywhere, to_.dispatch_datagrams(std::move(known)),
-                                          options_.idle);
-  order place{from};
+  const auto s = std::make_shared<source>(who, known, to, to_.dispatch_datagrams(known), options_.idle);
+  order place{who};
   s->place = place.begin();
-  sources_.emplace(from, s);
+  sources_.emplace(who, s);
   heard_.splice(heard_.end(), place);
+  const auto self = shared_from_this();
   try {
-    asio::co_spawn(socket_.get_executor(), bring_answers(shared_from_this(), s), [](std::exception_ptr) {});
+    asio::co_spawn(socket_.get_executor(), bring_answers(self, s),
+                   [self, s](std::exception_ptr) { self->drop_if_there(s); });
   } catch (...) {
-    drop(from);
+    drop(who);
     throw;
   }
   return s;
 }
 
-void datagram_listener::drop(const udp::endpoint& which) {
+void datagram_listener::drop(const key& which) {
   const auto found = sources_.find(which);
   const auto s = found->second;
   sources_.erase(found);
   heard_.erase(s->place);
   s->link->end(end_code::graceful);
+}
+
+void datagram_listener::drop_if_there(const std::shared_ptr<source>& s) {
+  if (const auto found = sources_.find(s->who); found != sources_.end() && found->second == s) drop(s->who);
 }
 
 asio::awaitable<void> datagram_listener::bring_answers(std::shared_ptr<datagram_listener> self,
@@ -148,23 +161,24 @@ asio::awaitable<void> datagram_listener::bring_answers(std::shared_ptr<datagram_
   for (;;) {
     host_port peer;
     const std::size_t n = co_await s->link->receive(asio::buffer(memory.get(), max_datagram), peer, ec);
-    if (ec) break;
+    if (ec) co_return;
     s->quiet.touch();
     co_await self->answer(*s, asio::buffer(memory.get(), n), peer);
   }
-  if (const auto found = self->sources_.find(s->from); found != self->sources_.end() && found->second == s)
-    self->drop(s->from);
 }
 
+// Nobody elsewhere speaks as this machine, except as the address that the client has asked.
 asio::awaitable<void> datagram_listener::answer(source& s, asio::const_buffer data, const host_port& peer) {
   std::error_code lost;
-  if (!s.everywhere) {
-    co_await socket_.async_send_to(data, s.from, or_error(lost));
+  if (!s.who.redirected) {
+    co_await socket_.async_send_to(data, s.who.from, or_error(lost));
     co_return;
   }
-  if (peer.host.is_domain()) co_return;
-  const udp::endpoint self(to_asio(peer.host.octets()), peer.port),
-      client(unmapped(s.from.address()), s.from.port());
+  const host_port& by = s.everywhere ? peer : s.asked;
+  if (by.host.is_domain() || by.port == 0) co_return;
+  const udp::endpoint self(to_asio(by.host.octets()), by.port),
+      client(plain(s.who.from.address()), s.who.from.port());
+  if (!(by == s.asked) && is_of_this_machine(self.address())) co_return;
   if (!s.voice.is_open() || s.voice.local_endpoint(lost) != self)
     s.voice = speak_as(socket_.get_executor(), self, lost);
   if (!lost) co_await s.voice.async_send_to(data, client, or_error(lost));

@@ -14,6 +14,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -22,9 +24,8 @@ struct datagram_listener_options {
   std::size_t sources = 1024;
   /// Without a datagram (RFC 4787 REQ-5: 2 min).
   duration idle = std::chrono::minutes(2);
-  /// It stands between its clients and where they send to: the gateway that the inbound is asked about is
-  /// where a client's first datagram was sent to. If that becomes the target, each datagram has its own, and
-  /// answers come from there.
+  /// TPROXY sends it datagrams to other addresses: such an address is the gateway that the inbound is asked
+  /// about, and what answers come from. If that becomes the target, each further datagram has its own, too.
   bool transparent = false;
   std::shared_ptr<const sniff_policy> sniffing;
 };
@@ -44,15 +45,24 @@ class datagram_listener : public std::enable_shared_from_this<datagram_listener>
 
  private:
   struct source;
-  using order = std::list<asio::ip::udp::endpoint>;  ///< least recently heard first
+  struct key {
+    asio::ip::udp::endpoint from;
+    bool redirected = false;
+    friend bool operator<(const key& a, const key& b) {
+      return std::tie(a.from, a.redirected) < std::tie(b.from, b.redirected);
+    }
+  };
+  using order = std::list<key>;  ///< least recently heard first
 
   asio::awaitable<void> run(std::shared_ptr<datagram_listener> self);
   asio::awaitable<void> forward(const asio::ip::udp::endpoint& from, const asio::ip::udp::endpoint& to,
                                 const_bytes payload);
-  std::shared_ptr<source> source_at(const asio::ip::udp::endpoint& from, const asio::ip::udp::endpoint& to);
-  std::shared_ptr<source> admit(const asio::ip::udp::endpoint& from, const asio::ip::udp::endpoint& to);
+  std::shared_ptr<source> admit(const key& who, const asio::ip::udp::endpoint& to);
+  void drop(const key& which);
+  void drop_if_there(const std::shared_ptr<source>& s);
+  bool is_of_this_machine(const asio::ip::address& a) const;
+  bool is_redirected(const asio::ip::udp::endpoint& to) const;
   asio::awaitable<void> answer(source& s, asio::const_buffer data, const host_port& peer);
-  void drop(const asio::ip::udp::endpoint& which);
   static asio::awaitable<void> bring_answers(std::shared_ptr<datagram_listener> self,
                                              std::shared_ptr<source> s);
 
@@ -61,7 +71,8 @@ class datagram_listener : public std::enable_shared_from_this<datagram_listener>
   const std::shared_ptr<const inbound> serves_;
   dispatcher& to_;
   const datagram_listener_options options_;
-  std::map<asio::ip::udp::endpoint, std::shared_ptr<source>> sources_;
+  const std::vector<asio::ip::address> local_;
+  std::map<key, std::shared_ptr<source>> sources_;
   order heard_;
 };
 

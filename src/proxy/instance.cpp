@@ -3,6 +3,7 @@
 #include <muxpro/proxy/timer.hpp>
 
 #include "datagram_listener.hpp"
+#include "routing/addresses.hpp"
 #include "survey.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -88,7 +89,7 @@ class instance::lane {
     known.content.sniffing = way->sniffing;
     known.inbound.source = unmapped(source.address());
     known.inbound.source_port = source.port();
-    known.inbound.gateway = unmapped(gateway.address());
+    known.inbound.gateway = plain(gateway.address());
     known.inbound.gateway_port = gateway.port();
     const std::uint32_t id = known.id;
     open_.emplace(id, nullptr);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <list>
+#include <optional>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -41,6 +42,7 @@ class renamed_stream final : public datagram_stream {
  private:
   struct names {
     host_port inside, outside;
+    std::optional<host_port> resolved;  ///< where answers to that name come from
     bool differ() const { return !(inside == outside); }
   };
 
@@ -58,20 +60,23 @@ class renamed_stream final : public datagram_stream {
     if (known != known_.end()) {
       known_.splice(known_.begin(), known_, known);
     } else {
-      known_.push_front({peer, rename_(peer).value_or(peer)});
+      known_.push_front({peer, rename_(peer).value_or(peer), {}});
       if (known_.size() > max_renamed_peers) known_.pop_back();
     }
     return known_.front().outside;
   }
 
-  const host_port& inside(const host_port& peer) const {
-    const auto by = [&](auto is) {
-      const auto found = std::find_if(known_.begin(), known_.end(), is);
-      return found == known_.end() ? nullptr : &found->inside;
-    };
-    if (const auto* used = by([&](const names& n) { return n.outside == peer; })) return *used;
-    const auto* likely = by([&](const names& n) { return n.differ() && n.outside.port == peer.port; });
-    return likely ? *likely : peer;
+  // Names that were resolved further on are told apart by their order: the one that waits longest is answered
+  // first.
+  const host_port& inside(const host_port& peer) {
+    for (const names& n : known_)
+      if (n.outside == peer || n.resolved == peer) return n.inside;
+    const auto waits = std::find_if(known_.rbegin(), known_.rend(), [&](const names& n) {
+      return n.differ() && n.outside.host.is_domain() && !n.resolved && n.outside.port == peer.port;
+    });
+    if (waits == known_.rend()) return peer;
+    waits->resolved = peer;
+    return waits->inside;
   }
 
   const std::unique_ptr<datagram_stream> stream_;

@@ -24,8 +24,9 @@ using rename_peer = std::function<std::optional<host_port>(const host_port&)>;
 inline constexpr std::size_t max_renamed_peers = 64;
 
 /// `first` is received before what `stream` has. An answer from where a datagram went has the name that its
-/// client used. One from an address that nothing went to by that name, as of a name that was resolved further
-/// on, comes from the peer with that port that was renamed and used last.
+/// client used. A name is resolved further on: the first answer from an address that nothing went to, from
+/// the name's port, says what the name's address is, for as long as the association lasts. Everything else
+/// comes from who has sent it.
 std::unique_ptr<datagram_stream> renamed(std::unique_ptr<datagram_stream> stream, rename_peer rename,
                                          std::deque<held_datagram> first);
 

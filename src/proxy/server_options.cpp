@@ -26,7 +26,7 @@ std::string server_options::validate() const {
       {"new_rate", new_rate, 0, 1 << 30},
       {"nat.per_session", nat.per_session, 1, 65535},
       {"nat.per_user", nat.per_user, 1, 1 << 20},
-      {"nat.user_datagrams.burst", nat.user_datagrams.burst, 1, 1 << 30},
+      {"nat.user_datagrams.burst", nat.user_datagrams.burst, 0, 1 << 30},
       {"log_lines", log_lines, 1, 1 << 20},
   });
   if (!counts.empty()) return counts;
@@ -36,7 +36,7 @@ std::string server_options::validate() const {
       {"dial.stagger (s)", seconds_of(dial.stagger), 0.001, day},
       {"nat.idle (s)", seconds_of(nat.idle), 0.001, day},
       {"nat.resume (s)", seconds_of(nat.resume), 0.001, day},
-      {"nat.user_datagrams.per_second", nat.user_datagrams.per_second, 0.001, 1e9},
+      {"nat.user_datagrams.per_second", nat.user_datagrams.per_second, 0.001, 1e8},
       {"accept_backoff (s)", seconds_of(accept_backoff), 0.001, day},
       {"user_timeout (s)", seconds_of(user_timeout), 0.001, day},
       {"drain_timeout (s)", seconds_of(drain_timeout), 0.001, day},

@@ -1,6 +1,7 @@
 #include "udp_association.hpp"
 
 #include "or_error.hpp"
+#include "routing/addresses.hpp"
 
 #include <asio/ip/v6_only.hpp>
 #include <asio/post.hpp>
@@ -16,17 +17,6 @@
 namespace muxpro::proxy {
 
 using asio::ip::udp;
-
-namespace {
-
-host_port to_host_port(const udp::endpoint& e) {
-  const asio::ip::address a =
-      e.address().is_v6() && e.address().to_v6().is_v4_mapped() ? unmapped(e.address()) : e.address();
-  if (a.is_v4()) return {address::v4(a.to_v4().to_bytes()), e.port()};
-  return {address::v6(a.to_v6().to_bytes()), e.port()};
-}
-
-}  // namespace
 
 std::uint16_t port_of(int descriptor) {
   sockaddr_storage at{};

@@ -11,7 +11,9 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -22,24 +24,31 @@ using namespace std::chrono_literals;
 
 const host_port server("192.0.2.7", 443), other("192.0.2.8", 443);
 
-/// Hears datagrams, and answers each with what is left of its peer's name, from where a test says.
+/// Hears datagrams and says them again, from where a test says.
 class far_side final : public outbound {
  public:
   asio::awaitable<carried> carry(context, outbound_link) override { co_return carried(); }
   asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> d) override {
     seen.push_back(std::move(c));
-    std::array<char, 2000> room;
+    std::array<char, 40000> room;
+    std::vector<std::pair<host_port, std::string>> answers;
     carried result;
-    for (;;) {
+    while (!result.why) {
       host_port to;
       const std::size_t n = co_await d->receive(asio::buffer(room), to, result.why);
       if (result.why) break;
       heard.push_back(to.host.to_string() + " " + std::string(room.data(), std::min<std::size_t>(n, 6)));
-      co_await d->send(asio::buffer(room.data(), n), answers_from(to), result.why);
+      answers.emplace_back(answers_from(to), std::string(room.data(), n));
+      if (answers.size() < at_once) continue;
+      if (stranger) answers.emplace_back(*stranger, "hello");
+      for (const auto& [from, what] : answers) co_await d->send(asio::buffer(what), from, result.why);
+      answers.clear();
     }
     co_return result;
   }
   std::function<host_port(const host_port&)> answers_from = [](const host_port& p) { return p; };
+  std::size_t at_once = 1;            ///< answers wait until there are so many
+  std::optional<host_port> stranger;  ///< says something after them
   std::vector<context> seen;
   std::vector<std::string> heard;
 };
@@ -249,24 +258,67 @@ TEST_CASE("datagrams: an address of FakeDNS goes to its name, and answers come f
   CHECK(to_string(c.far->seen[0].outbound.original) == "udp:" + one.host.to_string() + ":443");
 }
 
+TEST_CASE("datagrams: names of one port are told apart by the order of their first answers",
+          "[proxy][udp][sniffing]") {
+  client c;
+  const host_port one = c.fake("one.example.com"), two = c.fake("two.example.com");
+  c.far->answers_from = [](const host_port& p) {
+    return host_port(p.host == address("one.example.com") ? "203.0.113.1" : "203.0.113.2", p.port);
+  };
+  c.far->at_once = 4;
+  c.far->stranger = host_port("203.0.113.66", 443);
+  c.run([&](client& x) -> asio::awaitable<void> {
+    const auto s = x.begin(one);
+    for (const host_port& to : {one, two, two, one}) co_await send(*s, "x", to);
+    std::string order;
+    for (int i = 0; i < 5; ++i) order += co_await receive(*s) + " ";
+    const std::string a = one.host.to_string() + " ", b = two.host.to_string() + " ";
+    CHECK(order == a + b + b + a + "203.0.113.66 ");
+  });
+}
+
 TEST_CASE("datagrams: so many peers are remembered", "[proxy][udp][sniffing]") {
   client c;
   c.far->answers_from = [](const host_port& p) {
     return p.host.is_domain() ? host_port("203.0.113.1", p.port) : p;
   };
   c.run([](client& x) -> asio::awaitable<void> {
-    const host_port first = x.fake("first.example.com", 1000);
+    const host_port first = x.fake("first.example.com", 1000), last = x.fake("last.example.com", 1001);
     const auto s = x.begin(first);
+    const std::string before = co_await ask(*s, "x", first);
+    CHECK(before == first.host.to_string());
     for (std::uint16_t i = 0; i < 200; ++i) {
-      const host_port next = x.fake("n" + std::to_string(i) + ".example.com", 2000 + i);
+      const host_port next =
+          x.fake("n" + std::to_string(i) + ".example.com", static_cast<std::uint16_t>(2000 + i));
       const std::string from = co_await ask(*s, "x", next);
       CHECK(from == next.host.to_string());
     }
-    const std::string from = co_await ask(*s, "y", first);
-    CHECK(from == first.host.to_string());
+    x.far->stranger = host_port("203.0.113.1", 1000);
+    const std::string from_last = co_await ask(*s, "x", last), of_the_forgotten = co_await receive(*s);
+    CHECK(from_last == last.host.to_string());
+    CHECK(of_the_forgotten == "203.0.113.1");
+    x.far->stranger.reset();
+    const std::string again = co_await ask(*s, "y", first);
+    CHECK(again == first.host.to_string());
   });
-  CHECK(c.far->heard.size() == 201);
+  CHECK(c.far->heard.size() == 203);
   CHECK(c.far->heard.back() == "first.example.com y");
+}
+
+TEST_CASE("datagrams: what is held while a first flight is looked at has a bound", "[proxy][udp][sniffing]") {
+  client c;
+  c.sniffing.timeout = 10s;
+  const auto begun = std::chrono::steady_clock::now();
+  c.run([](client& x) -> asio::awaitable<void> {
+    const auto s = x.begin(server);
+    const auto flight = first_flight("www.example.com");
+    co_await send(*s, flight[0], server);
+    const std::string large(sniff_limit, 'x');
+    co_await send(*s, std::string_view(large), other);
+    const std::string from = co_await receive(*s);
+    CHECK(from == "192.0.2.7");
+  });
+  CHECK(std::chrono::steady_clock::now() - begun < 5s);
 }
 
 TEST_CASE("datagrams: without sniffing an address of FakeDNS is an address", "[proxy][udp][sniffing]") {

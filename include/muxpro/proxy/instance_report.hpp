@@ -40,6 +40,8 @@ struct instance_report {
   /// That exist on its threads, set or not: the library's and the proxy's own, one at least for each main
   /// connection and each relay; with those that it takes to make this report, if its threads make it.
   std::size_t timers = 0;
+  /// To the outside, beyond nat_limits::user_datagrams.
+  std::uint64_t dropped_datagrams = 0;
   bool complete = true;  ///< every thread has answered in time
 };
 

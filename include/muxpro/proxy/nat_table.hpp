@@ -26,7 +26,8 @@ struct nat_limits {
   duration idle = std::chrono::seconds(120);
   /// How long a mapping with a GlobalID outlives its sub-stream (Xray: 60 s).
   duration resume = std::chrono::seconds(60);
-  /// Datagrams that a user may send outside; more are dropped, so that nobody amplifies much by us.
+  /// Datagrams that a user may send outside; more are dropped, so that nobody amplifies much by us. A burst of 0:
+  /// no limit.
   rate_limit user_datagrams{10'000, 10'000};
 };
 

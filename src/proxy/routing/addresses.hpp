@@ -1,7 +1,10 @@
-// Octets as addresses of Asio.
+// Octets as addresses of Asio, and Asio's endpoints as those of the library.
 #pragma once
 
+#include <muxpro/destination.hpp>
+
 #include <asio/ip/address.hpp>
+#include <asio/ip/udp.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -19,6 +22,19 @@ inline asio::ip::address to_asio(std::span<const std::uint8_t> octets) {
   asio::ip::address_v6::bytes_type b{};
   std::copy(octets.begin(), octets.end(), b.begin());
   return asio::ip::address_v6(b);
+}
+
+/// As a peer of a socket for both families is shown: an IPv4-mapped address is that of IPv4. Others that hold
+/// one in them stay, unlike those that a policy looks at.
+inline asio::ip::address plain(const asio::ip::address& a) {
+  if (!a.is_v6() || !a.to_v6().is_v4_mapped()) return a;
+  return asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6());
+}
+
+inline host_port to_host_port(const asio::ip::udp::endpoint& e) {
+  const asio::ip::address a = plain(e.address());
+  if (a.is_v4()) return {address::v4(a.to_v4().to_bytes()), e.port()};
+  return {address::v6(a.to_v6().to_bytes()), e.port()};
 }
 
 }  // namespace muxpro::proxy

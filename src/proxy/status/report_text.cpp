@@ -126,11 +126,17 @@ std::string metrics_text(const instance_report& r) {
   add_main_connections(m, r);
   m.begin("muxpro_timers", "gauge", "Timers that exist on the proxy's threads, set or not.");
   m.line("muxpro_timers", r.timers);
+  m.begin("muxpro_dropped_datagrams_total", "counter",
+          "Datagrams to the outside beyond what one user may send in a second.");
+  m.line("muxpro_dropped_datagrams_total", r.dropped_datagrams);
   return std::move(m.text);
 }
 
 std::string status_json(const instance_report& r) {
-  json out{{"complete", r.complete}, {"live", r.live}, {"timers", r.timers}};
+  json out{{"complete", r.complete},
+           {"live", r.live},
+           {"timers", r.timers},
+           {"dropped_datagrams", r.dropped_datagrams}};
   out["counters"] = json::object();
   for (const auto& row : r.counters) {
     out["counters"][counter_name(row.what, row.name, true)] = row.up;
