@@ -343,6 +343,12 @@ TEST_CASE("futures, with the session on a thread of its own", "[session][token]"
     wait_for(context, [&] { return server.async_shutdown(asio::use_future); });
     const auto end = [&] { return client.async_read_some(asio::buffer(got), asio::use_future); };
     CHECK_THROWS_AS(wait_for(context, end), std::system_error);
+    // They belong to the session's thread, their ends as well.
+    const auto let_go = [&] {
+      client = sub_stream();
+      server = sub_stream();
+    };
+    asio::post(context, asio::use_future(let_go)).get();
   }
 }
 

@@ -121,6 +121,8 @@ TEST_CASE("loop: a transfer's handler names its executor", "[loop]") {
   o->executor = strand;
   one_transfer(o, keep).first()();
   CHECK(asio::get_associated_executor(*o->waiting) == asio::any_io_executor(strand));
+  o->waiting.reset();
+  CHECK(o.use_count() == 1);
 }
 
 TEST_CASE("loop: whoever was to call it may forget it", "[loop]") {
