@@ -3,6 +3,7 @@
 #include <asio/error.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <list>
 #include <optional>
 #include <utility>
@@ -42,8 +43,8 @@ class renamed_stream final : public datagram_stream {
  private:
   struct names {
     host_port inside, outside;
+    std::uint64_t number = 0;           ///< the larger, the later it was used first
     std::optional<host_port> resolved;  ///< where answers to that name come from
-    bool differ() const { return !(inside == outside); }
   };
 
   std::size_t take_first(asio::mutable_buffer into, host_port& peer, std::error_code& ec) {
@@ -60,7 +61,7 @@ class renamed_stream final : public datagram_stream {
     if (known != known_.end()) {
       known_.splice(known_.begin(), known_, known);
     } else {
-      known_.push_front({peer, rename_(peer).value_or(peer), {}});
+      known_.push_front({peer, rename_(peer).value_or(peer), ++numbers_, {}});
       if (known_.size() > max_renamed_peers) known_.pop_back();
     }
     return known_.front().outside;
@@ -71,10 +72,13 @@ class renamed_stream final : public datagram_stream {
   const host_port& inside(const host_port& peer) {
     for (const names& n : known_)
       if (n.outside == peer || n.resolved == peer) return n.inside;
-    const auto waits = std::find_if(known_.rbegin(), known_.rend(), [&](const names& n) {
-      return n.differ() && n.outside.host.is_domain() && !n.resolved && n.outside.port == peer.port;
-    });
-    if (waits == known_.rend()) return peer;
+    names* waits = nullptr;
+    for (names& n : known_) {
+      const bool could_be = !n.inside.host.is_domain() && n.outside.host.is_domain() && !n.resolved &&
+                            n.outside.port == peer.port;
+      if (could_be && (!waits || n.number < waits->number)) waits = &n;
+    }
+    if (!waits) return peer;
     waits->resolved = peer;
     return waits->inside;
   }
@@ -83,6 +87,7 @@ class renamed_stream final : public datagram_stream {
   const rename_peer rename_;
   std::deque<held_datagram> first_;
   std::list<names> known_;  ///< used last first
+  std::uint64_t numbers_ = 0;
 };
 
 }  // namespace

@@ -193,6 +193,13 @@ class Peer:
                 return bool(until and until())
             self.turn(min(left, 0.1))
 
+    def outlast(self, seconds, until):
+        """The same for what happens elsewhere: a connection that is closed does not end it."""
+        deadline = time.monotonic() + seconds
+        self.pump(seconds, until)
+        while not until() and time.monotonic() < deadline:
+            time.sleep(0.005)
+
     # --- what cases ask for
 
     def expect(self, until, seconds, sentence):

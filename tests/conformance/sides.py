@@ -151,17 +151,17 @@ class ServerSide(Side):
         if c is None or c.port == t.RSTP:
             check(c or self.delivery != 'bytewise', 'the server did not connect')
             return
-        self.peer.pump(1.2, lambda: c.look() or c.reset)
+        self.peer.outlast(1.2, lambda: c.look() or c.reset)
         check(c.reset, f'the upstream of {stream} got no RST{" but a FIN" if c.eof else ""}')
 
     def expect_fin(self, stream):
         c = self.upstream(stream)
-        self.peer.pump(3, lambda: c.eof or c.reset)
+        self.peer.outlast(3, lambda: c.eof or c.reset)
         check(c.eof and not c.reset, f'the upstream of {stream} got no FIN')
 
     def expect_released(self, stream):
         c = self.upstream(stream)
-        self.peer.pump(1.2, c.gone)
+        self.peer.outlast(1.2, c.gone)
         check(c.gone(), f'the upstream of {stream} was not released within 1 s')
 
     def expect_all_released(self):
