@@ -97,7 +97,7 @@ bool datagram_listener::is_of_this_machine(const asio::ip::address& a) const {
 // `to` is nowhere if the listener is not transparent.
 bool datagram_listener::is_redirected(const udp::endpoint& to) const {
   if (to.port() == 0) return false;
-  return to.port() != socket_.local_endpoint().port() || !is_of_this_machine(plain(to.address()));
+  return to.port() != socket_.local_endpoint().port() || !is_of_this_machine(unwrapped(to.address()));
 }
 
 asio::awaitable<void> datagram_listener::forward(const udp::endpoint& from, const udp::endpoint& to,
@@ -122,7 +122,7 @@ std::shared_ptr<datagram_listener::source> datagram_listener::admit(const key& w
   known.inbound.source_port = who.from.port();
   known.content.sniffing = options_.sniffing;
   const udp::endpoint gateway = who.redirected ? to : socket_.local_endpoint();
-  known.inbound.gateway = plain(gateway.address());
+  known.inbound.gateway = unwrapped(gateway.address());
   known.inbound.gateway_port = gateway.port();
   if (!serves_->admit_datagrams(known)) return nullptr;
   if (sources_.size() >= options_.sources) drop(heard_.front());
@@ -177,7 +177,7 @@ asio::awaitable<void> datagram_listener::answer(source& s, asio::const_buffer da
   const host_port& by = s.everywhere ? peer : s.asked;
   if (by.host.is_domain() || by.port == 0) co_return;
   const udp::endpoint self(to_asio(by.host.octets()), by.port),
-      client(plain(s.who.from.address()), s.who.from.port());
+      client(unwrapped(s.who.from.address()), s.who.from.port());
   if (!(by == s.asked) && is_of_this_machine(self.address())) co_return;
   if (!s.voice.is_open() || s.voice.local_endpoint(lost) != self)
     s.voice = speak_as(socket_.get_executor(), self, lost);

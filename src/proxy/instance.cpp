@@ -89,7 +89,7 @@ class instance::lane {
     known.content.sniffing = way->sniffing;
     known.inbound.source = unmapped(source.address());
     known.inbound.source_port = source.port();
-    known.inbound.gateway = plain(gateway.address());
+    known.inbound.gateway = unwrapped(gateway.address());
     known.inbound.gateway_port = gateway.port();
     const std::uint32_t id = known.id;
     open_.emplace(id, nullptr);

@@ -26,13 +26,13 @@ inline asio::ip::address to_asio(std::span<const std::uint8_t> octets) {
 
 /// As a peer of a socket for both families is shown: an IPv4-mapped address is that of IPv4. Others that hold
 /// one in them stay, unlike those that a policy looks at.
-inline asio::ip::address plain(const asio::ip::address& a) {
+inline asio::ip::address unwrapped(const asio::ip::address& a) {
   if (!a.is_v6() || !a.to_v6().is_v4_mapped()) return a;
   return asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6());
 }
 
 inline host_port to_host_port(const asio::ip::udp::endpoint& e) {
-  const asio::ip::address a = plain(e.address());
+  const asio::ip::address a = unwrapped(e.address());
   if (a.is_v4()) return {address::v4(a.to_v4().to_bytes()), e.port()};
   return {address::v6(a.to_v6().to_bytes()), e.port()};
 }
