@@ -11,5 +11,5 @@ logged build/release/configure.log cmake -S . -B build/release -G Ninja -DCMAKE_
   -DCMAKE_BUILD_TYPE=Release
 logged build/release/build.log cmake --build build/release -j "$(nproc)" --target muxpro_program muxpro_soak
 echo "200 main connections with 3000 sub-streams for $seconds s"
-ulimit -n 65536
+ulimit -n "$(ulimit -Hn)" # 3,000 sub-streams have sockets on both sides of the server, and attackers theirs
 exec build/release/bin/muxpro_soak build/release/bin/muxpro "$seconds"
