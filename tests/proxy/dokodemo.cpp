@@ -129,6 +129,11 @@ const udp::endpoint one_place(elsewhere.address(), 53),
     other_place(asio::ip::make_address("198.51.100.8"), 53),
     the_door(asio::ip::make_address("198.51.100.1"), door_port);
 
+const std::string redirected_datagrams = own_network + R"(
+    nft 'add table ip t
+      add chain ip t in { type filter hook prerouting priority -150; }
+      add rule ip t in ip daddr { 198.51.100.7, 198.51.100.8 } udp dport 53 tproxy to :12345 accept')";
+
 /// What two clients hear who say "hi" to one place after the other, and where that went.
 std::string through_a_transparent_door(std::shared_ptr<const inbound> in) {
   const auto parrot = std::make_shared<stages::datagram_parrot>();
@@ -256,20 +261,12 @@ TEST_CASE("dokodemo: TPROXY's connections go where they were meant to", "[proxy]
 
 TEST_CASE("dokodemo: TPROXY's datagrams go where they were meant to, and answers come from there",
           "[proxy][dokodemo][network]") {
-  const auto result = network_namespace::run(own_network + R"(
-    nft 'add table ip t
-      add chain ip t in { type filter hook prerouting priority -150; }
-      add rule ip t in ip daddr { 198.51.100.7, 198.51.100.8 } udp dport 53 tproxy to :12345 accept')",
-                                             datagrams_follow);
+  const auto result = network_namespace::run(redirected_datagrams, datagrams_follow);
   if (result) CHECK(*result == 0);
 }
 
 TEST_CASE("dokodemo: TPROXY's datagrams to one target are answered by whom they were sent to",
           "[proxy][dokodemo][network]") {
-  const auto result = network_namespace::run(own_network + R"(
-    nft 'add table ip t
-      add chain ip t in { type filter hook prerouting priority -150; }
-      add rule ip t in ip daddr { 198.51.100.7, 198.51.100.8 } udp dport 53 tproxy to :12345 accept')",
-                                             datagrams_are_taken);
+  const auto result = network_namespace::run(redirected_datagrams, datagrams_are_taken);
   if (result) CHECK(*result == 0);
 }
