@@ -9,6 +9,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import charts
 import machine
+import network
 import programs
 import report
 from results import Results
@@ -101,6 +102,7 @@ def main():
     for line in missing:
         print(line)
     programs.write_files(ROOT)
+    network.enter()
     be_favoured()
     wanted = [WORKLOADS[name] for name in options.workloads]
     plan = [(w, p) for w in wanted for p in chosen if p.knows(w)]

@@ -3,6 +3,7 @@ import os
 import platform
 import time
 
+import network
 from bars import BARS, GROWTH, holds, reached
 from programs import OURS
 
@@ -66,8 +67,8 @@ def write(path, results, names, rounds, missing):
     others = max((results.median(w, OURS, "others_per_cent") or 0 for w in results.workloads()), default=0)
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"# muxpro and others, {time.strftime('%Y-%m-%d %H:%M')}\n\n")
-        file.write(f"{os.cpu_count()} x {processor()}, Linux {platform.release()}; client and server on one processor "
-                   f"each, medians of {rounds} rounds.\n")
+        file.write(f"{os.cpu_count()} x {processor()}, Linux {platform.release()}, {network.congestion_control()}; client "
+                   f"and server on one processor each, medians of {rounds} rounds.\n")
         if others > 5:
             file.write(f"Other programs used up to {others:.0f} % of the machine meanwhile: believe the ratios only.\n")
         for line in missing + results.failures:

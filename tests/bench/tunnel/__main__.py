@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../runner")]
 import files
 import machine
+import network
 import report
 from places import BIN, OURS, PLAIN, RUN, tunnels
 from results import Results
@@ -172,8 +173,8 @@ def write_report(results, names, rounds, missing):
             for metric in dict.fromkeys(m for n in names for m in results.metrics(w, n))]
     path = os.path.join(RUN, "../tunnel.md")
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"# Tunnels, {time.strftime('%Y-%m-%d %H:%M')}\n\n{os.cpu_count()} x {report.processor()}; medians "
-                   f"of {rounds} rounds. cpu: seconds of both ends.\n")
+        file.write(f"# Tunnels, {time.strftime('%Y-%m-%d %H:%M')}\n\n{os.cpu_count()} x {report.processor()}, "
+                   f"{network.congestion_control()}; medians of {rounds} rounds. cpu: seconds of both ends.\n")
         for line in missing + results.failures:
             file.write(f"\n{line}\n")
         file.write("\n## Bars\n\nMedians of the ratios in each round.\n\n")
@@ -194,6 +195,7 @@ def main():
     missing = [f"{t.name} is not there; Debian packages: {t.packages}" for t in tunnels()
                if t.name in options.only and t.missing()]
     print("".join(f"{line}\n" for line in missing), end="")
+    network.enter()
     ports = {name: machine.free_port() for name in ("server", "client", "target")}
     files.make(ports)
     os.makedirs("/run/sshd", exist_ok=True)
