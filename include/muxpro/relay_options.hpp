@@ -22,7 +22,7 @@ struct relay_options {
   /// may take its time (nginx proxy_read_timeout: 60 s; the 1 to 5 s of v2ray cut slow answers off).
   duration downlink_only = std::chrono::seconds(60);
   /// One read takes at most this many bytes. A direction that moves little holds 2 KiB.
-  std::size_t buffer = 32 * 1024;
+  std::size_t buffer = 128 * 1024;
 
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
   std::string validate() const;

@@ -44,7 +44,7 @@ struct session_stats {
   std::uint32_t queued_control = 0;  ///< control frames that wait to be sent
   std::uint64_t credit_stalls = 0;
   duration credit_stalled{};
-  duration round_trip{};     ///< smallest time from a grant to the data it allowed; 0 = unknown
+  duration round_trip{};  ///< from a grant to the data it allowed, the shortest of 10 to 20 s; 0 = unknown
   std::uint64_t glitches = 0;  ///< odd frames of the peer
   std::map<end_code, std::uint64_t> ends_sent;
   std::map<end_code, std::uint64_t> ends_received;  ///< all codes above 6 as 7

@@ -209,7 +209,7 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
     to.add(dns_inbound_options().outbound, std::make_shared<dns_outbound>(fakes));
     to.know_fakes(fakes);
   }
-  to.link_capacity(behind.buffer);
+  to.link_capacity(behind.buffer / 2);  // beside what its relays hold
   if (rules) to.route_by(by_rules(rules, names));
   // They are shared by all threads; the first one tidies up.
   if (std::exchange(swept, true)) return;

@@ -136,6 +136,7 @@ awaitable<> control_overtakes(scripted_session& s) {
   CHECK(control == std::vector<std::string>{"new 4 +6", "end 1 code 2", "credit 3 40000"});
 }
 
+// Of a gather of 32 KiB two sub-streams have 16 KiB each.
 awaitable<> quanta(scripted_session& s) {
   co_await s.agree();
   sub_stream first = co_await s.subject.async_open(to_tcp());
@@ -199,5 +200,9 @@ TEST_CASE("control frames overtake queued data", "[session][priority]") {
 }
 
 TEST_CASE("while several sub-streams wait, frames are quanta", "[session][priority]") {
-  with_script(role::client, quanta, {}, 1000);
+  session_options o;
+  o.session_out_buffer = 32 * 1024;
+  SECTION("of their share of a gather") { o.frame_quantum = 4 * 1024; }
+  SECTION("of the least size") { o.session_out_buffer = 20 * 1024; }
+  with_script(role::client, quanta, o, 1000);
 }

@@ -120,7 +120,100 @@ awaitable<> grow_while_a_grant_is_under_way(scripted_session& s) {
   CHECK(stream.stats().receive_window == 131'072);
 }
 
+awaitable<> write_some(sub_stream& s, std::size_t n) {
+  const byte_string data(n);
+  co_await asio::async_write(s, asio::buffer(data), asio::use_awaitable);
+}
+
+awaitable<> pause_after_bulk(session_pair& p, const buffer_budget& budget) {
+  stream_pair ends = co_await open_pair(p);
+  const auto window = [&ends] { return ends.server.stats().receive_window; };
+  spawn(p.client.get_executor(), write_some(ends.client, 4'000'000));
+  co_await read_exactly(ends.server, 4'000'000);
+  CHECK(window() == 512 * 1024);
+  CHECK(budget.used() == window() - 65'536);
+  for (int i = 0; i < 2; ++i) {
+    co_await sleep_for(11s);
+    spawn(p.client.get_executor(), write_some(ends.client, 200'000));
+    co_await read_exactly(ends.server, 200'000);
+  }
+  co_await sleep_for(1s);
+  CHECK(window() >= 256 * 1024);
+  CHECK(window() < 512 * 1024);
+  CHECK(budget.used() == window() - 65'536);
+}
+
+/// Uses all credit, again and again, each time `pause` after the grant that it needed.
+awaitable<> use_credit(scripted_session& s, sub_stream& stream, int times, duration pause, std::size_t& credit) {
+  for (; times > 0; --times) {
+    co_await sleep_for(pause);
+    for (std::size_t left = credit; left > 0;) {
+      const std::size_t n = std::min<std::size_t>(left, 60'000);
+      co_await s.peer.send(data_frame(1, n), byte_string(n));
+      left -= n;
+    }
+    co_await read_exactly(stream, std::exchange(credit, 0));
+    // What is left is not worth a grant yet.
+    while (credit <= stream.stats().receive_window - stream.stats().receive_window / 4) {
+      const std::string words = co_await next_words(s.peer);
+      if (words.starts_with("credit")) credit += std::stoul(words.substr(words.rfind(' ')));
+    }
+  }
+}
+
+awaitable<> wait_in_a_queue(scripted_session& s) {
+  co_await s.agree();
+  co_await s.peer.send(new_tcp(1));
+  sub_stream stream = co_await s.subject.async_accept();
+  std::size_t credit = 65'536;
+  const auto window = [&stream] { return stream.stats().receive_window / 1024; };
+  co_await use_credit(s, stream, 4, 10ms, credit);
+  CHECK(window() == 768);
+  co_await use_credit(s, stream, 2, 50ms, credit);
+  const auto then = window();
+  co_await use_credit(s, stream, 3, 50ms, credit);
+  CHECK(window() == then);
+  co_await use_credit(s, stream, 2, 10ms, credit);
+  CHECK(window() > then);
+}
+
+awaitable<> change_the_way(scripted_session& s) {
+  co_await s.agree();
+  co_await s.peer.send(new_tcp(1));
+  sub_stream stream = co_await s.subject.async_accept();
+  std::size_t credit = 65'536;
+  co_await use_credit(s, stream, 2, 10ms, credit);
+  co_await use_credit(s, stream, 1, 21s, credit);
+  CHECK(s.subject.stats().round_trip == 10ms);
+  co_await use_credit(s, stream, 1, 11s, credit);
+  CHECK(s.subject.stats().round_trip == 11s);
+}
+
 }  // namespace
+
+TEST_CASE("a window that lasts for ten seconds is halved and gives its budget back", "[session][window]") {
+  session_options o;
+  o.max_window = 512 * 1024;
+  o.process_budget = std::make_shared<buffer_budget>(64 << 20);
+  asio::io_context context;
+  manual_clock clock(context);
+  session_pair p = distant_pair(context, o);
+  run(clock, context, pause_after_bulk(p, *o.process_budget));
+}
+
+TEST_CASE("bytes that wait on their way do not enlarge a window beyond 768 KiB", "[session][window]") {
+  asio::io_context context;
+  manual_clock clock(context);
+  scripted_session s(context, role::server);
+  run(clock, context, wait_in_a_queue(s));
+}
+
+TEST_CASE("the shortest round trip is forgotten after 20 s", "[session][window]") {
+  asio::io_context context;
+  manual_clock clock(context);
+  scripted_session s(context, role::server);
+  run(clock, context, change_the_way(s));
+}
 
 TEST_CASE("a window that grows is granted at once", "[session][window]") {
   asio::io_context context;
@@ -180,7 +273,7 @@ TEST_CASE("windows of sub-streams that are gone may be given to others", "[sessi
     std::vector<transfer> one(1);
     run(clock, context, begin_transfer(p, one[0], 8'000'000));
     run(clock, context, until_done(one));
-    CHECK(one[0].largest_window == 1 << 20);
+    CHECK(one[0].largest_window == (1 << 20) + 65'536);
   }
 }
 

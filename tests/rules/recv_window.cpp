@@ -6,12 +6,16 @@
 #include <muxpro/detail/recv_window.hpp>
 
 #include <deque>
+#include <optional>
+#include <utility>
 
 using namespace muxpro;
 using detail::initial_window;
+using detail::near_window;
 using detail::recv_window;
 using rules_test::start;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using wire_test::pick;
 using wire_test::random_engine;
 
@@ -19,12 +23,30 @@ namespace {
 
 struct totals {
   std::uint64_t received = 0, consumed = 0, granted = initial_window, window = initial_window;
+  /// What the peer had at a grant of which it has not used a byte yet, and when that was.
+  std::optional<std::pair<std::uint64_t, time_point>> had;
+  int halved = 0;
 
   std::uint64_t due() const { return consumed + window - granted; }
+  void receive(std::uint64_t n) {
+    received += n;
+    if (had && received > had->first) had.reset();
+  }
+  std::uint64_t grant(time_point now) {
+    if (had && now - had->second >= seconds(10)) {
+      window = std::max({window / 2, granted - consumed, std::uint64_t{initial_window}});
+      had.reset();
+      ++halved;
+    }
+    const std::uint64_t n = due();
+    if (n > 0 && !had) had = {granted, now};
+    granted += n;
+    return n;
+  }
   bool agrees(const recv_window& w) const {
     return w.window() == window && w.granted() == granted && w.unread() == received - consumed &&
            w.outstanding() == granted - received && granted <= consumed + window &&
-           w.grant_due() == (due() >= std::min<std::uint64_t>(window / 2, 256 * 1024));
+           w.grant_due() == (due() >= std::min(std::max<std::uint64_t>(window / 4, 32768), 256 * std::uint64_t{1024}));
   }
 };
 
@@ -43,7 +65,7 @@ bool random_step(recv_window& w, totals& model, random_engine& rng, time_point n
     case 0:
     case 1: {
       const std::uint64_t n = part(rng, w.outstanding());
-      model.received += n;
+      model.receive(n);
       return w.receive(n, now);
     }
     case 2: return !w.receive(w.outstanding() + 1 + part(rng, std::uint64_t{1} << 40), now);
@@ -55,10 +77,7 @@ bool random_step(recv_window& w, totals& model, random_engine& rng, time_point n
     }
     case 4: {
       if (model.due() == 0 || (!w.grant_due() && rng() % 4 != 0)) return true;
-      const std::uint64_t n = w.grant(now);
-      const bool exact = n == model.due();
-      model.granted += n;
-      return exact;
+      return w.grant(now) == model.grant(now);
     }
     default: {
       if (rng() % 64 != 0) return true;
@@ -75,6 +94,7 @@ struct circuit {
   std::uint64_t sends = 1u << 30;  ///< bytes in a millisecond that the peer has to send
   std::uint64_t reads = 1u << 30;  ///< bytes in a millisecond that the application reads
   std::uint32_t limit = 4 * 1024 * 1024;
+  bool pays = true;  ///< to have a large window
 };
 
 struct outcome {
@@ -112,7 +132,10 @@ outcome simulate(const circuit& l) {
       out.windows.push_back(*larger);
     }
     if (w.grant_due()) grants.push_back({t + l.round_trip / 2, w.grant(now)});
-    if (const auto sample = w.take_sample()) out.samples.push_back(*sample);
+    if (const auto sample = w.take_sample()) {
+      out.samples.push_back(*sample);
+      w.pays(l.pays);
+    }
   }
   return out;
 }
@@ -122,16 +145,21 @@ using windows = std::vector<std::uint32_t>;
 }  // namespace
 
 TEST_CASE("recv_window agrees with a model over a million random steps", "[rules][recv_window]") {
+  int halved = 0;
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
     random_engine rng(seed);
     recv_window w;
     totals model;
+    time_point now = start;
     for (int step = 0; step < 100'000; ++step) {
-      const bool exact = random_step(w, model, rng, start + milliseconds(step));
+      now += milliseconds(rng() % 16 == 0 ? 11'000 : 100);
+      const bool exact = random_step(w, model, rng, now);
       if (!exact || !model.agrees(w)) FAIL("seed " << seed << ", step " << step);
     }
     CHECK(model.received > 10u << 20);
+    halved += model.halved;
   }
+  CHECK(halved > 100);
 }
 
 TEST_CASE("recv_window refuses bytes beyond the credit without counting them", "[rules][recv_window]") {
@@ -147,7 +175,42 @@ TEST_CASE("recv_window refuses bytes beyond the credit without counting them", "
   CHECK_FALSE(w.receive(1, start));
 }
 
-TEST_CASE("recv_window grants what was consumed, from half a window on", "[rules][recv_window]") {
+TEST_CASE("recv_window halves a window that lasts for ten seconds", "[rules][recv_window]") {
+  recv_window w;
+  w.resize(1 << 20);
+  w.grant(start);
+  const auto use = [&w](std::uint64_t n, time_point now) {
+    REQUIRE(w.receive(n, now));
+    w.consume(n);
+    return w.grant(now);
+  };
+  CHECK(use(300'000, start + seconds(1)) == 300'000);
+  SECTION("in use") {
+    CHECK(use(800'000, start + seconds(2)) == 800'000);
+    CHECK(use(300'000, start + seconds(11)) == 300'000);
+    CHECK(w.window() == 1 << 20);
+  }
+  SECTION("until it is the first one") {
+    for (int i = 1; i < 60; ++i) {
+      REQUIRE(w.receive(65'536, start + seconds(20 * i)));
+      w.consume(65'536);
+      if (w.grant_due()) w.grant(start + seconds(20 * i));
+    }
+    CHECK(w.window() == initial_window);
+  }
+  SECTION("by no more than the peer has used") {
+    CHECK(use(262'144, start + seconds(12)) == 0);
+    CHECK(w.window() == 3 << 18);
+    CHECK(w.outstanding() == 3 << 18);
+    CHECK(w.granted() == 300'000 + (1 << 20));
+  }
+  SECTION("and what is beyond half is granted") {
+    CHECK(use(600'000, start + seconds(12)) == 600'000 - (1 << 19));
+    CHECK(w.window() == 1 << 19);
+  }
+}
+
+TEST_CASE("recv_window grants what was consumed, from half of the first window on", "[rules][recv_window]") {
   recv_window w;
   REQUIRE(w.receive(40000, start));
   CHECK_FALSE(w.grant_due());
@@ -220,6 +283,7 @@ TEST_CASE("recv_window wants more only if credit held up the peer of a reader th
 TEST_CASE("recv_window doubles up to the limit", "[rules][recv_window]") {
   const auto wanted_of = [](std::uint32_t window, std::uint32_t limit) {
     recv_window w;
+    w.pays(true);
     if (window > initial_window) {
       w.resize(window);
       w.grant(start);
@@ -233,6 +297,8 @@ TEST_CASE("recv_window doubles up to the limit", "[rules][recv_window]") {
   CHECK(wanted_of(3 << 20, 4 << 20) == 4 << 20);
   CHECK(wanted_of(4 << 20, 4 << 20) == 0);
   CHECK(wanted_of(65536, 65536) == 0);
+  CHECK(wanted_of(1 << 19, 4 << 20) == near_window);
+  CHECK(wanted_of(near_window, 4 << 20) == 2 * near_window);
   CHECK(wanted_of(1u << 30, 1u << 30) == 0);
 }
 
@@ -242,9 +308,12 @@ TEST_CASE("recv_window over a link", "[rules][recv_window]") {
     circuit on;
     windows expected;
   };
-  const windows all{1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22};
+  const windows near{1 << 16, 1 << 17, 1 << 18, 1 << 19, near_window};
+  windows all = near;
+  for (const std::uint32_t larger : {2 * near_window, 4 * near_window, 4u << 20}) all.push_back(larger);
   const row rows[] = {
       {"a fast reader of a fast peer", {}, all},
+      {"a short way", {100, 1u << 30, 1u << 30, 4 << 20, false}, near},
       {"tuning switched off", {100, 1u << 30, 1u << 30, 65536}, {65536}},
       {"a limit that is no power of two", {100, 1u << 30, 1u << 30, 100'000}, {65536, 100'000}},
       {"a slow application", {20, 1u << 30, 1000, 4 << 20}, {65536}},

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -17,6 +18,9 @@ namespace muxpro::detail {
 
 /// Credit of each direction of a new sub-stream (protocol.md section 4).
 inline constexpr std::uint32_t initial_window = 65536;
+/// Up to here a window grows whenever it holds up the peer: a processor that reads at 6 GB/s and looks away for
+/// 100 us needs it. A larger one is for paths that are long.
+inline constexpr std::uint32_t near_window = 768 * 1024;
 
 class recv_window {
  public:
@@ -42,12 +46,22 @@ class recv_window {
     check();
   }
 
-  /// Whether a CreditUpdate is due: half the window, or 256 KiB of a large one.
-  bool grant_due() const noexcept { return due() >= std::min<std::uint64_t>(window_ / 2, 256 * 1024); }
+  /// Whether a CreditUpdate is due: a quarter of the window, within 32 and 256 KiB.
+  bool grant_due() const noexcept {
+    return due() >= std::clamp<std::uint64_t>(window_ / 4, initial_window / 2, 256 * 1024);
+  }
 
-  /// The increment to send now; it counts as granted.
+  /// The increment to send now, which counts as granted; 0 if the window has become smaller instead, since the
+  /// peer took longer than `lasting` to use what it had at the last grant.
   std::uint32_t grant(time_point now) noexcept {
+    if (probing_ && now - probe_sent_ >= lasting) {
+      probing_ = false;
+      const std::uint64_t still_granted = granted_ - consumed_;
+      window_ = static_cast<std::uint32_t>(
+          std::max({std::uint64_t{window_ / 2}, std::uint64_t{initial_window}, still_granted}));
+    }
     const std::uint64_t n = due();
+    if (n == 0) return 0;
     if (!probing_) {
       probing_ = true;
       probe_limit_ = granted_;
@@ -58,13 +72,15 @@ class recv_window {
     return static_cast<std::uint32_t>(n);
   }
 
-  /// The window doubled, if it held up the peer since the last time; at most `limit`.
+  /// The window doubled, if it held up the peer since the last time; at most `limit`, and at most near_window
+  /// unless pays().
   std::optional<std::uint32_t> wanted(std::uint32_t limit) noexcept {
     if (!starved_) return std::nullopt;
     starved_ = false;
-    const std::uint64_t larger = std::min<std::uint64_t>(2 * std::uint64_t{window_}, limit);
+    const bool near = window_ < near_window || !pays_;
+    const std::uint32_t larger = std::min(2 * window_, near ? std::min(limit, near_window) : limit);
     if (larger <= window_) return std::nullopt;
-    return static_cast<std::uint32_t>(larger);
+    return larger;
   }
   void resize(std::uint32_t larger) noexcept {
     assert(larger >= window_);
@@ -76,6 +92,8 @@ class recv_window {
     if (sample_ < duration{}) return std::nullopt;
     return std::exchange(sample_, no_sample);
   }
+  /// Whether a large window would do more than make bytes wait elsewhere.
+  void pays(bool yes) noexcept { pays_ = yes; }
 
   std::uint32_t window() const noexcept { return window_; }
   std::uint64_t unread() const noexcept { return received_ - consumed_; }
@@ -85,6 +103,7 @@ class recv_window {
 
  private:
   static constexpr duration no_sample{-1};
+  static constexpr duration lasting = std::chrono::seconds(10);
 
   std::uint64_t due() const noexcept { return consumed_ + window_ - granted_; }
   void check() const noexcept {
@@ -102,6 +121,7 @@ class recv_window {
   std::uint32_t window_ = initial_window;
   bool probing_ = false;
   bool starved_ = false;
+  bool pays_ = false;
 };
 
 }  // namespace muxpro::detail

@@ -80,10 +80,11 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void release(stream_state& s);
   void object_gone(stream_state& s) noexcept;
   void window_wanted(stream_state& s, std::uint32_t larger);
+  void window_returned(std::uint64_t n) noexcept;
   void buffered(std::uint64_t n) noexcept;
   void unbuffered(std::uint64_t n) noexcept;
   void stalled_for(duration d) noexcept;
-  void sampled(duration round_trip) noexcept;
+  void sampled(stream_state& s, duration round_trip) noexcept;
 
  private:
   enum class state { idle, negotiating, ready, closed };
@@ -154,6 +155,8 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   error_code fate_;  ///< why it was closed
   session_stats counted_;
   std::uint64_t promised_ = 0;  ///< window beyond 64 KiB, all sub-streams
+  time_point sampled_since_{};
+  duration shortest_ = duration::max(), shortest_before_ = duration::max();  ///< round trips of two periods
 
   write_queue queue_;
   protocol rules_;

@@ -115,6 +115,8 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   /// Small writes that were taken over; they go first.
   const_bytes staged() const noexcept { return staged_; }
   void staged_sent(std::size_t n) noexcept;
+  /// The credit that goes back now, see recv_window::grant().
+  std::uint32_t grant(time_point t) noexcept;
   write_op* writer() noexcept { return writer_; }
   /// Our End(0) is due behind the last byte, which is framed.
   bool end_due() const noexcept { return finishing_ && !unsent(); }

@@ -48,14 +48,19 @@ MUXPRO_DECL void outbox::add_credits(time_point now) {
     auto* const s = static_cast<stream_state*>(queue_.pop_credit());
     if (!s) return;
     if (s->aborted || s->remote_ended) continue;  // it needs no more
-    const std::uint32_t n = s->window.grant(now);
+    const std::uint32_t n = s->grant(now);
     if (n > 0) add_header(credit_update{s->id, n});
   }
 }
 
-// Alone, a write goes out in as few frames as hold it, all of one size; else in quanta.
+// Alone, a write goes out in as few frames as hold it, all of one size; else in quanta, or in equal shares of
+// what a gather holds.
 MUXPRO_DECL std::size_t outbox::frame_size(std::size_t sendable) const noexcept {
-  if (queue_.ready() > 0) return std::min<std::size_t>(sendable, options_.frame_quantum);
+  if (queue_.ready() > 0) {
+    const std::size_t share = options_.session_out_buffer / (queue_.ready() + 1);
+    const std::size_t most = std::min(std::max<std::size_t>(options_.frame_quantum, share), max_extra_data);
+    return std::min(sendable, most);
+  }
   const std::size_t frames = (sendable + max_extra_data - 1) / max_extra_data;
   return (sendable + frames - 1) / frames;
 }

@@ -251,7 +251,7 @@ MUXPRO_DECL void session_impl::open_by_peer(const new_stream& f) {
 }
 
 MUXPRO_DECL void session_impl::begin_data(stream_state& s, std::size_t size) {
-  if (const auto sample = s.window.take_sample()) sampled(*sample);
+  if (const auto sample = s.window.take_sample()) sampled(s, *sample);
   const auto* const k = std::get_if<keep>(&decoder_.current());
   s.data_announced(size, k && k->addressed);
   data_for_ = &s;

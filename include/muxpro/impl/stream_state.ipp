@@ -115,6 +115,13 @@ MUXPRO_DECL void stream_state::grant_if_due(bool frame_is_over) {
   session_->wake_writer();
 }
 
+MUXPRO_DECL std::uint32_t stream_state::grant(time_point t) noexcept {
+  const std::uint32_t before = window.window();
+  const std::uint32_t n = window.grant(t);
+  session_->window_returned(before - window.window());
+  return n;
+}
+
 MUXPRO_DECL std::uint64_t stream_state::drop_unread() noexcept {
   const std::uint64_t n = datagrams ? datagrams->in.queued_bytes() : unread_.size();
   session_->unbuffered(n);
