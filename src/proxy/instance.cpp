@@ -77,7 +77,8 @@ class instance::lane {
     return r;
   }
 
-  void take(stream_socket socket, admission::ticket place, std::shared_ptr<const entrance> way) {
+  void take(workers::seat seat, stream_socket socket, admission::ticket place,
+            std::shared_ptr<const entrance> way) {
     if (draining_) return;
     context known;
     std::error_code ec;
@@ -94,7 +95,7 @@ class instance::lane {
     const std::uint32_t id = known.id;
     open_.emplace(id, nullptr);
     asio::co_spawn(io_, serve(std::move(way), std::move(socket), std::move(known), std::move(place)),
-                   [this, id](std::exception_ptr) {
+                   [this, id, seat = std::move(seat)](std::exception_ptr) {
                      open_.erase(id);
                      if (draining_) end_if_done();
                    });
@@ -207,8 +208,9 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
   const socket_options options = how.socket;
   const auto way =
       std::make_shared<const entrance>(std::move(tag), std::move(i), std::move(how), std::move(sniffing));
-  auto take = [this, way](std::size_t worker, stream_socket s, admission::ticket t) {
-    lanes_[worker]->take(std::move(s), std::move(t), way);
+  auto take = [this, way](workers::seat seat, stream_socket s, admission::ticket t) {
+    lane& thread = *lanes_[seat.worker()];
+    thread.take(std::move(seat), std::move(s), std::move(t), way);
   };
   auto say = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     note(level, source, line);

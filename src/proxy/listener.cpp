@@ -5,10 +5,12 @@
 #include "unix_socket_file.hpp"
 
 #include <asio/co_spawn.hpp>
+#include <asio/dispatch.hpp>
 #include <asio/post.hpp>
 
 #include <fmt/format.h>
 
+#include <new>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -36,6 +38,7 @@ void listener::listen(const stream_endpoint& at) {
   acceptor_.bind(at);
   set_listening_options(acceptor_.native_handle(), options_);
   acceptor_.listen();
+  acceptor_.non_blocking(true);
   if (!path.empty()) file_ = std::make_unique<unix_socket_file>(path);
 }
 
@@ -52,18 +55,25 @@ void listener::close() {
 }
 
 asio::awaitable<void> listener::run() {
-  for (std::size_t next = 0; acceptor_.is_open(); next = (next + 1) % workers_.size()) {
-    stream_socket socket(workers_[next]);
+  while (acceptor_.is_open()) {
     std::error_code ec;
-    co_await acceptor_.async_accept(socket, or_error(ec));
-    if (ec)
-      co_await rest(ec);
-    else
-      hand_over(next, std::move(socket));
+    co_await acceptor_.async_wait(acceptor_.wait_read, or_error(ec));
+    if (!ec) accept(ec);
+    if (ec) co_await rest(ec);
   }
 }
 
-void listener::hand_over(std::size_t worker, stream_socket socket) {
+// It is known now who has the fewest connections, which it was not when the wait began.
+void listener::accept(std::error_code& ec) try {
+  workers::seat seat = workers_.take_seat();
+  stream_socket socket(workers_[seat.worker()]);
+  acceptor_.accept(socket, ec);
+  if (!ec) hand_over(std::move(seat), std::move(socket));
+} catch (const std::bad_alloc&) {
+  ec = asio::error::no_memory;
+}
+
+void listener::hand_over(workers::seat seat, stream_socket socket) {
   std::error_code gone;
   const auto source = unmapped(to_tcp(socket.remote_endpoint(gone)).address());
   if (gone) return;
@@ -74,14 +84,17 @@ void listener::hand_over(std::size_t worker, stream_socket socket) {
           fmt::format("a connection of {} was dropped: too many have not negotiated", source.to_string()));
     return;
   }
-  asio::post(workers_[worker], [this, worker, s = std::move(socket), t = std::move(*ticket)]() mutable {
-    take_(worker, std::move(s), std::move(t));
-  });
+  asio::io_context& thread = workers_[seat.worker()];
+  asio::dispatch(thread,
+                 [this, p = std::move(seat), s = std::move(socket), t = std::move(*ticket)]() mutable {
+                   take_(std::move(p), std::move(s), std::move(t));
+                 });
 }
 
 // A client that left while it was in the queue is no reason to rest; a lack of descriptors or memory is.
 asio::awaitable<void> listener::rest(std::error_code why) {
-  if (!acceptor_.is_open() || why == asio::error::connection_aborted) co_return;
+  const bool left = why == asio::error::connection_aborted || why == asio::error::would_block;
+  if (!acceptor_.is_open() || left) co_return;
   note_(log_level::error, {}, fmt::format("cannot accept: {}", why.message()));
   pause_.expires_after(backoff_);
   std::error_code ignored;

@@ -47,13 +47,14 @@ class mux_server::shard {
   shard(server_parts& parts, asio::io_context& io)
       : parts_(parts), io_(io), drain_deadline_(io_.get_executor()) {}
 
-  void take(stream_socket socket, admission::ticket ticket, std::shared_ptr<const transport> over) {
+  void take(workers::seat seat, stream_socket socket, admission::ticket ticket,
+            std::shared_ptr<const transport> over) {
     if (draining_) return;
     ++live_;
     asio::co_spawn(io_, open(std::move(socket), std::move(ticket), std::move(over)),
-                   [this](std::exception_ptr, std::shared_ptr<server_session> s) {
+                   [this, p = std::move(seat)](std::exception_ptr, std::shared_ptr<server_session> s) mutable {
                      if (s)
-                       run(std::move(s));
+                       run(std::move(s), std::move(p));
                      else
                        one_less();
                    });
@@ -93,10 +94,10 @@ class mux_server::shard {
     session main = c->into_session(role::server, parts_.options.session);
     co_return std::make_shared<server_session>(parts_, std::move(main), peer, std::move(ticket));
   }
-  void run(std::shared_ptr<server_session> s) {
+  void run(std::shared_ptr<server_session> s, workers::seat seat) {
     sessions_.insert(s.get());
     if (draining_) s->drain();
-    asio::co_spawn(io_, s->run_and_report(), [this, s](std::exception_ptr) {
+    asio::co_spawn(io_, s->run_and_report(), [this, s, p = std::move(seat)](std::exception_ptr) {
       sessions_.erase(s.get());
       one_less();
     });
@@ -166,9 +167,10 @@ asio::awaitable<instance_report> mux_server::report() {
 }
 
 stream_endpoint mux_server::listen(const stream_endpoint& at, transport_use how) {
-  auto take = [this, over = how.over ? how.over : plain_transport()](std::size_t worker, stream_socket s,
+  auto take = [this, over = how.over ? how.over : plain_transport()](workers::seat seat, stream_socket s,
                                                                      admission::ticket t) {
-    shards_[worker]->take(std::move(s), std::move(t), over);
+    shard& thread = *shards_[seat.worker()];
+    thread.take(std::move(seat), std::move(s), std::move(t), over);
   };
   auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     parts_->note(level, source, line);

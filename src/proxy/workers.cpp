@@ -9,6 +9,14 @@ workers::workers(std::size_t threads) {
     all_.push_back(std::make_unique<worker>());
 }
 
+workers::seat workers::take_seat() noexcept {
+  std::uint32_t fewest = all_.front()->seats_taken;
+  for (const auto& w : all_) fewest = std::min<std::uint32_t>(fewest, w->seats_taken);
+  std::size_t i = 0;
+  while (all_[i]->seats_taken > fewest + 1) ++i;
+  return seat(i, all_[i]->seats_taken);
+}
+
 void workers::start() {
   for (const auto& w : all_) w->thread = std::thread([&io = w->io] { io.run(); });
 }

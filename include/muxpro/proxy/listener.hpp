@@ -1,4 +1,4 @@
-// Accepts connections of TCP and unix sockets and hands them to the workers in turns. Ring 4.
+// Accepts connections of TCP and unix sockets and hands them to the workers. Ring 4.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -23,8 +23,8 @@ class unix_socket_file;
 /// Lives on the first worker's thread.
 class listener {
  public:
-  /// Called on the thread of workers[worker]; the socket is that io_context's.
-  using taker = std::function<void(std::size_t worker, stream_socket, admission::ticket)>;
+  /// Called on the seat's thread; the socket is of that io_context.
+  using taker = std::function<void(workers::seat, stream_socket, admission::ticket)>;
   /// Something that the log may want to have, about a peer or (0.0.0.0) the listener itself. Any thread.
   using noter = std::function<void(log_level, const asio::ip::address&, const std::string&)>;
 
@@ -45,7 +45,8 @@ class listener {
  private:
   void listen(const stream_endpoint& at);
   asio::awaitable<void> run();
-  void hand_over(std::size_t worker, stream_socket socket);
+  void accept(std::error_code& ec);
+  void hand_over(workers::seat seat, stream_socket socket);
   asio::awaitable<void> rest(std::error_code why);
 
   workers& workers_;

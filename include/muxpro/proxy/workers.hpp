@@ -4,9 +4,12 @@
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace muxpro::proxy {
@@ -20,6 +23,29 @@ class workers {
   workers& operator=(const workers&) = delete;
   ~workers() { stop(); }
 
+  /// A connection's place on a thread.
+  class seat {
+   public:
+    seat(seat&& other) noexcept
+        : worker_(other.worker_), taken_(std::exchange(other.taken_, nullptr)) {}
+    seat& operator=(seat&&) = delete;
+    ~seat() {
+      if (taken_) --*taken_;
+    }
+    std::size_t worker() const noexcept { return worker_; }
+
+   private:
+    friend class workers;
+    seat(std::size_t worker, std::atomic<std::uint32_t>& taken) noexcept : worker_(worker), taken_(&taken) {
+      ++taken;
+    }
+    const std::size_t worker_;
+    std::atomic<std::uint32_t>* taken_;
+  };
+  /// On the first thread where the fewest are taken, or one more: a connection that begins while the one before it
+  /// ends need not wake another thread. By the thread of the listeners only.
+  seat take_seat() noexcept;
+
   std::size_t size() const noexcept { return all_.size(); }
   asio::io_context& operator[](std::size_t i) noexcept { return all_[i]->io; }
 
@@ -31,6 +57,7 @@ class workers {
 
  private:
   struct worker {
+    std::atomic<std::uint32_t> seats_taken{0};
     asio::io_context io{1};
     asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
     std::thread thread;

@@ -1,0 +1,35 @@
+// Where connections go that a proxy with several threads accepts.
+#include "catch.hpp"
+
+#include <muxpro/proxy/workers.hpp>
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+using muxpro::proxy::workers;
+
+TEST_CASE("connections spread over the threads", "[proxy][workers]") {
+  workers threads(3);
+  std::vector<workers::seat> seats;
+  std::vector<std::size_t> taken(threads.size());
+  for (std::size_t i = 0; i < 30; ++i) {
+    seats.push_back(threads.take_seat());
+    ++taken[seats.back().worker()];
+  }
+  for (const std::size_t n : taken) {
+    CHECK(n >= 9);
+    CHECK(n <= 11);
+  }
+}
+
+TEST_CASE("connections that follow each other stay on the first thread", "[proxy][workers]") {
+  workers threads(2);
+  std::optional<workers::seat> before = threads.take_seat();
+  for (int i = 0; i < 5; ++i) {
+    workers::seat next = threads.take_seat();
+    CHECK(next.worker() == 0);
+    before.reset();
+    before.emplace(std::move(next));
+  }
+}
