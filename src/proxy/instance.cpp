@@ -25,10 +25,11 @@ namespace {
 std::string access_line(const context& c, const carried& how, duration took) {
   const std::string stream = how.sub_stream ? fmt::format(" sub-stream {}", how.sub_stream) : "";
   const std::string content = c.content.protocol.empty() ? "" : fmt::format(" ({})", c.content.protocol);
+  const std::string user = c.inbound.user.empty() ? "" : " user " + one_word(c.inbound.user);
   const double seconds = std::chrono::duration<double>(took).count();
   const std::string port = c.inbound.source_port ? fmt::format(":{}", c.inbound.source_port) : "";
-  return fmt::format("{} {}{} {} -> {}{} via {}{}: {} bytes up, {} down, {:.3f} s, {}", c.id,
-                     shown_source(c.inbound.source), port, c.inbound.tag, c.outbound.target, content,
+  return fmt::format("{} {}{} {}{} -> {}{} via {}{}: {} bytes up, {} down, {:.3f} s, {}", c.id,
+                     shown_source(c.inbound.source), port, c.inbound.tag, user, c.outbound.target, content,
                      c.outbound.tag, stream, how.up, how.down, seconds, how.why ? how.why.message() : "done");
 }
 
@@ -141,6 +142,7 @@ class instance::lane {
       co_return;
     }
     open_[known.id] = c;
+    known.inbound.user = c->user();
     if (draining_) c->drain();
     co_await way->serves->serve(std::move(c), std::move(known), to_, std::move(place));
   }
