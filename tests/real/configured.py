@@ -36,5 +36,9 @@ def rotated(scene, _):
     ask()
     eventually(lambda: lines(access) == 1, 2, "the new access log has no line")
     expect(lines(access + ".1") == 2, "the old access log has more lines")
-    with open(log, encoding="utf-8") as file:
-        expect("reloaded" in file.read(), "the new log does not say that the file was read again")
+
+    def reloaded():
+        with open(log, encoding="utf-8") as file:
+            return "reloaded" in file.read()
+
+    eventually(reloaded, 2, "the new log does not say that the file was read again")
