@@ -124,6 +124,7 @@ class instance::lane {
         for (const auto& [id, c] : open_)
           if (c) c->cut();
         to_.close();
+        stop_in(std::chrono::seconds(1));  // a half-closed one that waits for its target does not notice
       });
       end_if_done();
     });
@@ -151,8 +152,13 @@ class instance::lane {
   void end_if_done() {
     if (!open_.empty() || std::exchange(ended_, true)) return;
     to_.close();
-    deadline_.expires_after(std::chrono::milliseconds(20));
-    deadline_.async_wait([this](std::error_code) { io_.stop(); });
+    stop_in(std::chrono::milliseconds(20));
+  }
+  void stop_in(duration d) {
+    deadline_.expires_after(d);
+    deadline_.async_wait([this](std::error_code cancelled) {
+      if (!cancelled) io_.stop();
+    });
   }
 
   instance& whole_;
