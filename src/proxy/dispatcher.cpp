@@ -87,7 +87,7 @@ asio::awaitable<void> dispatcher::carry(context about, Link link) {
     result = co_await run(c, std::move(link));
   } catch (const std::system_error& e) {
     result.why = e.code();
-  } catch (const std::exception&) {
+  } catch (...) {
     result.why = end_code::resources;
   }
   --live_;

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -51,15 +52,22 @@ void listener::close() {
   });
 }
 
+// Whatever is thrown costs a connection or a line of the log: a listener that ended would be deaf.
 asio::awaitable<void> listener::run() {
   for (std::size_t next = 0; acceptor_.is_open(); next = (next + 1) % workers_.size()) {
-    stream_socket socket(workers_[next]);
-    std::error_code ec;
-    co_await acceptor_.async_accept(socket, or_error(ec));
-    if (ec)
-      co_await rest(ec);
-    else
-      hand_over(next, std::move(socket));
+    bool thrown = false;
+    try {
+      stream_socket socket(workers_[next]);
+      std::error_code ec;
+      co_await acceptor_.async_accept(socket, or_error(ec));
+      if (ec)
+        co_await rest(ec);
+      else
+        hand_over(next, std::move(socket));
+    } catch (const std::exception&) {
+      thrown = true;
+    }
+    if (thrown) co_await pause();
   }
 }
 
@@ -83,6 +91,10 @@ void listener::hand_over(std::size_t worker, stream_socket socket) {
 asio::awaitable<void> listener::rest(std::error_code why) {
   if (!acceptor_.is_open() || why == asio::error::connection_aborted) co_return;
   note_(log_level::error, {}, fmt::format("cannot accept: {}", why.message()));
+  co_await pause();
+}
+
+asio::awaitable<void> listener::pause() {
   pause_.expires_after(backoff_);
   std::error_code ignored;
   co_await pause_.async_wait(or_error(ignored));

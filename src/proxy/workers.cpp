@@ -1,8 +1,24 @@
 #include <muxpro/proxy/workers.hpp>
 
 #include <algorithm>
+#include <exception>
 
 namespace muxpro::proxy {
+
+namespace {
+
+// What a handler throws is lost with that handler: one connection's, and the others go on.
+void run(asio::io_context& io) {
+  for (;;) {
+    try {
+      io.run();
+      return;
+    } catch (const std::exception&) {
+    }
+  }
+}
+
+}  // namespace
 
 workers::workers(std::size_t threads) {
   for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i)
@@ -10,7 +26,7 @@ workers::workers(std::size_t threads) {
 }
 
 void workers::start() {
-  for (const auto& w : all_) w->thread = std::thread([&io = w->io] { io.run(); });
+  for (const auto& w : all_) w->thread = std::thread([&io = w->io] { run(io); });
 }
 
 void workers::stop() {

@@ -47,6 +47,7 @@ class listener {
   asio::awaitable<void> run();
   void hand_over(std::size_t worker, stream_socket socket);
   asio::awaitable<void> rest(std::error_code why);
+  asio::awaitable<void> pause();
 
   workers& workers_;
   const std::shared_ptr<admission> admit_;

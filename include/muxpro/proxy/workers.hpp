@@ -23,6 +23,7 @@ class workers {
   std::size_t size() const noexcept { return all_.size(); }
   asio::io_context& operator[](std::size_t i) noexcept { return all_[i]->io; }
 
+  /// What a handler throws ends that handler alone.
   void start();
   /// The threads end after what they are at; what waits is not called any more. Joins.
   void stop();
