@@ -4,6 +4,7 @@
 
 #include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/mux_server.hpp>
+#include <muxpro/sub_datagram.hpp>
 
 #include <mutex>
 #include <optional>
@@ -76,6 +77,39 @@ std::string behind_certificates(const std::string& inbound, const std::string& r
               {{"usage": "verify", "certificateFile": "{}"}},
               {{"certificateFile": "{}", "keyFile": "{}"}}]}}}}}}], {}}})",
       inbound, known().ca.certificate_file, known().server.certificate_file, known().server.key_file, rest);
+}
+
+/// One datagram by a main connection with the certificate of `who`, and back.
+asio::awaitable<std::shared_ptr<session>> send_as(const test::identity& who, tcp::endpoint server,
+                                                  asio::ip::udp::endpoint target) {
+  tls_options o = tls_test::of_client("127.0.0.1");
+  o.certificate = who.certificate_file;
+  o.key = who.key_file;
+  tcp::socket socket(co_await asio::this_coro::executor);
+  co_await socket.async_connect(server, asio::use_awaitable);
+  std::error_code ec;
+  const auto c = co_await tls_transport(role::client, o).open(stream_socket(std::move(socket)), ec);
+  if (ec) throw std::system_error(ec);
+  const auto s = std::make_shared<session>(c->into_session(role::client, {}));
+  s->async_run(asio::detached);
+  open_request request({network::udp, "127.0.0.1", target.port()});
+  request.source = global_id{1, 2, 3, 4, 5, 6, 7, 8};
+  sub_datagram d(co_await s->async_open(request));
+  co_await d.async_send(asio::buffer("x", 1));
+  std::array<char, 10> room;
+  host_port from;
+  co_await d.async_receive_from(asio::buffer(room), from);
+  co_return s;
+}
+
+asio::awaitable<void> answer_datagrams(asio::ip::udp::socket& at) {
+  std::array<char, 10> room;
+  for (;;) {
+    asio::ip::udp::endpoint from;
+    const auto [error, n] = co_await at.async_receive_from(asio::buffer(room), from, as_result);
+    if (error) co_return;
+    co_await at.async_send_to(asio::buffer(room.data(), n), from, as_result);
+  }
 }
 
 }  // namespace
@@ -187,4 +221,27 @@ TEST_CASE("certificate users: a server's log names them", "[proxy][server][users
   server.drain();
   server.wait();
   CHECK(has(log.all(), "main connection 1 of 127.0.0.1 user alice: "));
+}
+
+TEST_CASE("certificate users: nobody takes another one's outside port (L2)", "[proxy][server][users]") {
+  bench b;
+  asio::ip::udp::socket target(b.io, {make_address("127.0.0.1"), 0});
+  asio::co_spawn(b.io, answer_datagrams(target), asio::detached);
+  const test::directory here;
+  const auto bob = test::make_identity(here, "bob", "DNS:bob.example", &known().ca);
+  tls_options o = tls_test::of_server();
+  o.authority = known().ca.certificate_file;
+  mux_server server(server_options(), 1, [](log_level, std::string_view) {});
+  server.parts().policy.allow_private(true);
+  const auto at = server.listen(tcp::endpoint(make_address("127.0.0.1"), 0),
+                                transport_use(std::make_shared<const tls_transport>(role::server, o)));
+  server.start();
+  std::vector<std::shared_ptr<session>> open;
+  const auto mappings_after = [&](const test::identity& who) {
+    open.push_back(test::run(b.io, send_as(who, at, target.local_endpoint())));
+    return server.parts().nat.mappings();
+  };
+  CHECK(mappings_after(known().alice) == 1);
+  CHECK(mappings_after(bob) == 2);
+  CHECK(mappings_after(known().alice) == 2);
 }
