@@ -182,9 +182,9 @@ outbound_factory configured_proxy::parts::factory(const blackhole_config&, const
 }
 
 outbound_factory configured_proxy::parts::factory(const mux_config& m, const outbound_config& o) {
-  return [this, way = way_to(m.server, o), pool = m.pool](asio::io_context& io) {
+  return [this, way = way_to(m.server, o), pool = m.pool, priority = m.priority](asio::io_context& io) {
     auto dial = [way, options = pool.session] { return dial_server(way, options); };
-    return std::make_shared<mux_outbound>(io.get_executor(), dial, pool, behind.relay);
+    return std::make_shared<mux_outbound>(io.get_executor(), dial, pool, behind.relay, priority);
   };
 }
 

@@ -36,7 +36,7 @@ asio::awaitable<std::shared_ptr<outbound>> dispatcher::outbound_for(live_connect
   if (tag.empty() && choose) {
     outbound_choice choice = co_await (*choose)(c.about);
     tag = std::move(choice.tag);
-    c.about.outbound.priority = choice.priority.value_or(c.about.outbound.priority);
+    if (choice.priority) c.about.outbound.priority = choice.priority;
   }
   if (tag.empty()) tag = default_;
   const auto found = outbounds_.find(tag);
@@ -87,7 +87,7 @@ asio::awaitable<void> dispatcher::carry(context about, Link link) {
     result = co_await run(c, std::move(link));
   } catch (const std::system_error& e) {
     result.why = e.code();
-  } catch (const std::exception&) {
+  } catch (...) {
     result.why = end_code::resources;
   }
   --live_;

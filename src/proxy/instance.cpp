@@ -25,10 +25,11 @@ namespace {
 std::string access_line(const context& c, const carried& how, duration took) {
   const std::string stream = how.sub_stream ? fmt::format(" sub-stream {}", how.sub_stream) : "";
   const std::string content = c.content.protocol.empty() ? "" : fmt::format(" ({})", c.content.protocol);
+  const std::string user = c.inbound.user.empty() ? "" : " user " + one_word(c.inbound.user);
   const double seconds = std::chrono::duration<double>(took).count();
   const std::string port = c.inbound.source_port ? fmt::format(":{}", c.inbound.source_port) : "";
-  return fmt::format("{} {}{} {} -> {}{} via {}{}: {} bytes up, {} down, {:.3f} s, {}", c.id,
-                     shown_source(c.inbound.source), port, c.inbound.tag, c.outbound.target, content,
+  return fmt::format("{} {}{} {}{} -> {}{} via {}{}: {} bytes up, {} down, {:.3f} s, {}", c.id,
+                     shown_source(c.inbound.source), port, c.inbound.tag, user, c.outbound.target, content,
                      c.outbound.tag, stream, how.up, how.down, seconds, how.why ? how.why.message() : "done");
 }
 
@@ -124,6 +125,7 @@ class instance::lane {
         for (const auto& [id, c] : open_)
           if (c) c->cut();
         to_.close();
+        stop_in(std::chrono::seconds(1));  // a half-closed one that waits for its target does not notice
       });
       end_if_done();
     });
@@ -142,6 +144,7 @@ class instance::lane {
       co_return;
     }
     open_[known.id] = c;
+    known.inbound.user = c->user();
     if (draining_) c->drain();
     co_await way->serves->serve(std::move(c), std::move(known), to_, std::move(place));
   }
@@ -150,8 +153,13 @@ class instance::lane {
   void end_if_done() {
     if (!open_.empty() || std::exchange(ended_, true)) return;
     to_.close();
-    deadline_.expires_after(std::chrono::milliseconds(20));
-    deadline_.async_wait([this](std::error_code) { io_.stop(); });
+    stop_in(std::chrono::milliseconds(20));
+  }
+  void stop_in(duration d) {
+    deadline_.expires_after(d);
+    deadline_.async_wait([this](std::error_code cancelled) {
+      if (!cancelled) io_.stop();
+    });
   }
 
   instance& whole_;
@@ -169,7 +177,7 @@ instance::instance(instance_options options, std::size_t threads, const equip& o
       log_(std::move(log)),
       brake_(options_.log_lines),
       waiting_(std::make_shared<admission>(options_.max_waiting, options_.max_waiting_per_source)),
-      workers_(threads) {
+      workers_(threads, 1) {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     lanes_.push_back(std::make_unique<lane>(*this, workers_[i]));
     outbounds(lanes_.back()->outbounds(), workers_[i]);

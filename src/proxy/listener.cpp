@@ -10,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include <new>
+#include <exception>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -54,23 +54,28 @@ void listener::close() {
   });
 }
 
+// Whatever is thrown costs a connection or a line of the log: a listener that ended would be deaf.
 asio::awaitable<void> listener::run() {
   while (acceptor_.is_open()) {
-    std::error_code ec;
-    co_await acceptor_.async_wait(acceptor_.wait_read, or_error(ec));
-    if (!ec) accept(ec);
-    if (ec) co_await rest(ec);
+    bool thrown = false;
+    try {
+      std::error_code ec;
+      co_await acceptor_.async_wait(acceptor_.wait_read, or_error(ec));
+      if (!ec) accept(ec);
+      if (ec) co_await rest(ec);
+    } catch (const std::exception&) {
+      thrown = true;
+    }
+    if (thrown) co_await pause();
   }
 }
 
 // It is known now who has the fewest connections, which it was not when the wait began.
-void listener::accept(std::error_code& ec) try {
+void listener::accept(std::error_code& ec) {
   workers::seat seat = workers_.take_seat();
   stream_socket socket(workers_[seat.worker()]);
   acceptor_.accept(socket, ec);
   if (!ec) hand_over(std::move(seat), std::move(socket));
-} catch (const std::bad_alloc&) {
-  ec = asio::error::no_memory;
 }
 
 void listener::hand_over(workers::seat seat, stream_socket socket) {
@@ -96,6 +101,10 @@ asio::awaitable<void> listener::rest(std::error_code why) {
   const bool left = why == asio::error::connection_aborted || why == asio::error::would_block;
   if (!acceptor_.is_open() || left) co_return;
   note_(log_level::error, {}, fmt::format("cannot accept: {}", why.message()));
+  co_await pause();
+}
+
+asio::awaitable<void> listener::pause() {
   pause_.expires_after(backoff_);
   std::error_code ignored;
   co_await pause_.async_wait(or_error(ignored));

@@ -1,8 +1,21 @@
 #include <muxpro/proxy/log.hpp>
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace muxpro::proxy {
+
+std::string one_word(std::string_view name) {
+  std::string word;
+  for (const char c : name) {
+    if (c > ' ' && c < '\x7f' && c != '%')
+      word += c;
+    else
+      word += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return word;
+}
 
 log_brake::decision log_brake::ask(const asio::ip::address& source, time_point now) {
   const std::lock_guard lock(mutex_);

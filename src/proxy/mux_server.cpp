@@ -92,7 +92,7 @@ class mux_server::shard {
       co_return nullptr;
     }
     session main = c->into_session(role::server, parts_.options.session);
-    co_return std::make_shared<server_session>(parts_, std::move(main), peer, std::move(ticket));
+    co_return std::make_shared<server_session>(parts_, std::move(main), peer, c->user(), std::move(ticket));
   }
   void run(std::shared_ptr<server_session> s, workers::seat seat) {
     sessions_.insert(s.get());

@@ -17,12 +17,13 @@ namespace muxpro::proxy {
 using asio::ip::tcp;
 using std::chrono::steady_clock;
 
-server_session::server_session(server_parts& parts, session main, const tcp::endpoint& peer,
+server_session::server_session(server_parts& parts, session main, const tcp::endpoint& peer, std::string user,
                                admission::ticket ticket)
     : main_connection(std::move(main), std::move(ticket),
                       {parts.options.max_pending_dials, parts.options.max_waiting_dials}),
       parts_(parts),
       peer_(peer),
+      user_(std::move(user)),
       number_(++parts.sessions_ever) {
   ++parts_.sessions;
 }
@@ -32,7 +33,7 @@ server_session::~server_session() { --parts_.sessions; }
 asio::awaitable<void> server_session::run_and_report() { report(co_await run()); }
 
 instance_report::accepted server_session::describe() {
-  instance_report::accepted now{main().stats(), shown_source(peer_.address())};
+  instance_report::accepted now{main().stats(), shown_source(peer_.address()), user_};
   const bool by_tcp = peer_.port() != 0;
   if (by_tcp) now.source = to_string(host_port(unmapped(peer_.address()).to_string(), peer_.port()));
   count(now);
@@ -54,10 +55,11 @@ void server_session::report(std::error_code why) {
   count(s);
   // Who comes and goes without a word is nobody's concern.
   const bool silent = why == errc::connection_lost && s.wire_received == 0;
-  const std::string line = fmt::format("main connection {} of {}: {}; {} sub-streams, {} bytes in, {} out",
-                                       number_, shown_source(peer_.address()), why ? why.message() : "closed",
-                                       s.received[static_cast<std::size_t>(frame_type::new_stream)].frames,
-                                       s.wire_received, s.wire_sent);
+  const std::string user = user_.empty() ? "" : " user " + one_word(user_);
+  const std::string line = fmt::format(
+      "main connection {} of {}{}: {}; {} sub-streams, {} bytes in, {} out", number_,
+      shown_source(peer_.address()), user, why ? why.message() : "closed",
+      s.received[static_cast<std::size_t>(frame_type::new_stream)].frames, s.wire_received, s.wire_sent);
   parts_.note(silent ? log_level::debug : why ? log_level::warning : log_level::info, peer_.address(), line);
 }
 
@@ -73,7 +75,7 @@ asio::awaitable<void> server_session::carry(sub_stream stream) {
     co_return;
   }
   udp_nat::owner who;
-  who.user = peer_.address().to_string();
+  who.user = user_.empty() ? peer_.address().to_string() : user_;
   who.session = number_;
   who.target = stream.target();
   who.source = stream.source();

@@ -14,7 +14,8 @@ namespace muxpro::proxy {
 
 class server_session final : public main_connection {
  public:
-  server_session(server_parts& parts, session main, const asio::ip::tcp::endpoint& peer,
+  /// `user`: who the peer has proved to be; empty: nobody had to say.
+  server_session(server_parts& parts, session main, const asio::ip::tcp::endpoint& peer, std::string user,
                  admission::ticket ticket);
   ~server_session() override;
 
@@ -33,6 +34,7 @@ class server_session final : public main_connection {
 
   server_parts& parts_;
   const asio::ip::tcp::endpoint peer_;
+  const std::string user_;
   const std::uint64_t number_;
   time_point next_dial_{};
   std::uint64_t counted_up_ = 0, counted_down_ = 0;

@@ -1,10 +1,26 @@
 #include <muxpro/proxy/workers.hpp>
 
 #include <algorithm>
+#include <exception>
 
 namespace muxpro::proxy {
 
-workers::workers(std::size_t threads) {
+namespace {
+
+// What a handler throws is lost with that handler: one connection's, and the others go on.
+void run(asio::io_context& io) {
+  for (;;) {
+    try {
+      io.run();
+      return;
+    } catch (const std::exception&) {
+    }
+  }
+}
+
+}  // namespace
+
+workers::workers(std::size_t threads, std::uint32_t lead) : lead_(lead) {
   for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i)
     all_.push_back(std::make_unique<worker>());
 }
@@ -13,12 +29,12 @@ workers::seat workers::take_seat() noexcept {
   std::uint32_t fewest = all_.front()->seats_taken;
   for (const auto& w : all_) fewest = std::min<std::uint32_t>(fewest, w->seats_taken);
   std::size_t i = 0;
-  while (all_[i]->seats_taken > fewest + 1) ++i;
+  while (all_[i]->seats_taken > fewest + lead_) ++i;
   return seat(i, all_[i]->seats_taken);
 }
 
 void workers::start() {
-  for (const auto& w : all_) w->thread = std::thread([&io = w->io] { io.run(); });
+  for (const auto& w : all_) w->thread = std::thread([&io = w->io] { run(io); });
 }
 
 void workers::stop() {

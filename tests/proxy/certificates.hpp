@@ -9,8 +9,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace test {
 
@@ -50,9 +52,11 @@ struct identity {
 };
 
 /// `names` as in a configuration of OpenSSL: "DNS:a.example,IP:127.0.0.1"; empty: an authority. Signed by
-/// `by`, or by itself. Valid from an hour before now until `seconds` after it.
+/// `by`, or by itself. Valid from an hour before now until `seconds` after it. `common_names`: what the
+/// subject is instead of `name`, unchecked, so that it may be what no honest authority signs.
 inline identity make_identity(const directory& where, const std::string& name, const std::string& names,
-                              const identity* by = nullptr, long seconds = 3600) {
+                              const identity* by = nullptr, long seconds = 3600,
+                              const std::optional<std::vector<std::string>>& common_names = {}) {
   static long serial = 0;
   identity out;
   out.key.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
@@ -63,8 +67,11 @@ inline identity make_identity(const directory& where, const std::string& name, c
   X509_gmtime_adj(X509_getm_notBefore(x), -3600);
   X509_gmtime_adj(X509_getm_notAfter(x), seconds);
   X509_NAME* const subject = X509_get_subject_name(x);
-  const auto* const text = reinterpret_cast<const unsigned char*>(name.c_str());
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, text, -1, -1, 0);
+  for (const std::string& cn : common_names.value_or(std::vector{name})) {
+    const auto* const text = reinterpret_cast<const unsigned char*>(cn.data());
+    X509_NAME_add_entry_by_NID(subject, NID_commonName, V_ASN1_UTF8STRING, text, static_cast<int>(cn.size()),
+                               -1, 0);
+  }
   X509_set_issuer_name(x, by ? X509_get_subject_name(by->certificate.get()) : subject);
   X509_set_pubkey(x, out.key.get());
   const int kind = names.empty() ? NID_basic_constraints : NID_subject_alt_name;

@@ -3,7 +3,7 @@
 #include "support.hpp"
 
 #include <muxpro/proxy/dispatcher.hpp>
-#include <muxpro/proxy/outbounds/blackhole.hpp>
+#include <muxpro/proxy/outbounds/freedom.hpp>
 #include <muxpro/proxy/route_by.hpp>
 
 #include <asio/write.hpp>
@@ -113,6 +113,23 @@ TEST_CASE("dispatcher: a sniffed name is for the rules, the address is dialled",
   CHECK(s.other->seen->content.protocol == "http1");
   CHECK(s.other->seen->content.attributes.at(":path") == "/index.html");
   CHECK_FALSE(s.by_default->seen);
+}
+
+TEST_CASE("dispatcher: a sniffed name that is dialled is judged anew (K4)", "[proxy][dispatcher]") {
+  stages s;
+  s.sniffing.enabled = true;
+  s.sniffing.dest_override = {"http"};
+  s.sniffing.route_only = false;
+  dial_policy careful;
+  const auto direct = std::make_shared<freedom>(s.names, careful, dial_options(), relay_options(), nullptr);
+  s.to.add("direct", direct);
+  for (const char* name : {"rebind.example", "127.0.0.1", "LOCALHOST."}) {
+    s.names.pin("rebind.example", {asio::ip::make_address("10.0.0.1")});
+    context c = s.known("192.0.2.1", 80);
+    c.outbound.tag = "direct";
+    s.send(std::move(c), "GET / HTTP/1.1\r\nHost: " + std::string(name) + "\r\n\r\n");
+    CHECK(s.why == end_code::rejected);
+  }
 }
 
 TEST_CASE("dispatcher: without a word from the client sniffing ends in time", "[proxy][dispatcher]") {

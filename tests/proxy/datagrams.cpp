@@ -260,6 +260,26 @@ awaitable<> policy_for_each(association& a) {
   co_await a.end();
 }
 
+// What may be sent to at first says nothing about whom the next datagram is for (L7).
+awaitable<> policy_after_the_first(association& a) {
+  direct out(a, true);
+  caller forbidden(a.io);
+  const udp::endpoint there = forbidden.socket.local_endpoint();
+  out.policy.own_listener({there.address(), there.port()});
+  co_await a.begin();
+  const std::string to_echo = packet({"127.0.0.1", a.to_udp_echo().port}, "hello");
+  for (int i = 0; i < 2; ++i) {
+    const std::string answer = co_await a.me.ask(to_echo);
+    CHECK(answer == to_echo);
+    co_await a.me.send(packet({"127.0.0.1", there.port()}, "x"));
+    co_await a.me.send(packet({"::ffff:127.0.0.1", there.port()}, "x"));
+  }
+  const std::string still = co_await a.me.ask(to_echo);
+  CHECK(still == to_echo);
+  CHECK(forbidden.socket.available() == 0);
+  co_await a.end();
+}
+
 awaitable<> through_a_server(chain& c) {
   tcp::socket control = co_await c.connect();
   caller me(c.io);
@@ -348,6 +368,9 @@ TEST_CASE("datagrams: what is sent to its own outside port is dropped there", "[
   association().run(to_its_own_port);
 }
 TEST_CASE("datagrams: each one's address is judged", "[proxy][udp]") { association().run(policy_for_each); }
+TEST_CASE("datagrams: each one's address is judged, not only the first one's", "[proxy][udp]") {
+  association().run(policy_after_the_first);
+}
 TEST_CASE("datagrams: over a server, full cone, and the same port for who comes back", "[proxy][udp]") {
   chain(std::make_shared<socks_inbound>(socks_inbound_options())).run(through_a_server);
 }

@@ -186,6 +186,24 @@ TEST_CASE("mixed: one deadline for the first byte and all others", "[proxy][mixe
     }
   });
 }
+TEST_CASE("kill: a drain ends at its limit, whoever waits for a target", "[proxy][kill]") {
+  instance_options options;
+  options.drain_timeout = 20ms;
+  standing s(mixed(), options);
+  const auto begun = std::chrono::steady_clock::now();
+  s.run([](standing& x) -> awaitable<> {
+    tcp::acceptor silent(x.io, {loopback, 0});
+    tcp::socket client = co_await x.connect();
+    co_await write(client, connect_to(silent.local_endpoint().port()));
+    const tcp::socket target = co_await silent.async_accept(asio::use_awaitable);
+    co_await read(client, established.size());
+    client.shutdown(tcp::socket::shutdown_send);
+    co_await pause(10ms);
+    x.whole.drain();
+    x.whole.wait();
+  });
+  CHECK(std::chrono::steady_clock::now() - begun < 10s);
+}
 TEST_CASE("kill: a target in the middle cuts its client", "[proxy][kill]") {
   chain(mixed()).run(a_target_dies);
 }

@@ -1,5 +1,6 @@
 // Rules say which connections go first, and main connections keep to it.
 #include "catch.hpp"
+#include "configured.hpp"
 #include "support.hpp"
 
 #include <muxpro/proxy/dispatcher.hpp>
@@ -14,6 +15,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +28,9 @@ using test::as_result;
 constexpr std::uint16_t interactive = 22, bulk = 6881;
 
 struct ways {
-  ways() : to(io.get_executor()) {
+  explicit ways(std::uint8_t usual = 0) : to(io.get_executor()) {
     const auto mux = std::make_shared<mux_outbound>(
-        io.get_executor(), [this] { return dial(*this); }, client_pool_options(), relay_options());
+        io.get_executor(), [this] { return dial(*this); }, client_pool_options(), relay_options(), usual);
     to.add("server", mux);
     routing_rule rule;
     rule.port = std::to_string(bulk);
@@ -66,7 +68,7 @@ struct ways {
       ec = error;
     }
   }
-  static asio::awaitable<void> talk(ways& w, std::uint16_t port, std::uint8_t said) {
+  static asio::awaitable<void> talk(ways& w, std::uint16_t port, std::optional<std::uint8_t> said) {
     context c;
     c.outbound.target = {network::tcp, "example.com", port};
     c.outbound.priority = said;
@@ -78,7 +80,7 @@ struct ways {
       ec = error;
     }
   }
-  void run(std::uint64_t bytes, std::uint8_t said) {
+  void run(std::uint64_t bytes, std::optional<std::uint8_t> said) {
     for (const std::uint16_t port : {bulk, interactive})
       asio::co_spawn(io, talk(*this, port, said), asio::detached);
     test::run_until(io, [&] {
@@ -99,6 +101,15 @@ struct ways {
   bool enough = false;
 };
 
+/// The priority of the first sub-stream that somebody opens there.
+asio::awaitable<unsigned> first_priority(asio::ip::tcp::acceptor& at) {
+  auto [error, socket] = co_await at.async_accept(as_result);
+  session server(std::move(socket), role::server);
+  server.async_run([](std::error_code) {});
+  const sub_stream stream = co_await server.async_accept();
+  co_return stream.priority();
+}
+
 }  // namespace
 
 TEST_CASE("priority: of a rule, else what the client has said", "[proxy][priority]") {
@@ -106,6 +117,41 @@ TEST_CASE("priority: of a rule, else what the client has said", "[proxy][priorit
   w.run(1, 7);
   CHECK(w.priority[bulk] == 255);
   CHECK(w.priority[interactive] == 7);
+}
+
+TEST_CASE("priority: the outbound's, if nobody else has said one", "[proxy][priority]") {
+  ways usual(100);
+  usual.run(1, std::nullopt);
+  CHECK(usual.priority[bulk] == 255);
+  CHECK(usual.priority[interactive] == 100);
+  ways first(100);
+  first.run(1, 0);
+  CHECK(first.priority[interactive] == 0);
+  ways neither;
+  neither.run(1, std::nullopt);
+  CHECK(neither.priority[interactive] == 0);
+}
+
+TEST_CASE("priority: a configuration's rule goes before its outbound", "[proxy][priority][configured]") {
+  using configured_test::to_port;
+  asio::io_context io;
+  const auto loopback = asio::ip::make_address("127.0.0.1");
+  const auto priority_to = [&](std::uint16_t port) {
+    asio::ip::tcp::acceptor at(io, {loopback, 0});
+    const auto p = configured_test::made(fmt::format(
+        R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
+            "outbounds": [{{"tag": "far", "protocol": "mux.pro",
+                            "settings": {{"address": "127.0.0.1", "port": {}}}, "mux": {{"priority": 9}}}}],
+            "routing": {{"rules": [{{"port": {}, "outboundTag": "far", "muxPriority": 200}}]}}}})",
+        at.local_endpoint().port(), bulk));
+    p->start();
+    asio::ip::tcp::socket client(io);
+    client.connect(to_tcp(p->listening()[0].at));
+    asio::write(client, asio::buffer("\x05\x01" + std::string(1, '\0') + to_port(port)));
+    return test::run(io, first_priority(at));
+  };
+  CHECK(priority_to(interactive) == 9);
+  CHECK(priority_to(bulk) == 200);
 }
 
 TEST_CASE("priority: what is interactive overtakes bulk on one main connection", "[proxy][priority]") {

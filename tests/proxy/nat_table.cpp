@@ -173,6 +173,8 @@ TEST_CASE("a user's rate: a burst, then so many in a second, each one for himsel
   CHECK(taken("alice", origin - 1h, 100) == 0);
   CHECK(taken("alice", origin + 10h, 100) == 5);
   CHECK(r.size() == 1);
+  const rate_limit usual = nat_limits().user_datagrams;
+  CHECK(usual.per_second == 10'000);
 }
 
 TEST_CASE("a user's rate: in the long run it is kept, whatever the pace", "[proxy][nat]") {

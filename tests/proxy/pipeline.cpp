@@ -6,6 +6,7 @@
 #include <muxpro/proxy/outbounds/mux.hpp>
 
 #include <asio/detached.hpp>
+#include <asio/steady_timer.hpp>
 
 namespace {
 
@@ -115,6 +116,31 @@ TEST_CASE("pipeline: a client that says nothing is cut in time", "[proxy][pipeli
   bench b(socks_inbound(std::move(options)));
   b.to.add("parrot", std::make_shared<parrot>());
   b.run(says_nothing);
+}
+
+TEST_CASE("pipeline: a name that comes slowly goes on as it is, within the same limit (J8)",
+          "[proxy][pipeline]") {
+  const std::string slow = greeting + "\x05\x01\x00\x03\xff"s + std::string(255, 'a') + "\x01\xbb"s;
+  const auto say_slowly = [&](duration limit) {
+    socks_inbound_options options;
+    options.handshake = limit;
+    bench b(socks_inbound(std::move(options)));
+    const auto target = std::make_shared<parrot>();
+    b.to.add("parrot", target);
+    b.run([](bench& x, std::string text) -> asio::awaitable<void> {
+      asio::steady_timer pause(x.io);
+      for (const char c : text) {
+        const auto [ec, n] = co_await asio::async_write(x.client, asio::buffer(&c, 1), as_result);
+        if (ec) co_return;
+        pause.expires_after(500us);
+        co_await pause.async_wait(asio::use_awaitable);
+      }
+      co_await read(x.client, 12);
+    }(b, slow));
+    return target->seen.empty() ? "" : to_string(target->seen[0].outbound.target);
+  };
+  CHECK(say_slowly(30s) == "tcp:" + std::string(255, 'a') + ":443");
+  CHECK(say_slowly(30ms) == "");
 }
 
 TEST_CASE("pipeline: over a sub-stream to a server", "[proxy][pipeline]") {

@@ -8,7 +8,7 @@ import tempfile
 import time
 
 NGINX = """
-worker_processes 1;
+master_process off;
 daemon off;
 pid {run}/nginx.pid;
 error_log stderr crit;
@@ -60,7 +60,6 @@ class Scene:
     def __init__(self, program):
         self.program = os.path.abspath(program)
         self.run = tempfile.mkdtemp(prefix="muxpro-real-")
-        os.chmod(self.run, 0o711)  # as root's, nginx serves as nobody
         self.processes = []
         self.port, self.tls_port = free_port(), free_port()
         os.makedirs(self.path("www"))

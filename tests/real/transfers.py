@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 
-from parts import expect, sha256_of
+from parts import ends_within, eventually, expect, sha256_of
 
 
 def each_way_in(scene, _):
@@ -53,6 +53,7 @@ def users(scene, _):
                                    f"{proxy}://{user}127.0.0.1:{scene.socks}", scene.url("one")],
                                   capture_output=True, timeout=30, check=False)
             expect(done.returncode != 0 and not done.stdout, f"'{user}' was served by {proxy}")
+    expect(" user alice -> " in scene.log("client"), "the log does not name the user")
     expect("wonder" not in scene.log("client"), "the log shows the password")
 
 
@@ -62,7 +63,7 @@ def certificates(scene, _):
     scene.server(None, "--tls-cert", scene.path("server.pem"), "--tls-key", scene.path("server.key"),
                  "--tls-client-ca", scene.path("ca.pem"))
     mine = ("--tls-cert", scene.path("client.pem"), "--tls-key", scene.path("client.key"))
-    scene.client("--tls", "--tls-ca", scene.path("ca.pem"), *mine)
+    client = scene.client("--tls", "--tls-ca", scene.path("ca.pem"), *mine)
     scene.curl("-o", scene.path("got"), scene.url("one"))
     expect(sha256_of(scene.path("got")) == wanted, "other bytes came")
     for flags, why in ((("--tls", *mine), "an authority that is not trusted"), ((), "no TLS"),
@@ -71,6 +72,9 @@ def certificates(scene, _):
         done = subprocess.run(["curl", "-s", "--max-time", "10", "--proxy", f"socks5h://127.0.0.1:{scene.socks}",
                                scene.url("one")], capture_output=True, timeout=30, check=False)
         expect(done.returncode != 0 and not done.stdout, f"{why}, and curl was served")
+    client.terminate()
+    expect(ends_within(client, 5, "the client") == 0, "the client's exit status is not 0")
+    eventually(lambda: " user client: " in scene.log("server"), 2, "the log does not name the user of the certificate")
 
 
 def many_small(scene, _):

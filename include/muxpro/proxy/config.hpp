@@ -92,6 +92,7 @@ struct blackhole_config {};
 struct mux_config {
   stream_address server;
   client_pool_options pool;
+  std::uint8_t priority = 0;  ///< of sub-streams where neither a rule nor the client has said one
 };
 struct socks_server_config {
   stream_address server;

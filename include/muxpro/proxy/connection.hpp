@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -49,6 +50,9 @@ class connection {
     ways_ = std::move(w);
     if (draining_) drain();
   }
+  /// Who the peer is by what its transport has proved; empty: nobody had to say.
+  const std::string& user() const noexcept { return user_; }
+  void known_as(std::string user) { user_ = std::move(user); }
   /// Nothing new begins on it, where that makes a difference.
   void drain() {
     draining_ = true;
@@ -59,6 +63,7 @@ class connection {
   ways_to_end ways_;
 
  private:
+  std::string user_;
   bool draining_ = false;
 };
 

@@ -41,7 +41,8 @@ struct context {
     destination target;                       ///< what is dialled
     std::optional<destination> route_target;  ///< what the router looks at, where that is another one
     std::string tag;                          ///< a forced outbound, or the one that was chosen
-    std::uint8_t priority = 0;                ///< 0 is served first
+    /// Among sub-streams, 0 is served first; nothing: neither a rule nor the client has said one.
+    std::optional<std::uint8_t> priority;
   };
   /// What it carries.
   struct content_part {

@@ -26,6 +26,7 @@ struct instance_report {
   /// A main connection that somebody else has made.
   struct accepted : session_stats {
     std::string source;
+    std::string user;  ///< empty: nobody had to say
   };
   struct inbound {
     std::vector<accepted> main_connections;

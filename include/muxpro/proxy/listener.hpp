@@ -48,6 +48,7 @@ class listener {
   void accept(std::error_code& ec);
   void hand_over(workers::seat seat, stream_socket socket);
   asio::awaitable<void> rest(std::error_code why);
+  asio::awaitable<void> pause();
 
   workers& workers_;
   const std::shared_ptr<admission> admit_;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <string>
 #include <string_view>
 
 namespace muxpro::proxy {
@@ -16,6 +17,10 @@ namespace muxpro::proxy {
 enum class log_level : std::uint8_t { debug, info, warning, error };
 /// Called by any thread.
 using log_sink = std::function<void(log_level, std::string_view)>;
+
+/// A name that somebody else has chosen, as one word of a line: all but visible ASCII is percent-encoded, so
+/// that it can pass neither for another part of the line nor for another name.
+std::string one_word(std::string_view name);
 
 /// Lets through so many lines about one source in a second. Thread-safe.
 class log_brake {

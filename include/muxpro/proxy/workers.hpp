@@ -17,8 +17,9 @@ namespace muxpro::proxy {
 /// What one thread does is its own: connections, sessions and outbounds are not handed from one to another.
 class workers {
  public:
-  /// At least one.
-  explicit workers(std::size_t threads);
+  /// At least one thread. By `lead` seats one may be ahead of the others: where connections are short, one that
+  /// begins while the one before it ends need not wake another thread.
+  explicit workers(std::size_t threads, std::uint32_t lead = 0);
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;
   ~workers() { stop(); }
@@ -42,13 +43,13 @@ class workers {
     const std::size_t worker_;
     std::atomic<std::uint32_t>* taken_;
   };
-  /// On the first thread where the fewest are taken, or one more: a connection that begins while the one before it
-  /// ends need not wake another thread. By the thread of the listeners only.
+  /// On the first thread that is not ahead of the others. By the thread of the listeners only.
   seat take_seat() noexcept;
 
   std::size_t size() const noexcept { return all_.size(); }
   asio::io_context& operator[](std::size_t i) noexcept { return all_[i]->io; }
 
+  /// What a handler throws ends that handler alone.
   void start();
   /// The threads end after what they are at; what waits is not called any more. Joins.
   void stop();
@@ -62,6 +63,7 @@ class workers {
     asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
     std::thread thread;
   };
+  const std::uint32_t lead_;
   std::vector<std::unique_ptr<worker>> all_;
 };
 

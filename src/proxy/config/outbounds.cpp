@@ -111,6 +111,8 @@ void read_mux(settings& s, outbound_config& to) {
   s.one_of<std::string>("protocol", protocol, {{"mux.pro", "mux.pro"}});
   s.number<std::uint32_t>("concurrency", pool.max_concurrency, 1, 65535);
   s.number<std::uint32_t>("maxConnections", pool.max_connections, 1, 65535);
+  std::uint8_t priority = 0;
+  s.number<std::uint8_t>("priority", priority, 0);
   if (mux && !enabled)
     s.wrong("enabled",
             "is false; it must be true: nothing else goes to a mux.pro server, and concurrency 1 "
@@ -119,7 +121,9 @@ void read_mux(settings& s, outbound_config& to) {
     s.wrong("enabled",
             fmt::format("is true; it must be false: {} leads to no server that takes main connections",
                         shown(to.protocol)));
-  if (mux) mux->pool = pool;
+  if (!mux) return;
+  mux->pool = pool;
+  mux->priority = priority;
 }
 
 }  // namespace

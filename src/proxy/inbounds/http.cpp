@@ -41,7 +41,7 @@ asio::awaitable<std::optional<http_request>> http_inbound::negotiate(newcomer& w
     if (step.what == http_request_parser::status::complete) {
       who.consume(step.consumed);
       const auto user = http_user(step.request, options_.users);
-      who.known.inbound.user = user.value_or("");
+      if (user && !user->empty()) who.known.inbound.user = *user;
       if (user) co_return std::move(step.request);
       co_await refuse(who.c,
                       http_answer(http_status::proxy_authentication_required, {}, step.request.method));

@@ -40,7 +40,7 @@ asio::awaitable<void> socks_inbound::serve(newcomer who, dispatcher& to) const {
   std::vector<std::byte> early = who.settle();
   context known = std::move(who.known);
   known.inbound.protocol = "socks";
-  known.inbound.user = request->user;
+  if (!request->user.empty()) known.inbound.user = request->user;
   known.outbound.original = known.outbound.target = request->target;
   if (request->command == socks_command::connect)
     co_await connect(std::move(who.c), std::move(known), to, request->version, std::move(early));

@@ -17,7 +17,7 @@ namespace muxpro::proxy {
 asio::awaitable<carried> mux_outbound::carry(context c, outbound_link link) {
   const counted here(*this);
   carried result;
-  open_request request(c.outbound.target, c.outbound.priority);
+  open_request request(c.outbound.target, c.outbound.priority.value_or(priority_));
   result.up = link.first_data.size();
   request.first_data = std::move(link.first_data);
   const auto given_up = std::make_shared<asio::cancellation_signal>();
@@ -41,7 +41,7 @@ asio::awaitable<carried> mux_outbound::carry_datagrams(context c,
                                                        std::unique_ptr<datagram_stream> datagrams) {
   const counted here(*this);
   carried result;
-  open_request request(c.outbound.target, c.outbound.priority);
+  open_request request(c.outbound.target, c.outbound.priority.value_or(priority_));
   request.source = source_id(c);
   sub_stream stream = co_await pool_.async_open(std::move(request), or_error(result.why));
   if (result.why) {

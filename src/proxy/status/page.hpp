@@ -87,7 +87,7 @@ function show(s) {
   last = { ...sum, at: now };
   const mains = [
     ...s.outbounds.flatMap(o => o.main_connections.map(m => ({ other_end: o.tag, ...m }))),
-    ...s.inbounds.flatMap(i => i.main_connections.map(m => ({ other_end: m.source, ...m }))),
+    ...s.inbounds.flatMap(i => i.main_connections.map(m => ({ other_end: m.source + (m.user ? " " + m.user : ""), ...m }))),
   ].sort((a, b) => b.streams - a.streams);
   by("live").textContent = s.live;
   by("mains").textContent = mains.length;

@@ -154,6 +154,7 @@ std::string status_json(const instance_report& r) {
     for (const auto& accepted : i.main_connections) {
       mains.push_back(as_json(accepted));
       mains.back()["source"] = accepted.source;
+      mains.back()["user"] = accepted.user;
     }
     out["inbounds"].push_back({{"tag", tag}, {"ever", i.ever}, {"main_connections", std::move(mains)}});
   }

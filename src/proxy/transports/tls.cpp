@@ -1,16 +1,14 @@
 #include <muxpro/proxy/transports/tls.hpp>
 
 #include "../or_error.hpp"
+#include "certificate.hpp"
 #include "tls_stream.hpp"
 
 #include <fmt/format.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
@@ -58,12 +56,6 @@ bool is_address(const std::string& name) {
   return !no;
 }
 
-std::string pin_of(X509* certificate) {
-  std::array<unsigned char, 32> digest{};
-  if (!certificate || X509_digest(certificate, EVP_sha256(), digest.data(), nullptr) != 1) return {};
-  return fmt::format("{:02x}", fmt::join(digest, ""));
-}
-
 }  // namespace
 
 struct tls_transport::state {
@@ -71,7 +63,7 @@ struct tls_transport::state {
   void load_files();
   void choose_verification();
   void set_up(SSL* tls) const;
-  std::error_code judge(SSL* tls) const;
+  std::error_code judge(SSL* tls, const X509* shown) const;
 
   const role side;
   tls_options options;
@@ -139,10 +131,9 @@ void tls_transport::state::set_up(SSL* tls) const {
   SSL_set1_host(tls, options.name.c_str());
 }
 
-std::error_code tls_transport::state::judge(SSL* tls) const {
-  const std::unique_ptr<X509, void (*)(X509*)> shown(SSL_get1_peer_certificate(tls), X509_free);
+std::error_code tls_transport::state::judge(SSL* tls, const X509* shown) const {
   const auto& pins = options.pins;
-  if (!pins.empty() && std::find(pins.begin(), pins.end(), pin_of(shown.get())) == pins.end())
+  if (!pins.empty() && std::find(pins.begin(), pins.end(), pin_of(shown)) == pins.end())
     return tls_errc::unknown_certificate;
   const unsigned char* agreed = nullptr;
   unsigned size = 0;
@@ -168,9 +159,11 @@ asio::awaitable<std::shared_ptr<connection>> tls_transport::open(stream_socket s
     co_await stream.async_handshake(kind, or_error(ec));
     if (ec && limit.over()) ec = asio::error::timed_out;
   }
-  if (!ec) ec = state_->judge(tls);
+  const X509* const shown = SSL_get0_peer_certificate(tls);
+  if (!ec) ec = state_->judge(tls, shown);
   // Closed rather than cut if it failed: a reset could overtake the alert that tells the peer why.
   if (ec) co_return nullptr;
+  if (state_->side == role::server) c->known_as(user_of(shown));
   co_return c;
 }
 

@@ -126,6 +126,12 @@ TEST_CASE("config: outbounds that cannot be", "[proxy][config]") {
             .find("outbounds[0].mux.enabled: is false") == 0);
   CHECK(told(with_outbound(mux + R"(, "mux": {"concurrency": 0}})")) ==
         "outbounds[0].mux.concurrency: is 0; it must be a whole number from 1 to 65535\n");
+  for (const char* priority : {"-1", "256", "0.5"})
+    CHECK(told(with_outbound(mux + R"(, "mux": {"priority": )" + priority + "}}")) ==
+          "outbounds[0].mux.priority: is " + std::string(priority) +
+              "; it must be a whole number from 0 to 255\n");
+  CHECK(told(with_outbound(mux + R"(, "mux": {"prioriti": 1}})")) ==
+        "outbounds[0].mux.prioriti: there is no such key; did you mean 'priority'?\n");
   CHECK(told(with_outbound(R"({"protocol": "mux.pro", "settings": {"address": "a b", "port": 0}})")) ==
         "outbounds[0].settings.address: is 'a b'; it must be a name, an IP address or unix:PATH\n"
         "outbounds[0].settings.port: is 0; it must be a whole number from 1 to 65535\n");

@@ -70,7 +70,7 @@ inline constexpr std::string_view everything = R"({
     {"tag": "server", "protocol": "mux.pro", "settings": {"address": "proxy.example", "port": 9527},
      "streamSettings": {"security": "tls", "tlsSettings": {"serverName": "other.example",
        "pinnedPeerCertSha256": ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]}},
-     "mux": {"enabled": true, "protocol": "mux.pro", "concurrency": 16, "maxConnections": 4}},
+     "mux": {"enabled": true, "protocol": "mux.pro", "concurrency": 16, "maxConnections": 4, "priority": 9}},
     {"tag": "direct", "protocol": "freedom", "settings": {"domainStrategy": "UseIPv4", "allowPrivate": true}},
     {"protocol": "blackhole", "settings": {"response": {"type": "none"}}},
     {"tag": "relay", "protocol": "socks",

@@ -8,6 +8,7 @@
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
 
+#include <cstdint>
 #include <functional>
 
 namespace muxpro::proxy {
@@ -17,9 +18,10 @@ class mux_outbound final : public outbound {
   /// Makes a session of the role client that is not negotiated yet, or throws std::system_error.
   using dialer = std::function<asio::awaitable<session>()>;
 
+  /// `priority`: of sub-streams whose context has none.
   mux_outbound(const asio::any_io_executor& executor, dialer dial, client_pool_options pool,
-               relay_options relay)
-      : pool_(executor, std::move(dial), std::move(pool)), relay_(relay) {}
+               relay_options relay, std::uint8_t priority = 0)
+      : pool_(executor, std::move(dial), std::move(pool)), relay_(relay), priority_(priority) {}
 
   asio::awaitable<carried> carry(context c, outbound_link link) override;
   asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> datagrams) override;
@@ -31,6 +33,7 @@ class mux_outbound final : public outbound {
  private:
   client_pool pool_;
   const relay_options relay_;
+  const std::uint8_t priority_;
 };
 
 }  // namespace muxpro::proxy
