@@ -4,8 +4,7 @@
 #include <muxpro/proxy/workers.hpp>
 
 #include <cstdint>
-#include <optional>
-#include <utility>
+#include <deque>
 #include <vector>
 
 using muxpro::proxy::workers;
@@ -27,11 +26,10 @@ TEST_CASE("connections spread over the threads", "[proxy][workers]") {
 
 TEST_CASE("connections that follow each other stay on the first thread", "[proxy][workers]") {
   workers threads(2, 1);
-  std::optional<workers::seat> before = threads.take_seat();
+  std::deque<workers::seat> seats;
   for (int i = 0; i < 5; ++i) {
-    workers::seat next = threads.take_seat();
-    CHECK(next.worker() == 0);
-    before.reset();
-    before.emplace(std::move(next));
+    seats.push_back(threads.take_seat());
+    CHECK(seats.back().worker() == 0);
+    if (i > 0) seats.pop_front();
   }
 }
