@@ -70,7 +70,7 @@ def stalled_and_active(context):
         peer.send(f.keep(stalled, b's' * 60000))
     # Two measurements right after each other are compared: the machine may have other things to do.
     share = 0
-    for _ in range(10):
+    for _ in range(20):
         share = max(share, rate(peer, active, 4 << 20) / rate(alone, other, 4 << 20))
         if share >= 0.9:
             break
