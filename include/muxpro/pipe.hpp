@@ -74,7 +74,7 @@ class pipe_end {
   template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
   auto async_read_some(const MutableBuffers& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(start_read{}, token, &core(), side_,
-                                                                      buffers);
+                                                                      buffers, nullptr);
   }
 
   /// Signature: void(error_code, std::size_t). Completes as soon as the pipe has taken at least one byte,
@@ -85,7 +85,22 @@ class pipe_end {
   template <class ConstBuffers, class Token = asio::use_awaitable_t<>>
   auto async_write_some(const ConstBuffers& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(start_write{}, token, &core(), side_,
-                                                                      buffers);
+                                                                      buffers, nullptr);
+  }
+
+  /// What async_relay() does instead of async_read_some() into `to.room()`: a writer's memory may come for
+  /// that of `to`, with the bytes in it.
+  template <class Token>
+  auto async_take(detail::relay_buffer& to, Token&& token) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_read{}, token, &core(), side_,
+                                                                      to.room(), &to);
+  }
+  /// What async_relay() does instead of async_write_some() of `from.bytes()`. Many bytes are not copied, but
+  /// wait until a reader takes them.
+  template <class Token>
+  auto async_give(detail::relay_buffer& from, Token&& token) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(
+        start_write{}, token, &core(), side_, from.bytes(), from.worth_handing() ? &from : nullptr);
   }
 
   /// No more writes: the peer reads what is buffered, then eof. Reading goes on.
@@ -111,19 +126,21 @@ class pipe_end {
 
   struct start_read {
     template <class Handler, class Buffers>
-    void operator()(Handler&& handler, core_type* core, core_type::side side, const Buffers& buffers) const {
+    void operator()(Handler&& handler, core_type* core, core_type::side side, const Buffers& buffers,
+                    detail::relay_buffer* memory) const {
       const core_type::read_buffers list(buffers);
-      start<core_type::read_op>(std::forward<Handler>(handler), *core, side, core->try_read(side, list),
-                                list);
+      start<core_type::read_op>(std::forward<Handler>(handler), *core, side,
+                                core->try_read(side, list, memory), list, memory);
     }
   };
 
   struct start_write {
     template <class Handler, class Buffers>
-    void operator()(Handler&& handler, core_type* core, core_type::side side, const Buffers& buffers) const {
+    void operator()(Handler&& handler, core_type* core, core_type::side side, const Buffers& buffers,
+                    detail::relay_buffer* memory) const {
       const core_type::write_buffers list(buffers);
-      start<core_type::write_op>(std::forward<Handler>(handler), *core, side, core->try_write(side, list),
-                                 list);
+      start<core_type::write_op>(std::forward<Handler>(handler), *core, side,
+                                 core->try_write(side, list, memory), list, memory);
     }
   };
 
@@ -136,14 +153,14 @@ class pipe_end {
 
   template <class Op, class Handler, class Buffers>
   static void start(Handler&& handler, core_type& core, core_type::side side, core_type::attempt result,
-                    const Buffers& buffers) {
+                    const Buffers& buffers, detail::relay_buffer* memory) {
     if (!result.must_wait) {
       detail::post_completion(std::forward<Handler>(handler), core.executor(), result.error,
                               result.transferred);
       return;
     }
     core.wait(side, *detail::park<Op>(std::forward<Handler>(handler), core.executor(), &core_type::cancel<Op>,
-                                      buffers));
+                                      buffers, memory));
   }
 
   pipe_end(std::shared_ptr<core_type> core, core_type::side side) noexcept

@@ -211,14 +211,15 @@ TEST_CASE("options of a relay that make no sense are refused by name", "[relay]"
 
 TEST_CASE("the buffer of a direction is large only while reads make use of it", "[relay]") {
   detail::relay_buffer buffer(32768);
-  CHECK(buffer.size() == 2048);
-  buffer.used(2047);
-  CHECK(buffer.size() == 2048);
-  buffer.used(2048);
-  CHECK(buffer.size() == 32768);
-  buffer.used(1500);
-  CHECK(buffer.size() == 32768);
-  buffer.used(1024);
-  CHECK(buffer.size() == 2048);
-  CHECK(detail::relay_buffer(5).size() == 5);
+  const auto room_after = [&buffer](std::size_t n) {
+    buffer.filled(n);
+    buffer.consume(n);
+    return buffer.room().size();
+  };
+  CHECK(buffer.room().size() == 2048);
+  CHECK(room_after(2047) == 2048);
+  CHECK(room_after(2048) == 32768);
+  CHECK(room_after(1500) == 32768);
+  CHECK(room_after(1024) == 2048);
+  CHECK(detail::relay_buffer(5).room().size() == 5);
 }

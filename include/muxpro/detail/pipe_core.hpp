@@ -5,6 +5,7 @@
 #include <muxpro/detail/byte_ring.hpp>
 #include <muxpro/detail/context_service.hpp>
 #include <muxpro/detail/pending_op.hpp>
+#include <muxpro/detail/relay_buffer.hpp>
 #include <muxpro/error.hpp>
 
 #include <array>
@@ -19,8 +20,9 @@ class pipe_core final : private parking {
 
   template <class Buffers>
   struct waiting_op : pending_op<error_code, std::size_t> {
-    explicit waiting_op(const Buffers& b) : buffers(b) {}
+    explicit waiting_op(const Buffers& b, relay_buffer* m) : buffers(b), memory(m) {}
     Buffers buffers;
+    relay_buffer* memory;          ///< what `buffers` are of, if it may change hands; else null
     waiting_op** place = nullptr;  ///< where the lane refers to this operation
   };
   using read_buffers = buffer_list<asio::mutable_buffer>;
@@ -42,8 +44,8 @@ class pipe_core final : private parking {
 
   const asio::any_io_executor& executor() const noexcept { return executor_; }
 
-  attempt try_read(side s, const read_buffers& buffers);
-  attempt try_write(side s, const write_buffers& buffers);
+  attempt try_read(side s, const read_buffers& buffers, relay_buffer* memory);
+  attempt try_write(side s, const write_buffers& buffers, relay_buffer* memory);
   void wait(side s, read_op& op) noexcept { park_in(lane_to(s).reader, op); }
   void wait(side s, write_op& op) noexcept { park_in(lane_from(s).writer, op); }
 
@@ -88,6 +90,7 @@ class pipe_core final : private parking {
 
   std::size_t give(lane& l, const write_buffers& from);
   std::size_t take(lane& l, const read_buffers& to);
+  std::size_t hand_over(lane& l, relay_buffer& from, relay_buffer& to) noexcept;
   std::size_t keep(lane& l, const write_buffers& from, std::size_t offset) noexcept;
   void context_destroyed() noexcept override;
 

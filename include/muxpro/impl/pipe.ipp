@@ -38,24 +38,37 @@ void abandon(Op* op) noexcept {
 
 }  // namespace pipe_detail
 
-MUXPRO_DECL pipe_core::attempt pipe_core::try_read(side s, const read_buffers& buffers) {
+MUXPRO_DECL pipe_core::attempt pipe_core::try_read(side s, const read_buffers& buffers,
+                                                   relay_buffer* memory) {
   lane& l = lane_to(s);
   if (l.reader_closed) return {asio::error::bad_descriptor};
   if (buffers.size() == 0) return {};
   if (l.reader) return {errc::operation_in_progress};
+  if (memory && l.ring.empty() && l.writer && l.writer->memory) {
+    const std::size_t n = hand_over(l, *l.writer->memory, *memory);
+    pipe_detail::finish(l.writer, {}, n);
+    return {{}, n};
+  }
   if (const std::size_t n = take(l, buffers)) return {{}, n};
   if (l.finished) return {asio::error::eof};
   if (l.writer_closed) return {asio::error::connection_reset};
   return {{}, 0, true};
 }
 
-MUXPRO_DECL pipe_core::attempt pipe_core::try_write(side s, const write_buffers& buffers) {
+MUXPRO_DECL pipe_core::attempt pipe_core::try_write(side s, const write_buffers& buffers,
+                                                    relay_buffer* memory) {
   lane& l = lane_from(s);
   if (l.writer_closed) return {asio::error::bad_descriptor};
   if (buffers.size() == 0) return {};
   if (l.writer) return {errc::operation_in_progress};
   if (l.finished) return {errc::already_shut_down};
   if (l.reader_closed) return {asio::error::broken_pipe};
+  if (memory && !l.reader) return {{}, 0, true};
+  if (memory && l.reader->memory) {
+    const std::size_t n = hand_over(l, *memory, *l.reader->memory);
+    pipe_detail::finish(l.reader, {}, n);
+    return {{}, n};
+  }
   if (const std::size_t n = give(l, buffers)) return {{}, n};
   return {{}, 0, true};
 }
@@ -96,20 +109,26 @@ MUXPRO_DECL std::size_t pipe_core::give(lane& l, const write_buffers& from) {
   return direct + keep(l, from, direct);
 }
 
-/// From the ring, then from a waiting writer, whose rest goes to the ring.
+/// From the ring, then from a waiting writer, whose rest goes to the ring; unless it waits to hand it over.
 MUXPRO_DECL std::size_t pipe_core::take(lane& l, const read_buffers& to) {
   const std::size_t popped = std::min(to.size(), l.ring.size());
   to.each(0, popped, [&l](asio::mutable_buffer room) {
     l.ring.pop({static_cast<std::byte*>(room.data()), room.size()});
   });
   l.passed += popped;
-  if (!l.writer) return popped;
+  if (!l.writer || (popped != 0 && l.writer->memory)) return popped;
   const write_buffers& from = l.writer->buffers;
   const std::size_t direct = pipe_detail::copy(to, popped, from);
   l.passed += direct;
   const std::size_t written = direct + keep(l, from, direct);
   if (written != 0) pipe_detail::finish(l.writer, {}, written);
   return popped + direct;
+}
+
+MUXPRO_DECL std::size_t pipe_core::hand_over(lane& l, relay_buffer& from, relay_buffer& to) noexcept {
+  from.hand_to(to);
+  l.passed += from.size();
+  return from.size();
 }
 
 MUXPRO_DECL std::size_t pipe_core::keep(lane& l, const write_buffers& from, std::size_t offset) noexcept {

@@ -1,12 +1,12 @@
 #pragma once
 
+#include <muxpro/detail/relay_buffer.hpp>
 #include <muxpro/detail/relay_state.hpp>
 
 #include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/socket_base.hpp>
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -70,26 +70,21 @@ asio::awaitable<void> pass_eof(Stream& s) {
   co_return;
 }
 
-/// Two sizes: the large one is there while reads make use of it.
-class relay_buffer {
- public:
-  explicit relay_buffer(std::size_t most) noexcept : most_(most) {}
+template <class Stream, class Token>
+auto fill(relay_buffer& b, Stream& from, Token& token) {
+  if constexpr (requires { from.async_take(b, token); })
+    return from.async_take(b, token);
+  else
+    return from.async_read_some(b.room(), token);
+}
 
-  std::size_t size() const noexcept { return large_ ? most_ : std::min(most_, sizeof small_); }
-  std::byte* data() noexcept { return large_ ? large_.get() : small_; }
-  /// A read got `n` bytes, and they are not needed any more.
-  void used(std::size_t n) {
-    if (n <= sizeof small_ / 2)
-      large_.reset();
-    else if (!large_ && n == sizeof small_)
-      large_ = std::make_unique_for_overwrite<std::byte[]>(most_);
-  }
-
- private:
-  const std::size_t most_;
-  std::unique_ptr<std::byte[]> large_;
-  std::byte small_[2048];
-};
+template <class Stream, class Token>
+auto empty(relay_buffer& b, Stream& to, Token& token) {
+  if constexpr (requires { to.async_give(b, token); })
+    return to.async_give(b, token);
+  else
+    return to.async_write_some(b.bytes(), token);
+}
 
 /// One direction, named by the side that it reads.
 template <class From, class To>
@@ -99,7 +94,7 @@ asio::awaitable<void> relay_from(relay_side side, std::shared_ptr<relay_state> s
   error_code ec;
   auto token = asio::redirect_error(asio::use_awaitable, ec);
   for (;;) {
-    const std::size_t n = co_await from.async_read_some(asio::buffer(buffer.data(), buffer.size()), token);
+    const std::size_t n = co_await fill(buffer, from, token);
     if (s->failed()) co_return;
     if (ec == asio::error::eof) {
       // A socket that was reset says so once: a write on it may have taken the word and be about to tell, and
@@ -113,17 +108,17 @@ asio::awaitable<void> relay_from(relay_side side, std::shared_ptr<relay_state> s
       co_return;
     }
     s->active();
-    for (std::size_t done = 0; done < n;) {
-      const std::size_t m = co_await to.async_write_some(asio::buffer(buffer.data() + done, n - done), token);
+    buffer.filled(n);
+    while (buffer.size() > 0) {
+      const std::size_t m = co_await empty(buffer, to, token);
       s->written(side, m);
       if (s->failed()) co_return;
       if (ec) {
         s->fail(other, ec);
         co_return;
       }
-      done += m;
+      buffer.consume(m);
     }
-    buffer.used(n);
   }
   s->reached_eof(side);
   co_await pass_eof(to);
