@@ -53,15 +53,15 @@ MUXPRO_DECL void outbox::add_credits(time_point now) {
   }
 }
 
-// Alone, a write goes out in as few frames as hold it, all of one size; else in quanta, or in equal shares of
-// what a gather holds.
+// A write goes out in as few frames as hold it, all of one size: alone, in the largest; else in quanta, or in
+// equal shares of what a gather holds.
 MUXPRO_DECL std::size_t outbox::frame_size(std::size_t sendable) const noexcept {
+  std::size_t most = max_extra_data;
   if (queue_.ready() > 0) {
     const std::size_t share = options_.session_out_buffer / (queue_.ready() + 1);
-    const std::size_t most = std::min(std::max<std::size_t>(options_.frame_quantum, share), max_extra_data);
-    return std::min(sendable, most);
+    most = std::min(std::max<std::size_t>(options_.frame_quantum, share), most);
   }
-  const std::size_t frames = (sendable + max_extra_data - 1) / max_extra_data;
+  const std::size_t frames = (sendable + most - 1) / most;
   return (sendable + frames - 1) / frames;
 }
 
