@@ -16,6 +16,7 @@
 #include <muxpro/impl/protocol.ipp>
 #include <muxpro/impl/relay_options.ipp>
 #include <muxpro/impl/relay_state.ipp>
+#include <muxpro/impl/session_budget.ipp>
 #include <muxpro/impl/session_impl.ipp>
 #include <muxpro/impl/session_read.ipp>
 #include <muxpro/impl/session_watch.ipp>

@@ -18,8 +18,8 @@ namespace muxpro::detail {
 
 /// Credit of each direction of a new sub-stream (protocol.md section 4).
 inline constexpr std::uint32_t initial_window = 65536;
-/// Up to here a window grows whenever it holds up the peer: a processor that reads at 6 GB/s and looks away for
-/// 100 us needs it. A larger one is for paths that are long.
+/// Up to here a window grows whenever it holds up the peer: a processor that reads at 6 GB/s and looks away
+/// for 100 us needs it. A larger one is for paths that are long.
 inline constexpr std::uint32_t near_window = 768 * 1024;
 
 class recv_window {
@@ -51,8 +51,9 @@ class recv_window {
     return due() >= std::clamp<std::uint64_t>(window_ / 4, initial_window / 2, 256 * 1024);
   }
 
-  /// The increment to send now, which counts as granted; 0 if the window has become smaller instead, since the
-  /// peer took longer than `lasting` to use what it had at the last grant.
+  /// The increment to send now, which counts as granted; 0 if nothing is due any more. Where the peer has
+  /// taken longer than `lasting` to use what it had at the grant that is timed, the window loses up to a half
+  /// first: what is granted stays granted, so that it is no more than was consumed since.
   std::uint32_t grant(time_point now) noexcept {
     if (probing_ && now - probe_sent_ >= lasting) {
       probing_ = false;

@@ -155,8 +155,6 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   error_code fate_;  ///< why it was closed
   session_stats counted_;
   std::uint64_t promised_ = 0;  ///< window beyond 64 KiB, all sub-streams
-  time_point sampled_since_{};
-  duration shortest_ = duration::max(), shortest_before_ = duration::max();  ///< round trips of two periods
 
   write_queue queue_;
   protocol rules_;
@@ -193,6 +191,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
 
 #if !defined(MUXPRO_SEPARATE_COMPILATION)
 #include <muxpro/impl/outbox.ipp>
+#include <muxpro/impl/session_budget.ipp>
 #include <muxpro/impl/session_impl.ipp>
 #include <muxpro/impl/session_read.ipp>
 #include <muxpro/impl/session_watch.ipp>

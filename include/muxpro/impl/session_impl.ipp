@@ -119,49 +119,6 @@ MUXPRO_DECL void session_impl::object_gone(stream_state& s) noexcept {
   watcher_->stream_gone(s.fate() == end_code::resources && s.counted.received.frames == 0);
 }
 
-MUXPRO_DECL void session_impl::window_wanted(stream_state& s, std::uint32_t larger) {
-  const std::uint32_t now = s.window.window();
-  const std::uint64_t more =
-      std::min<std::uint64_t>(larger - now, options_.session_window_budget - promised_);
-  // Promises take at most half of what the process has: the rest is for bytes that really come.
-  if (!process_budget_->try_take(more, 0.5)) return;
-  promised_ += more;
-  s.window.resize(now + static_cast<std::uint32_t>(more));
-}
-
-MUXPRO_DECL void session_impl::window_returned(std::uint64_t n) noexcept {
-  promised_ -= n;
-  process_budget_->give(n);
-}
-
-MUXPRO_DECL void session_impl::buffered(std::uint64_t n) noexcept {
-  counted_.unread += n;
-  process_budget_->take(*this, n);
-}
-MUXPRO_DECL void session_impl::unbuffered(std::uint64_t n) noexcept {
-  counted_.unread -= n;
-  process_budget_->give(*this, n);
-}
-MUXPRO_DECL void session_impl::stalled_for(duration d) noexcept {
-  ++counted_.credit_stalls;
-  counted_.credit_stalled += d;
-}
-
-// The shortest round trip of the last ten to twenty seconds is the way itself. A window beyond near_window pays
-// if that is long, and if it is what takes the time: bytes that wait on their way would only wait in a longer queue.
-MUXPRO_DECL void session_impl::sampled(stream_state& s, duration round_trip) noexcept {
-  constexpr auto period = std::chrono::seconds(10);
-  constexpr int much_longer = 3;
-  constexpr auto far = std::chrono::milliseconds(1);
-  if (turn_time_ - sampled_since_ >= period) {
-    sampled_since_ = turn_time_;
-    shortest_before_ = std::exchange(shortest_, duration::max());
-  }
-  shortest_ = std::min(shortest_, round_trip);
-  counted_.round_trip = std::min(shortest_, shortest_before_);
-  s.window.pays(counted_.round_trip >= far && round_trip <= much_longer * counted_.round_trip);
-}
-
 // --- running
 
 struct session_impl::loop_done {
