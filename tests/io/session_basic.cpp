@@ -126,31 +126,19 @@ awaitable<> handshake_then_echo(session& client, session& server) {
 }  // namespace
 
 TEST_CASE("a sub-stream of a client, byte for byte", "[session]") {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, role::client);
-  run(clock, context, one_life_of_a_client(s));
+  with_script(role::client, one_life_of_a_client);
 }
 
 TEST_CASE("a sub-stream of a server, byte for byte", "[session]") {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, role::server);
-  run(clock, context, one_life_of_a_server(s));
+  with_script(role::server, one_life_of_a_server);
 }
 
 TEST_CASE("first data rides in New", "[session]") {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, role::client);
-  run(clock, context, first_data_rides_in_new(s));
+  with_script(role::client, first_data_rides_in_new);
 }
 
 TEST_CASE("opening waits for the negotiation", "[session]") {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, role::client);
-  run(clock, context, opens_before_agreeing(s));
+  with_script(role::client, opens_before_agreeing);
 }
 
 TEST_CASE("opening and the first write share one gather write", "[session]") {

@@ -301,10 +301,7 @@ TEST_CASE("nothing follows an End with a code", "[sub_stream][end]") {
 }
 
 TEST_CASE("nothing follows once both Ends are said", "[sub_stream][end]") {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, role::server);
-  run(clock, context, nothing_follows_the_last_end(s));
+  with_script(role::server, nothing_follows_the_last_end);
 }
 
 TEST_CASE("hundreds of uploads in a row cost the peer no glitch", "[sub_stream][end]") {

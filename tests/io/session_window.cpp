@@ -206,24 +206,15 @@ TEST_CASE("a window that lasts for ten seconds loses up to a half, which its bud
 }
 
 TEST_CASE("bytes that wait on their way do not enlarge a window beyond 768 KiB", "[session][window]") {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, role::server);
-  run(clock, context, wait_in_a_queue(s));
+  with_script(role::server, wait_in_a_queue);
 }
 
 TEST_CASE("a queue that lasts for minutes is not taken for the way", "[session][window]") {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, role::server);
-  run(clock, context, wait_in_a_queue_for_long(s));
+  with_script(role::server, wait_in_a_queue_for_long);
 }
 
 TEST_CASE("a window that grows is granted at once", "[session][window]") {
-  asio::io_context context;
-  manual_clock clock(context);
-  scripted_session s(context, role::server);
-  run(clock, context, grow_while_a_grant_is_under_way(s));
+  with_script(role::server, grow_while_a_grant_is_under_way);
 }
 
 TEST_CASE("bulk enlarges the window up to max_window", "[session][window]") {
