@@ -177,7 +177,7 @@ instance::instance(instance_options options, std::size_t threads, const equip& o
       log_(std::move(log)),
       brake_(options_.log_lines),
       waiting_(std::make_shared<admission>(options_.max_waiting, options_.max_waiting_per_source)),
-      workers_(threads, 1) {
+      workers_(threads) {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     lanes_.push_back(std::make_unique<lane>(*this, workers_[i]));
     outbounds(lanes_.back()->outbounds(), workers_[i]);
@@ -213,7 +213,10 @@ void instance::note(log_level level, const asio::ip::address& source, const std:
 
 stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
                                  transport_use how, std::shared_ptr<const sniff_policy> sniffing) {
-  const socket_options options = how.socket;
+  listener_options options;
+  options.socket = how.socket;
+  options.backoff = options_.accept_backoff;
+  options.lead = i->lasting() ? 0 : 1;
   const auto way =
       std::make_shared<const entrance>(std::move(tag), std::move(i), std::move(how), std::move(sniffing));
   auto take = [this, way](workers::seat seat, stream_socket s, admission::ticket t) {
@@ -223,8 +226,8 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
   auto say = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     note(level, source, line);
   };
-  listeners_.push_back(std::make_unique<listener>(workers_, at, options, waiting_, options_.accept_backoff,
-                                                  std::move(take), std::move(say)));
+  listeners_.push_back(
+      std::make_unique<listener>(workers_, at, options, waiting_, std::move(take), std::move(say)));
   return listeners_.back()->local();
 }
 

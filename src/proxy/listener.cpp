@@ -15,11 +15,10 @@
 
 namespace muxpro::proxy {
 
-listener::listener(workers& threads, const stream_endpoint& at, const socket_options& options,
-                   std::shared_ptr<admission> admit, duration backoff, taker take, noter note)
+listener::listener(workers& threads, const stream_endpoint& at, const listener_options& options,
+                   std::shared_ptr<admission> admit, taker take, noter note)
     : workers_(threads),
       admit_(std::move(admit)),
-      backoff_(backoff),
       take_(std::move(take)),
       note_(std::move(note)),
       options_(options),
@@ -36,7 +35,7 @@ void listener::listen(const stream_endpoint& at) {
   acceptor_.open(at.protocol());
   if (path.empty()) acceptor_.set_option(asio::socket_base::reuse_address(true));
   acceptor_.bind(at);
-  set_listening_options(acceptor_.native_handle(), options_);
+  set_listening_options(acceptor_.native_handle(), options_.socket);
   acceptor_.listen();
   acceptor_.non_blocking(true);
   if (!path.empty()) file_ = std::make_unique<unix_socket_file>(path);
@@ -72,7 +71,7 @@ asio::awaitable<void> listener::run() {
 
 // It is known now who has the fewest connections, which it was not when the wait began.
 void listener::accept(std::error_code& ec) {
-  workers::seat seat = workers_.take_seat();
+  workers::seat seat = workers_.take_seat(options_.lead);
   stream_socket socket(workers_[seat.worker()]);
   acceptor_.accept(socket, ec);
   if (!ec) hand_over(std::move(seat), std::move(socket));
@@ -82,7 +81,7 @@ void listener::hand_over(workers::seat seat, stream_socket socket) {
   std::error_code gone;
   const auto source = unmapped(to_tcp(socket.remote_endpoint(gone)).address());
   if (gone) return;
-  set_options(socket.native_handle(), options_);
+  set_options(socket.native_handle(), options_.socket);
   auto ticket = admit_->enter(source);
   if (!ticket) {
     note_(log_level::warning, source,
@@ -105,7 +104,7 @@ asio::awaitable<void> listener::rest(std::error_code why) {
 }
 
 asio::awaitable<void> listener::pause() {
-  pause_.expires_after(backoff_);
+  pause_.expires_after(options_.backoff);
   std::error_code ignored;
   co_await pause_.async_wait(or_error(ignored));
 }

@@ -175,11 +175,14 @@ stream_endpoint mux_server::listen(const stream_endpoint& at, transport_use how)
   auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     parts_->note(level, source, line);
   };
-  socket_options sockets = how.socket;
-  sockets.user_timeout = parts_->options.user_timeout;
-  if (sockets.keep_alive_idle == duration(0)) sockets.keep_alive_idle = lasting_socket().keep_alive_idle;
-  listeners_.push_back(std::make_unique<listener>(*workers_, at, sockets, parts_->unnegotiated,
-                                                  parts_->options.accept_backoff, take, note));
+  listener_options options;
+  options.socket = how.socket;
+  options.socket.user_timeout = parts_->options.user_timeout;
+  if (how.socket.keep_alive_idle == duration(0))
+    options.socket.keep_alive_idle = lasting_socket().keep_alive_idle;
+  options.backoff = parts_->options.accept_backoff;
+  listeners_.push_back(std::make_unique<listener>(*workers_, at, options, parts_->unnegotiated,
+                                                  std::move(take), std::move(note)));
   const stream_endpoint local = listeners_.back()->local();
   if (!is_unix(local)) parts_->policy.own_listener(to_tcp(local), local_addresses());
   return local;
