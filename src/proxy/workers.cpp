@@ -1,7 +1,6 @@
 #include <muxpro/proxy/workers.hpp>
 
 #include <algorithm>
-#include <exception>
 
 namespace muxpro::proxy {
 
@@ -13,7 +12,7 @@ void run(asio::io_context& io) {
     try {
       io.run();
       return;
-    } catch (const std::exception&) {
+    } catch (...) {
     }
   }
 }

@@ -213,8 +213,9 @@ TEST_CASE("exceptions: a listener goes on", "[proxy][exceptions]") {
 
 TEST_CASE("exceptions: a thread goes on without the handler that has thrown", "[proxy][exceptions]") {
   workers threads(1);
+  const auto what = GENERATE(thrown::bad_alloc, thrown::number);
   std::promise<void> reached;
-  asio::post(threads[0], [] { throw std::bad_alloc(); });
+  asio::post(threads[0], [what] { fail(what); });
   asio::post(threads[0], [&] { reached.set_value(); });
   threads.start();
   CHECK(reached.get_future().wait_for(10s) == std::future_status::ready);
