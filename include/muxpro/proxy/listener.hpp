@@ -54,10 +54,10 @@ class listener {
  private:
   void listen(const stream_endpoint& at);
   asio::awaitable<void> run();
-  void accept(std::error_code& ec);
+  asio::awaitable<std::error_code> accept_one();
   void hand_over(workers::seat seat, stream_socket socket);
-  asio::awaitable<void> rest(std::error_code why);
-  asio::awaitable<void> pause();
+  bool must_rest(std::error_code why);
+  asio::awaitable<void> rest();
 
   workers& workers_;
   const std::shared_ptr<admission> admit_;
