@@ -81,25 +81,21 @@ class instance::lane {
   void take(workers::seat seat, stream_socket socket, admission::ticket place,
             std::shared_ptr<const entrance> way) {
     if (draining_) return;
-    context known;
     std::error_code ec;
-    const tcp::endpoint source = to_tcp(socket.remote_endpoint(ec)),
-                        gateway = to_tcp(socket.local_endpoint(ec));
+    context known = context_of(socket, *way, ec);
     if (ec) return;
-    known.id = context::new_id();
-    known.inbound.tag = way->tag;
-    known.content.sniffing = way->sniffing;
-    known.inbound.source = unmapped(source.address());
-    known.inbound.source_port = source.port();
-    known.inbound.gateway = unwrapped(gateway.address());
-    known.inbound.gateway_port = gateway.port();
     const std::uint32_t id = known.id;
     open_.emplace(id, nullptr);
-    asio::co_spawn(io_, serve(std::move(way), std::move(socket), std::move(known), std::move(place)),
-                   [this, id, seat = std::move(seat)](std::exception_ptr) {
-                     open_.erase(id);
-                     if (draining_) end_if_done();
-                   });
+    try {
+      asio::co_spawn(io_, serve(std::move(way), std::move(socket), std::move(known), std::move(place)),
+                     [this, id, seat = std::move(seat)](std::exception_ptr) {
+                       open_.erase(id);
+                       if (draining_) end_if_done();
+                     });
+    } catch (...) {
+      open_.erase(id);
+      throw;
+    }
   }
 
   udp::endpoint listen(const udp::endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
@@ -116,22 +112,29 @@ class instance::lane {
   void drain() {
     asio::post(io_, [this] {
       if (std::exchange(draining_, true)) return;
+      cut_at_deadline();
       for (const auto& d : datagrams_) d->close();
       for (const auto& [id, c] : open_)
         if (c) c->drain();
-      deadline_.expires_after(whole_.options_.drain_timeout);
-      deadline_.async_wait([this](std::error_code cancelled) {
-        if (cancelled) return;
-        for (const auto& [id, c] : open_)
-          if (c) c->cut();
-        to_.close();
-        stop_in(std::chrono::seconds(1));  // a half-closed one that waits for its target does not notice
-      });
       end_if_done();
     });
   }
 
  private:
+  static context context_of(const stream_socket& socket, const entrance& way, std::error_code& ec) {
+    const tcp::endpoint source = to_tcp(socket.remote_endpoint(ec));
+    if (ec) return {};
+    const tcp::endpoint gateway = to_tcp(socket.local_endpoint(ec));
+    context known;
+    known.id = context::new_id();
+    known.inbound.tag = way.tag;
+    known.content.sniffing = way.sniffing;
+    known.inbound.source = unmapped(source.address());
+    known.inbound.source_port = source.port();
+    known.inbound.gateway = unwrapped(gateway.address());
+    known.inbound.gateway_port = gateway.port();
+    return known;
+  }
   asio::awaitable<void> serve(std::shared_ptr<const entrance> way, stream_socket socket, context known,
                               admission::ticket place) {
     std::error_code ec;
@@ -152,8 +155,19 @@ class instance::lane {
   // ends.
   void end_if_done() {
     if (!open_.empty() || std::exchange(ended_, true)) return;
-    to_.close();
     stop_in(std::chrono::milliseconds(20));
+    to_.close();
+  }
+  // First of all: what is thrown later in a drain delays its end then, and does not prevent it.
+  void cut_at_deadline() {
+    deadline_.expires_after(whole_.options_.drain_timeout);
+    deadline_.async_wait([this](std::error_code cancelled) {
+      if (cancelled) return;
+      stop_in(std::chrono::seconds(1));  // a half-closed one that waits for its target does not notice
+      for (const auto& [id, c] : open_)
+        if (c) c->cut();
+      to_.close();
+    });
   }
   void stop_in(duration d) {
     deadline_.expires_after(d);
