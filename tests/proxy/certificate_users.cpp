@@ -140,6 +140,25 @@ TEST_CASE("certificate users: names that could pass for others are replaced", "[
   }
 }
 
+TEST_CASE("certificate users: who is known by his pin alone is called by it", "[proxy][tls][users]") {
+  const test::directory here;
+  const auto self_made =
+      test::make_identity(here, "self-made", "DNS:who.example", nullptr, 3600, {{"alice"}});
+  const auto called_as = [&](const test::identity& who, bool authority) {
+    tls_options server = tls_test::of_server(), client = tls_test::of_client();
+    server.pins = {self_made.pin, known().alice.pin};
+    if (authority) server.authority = known().ca.certificate_file;
+    client.certificate = who.certificate_file;
+    client.key = who.key_file;
+    const tls_test::meeting m(client, server);
+    return m.both() ? m.server->c->user() : "nobody";
+  };
+  CHECK(called_as(self_made, false) == "sha256:" + self_made.pin);
+  CHECK(called_as(known().alice, false) == "sha256:" + known().alice.pin);
+  CHECK(called_as(known().alice, true) == "alice");
+  CHECK(called_as(self_made, true) == "nobody");
+}
+
 TEST_CASE("certificate users: nobody is called anything who was not asked", "[proxy][tls][users]") {
   tls_options client = tls_test::of_client();
   client.certificate = known().alice.certificate_file;
