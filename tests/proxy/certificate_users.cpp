@@ -264,3 +264,12 @@ TEST_CASE("certificate users: nobody takes another one's outside port (L2)", "[p
   CHECK(mappings_after(bob) == 2);
   CHECK(mappings_after(known().alice) == 2);
 }
+
+TEST_CASE("certificate users: a name is no address", "[proxy][users]") {
+  const auto address = make_address("127.0.0.1");
+  const auto key = [&](const std::string& user) { return udp_nat::owner(user, address).key; };
+  CHECK(key("alice") == udp_nat::owner("alice", make_address("192.0.2.1")).key);
+  CHECK(key("alice") != key("bob"));
+  CHECK(key("") != udp_nat::owner("", make_address("192.0.2.1")).key);
+  for (const std::string& name : {"127.0.0.1"s, key(""), key("alice")}) CHECK(key(name) != key(""));
+}
