@@ -1,6 +1,7 @@
 #include <muxpro/proxy/configured_proxy.hpp>
 
 #include "config/changes.hpp"
+#include "configured_inbound.hpp"
 
 #include <muxpro/proxy/inbounds/status.hpp>
 #include <muxpro/proxy/instance.hpp>
@@ -48,33 +49,6 @@ transport_use made(const stream_config& s, std::string_view where) {
     throw std::runtime_error(fmt::format("{}: {}", where, e.what()));
   }
   return how;
-}
-
-// --- inbounds, one function for each protocol
-
-std::shared_ptr<const inbound> made(const std::monostate&) {
-  throw std::logic_error("an inbound without a protocol");
-}
-std::shared_ptr<const inbound> made(const socks_inbound_options& o) {
-  return std::make_shared<socks_inbound>(o);
-}
-std::shared_ptr<const inbound> made(const http_inbound_options& o) {
-  return std::make_shared<http_inbound>(o);
-}
-std::shared_ptr<const inbound> made(const mixed_config& m) { return std::make_shared<mixed_inbound>(m.both); }
-std::shared_ptr<const inbound> made(const dokodemo_inbound_options& o) {
-  return std::make_shared<dokodemo_inbound>(o);
-}
-std::shared_ptr<const inbound> made(const dns_inbound_options& o) { return std::make_shared<dns_inbound>(o); }
-std::shared_ptr<const inbound> made(const mux_inbound_options& o) { return std::make_shared<mux_inbound>(o); }
-
-// --- accounts, for the inbounds that have some
-
-accounts* accounts_of(inbound_settings& s) {
-  if (auto* socks = std::get_if<socks_inbound_options>(&s)) return &socks->users;
-  if (auto* http = std::get_if<http_inbound_options>(&s)) return &http->users;
-  if (auto* mixed = std::get_if<mixed_config>(&s)) return &mixed->both.users;
-  return nullptr;
 }
 
 }  // namespace
@@ -217,7 +191,7 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
 }
 
 void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
-  const auto serves = std::visit([](const auto& s) { return made(s); }, i.settings);
+  const auto serves = make_inbound(i.settings);
   transport_use how = made(i.stream, i.tag);
   try {
     std::shared_ptr<const sniff_policy> sniffing;
