@@ -97,6 +97,16 @@ bool all_local(const config& c) {
                       [](const auto& i) { return reaches_others(i.at); });
 }
 
+/// What becomes of connections that have ended. A line that nobody gets is not made.
+std::function<void(const ended_connection&)> written_down(const log_config& c, log_sink log,
+                                                          log_sink access) {
+  const bool by_log = !access, heard = c.level && *c.level <= log_level::info;
+  if (!c.access || (by_log && !heard)) return [](const ended_connection&) {};
+  return [dns = c.dns, to = by_log ? std::move(log) : std::move(access)](const ended_connection& e) {
+    if (dns || e.about.inbound.protocol != "dns") to(log_level::info, e.line());
+  };
+}
+
 router_options seeded(router_options o) {
   o.seed = std::random_device()();
   return o;
@@ -115,10 +125,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
     outbounds.emplace_back(o.tag, std::visit([&](const auto& s) { return factory(s, o); }, o.settings));
   const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
   instance_options options;
-  options.access = [dns = c.log.dns, to = access ? std::move(access) : log](const context& about,
-                                                                            const std::string& line) {
-    if (dns || about.inbound.protocol != "dns") to(log_level::info, line);
-  };
+  options.access = written_down(c.log, log, std::move(access));
   running = std::make_unique<instance>(std::move(options), threads, each_thread, std::move(log));
   for (const inbound_config& i : c.inbounds) listen(i, geo);
   if (c.metrics) listen_for_status(*c.metrics);

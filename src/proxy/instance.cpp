@@ -20,9 +20,8 @@ namespace muxpro::proxy {
 using asio::ip::tcp;
 using asio::ip::udp;
 
-namespace {
-
-std::string access_line(const context& c, const carried& how, duration took) {
+std::string ended_connection::line() const {
+  const context& c = about;
   const std::string stream = how.sub_stream ? fmt::format(" sub-stream {}", how.sub_stream) : "";
   const std::string content = c.content.protocol.empty() ? "" : fmt::format(" ({})", c.content.protocol);
   const std::string user = c.inbound.user.empty() ? "" : " user " + one_word(c.inbound.user);
@@ -32,8 +31,6 @@ std::string access_line(const context& c, const carried& how, duration took) {
                      shown_source(c.inbound.source), port, c.inbound.tag, user, c.outbound.target, content,
                      c.outbound.tag, stream, how.up, how.down, seconds, how.why ? how.why.message() : "done");
 }
-
-}  // namespace
 
 /// What waits for connections behind a listener.
 struct instance::entrance {
@@ -56,7 +53,7 @@ class instance::lane {
       : whole_(whole), io_(io), to_(io.get_executor()), deadline_(io.get_executor()) {
     to_.count_in(whole.counts_);
     to_.observe_by([&whole](const context& c, const carried& how, duration took) {
-      whole.note_access(c, access_line(c, how, took));
+      whole.note_access({c, how, took});
     });
   }
   dispatcher& outbounds() noexcept { return to_; }
@@ -213,11 +210,11 @@ std::size_t instance::load(std::string_view outbound_tag) const {
   return counts_->of(stats::kind::outbound, outbound_tag).live;
 }
 
-void instance::note_access(const context& about, const std::string& line) {
+void instance::note_access(const ended_connection& c) {
   if (options_.access)
-    options_.access(about, line);
+    options_.access(c);
   else
-    log_(log_level::info, line);
+    log_(log_level::info, c.line());
 }
 
 void instance::note(log_level level, const asio::ip::address& source, const std::string& line) {

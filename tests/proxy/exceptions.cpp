@@ -179,7 +179,7 @@ TEST_CASE("exceptions: what is thrown costs one connection", "[proxy][exceptions
       co_return "direct";
     };
     const auto lines = std::make_shared<std::atomic<int>>(0);
-    p.options.access = [lines](const context&, const std::string&) { ++*lines; };
+    p.options.access = [lines](const ended_connection&) { ++*lines; };
     fused(p).run(one_is_lost);
     CHECK(*lines == 2);
   }
@@ -188,7 +188,7 @@ TEST_CASE("exceptions: what is thrown costs one connection", "[proxy][exceptions
 
 TEST_CASE("exceptions: lines that cannot be written cost nobody his connection", "[proxy][exceptions]") {
   parts_of_proxy p;
-  p.options.access = [](const context&, const std::string&) { throw std::runtime_error("the disk is full"); };
+  p.options.access = [](const ended_connection&) { throw std::runtime_error("the disk is full"); };
   fused(p).run(none_is_lost);
 }
 
