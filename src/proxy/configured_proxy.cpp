@@ -1,6 +1,7 @@
 #include <muxpro/proxy/configured_proxy.hpp>
 
 #include "config/changes.hpp"
+#include "configured_inbound.hpp"
 
 #include <muxpro/proxy/inbounds/status.hpp>
 #include <muxpro/proxy/instance.hpp>
@@ -50,33 +51,6 @@ transport_use made(const stream_config& s, std::string_view where) {
   return how;
 }
 
-// --- inbounds, one function for each protocol
-
-std::shared_ptr<const inbound> made(const std::monostate&) {
-  throw std::logic_error("an inbound without a protocol");
-}
-std::shared_ptr<const inbound> made(const socks_inbound_options& o) {
-  return std::make_shared<socks_inbound>(o);
-}
-std::shared_ptr<const inbound> made(const http_inbound_options& o) {
-  return std::make_shared<http_inbound>(o);
-}
-std::shared_ptr<const inbound> made(const mixed_config& m) { return std::make_shared<mixed_inbound>(m.both); }
-std::shared_ptr<const inbound> made(const dokodemo_inbound_options& o) {
-  return std::make_shared<dokodemo_inbound>(o);
-}
-std::shared_ptr<const inbound> made(const dns_inbound_options& o) { return std::make_shared<dns_inbound>(o); }
-std::shared_ptr<const inbound> made(const mux_inbound_options& o) { return std::make_shared<mux_inbound>(o); }
-
-// --- accounts, for the inbounds that have some
-
-accounts* accounts_of(inbound_settings& s) {
-  if (auto* socks = std::get_if<socks_inbound_options>(&s)) return &socks->users;
-  if (auto* http = std::get_if<http_inbound_options>(&s)) return &http->users;
-  if (auto* mixed = std::get_if<mixed_config>(&s)) return &mixed->both.users;
-  return nullptr;
-}
-
 }  // namespace
 
 struct configured_proxy::parts {
@@ -123,6 +97,16 @@ bool all_local(const config& c) {
                       [](const auto& i) { return reaches_others(i.at); });
 }
 
+/// What becomes of connections that have ended. A line that nobody gets is not made.
+std::function<void(const ended_connection&)> written_down(const log_config& c, log_sink log,
+                                                          log_sink access) {
+  const bool by_log = !access, heard = c.level && *c.level <= log_level::info;
+  if (!c.access || (by_log && !heard)) return [](const ended_connection&) {};
+  return [dns = c.dns, to = by_log ? std::move(log) : std::move(access)](const ended_connection& e) {
+    if (dns || e.about.inbound.protocol != "dns") to(log_level::info, e.line());
+  };
+}
+
 router_options seeded(router_options o) {
   o.seed = std::random_device()();
   return o;
@@ -141,10 +125,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
     outbounds.emplace_back(o.tag, std::visit([&](const auto& s) { return factory(s, o); }, o.settings));
   const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
   instance_options options;
-  options.access = [dns = c.log.dns, to = access ? std::move(access) : log](const context& about,
-                                                                            const std::string& line) {
-    if (dns || about.inbound.protocol != "dns") to(log_level::info, line);
-  };
+  options.access = written_down(c.log, log, std::move(access));
   running = std::make_unique<instance>(std::move(options), threads, each_thread, std::move(log));
   for (const inbound_config& i : c.inbounds) listen(i, geo);
   if (c.metrics) listen_for_status(*c.metrics);
@@ -217,7 +198,7 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
 }
 
 void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
-  const auto serves = std::visit([](const auto& s) { return made(s); }, i.settings);
+  const auto serves = make_inbound(i.settings);
   transport_use how = made(i.stream, i.tag);
   try {
     std::shared_ptr<const sniff_policy> sniffing;

@@ -20,9 +20,8 @@ namespace muxpro::proxy {
 using asio::ip::tcp;
 using asio::ip::udp;
 
-namespace {
-
-std::string access_line(const context& c, const carried& how, duration took) {
+std::string ended_connection::line() const {
+  const context& c = about;
   const std::string stream = how.sub_stream ? fmt::format(" sub-stream {}", how.sub_stream) : "";
   const std::string content = c.content.protocol.empty() ? "" : fmt::format(" ({})", c.content.protocol);
   const std::string user = c.inbound.user.empty() ? "" : " user " + one_word(c.inbound.user);
@@ -32,8 +31,6 @@ std::string access_line(const context& c, const carried& how, duration took) {
                      shown_source(c.inbound.source), port, c.inbound.tag, user, c.outbound.target, content,
                      c.outbound.tag, stream, how.up, how.down, seconds, how.why ? how.why.message() : "done");
 }
-
-}  // namespace
 
 /// What waits for connections behind a listener.
 struct instance::entrance {
@@ -56,7 +53,7 @@ class instance::lane {
       : whole_(whole), io_(io), to_(io.get_executor()), deadline_(io.get_executor()) {
     to_.count_in(whole.counts_);
     to_.observe_by([&whole](const context& c, const carried& how, duration took) {
-      whole.note_access(c, access_line(c, how, took));
+      whole.note_access({c, how, took});
     });
   }
   dispatcher& outbounds() noexcept { return to_; }
@@ -81,25 +78,21 @@ class instance::lane {
   void take(workers::seat seat, stream_socket socket, admission::ticket place,
             std::shared_ptr<const entrance> way) {
     if (draining_) return;
-    context known;
     std::error_code ec;
-    const tcp::endpoint source = to_tcp(socket.remote_endpoint(ec)),
-                        gateway = to_tcp(socket.local_endpoint(ec));
+    context known = context_of(socket, *way, ec);
     if (ec) return;
-    known.id = context::new_id();
-    known.inbound.tag = way->tag;
-    known.content.sniffing = way->sniffing;
-    known.inbound.source = unmapped(source.address());
-    known.inbound.source_port = source.port();
-    known.inbound.gateway = unwrapped(gateway.address());
-    known.inbound.gateway_port = gateway.port();
     const std::uint32_t id = known.id;
     open_.emplace(id, nullptr);
-    asio::co_spawn(io_, serve(std::move(way), std::move(socket), std::move(known), std::move(place)),
-                   [this, id, seat = std::move(seat)](std::exception_ptr) {
-                     open_.erase(id);
-                     if (draining_) end_if_done();
-                   });
+    try {
+      asio::co_spawn(io_, serve(std::move(way), std::move(socket), std::move(known), std::move(place)),
+                     [this, id, seat = std::move(seat)](std::exception_ptr) {
+                       open_.erase(id);
+                       if (draining_) end_if_done();
+                     });
+    } catch (...) {
+      open_.erase(id);
+      throw;
+    }
   }
 
   udp::endpoint listen(const udp::endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
@@ -116,22 +109,29 @@ class instance::lane {
   void drain() {
     asio::post(io_, [this] {
       if (std::exchange(draining_, true)) return;
+      cut_at_deadline();
       for (const auto& d : datagrams_) d->close();
       for (const auto& [id, c] : open_)
         if (c) c->drain();
-      deadline_.expires_after(whole_.options_.drain_timeout);
-      deadline_.async_wait([this](std::error_code cancelled) {
-        if (cancelled) return;
-        for (const auto& [id, c] : open_)
-          if (c) c->cut();
-        to_.close();
-        stop_in(std::chrono::seconds(1));  // a half-closed one that waits for its target does not notice
-      });
       end_if_done();
     });
   }
 
  private:
+  static context context_of(const stream_socket& socket, const entrance& way, std::error_code& ec) {
+    const tcp::endpoint source = to_tcp(socket.remote_endpoint(ec));
+    if (ec) return {};
+    const tcp::endpoint gateway = to_tcp(socket.local_endpoint(ec));
+    context known;
+    known.id = context::new_id();
+    known.inbound.tag = way.tag;
+    known.content.sniffing = way.sniffing;
+    known.inbound.source = unmapped(source.address());
+    known.inbound.source_port = source.port();
+    known.inbound.gateway = unwrapped(gateway.address());
+    known.inbound.gateway_port = gateway.port();
+    return known;
+  }
   asio::awaitable<void> serve(std::shared_ptr<const entrance> way, stream_socket socket, context known,
                               admission::ticket place) {
     std::error_code ec;
@@ -152,8 +152,19 @@ class instance::lane {
   // ends.
   void end_if_done() {
     if (!open_.empty() || std::exchange(ended_, true)) return;
-    to_.close();
     stop_in(std::chrono::milliseconds(20));
+    to_.close();
+  }
+  // First of all: what is thrown later in a drain delays its end then, and does not prevent it.
+  void cut_at_deadline() {
+    deadline_.expires_after(whole_.options_.drain_timeout);
+    deadline_.async_wait([this](std::error_code cancelled) {
+      if (cancelled) return;
+      stop_in(std::chrono::seconds(1));  // a half-closed one that waits for its target does not notice
+      for (const auto& [id, c] : open_)
+        if (c) c->cut();
+      to_.close();
+    });
   }
   void stop_in(duration d) {
     deadline_.expires_after(d);
@@ -177,7 +188,7 @@ instance::instance(instance_options options, std::size_t threads, const equip& o
       log_(std::move(log)),
       brake_(options_.log_lines),
       waiting_(std::make_shared<admission>(options_.max_waiting, options_.max_waiting_per_source)),
-      workers_(threads, 1) {
+      workers_(threads) {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     lanes_.push_back(std::make_unique<lane>(*this, workers_[i]));
     outbounds(lanes_.back()->outbounds(), workers_[i]);
@@ -199,11 +210,11 @@ std::size_t instance::load(std::string_view outbound_tag) const {
   return counts_->of(stats::kind::outbound, outbound_tag).live;
 }
 
-void instance::note_access(const context& about, const std::string& line) {
+void instance::note_access(const ended_connection& c) {
   if (options_.access)
-    options_.access(about, line);
+    options_.access(c);
   else
-    log_(log_level::info, line);
+    log_(log_level::info, c.line());
 }
 
 void instance::note(log_level level, const asio::ip::address& source, const std::string& line) {
@@ -213,7 +224,10 @@ void instance::note(log_level level, const asio::ip::address& source, const std:
 
 stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
                                  transport_use how, std::shared_ptr<const sniff_policy> sniffing) {
-  const socket_options options = how.socket;
+  listener_options options;
+  options.socket = how.socket;
+  options.backoff = options_.accept_backoff;
+  options.lead = i->lasting() ? 0 : 1;
   const auto way =
       std::make_shared<const entrance>(std::move(tag), std::move(i), std::move(how), std::move(sniffing));
   auto take = [this, way](workers::seat seat, stream_socket s, admission::ticket t) {
@@ -223,8 +237,8 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
   auto say = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     note(level, source, line);
   };
-  listeners_.push_back(std::make_unique<listener>(workers_, at, options, waiting_, options_.accept_backoff,
-                                                  std::move(take), std::move(say)));
+  listeners_.push_back(
+      std::make_unique<listener>(workers_, at, options, waiting_, std::move(take), std::move(say)));
   return listeners_.back()->local();
 }
 

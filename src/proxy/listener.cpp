@@ -10,16 +10,16 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <exception>
 #include <utility>
 
 namespace muxpro::proxy {
 
-listener::listener(workers& threads, const stream_endpoint& at, const socket_options& options,
-                   std::shared_ptr<admission> admit, duration backoff, taker take, noter note)
+listener::listener(workers& threads, const stream_endpoint& at, const listener_options& options,
+                   std::shared_ptr<admission> admit, taker take, noter note)
     : workers_(threads),
       admit_(std::move(admit)),
-      backoff_(backoff),
       take_(std::move(take)),
       note_(std::move(note)),
       options_(options),
@@ -36,9 +36,11 @@ void listener::listen(const stream_endpoint& at) {
   acceptor_.open(at.protocol());
   if (path.empty()) acceptor_.set_option(asio::socket_base::reuse_address(true));
   acceptor_.bind(at);
-  set_listening_options(acceptor_.native_handle(), options_);
+  set_listening_options(acceptor_.native_handle(), options_.socket);
   acceptor_.listen();
   acceptor_.non_blocking(true);
+  // Otherwise Asio waits for the next client itself, and the thread with it.
+  acceptor_.set_option(asio::socket_base::enable_connection_aborted(true));
   if (!path.empty()) file_ = std::make_unique<unix_socket_file>(path);
 }
 
@@ -56,33 +58,35 @@ void listener::close() {
 
 // Whatever is thrown costs a connection or a line of the log: a listener that ended would be deaf.
 asio::awaitable<void> listener::run() {
+  bool tired = false;
   while (acceptor_.is_open()) {
-    bool thrown = false;
     try {
-      std::error_code ec;
-      co_await acceptor_.async_wait(acceptor_.wait_read, or_error(ec));
-      if (!ec) accept(ec);
-      if (ec) co_await rest(ec);
-    } catch (const std::exception&) {
-      thrown = true;
+      if (std::exchange(tired, false)) co_await rest();
+      const std::error_code ec = co_await accept_one();
+      tired = must_rest(ec);
+    } catch (...) {
+      tired = true;
     }
-    if (thrown) co_await pause();
   }
 }
 
-// It is known now who has the fewest connections, which it was not when the wait began.
-void listener::accept(std::error_code& ec) {
-  workers::seat seat = workers_.take_seat();
+// After the wait it is known who has the fewest connections, which it was not before.
+asio::awaitable<std::error_code> listener::accept_one() {
+  std::error_code ec;
+  co_await acceptor_.async_wait(acceptor_.wait_read, or_error(ec));
+  if (ec) co_return ec;
+  workers::seat seat = workers_.take_seat(options_.lead);
   stream_socket socket(workers_[seat.worker()]);
   acceptor_.accept(socket, ec);
   if (!ec) hand_over(std::move(seat), std::move(socket));
+  co_return ec;
 }
 
 void listener::hand_over(workers::seat seat, stream_socket socket) {
   std::error_code gone;
   const auto source = unmapped(to_tcp(socket.remote_endpoint(gone)).address());
   if (gone) return;
-  set_options(socket.native_handle(), options_);
+  set_options(socket.native_handle(), options_.socket);
   auto ticket = admit_->enter(source);
   if (!ticket) {
     note_(log_level::warning, source,
@@ -97,15 +101,16 @@ void listener::hand_over(workers::seat seat, stream_socket socket) {
 }
 
 // A client that left while it was in the queue is no reason to rest; a lack of descriptors or memory is.
-asio::awaitable<void> listener::rest(std::error_code why) {
-  const bool left = why == asio::error::connection_aborted || why == asio::error::would_block;
-  if (!acceptor_.is_open() || left) co_return;
+bool listener::must_rest(std::error_code why) {
+  const bool left = why == asio::error::connection_aborted || why == asio::error::would_block ||
+                    why == std::error_code(EPROTO, asio::error::get_system_category());
+  if (!why || left || !acceptor_.is_open()) return false;
   note_(log_level::error, {}, fmt::format("cannot accept: {}", why.message()));
-  co_await pause();
+  return true;
 }
 
-asio::awaitable<void> listener::pause() {
-  pause_.expires_after(backoff_);
+asio::awaitable<void> listener::rest() {
+  pause_.expires_after(options_.backoff);
   std::error_code ignored;
   co_await pause_.async_wait(or_error(ignored));
 }

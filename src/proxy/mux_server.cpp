@@ -51,13 +51,18 @@ class mux_server::shard {
             std::shared_ptr<const transport> over) {
     if (draining_) return;
     ++live_;
-    asio::co_spawn(io_, open(std::move(socket), std::move(ticket), std::move(over)),
-                   [this, p = std::move(seat)](std::exception_ptr, std::shared_ptr<server_session> s) mutable {
-                     if (s)
-                       run(std::move(s), std::move(p));
-                     else
-                       one_less();
-                   });
+    auto opened = [this, p = std::move(seat)](std::exception_ptr, std::shared_ptr<server_session> s) mutable {
+      if (s)
+        run(std::move(s), std::move(p));
+      else
+        one_less();
+    };
+    try {
+      asio::co_spawn(io_, open(std::move(socket), std::move(ticket), std::move(over)), std::move(opened));
+    } catch (...) {
+      one_less();
+      throw;
+    }
   }
   instance_report describe() {
     instance_report r;
@@ -69,12 +74,8 @@ class mux_server::shard {
   void drain() {
     asio::post(io_, [this] {
       if (std::exchange(draining_, true)) return;
+      close_at_deadline();
       for (server_session* s : sessions_) s->drain();
-      drain_deadline_.expires_after(parts_.options.drain_timeout);
-      drain_deadline_.async_wait([this](std::error_code cancelled) {
-        if (cancelled) return;
-        for (server_session* s : sessions_) s->close();
-      });
       end_if_done();
     });
   }
@@ -95,19 +96,47 @@ class mux_server::shard {
     co_return std::make_shared<server_session>(parts_, std::move(main), peer, c->user(), std::move(ticket));
   }
   void run(std::shared_ptr<server_session> s, workers::seat seat) {
-    sessions_.insert(s.get());
-    if (draining_) s->drain();
-    asio::co_spawn(io_, s->run_and_report(), [this, s, p = std::move(seat)](std::exception_ptr) {
-      sessions_.erase(s.get());
-      one_less();
-    });
+    auto ended = [this, s, p = std::move(seat)](std::exception_ptr) { forget(*s); };
+    try {
+      sessions_.insert(s.get());
+      if (draining_) s->drain();
+      asio::co_spawn(io_, s->run_and_report(), std::move(ended));
+    } catch (...) {
+      s->close();
+      forget(*s);
+      throw;
+    }
+  }
+  void forget(server_session& s) {
+    sessions_.erase(&s);
+    one_less();
   }
   void one_less() {
     --live_;
     end_if_done();
   }
   void end_if_done() {
-    if (draining_ && live_ == 0) asio::co_spawn(io_, wind_up(), [](std::exception_ptr) {});
+    if (!draining_ || live_ > 0) return;
+    try {
+      asio::co_spawn(io_, wind_up(), [this](std::exception_ptr) { io_.stop(); });
+    } catch (...) {
+      io_.stop();
+    }
+  }
+  // First of all: what is thrown later in a drain delays its end then, and does not prevent it.
+  void close_at_deadline() {
+    drain_deadline_.expires_after(parts_.options.drain_timeout);
+    drain_deadline_.async_wait([this](std::error_code cancelled) {
+      if (cancelled) return;
+      stop_in(std::chrono::seconds(1));  // one whose transport is not ready yet is no session to close
+      for (server_session* s : sessions_) s->close();
+    });
+  }
+  void stop_in(duration d) {
+    drain_deadline_.expires_after(d);
+    drain_deadline_.async_wait([this](std::error_code cancelled) {
+      if (!cancelled) io_.stop();
+    });
   }
   // The sessions are gone: what their sub-streams were connected to is told within a moment.
   asio::awaitable<void> wind_up() {
@@ -116,7 +145,6 @@ class mux_server::shard {
       std::error_code ignored;
       co_await drain_deadline_.async_wait(or_error(ignored));
     }
-    io_.stop();
   }
 
   server_parts& parts_;
@@ -175,11 +203,14 @@ stream_endpoint mux_server::listen(const stream_endpoint& at, transport_use how)
   auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     parts_->note(level, source, line);
   };
-  socket_options sockets = how.socket;
-  sockets.user_timeout = parts_->options.user_timeout;
-  if (sockets.keep_alive_idle == duration(0)) sockets.keep_alive_idle = lasting_socket().keep_alive_idle;
-  listeners_.push_back(std::make_unique<listener>(*workers_, at, sockets, parts_->unnegotiated,
-                                                  parts_->options.accept_backoff, take, note));
+  listener_options options;
+  options.socket = how.socket;
+  options.socket.user_timeout = parts_->options.user_timeout;
+  if (how.socket.keep_alive_idle == duration(0))
+    options.socket.keep_alive_idle = lasting_socket().keep_alive_idle;
+  options.backoff = parts_->options.accept_backoff;
+  listeners_.push_back(std::make_unique<listener>(*workers_, at, options, parts_->unnegotiated,
+                                                  std::move(take), std::move(note)));
   const stream_endpoint local = listeners_.back()->local();
   if (!is_unix(local)) parts_->policy.own_listener(to_tcp(local), local_addresses());
   return local;

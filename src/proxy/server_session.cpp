@@ -74,8 +74,7 @@ asio::awaitable<void> server_session::carry(sub_stream stream) {
     co_await carry_bytes(std::move(stream));
     co_return;
   }
-  udp_nat::owner who;
-  who.user = user_.empty() ? peer_.address().to_string() : user_;
+  udp_nat::owner who(user_, peer_.address());
   who.session = number_;
   who.target = stream.target();
   who.source = stream.source();

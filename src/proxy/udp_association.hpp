@@ -59,7 +59,7 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
     const std::lock_guard lock(nat_.mutex_);
     const auto now = std::chrono::steady_clock::now();
     nat_.table_.touch(id, now);
-    const bool allowed = nat_.rates_.take(owner_.user, now);
+    const bool allowed = nat_.rates_.take(owner_.key, now);
     if (!allowed) ++nat_.over_rate_;
     return allowed;
   }

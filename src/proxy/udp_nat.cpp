@@ -17,6 +17,9 @@ namespace muxpro::proxy {
 using asio::ip::udp;
 using std::chrono::steady_clock;
 
+udp_nat::owner::owner(const std::string& user, const asio::ip::address& address)
+    : key(user.empty() ? "address " + address.to_string() : "user " + user) {}
+
 udp_nat::udp_nat(nat_limits limits, dial_options dial, resolver& names, const dial_policy& policy)
     : limits_(limits),
       dial_(dial),
@@ -64,7 +67,7 @@ bool udp_nat::open_mapping(association& a) {
   const std::lock_guard lock(mutex_);
   const owner& who = a.who();
   const auto admitted =
-      table_.admit(who.user, who.session, who.addressed ? who.source : std::nullopt, steady_clock::now());
+      table_.admit(who.key, who.session, who.addressed ? who.source : std::nullopt, steady_clock::now());
   a.id = admitted.id;
   for (const auto id : admitted.evicted) retire(id, end_code::resources);
   int descriptor = -1;

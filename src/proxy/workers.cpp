@@ -1,7 +1,6 @@
 #include <muxpro/proxy/workers.hpp>
 
 #include <algorithm>
-#include <exception>
 
 namespace muxpro::proxy {
 
@@ -13,23 +12,25 @@ void run(asio::io_context& io) {
     try {
       io.run();
       return;
-    } catch (const std::exception&) {
+    } catch (...) {
     }
   }
 }
 
 }  // namespace
 
-workers::workers(std::size_t threads, std::uint32_t lead) : lead_(lead) {
+workers::workers(std::size_t threads) {
   for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i)
     all_.push_back(std::make_unique<worker>());
 }
 
-workers::seat workers::take_seat() noexcept {
+// Were all of them allowed a lead, connections that last could pile up on the first ones.
+workers::seat workers::take_seat(std::uint32_t lead) noexcept {
   std::uint32_t fewest = all_.front()->seats_taken;
   for (const auto& w : all_) fewest = std::min<std::uint32_t>(fewest, w->seats_taken);
   std::size_t i = 0;
-  while (all_[i]->seats_taken > fewest + lead_) ++i;
+  if (all_[i]->seats_taken > fewest + lead)
+    while (all_[i]->seats_taken > fewest) ++i;
   return seat(i, all_[i]->seats_taken);
 }
 

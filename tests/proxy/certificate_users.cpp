@@ -140,6 +140,25 @@ TEST_CASE("certificate users: names that could pass for others are replaced", "[
   }
 }
 
+TEST_CASE("certificate users: who is known by his pin alone is called by it", "[proxy][tls][users]") {
+  const test::directory here;
+  const auto self_made =
+      test::make_identity(here, "self-made", "DNS:who.example", nullptr, 3600, {{"alice"}});
+  const auto called_as = [&](const test::identity& who, bool authority) {
+    tls_options server = tls_test::of_server(), client = tls_test::of_client();
+    server.pins = {self_made.pin, known().alice.pin};
+    if (authority) server.authority = known().ca.certificate_file;
+    client.certificate = who.certificate_file;
+    client.key = who.key_file;
+    const tls_test::meeting m(client, server);
+    return m.both() ? m.server->c->user() : "nobody";
+  };
+  CHECK(called_as(self_made, false) == "sha256:" + self_made.pin);
+  CHECK(called_as(known().alice, false) == "sha256:" + known().alice.pin);
+  CHECK(called_as(known().alice, true) == "alice");
+  CHECK(called_as(self_made, true) == "nobody");
+}
+
 TEST_CASE("certificate users: nobody is called anything who was not asked", "[proxy][tls][users]") {
   tls_options client = tls_test::of_client();
   client.certificate = known().alice.certificate_file;
@@ -244,4 +263,13 @@ TEST_CASE("certificate users: nobody takes another one's outside port (L2)", "[p
   CHECK(mappings_after(known().alice) == 1);
   CHECK(mappings_after(bob) == 2);
   CHECK(mappings_after(known().alice) == 2);
+}
+
+TEST_CASE("certificate users: a name is no address", "[proxy][users]") {
+  const auto address = make_address("127.0.0.1");
+  const auto key = [&](const std::string& user) { return udp_nat::owner(user, address).key; };
+  CHECK(key("alice") == udp_nat::owner("alice", make_address("192.0.2.1")).key);
+  CHECK(key("alice") != key("bob"));
+  CHECK(key("") != udp_nat::owner("", make_address("192.0.2.1")).key);
+  for (const std::string& name : {"127.0.0.1"s, key(""), key("alice")}) CHECK(key(name) != key(""));
 }

@@ -8,6 +8,8 @@
 #include <asio/local/stream_protocol.hpp>
 
 #include <array>
+#include <atomic>
+#include <memory>
 #include <string>
 
 namespace {
@@ -36,6 +38,27 @@ TEST_CASE("configured proxy: listens, routes, reaches targets", "[proxy][configu
   CHECK(b.by_unix(path, 1) == "refused 4");    // nobody listens
   CHECK(b.by_tcp(port, port) == "refused 2");  // its own listener
   finish(*p);
+}
+
+TEST_CASE("configured proxy: lines about connections go where the log says", "[proxy][configured]") {
+  bench b;
+  const auto lines = [&](const std::string& log) {
+    const auto heard = std::make_shared<std::atomic<int>>(0);
+    geo_files none;
+    configured_proxy p(config_of(fmt::format(R"({{"log": {{{}}},
+        "inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
+        "outbounds": [{{"protocol": "freedom"}}]}})",
+                                             log)),
+                       none, 1, [heard](log_level, std::string_view) { ++*heard; });
+    p.start();
+    CHECK(b.by_tcp(port_of(p.listening()[0]), b.port()) == "hello");
+    finish(p);
+    return heard->load();
+  };
+  CHECK(lines(R"("loglevel": "info")") == 1);
+  CHECK(lines(R"("loglevel": "warning")") == 0);
+  CHECK(lines(R"("loglevel": "none")") == 0);
+  CHECK(lines(R"("loglevel": "info", "access": "none")") == 0);
 }
 
 TEST_CASE("configured proxy: a freedom that others reach dials nothing private", "[proxy][configured]") {

@@ -179,7 +179,7 @@ TEST_CASE("exceptions: what is thrown costs one connection", "[proxy][exceptions
       co_return "direct";
     };
     const auto lines = std::make_shared<std::atomic<int>>(0);
-    p.options.access = [lines](const context&, const std::string&) { ++*lines; };
+    p.options.access = [lines](const ended_connection&) { ++*lines; };
     fused(p).run(one_is_lost);
     CHECK(*lines == 2);
   }
@@ -188,16 +188,17 @@ TEST_CASE("exceptions: what is thrown costs one connection", "[proxy][exceptions
 
 TEST_CASE("exceptions: lines that cannot be written cost nobody his connection", "[proxy][exceptions]") {
   parts_of_proxy p;
-  p.options.access = [](const context&, const std::string&) { throw std::runtime_error("the disk is full"); };
+  p.options.access = [](const ended_connection&) { throw std::runtime_error("the disk is full"); };
   fused(p).run(none_is_lost);
 }
 
 TEST_CASE("exceptions: a listener goes on", "[proxy][exceptions]") {
   SECTION("without its log") {
+    const auto what = GENERATE(thrown::system_error, thrown::number);
     parts_of_proxy p;
     p.options.max_waiting = 1;
     p.options.accept_backoff = 1ms;
-    p.log = [](log_level, std::string_view) { throw std::runtime_error("the disk is full"); };
+    p.log = [what](log_level, std::string_view) { fail(what); };
     fused(p).run(the_log_is_full);
   }
   SECTION("without memory for a datagram") {
@@ -212,9 +213,10 @@ TEST_CASE("exceptions: a listener goes on", "[proxy][exceptions]") {
 }
 
 TEST_CASE("exceptions: a thread goes on without the handler that has thrown", "[proxy][exceptions]") {
+  const auto what = GENERATE(thrown::bad_alloc, thrown::number);
   workers threads(1);
   std::promise<void> reached;
-  asio::post(threads[0], [] { throw std::bad_alloc(); });
+  asio::post(threads[0], [what] { fail(what); });
   asio::post(threads[0], [&] { reached.set_value(); });
   threads.start();
   CHECK(reached.get_future().wait_for(10s) == std::future_status::ready);

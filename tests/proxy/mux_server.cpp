@@ -5,6 +5,7 @@
 #include <muxpro/session.hpp>
 #include <muxpro/sub_datagram.hpp>
 
+#include <atomic>
 #include <map>
 #include <random>
 
@@ -199,6 +200,18 @@ awaitable<> probes(fixture& f) {
   CHECK(f.server.parts().streams == 0);
 }
 
+/// Has a handshake without an end.
+class unready final : public transport {
+ public:
+  asio::awaitable<std::shared_ptr<connection>> open(stream_socket, std::error_code&) const override {
+    ++begun;
+    asio::steady_timer never(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+    co_await never.async_wait(asio::use_awaitable);
+    co_return nullptr;
+  }
+  mutable std::atomic<int> begun = 0;
+};
+
 }  // namespace
 
 TEST_CASE("server: bytes and half-close to targets", "[proxy][server]") { fixture().run(talk_and_end); }
@@ -232,6 +245,20 @@ TEST_CASE("server: a drain ends at its limit", "[proxy][server]") {
     CHECK(error);
   });
   f.server.wait();
+}
+TEST_CASE("server: a drain ends without what never gets ready", "[proxy][server]") {
+  server_options o;
+  o.drain_timeout = 20ms;
+  const auto slow = std::make_shared<const unready>();
+  mux_server server(o, 1, [](log_level, std::string_view) {});
+  const tcp::endpoint at = server.listen(tcp::endpoint(loopback, 0), transport_use(slow));
+  server.start();
+  asio::io_context io;
+  tcp::socket client(io);
+  client.connect(at);
+  test::run(io, wait_for([&] { return slow->begun == 1; }));
+  server.drain();
+  server.wait();
 }
 TEST_CASE("server: one source has so many connections that have not negotiated", "[proxy][server]") {
   server_options o;

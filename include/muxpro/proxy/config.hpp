@@ -65,7 +65,7 @@ struct mixed_config {
   mixed_inbound_options both;
 };
 /// What an inbound of each protocol is told: a further protocol is one more type here, one line in the table
-/// of config/inbounds.cpp, and one function in configured_proxy.cpp that makes it.
+/// of config/inbounds.cpp, and one function in configured_inbound.cpp that makes it.
 using inbound_settings =
     std::variant<std::monostate, socks_inbound_options, http_inbound_options, mixed_config,
                  mux_inbound_options, dokodemo_inbound_options, dns_inbound_options>;
@@ -98,7 +98,7 @@ struct socks_server_config {
   stream_address server;
   std::optional<socks_credentials> credentials;
 };
-/// As inbound_settings, with config/outbounds.cpp.
+/// As inbound_settings, with config/outbounds.cpp and configured_proxy.cpp.
 using outbound_settings =
     std::variant<std::monostate, freedom_config, blackhole_config, mux_config, socks_server_config>;
 

@@ -14,8 +14,8 @@ namespace muxpro::proxy {
 class configured_proxy {
  public:
   /// Reads the files of transports, listens, accepts from start() on. Lists that rules name are looked for in
-  /// `geo`; `access` gets the lines about connections, none: `log` does. Throws std::exception with one
-  /// sentence that says what cannot be had.
+  /// `geo`; `access` gets the lines about connections, none: `log` does, if `c` lets lines of level info
+  /// through. Throws std::exception with one sentence that says what cannot be had.
   configured_proxy(const config& c, geo_files& geo, std::size_t threads, log_sink log, log_sink access = {});
   configured_proxy(const configured_proxy&) = delete;
   configured_proxy& operator=(const configured_proxy&) = delete;

@@ -30,6 +30,9 @@ class inbound {
   /// Where datagrams go whose source and gateway are in `known`: completes it. False: nowhere, they are
   /// dropped.
   virtual bool admit_datagrams(context& known) const;
+  /// Whether its connections are few and last: then each goes to the thread that has the fewest. Short ones
+  /// that follow each other are better off on one thread, which need not be woken.
+  virtual bool lasting() const noexcept { return false; }
 };
 
 /// A client that has not said yet what it wants. It is cut if that takes longer than `limit`.

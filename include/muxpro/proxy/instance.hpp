@@ -27,6 +27,15 @@
 
 namespace muxpro::proxy {
 
+/// For whoever keeps a log of them.
+struct ended_connection {
+  const context& about;
+  const carried& how;
+  const duration took;
+  /// All of it. Made when it is asked for: not every connection is written down.
+  std::string line() const;
+};
+
 struct instance_options {
   /// Connections that have not said yet what they want, in the process and of one source address.
   std::uint32_t max_waiting = 4096;
@@ -40,8 +49,8 @@ struct instance_options {
   duration datagram_idle = std::chrono::minutes(2);
   /// About one source address in a second; further lines are counted.
   std::uint32_t log_lines = 10;
-  /// Gets a line about each connection that has ended, from its thread; none: the log does, at level info.
-  std::function<void(const context&, const std::string& line)> access;
+  /// Gets each connection that has ended, from its thread; none: the log gets the line, at level info.
+  std::function<void(const ended_connection&)> access;
 };
 
 class instance {
@@ -89,7 +98,7 @@ class instance {
   class lane;
   struct entrance;
 
-  void note_access(const context& about, const std::string& line);
+  void note_access(const ended_connection& c);
   void note(log_level level, const asio::ip::address& source, const std::string& line);
 
   const instance_options options_;

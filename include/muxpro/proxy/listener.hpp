@@ -11,7 +11,8 @@
 #include <asio/awaitable.hpp>
 #include <asio/basic_socket_acceptor.hpp>
 
-#include <cstddef>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,6 +20,15 @@
 namespace muxpro::proxy {
 
 class unix_socket_file;
+
+struct listener_options {
+  /// Of the connections.
+  socket_options socket;
+  /// How long accepting rests without descriptors or memory.
+  duration backoff = std::chrono::milliseconds(100);
+  /// See workers::take_seat().
+  std::uint32_t lead = 0;
+};
 
 /// Lives on the first worker's thread.
 class listener {
@@ -28,11 +38,10 @@ class listener {
   /// Something that the log may want to have, about a peer or (0.0.0.0) the listener itself. Any thread.
   using noter = std::function<void(log_level, const asio::ip::address&, const std::string&)>;
 
-  /// Listens. A connection for which `admit` has no place is dropped. Without descriptors or memory,
-  /// accepting rests for `backoff`. The path of a unix socket is removed in the end. Throws
-  /// std::system_error.
-  listener(workers& threads, const stream_endpoint& at, const socket_options& options,
-           std::shared_ptr<admission> admit, duration backoff, taker take, noter note);
+  /// Listens. A connection for which `admit` has no place is dropped. The path of a unix socket is removed in
+  /// the end. Throws std::system_error.
+  listener(workers& threads, const stream_endpoint& at, const listener_options& options,
+           std::shared_ptr<admission> admit, taker take, noter note);
   ~listener();
 
   /// The port that was chosen for port 0.
@@ -45,17 +54,16 @@ class listener {
  private:
   void listen(const stream_endpoint& at);
   asio::awaitable<void> run();
-  void accept(std::error_code& ec);
+  asio::awaitable<std::error_code> accept_one();
   void hand_over(workers::seat seat, stream_socket socket);
-  asio::awaitable<void> rest(std::error_code why);
-  asio::awaitable<void> pause();
+  bool must_rest(std::error_code why);
+  asio::awaitable<void> rest();
 
   workers& workers_;
   const std::shared_ptr<admission> admit_;
-  const duration backoff_;
   const taker take_;
   const noter note_;
-  const socket_options options_;
+  const listener_options options_;
   asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor_;
   std::unique_ptr<unix_socket_file> file_;
   counted_timer pause_;

@@ -9,6 +9,7 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
+#include <asio/ip/address.hpp>
 #include <asio/ip/udp.hpp>
 
 #include <cstddef>
@@ -32,7 +33,10 @@ class udp_nat {
 
   /// Whose datagrams they are.
   struct owner {
-    std::string user;                    ///< whose mappings they are
+    /// `user`: as who the client is known; empty: as its address.
+    owner(const std::string& user, const asio::ip::address& address);
+
+    const std::string key;               ///< of their mappings and their rate; no user's is an address's
     nat_table::session_key session = 0;  ///< distinct for each main connection
     destination target;                  ///< what the client named first
     std::optional<global_id> source;     ///< brings it back to its mapping

@@ -17,9 +17,8 @@ namespace muxpro::proxy {
 /// What one thread does is its own: connections, sessions and outbounds are not handed from one to another.
 class workers {
  public:
-  /// At least one thread. By `lead` seats one may be ahead of the others: where connections are short, one that
-  /// begins while the one before it ends need not wake another thread.
-  explicit workers(std::size_t threads, std::uint32_t lead = 0);
+  /// At least one thread.
+  explicit workers(std::size_t threads);
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;
   ~workers() { stop(); }
@@ -43,8 +42,9 @@ class workers {
     const std::size_t worker_;
     std::atomic<std::uint32_t>* taken_;
   };
-  /// On the first thread that is not ahead of the others. By the thread of the listeners only.
-  seat take_seat() noexcept;
+  /// On the first thread that is not ahead of the others; by `lead` seats the first of all may be. By the
+  /// thread of the listeners only.
+  seat take_seat(std::uint32_t lead = 0) noexcept;
 
   std::size_t size() const noexcept { return all_.size(); }
   asio::io_context& operator[](std::size_t i) noexcept { return all_[i]->io; }
@@ -63,7 +63,6 @@ class workers {
     asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
     std::thread thread;
   };
-  const std::uint32_t lead_;
   std::vector<std::unique_ptr<worker>> all_;
 };
 

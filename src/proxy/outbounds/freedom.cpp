@@ -36,8 +36,7 @@ asio::awaitable<carried> freedom::carry(context c, outbound_link link) {
 asio::awaitable<carried> freedom::carry_datagrams(context c, std::unique_ptr<datagram_stream> datagrams) {
   if (!nat_) co_return co_await outbound::carry_datagrams(std::move(c), std::move(datagrams));
   const counted here(*this);
-  udp_nat::owner who;
-  who.user = c.inbound.user.empty() ? c.inbound.source.to_string() : c.inbound.user;
+  udp_nat::owner who(c.inbound.user, c.inbound.source);
   who.session = c.inbound.carrier ? c.inbound.carrier : c.id;
   who.target = c.outbound.target;
   who.source = c.datagrams.source;

@@ -40,10 +40,16 @@ std::string pin_of(const X509* certificate) {
   return fmt::format("{:02x}", fmt::join(digest, ""));
 }
 
-std::string user_of(const X509* certificate) {
+std::string pinned_user(const X509* certificate) {
+  if (!certificate) return {};
+  return "sha256:" + pin_of(certificate);
+}
+
+std::string vouched_user(const X509* certificate) {
   if (!certificate) return {};
   std::string name = only_common_name(certificate);
-  return is_common_name(name) ? name : "sha256:" + pin_of(certificate);
+  if (!is_common_name(name)) return pinned_user(certificate);
+  return name;
 }
 
 }  // namespace muxpro::proxy

@@ -64,6 +64,7 @@ struct tls_transport::state {
   void choose_verification();
   void set_up(SSL* tls) const;
   std::error_code judge(SSL* tls, const X509* shown) const;
+  std::string user_of(const X509* shown) const;
 
   const role side;
   tls_options options;
@@ -142,6 +143,12 @@ std::error_code tls_transport::state::judge(SSL* tls, const X509* shown) const {
   return {};
 }
 
+// Who signs his own certificate writes into it what he likes; his pin is what we know of him.
+std::string tls_transport::state::user_of(const X509* shown) const {
+  if (options.authority.empty()) return pinned_user(shown);
+  return vouched_user(shown);
+}
+
 tls_transport::tls_transport(role side, tls_options options)
     : state_(std::make_unique<const state>(side, std::move(options))) {}
 tls_transport::~tls_transport() = default;
@@ -163,7 +170,7 @@ asio::awaitable<std::shared_ptr<connection>> tls_transport::open(stream_socket s
   if (!ec) ec = state_->judge(tls, shown);
   // Closed rather than cut if it failed: a reset could overtake the alert that tells the peer why.
   if (ec) co_return nullptr;
-  if (state_->side == role::server) c->known_as(user_of(shown));
+  if (state_->side == role::server) c->known_as(state_->user_of(shown));
   co_return c;
 }
 

@@ -30,6 +30,7 @@ class mux_inbound final : public inbound {
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
                               admission::ticket place) const override;
+  bool lasting() const noexcept override { return true; }
   /// A main connection inside the protocol of `outer`: the other end of the link speaks Mux.Pro.
   inbound_link serve_inside(connection& outer, context known, dispatcher& to) const;
 
