@@ -68,6 +68,7 @@ proxy::stream_endpoint listening_address(const client_flags& flags, const std::s
 
 proxy::config config_of(const client_flags& flags) {
   proxy::config c;
+  c.log.level = level_named(flags.log_level);
   c.outbounds.push_back(way_to_server(flags));
   proxy::mixed_config mixed;
   mixed.both.users = read_users(flags.users);

@@ -65,8 +65,9 @@ asio::awaitable<void> serve_page(tcp::acceptor& at) {
   }
 }
 
-proxy::config client_of(const tcp::endpoint& server, std::uint16_t port) {
+proxy::config client_of(const tcp::endpoint& server, std::uint16_t port, const std::string& level) {
   proxy::config c;
+  c.log.level = level_named(level);
   proxy::inbound_config socks;
   socks.tag = "socks";
   socks.at = tcp::endpoint(loopback, port);
@@ -93,7 +94,7 @@ int demo(std::uint16_t port, const std::string& level) {
   server.parts().names.pin(name, {loopback});
   const tcp::endpoint server_at = server.listen(tcp::endpoint(loopback, 0));
   proxy::geo_files none;
-  proxy::configured_proxy client(client_of(server_at, port), none, 1, log);
+  proxy::configured_proxy client(client_of(server_at, port, level), none, 1, log);
   server.start();
   client.start();
   const auto socks = proxy::to_string(client.listening().front().at);

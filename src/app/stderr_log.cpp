@@ -6,7 +6,9 @@
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <exception>
+#include <iterator>
 
 namespace muxpro::app {
 
@@ -31,6 +33,12 @@ proxy::log_sink lines_to(const std::shared_ptr<spdlog::logger>& logger, spdlog::
 
 proxy::log_sink make_log(const std::string& level) {
   return lines_to(spdlog::stderr_logger_mt("muxpro"), spdlog::level::from_str(level), with_level);
+}
+
+std::optional<proxy::log_level> level_named(const std::string& level) {
+  const auto found = std::find(std::begin(levels), std::end(levels), spdlog::level::from_str(level));
+  if (found == std::end(levels)) return std::nullopt;
+  return static_cast<proxy::log_level>(found - std::begin(levels));
 }
 
 class configured_log::file {

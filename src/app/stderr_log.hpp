@@ -5,6 +5,7 @@
 #include <muxpro/proxy/log.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ namespace muxpro::app {
 
 /// `level`: debug, info, warning, error or off. Once in a process.
 proxy::log_sink make_log(const std::string& level);
+
+/// The same as a configuration says it; off: nothing.
+std::optional<proxy::log_level> level_named(const std::string& level);
 
 /// Where a configuration's lines go. Once in a process.
 class configured_log {

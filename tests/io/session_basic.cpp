@@ -133,9 +133,7 @@ TEST_CASE("a sub-stream of a server, byte for byte", "[session]") {
   with_script(role::server, one_life_of_a_server);
 }
 
-TEST_CASE("first data rides in New", "[session]") {
-  with_script(role::client, first_data_rides_in_new);
-}
+TEST_CASE("first data rides in New", "[session]") { with_script(role::client, first_data_rides_in_new); }
 
 TEST_CASE("opening waits for the negotiation", "[session]") {
   with_script(role::client, opens_before_agreeing);

@@ -26,8 +26,7 @@ class workers {
   /// A connection's place on a thread.
   class seat {
    public:
-    seat(seat&& other) noexcept
-        : worker_(other.worker_), taken_(std::exchange(other.taken_, nullptr)) {}
+    seat(seat&& other) noexcept : worker_(other.worker_), taken_(std::exchange(other.taken_, nullptr)) {}
     seat& operator=(seat&&) = delete;
     ~seat() {
       if (taken_) --*taken_;
