@@ -26,6 +26,7 @@ std::string transport_name(settings& s, const transport_registry& known) {
     std::vector<std::string_view> names = known.names();
     names.emplace_back("raw");
     s.not_one_of("network", network, names);
+    network = "tcp";  // a name that nobody knows names no key
   }
   s.one_of<std::string>("security", security, {{"none", "none"}, {"tls", "tls"}});
   return security == "none" ? network : security;

@@ -187,6 +187,10 @@ TEST_CASE("config: doors that cannot be", "[proxy][config]") {
 
 TEST_CASE("config: transports that cannot be", "[proxy][config]") {
   const auto stream = [](const std::string& s) { return told(with_socks(R"(, "streamSettings": )" + s)); };
+  CHECK(stream("{\"network\": \"a\x7f\", \"a\": 1}") ==
+        "inbounds[0].streamSettings.network: is 'a?'; it must be one of tcp, tls, unix, raw\n"
+        "inbounds[0].streamSettings.a: there is no such key; there may be network, security, tcpSettings, "
+        "sockopt\n");
   CHECK(stream(R"({"network": "tpc"})") ==
         "inbounds[0].streamSettings.network: is 'tpc'; it must be one of tcp, tls, unix, raw; did you mean "
         "'tcp'?\n");
