@@ -1,0 +1,71 @@
+// What is left of a payload when a read is full.
+#include "session_support.hpp"
+
+namespace {
+
+using namespace io_test;
+
+constexpr std::size_t payload = 60'000;
+
+awaitable<sub_stream> one_stream(scripted_session& s) {
+  co_await s.agree();
+  co_await s.peer.send(new_tcp(1));
+  sub_stream stream = co_await s.subject.async_accept();
+  co_return stream;
+}
+
+std::size_t unread(const sub_stream& s) { return s.stats().unread; }
+
+awaitable<> read_in_large_pieces(sub_stream& stream, std::size_t& done) {
+  byte_string got(20'000);
+  while (done < payload) {
+    const std::size_t n = co_await stream.async_read_some(asio::buffer(got), asio::use_awaitable);
+    CHECK(n == got.size());
+    CHECK(test::has_pattern(got, done));
+    CHECK(unread(stream) == 0);
+    done += n;
+  }
+}
+
+awaitable<> reads_again_at_once(scripted_session& s) {
+  sub_stream stream = co_await one_stream(s);
+  std::size_t done = 0;
+  spawn(s.subject.get_executor(), read_in_large_pieces(stream, done));
+  co_await s.peer.send(data_frame(1, payload), pattern(payload));
+  while (done < payload) co_await yield();
+}
+
+awaitable<> reads_no_more(scripted_session& s) {
+  sub_stream stream = co_await one_stream(s);
+  byte_string got(20'000);
+  expected_completion first;
+  stream.async_read_some(asio::buffer(got), first.handler());
+  co_await s.peer.send(data_frame(1, payload), pattern(payload));
+  co_await s.peer.send(new_tcp(2));
+  co_await s.subject.async_accept();
+  CHECK(first.n() == got.size());
+  CHECK(unread(stream) == payload - got.size());
+}
+
+awaitable<> reads_little(scripted_session& s) {
+  sub_stream stream = co_await one_stream(s);
+  byte_string got(16'383);
+  expected_completion first;
+  stream.async_read_some(asio::buffer(got), first.handler());
+  co_await s.peer.send(data_frame(1, payload), pattern(payload));
+  while (!first.done()) co_await yield();
+  CHECK(first.n() == got.size());
+  CHECK(unread(stream) == payload - got.size());
+}
+
+}  // namespace
+
+TEST_CASE("an application that reads again at once has the rest of a payload without a copy", "[session]") {
+  with_script(role::server, reads_again_at_once);
+}
+
+TEST_CASE("an application that reads no more holds up nobody", "[session]") {
+  with_script(role::server, reads_no_more);
+}
+
+TEST_CASE("small reads take no turns", "[session]") { with_script(role::server, reads_little); }
