@@ -57,6 +57,12 @@ awaitable<> shed_the_largest(hoard& a, hoard& b, buffer_budget& budget) {
   CHECK(kept.size() == 60'000);
 }
 
+// Holds bytes and cannot be asked, so that it is another's turn.
+class gone final : public buffer_budget::holder {
+ private:
+  bool let_go() noexcept override { return true; }
+};
+
 awaitable<> fill_all(hoard& h) {
   co_await open_streams(h, 8);
   for (std::size_t i = 0; i < 8; ++i) co_await fill(h, i, 60'000);
@@ -64,7 +70,8 @@ awaitable<> fill_all(hoard& h) {
 
 }  // namespace
 
-TEST_CASE("at 95 % of the process's budget the session with the most unread data is closed", "[session][memory]") {
+TEST_CASE("at 95 % of the process's budget the session with the most unread data is closed",
+          "[session][memory]") {
   const auto budget = std::make_shared<buffer_budget>(200'000);
   asio::io_context context;
   manual_clock clock(context);
@@ -91,4 +98,21 @@ TEST_CASE("sessions on other threads are told to let go", "[session][memory][thr
   for (std::thread& t : threads) t.join();
   CHECK(closed > 0);
   CHECK(budget->used() == 0);
+}
+
+TEST_CASE("a session that does not run yet is not told to let go", "[session][memory]") {
+  const auto budget = std::make_shared<buffer_budget>(100'000);
+  asio::io_context context;
+  auto [a, b] = make_pipe(context.get_executor());
+  session waits(std::move(a), role::server, sharing(budget));
+  gone last;
+  budget->take(last, budget->limit());
+  context.poll();
+  context.restart();
+  expected_completion handshake;
+  waits.async_handshake(handshake.handler());
+  b.close();
+  context.poll();
+  CHECK(handshake.error() != errc::memory_pressure);
+  budget->give(last, budget->limit());
 }

@@ -71,7 +71,7 @@ asio::awaitable<void> pass_eof(Stream& s) {
 }
 
 template <class Stream, class Token>
-auto fill(relay_buffer& b, Stream& from, Token& token) {
+auto fill_from(relay_buffer& b, Stream& from, Token& token) {
   if constexpr (requires { from.async_take(b, token); })
     return from.async_take(b, token);
   else
@@ -79,7 +79,7 @@ auto fill(relay_buffer& b, Stream& from, Token& token) {
 }
 
 template <class Stream, class Token>
-auto empty(relay_buffer& b, Stream& to, Token& token) {
+auto drain_to(relay_buffer& b, Stream& to, Token& token) {
   if constexpr (requires { to.async_give(b, token); })
     return to.async_give(b, token);
   else
@@ -94,7 +94,7 @@ asio::awaitable<void> relay_from(relay_side side, std::shared_ptr<relay_state> s
   error_code ec;
   auto token = asio::redirect_error(asio::use_awaitable, ec);
   for (;;) {
-    const std::size_t n = co_await fill(buffer, from, token);
+    const std::size_t n = co_await fill_from(buffer, from, token);
     if (s->failed()) co_return;
     if (ec == asio::error::eof) {
       // A socket that was reset says so once: a write on it may have taken the word and be about to tell, and
@@ -110,7 +110,7 @@ asio::awaitable<void> relay_from(relay_side side, std::shared_ptr<relay_state> s
     s->active();
     buffer.filled(n);
     while (buffer.size() > 0) {
-      const std::size_t m = co_await empty(buffer, to, token);
+      const std::size_t m = co_await drain_to(buffer, to, token);
       s->written(side, m);
       if (s->failed()) co_return;
       if (ec) {

@@ -28,7 +28,6 @@ MUXPRO_DECL session_impl::session_impl(std::unique_ptr<transport> next, asio::an
       outbox_(queue_, rules_, options_, counted_),
       decoder_(version_0_0, options_.metadata_limit) {
   enter(executor_);
-  process_budget_->join(*this);
 }
 
 // --- opening and accepting
@@ -160,11 +159,13 @@ MUXPRO_DECL void session_impl::start_run(result_op* op) {
   spawn_loop(run_loop(shared_from_this(), negotiated), stop_run);
 }
 
-// The loops, after the negotiation if there was none yet.
+// The loops, after the negotiation if there was none yet. Other threads may call let_go() from join() on,
+// which is why it comes after the construction of what they see.
 MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session_impl> self,
                                                          bool negotiated) {
   if (!negotiated) co_await self->negotiate();
   if (self->state_ != state::ready) co_return;
+  self->process_budget_->join(*self);
   self->spawn_loop(write_loop(self));
   self->spawn_loop(watch_loop(self), stop_watch);
   self->spawn_loop(read_loop(self));
