@@ -23,17 +23,25 @@ server_parts::server_parts(server_options o, log_sink sink)
     : options(std::move(o)),
       log(std::move(sink)),
       brake(options.log_lines),
+      access_brake(options.log_lines),
       unnegotiated(
           std::make_shared<admission>(options.max_unnegotiated, options.max_unnegotiated_per_source)),
       nat(options.nat, options.dial, names, policy) {}
 
 void server_parts::note(log_level level, const asio::ip::address& source, const std::string& line) {
-  const auto decision = brake.ask(source, std::chrono::steady_clock::now());
-  if (!decision.write) return;
-  if (decision.suppressed > 0)
+  if (may_note(brake, source)) log(level, line);
+}
+
+void server_parts::note_access(const asio::ip::address& source, const std::function<std::string()>& line) {
+  if (may_note(access_brake, source)) log(log_level::info, line());
+}
+
+bool server_parts::may_note(log_brake& by, const asio::ip::address& source) {
+  const auto decision = by.ask(source, std::chrono::steady_clock::now());
+  if (decision.write && decision.suppressed > 0)
     log(log_level::info,
         fmt::format("{} lines about {} were left out", decision.suppressed, source.to_string()));
-  log(level, line);
+  return decision.write;
 }
 
 namespace {

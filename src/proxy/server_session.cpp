@@ -55,12 +55,15 @@ void server_session::report(std::error_code why) {
   count(s);
   // Who comes and goes without a word is nobody's concern.
   const bool silent = why == errc::connection_lost && s.wire_received == 0;
-  const std::string user = user_.empty() ? "" : " user " + one_word(user_);
   const std::string line = fmt::format(
-      "main connection {} of {}{}: {}; {} sub-streams, {} bytes in, {} out", number_,
-      shown_source(peer_.address()), user, why ? why.message() : "closed",
+      "{}: {}; {} sub-streams, {} bytes in, {} out", name(), why ? why.message() : "closed",
       s.received[static_cast<std::size_t>(frame_type::new_stream)].frames, s.wire_received, s.wire_sent);
   parts_.note(silent ? log_level::debug : why ? log_level::warning : log_level::info, peer_.address(), line);
+}
+
+std::string server_session::name() const {
+  const std::string user = user_.empty() ? "" : " user " + one_word(user_);
+  return fmt::format("main connection {} of {}{}", number_, shown_source(peer_.address()), user);
 }
 
 asio::awaitable<void> server_session::carry(sub_stream stream) {
@@ -70,37 +73,56 @@ asio::awaitable<void> server_session::carry(sub_stream stream) {
     std::atomic<std::uint64_t>& count;
   } open(parts_.streams);
   ++parts_.streams_ever;
-  if (stream.target().net == network::tcp) {
-    co_await carry_bytes(std::move(stream));
-    co_return;
-  }
+  const time_point began = steady_clock::now();
+  const stream_id id = stream.id();
+  const destination target = stream.target();
+  carried how;
+  if (target.net == network::tcp)
+    how = co_await carry_bytes(stream);
+  else
+    how = co_await carry_datagrams(std::move(stream));
+  report(id, target, how, steady_clock::now() - began);
+}
+
+asio::awaitable<server_session::carried> server_session::carry_datagrams(sub_stream stream) {
   udp_nat::owner who(user_, peer_.address());
   who.session = number_;
   who.target = stream.target();
   who.source = stream.source();
   who.addressed = main().negotiated().value_or(version_0_0) >= version_0_1;
+  const auto bytes = std::make_shared<datagram_bytes>();
   auto datagrams = std::make_unique<sub_datagram_stream>(sub_datagram(std::move(stream)));
-  co_await parts_.nat.carry(std::move(datagrams), std::move(who));
+  co_await parts_.nat.carry(counted_by(bytes, std::move(datagrams)), std::move(who));
+  co_return carried{bytes->received, bytes->sent, {}, false};
 }
 
-asio::awaitable<void> server_session::carry_bytes(sub_stream stream) {
-  std::error_code ec;
-  tcp::socket target = co_await dial_for(stream, ec);
-  if (ec) {
-    stream.reset(end_code_of(ec));
-    report(stream, ec);
-    co_return;
+asio::awaitable<server_session::carried> server_session::carry_bytes(sub_stream& stream) {
+  carried how;
+  tcp::socket target = co_await dial_for(stream, how.why);
+  if (how.why) {
+    stream.reset(end_code_of(how.why));
+    how.odd = true;
+    co_return how;
   }
-  co_await async_relay(stream, target, parts_.options.relay, or_error(ec));
-  // The ends that have a name are usual; a code that nobody knows is worth a line.
-  if (ec.category() == end_category() && ec.value() > static_cast<int>(end_code::rejected))
-    report(stream, ec);
+  const relay_result bytes = co_await async_relay(stream, target, parts_.options.relay, or_error(how.why));
+  how.up = bytes.a_to_b;
+  how.down = bytes.b_to_a;
+  // The ends that have a name are usual.
+  how.odd = how.why.category() == end_category() && how.why.value() > static_cast<int>(end_code::rejected);
+  co_return how;
 }
 
-void server_session::report(const sub_stream& stream, std::error_code why) {
-  parts_.note(log_level::info, peer_.address(),
-              fmt::format("sub-stream {} of main connection {} to {}: {}", stream.id(), number_,
-                          stream.target(), why.message()));
+// What is odd is not to get lost among what is not.
+void server_session::report(stream_id stream, const destination& target, const carried& how, duration took) {
+  const auto line = [&] {
+    return fmt::format("sub-stream {} of {} to {}: {} bytes up, {} down, {:.3f} s, {}", stream, name(),
+                       target, how.up, how.down, std::chrono::duration<double>(took).count(),
+                       how.why ? how.why.message() : "done");
+  };
+  if (how.odd)
+    parts_.note(log_level::info, peer_.address(), line());
+  else
+    parts_.note_access(peer_.address(), line);
 }
 
 // A place, the pace, the dial; all of it ends when the peer gives the sub-stream up.

@@ -25,12 +25,20 @@ class server_session final : public main_connection {
 
  private:
   asio::awaitable<void> carry(sub_stream stream) override;
-  asio::awaitable<void> carry_bytes(sub_stream stream);
+  /// Payload of a sub-stream, from its client and to it, and why it ended.
+  struct carried {
+    std::uint64_t up = 0, down = 0;
+    std::error_code why;
+    bool odd = false;  ///< not one of the usual ends
+  };
+  asio::awaitable<carried> carry_bytes(sub_stream& stream);
+  asio::awaitable<carried> carry_datagrams(sub_stream stream);
   asio::awaitable<asio::ip::tcp::socket> dial_for(sub_stream& stream, std::error_code& ec);
   asio::awaitable<void> pace();
   void count(const session_stats& now);
   void report(std::error_code why);
-  void report(const sub_stream& stream, std::error_code why);
+  void report(stream_id stream, const destination& target, const carried& how, duration took);
+  std::string name() const;
 
   server_parts& parts_;
   const asio::ip::tcp::endpoint peer_;

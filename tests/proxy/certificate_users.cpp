@@ -1,12 +1,11 @@
 // Users who say who they are by a certificate: what they are called, in rules, counters and the log.
 #include "configured.hpp"
+#include "kept_lines.hpp"
 #include "tls_meeting.hpp"
 
-#include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/mux_server.hpp>
 #include <muxpro/sub_datagram.hpp>
 
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,25 +29,6 @@ std::string called(const std::vector<std::string>& common_names, std::string* pi
 }
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-/// Lines of a log, of any thread.
-class kept_lines {
- public:
-  log_sink sink() {
-    return [this](log_level, std::string_view line) {
-      const std::lock_guard lock(mutex_);
-      all_ += std::string(line) + '\n';
-    };
-  }
-  std::string all() {
-    const std::lock_guard lock(mutex_);
-    return all_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::string all_;
-};
 
 std::string to_main_connection(std::uint16_t port) {
   return fmt::format(R"("protocol": "mux.pro", "settings": {{"address": "127.0.0.1", "port": {}}})", port);
@@ -183,7 +163,7 @@ TEST_CASE("certificate users: a main connection's are known to rules, counters a
   bench b;
   const test::directory here;
   const auto bob = test::make_identity(here, "bob", "DNS:bob.example", &known().ca, 3600, {{"Bob -> b"}});
-  kept_lines access;
+  test::kept_lines access;
   const auto server = made(behind_certificates(R"("protocol": "mux.pro")",
                                                R"("outbounds": [{"tag": "direct", "protocol": "freedom"},
                                                                 {"tag": "no", "protocol": "blackhole"}],
@@ -199,14 +179,14 @@ TEST_CASE("certificate users: a main connection's are known to rules, counters a
       test::run(b.io, say(tcp::socket(b.io), status, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   CHECK(has(metrics, "muxpro_connections_total{kind=\"user\",name=\"alice\"} 1\n"));
   finish(*server);
-  CHECK(has(access.all(), " in user alice -> tcp:127.0.0.1"));
-  CHECK(has(access.all(), " in user Bob%20->%20b -> tcp:127.0.0.1"));
+  CHECK(access.has(" in user alice -> tcp:127.0.0.1"));
+  CHECK(access.has(" in user Bob%20->%20b -> tcp:127.0.0.1"));
 }
 
 TEST_CASE("certificate users: who logs in as well is called by that", "[proxy][configured][users]") {
   bench b;
   const auto name_in_log = [&](const std::string& settings, const std::string& users) {
-    kept_lines access;
+    test::kept_lines access;
     const auto server = made(behind_certificates(R"("protocol": "socks", "settings": )" + settings,
                                                  R"("outbounds": [{"protocol": "freedom"}])"),
                              access.sink());
@@ -217,7 +197,7 @@ TEST_CASE("certificate users: who logs in as well is called by that", "[proxy][c
                               {{"address": "127.0.0.1", "port": {}, "users": {}}}]}})",
                             port, users)) == "hello");
     finish(*server);
-    const std::string line = access.all();
+    const std::string line = access.all().at(0);
     const auto begin = line.find(" in "), end = line.find(" -> ");
     return begin < end ? line.substr(begin + 4, end - begin - 4) : line;
   };
@@ -230,7 +210,7 @@ TEST_CASE("certificate users: a server's log names them", "[proxy][server][users
   bench b;
   tls_options o = tls_test::of_server();
   o.authority = known().ca.certificate_file;
-  kept_lines log;
+  test::kept_lines log;
   mux_server server(server_options(), 1, log.sink());
   server.parts().policy.allow_private(true);
   const auto at = server.listen(tcp::endpoint(make_address("127.0.0.1"), 0),
@@ -239,7 +219,7 @@ TEST_CASE("certificate users: a server's log names them", "[proxy][server][users
   CHECK(asked(b, known().alice, to_main_connection(at.port())) == "hello");
   server.drain();
   server.wait();
-  CHECK(has(log.all(), "main connection 1 of 127.0.0.1 user alice: "));
+  CHECK(log.has("main connection 1 of 127.0.0.1 user alice: "));
 }
 
 TEST_CASE("certificate users: nobody takes another one's outside port (L2)", "[proxy][server][users]") {

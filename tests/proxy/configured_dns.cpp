@@ -1,9 +1,9 @@
 // Names that get addresses of their own, from the query to the connection; and the lines about both.
 #include "configured.hpp"
+#include "kept_lines.hpp"
 
 #include <asio/ip/udp.hpp>
 
-#include <mutex>
 #include <vector>
 
 namespace {
@@ -57,17 +57,6 @@ asio::awaitable<std::string> connect(tcp::socket s, std::uint16_t proxy_port, st
   co_return answer.substr(12);
 }
 
-struct lines {
-  log_sink sink() {
-    return [this](log_level, std::string_view line) {
-      const std::lock_guard lock(mutex);
-      all.emplace_back(line);
-    };
-  }
-  std::mutex mutex;
-  std::vector<std::string> all;
-};
-
 const std::string octets_of_answer(const std::string& answer) {
   return answer.size() < 4 ? "" : answer.substr(answer.size() - 4);
 }
@@ -88,7 +77,7 @@ std::string text(const std::string& more) {
 
 TEST_CASE("configured dns: a name's address leads to the name again", "[proxy][configured][dns]") {
   bench b;
-  lines access;
+  test::kept_lines access;
   const auto p = made(text(R"(, "fakedns": {"ipPool": "198.18.0.0/15", "poolSize": 65535})"), access.sink());
   const tcp::endpoint at = to_tcp(p->listening()[0].at);
   const std::uint16_t socks = port_of(p->listening()[2]);
@@ -113,24 +102,24 @@ TEST_CASE("configured dns: a name's address leads to the name again", "[proxy][c
   CHECK(connected(octets_of_answer(ads)) == "refused 2");
   finish(*p);
   // Queries are left out unless dnsLog wants them.
-  REQUIRE(access.all.size() == 2);
-  const std::string both = access.all[0] + access.all[1];  // of two threads
+  REQUIRE(access.all().size() == 2);
+  const std::string both = access.all()[0] + access.all()[1];  // of two threads
   CHECK(both.find("-> tcp:localhost:") != std::string::npos);
   CHECK(both.find("-> tcp:ads:") != std::string::npos);
 }
 
 TEST_CASE("configured dns: with dnsLog there are lines about queries", "[proxy][configured][dns]") {
   bench b;
-  lines access;
+  test::kept_lines access;
   const auto p = made(text(R"(, "log": {"dnsLog": true})"), access.sink());
   const tcp::endpoint at = to_tcp(p->listening()[0].at);
   p->start();
   test::run(b.io, by_udp(udp::socket(b.io, {make_address("127.0.0.1"), 0}), {at.address(), at.port()},
                          query("localhost", a)));
   finish(*p);
-  REQUIRE(access.all.size() == 1);
-  CHECK(access.all[0].find("names -> udp:127.0.0.1:") != std::string::npos);
-  CHECK(access.all[0].find("via fakedns: 27 bytes up, 43 down") != std::string::npos);
+  REQUIRE(access.all().size() == 1);
+  CHECK(access.all()[0].find("names -> udp:127.0.0.1:") != std::string::npos);
+  CHECK(access.all()[0].find("via fakedns: 27 bytes up, 43 down") != std::string::npos);
 }
 
 TEST_CASE("configured dns: what is no query ends a connection", "[proxy][configured][dns]") {

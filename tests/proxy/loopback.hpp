@@ -2,6 +2,7 @@
 #pragma once
 
 #include "catch.hpp"
+#include "kept_lines.hpp"
 #include "support.hpp"
 
 #include <muxpro/proxy/instance.hpp>
@@ -21,7 +22,6 @@
 #include <array>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -122,10 +122,7 @@ struct chain : targets {
               d.add("server",
                     std::make_shared<mux_outbound>(context.get_executor(), to_server, pool, relay_options()));
             },
-            [this](log_level, std::string_view line) {
-              const std::lock_guard lock(mutex);
-              lines.emplace_back(line);
-            }),
+            lines.sink()),
         at(client.listen({loopback, 0}, "in", std::move(i))) {
     server.parts().policy.allow_private(true);
     server.start();
@@ -138,13 +135,9 @@ struct chain : targets {
     co_return s;
   }
   /// Of the access log.
-  std::vector<std::string> log() {
-    const std::lock_guard lock(mutex);
-    return lines;
-  }
+  std::vector<std::string> log() const { return lines.all(); }
 
-  std::mutex mutex;
-  std::vector<std::string> lines;
+  test::kept_lines lines;
   mux_server server;
   tcp::endpoint server_at;
   instance client;
@@ -164,12 +157,10 @@ struct standing : targets {
         whole(
             o, 1,
             [this](dispatcher& d, asio::io_context&) {
-              d.add("direct", std::make_shared<freedom>(names, policy, dial_options(), relay_options(), &nat));
+              d.add("direct",
+                    std::make_shared<freedom>(names, policy, dial_options(), relay_options(), &nat));
             },
-            [this](log_level, std::string_view line) {
-              const std::lock_guard lock(mutex);
-              lines.emplace_back(line);
-            }),
+            lines.sink()),
         at(whole.listen(tcp::endpoint(loopback, 0), "in", in)),
         udp_at(whole.listen_for_datagrams({loopback, 0}, "in", in)) {
     policy.allow_private(true);
@@ -183,14 +174,10 @@ struct standing : targets {
     co_return s;
   }
   /// Of the access log.
-  std::vector<std::string> log() {
-    const std::lock_guard lock(mutex);
-    return lines;
-  }
+  std::vector<std::string> log() const { return lines.all(); }
 
   const std::shared_ptr<const inbound> in;
-  std::mutex mutex;
-  std::vector<std::string> lines;
+  test::kept_lines lines;
   resolver names;
   dial_policy policy;
   udp_nat nat;

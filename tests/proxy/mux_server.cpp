@@ -8,6 +8,7 @@
 #include <atomic>
 #include <map>
 #include <random>
+#include <regex>
 
 namespace {
 
@@ -15,7 +16,7 @@ using namespace loopback_test;
 
 struct fixture : targets {
   explicit fixture(server_options o = {}, bool allow_private = true, std::size_t threads = 2)
-      : server(std::move(o), threads, [](log_level, std::string_view) {}), at(server.listen({loopback, 0})) {
+      : server(std::move(o), threads, lines.sink()), at(server.listen({loopback, 0})) {
     server.parts().policy.allow_private(allow_private);
     server.start();
   }
@@ -29,6 +30,7 @@ struct fixture : targets {
   }
   void run(std::function<awaitable<>(fixture&)> work) { targets::run<fixture>(*this, std::move(work)); }
 
+  test::kept_lines lines;
   mux_server server;
   tcp::endpoint at;
 };
@@ -79,6 +81,53 @@ awaitable<std::string> udp_ask(sub_datagram& d, std::string text, host_port to) 
   const std::size_t n = co_await d.async_receive_from(asio::buffer(room), from);
   CHECK(from == to);
   co_return std::string(room.data(), n);
+}
+
+std::string shape(const std::string& line) {
+  return std::regex_replace(line, std::regex(R"([0-9]\.[0-9]{3} s|:[0-9]+: )"), "*");
+}
+
+awaitable<> said_of_each(fixture& f) {
+  session s = co_await f.connect();
+  sub_stream a = co_await s.async_open({f.to_echo()});
+  CHECK(co_await ask(a, "hello") == "hello");
+  co_await a.async_shutdown();
+  char c = 0;
+  co_await a.async_read_some(asio::buffer(&c, 1), as_result);
+  co_await wait_for([&] { return f.lines.all().size() == 1; });
+  CHECK(co_await end_of(s, {network::tcp, "127.0.0.1", 1}) == end_code::unreachable);
+  co_await wait_for([&] { return f.lines.all().size() == 2; });
+  const std::string of_main = " of main connection 1 of 127.0.0.1 to tcp:127.0.0.1*";
+  CHECK(shape(f.lines.all()[0]) == "sub-stream 1" + of_main + "5 bytes up, 5 down, *, done");
+  CHECK(shape(f.lines.all()[1]) == "sub-stream 2" + of_main + "0 bytes up, 0 down, *, " +
+                                       make_error_code(end_code::unreachable).message());
+}
+
+awaitable<> said_of_datagrams(fixture& f) {
+  session s = co_await f.connect();
+  const host_port target{"127.0.0.1", f.udp_echo.local_endpoint().port()};
+  {
+    sub_stream stream = co_await s.async_open({{network::udp, target.host, target.port}});
+    sub_datagram d(std::move(stream));
+    CHECK(co_await udp_ask(d, "ping", target) == "ping");
+  }
+  co_await wait_for([&] { return f.lines.all().size() == 1; });
+  CHECK(shape(f.lines.all()[0]) ==
+        "sub-stream 1 of main connection 1 of 127.0.0.1 to udp:127.0.0.1*4 bytes up, 4 down, *, done");
+}
+
+awaitable<> said_of_many(fixture& f) {
+  session s = co_await f.connect();
+  for (int i = 0; i < 5; ++i) {
+    sub_stream a = co_await s.async_open({f.to_echo()});
+    CHECK(co_await ask(a, "hello") == "hello");
+    co_await a.async_shutdown();
+    char c = 0;
+    co_await a.async_read_some(asio::buffer(&c, 1), as_result);
+  }
+  CHECK(co_await end_of(s, {network::tcp, "127.0.0.1", 1}) == end_code::unreachable);
+  co_await wait_for([&] { return f.lines.has("sub-stream 6 "); });
+  CHECK_FALSE(f.lines.has("sub-stream 5 "));
 }
 
 awaitable<> datagrams(fixture& f) {
@@ -226,6 +275,15 @@ TEST_CASE("server: a mapping moves to a new sub-stream with its GlobalID", "[pro
   fixture().run(takeover);
 }
 TEST_CASE("server: a dial ends with its sub-stream", "[proxy][server]") { fixture().run(dial_given_up); }
+TEST_CASE("server: each sub-stream has a line when it ends", "[proxy][server][log]") {
+  fixture().run(said_of_each);
+  fixture().run(said_of_datagrams);
+}
+TEST_CASE("server: too many lines about what goes well hide nothing that fails", "[proxy][server][log]") {
+  server_options o;
+  o.log_lines = 2;
+  fixture(o).run(said_of_many);
+}
 TEST_CASE("server: a drain lets what is open end, and nothing begin", "[proxy][server]") {
   fixture f;
   f.run(busy_drain);

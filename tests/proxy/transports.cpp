@@ -2,6 +2,7 @@
 // them.
 #include "catch.hpp"
 #include "certificates.hpp"
+#include "kept_lines.hpp"
 #include "silent_listener.hpp"
 #include "support.hpp"
 
@@ -63,11 +64,7 @@ asio::awaitable<std::string> through(std::shared_ptr<transport_dialer> way, dest
 
 /// A server, and a target that says one word back.
 struct fixture {
-  explicit fixture(server_options o = {})
-      : server(std::move(o), 1, [this](log_level, std::string_view line) {
-          const std::lock_guard lock(mutex);
-          lines += std::string(line) + "\n";
-        }) {
+  explicit fixture(server_options o = {}) : server(std::move(o), 1, lines.sink()) {
     server.parts().policy.allow_private(true);
   }
   std::string ask(std::shared_ptr<transport_dialer> way) {
@@ -82,8 +79,7 @@ struct fixture {
     server.wait();
   }
 
-  std::mutex mutex;
-  std::string lines;
+  test::kept_lines lines;
   asio::io_context io;
   tcp::acceptor target{io, {make_address("127.0.0.1"), 0}};
   mux_server server;
@@ -125,7 +121,7 @@ TEST_CASE("transports: a server on TCP, on a unix socket, on TLS over either", "
   CHECK(f.ask(way(to_string(plain), tls_client)) != "hello");
   CHECK(f.ask(way("unix:" + (known.at / "nobody"), {})) == "No such file or directory");
   f.end();
-  CHECK(f.lines.find("no connection with 127.0.0.1") != std::string::npos);
+  CHECK(f.lines.has("no connection with 127.0.0.1"));
 }
 
 TEST_CASE("transports: who is in a handshake takes a place, and does not hold up a drain",

@@ -18,6 +18,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,7 +36,7 @@ struct server_parts {
   const log_sink log;
   resolver names;
   dial_policy policy;
-  log_brake brake;
+  log_brake brake, access_brake;
   const std::shared_ptr<admission> unnegotiated;
   udp_nat nat;
   std::atomic<std::uint64_t> sessions_ever{0}, sessions{0}, streams_ever{0}, streams{0};
@@ -44,6 +45,11 @@ struct server_parts {
 
   /// About a peer: a line of the log, if it has not had too many.
   void note(log_level level, const asio::ip::address& source, const std::string& line);
+  /// The same about what usually happens, which takes none of those lines' places.
+  void note_access(const asio::ip::address& source, const std::function<std::string()>& line);
+
+ private:
+  bool may_note(log_brake& brake, const asio::ip::address& source);
 };
 
 /// One io_context and one thread for each core; a main connection stays on one of them.
