@@ -59,7 +59,11 @@ def beyond(context, peer, stream, data, sent):
 
 @procedure('FCR-08', role='SC', cost=12)
 def stalled_and_active(context):
-    """511 sub-streams whose data nobody takes; their number is smaller in the reduced form."""
+    """511 sub-streams whose data nobody takes; their number is smaller in the reduced form.
+
+    The connection that it is compared with had as many, which have ended: much data at once widens the socket
+    buffers of a connection, and slows down all that comes later.
+    """
     name, peer = session(context)
     alone_name, alone = session(context)
     active = open_stream(context, name, peer, t.ECHO, 1)
@@ -68,14 +72,18 @@ def stalled_and_active(context):
     for i in range(number):
         stalled = open_stream(context, name, peer, t.SINK, i + 2)
         peer.send(f.keep(stalled, b's' * 60000))
-    # Two measurements right after each other are compared: the machine may have other things to do.
-    share = 0
-    for _ in range(20):
-        share = max(share, rate(peer, active, 4 << 20) / rate(alone, other, 4 << 20))
-        if share >= 0.9:
+    for i in range(number):
+        ended = open_stream(context, alone_name, alone, t.SINK, i + 2)
+        alone.send(f.keep(ended, b's' * 60000) + f.end(ended, 1))
+    # The best of each is compared: the machine may have other things to do.
+    beside = by_itself = 0
+    for attempt in range(20):
+        beside = max(beside, rate(peer, active, 4 << 20))
+        by_itself = max(by_itself, rate(alone, other, 4 << 20))
+        if attempt >= 2 and beside >= 0.9 * by_itself:
             break
-    context.notes.append(f'{number} stalled, {share:.0%} of the rate alone')
-    check(share >= 0.9, f'{share:.0%} of its throughput alone')
+    context.notes.append(f'{number} stalled, {beside / by_itself:.0%} of the rate alone')
+    check(beside >= 0.9 * by_itself, f'{beside / by_itself:.0%} of its throughput alone')
 
 
 @procedure('FCR-11', role='SC', extra=FIXED, cost=10)
