@@ -197,13 +197,15 @@ awaitable<> nothing_follows_an_abort(scripted_session& s) {
   CHECK(read.n() == 40'000);
 }
 
+/// Of so many bytes the application reads 40,000, and the End is right behind them.
+template <std::size_t Size>
 awaitable<> nothing_follows_the_last_end(scripted_session& s) {
   co_await s.agree();
   co_await s.peer.send(new_tcp(1));
   sub_stream stream = co_await s.subject.async_accept();
   co_await stream.async_shutdown();
   co_await s.peer.expect("0004 0001 03 00");
-  byte_string upload = encoded(data_frame(1, 40'000), byte_string(40'000));
+  byte_string upload = encoded(data_frame(1, Size), byte_string(Size));
   const byte_string last = encoded(end_of(1));
   upload.insert(upload.end(), last.begin(), last.end());
   byte_string room(40'000);
@@ -301,7 +303,9 @@ TEST_CASE("nothing follows an End with a code", "[sub_stream][end]") {
 }
 
 TEST_CASE("nothing follows once both Ends are said", "[sub_stream][end]") {
-  with_script(role::server, nothing_follows_the_last_end);
+  with_script(role::server, nothing_follows_the_last_end<40'000>);
+  with_script(role::server, nothing_follows_the_last_end<40'100>);
+  with_script(role::server, nothing_follows_the_last_end<60'000>);
 }
 
 TEST_CASE("hundreds of uploads in a row cost the peer no glitch", "[sub_stream][end]") {

@@ -35,6 +35,19 @@ awaitable<> reads_again_at_once(scripted_session& s) {
   while (done < payload) co_await yield();
 }
 
+awaitable<> reads_frame_by_frame(scripted_session& s) {
+  sub_stream stream = co_await one_stream(s);
+  std::size_t done = 0;
+  spawn(s.subject.get_executor(), read_in_large_pieces(stream, done));
+  byte_string all;
+  for (std::size_t at = 0; at < payload; at += 20'000) {
+    const byte_string part = pattern(20'000, at), frame = encoded(data_frame(1, 20'000), part);
+    all.insert(all.end(), frame.begin(), frame.end());
+  }
+  co_await s.peer.send_bytes(all);
+  while (done < payload) co_await yield();
+}
+
 awaitable<> reads_no_more(scripted_session& s) {
   sub_stream stream = co_await one_stream(s);
   byte_string got(20'000);
@@ -62,6 +75,10 @@ awaitable<> reads_little(scripted_session& s) {
 
 TEST_CASE("an application that reads again at once has the rest of a payload without a copy", "[session]") {
   with_script(role::server, reads_again_at_once);
+}
+
+TEST_CASE("an application that reads again at once has the next frame without a copy", "[session]") {
+  with_script(role::server, reads_frame_by_frame);
 }
 
 TEST_CASE("an application that reads no more holds up nobody", "[session]") {

@@ -84,6 +84,10 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void buffered(std::uint64_t n) noexcept;
   void unbuffered(std::uint64_t n) noexcept;
   void stalled_for(duration d) noexcept;
+  /// What comes next for it is here already.
+  bool has_more_for(const stream_state& s) const noexcept {
+    return data_for_ == &s && decoder_.payload_left() > 0 && !unparsed_.empty();
+  }
   void sampled(stream_state& s, duration round_trip) noexcept;
 
  private:

@@ -97,12 +97,12 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   void data_announced(std::size_t size, bool addressed);
   /// The next piece of announced data; `last` if the frame ends with it. False: a badly prefixed datagram.
   bool deliver(const_bytes data, bool last);
-  /// What a read that waits can still take, if it is large.
+  /// What a large read that waits can still take; no limit if there is none.
   std::size_t large_read_room() const noexcept {
-    constexpr std::size_t large = 16 * 1024;
-    if (!reader_ || !unread_.empty() || reader_->into.size() < large) return 0;
+    if (!reader_ || reader_->into.size() < large_read) return ~std::size_t{0};
     return reader_->into.size() - reader_->filled;
   }
+  static constexpr std::size_t large_read = 16 * 1024;
   /// Completes a read that got bytes in this turn of the read loop.
   void flush_reader();
   void add_credit(std::uint64_t n);

@@ -156,18 +156,21 @@ MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
 }
 
 // Handles frames up to the read budget; the executor's other work comes before the next turn. So it does when
-// a large read is full: its application may be back for the rest of a payload, which is then copied once and
-// not twice. Who reads little at a time gets all at once, or others would wait for it.
+// a large read is full and its payload goes on, or much follows: its application may be back for that, which
+// is then copied once and not twice. Who reads little at a time gets all at once, or others would wait for
+// it.
 MUXPRO_DECL void session_impl::process_turn() {
   std::uint32_t frames = 0;
   std::size_t left = options_.read_budget_bytes;
   turn_time_ = now();
   while (!unparsed_.empty() && frames < options_.read_budget_frames && left > 0 && !closed()) {
-    const std::size_t room = data_for_ ? data_for_->large_read_room() : 0;
-    const bool ends_read = room > 0 && room <= std::min(decoder_.payload_left(), unparsed_.size());
-    const auto step = decoder_.next(ends_read ? unparsed_.first(room) : unparsed_);
+    const std::size_t payload = decoder_.payload_left();
+    const std::size_t room = data_for_ ? data_for_->large_read_room() : payload;
+    if (room == 0 && payload >= stream_state::large_read) break;
+    const bool cut = room > 0 && room < payload && room <= unparsed_.size();
+    const auto step = decoder_.next(cut ? unparsed_.first(room) : unparsed_);
     unparsed_ = unparsed_.subspan(step.consumed);
-    left -= ends_read ? left : std::min(left, step.consumed);
+    left -= cut ? left : std::min(left, step.consumed);
     if (decoder_.at_boundary()) read_watch_.stop();
     switch (step.what) {
       case decoder::status::need_more: break;

@@ -66,8 +66,10 @@ MUXPRO_DECL bool stream_state::deliver(const_bytes data, bool last) {
     return !last || datagram_arrived();
   }
   data = data.subspan(fill_reader(data));
+  if (data.empty()) return true;
   unread_.push(data);
   session_->buffered(data.size());
+  grant_if_due();
   return true;
 }
 
@@ -109,6 +111,7 @@ MUXPRO_DECL void stream_state::return_credit(std::uint64_t n, bool frame_is_over
 
 MUXPRO_DECL void stream_state::grant_if_due(bool frame_is_over) {
   if (remote_ended || aborted) return;
+  if (session_->has_more_for(*this)) return;  // and behind it perhaps an End: then nobody needs the credit
   const bool datagram_due = datagrams && frame_is_over && window.outstanding() < datagram_reserve;
   if (!window.grant_due() && !datagram_due) return;
   session_->queue().push_credit(*this);
