@@ -1,5 +1,5 @@
-// The coroutine of a session's reading and writing. asio::awaitable can do more, and each step of it costs
-// three times as much.
+// The coroutine of a session's reading and writing and of a relay's directions. asio::awaitable can do more, and
+// each step of it costs three times as much.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
@@ -162,8 +162,8 @@ class next_turn {
   const asio::any_io_executor& executor_;
 };
 
-/// The handler of a read or write of the main connection. It names its executor: a stream may do its work on
-/// another one than its own.
+/// The handler of a read or write, or of what has nothing to count. It names its executor: a stream may do its
+/// work on another one than its own.
 class transfer_step {
  public:
   using allocator_type = loop::step::allocator_type;
@@ -180,7 +180,7 @@ class transfer_step {
   allocator_type get_allocator() const noexcept { return {}; }
   cancellation_slot_type get_cancellation_slot() const noexcept { return slot_; }
   executor_type get_executor() const noexcept { return *executor_; }
-  void operator()(error_code ec, std::size_t n) {
+  void operator()(error_code ec, std::size_t n = 0) {
     *to_ = {ec, n};
     slot_.clear();
     next_();

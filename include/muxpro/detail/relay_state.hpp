@@ -2,6 +2,7 @@
 #pragma once
 
 #include <muxpro/detail/context_service.hpp>
+#include <muxpro/detail/loop.hpp>
 #include <muxpro/detail/pending_op.hpp>
 #include <muxpro/detail/transport.hpp>
 #include <muxpro/error.hpp>
@@ -22,12 +23,14 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
   relay_state(asio::any_io_executor executor, const relay_options& options);
   virtual ~relay_state();
 
-  /// The directions are named by the side that they read.
-  void start(relay_op* op, asio::awaitable<void> from_a, asio::awaitable<void> from_b);
+  /// The directions, of which this is the owner, are named by the side that they read. They begin inside of it.
+  void start(relay_op* op, loop from_a, loop from_b);
   void cancel() { fail(relay_side::none, asio::error::operation_aborted); }
 
   // --- what a direction does
   const relay_options& options() const noexcept { return options_; }
+  const asio::any_io_executor& executor() const noexcept { return executor_; }
+  asio::cancellation_slot stop_of(relay_side from) noexcept { return stop_[from == relay_side::b].slot(); }
   bool failed() const noexcept { return static_cast<bool>(error_); }
   void active() { active_at_ = timer_->now(); }
   void written(relay_side from, std::size_t n) {
@@ -39,16 +42,14 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
   void passed_eof(relay_side from) { (from == relay_side::a ? all_of_a_ : all_of_b_) = true; }
   /// The first failure counts; it ends both directions.
   void fail(relay_side whose, error_code why);
+  void loop_ended(std::exception_ptr failure);
 
  protected:
   bool all_of(relay_side from) const noexcept { return from == relay_side::a ? all_of_a_ : all_of_b_; }
   virtual void cut(end_code code) noexcept = 0;
 
  private:
-  struct direction_done;
   struct timer_done;
-  void spawn(std::size_t which, asio::awaitable<void> direction);
-  void direction_ended(std::exception_ptr failure);
   void watch();
   void timer_ended();
   time_point deadline() const noexcept;

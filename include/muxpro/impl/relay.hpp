@@ -3,7 +3,6 @@
 #include <muxpro/detail/relay_buffer.hpp>
 #include <muxpro/detail/relay_state.hpp>
 
-#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/socket_base.hpp>
 
@@ -56,72 +55,117 @@ struct send_close_notify {
   }
 };
 
+template <class Stream>
+concept shuts_down_at_once =
+    requires(Stream& s, error_code& ec) { s.shutdown(asio::socket_base::shutdown_send, ec); };
+template <class Stream>
+concept shuts_down_in_time = !shuts_down_at_once<Stream> && requires(Stream& s, transfer_step done) {
+  s.async_shutdown(std::move(done));
+};
+
+template <class Stream>
+struct initiate_eof {
+  Stream* s;
+  template <class Handler>
+  void operator()(Handler&& done) const {
+    if constexpr (requires { SSL_get_shutdown(s->native_handle()); })
+      send_close_notify<Stream>{s}(std::forward<Handler>(done));
+    else
+      s->async_shutdown(std::forward<Handler>(done));
+  }
+};
+
 /// Passes EOF on. Whether the other side still cares is its own matter: if it is broken, its reads say so.
 template <class Stream>
-asio::awaitable<void> pass_eof(Stream& s) {
-  error_code ignored;
-  auto token = asio::redirect_error(asio::use_awaitable, ignored);
-  if constexpr (requires { s.shutdown(asio::socket_base::shutdown_send, ignored); })
+void pass_eof_at_once(Stream& s) {
+  if constexpr (shuts_down_at_once<Stream>) {
+    error_code ignored;
     s.shutdown(asio::socket_base::shutdown_send, ignored);
-  else if constexpr (requires { SSL_get_shutdown(s.native_handle()); })
-    co_await asio::async_initiate<decltype(token), void(error_code)>(send_close_notify<Stream>{&s}, token);
-  else if constexpr (requires { s.async_shutdown(token); })
-    co_await s.async_shutdown(token);
+  }
+}
+template <class Stream>
+asio::awaitable<void> pass_eof(Stream& s) {
+  pass_eof_at_once(s);
+  if constexpr (shuts_down_in_time<Stream>) {
+    error_code ignored;
+    auto token = asio::redirect_error(asio::use_awaitable, ignored);
+    co_await asio::async_initiate<decltype(token), void(error_code)>(initiate_eof<Stream>{&s}, token);
+  }
   co_return;
 }
 
-template <class Stream, class Token>
-auto fill_from(relay_buffer& b, Stream& from, Token& token) {
-  if constexpr (requires { from.async_take(b, token); })
-    return from.async_take(b, token);
-  else
-    return from.async_read_some(b.room(), token);
-}
+/// What a direction awaits, each a read, a write or an End of one side.
+template <class From, class To>
+class relay_way {
+ public:
+  relay_way(relay_state& s, relay_side side, From& from, To& to)
+      : state_(s), stop_(s.stop_of(side)), from_(from), to_(to), buffer_(s.options().buffer) {}
 
-template <class Stream, class Token>
-auto drain_to(relay_buffer& b, Stream& to, Token& token) {
-  if constexpr (requires { to.async_give(b, token); })
-    return to.async_give(b, token);
-  else
-    return to.async_write_some(b.bytes(), token);
-}
+  relay_buffer& buffer() noexcept { return buffer_; }
+  auto fill() {
+    return transfer(state_.executor(), stop_, [this](transfer_step done) {
+      if constexpr (requires { from_.async_take(buffer_, std::move(done)); })
+        from_.async_take(buffer_, std::move(done));
+      else
+        from_.async_read_some(buffer_.room(), std::move(done));
+    });
+  }
+  auto drain() {
+    return transfer(state_.executor(), stop_, [this](transfer_step done) {
+      if constexpr (requires { to_.async_give(buffer_, std::move(done)); })
+        to_.async_give(buffer_, std::move(done));
+      else
+        to_.async_write_some(buffer_.bytes(), std::move(done));
+    });
+  }
+  auto pass_eof() {
+    return transfer(state_.executor(), stop_, initiate_eof<To>{&to_});
+  }
+
+ private:
+  relay_state& state_;
+  const asio::cancellation_slot stop_;
+  From& from_;
+  To& to_;
+  relay_buffer buffer_;
+};
 
 /// One direction, named by the side that it reads.
 template <class From, class To>
-asio::awaitable<void> relay_from(relay_side side, std::shared_ptr<relay_state> s, From& from, To& to) {
+loop relay_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to) {
   const relay_side other = side == relay_side::a ? relay_side::b : relay_side::a;
-  relay_buffer buffer(s->options().buffer);
-  error_code ec;
-  auto token = asio::redirect_error(asio::use_awaitable, ec);
+  relay_way<From, To> way(*s, side, from, to);
+  relay_buffer& buffer = way.buffer();
   for (;;) {
-    const std::size_t n = co_await fill_from(buffer, from, token);
+    const auto [unread, n] = co_await way.fill();
     if (s->failed()) co_return;
-    if (ec == asio::error::eof) {
+    if (unread == asio::error::eof) {
       // A socket that was reset says so once: a write on it may have taken the word and be about to tell, and
       // the read finds nothing but an end.
-      co_await asio::post(from.get_executor(), asio::use_awaitable);
+      co_await next_turn(s->executor());
       if (s->failed()) co_return;
       break;
     }
-    if (ec) {
-      s->fail(side, ec);
+    if (unread) {
+      s->fail(side, unread);
       co_return;
     }
     s->active();
     buffer.filled(n);
     while (buffer.size() > 0) {
-      const std::size_t m = co_await drain_to(buffer, to, token);
+      const auto [unwritten, m] = co_await way.drain();
       s->written(side, m);
       if (s->failed()) co_return;
-      if (ec) {
-        s->fail(other, ec);
+      if (unwritten) {
+        s->fail(other, unwritten);
         co_return;
       }
       buffer.consume(m);
     }
   }
   s->reached_eof(side);
-  co_await pass_eof(to);
+  pass_eof_at_once(to);
+  if constexpr (shuts_down_in_time<To>) co_await way.pass_eof();
   s->passed_eof(side);
 }
 
@@ -155,9 +199,11 @@ struct initiate_relay {
       return;
     }
     const auto s = std::make_shared<relay_over<A, B>>(*a, *b, options);
+    loop from_a = relay_from<A, B>(s, relay_side::a, *a, *b);
+    loop from_b = relay_from<B, A>(s, relay_side::b, *b, *a);
     auto cancel = [state = s.get()](relay_op*) { state->cancel(); };
     relay_op* const op = park<relay_op>(std::forward<Handler>(handler), executor, cancel);
-    s->start(op, relay_from(relay_side::a, s, *a, *b), relay_from(relay_side::b, s, *b, *a));
+    s->start(op, std::move(from_a), std::move(from_b));
   }
 };
 

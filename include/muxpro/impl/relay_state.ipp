@@ -3,9 +3,6 @@
 #include <muxpro/detail/failure.hpp>
 #include <muxpro/detail/relay_state.hpp>
 
-#include <asio/bind_cancellation_slot.hpp>
-#include <asio/co_spawn.hpp>
-
 #include <algorithm>
 #include <utility>
 
@@ -23,32 +20,21 @@ MUXPRO_DECL relay_state::~relay_state() {
   if (op_) op_->drop();
 }
 
-struct relay_state::direction_done {
-  std::shared_ptr<relay_state> self;
-  void operator()(std::exception_ptr failure) const { self->direction_ended(failure); }
-};
-
 struct relay_state::timer_done {
   std::shared_ptr<relay_state> self;
   void operator()(error_code) const { self->timer_ended(); }
 };
 
-MUXPRO_DECL void relay_state::start(relay_op* op, asio::awaitable<void> from_a,
-                                    asio::awaitable<void> from_b) {
+MUXPRO_DECL void relay_state::start(relay_op* op, loop from_a, loop from_b) {
   op_ = op;
   running_ = 2;
   watch();
-  spawn(0, std::move(from_a));
-  spawn(1, std::move(from_b));
+  std::move(from_a).first()();
+  std::move(from_b).first()();
 }
 
-MUXPRO_DECL void relay_state::spawn(std::size_t which, asio::awaitable<void> direction) {
-  asio::co_spawn(executor_, std::move(direction),
-                 asio::bind_cancellation_slot(stop_[which].slot(), direction_done{shared_from_this()}));
-}
-
-// A direction that was stopped ends by an exception, which says nothing new.
-MUXPRO_DECL void relay_state::direction_ended(std::exception_ptr failure) {
+// A direction that was stopped says nothing new.
+MUXPRO_DECL void relay_state::loop_ended(std::exception_ptr failure) {
   if (failure) fail(relay_side::none, error_of_failure(failure));
   if (--running_ > 0) return;
   timer_->cancel();
