@@ -102,6 +102,25 @@ class pipe_end {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(
         start_write{}, token, &core(), side_, from.bytes(), from.worth_handing() ? &from : nullptr);
   }
+  /// What it does instead of both where the streams on either side can: bytes go to `to` as they come.
+  /// Completes when that is full, else as async_read_some().
+  template <class Token>
+  auto async_flow(detail::sink& to, Token&& token) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_flow{}, token, &core(), side_,
+                                                                      &to);
+  }
+  /// As many of the first bytes as async_write_some() would take at once; 0: none, or `ec`.
+  std::size_t write_now(const_bytes data, error_code& ec) {
+    const auto done =
+        core().try_write(side_, core_type::write_buffers(asio::buffer(data.data(), data.size())), nullptr);
+    ec = done.error;
+    return done.transferred;
+  }
+  /// Completes with 0 when write_now() may take more.
+  template <class Token>
+  auto async_wait_for_room(Token&& token) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_wait{}, token, &core(), side_);
+  }
 
   /// No more writes: the peer reads what is buffered, then eof. Reading goes on.
   /// Signature: void(error_code). Completes at once, so that cancellation has no effect.
@@ -144,6 +163,22 @@ class pipe_end {
     }
   };
 
+  struct start_flow {
+    template <class Handler>
+    void operator()(Handler&& handler, core_type* core, core_type::side side, detail::sink* to) const {
+      start<core_type::read_op>(std::forward<Handler>(handler), *core, side, core->try_flow(side, *to),
+                                core_type::read_buffers(), nullptr, to);
+    }
+  };
+
+  struct start_wait {
+    template <class Handler>
+    void operator()(Handler&& handler, core_type* core, core_type::side side) const {
+      start<core_type::write_op>(std::forward<Handler>(handler), *core, side, core->try_wait_for_room(side),
+                                 core_type::write_buffers());
+    }
+  };
+
   struct start_shutdown {
     template <class Handler>
     void operator()(Handler&& handler, core_type* core, core_type::side side) const {
@@ -151,16 +186,16 @@ class pipe_end {
     }
   };
 
-  template <class Op, class Handler, class Buffers>
+  template <class Op, class Handler, class... Init>
   static void start(Handler&& handler, core_type& core, core_type::side side, core_type::attempt result,
-                    const Buffers& buffers, detail::relay_buffer* memory) {
+                    const Init&... init) {
     if (!result.must_wait) {
       detail::post_completion(std::forward<Handler>(handler), core.executor(), result.error,
                               result.transferred);
       return;
     }
     core.wait(side, *detail::park<Op>(std::forward<Handler>(handler), core.executor(), &core_type::cancel<Op>,
-                                      buffers, memory));
+                                      init...));
   }
 
   pipe_end(std::shared_ptr<core_type> core, core_type::side side) noexcept

@@ -14,6 +14,7 @@
 namespace muxpro {
 
 namespace detail {
+class sink;
 class stream_state;
 struct sub_stream_access;
 }  // namespace detail
@@ -57,6 +58,13 @@ class sub_stream {
   auto async_read_some(const MutableBufferSequence& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(
         initiate_read{state_.get()}, token, detail::read_buffers(buffers));
+  }
+
+  /// What async_relay() does instead of async_read_some() where the other side can take bytes at once: they go
+  /// to `to` as they arrive, past any buffer. Completes when that is full, else as async_read_some().
+  template <class Token>
+  auto async_flow(detail::sink& to, Token&& token) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(initiate_flow{state_.get()}, token, &to);
   }
 
   /// Sends the part that the peer's credit and session_options::session_out_buffer allow, at least one byte.
@@ -109,6 +117,11 @@ class sub_stream {
     detail::stream_state* s;
     template <class Handler>
     void operator()(Handler&& handler, detail::read_buffers into) const;
+  };
+  struct initiate_flow {
+    detail::stream_state* s;
+    template <class Handler>
+    void operator()(Handler&& handler, detail::sink* to) const;
   };
   struct initiate_write {
     detail::stream_state* s;

@@ -6,6 +6,7 @@
 #include <muxpro/detail/context_service.hpp>
 #include <muxpro/detail/pending_op.hpp>
 #include <muxpro/detail/relay_buffer.hpp>
+#include <muxpro/detail/sink.hpp>
 #include <muxpro/error.hpp>
 
 #include <array>
@@ -20,9 +21,11 @@ class pipe_core final : private parking {
 
   template <class Buffers>
   struct waiting_op : pending_op<error_code, std::size_t> {
-    explicit waiting_op(const Buffers& b, relay_buffer* m) : buffers(b), memory(m) {}
-    Buffers buffers;
+    explicit waiting_op(const Buffers& b, relay_buffer* m = nullptr, sink* s = nullptr)
+        : buffers(b), memory(m), into(s) {}
+    Buffers buffers;               ///< none: a reader's sink, or a writer that waits for room
     relay_buffer* memory;          ///< what `buffers` are of, if it may change hands; else null
+    sink* into;                    ///< of a reader: where bytes go as they come
     waiting_op** place = nullptr;  ///< where the lane refers to this operation
   };
   using read_buffers = buffer_list<asio::mutable_buffer>;
@@ -45,7 +48,9 @@ class pipe_core final : private parking {
   const asio::any_io_executor& executor() const noexcept { return executor_; }
 
   attempt try_read(side s, const read_buffers& buffers, relay_buffer* memory);
+  attempt try_flow(side s, sink& to);
   attempt try_write(side s, const write_buffers& buffers, relay_buffer* memory);
+  attempt try_wait_for_room(side s);
   void wait(side s, read_op& op) noexcept { park_in(lane_to(s).reader, op); }
   void wait(side s, write_op& op) noexcept { park_in(lane_from(s).writer, op); }
 
@@ -65,8 +70,8 @@ class pipe_core final : private parking {
   }
 
  private:
-  /// One direction. Invariants: a reader waits only while the ring is empty and no writer waits;
-  /// the ring never holds more than the capacity.
+  /// One direction. Invariants: a reader waits only while the ring is empty and no writer waits; nobody waits
+  /// for room that is there; the ring never holds more than the capacity.
   struct lane {
     byte_ring ring;
     read_op* reader = nullptr;
@@ -88,6 +93,11 @@ class pipe_core final : private parking {
     op.place = &place;
   }
 
+  /// Why a reader need not wait; it must if there is no error.
+  error_code end_for_reader(const lane& l) const noexcept;
+  error_code refusal(const lane& l) const noexcept;
+  void tell_room(lane& l);
+  std::size_t pour(lane& l, sink& to, const write_buffers& from);
   std::size_t give(lane& l, const write_buffers& from);
   std::size_t take(lane& l, const read_buffers& to);
   std::size_t hand_over(lane& l, relay_buffer& from, relay_buffer& to) noexcept;

@@ -18,12 +18,17 @@ namespace muxpro::detail {
 
 using relay_op = pending_op<error_code, relay_result>;
 
+inline relay_side other_side(relay_side s) noexcept {
+  return s == relay_side::a ? relay_side::b : relay_side::a;
+}
+
 class relay_state : public std::enable_shared_from_this<relay_state>, private parking {
  public:
   relay_state(asio::any_io_executor executor, const relay_options& options);
   virtual ~relay_state();
 
-  /// The directions, of which this is the owner, are named by the side that they read. They begin inside of it.
+  /// The directions, of which this is the owner, are named by the side that they read. They begin inside of
+  /// it.
   void start(relay_op* op, loop from_a, loop from_b);
   void cancel() { fail(relay_side::none, asio::error::operation_aborted); }
 
@@ -42,6 +47,11 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
   void passed_eof(relay_side from) { (from == relay_side::a ? all_of_a_ : all_of_b_) = true; }
   /// The first failure counts; it ends both directions.
   void fail(relay_side whose, error_code why);
+  /// Whether the direction is over because of that, or of any other.
+  bool stops(relay_side whose, error_code why) {
+    if (why) fail(whose, why);
+    return failed();
+  }
   void loop_ended(std::exception_ptr failure);
 
  protected:

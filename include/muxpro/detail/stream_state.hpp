@@ -11,6 +11,7 @@
 #include <muxpro/detail/recycled.hpp>
 #include <muxpro/detail/ref.hpp>
 #include <muxpro/detail/semaphore_core.hpp>
+#include <muxpro/detail/sink.hpp>
 #include <muxpro/stats.hpp>
 
 #include <cstdint>
@@ -24,10 +25,64 @@ class session_impl;
 class stream_state;
 struct backlog_tag;
 
-struct read_op : pending_op<error_code, std::size_t> {
-  explicit read_op(read_buffers b) : into(b) {}
-  read_buffers into;
-  std::size_t filled = 0;
+/// A read that waits.
+class read_op : public pending_op<error_code, std::size_t> {
+ public:
+  /// Of bytes that have arrived; returns how many it has taken.
+  std::size_t take(const_bytes data) {
+    const std::size_t n = take_some(data);
+    taken_ += n;
+    return n;
+  }
+  std::size_t taken() const noexcept { return taken_; }
+  /// Completes in this turn of the read loop.
+  virtual bool due() const noexcept = 0;
+  /// What a large read can still take; no limit if it is none.
+  virtual std::size_t large_room() const noexcept { return ~std::size_t{0}; }
+  static constexpr std::size_t large = 16 * 1024;
+
+ protected:
+  ~read_op() = default;
+
+ private:
+  virtual std::size_t take_some(const_bytes data) = 0;
+  std::size_t taken_ = 0;
+};
+
+/// Into the reader's buffers.
+class copying_read : public read_op {
+ public:
+  explicit copying_read(read_buffers b) : into_(b) {}
+  bool due() const noexcept override { return taken() > 0; }
+  std::size_t large_room() const noexcept override {
+    return into_.size() < large ? read_op::large_room() : into_.size() - taken();
+  }
+
+ protected:
+  ~copying_read() = default;
+
+ private:
+  std::size_t take_some(const_bytes data) override;
+  read_buffers into_;
+};
+
+/// Into a sink, until that is full.
+class flow_op : public read_op {
+ public:
+  explicit flow_op(sink& to) : to_(to) {}
+  bool due() const noexcept override { return full_; }
+
+ protected:
+  ~flow_op() = default;
+
+ private:
+  std::size_t take_some(const_bytes data) override {
+    const std::size_t n = to_.take(data);
+    full_ = n < data.size();
+    return n;
+  }
+  sink& to_;
+  bool full_ = false;
 };
 
 struct write_op : pending_op<error_code, std::size_t>, semaphore_core::waiter {
@@ -61,6 +116,8 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   // --- what the handles do
   /// True if the read is over at once: `n` bytes, or `ec`.
   bool read_now(const read_buffers& into, error_code& ec, std::size_t& n);
+  /// True if the flow is over at once: after `n` bytes the sink is full, or `ec`.
+  bool flow_now(sink& to, error_code& ec, std::size_t& n);
   void start_read(read_op* op) { reader_ = op; }
   void cancel_read(read_op* op);
   /// Why a write cannot even begin; empty if it can.
@@ -97,13 +154,8 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   void data_announced(std::size_t size, bool addressed);
   /// The next piece of announced data; `last` if the frame ends with it. False: a badly prefixed datagram.
   bool deliver(const_bytes data, bool last);
-  /// What a large read that waits can still take; no limit if there is none.
-  std::size_t large_read_room() const noexcept {
-    if (!reader_ || reader_->into.size() < large_read) return ~std::size_t{0};
-    return reader_->into.size() - reader_->filled;
-  }
-  static constexpr std::size_t large_read = 16 * 1024;
-  /// Completes a read that got bytes in this turn of the read loop.
+  std::size_t large_read_room() const noexcept { return reader_ ? reader_->large_room() : ~std::size_t{0}; }
+  /// Completes a read that is due in this turn of the read loop.
   void flush_reader();
   void add_credit(std::uint64_t n);
   /// First data that rides in New, on a fresh sub-stream.
@@ -147,6 +199,7 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   void granted(std::uint64_t n);
 
  private:
+  bool ended_for_reader(error_code& ec) const;
   std::size_t fill_reader(const_bytes data);
   void consumed(std::uint64_t n);
   std::uint64_t drop_unread() noexcept;

@@ -38,6 +38,20 @@ void abandon(Op* op) noexcept {
 
 }  // namespace pipe_detail
 
+MUXPRO_DECL error_code pipe_core::end_for_reader(const lane& l) const noexcept {
+  if (l.finished) return asio::error::eof;
+  if (l.writer_closed) return asio::error::connection_reset;
+  return {};
+}
+
+MUXPRO_DECL error_code pipe_core::refusal(const lane& l) const noexcept {
+  if (l.writer_closed) return asio::error::bad_descriptor;
+  if (l.writer) return errc::operation_in_progress;
+  if (l.finished) return errc::already_shut_down;
+  if (l.reader_closed) return asio::error::broken_pipe;
+  return {};
+}
+
 MUXPRO_DECL pipe_core::attempt pipe_core::try_read(side s, const read_buffers& buffers,
                                                    relay_buffer* memory) {
   lane& l = lane_to(s);
@@ -49,28 +63,68 @@ MUXPRO_DECL pipe_core::attempt pipe_core::try_read(side s, const read_buffers& b
     pipe_detail::finish(l.writer, {}, n);
     return {{}, n};
   }
-  if (const std::size_t n = take(l, buffers)) return {{}, n};
-  if (l.finished) return {asio::error::eof};
-  if (l.writer_closed) return {asio::error::connection_reset};
-  return {{}, 0, true};
+  const std::size_t n = take(l, buffers);
+  tell_room(l);
+  if (n > 0) return {{}, n};
+  const error_code end = end_for_reader(l);
+  return {end, 0, !end};
+}
+
+/// The ring, then what a waiting writer has, until the sink is full.
+MUXPRO_DECL pipe_core::attempt pipe_core::try_flow(side s, sink& to) {
+  lane& l = lane_to(s);
+  if (l.reader_closed) return {asio::error::bad_descriptor};
+  if (l.reader) return {errc::operation_in_progress};
+  std::size_t n = 0;
+  bool full = false;
+  while (!l.ring.empty() && !full) {
+    const const_bytes next = l.ring.peek();
+    const std::size_t taken = to.take(next);
+    l.ring.consume(taken);
+    l.passed += taken;
+    n += taken;
+    full = taken < next.size();
+  }
+  if (!full && l.writer) {
+    const std::size_t offered = l.writer->buffers.size();
+    const std::size_t taken = pour(l, to, l.writer->buffers);
+    if (taken > 0) pipe_detail::finish(l.writer, {}, taken);
+    n += taken;
+    full = taken < offered;
+  }
+  tell_room(l);
+  if (full) return {{}, n};
+  const error_code end = end_for_reader(l);
+  return {end, n, !end};
 }
 
 MUXPRO_DECL pipe_core::attempt pipe_core::try_write(side s, const write_buffers& buffers,
                                                     relay_buffer* memory) {
   lane& l = lane_from(s);
-  if (l.writer_closed) return {asio::error::bad_descriptor};
+  if (const error_code why = refusal(l); l.writer_closed || (why && buffers.size() > 0)) return {why};
   if (buffers.size() == 0) return {};
-  if (l.writer) return {errc::operation_in_progress};
-  if (l.finished) return {errc::already_shut_down};
-  if (l.reader_closed) return {asio::error::broken_pipe};
   if (memory && !l.reader) return {{}, 0, true};
   if (memory && l.reader->memory) {
     const std::size_t n = hand_over(l, *memory, *l.reader->memory);
     pipe_detail::finish(l.reader, {}, n);
     return {{}, n};
   }
-  if (const std::size_t n = give(l, buffers)) return {{}, n};
-  return {{}, 0, true};
+  std::size_t n = 0;
+  if (l.reader) n = give(l, buffers);
+  if (!memory) n += keep(l, buffers, n);
+  return {{}, n, n == 0};
+}
+
+/// An empty ring that did not take bytes is without memory: they wait for a reader.
+MUXPRO_DECL pipe_core::attempt pipe_core::try_wait_for_room(side s) {
+  const lane& l = lane_from(s);
+  if (const error_code why = refusal(l)) return {why};
+  return {{}, 0, !l.reader && (l.ring.empty() || l.ring.size() >= capacity_)};
+}
+
+/// A reader waits, or has taken what was in the ring.
+MUXPRO_DECL void pipe_core::tell_room(lane& l) {
+  if (l.writer && l.writer->buffers.size() == 0) pipe_detail::finish(l.writer, {}, 0);
 }
 
 MUXPRO_DECL error_code pipe_core::shut_down(side s) {
@@ -98,15 +152,29 @@ MUXPRO_DECL void pipe_core::close(side s) {
   pipe_detail::finish(out.reader, asio::error::connection_reset, 0);
 }
 
-/// From a writer to a waiting reader, the rest to the ring.
+MUXPRO_DECL std::size_t pipe_core::pour(lane& l, sink& to, const write_buffers& from) {
+  std::size_t n = 0;
+  bool full = false;
+  from.each(0, from.size(), [&](asio::const_buffer part) {
+    if (full) return;
+    const std::size_t taken = to.take({static_cast<const std::byte*>(part.data()), part.size()});
+    full = taken < part.size();
+    n += taken;
+  });
+  l.passed += n;
+  return n;
+}
+
+/// From a writer to a waiting reader.
 MUXPRO_DECL std::size_t pipe_core::give(lane& l, const write_buffers& from) {
-  std::size_t direct = 0;
-  if (l.reader) {
-    direct = pipe_detail::copy(l.reader->buffers, 0, from);
-    l.passed += direct;
-    pipe_detail::finish(l.reader, {}, direct);
-  }
-  return direct + keep(l, from, direct);
+  const bool flows = l.reader->into;
+  std::size_t n = 0;
+  if (flows)
+    n = pour(l, *l.reader->into, from);
+  else
+    l.passed += n = pipe_detail::copy(l.reader->buffers, 0, from);
+  if (!flows || n < from.size()) pipe_detail::finish(l.reader, {}, n);
+  return n;
 }
 
 /// From the ring, then from a waiting writer, whose rest goes to the ring; unless it waits to hand it over.

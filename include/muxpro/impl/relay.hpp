@@ -2,10 +2,14 @@
 
 #include <muxpro/detail/relay_buffer.hpp>
 #include <muxpro/detail/relay_state.hpp>
+#include <muxpro/detail/sink.hpp>
 
+#include <asio/basic_stream_socket.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/socket_base.hpp>
 
+#include <cerrno>
+#include <concepts>
 #include <memory>
 #include <utility>
 
@@ -56,10 +60,11 @@ struct send_close_notify {
 };
 
 template <class Stream>
-concept shuts_down_at_once =
-    requires(Stream& s, error_code& ec) { s.shutdown(asio::socket_base::shutdown_send, ec); };
+concept shuts_down_at_once = requires(Stream& s, error_code& ec) {
+  s.shutdown(asio::socket_base::shutdown_send, ec);
+};
 template <class Stream>
-concept shuts_down_in_time = !shuts_down_at_once<Stream> && requires(Stream& s, transfer_step done) {
+concept shuts_down_in_time = !shuts_down_at_once<Stream> && requires(Stream & s, transfer_step done) {
   s.async_shutdown(std::move(done));
 };
 
@@ -84,6 +89,10 @@ void pass_eof_at_once(Stream& s) {
   }
 }
 template <class Stream>
+auto eof_to(relay_state& s, relay_side from, Stream& to) {
+  return transfer(s.executor(), s.stop_of(from), initiate_eof<Stream>{&to});
+}
+template <class Stream>
 asio::awaitable<void> pass_eof(Stream& s) {
   pass_eof_at_once(s);
   if constexpr (shuts_down_in_time<Stream>) {
@@ -94,11 +103,13 @@ asio::awaitable<void> pass_eof(Stream& s) {
   co_return;
 }
 
-/// What a direction awaits, each a read, a write or an End of one side.
+// --- a direction that copies
+
+/// What it awaits, each a read, a write or an End of one side.
 template <class From, class To>
-class relay_way {
+class copying_way {
  public:
-  relay_way(relay_state& s, relay_side side, From& from, To& to)
+  copying_way(relay_state& s, relay_side side, From& from, To& to)
       : state_(s), stop_(s.stop_of(side)), from_(from), to_(to), buffer_(s.options().buffer) {}
 
   relay_buffer& buffer() noexcept { return buffer_; }
@@ -118,9 +129,6 @@ class relay_way {
         to_.async_write_some(buffer_.bytes(), std::move(done));
     });
   }
-  auto pass_eof() {
-    return transfer(state_.executor(), stop_, initiate_eof<To>{&to_});
-  }
 
  private:
   relay_state& state_;
@@ -130,42 +138,122 @@ class relay_way {
   relay_buffer buffer_;
 };
 
-/// One direction, named by the side that it reads.
+/// A direction is named by the side that it reads.
 template <class From, class To>
 loop relay_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to) {
-  const relay_side other = side == relay_side::a ? relay_side::b : relay_side::a;
-  relay_way<From, To> way(*s, side, from, to);
+  copying_way<From, To> way(*s, side, from, to);
   relay_buffer& buffer = way.buffer();
   for (;;) {
     const auto [unread, n] = co_await way.fill();
-    if (s->failed()) co_return;
-    if (unread == asio::error::eof) {
-      // A socket that was reset says so once: a write on it may have taken the word and be about to tell, and
-      // the read finds nothing but an end.
-      co_await next_turn(s->executor());
-      if (s->failed()) co_return;
-      break;
-    }
-    if (unread) {
-      s->fail(side, unread);
-      co_return;
-    }
+    if (unread == asio::error::eof) break;
+    if (s->stops(side, unread)) co_return;
     s->active();
     buffer.filled(n);
     while (buffer.size() > 0) {
       const auto [unwritten, m] = co_await way.drain();
       s->written(side, m);
-      if (s->failed()) co_return;
-      if (unwritten) {
-        s->fail(other, unwritten);
-        co_return;
-      }
+      if (s->stops(other_side(side), unwritten)) co_return;
       buffer.consume(m);
     }
   }
+  // A socket that was reset says so once: a write on it may have taken the word and be about to tell, and the
+  // read finds nothing but an end.
+  co_await next_turn(s->executor());
+  if (s->failed()) co_return;
   s->reached_eof(side);
   pass_eof_at_once(to);
-  if constexpr (shuts_down_in_time<To>) co_await way.pass_eof();
+  if constexpr (shuts_down_in_time<To>) co_await eof_to(*s, side, to);
+  s->passed_eof(side);
+}
+
+// --- a direction whose bytes go on as they come
+
+#if defined(MSG_DONTWAIT) && defined(MSG_NOSIGNAL)
+template <class Stream>
+concept plain_socket = requires {
+  typename Stream::protocol_type;
+}
+&&std::derived_from<
+    Stream, asio::basic_stream_socket<typename Stream::protocol_type, typename Stream::executor_type>>;
+
+template <plain_socket Socket>
+std::size_t write_now(Socket& s, const_bytes data, error_code& ec) noexcept {
+  for (;;) {
+    const auto n = ::send(s.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) ec.assign(errno, asio::error::get_system_category());
+    return 0;
+  }
+}
+template <plain_socket Socket>
+void wait_for_room(Socket& s, transfer_step done) {
+  s.async_wait(asio::socket_base::wait_write, std::move(done));
+}
+#endif
+
+template <class Stream>
+requires requires(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
+std::size_t write_now(Stream& s, const_bytes data, error_code& ec) { return s.write_now(data, ec); }
+template <class Stream>
+requires requires(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
+void wait_for_room(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
+
+template <class From, class To>
+concept flows = requires(From& from, To& to, sink& way, transfer_step done, error_code& ec) {
+  from.async_flow(way, std::move(done));
+  write_now(to, const_bytes(), ec);
+};
+
+template <class From, class To>
+class flowing_way final : private sink {
+ public:
+  flowing_way(relay_state& s, relay_side side, From& from, To& to)
+      : state_(s), side_(side), from_(from), to_(to) {}
+
+  /// Until `to` is full or broken, or `from` has ended.
+  auto flow() {
+    return transfer(state_.executor(), state_.stop_of(side_), [this](transfer_step done) {
+      sink& way = *this;
+      from_.async_flow(way, std::move(done));
+    });
+  }
+  auto room() {
+    return transfer(state_.executor(), state_.stop_of(side_),
+                    [this](transfer_step done) { wait_for_room(to_, std::move(done)); });
+  }
+  error_code unwritten() const noexcept { return unwritten_; }
+
+ private:
+  std::size_t take(const_bytes data) override {
+    if (data.empty() || unwritten_) return 0;
+    const std::size_t n = write_now(to_, data, unwritten_);
+    if (n > 0) state_.written(side_, n);
+    return n;
+  }
+
+  relay_state& state_;
+  const relay_side side_;
+  From& from_;
+  To& to_;
+  error_code unwritten_;
+};
+
+template <class From, class To>
+requires flows<From, To> loop relay_from(std::shared_ptr<relay_state> s, relay_side side, From& from,
+                                         To& to) {
+  flowing_way<From, To> way(*s, side, from, to);
+  for (;;) {
+    const auto [unread, n] = co_await way.flow();
+    if (s->stops(other_side(side), way.unwritten())) co_return;
+    if (unread == asio::error::eof) break;
+    if (s->stops(side, unread)) co_return;
+    const auto [broken, none] = co_await way.room();
+    if (s->stops(other_side(side), broken)) co_return;
+  }
+  s->reached_eof(side);
+  pass_eof_at_once(to);
+  if constexpr (shuts_down_in_time<To>) co_await eof_to(*s, side, to);
   s->passed_eof(side);
 }
 

@@ -166,7 +166,7 @@ MUXPRO_DECL void session_impl::process_turn() {
   while (!unparsed_.empty() && frames < options_.read_budget_frames && left > 0 && !closed()) {
     const std::size_t payload = decoder_.payload_left();
     const std::size_t room = data_for_ ? data_for_->large_read_room() : payload;
-    if (room == 0 && payload >= stream_state::large_read) break;
+    if (room == 0 && payload >= read_op::large) break;
     const bool cut = room > 0 && room < payload && room <= unparsed_.size();
     const auto step = decoder_.next(cut ? unparsed_.first(room) : unparsed_);
     unparsed_ = unparsed_.subspan(step.consumed);

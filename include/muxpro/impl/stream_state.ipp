@@ -37,13 +37,32 @@ MUXPRO_DECL bool stream_state::read_now(const read_buffers& into, error_code& ec
     consumed(n);
     return true;
   }
+  return ended_for_reader(ec);
+}
+
+MUXPRO_DECL bool stream_state::ended_for_reader(error_code& ec) const {
   if (fate_) return ec = fate_, true;
   if (remote_ended) return ec = asio::error::eof, true;
   return false;
 }
 
+MUXPRO_DECL bool stream_state::flow_now(sink& to, error_code& ec, std::size_t& n) {
+  if (net != network::tcp) return ec = errc::wrong_network, true;
+  if (reader_) return ec = errc::operation_in_progress, true;
+  while (!unread_.empty()) {
+    const const_bytes next = unread_.peek();
+    const std::size_t taken = to.take(next);
+    unread_.consume(taken);
+    n += taken;
+    session_->unbuffered(taken);
+    consumed(taken);
+    if (taken < next.size()) return true;
+  }
+  return ended_for_reader(ec);
+}
+
 MUXPRO_DECL void stream_state::cancel_read(read_op* op) {
-  if (reader_ != op || op->filled > 0) return;  // bytes are in: it completes with them in this turn
+  if (reader_ != op || op->due()) return;  // bytes are in: it completes with them in this turn
   reader_ = nullptr;
   op->complete(asio::error::operation_aborted, 0);
 }
@@ -75,23 +94,27 @@ MUXPRO_DECL bool stream_state::deliver(const_bytes data, bool last) {
 
 MUXPRO_DECL std::size_t stream_state::fill_reader(const_bytes data) {
   if (!reader_ || !unread_.empty()) return 0;
-  const std::size_t n = std::min(data.size(), reader_->into.size() - reader_->filled);
-  if (n == 0) return 0;
-  if (reader_->filled == 0) session_->touched(*this);
+  const bool was_due = reader_->due();
+  const std::size_t n = reader_->take(data);
+  if (reader_->due() && !was_due) session_->touched(*this);
+  if (n > 0) consumed(n);
+  return n;
+}
+
+MUXPRO_DECL std::size_t copying_read::take_some(const_bytes data) {
+  const std::size_t n = std::min(data.size(), into_.size() - taken());
   std::size_t done = 0;
-  reader_->into.each(reader_->filled, n, [&](asio::mutable_buffer part) {
+  into_.each(taken(), n, [&](asio::mutable_buffer part) {
     std::memcpy(part.data(), data.data() + done, part.size());
     done += part.size();
   });
-  reader_->filled += n;
-  consumed(n);
   return n;
 }
 
 MUXPRO_DECL void stream_state::flush_reader() {
-  if (!reader_ || reader_->filled == 0) return;
+  if (!reader_ || !reader_->due()) return;
   read_op* const op = std::exchange(reader_, nullptr);
-  op->complete({}, op->filled);
+  op->complete({}, op->taken());
 }
 
 // Credit goes back for what the application has taken, and only then.

@@ -15,7 +15,20 @@ void sub_stream::initiate_read::operator()(Handler&& handler, detail::read_buffe
     return;
   }
   auto cancel = [state = s](detail::read_op* op) { state->cancel_read(op); };
-  s->start_read(detail::park<detail::read_op>(std::forward<Handler>(handler), executor, cancel, into));
+  s->start_read(detail::park<detail::copying_read>(std::forward<Handler>(handler), executor, cancel, into));
+}
+
+template <class Handler>
+void sub_stream::initiate_flow::operator()(Handler&& handler, detail::sink* to) const {
+  const auto& executor = s->session()->executor();
+  error_code ec;
+  std::size_t n = 0;
+  if (s->flow_now(*to, ec, n)) {
+    detail::post_completion(std::forward<Handler>(handler), executor, ec, n);
+    return;
+  }
+  auto cancel = [state = s](detail::read_op* op) { state->cancel_read(op); };
+  s->start_read(detail::park<detail::flow_op>(std::forward<Handler>(handler), executor, cancel, *to));
 }
 
 template <class Handler>
