@@ -6,9 +6,15 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace muxpro {
+
+struct relay_bytes {
+  std::uint64_t a_to_b = 0;  ///< that b has taken
+  std::uint64_t b_to_a = 0;  ///< that a has taken
+};
 
 /// By convention a is the client's side. Every byte read or written in either direction restarts the time.
 struct relay_options {
@@ -24,15 +30,16 @@ struct relay_options {
   /// One read takes at most this many bytes. A direction that moves little holds 2 KiB.
   std::size_t buffer = 128 * 1024;
 
+  /// Counts along while the relay runs, for whoever watches; null: nobody does.
+  std::shared_ptr<relay_bytes> progress;
+
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
   std::string validate() const;
 };
 
 enum class relay_side : std::uint8_t { none, a, b };
 
-struct relay_result {
-  std::uint64_t a_to_b = 0;  ///< bytes that b has taken
-  std::uint64_t b_to_a = 0;  ///< bytes that a has taken
+struct relay_result : relay_bytes {
   /// Whose read or write failed first; none: no error, a limit, or cancellation.
   relay_side failed = relay_side::none;
 };

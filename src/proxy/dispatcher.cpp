@@ -17,8 +17,8 @@ void dispatcher::add(std::string tag, std::shared_ptr<outbound> o) {
   outbounds_.emplace(std::move(tag), std::move(o));
 }
 
-inbound_link dispatcher::dispatch(context c) {
-  auto [in, out] = make_link(executor_, capacity_);
+inbound_link dispatcher::dispatch(context c, client_side client) {
+  auto [in, out] = make_link(executor_, capacity_, client);
   asio::co_spawn(executor_, carry(std::move(c), std::move(out)), [](std::exception_ptr) {});
   return std::move(in);
 }
@@ -47,7 +47,7 @@ asio::awaitable<std::shared_ptr<outbound>> dispatcher::outbound_for(live_connect
 
 asio::awaitable<carried> dispatcher::run(live_connection& c, outbound_link link) {
   carried result;
-  c.over(link.stream.meter());
+  c.over(link.stream.meter(), link.client_bytes());
   co_await learn_content(c.about, link, fakes_.get(), result.why);
   if (result.why) co_return result;
   const auto o = co_await outbound_for(c);

@@ -39,7 +39,9 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
   bool failed() const noexcept { return static_cast<bool>(error_); }
   void active() { active_at_ = timer_->now(); }
   void written(relay_side from, std::size_t n) {
-    (from == relay_side::a ? result_.a_to_b : result_.b_to_a) += n;
+    const auto count = from == relay_side::a ? &relay_bytes::a_to_b : &relay_bytes::b_to_a;
+    result_.*count += n;
+    if (options_.progress) options_.progress.get()->*count += n;
     active();
   }
   void reached_eof(relay_side from);

@@ -5,9 +5,11 @@
 #include <muxpro/proxy/timer.hpp>
 #include <muxpro/relay.hpp>
 #include <muxpro/session.hpp>
+#include <muxpro/sub_stream.hpp>
 
 #include <asio/awaitable.hpp>
 #include <asio/buffer.hpp>
+#include <asio/ip/tcp.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
@@ -33,8 +35,12 @@ class connection {
   virtual asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) = 0;
   /// EOF to the peer.
   virtual asio::awaitable<void> finish() = 0;
-  /// async_relay() of the stream itself (its side a) with a pipe or a sub-stream.
+  /// async_relay() of the stream itself (its side a).
   virtual asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options,
+                                              std::error_code& ec) = 0;
+  virtual asio::awaitable<relay_result> relay(sub_stream& with, const relay_options& options,
+                                              std::error_code& ec) = 0;
+  virtual asio::awaitable<relay_result> relay(asio::ip::tcp::socket& with, const relay_options& options,
                                               std::error_code& ec) = 0;
   /// The stream becomes a main connection; say by ends_by() how it ends from now on.
   virtual session into_session(role side, const session_options& options) = 0;
@@ -83,7 +89,15 @@ class connection_over final : public connection {
   asio::awaitable<void> finish() override { return async_send_eof(stream_); }
   asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options,
                                       std::error_code& ec) override {
-    co_return co_await async_relay(stream_, with, options, asio::redirect_error(asio::use_awaitable, ec));
+    return relay_with(with, options, ec);
+  }
+  asio::awaitable<relay_result> relay(sub_stream& with, const relay_options& options,
+                                      std::error_code& ec) override {
+    return relay_with(with, options, ec);
+  }
+  asio::awaitable<relay_result> relay(asio::ip::tcp::socket& with, const relay_options& options,
+                                      std::error_code& ec) override {
+    return relay_with(with, options, ec);
   }
   session into_session(role side, const session_options& options) override {
     return session(std::move(stream_), side, options);
@@ -101,6 +115,12 @@ class connection_over final : public connection {
   }
 
  private:
+  template <async_stream Other>
+  asio::awaitable<relay_result> relay_with(Other& with, relay_options options, std::error_code& ec) {
+    co_return co_await async_relay(stream_, with, std::move(options),
+                                   asio::redirect_error(asio::use_awaitable, ec));
+  }
+
   Stream stream_;
 };
 

@@ -56,7 +56,7 @@ class dispatcher {
   /// Takes the connection on and returns its link at once; then its content is learnt, its outbound chosen
   /// and run. A tag without an outbound refuses it: rules that name one must not send its connections
   /// elsewhere.
-  inbound_link dispatch(context c);
+  inbound_link dispatch(context c, client_side client = client_side::pipe);
   /// The same for the datagrams of a client's socket. Destroying the stream gives them up.
   std::unique_ptr<datagram_stream> dispatch_datagrams(context c);
 

@@ -3,45 +3,78 @@
 
 #include <muxpro/error.hpp>
 #include <muxpro/pipe.hpp>
+#include <muxpro/relay_options.hpp>
 #include <muxpro/semaphore.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace muxpro::proxy {
 
+class connection;
+
 /// Said once by one stage, awaited once by another one; the first word counts. Belongs to one strand.
 class word {
  public:
-  explicit word(asio::any_io_executor executor) : known_(std::move(executor)) {}
-
   void tell(std::error_code ec) {
     if (std::exchange(told_, true)) return;
     ec_ = ec;
-    known_.release();
+    if (awaited_) awaited_->release();
   }
+  bool told() const noexcept { return told_; }
   asio::awaitable<std::error_code> wait();
 
  private:
-  semaphore known_;
+  std::optional<semaphore> awaited_;
   bool told_ = false;
   std::error_code ec_;
 };
+
+/// A client that has been answered, as an inbound hands it over: both belong to that inbound.
+struct answered_client {
+  answered_client() = default;
+  answered_client(connection& c, std::vector<std::byte> e, relay_options l)
+      : itself(&c), early(std::move(e)), limits(std::move(l)) {}
+
+  connection* itself = nullptr;
+  std::vector<std::byte> early;  ///< what it has said already
+  relay_options limits;
+};
+
+/// Between an inbound and its client there is often nothing left to do once the client is answered. If the inbound
+/// offers that, an outbound may ask for the connection itself instead of a pipe.
+enum class client_side : std::uint8_t { pipe, offered, wanted };
 
 /// The outbound says whether the target is there and how it ended; the inbound may wait for either, and may
 /// give up. Belongs to one strand.
 class outcome {
  public:
-  explicit outcome(const asio::any_io_executor& executor) : reached_(executor), ended_(executor) {}
+  explicit outcome(client_side c) noexcept : client_(c) {}
 
   /// No error: the target is there, or it will be told later that it is not.
   void tell(std::error_code ec) { reached_.tell(ec); }
+  /// Before tell(): the connection is wanted. False: it is not to be had.
+  bool want_client() noexcept {
+    if (client_ == client_side::offered && !reached_.told()) client_ = client_side::wanted;
+    return client_ == client_side::wanted;
+  }
+  client_side client() const noexcept { return client_; }
+  /// Completes when hand_over() was called; with operation_aborted if the inbound gave up.
+  asio::awaitable<answered_client> wait_for_client(std::error_code& ec);
+  /// What its relay counts; a is the client.
+  relay_bytes client_bytes;
+  void hand_over(answered_client c) {
+    answered_ = std::move(c);
+    handed_.tell({});
+  }
   /// Why the link has ended; none: EOF both ways.
   void end(std::error_code why) { ended_.tell(why); }
   /// Complete when tell() or end() was called; with operation_aborted if the outbound went without a word.
@@ -55,11 +88,14 @@ class outcome {
   }
   void abandon() {
     gone_ = true;
+    handed_.tell(asio::error::operation_aborted);
     if (abandoned_) std::exchange(abandoned_, nullptr)();
   }
 
  private:
-  word reached_, ended_;
+  word reached_, ended_, handed_;
+  client_side client_;
+  answered_client answered_;
   bool gone_ = false;
   std::function<void()> abandoned_;
 };
@@ -82,6 +118,13 @@ class inbound_link {
   }
   /// For a client that can still be told why `stream` was cut.
   asio::awaitable<std::error_code> async_wait_for_end() { return target_->wait_for_end(); }
+  /// Whether the connection itself is wanted instead of `stream`, once the target is there.
+  bool wants_client() const noexcept { return target_->client() == client_side::wanted; }
+  /// Completes when the outbound is done with it.
+  asio::awaitable<std::error_code> async_hand_over(answered_client c) {
+    target_->hand_over(std::move(c));
+    return target_->wait_for_end();
+  }
 
   pipe_end stream;
 
@@ -102,6 +145,8 @@ class outbound_link {
     target_->end(asio::error::operation_aborted);
   }
   outcome& target() noexcept { return *target_; }
+  /// outcome::client_bytes, for whoever outlives the link.
+  std::shared_ptr<relay_bytes> client_bytes() const noexcept { return {target_, &target_->client_bytes}; }
 
   pipe_end stream;
   /// Was read from `stream` already, and goes to the target first.
@@ -112,6 +157,7 @@ class outbound_link {
 };
 
 /// The two ends, with `capacity` bytes each way.
-std::pair<inbound_link, outbound_link> make_link(const asio::any_io_executor& executor, std::size_t capacity);
+std::pair<inbound_link, outbound_link> make_link(const asio::any_io_executor& executor, std::size_t capacity,
+                                                 client_side client = client_side::pipe);
 
 }  // namespace muxpro::proxy

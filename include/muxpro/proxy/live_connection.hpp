@@ -7,6 +7,7 @@
 #include <muxpro/proxy/context.hpp>
 #include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/proxy/stats.hpp>
+#include <muxpro/relay_options.hpp>
 
 #include <array>
 #include <chrono>
@@ -23,15 +24,23 @@ class live_connection : public detail::list_node<> {
   live_connection(const live_connection&) = delete;
   ~live_connection();
 
-  void over(pipe_meter m) noexcept { pipe_ = std::move(m); }
+  /// It goes through a pipe, or its client's connection is relayed itself.
+  void over(pipe_meter m, std::shared_ptr<const relay_bytes> itself) noexcept {
+    pipe_ = std::move(m);
+    itself_ = std::move(itself);
+  }
   void over(std::shared_ptr<const datagram_bytes> b) noexcept { datagrams_ = std::move(b); }
   /// Its outbound is known.
   void chosen();
   /// Brings the counters up to date.
   void count();
 
-  std::uint64_t up() const noexcept { return datagrams_ ? datagrams_->received : pipe_.read(); }
-  std::uint64_t down() const noexcept { return datagrams_ ? datagrams_->sent : pipe_.written(); }
+  std::uint64_t up() const noexcept {
+    return datagrams_ ? datagrams_->received : pipe_.read() + (itself_ ? itself_->a_to_b : 0);
+  }
+  std::uint64_t down() const noexcept {
+    return datagrams_ ? datagrams_->sent : pipe_.written() + (itself_ ? itself_->b_to_a : 0);
+  }
 
   context about;
   const time_point begun = std::chrono::steady_clock::now();
@@ -43,6 +52,7 @@ class live_connection : public detail::list_node<> {
   std::array<stats::counters*, 3> counters_{};
   std::uint64_t counted_up_ = 0, counted_down_ = 0;
   pipe_meter pipe_;
+  std::shared_ptr<const relay_bytes> itself_;
   std::shared_ptr<const datagram_bytes> datagrams_;
 };
 

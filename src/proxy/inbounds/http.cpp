@@ -69,7 +69,8 @@ asio::awaitable<void> http_inbound::serve(newcomer who, dispatcher& to) const {
   known.content.attributes = http_attributes(*request);
   if (!request->is_connect()) known.content.protocol = "http/1.1";
   const auto inside = request->is_connect() ? options_.main_connections : nullptr;
-  inbound_link link = begin(*c, std::move(known), to, inside);
+  const auto client = request->is_connect() ? client_side::offered : client_side::pipe;
+  inbound_link link = begin(*c, std::move(known), to, client, inside);
   const std::error_code outcome = co_await link.async_wait_for_target();
   if (outcome) {
     co_await refuse(c, http_answer_to(outcome, request->method));

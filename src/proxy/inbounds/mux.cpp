@@ -137,11 +137,11 @@ bool asks_for_main_connection(const destination& target) {
          normalized(target.host.domain()) == "mux.pro";
 }
 
-inbound_link begin(connection& c, context known, dispatcher& to,
+inbound_link begin(connection& c, context known, dispatcher& to, client_side client,
                    const std::shared_ptr<const mux_inbound>& inside) {
   if (inside && asks_for_main_connection(known.outbound.target))
     return inside->serve_inside(c, std::move(known), to);
-  return to.dispatch(std::move(known));
+  return to.dispatch(std::move(known), client);
 }
 
 }  // namespace muxpro::proxy

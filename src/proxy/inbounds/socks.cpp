@@ -50,7 +50,7 @@ asio::awaitable<void> socks_inbound::serve(newcomer who, dispatcher& to) const {
 
 asio::awaitable<void> socks_inbound::connect(std::shared_ptr<connection> c, context known, dispatcher& to,
                                              socks_version version, std::vector<std::byte> early) const {
-  inbound_link link = begin(*c, std::move(known), to, options_.main_connections);
+  inbound_link link = begin(*c, std::move(known), to, client_side::offered, options_.main_connections);
   const std::error_code outcome = co_await link.async_wait_for_target();
   const std::vector<std::byte> answer = socks_reply(version, outcome);
   if (outcome) {

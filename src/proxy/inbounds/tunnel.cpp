@@ -11,6 +11,12 @@ namespace muxpro::proxy {
 asio::awaitable<void> tunnel(connection& c, inbound_link& link, std::vector<std::byte> early,
                              relay_options limits) {
   std::error_code ec;
+  if (link.wants_client()) {
+    answered_client client(c, std::move(early), std::move(limits));
+    ec = co_await link.async_hand_over(std::move(client));
+    if (ec) c.cut();
+    co_return;
+  }
   if (!early.empty()) co_await asio::async_write(link.stream, asio::buffer(early), or_error(ec));
   if (ec) {
     c.cut();
@@ -22,7 +28,7 @@ asio::awaitable<void> tunnel(connection& c, inbound_link& link, std::vector<std:
 
 asio::awaitable<void> dispatch_and_tunnel(connection& c, context known, dispatcher& to,
                                           relay_options limits) {
-  inbound_link link = to.dispatch(std::move(known));
+  inbound_link link = to.dispatch(std::move(known), client_side::offered);
   const std::error_code outcome = co_await link.async_wait_for_target();
   if (outcome)
     c.cut();

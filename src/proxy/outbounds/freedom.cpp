@@ -1,8 +1,7 @@
 #include <muxpro/proxy/outbounds/freedom.hpp>
 
 #include "../or_error.hpp"
-
-#include <muxpro/relay.hpp>
+#include "../relay_link.hpp"
 
 #include <asio/write.hpp>
 
@@ -20,16 +19,15 @@ asio::awaitable<carried> freedom::carry(context c, outbound_link link) {
   link.target().on_abandoned([attempt] { attempt->cancel(asio::error::operation_aborted); });
   tcp::socket target = co_await attempt->connect(c.outbound.target, result.why);
   link.target().on_abandoned(nullptr);
+  link.target().want_client();
   link.target().tell(result.why);
   if (result.why) co_return result;
   if (!link.first_data.empty()) {
     co_await asio::async_write(target, asio::buffer(link.first_data), or_error(result.why));
     if (result.why) co_return result;
+    result.up = link.first_data.size();
   }
-  const relay_result relayed = co_await async_relay(link.stream, target, relay_, or_error(result.why));
-  result.up = link.first_data.size() + relayed.a_to_b;
-  result.down = relayed.b_to_a;
-  link.target().end(result.why);
+  co_await relay_link(link, target, relay_, result);
   co_return result;
 }
 

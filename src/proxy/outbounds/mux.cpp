@@ -2,9 +2,8 @@
 
 #include "../or_error.hpp"
 #include "../relay_datagrams.hpp"
+#include "../relay_link.hpp"
 #include "../source_id.hpp"
-
-#include <muxpro/relay.hpp>
 
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
@@ -25,14 +24,12 @@ asio::awaitable<carried> mux_outbound::carry(context c, outbound_link link) {
   sub_stream stream = co_await pool_.async_open(
       std::move(request), asio::bind_cancellation_slot(given_up->slot(), or_error(result.why)));
   link.target().on_abandoned(nullptr);
+  link.target().want_client();
   // The protocol does not confirm a target: that it is not there shows as an End.
   link.target().tell(result.why);
   if (result.why) co_return result;
   result.sub_stream = stream.id();
-  const relay_result relayed = co_await async_relay(link.stream, stream, relay_, or_error(result.why));
-  result.up += relayed.a_to_b;
-  result.down = relayed.b_to_a;
-  link.target().end(result.why);
+  co_await relay_link(link, stream, relay_, result);
   co_return result;
 }
 

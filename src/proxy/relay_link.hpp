@@ -1,0 +1,59 @@
+// What an outbound does when its target is there and the inbound has been told.
+#pragma once
+
+#include "or_error.hpp"
+
+#include <muxpro/proxy/connection.hpp>
+#include <muxpro/proxy/link.hpp>
+#include <muxpro/proxy/outbound.hpp>
+#include <muxpro/relay.hpp>
+
+#include <asio/write.hpp>
+
+#include <algorithm>
+
+namespace muxpro::proxy {
+
+/// The limits of both sides hold.
+inline relay_options tighter(const relay_options& a, const relay_options& b) {
+  relay_options o = b;
+  o.idle = std::min(a.idle, b.idle);
+  o.uplink_only = std::min(a.uplink_only, b.uplink_only);
+  o.downlink_only = std::min(a.downlink_only, b.downlink_only);
+  return o;
+}
+
+template <class Far>
+asio::awaitable<relay_result> relay_client(outbound_link& link, Far& far, const relay_options& limits,
+                                           std::error_code& why) {
+  relay_result bytes;
+  answered_client client = co_await link.target().wait_for_client(why);
+  if (!why && !client.early.empty())
+    co_await asio::async_write(far, asio::buffer(client.early), or_error(why));
+  if (why) {
+    cut(far);
+    co_return bytes;
+  }
+  relay_options both = tighter(limits, client.limits);
+  both.progress = link.client_bytes();
+  both.progress->a_to_b += client.early.size();
+  bytes = co_await client.itself->relay(far, both, why);
+  bytes.a_to_b += client.early.size();
+  co_return bytes;
+}
+
+/// Between the client and `far`, to the end of both; adds up what went. The client's connection itself if the
+/// outbound wanted it, else the link's pipe.
+template <class Far>
+asio::awaitable<void> relay_link(outbound_link& link, Far& far, relay_options limits, carried& how) {
+  relay_result bytes;
+  if (link.target().client() == client_side::wanted)
+    bytes = co_await relay_client(link, far, limits, how.why);
+  else
+    bytes = co_await async_relay(link.stream, far, limits, or_error(how.why));
+  how.up += bytes.a_to_b;
+  how.down += bytes.b_to_a;
+  link.target().end(how.why);
+}
+
+}  // namespace muxpro::proxy
