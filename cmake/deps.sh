@@ -36,6 +36,7 @@ has() {
     libbenchmark-dev) compiles 1 benchmark/benchmark.h ;;
     libcli11-dev) compiles 1 CLI/CLI.hpp ;;
     libspdlog-dev) compiles 1 spdlog/version.h ;;
+    libjemalloc-dev) echo 'int main() {}' | g++ -x c++ -o /dev/null - -ljemalloc 2>/dev/null ;;
     python3) command -v python3 >/dev/null ;;
     nftables) PATH=$PATH:/usr/sbin command -v nft >/dev/null ;;
     iproute2) PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null ;;
@@ -45,7 +46,8 @@ has() {
   esac
 }
 
-needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libre2-dev nlohmann-json3-dev libcli11-dev libspdlog-dev)
+needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libre2-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
+  libjemalloc-dev)
 for group; do
   case $group in
     tests) needed+=(catch2 patch python3 nftables iproute2) ;;

@@ -108,7 +108,6 @@ std::optional<destination> apply(context& c, const fake_dns::clue& clue, sniff_r
 }  // namespace
 
 asio::awaitable<void> learn_content(context& c, outbound_link& link, fake_dns* fakes, std::error_code& ec) {
-  if (!c.content.sniffing) co_return;
   const sniff_policy& policy = *c.content.sniffing;
   const fake_dns::clue clue = clue_of(c.outbound.target, fakes);
   sniff_result found;

@@ -48,7 +48,7 @@ asio::awaitable<std::shared_ptr<outbound>> dispatcher::outbound_for(live_connect
 asio::awaitable<carried> dispatcher::run(live_connection& c, outbound_link link) {
   carried result;
   c.over(link.stream.meter(), link.client_bytes());
-  co_await learn_content(c.about, link, fakes_.get(), result.why);
+  if (c.about.content.sniffing) co_await learn_content(c.about, link, fakes_.get(), result.why);
   if (result.why) co_return result;
   const auto o = co_await outbound_for(c);
   if (o) co_return co_await o->carry(c.about, std::move(link));

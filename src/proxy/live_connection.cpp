@@ -4,7 +4,7 @@
 
 namespace muxpro::proxy {
 
-live_connection::live_connection(context c, std::shared_ptr<stats> counts)
+live_connection::live_connection(context&& c, std::shared_ptr<stats> counts)
     : about(std::move(c)), counts_(std::move(counts)) {
   join(stats::kind::inbound, about.inbound.tag);
   if (!about.inbound.user.empty()) join(stats::kind::user, about.inbound.user);

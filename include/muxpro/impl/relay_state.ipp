@@ -44,7 +44,8 @@ MUXPRO_DECL void relay_state::loop_ended(std::exception_ptr failure) {
 MUXPRO_DECL void relay_state::reached_eof(relay_side from) {
   (from == relay_side::a ? eof_from_a_ : eof_from_b_) = true;
   active();
-  timer_->cancel();  // to be set for the shorter limit
+  // To be set for the shorter limit. With EOF on both sides what is left is to pass the second one on.
+  if (!(eof_from_a_ && eof_from_b_)) timer_->cancel();
 }
 
 MUXPRO_DECL void relay_state::fail(relay_side whose, error_code why) {

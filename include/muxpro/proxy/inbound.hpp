@@ -38,7 +38,7 @@ class inbound {
 /// A client that has not said yet what it wants. It is cut if that takes longer than `limit`.
 class newcomer {
  public:
-  newcomer(std::shared_ptr<connection> from, context about, admission::ticket place, duration limit)
+  newcomer(std::shared_ptr<connection> from, context&& about, admission::ticket place, duration limit)
       : c(std::move(from)),
         known(std::move(about)),
         place_(std::move(place)),

@@ -20,7 +20,7 @@ namespace muxpro::proxy {
 class live_connection : public detail::list_node<> {
  public:
   /// `counts`: where its bytes are added; may be null.
-  live_connection(context c, std::shared_ptr<stats> counts);
+  live_connection(context&& c, std::shared_ptr<stats> counts);
   live_connection(const live_connection&) = delete;
   ~live_connection();
 

@@ -55,10 +55,10 @@ asio::awaitable<std::optional<http_request>> http_inbound::negotiate(newcomer& w
 asio::awaitable<void> http_inbound::serve(std::shared_ptr<connection> c, context known, dispatcher& to,
                                           admission::ticket place) const {
   newcomer who(std::move(c), std::move(known), std::move(place), options_.handshake);
-  co_await serve(std::move(who), to);
+  co_await serve(who, to);
 }
 
-asio::awaitable<void> http_inbound::serve(newcomer who, dispatcher& to) const {
+asio::awaitable<void> http_inbound::serve(newcomer& who, dispatcher& to) const {
   auto request = co_await negotiate(who);
   if (!request) co_return;
   std::vector<std::byte> early = who.settle();

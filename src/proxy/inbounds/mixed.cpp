@@ -11,9 +11,9 @@ asio::awaitable<void> mixed_inbound::serve(std::shared_ptr<connection> c, contex
   co_await who.listen(socks_handshake::max_message, ec);
   if (ec) co_return;
   if (begins_socks(who.said().front()))
-    co_await socks_.serve(std::move(who), to);
+    co_await socks_.serve(who, to);
   else
-    co_await http_.serve(std::move(who), to);
+    co_await http_.serve(who, to);
 }
 
 }  // namespace muxpro::proxy

@@ -33,8 +33,8 @@ class http_inbound final : public inbound {
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
                               admission::ticket place) const override;
-  /// One that has said something already.
-  asio::awaitable<void> serve(newcomer who, dispatcher& to) const;
+  /// One that has said something already, and that its owner keeps to the end.
+  asio::awaitable<void> serve(newcomer& who, dispatcher& to) const;
 
  private:
   asio::awaitable<std::optional<http_request>> negotiate(newcomer& who) const;
