@@ -14,7 +14,7 @@ from parts import Failed, Scene
 CASES = {case.__name__: case for case in (
     transfers.each_way_in, transfers.large_download, transfers.hundred_at_once, transfers.users, transfers.certificates,
     transfers.many_small, transfers.browser, failures.server_killed, failures.target_killed, failures.client_killed,
-    failures.drained, failures.nobody_there, datagrams.names, datagrams.full_cone, datagrams.ends_with_its_connection,
+    failures.drained, failures.nobody_there, failures.little_memory, datagrams.names, datagrams.full_cone, datagrams.ends_with_its_connection,
     configured.rotated, configured.open_to_nobody)}
 
 

@@ -1,6 +1,10 @@
 """Somebody dies in the middle of a transfer: errors arrive, nothing hangs, the next one is served."""
+import resource
 import signal
+import socket
+import struct
 import subprocess
+import time
 
 from parts import Failed, ends_within, eventually, expect, free_port
 
@@ -86,3 +90,39 @@ def nobody_there(scene, _):
     scene.processes[1].wait()
     code, said = status("http", scene.url("small"))
     expect(said.startswith("502") or said.startswith("504"), f"HTTP said {said} without a server")
+
+
+def memory(process, what):
+    """Bytes, from the lines of /proc/PID/status."""
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(f"{what}:"))
+
+
+def stuck_upload(scene, target, block):
+    """A connection through the tunnel to one that reads nothing, with all the bytes in it that it takes."""
+    s = socket.create_connection(("127.0.0.1", scene.socks), 5)
+    s.sendall(b"\x05\x01\x00" + b"\x05\x01\x00\x01\x7f\x00\x00\x01" + struct.pack(">H", target))
+    s.settimeout(0.2)
+    try:
+        while True:
+            s.sendall(block)
+    except OSError:
+        return s
+
+
+def little_memory(scene, _):
+    """The server's address space is nearly used up (RLIMIT_AS) while uploads to a target that reads nothing fill it: it goes on"""
+    scene.file("small", 1000)
+    server, _ = scene.pair()
+    served_again(scene)
+    limit = memory(server, "VmSize") + 24 * 2**20
+    resource.prlimit(server.pid, resource.RLIMIT_AS, (limit, limit))
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as deaf:
+        stuck = [stuck_upload(scene, deaf.getsockname()[1], bytes(2**16)) for _ in range(48)]
+        expect(server.poll() is None, f"the server ended: {scene.log('server')[-500:]}")
+        expect(memory(server, "VmPeak") > limit - 2**21, "the memory was not used up, so this shows nothing")
+        for s in stuck:
+            s.close()
+    time.sleep(0.2)
+    expect(server.poll() is None, f"the server ended: {scene.log('server')[-500:]}")
+    served_again(scene)
