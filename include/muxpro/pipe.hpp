@@ -103,7 +103,7 @@ class pipe_end {
         start_write{}, token, &core(), side_, from.bytes(), from.worth_handing() ? &from : nullptr);
   }
   /// What it does instead of both where the streams on either side can: bytes go to `to` as they come.
-  /// Completes when that is full, else as async_read_some().
+  /// Completes when that is full, else as async_read_some(); its count means nothing.
   template <class Token>
   auto async_flow(detail::sink& to, Token&& token) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(start_flow{}, token, &core(), side_,
@@ -116,7 +116,7 @@ class pipe_end {
     ec = done.error;
     return done.transferred;
   }
-  /// Completes with 0 when write_now() may take more.
+  /// Completes with 0 when write_now() may take more: a reader waits or has been here.
   template <class Token>
   auto async_wait_for_room(Token&& token) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(start_wait{}, token, &core(), side_);

@@ -61,7 +61,8 @@ class sub_stream {
   }
 
   /// What async_relay() does instead of async_read_some() where the other side can take bytes at once: they go
-  /// to `to` as they arrive, past any buffer. Completes when that is full, else as async_read_some().
+  /// to `to` as they arrive, past any buffer. Completes when that is full, else as async_read_some(); its
+  /// count means nothing.
   template <class Token>
   auto async_flow(detail::sink& to, Token&& token) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(initiate_flow{state_.get()}, token, &to);

@@ -114,6 +114,8 @@ void add_server_command(CLI::App& app, command& run) {
              "Listen without --tls-client-ca on an address that others reach");
   s.add_flag("--allow-private", flags->allow_private, "Dial private, local and other special addresses, too");
   s.add_option("--block", flags->blocked, "A name to refuse, with its sub-domains");
+  s.add_option("--refuse-udp-ports", o.nat.refused_ports,
+               "Ports to which no datagram goes, such as 19,1900,11211, where small questions have large answers");
   s.add_option("--resolve", flags->pinned, "NAME=ADDRESS[,ADDRESS]...: answer NAME without asking the DNS");
   s.add_option("--max-streams", o.session.max_streams, "Open sub-streams of one main connection")
       ->capture_default_str();

@@ -79,8 +79,8 @@ struct configured_proxy::parts {
   const bool local_only;
   resolver names;
   dial_policy open, careful;
-  /// By whether private targets are allowed, and by the family that names get.
-  std::map<std::pair<bool, dial_family>, udp_nat> nats;
+  /// By whether private targets are allowed, by the family that names get, and by the ports that are refused.
+  std::map<std::tuple<bool, dial_family, std::string>, udp_nat> nats;
   std::vector<std::shared_ptr<transport_dialer>> ways;
   std::vector<std::pair<std::string, outbound_factory>> outbounds;
   std::shared_ptr<const router> rules;
@@ -152,7 +152,9 @@ outbound_factory configured_proxy::parts::factory(const freedom_config& f, const
   const dial_policy& policy = all ? open : careful;
   nat_limits limits;
   if (local_only) limits.user_datagrams = {};  // it is for those who come from elsewhere
-  udp_nat& nat = nats.try_emplace({all, f.dial.family}, limits, f.dial, names, policy).first->second;
+  limits.refused_ports = f.refused_udp_ports;
+  udp_nat& nat = nats.try_emplace({all, f.dial.family, f.refused_udp_ports}, limits, f.dial, names, policy)
+                     .first->second;
   return [this, &policy, &nat, f](asio::io_context&) {
     return std::make_shared<freedom>(names, policy, f.dial, behind.relay, &nat);
   };
@@ -228,7 +230,7 @@ void configured_proxy::parts::add_way_in(const std::string& tag, const stream_en
 void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
   auto report = [this](std::size_t connections) -> asio::awaitable<instance_report> {
     instance_report r = co_await running->report(connections);
-    for (const auto& [which, nat] : nats) r.dropped_datagrams += nat.over_rate();
+    for (const auto& [which, nat] : nats) r.datagrams += nat.counts();
     co_return r;
   };
   try {

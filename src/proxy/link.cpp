@@ -4,9 +4,12 @@
 
 #include <asio/this_coro.hpp>
 
+#include <cassert>
+
 namespace muxpro::proxy {
 
 asio::awaitable<std::error_code> word::wait() {
+  assert(!awaited_ && "awaited once");
   if (told_) co_return ec_;
   awaited_.emplace(co_await asio::this_coro::executor);
   std::error_code ec;

@@ -196,7 +196,7 @@ asio::awaitable<instance_report> mux_server::report() {
   instance_report r = co_await std::move(all);
   const server_parts& p = *parts_;
   r.live = p.streams;
-  r.dropped_datagrams = p.nat.over_rate();
+  r.datagrams = p.nat.counts();
   r.inbounds[inbound_tag].ever = p.sessions_ever;
   r.counters.push_back({stats::kind::inbound, inbound_tag, p.up, p.down, p.streams_ever, r.live});
   co_return r;

@@ -1,8 +1,17 @@
 #include <muxpro/proxy/nat_table.hpp>
 
+#include "routing/port_set.hpp"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace muxpro::proxy {
+
+std::string nat_limits::validate() const {
+  if (refused_ports.empty() || port_set::parse(refused_ports)) return {};
+  return fmt::format("refused_ports is {}, {}", refused_ports, port_set::allowed);
+}
 
 nat_table::admitted nat_table::admit(const std::string& user, session_key session,
                                      const std::optional<global_id>& source, time_point now) {

@@ -11,6 +11,8 @@
 #include <asio/write.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -28,17 +30,18 @@ asio::awaitable<relay_result> relay_client(outbound_link& link, Far& far, const 
                                            std::error_code& why) {
   relay_result bytes;
   answered_client client = co_await link.target().wait_for_client(why);
+  std::size_t early = 0;
   if (!why && !client.early.empty())
-    co_await asio::async_write(far, asio::buffer(client.early), or_error(why));
-  if (why) {
-    cut(far);
-    co_return bytes;
-  }
+    early = co_await asio::async_write(far, asio::buffer(client.early), or_error(why));
+  std::vector<std::byte>().swap(client.early);  // the relay may take days
   relay_options both = tighter(limits, client.limits);
   both.progress = link.client_bytes();
-  both.progress->a_to_b += client.early.size();
-  bytes = co_await client.itself->relay(far, both, why);
-  bytes.a_to_b += client.early.size();
+  both.progress->a_to_b += early;
+  if (why)
+    cut(far);
+  else
+    bytes = co_await client.itself->relay(far, both, why);
+  bytes.a_to_b += early;
   co_return bytes;
 }
 

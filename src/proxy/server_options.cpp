@@ -16,7 +16,7 @@ server_options server_options::scaled(double factor) const {
 }
 
 std::string server_options::validate() const {
-  for (const std::string& mistake : {session.validate(), relay.validate()})
+  for (const std::string& mistake : {session.validate(), relay.validate(), nat.validate()})
     if (!mistake.empty()) return mistake;
   const std::string counts = out_of_range<std::uint64_t>({
       {"max_unnegotiated", max_unnegotiated, 1, 1 << 20},

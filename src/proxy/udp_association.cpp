@@ -2,6 +2,7 @@
 
 #include "or_error.hpp"
 #include "routing/addresses.hpp"
+#include "routing/port_set.hpp"
 
 #include <asio/ip/v6_only.hpp>
 #include <asio/post.hpp>
@@ -74,6 +75,27 @@ asio::awaitable<udp::endpoint> udp_nat::association::where(host_port to, std::er
   co_return e;
 }
 
+bool udp_nat::association::used_by_client() {
+  const std::lock_guard lock(nat_.mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  nat_.table_.touch(id, now);
+  const bool allowed = nat_.rates_.take(owner_.key, now);
+  if (!allowed) ++nat_.counts_.over_rate;
+  return allowed;
+}
+
+bool udp_nat::association::refused(std::uint16_t port) {
+  if (!nat_.refused_ || !nat_.refused_->contains(port)) return false;
+  const std::lock_guard lock(nat_.mutex_);
+  ++nat_.counts_.refused;
+  return true;
+}
+
+void udp_nat::association::sent(std::size_t size) {
+  const std::lock_guard lock(nat_.mutex_);
+  nat_.counts_.sent += size;
+}
+
 asio::awaitable<void> udp_nat::association::send_outside() {
   const auto memory = std::make_unique_for_overwrite<std::byte[]>(max_datagram);
   for (;;) {
@@ -84,7 +106,11 @@ asio::awaitable<void> udp_nat::association::send_outside() {
     if (ec) break;
     if (!used_by_client()) continue;
     const bool is_target = to.host == owner_.target.host && to.port == owner_.target.port;
-    const udp::endpoint e = co_await where(std::move(to), ec);
+    udp::endpoint e;
+    if (refused(to.port))
+      ec = end_code::rejected;
+    else
+      e = co_await where(std::move(to), ec);
     if (ec && is_target && !owner_.addressed) {  // there will never be another one
       stream_->end(static_cast<end_code>(ec.value()));
       break;
@@ -92,6 +118,7 @@ asio::awaitable<void> udp_nat::association::send_outside() {
     if (ec) continue;
     if (is_target) target_ = e;
     co_await socket_.async_send_to(asio::buffer(memory.get(), n), e, or_error(ec));
+    if (!ec) sent(n);
   }
   stream_->end(end_code::graceful);
 }
@@ -115,7 +142,7 @@ asio::awaitable<void> udp_nat::association::receive_from_outside(std::shared_ptr
       if (ec == asio::error::bad_descriptor) co_return;
       if (ec) break;
       if (!self->wanted(from)) continue;
-      self->used();
+      self->used(n);
       const host_port peer = to_host_port(from);
       co_await self->stream_->send(asio::buffer(memory.data(), n), peer, ec);
       if (ec && ec != errc::datagram_too_large) co_return;

@@ -50,19 +50,16 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
   asio::awaitable<asio::ip::udp::endpoint> where(host_port to, std::error_code& ec);
   asio::ip::udp::endpoint suited(const asio::ip::address& a, std::uint16_t port) const;
   bool wanted(const asio::ip::udp::endpoint& from) const;
-  void used() {
+  /// By a datagram of `size` bytes from the outside.
+  void used(std::size_t size) {
     const std::lock_guard lock(nat_.mutex_);
     nat_.table_.touch(id, std::chrono::steady_clock::now());
+    nat_.counts_.received += size;
   }
-  /// The same for a datagram to the outside. False: its user has sent too many.
-  bool used_by_client() {
-    const std::lock_guard lock(nat_.mutex_);
-    const auto now = std::chrono::steady_clock::now();
-    nat_.table_.touch(id, now);
-    const bool allowed = nat_.rates_.take(owner_.key, now);
-    if (!allowed) ++nat_.over_rate_;
-    return allowed;
-  }
+  /// By one to the outside. False: its user has sent too many.
+  bool used_by_client();
+  bool refused(std::uint16_t port);
+  void sent(std::size_t size);
 
   static constexpr std::size_t most_names = 64;
   static constexpr int datagrams_a_turn = 32;

@@ -2,6 +2,7 @@
 #include <muxpro/proxy/timer.hpp>
 #include <muxpro/proxy/udp_nat.hpp>
 
+#include "routing/port_set.hpp"
 #include "udp_association.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <stdexcept>
+#include <utility>
 
 namespace muxpro::proxy {
 
@@ -20,14 +23,25 @@ using std::chrono::steady_clock;
 udp_nat::owner::owner(const std::string& user, const asio::ip::address& address)
     : key(user.empty() ? "address " + address.to_string() : "user " + user) {}
 
+namespace {
+
+std::unique_ptr<const port_set> refused_by(const nat_limits& limits) {
+  if (const std::string mistake = limits.validate(); !mistake.empty()) throw std::invalid_argument(mistake);
+  if (limits.refused_ports.empty()) return nullptr;
+  return std::make_unique<const port_set>(*port_set::parse(limits.refused_ports));
+}
+
+}  // namespace
+
 udp_nat::udp_nat(nat_limits limits, dial_options dial, resolver& names, const dial_policy& policy)
-    : limits_(limits),
+    : limits_(std::move(limits)),
       dial_(dial),
       names_(names),
       policy_(policy),
       local_(local_addresses()),
-      table_(limits),
-      rates_(limits.user_datagrams) {}
+      refused_(refused_by(limits_)),
+      table_(limits_),
+      rates_(limits_.user_datagrams) {}
 
 udp_nat::~udp_nat() {
   for (const auto& p : parked_) ::close(p.second);
@@ -38,9 +52,9 @@ std::size_t udp_nat::mappings() const {
   return table_.size();
 }
 
-std::uint64_t udp_nat::over_rate() const {
+nat_counts udp_nat::counts() const {
   const std::lock_guard lock(mutex_);
-  return over_rate_;
+  return counts_;
 }
 
 bool udp_nat::is_own_port(const udp::endpoint& e) const {

@@ -88,4 +88,7 @@ TEST_CASE("server options are checked as a whole and scaled as a whole", "[proxy
   o = {};
   o.nat.resume = 0s;
   CHECK(o.validate().find("nat.resume (s) is 0") != std::string::npos);
+  o = {};
+  o.nat.refused_ports = "19,many";
+  CHECK(o.validate().find("refused_ports is 19,many, it must be a list of ports") == 0);
 }

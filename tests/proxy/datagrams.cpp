@@ -231,8 +231,30 @@ awaitable<> so_many_a_second(association& a) {
     const std::string answer = co_await a.me.receive();
     CHECK(answer == to_echo);
   }
-  co_await wait_for([&] { return out.nat.over_rate() >= 44; });
+  co_await wait_for([&] { return out.nat.counts().over_rate >= 44; });
   CHECK(a.me.socket.available() == 0);
+  co_await a.end();
+}
+
+awaitable<> to_refused_ports(association& a) {
+  caller amplifier(a.io);
+  const std::uint16_t port = amplifier.socket.local_endpoint().port();
+  nat_limits limits;
+  limits.refused_ports = "19," + std::to_string(port);
+  direct out(a, true, limits);
+  co_await a.begin();
+  const std::string to_echo = packet({"127.0.0.1", a.to_udp_echo().port}, "hello");
+  for (int i = 0; i < 3; ++i) {
+    co_await a.me.send(packet({"127.0.0.1", port}, "much"));
+    const std::string answer = co_await a.me.ask(to_echo);
+    CHECK(answer == to_echo);
+  }
+  CHECK(amplifier.socket.available() == 0);
+  const nat_counts counts = out.nat.counts();
+  CHECK(counts.refused == 3);
+  CHECK(counts.over_rate == 0);
+  CHECK(counts.sent == 15);
+  CHECK(counts.received == 15);
   co_await a.end();
 }
 
@@ -363,6 +385,11 @@ TEST_CASE("datagrams: a blackhole takes them all", "[proxy][udp]") {
 TEST_CASE("datagrams: straight out, full cone", "[proxy][udp]") { association().run(full_cone); }
 TEST_CASE("datagrams: a user may send so many in a second", "[proxy][udp]") {
   association().run(so_many_a_second);
+}
+
+TEST_CASE("datagrams: nothing goes to a port that is refused, and what goes is counted (L3)",
+          "[proxy][udp]") {
+  association().run(to_refused_ports);
 }
 TEST_CASE("datagrams: what is sent to its own outside port is dropped there", "[proxy][udp]") {
   association().run(to_its_own_port);

@@ -30,13 +30,13 @@ asio::awaitable<void> is_handed_over(asio::io_context& io) {
   out.target().tell({});
   CHECK(in.wants_client());
   auto [near, far] = make_pipe(io.get_executor());
-  const auto itself = make_connection(std::move(far));
-  answered_client given(*itself, std::vector<std::byte>(3), {});
+  const std::shared_ptr<connection> itself = make_connection(std::move(far));
+  answered_client given(itself, std::vector<std::byte>(3), {});
   auto done = in.async_hand_over(std::move(given));
   std::error_code ec;
   const answered_client got = co_await out.target().wait_for_client(ec);
   CHECK_FALSE(ec);
-  CHECK(got.itself == itself.get());
+  CHECK(got.itself == itself);
   CHECK(got.early.size() == 3);
   out.target().end(end_code::timeout);
   ec = co_await std::move(done);

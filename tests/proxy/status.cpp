@@ -113,6 +113,8 @@ TEST_CASE("status: a connection is seen while it lives, and counted after", "[pr
   CHECK(has(metrics, "muxpro_traffic_bytes_total{kind=\"outbound\",name=\"parrot\",direction=\"down\"} 5\n"));
   CHECK(has(metrics, "\nmuxpro_timers "));
   CHECK(has(metrics, "\nmuxpro_dropped_datagrams_total 0\n"));
+  CHECK(has(metrics, "\nmuxpro_sent_datagram_bytes_total 0\n"));
+  CHECK(has(metrics, "\nmuxpro_received_datagram_bytes_total 0\n"));
   CHECK(has(metrics, "muxpro_connections{kind=\"inbound\",name=\"in\"} 0\n"));
   CHECK(has(metrics, "muxpro_connections_total{kind=\"inbound\",name=\"in\"} 1\n"));
 }

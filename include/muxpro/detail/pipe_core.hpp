@@ -33,7 +33,7 @@ class pipe_core final : private parking {
   using read_op = waiting_op<read_buffers>;
   using write_op = waiting_op<write_buffers>;
 
-  /// What an operation came to at once. If it must wait, nothing was transferred.
+  /// What an operation came to at once. If it must wait, nothing was transferred but what has flowed.
   struct attempt {
     error_code error;
     std::size_t transferred = 0;
@@ -70,8 +70,8 @@ class pipe_core final : private parking {
   }
 
  private:
-  /// One direction. Invariants: a reader waits only while the ring is empty and no writer waits; nobody waits
-  /// for room that is there; the ring never holds more than the capacity.
+  /// One direction. Invariants: a reader waits only while the ring is empty and no writer waits;
+  /// the ring never holds more than the capacity.
   struct lane {
     byte_ring ring;
     read_op* reader = nullptr;

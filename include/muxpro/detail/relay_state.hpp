@@ -54,7 +54,7 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
     if (why) fail(whose, why);
     return failed();
   }
-  void loop_ended(std::exception_ptr failure);
+  void loop_ended(std::exception_ptr failure) noexcept;
 
  protected:
   bool all_of(relay_side from) const noexcept { return from == relay_side::a ? all_of_a_ : all_of_b_; }

@@ -115,14 +115,14 @@ MUXPRO_DECL pipe_core::attempt pipe_core::try_write(side s, const write_buffers&
   return {{}, n, n == 0};
 }
 
-/// An empty ring that did not take bytes is without memory: they wait for a reader.
+/// Whoever waits has found the ring full, or no memory for it.
 MUXPRO_DECL pipe_core::attempt pipe_core::try_wait_for_room(side s) {
   const lane& l = lane_from(s);
   if (const error_code why = refusal(l)) return {why};
-  return {{}, 0, !l.reader && (l.ring.empty() || l.ring.size() >= capacity_)};
+  return {{}, 0, !l.reader};
 }
 
-/// A reader waits, or has taken what was in the ring.
+/// A reader is here.
 MUXPRO_DECL void pipe_core::tell_room(lane& l) {
   if (l.writer && l.writer->buffers.size() == 0) pipe_detail::finish(l.writer, {}, 0);
 }

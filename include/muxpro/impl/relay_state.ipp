@@ -30,15 +30,25 @@ MUXPRO_DECL void relay_state::start(relay_op* op, loop from_a, loop from_b) {
   running_ = 2;
   watch();
   std::move(from_a).first()();
-  std::move(from_b).first()();
+  if (failed())
+    loop_ended({});  // the signal to stop came too early for the other one
+  else
+    std::move(from_b).first()();
 }
 
-// A direction that was stopped says nothing new.
-MUXPRO_DECL void relay_state::loop_ended(std::exception_ptr failure) {
-  if (failure) fail(relay_side::none, error_of_failure(failure));
+// Called where nothing may be thrown. Without memory for the handler's call the handler is lost, and what waits
+// for it with it; the other relays go on.
+MUXPRO_DECL void relay_state::loop_ended(std::exception_ptr failure) noexcept {
+  try {
+    if (failure) fail(relay_side::none, error_of_failure(failure));
+  } catch (...) {
+  }
   if (--running_ > 0) return;
-  timer_->cancel();
-  std::exchange(op_, nullptr)->complete(error_, result_);
+  try {
+    timer_->cancel();
+    std::exchange(op_, nullptr)->complete(error_, result_);
+  } catch (...) {
+  }
 }
 
 MUXPRO_DECL void relay_state::reached_eof(relay_side from) {

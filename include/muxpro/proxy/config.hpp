@@ -86,6 +86,7 @@ struct inbound_config {
 struct freedom_config {
   /// Private and local targets, too; nothing: if only this machine can reach the inbounds.
   std::optional<bool> allow_private;
+  std::string refused_udp_ports;  ///< nat_limits::refused_ports
   dial_options dial;
 };
 struct blackhole_config {};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <muxpro/proxy/context.hpp>
+#include <muxpro/proxy/nat_table.hpp>
 #include <muxpro/proxy/stats.hpp>
 #include <muxpro/stats.hpp>
 
@@ -41,8 +42,7 @@ struct instance_report {
   /// That exist on its threads, set or not: the library's and the proxy's own, one at least for each main
   /// connection and each relay; with those that it takes to make this report, if its threads make it.
   std::size_t timers = 0;
-  /// To the outside, beyond nat_limits::user_datagrams.
-  std::uint64_t dropped_datagrams = 0;
+  nat_counts datagrams;
   bool complete = true;  ///< every thread has answered in time
 };
 

@@ -38,13 +38,13 @@ class word {
   std::error_code ec_;
 };
 
-/// A client that has been answered, as an inbound hands it over: both belong to that inbound.
+/// A client that has been answered, as an inbound hands it over.
 struct answered_client {
   answered_client() = default;
-  answered_client(connection& c, std::vector<std::byte> e, relay_options l)
-      : itself(&c), early(std::move(e)), limits(std::move(l)) {}
+  answered_client(std::shared_ptr<connection> c, std::vector<std::byte> e, relay_options l)
+      : itself(std::move(c)), early(std::move(e)), limits(std::move(l)) {}
 
-  connection* itself = nullptr;
+  std::shared_ptr<connection> itself;
   std::vector<std::byte> early;  ///< what it has said already
   relay_options limits;
 };

@@ -29,6 +29,27 @@ struct nat_limits {
   /// Datagrams that a user may send outside; more are dropped, so that nobody amplifies much by us. A burst of 0:
   /// no limit.
   rate_limit user_datagrams{10'000, 10'000};
+  /// To which no datagram goes, "19,1900,11211": services that answer little with much (CISA TA14-017A).
+  std::string refused_ports;
+
+  /// Empty if refused_ports is such a list, else one sentence.
+  std::string validate() const;
+};
+
+/// Datagrams of all clients and the outside.
+struct nat_counts {
+  std::uint64_t over_rate = 0;  ///< were dropped since their users had sent too many
+  std::uint64_t refused = 0;    ///< were dropped since nothing goes to their port
+  /// Bytes. Who receives much more than it sends uses an amplifier.
+  std::uint64_t sent = 0, received = 0;
+
+  nat_counts& operator+=(const nat_counts& other) noexcept {
+    over_rate += other.over_rate;
+    refused += other.refused;
+    sent += other.sent;
+    received += other.received;
+    return *this;
+  }
 };
 
 /// A mapping belongs to a user. It is in use by one sub-stream of one session, or parked: kept for a

@@ -24,10 +24,12 @@
 
 namespace muxpro::proxy {
 
+class port_set;
+
 /// Shared by all threads; each association runs on the executor of its stream.
 class udp_nat {
  public:
-  /// `names` and `policy` must outlive it.
+  /// `names` and `policy` must outlive it. Throws std::invalid_argument with what limits.validate() says.
   udp_nat(nat_limits limits, dial_options dial, resolver& names, const dial_policy& policy);
   ~udp_nat();
 
@@ -51,8 +53,7 @@ class udp_nat {
 
   /// Mappings in use and parked.
   std::size_t mappings() const;
-  /// Datagrams to the outside that were dropped since their users had sent too many.
-  std::uint64_t over_rate() const;
+  nat_counts counts() const;
 
  private:
   class association;
@@ -71,10 +72,11 @@ class udp_nat {
   resolver& names_;
   const dial_policy& policy_;
   const std::vector<asio::ip::address> local_;
+  const std::unique_ptr<const port_set> refused_;
   mutable std::mutex mutex_;
   nat_table table_;
   user_rates rates_;
-  std::uint64_t over_rate_ = 0;
+  nat_counts counts_;
   std::unordered_map<nat_table::mapping, user_of_mapping> in_use_;
   std::unordered_map<nat_table::mapping, int> parked_;  ///< descriptors of sockets
   std::unordered_multiset<std::uint16_t> ports_;

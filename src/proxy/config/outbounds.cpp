@@ -1,3 +1,4 @@
+#include "../routing/port_set.hpp"
 #include "parts.hpp"
 
 #include <fmt/format.h>
@@ -16,6 +17,8 @@ void read_freedom(settings& s, outbound_config& to) {
                          {"UseIPv6", dial_family::ipv6}});
   bool allow = false;
   if (s.flag("allowPrivate", allow)) f.allow_private = allow;
+  if (s.text_or_number("refusedUdpPorts", f.refused_udp_ports) && !port_set::parse(f.refused_udp_ports))
+    s.wrong("refusedUdpPorts", port_set::allowed);
   to.settings = f;
 }
 

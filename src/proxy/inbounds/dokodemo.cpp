@@ -46,7 +46,7 @@ asio::awaitable<void> dokodemo_inbound::serve(std::shared_ptr<connection> c, con
   }
   known.inbound.protocol = "dokodemo-door";
   known.outbound.original = known.outbound.target = {network::tcp, target->host, target->port};
-  co_await dispatch_and_tunnel(*c, std::move(known), to, options_.relay);
+  co_await dispatch_and_tunnel(c, std::move(known), to, options_.relay);
 }
 
 bool dokodemo_inbound::admit_datagrams(context& known) const {

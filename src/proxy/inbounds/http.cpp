@@ -23,7 +23,7 @@ asio::awaitable<void> connect(std::shared_ptr<connection> c, inbound_link& link,
   const std::string answer = http_answer(http_status::connected);
   std::error_code ec;
   co_await c->write(asio::buffer(answer), ec);
-  if (!ec) co_await tunnel(*c, link, std::move(early), limits);
+  if (!ec) co_await tunnel(c, link, std::move(early), limits);
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ asio::awaitable<void> exchange::run() {
   co_await bring_answer();
   quiet_.stop();
   if (agreed_) {
-    co_await tunnel(*c_, link_, std::move(early_), limits_);
+    co_await tunnel(c_, link_, std::move(early_), limits_);
     co_return;
   }
   if (request_.websocket) hear_client();

@@ -59,7 +59,7 @@ asio::awaitable<void> socks_inbound::connect(std::shared_ptr<connection> c, cont
   }
   std::error_code ec;
   co_await c->write(asio::buffer(answer), ec);
-  if (!ec) co_await tunnel(*c, link, std::move(early), options_.relay);
+  if (!ec) co_await tunnel(c, link, std::move(early), options_.relay);
 }
 
 // The connection has nothing more to say; that it is there keeps the association.

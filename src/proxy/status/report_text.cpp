@@ -127,8 +127,13 @@ std::string metrics_text(const instance_report& r) {
   m.begin("muxpro_timers", "gauge", "Timers that exist on the proxy's threads, set or not.");
   m.line("muxpro_timers", r.timers);
   m.begin("muxpro_dropped_datagrams_total", "counter",
-          "Datagrams to the outside beyond what one user may send in a second.");
-  m.line("muxpro_dropped_datagrams_total", r.dropped_datagrams);
+          "Datagrams to the outside beyond what one user may send in a second, or to a port that is refused.");
+  m.line("muxpro_dropped_datagrams_total", r.datagrams.over_rate + r.datagrams.refused);
+  m.begin("muxpro_sent_datagram_bytes_total", "counter", "Bytes of datagrams to the outside.");
+  m.line("muxpro_sent_datagram_bytes_total", r.datagrams.sent);
+  m.begin("muxpro_received_datagram_bytes_total", "counter",
+          "Bytes of datagrams from the outside; many times those to it: an amplifier.");
+  m.line("muxpro_received_datagram_bytes_total", r.datagrams.received);
   return std::move(m.text);
 }
 
@@ -136,7 +141,7 @@ std::string status_json(const instance_report& r) {
   json out{{"complete", r.complete},
            {"live", r.live},
            {"timers", r.timers},
-           {"dropped_datagrams", r.dropped_datagrams}};
+           {"dropped_datagrams", r.datagrams.over_rate + r.datagrams.refused}};
   out["counters"] = json::object();
   for (const auto& row : r.counters) {
     out["counters"][counter_name(row.what, row.name, true)] = row.up;

@@ -116,6 +116,7 @@ TEST_CASE("config: outbounds", "[proxy][config]") {
   CHECK(mux.priority == 9);
   CHECK(std::get<freedom_config>(r.c.outbounds[1].settings).allow_private == true);
   CHECK(std::get<freedom_config>(r.c.outbounds[1].settings).dial.family == dial_family::ipv4);
+  CHECK(std::get<freedom_config>(r.c.outbounds[1].settings).refused_udp_ports == "19,1900");
   CHECK(std::holds_alternative<blackhole_config>(r.c.outbounds[2].settings));
   CHECK(r.c.outbounds[2].tag == "blackhole");
   CHECK(r.c.routing.outbound_tags == std::vector<std::string>{"server", "direct", "blackhole", "relay"});

@@ -113,6 +113,9 @@ TEST_CASE("config: outbounds that cannot be", "[proxy][config]") {
         "mean 'freedom'?\n");
   CHECK(told(with_outbound(R"({"protocol": "freedom"}, {"protocol": "freedom"})")) ==
         "outbounds[1].tag: is 'freedom'; it must be a name that no other outbound has\n");
+  CHECK(told(with_outbound(R"({"protocol": "freedom", "settings": {"refusedUdpPorts": "19,ntp"}})")) ==
+        "outbounds[0].settings.refusedUdpPorts: it must be a list of ports and ranges of 0 to 65535, such as "
+        "53,443,1000-2000\n");
   CHECK(
       told(with_outbound(R"({"protocol": "freedom", "settings": {"domainStrategy": "UseIPv5"}})")) ==
       "outbounds[0].settings.domainStrategy: is 'UseIPv5'; it must be one of AsIs, UseIP, UseIPv4, UseIPv6; "
