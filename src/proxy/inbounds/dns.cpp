@@ -18,7 +18,7 @@ asio::awaitable<void> dns_inbound::serve(std::shared_ptr<connection> c, context 
                                          admission::ticket place) const {
   place.release();
   complete(known, network::tcp);
-  co_await dispatch_and_tunnel(*c, std::move(known), to, options_.relay);
+  co_await dispatch_and_tunnel(c, std::move(known), to, options_.relay);
 }
 
 bool dns_inbound::admit_datagrams(context& known) const {
