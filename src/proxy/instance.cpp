@@ -75,20 +75,18 @@ class instance::lane {
     return r;
   }
 
-  void take(workers::seat seat, stream_socket socket, admission::ticket place,
-            std::shared_ptr<const entrance> way) {
+  void take(accepted_client client, std::shared_ptr<const entrance> way) {
     if (draining_) return;
-    std::error_code ec;
-    context known = context_of(socket, *way, ec);
-    if (ec) return;
+    context known = context_of(client, *way);
     const std::uint32_t id = known.id;
     open_.emplace(id, nullptr);
     try {
-      asio::co_spawn(io_, serve(std::move(way), std::move(socket), std::move(known), std::move(place)),
-                     [this, id, seat = std::move(seat)](std::exception_ptr) {
-                       open_.erase(id);
-                       if (draining_) end_if_done();
-                     });
+      asio::co_spawn(
+          io_, serve(std::move(way), std::move(client.socket), std::move(known), std::move(client.place)),
+          [this, id, seat = std::move(client.seat)](std::exception_ptr) {
+            open_.erase(id);
+            if (draining_) end_if_done();
+          });
     } catch (...) {
       open_.erase(id);
       throw;
@@ -118,16 +116,15 @@ class instance::lane {
   }
 
  private:
-  static context context_of(const stream_socket& socket, const entrance& way, std::error_code& ec) {
-    const tcp::endpoint source = to_tcp(socket.remote_endpoint(ec));
-    if (ec) return {};
-    const tcp::endpoint gateway = to_tcp(socket.local_endpoint(ec));
+  static context context_of(const accepted_client& client, const entrance& way) {
+    std::error_code gone;
+    const tcp::endpoint gateway = to_tcp(client.socket.local_endpoint(gone));
     context known;
     known.id = context::new_id();
     known.inbound.tag = way.tag;
     known.content.sniffing = way.sniffing;
-    known.inbound.source = unmapped(source.address());
-    known.inbound.source_port = source.port();
+    known.inbound.source = unmapped(client.source.address());
+    known.inbound.source_port = client.source.port();
     known.inbound.gateway = unwrapped(gateway.address());
     known.inbound.gateway_port = gateway.port();
     return known;
@@ -230,9 +227,9 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
   options.lead = i->lasting() ? 0 : 1;
   const auto way =
       std::make_shared<const entrance>(std::move(tag), std::move(i), std::move(how), std::move(sniffing));
-  auto take = [this, way](workers::seat seat, stream_socket s, admission::ticket t) {
-    lane& thread = *lanes_[seat.worker()];
-    thread.take(std::move(seat), std::move(s), std::move(t), way);
+  auto take = [this, way](accepted_client c) {
+    lane& thread = *lanes_[c.seat.worker()];
+    thread.take(std::move(c), way);
   };
   auto say = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     note(level, source, line);

@@ -1,6 +1,7 @@
 #include <muxpro/proxy/dial_policy.hpp>
 #include <muxpro/proxy/listener.hpp>
 
+#include "descriptor.hpp"
 #include "or_error.hpp"
 #include "unix_socket_file.hpp"
 
@@ -10,11 +11,16 @@
 
 #include <fmt/format.h>
 
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <utility>
 
 namespace muxpro::proxy {
+
+using asio::ip::tcp;
 
 listener::listener(workers& threads, const stream_endpoint& at, const listener_options& options,
                    std::shared_ptr<admission> admit, taker take, noter note)
@@ -23,6 +29,7 @@ listener::listener(workers& threads, const stream_endpoint& at, const listener_o
       take_(std::move(take)),
       note_(std::move(note)),
       options_(options),
+      protocol_(at.protocol()),
       acceptor_(threads[0]),
       pause_(threads[0].get_executor()) {
   listen(at);
@@ -37,10 +44,12 @@ void listener::listen(const stream_endpoint& at) {
   if (path.empty()) acceptor_.set_option(asio::socket_base::reuse_address(true));
   acceptor_.bind(at);
   set_listening_options(acceptor_.native_handle(), options_.socket);
+  // What it accepts has inherited these.
+  socket_options inherited = options_.socket;
+  inherited.fast_open = false;  // is for who connects
+  set_options(acceptor_.native_handle(), inherited);
   acceptor_.listen();
   acceptor_.non_blocking(true);
-  // Otherwise Asio waits for the next client itself, and the thread with it.
-  acceptor_.set_option(asio::socket_base::enable_connection_aborted(true));
   if (!path.empty()) file_ = std::make_unique<unix_socket_file>(path);
 }
 
@@ -76,17 +85,17 @@ asio::awaitable<std::error_code> listener::accept_one() {
   co_await acceptor_.async_wait(acceptor_.wait_read, or_error(ec));
   if (ec) co_return ec;
   workers::seat seat = workers_.take_seat(options_.lead);
-  stream_socket socket(workers_[seat.worker()]);
-  acceptor_.accept(socket, ec);
-  if (!ec) hand_over(std::move(seat), std::move(socket));
+  stream_endpoint source;
+  auto size = static_cast<socklen_t>(source.capacity());
+  descriptor client(::accept(acceptor_.native_handle(), source.data(), &size));
+  if (!client) co_return std::error_code(errno, asio::error::get_system_category());
+  source.resize(std::min<std::size_t>(size, source.capacity()));
+  hand_over(std::move(seat), std::move(client), to_tcp(source));
   co_return ec;
 }
 
-void listener::hand_over(workers::seat seat, stream_socket socket) {
-  std::error_code gone;
-  const auto source = unmapped(to_tcp(socket.remote_endpoint(gone)).address());
-  if (gone) return;
-  set_options(socket.native_handle(), options_.socket);
+void listener::hand_over(workers::seat seat, descriptor client, const tcp::endpoint& from) {
+  const auto source = unmapped(from.address());
   auto ticket = admit_->enter(source);
   if (!ticket) {
     note_(log_level::warning, source,
@@ -94,10 +103,13 @@ void listener::hand_over(workers::seat seat, stream_socket socket) {
     return;
   }
   asio::io_context& thread = workers_[seat.worker()];
-  asio::dispatch(thread,
-                 [this, p = std::move(seat), s = std::move(socket), t = std::move(*ticket)]() mutable {
-                   take_(std::move(p), std::move(s), std::move(t));
-                 });
+  asio::dispatch(thread, [this, &thread, from, p = std::move(seat), c = std::move(client),
+                          t = std::move(*ticket)]() mutable {
+    stream_socket socket(thread);
+    socket.assign(protocol_, c.get());
+    c.release();
+    take_({std::move(p), std::move(socket), from, std::move(t)});
+  });
 }
 
 // A client that left while it was in the queue is no reason to rest; a lack of descriptors or memory is.

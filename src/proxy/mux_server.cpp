@@ -55,18 +55,20 @@ class mux_server::shard {
   shard(server_parts& parts, asio::io_context& io)
       : parts_(parts), io_(io), drain_deadline_(io_.get_executor()) {}
 
-  void take(workers::seat seat, stream_socket socket, admission::ticket ticket,
-            std::shared_ptr<const transport> over) {
+  void take(accepted_client client, std::shared_ptr<const transport> over) {
     if (draining_) return;
     ++live_;
-    auto opened = [this, p = std::move(seat)](std::exception_ptr, std::shared_ptr<server_session> s) mutable {
+    auto opened = [this, p = std::move(client.seat)](std::exception_ptr,
+                                                     std::shared_ptr<server_session> s) mutable {
       if (s)
         run(std::move(s), std::move(p));
       else
         one_less();
     };
     try {
-      asio::co_spawn(io_, open(std::move(socket), std::move(ticket), std::move(over)), std::move(opened));
+      asio::co_spawn(io_,
+                     open(std::move(client.socket), client.source, std::move(client.place), std::move(over)),
+                     std::move(opened));
     } catch (...) {
       one_less();
       throw;
@@ -89,10 +91,10 @@ class mux_server::shard {
   }
 
  private:
-  asio::awaitable<std::shared_ptr<server_session>> open(stream_socket socket, admission::ticket ticket,
+  asio::awaitable<std::shared_ptr<server_session>> open(stream_socket socket, tcp::endpoint peer,
+                                                        admission::ticket ticket,
                                                         std::shared_ptr<const transport> over) {
     std::error_code ec;
-    const tcp::endpoint peer = to_tcp(socket.remote_endpoint(ec));
     const std::shared_ptr<connection> c = co_await over->open(std::move(socket), ec);
     if (ec) {
       const auto& source = peer.address();
@@ -203,10 +205,9 @@ asio::awaitable<instance_report> mux_server::report() {
 }
 
 stream_endpoint mux_server::listen(const stream_endpoint& at, transport_use how) {
-  auto take = [this, over = how.over ? how.over : plain_transport()](workers::seat seat, stream_socket s,
-                                                                     admission::ticket t) {
-    shard& thread = *shards_[seat.worker()];
-    thread.take(std::move(seat), std::move(s), std::move(t), over);
+  auto take = [this, over = how.over ? how.over : plain_transport()](accepted_client c) {
+    shard& thread = *shards_[c.seat.worker()];
+    thread.take(std::move(c), over);
   };
   auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     parts_->note(level, source, line);

@@ -9,6 +9,8 @@
 #include <asio/post.hpp>
 
 #include <dlfcn.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #include <cstdlib>
 #include <future>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -64,7 +67,7 @@ namespace {
 using namespace loopback_test;
 
 struct listening {
-  listening() {
+  explicit listening(listener_options o = {}) : options(std::move(o)) {
     at.start();
     threads.start();
   }
@@ -80,13 +83,18 @@ struct listening {
   }
 
   asio::io_context io;
+  const listener_options options;
   std::atomic<int> taken = 0, lines = 0;
   workers threads{1};
+  std::optional<stream_socket> last;
   listener at{threads,
               tcp::endpoint(loopback, 0),
-              listener_options(),
+              options,
               std::make_shared<admission>(10, 10),
-              [this](workers::seat, stream_socket, admission::ticket) { ++taken; },
+              [this](accepted_client c) {
+                last.emplace(std::move(c.socket));
+                ++taken;
+              },
               [this](log_level, const asio::ip::address&, const std::string&) { ++lines; }};
 };
 
@@ -142,6 +150,28 @@ TEST_CASE("accepting: nobody waits for a client that has left", "[proxy][listene
   test::run(l.io, wait_for([&] { return l.taken == 1; }));
   CHECK(l.lines == 0);
   l.threads.stop();
+}
+
+TEST_CASE("accepting: a client's socket has the listener's options", "[proxy][listener]") {
+  listener_options o;
+  o.socket = lasting_socket();
+  o.socket.no_delay = GENERATE(true, false);
+  o.socket.fast_open = true;
+  listening l(o);
+  l.connect();
+  test::run(l.io, wait_for([&] { return l.taken == 1; }));
+  l.threads.stop();
+  const auto option = [&](int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    ::getsockopt(l.last->native_handle(), level, name, &value, &size);
+    return value;
+  };
+  CHECK(option(IPPROTO_TCP, TCP_NODELAY) == o.socket.no_delay);
+  CHECK(option(SOL_SOCKET, SO_KEEPALIVE) == 1);
+  CHECK(option(IPPROTO_TCP, TCP_KEEPIDLE) == 45);
+  CHECK(option(IPPROTO_TCP, TCP_USER_TIMEOUT) == 30000);
+  l.last.reset();
 }
 
 TEST_CASE("accepting: an instance without memory for a connection forgets it", "[proxy][exceptions]") {

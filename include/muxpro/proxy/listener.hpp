@@ -19,6 +19,7 @@
 
 namespace muxpro::proxy {
 
+class descriptor;
 class unix_socket_file;
 
 struct listener_options {
@@ -30,11 +31,18 @@ struct listener_options {
   std::uint32_t lead = 0;
 };
 
+struct accepted_client {
+  workers::seat seat;
+  stream_socket socket;  ///< of the seat's io_context
+  asio::ip::tcp::endpoint source;
+  admission::ticket place;
+};
+
 /// Lives on the first worker's thread.
 class listener {
  public:
-  /// Called on the seat's thread; the socket is of that io_context.
-  using taker = std::function<void(workers::seat, stream_socket, admission::ticket)>;
+  /// Called on the seat's thread.
+  using taker = std::function<void(accepted_client)>;
   /// Something that the log may want to have, about a peer or (0.0.0.0) the listener itself. Any thread.
   using noter = std::function<void(log_level, const asio::ip::address&, const std::string&)>;
 
@@ -55,7 +63,7 @@ class listener {
   void listen(const stream_endpoint& at);
   asio::awaitable<void> run();
   asio::awaitable<std::error_code> accept_one();
-  void hand_over(workers::seat seat, stream_socket socket);
+  void hand_over(workers::seat seat, descriptor client, const asio::ip::tcp::endpoint& source);
   bool must_rest(std::error_code why);
   asio::awaitable<void> rest();
 
@@ -64,6 +72,7 @@ class listener {
   const taker take_;
   const noter note_;
   const listener_options options_;
+  const asio::generic::stream_protocol protocol_;
   asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor_;
   std::unique_ptr<unix_socket_file> file_;
   counted_timer pause_;

@@ -58,7 +58,8 @@ class workers {
  private:
   struct worker {
     std::atomic<std::uint32_t> seats_taken{0};
-    asio::io_context io{1};
+    /// Posts to it are safe. Sockets and timers are used by its thread alone, and are not locked.
+    asio::io_context io{ASIO_CONCURRENCY_HINT_UNSAFE_IO};
     asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
     std::thread thread;
   };
