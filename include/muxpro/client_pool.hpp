@@ -71,6 +71,14 @@ class client_pool {
                                                                      std::move(request));
   }
 
+  /// What async_open() would do, if it can be done at once: then true, and `stream` is open, or not, for the
+  /// reason in `ec`. False: it would wait, and `request` is as it was.
+  bool try_open(open_request& request, error_code& ec, sub_stream& stream) {
+    const bool done = impl_->open_now(request, ec, stream);
+    impl_->flush();
+    return done;
+  }
+
   /// Opens nothing new: opens that wait end with errc::draining, dials are cancelled. Completes when the
   /// last sub-stream has ended and every connection is closed.
   /// Signature: void(error_code). Errors: errc::pool_exhausted if close() comes first.

@@ -19,30 +19,33 @@ void dispatcher::add(std::string tag, std::shared_ptr<outbound> o) {
 
 inbound_link dispatcher::dispatch(context c, client_side client) {
   auto [in, out] = make_link(executor_, capacity_, client);
-  asio::co_spawn(executor_, carry(std::move(c), std::move(out)), [](std::exception_ptr) {});
+  auto live = std::make_unique<live_connection>(std::move(c), counts_);
+  asio::co_spawn(executor_, carry(std::move(live), std::move(out)), [](std::exception_ptr) {});
   return std::move(in);
 }
 
 std::unique_ptr<datagram_stream> dispatcher::dispatch_datagrams(context c) {
   auto [in, out] = make_datagram_link(executor_);
-  asio::co_spawn(executor_, carry(std::move(c), std::move(out)), [](std::exception_ptr) {});
+  auto live = std::make_unique<live_connection>(std::move(c), counts_);
+  asio::co_spawn(executor_, carry(std::move(live), std::move(out)), [](std::exception_ptr) {});
   return std::move(in);
 }
 
-asio::awaitable<std::shared_ptr<outbound>> dispatcher::outbound_for(live_connection& c) const {
+asio::awaitable<void> dispatcher::choose(context& about) const {
   // Held here: it may be replaced while its coroutine waits.
-  const auto choose = choose_;
+  const auto rules = choose_;
+  outbound_choice choice = co_await (*rules)(about);
+  about.outbound.tag = std::move(choice.tag);
+  if (choice.priority) about.outbound.priority = choice.priority;
+}
+
+std::shared_ptr<outbound> dispatcher::outbound_of(live_connection& c) const {
   std::string& tag = c.about.outbound.tag;
-  if (tag.empty() && choose) {
-    outbound_choice choice = co_await (*choose)(c.about);
-    tag = std::move(choice.tag);
-    if (choice.priority) c.about.outbound.priority = choice.priority;
-  }
   if (tag.empty()) tag = default_;
   const auto found = outbounds_.find(tag);
-  if (found == outbounds_.end()) co_return nullptr;
+  if (found == outbounds_.end()) return nullptr;
   c.chosen();
-  co_return found->second;
+  return found->second;
 }
 
 asio::awaitable<carried> dispatcher::run(live_connection& c, outbound_link link) {
@@ -50,8 +53,8 @@ asio::awaitable<carried> dispatcher::run(live_connection& c, outbound_link link)
   c.over(link.stream.meter(), link.client_bytes());
   if (c.about.content.sniffing) co_await learn_content(c.about, link, fakes_.get(), result.why);
   if (result.why) co_return result;
-  const auto o = co_await outbound_for(c);
-  if (o) co_return co_await o->carry(c.about, std::move(link));
+  if (must_choose(c.about)) co_await choose(c.about);
+  if (const auto o = outbound_of(c)) co_return co_await o->carry(c.about, std::move(link));
   result.why = end_code::rejected;
   link.target().tell(result.why);
   co_return result;
@@ -63,9 +66,9 @@ asio::awaitable<carried> dispatcher::run(live_connection& c, std::unique_ptr<dat
   c.over(bytes);
   datagrams = counted_by(bytes, std::move(datagrams));
   datagrams = co_await learn_content(c.about, std::move(datagrams), fakes_, result.why);
-  // g++ 12 destroys what a conditional expression awaits twice.
   std::shared_ptr<outbound> o;
-  if (!result.why) o = co_await outbound_for(c);
+  if (!result.why && must_choose(c.about)) co_await choose(c.about);
+  if (!result.why) o = outbound_of(c);
   if (o) {
     result = co_await o->carry_datagrams(c.about, std::move(datagrams));
   } else if (!result.why) {
@@ -78,21 +81,20 @@ asio::awaitable<carried> dispatcher::run(live_connection& c, std::unique_ptr<dat
 }
 
 template <class Link>
-asio::awaitable<void> dispatcher::carry(context about, Link link) {
+asio::awaitable<void> dispatcher::carry(std::unique_ptr<live_connection> c, Link link) {
   carried result;
-  live_connection c(std::move(about), counts_);
-  connections_.push_back(c);
+  connections_.push_back(*c);
   ++live_;
   try {
-    result = co_await run(c, std::move(link));
+    result = co_await run(*c, std::move(link));
   } catch (const std::system_error& e) {
     result.why = e.code();
   } catch (...) {
     result.why = end_code::resources;
   }
   --live_;
-  c.count();
-  if (ended_) ended_(c.about, result, std::chrono::steady_clock::now() - c.begun);
+  c->count();
+  if (ended_) ended_(c->about, result, std::chrono::steady_clock::now() - c->begun);
 }
 
 void dispatcher::drain() {

@@ -29,7 +29,8 @@ template <class Far>
 asio::awaitable<relay_result> relay_client(outbound_link& link, Far& far, const relay_options& limits,
                                            std::error_code& why) {
   relay_result bytes;
-  answered_client client = co_await link.target().wait_for_client(why);
+  co_await link.async_wait_for_client(or_error(why));
+  answered_client client = link.target().take_client();
   std::size_t early = 0;
   if (!why && !client.early.empty())
     early = co_await asio::async_write(far, asio::buffer(client.early), or_error(why));

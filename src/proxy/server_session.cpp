@@ -134,14 +134,14 @@ asio::awaitable<tcp::socket> server_session::dial_for(sub_stream& stream, std::e
     attempt->cancel(why);
     given_up->emit(asio::cancellation_type::terminal);
   });
-  const auto place = co_await wait_for_turn(given_up, ec);
+  auto place = turn_now();
+  if (!place) place = co_await wait_for_turn(given_up, ec);
   if (!place) co_return tcp::socket(executor);
-  co_await pace();
+  if (parts_.options.new_rate > 0) co_await pace();
   co_return co_await attempt->connect(stream.target(), ec);
 }
 
 asio::awaitable<void> server_session::pace() {
-  if (parts_.options.new_rate == 0) co_return;
   const time_point mine = std::max(next_dial_, steady_clock::now());
   next_dial_ = mine + std::chrono::duration_cast<duration>(std::chrono::seconds(1)) / parts_.options.new_rate;
   counted_timer timer(main().get_executor());

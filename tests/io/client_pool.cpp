@@ -175,6 +175,48 @@ TEST_CASE("a senseless request fails alone", "[client_pool]") {
   CHECK(f.echoes(f.outcomes.front()->stream));
 }
 
+TEST_CASE("what can be opened at once is, and nothing else is tried", "[client_pool]") {
+  auto options = pool_options(2);
+  options.max_connections = 1;
+  farm f(options);
+  open_request request = with_data("hello");
+  error_code ec;
+  sub_stream stream;
+  CHECK_FALSE(f.pool.try_open(request, ec, stream));
+  CHECK(request.first_data.size() == 5);
+  f.settle();
+  CHECK(f.dials == 0);
+
+  f.open();
+  f.settle();
+  REQUIRE(f.pool.try_open(request, ec, stream));
+  CHECK_FALSE(ec);
+  std::string got(5, ' ');
+  outcome read;
+  asio::async_read(stream, asio::buffer(got), into(read));
+  f.settle();
+  CHECK(read.is(no_error));
+  CHECK(got == "hello");
+  CHECK(f.pool.stats().streams == 2);
+
+  sub_stream third;
+  open_request more = to_tcp();
+  CHECK_FALSE(f.pool.try_open(more, ec, third));
+  outcome& waits = f.open();
+  stream = sub_stream();
+  f.settle();
+  CHECK(waits.is(no_error));  // who waits is not overtaken
+  more.target = destination(network::tcp, std::string(300, 'a'), 443);
+  f.outcomes.clear();
+  f.settle();
+  CHECK(f.pool.try_open(more, ec, third));
+  CHECK(ec == errc::bad_host);
+  f.pool.close();
+  more = to_tcp();
+  CHECK(f.pool.try_open(more, ec, third));
+  CHECK(ec == errc::pool_exhausted);
+}
+
 TEST_CASE("UDP and first data go through a pool", "[client_pool]") {
   farm f;
   outcome& o = f.open(with_data("hello"));

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -72,7 +73,7 @@ struct stages {
   }
   static asio::awaitable<void> one(stages& s, context c, std::string what) {
     inbound_link link = s.to.dispatch(std::move(c));
-    s.told = co_await link.async_wait_for_target();
+    std::tie(s.told) = co_await link.async_wait_for_target(as_result);
     if (s.told) co_return;
     co_await asio::async_write(link.stream, asio::buffer(what), as_result);
     co_await link.stream.async_shutdown(as_result);
@@ -140,7 +141,7 @@ TEST_CASE("dispatcher: without a word from the client sniffing ends in time", "[
   const auto begun = std::chrono::steady_clock::now();
   test::run(s.io, [](stages& x) -> asio::awaitable<void> {
     inbound_link link = x.to.dispatch(x.known("192.0.2.1", 80));
-    const std::error_code there = co_await link.async_wait_for_target();
+    const auto [there] = co_await link.async_wait_for_target(as_result);
     CHECK_FALSE(there);
     co_await asio::async_write(link.stream, asio::buffer(request.data(), 10), as_result);
     while (!x.by_default->seen) co_await asio::post(x.io, asio::use_awaitable);

@@ -32,15 +32,15 @@ asio::awaitable<void> is_handed_over(asio::io_context& io) {
   auto [near, far] = make_pipe(io.get_executor());
   const std::shared_ptr<connection> itself = make_connection(std::move(far));
   answered_client given(itself, std::vector<std::byte>(3), {});
-  auto done = in.async_hand_over(std::move(given));
-  std::error_code ec;
-  const answered_client got = co_await out.target().wait_for_client(ec);
+  auto done = in.async_hand_over(std::move(given), as_result);
+  const auto [ec] = co_await out.async_wait_for_client(as_result);
+  const answered_client got = out.target().take_client();
   CHECK_FALSE(ec);
   CHECK(got.itself == itself);
   CHECK(got.early.size() == 3);
   out.target().end(end_code::timeout);
-  ec = co_await std::move(done);
-  CHECK(ec == end_code::timeout);
+  const auto [end] = co_await std::move(done);
+  CHECK(end == end_code::timeout);
 }
 
 asio::awaitable<void> is_given_up_before(asio::io_context& io) {
@@ -48,8 +48,8 @@ asio::awaitable<void> is_given_up_before(asio::io_context& io) {
   out.target().want_client();
   out.target().tell({});
   { const inbound_link gone = std::move(in); }
-  std::error_code ec;
-  const answered_client none = co_await out.target().wait_for_client(ec);
+  const auto [ec] = co_await out.async_wait_for_client(as_result);
+  const answered_client none = out.target().take_client();
   CHECK(ec == asio::error::operation_aborted);
   CHECK_FALSE(none.itself);
 }
@@ -67,7 +67,8 @@ class taker final : public outbound {
       link.stream.close();
       co_return result;
     }
-    answered_client client = co_await link.target().wait_for_client(result.why);
+    std::tie(result.why) = co_await link.async_wait_for_client(as_result);
+    answered_client client = link.target().take_client();
     early = client.early.size();
     if (result.why || !relays_) co_return result;
     auto [near, far] = make_pipe(link.stream.get_executor());
@@ -162,7 +163,7 @@ TEST_CASE("handing over: a connection that is looked into goes through the pipe"
   known.content.sniffing = std::make_shared<const sniff_policy>(look, no_lists);
   test::run(b.io, [](bench& x, context c) -> asio::awaitable<void> {
     inbound_link link = x.to.dispatch(std::move(c), client_side::offered);
-    const std::error_code ec = co_await link.async_wait_for_target();
+    const auto [ec] = co_await link.async_wait_for_target(as_result);
     CHECK_FALSE(ec);
     CHECK_FALSE(link.wants_client());
     co_await asio::async_write(link.stream, asio::buffer("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27), as_result);

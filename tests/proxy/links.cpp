@@ -5,12 +5,18 @@
 #include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/proxy/link.hpp>
 
+#include <asio/bind_cancellation_slot.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/post.hpp>
+#include <asio/strand.hpp>
 #include <asio/write.hpp>
 
 #include <array>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -22,19 +28,41 @@ asio::awaitable<void> the_word_is_heard(asio::io_context& io) {
   auto [in, out] = make_link(io.get_executor(), 100);
   out.target().tell({});
   out.target().tell(end_code::timeout);
-  const std::error_code first = co_await in.async_wait_for_target();
+  const auto [first] = co_await in.async_wait_for_target(as_result);
   CHECK_FALSE(first);
 
   auto [in2, out2] = make_link(io.get_executor(), 100);
   out2.target().tell(end_code::rejected);
-  const std::error_code second = co_await in2.async_wait_for_target();
+  const auto [second] = co_await in2.async_wait_for_target(as_result);
   CHECK(second == end_code::rejected);
+}
+
+asio::awaitable<void> a_word_may_be_given_up(asio::io_context& io) {
+  auto [in, out] = make_link(io.get_executor(), 100);
+  asio::cancellation_signal stop;
+  std::vector<std::error_code> heard;
+  const auto hear = [&heard](std::error_code ec) { heard.push_back(ec); };
+  in.async_wait_for_target(asio::bind_cancellation_slot(stop.slot(), hear));
+  stop.emit(asio::cancellation_type::partial);
+  CHECK(heard.empty());
+  in.async_wait_for_target(hear);
+  in.async_wait_for_end(hear);
+  out.target().tell(end_code::timeout);
+  CHECK(heard.empty());
+  co_await asio::post(io, asio::use_awaitable);
+  const std::vector<std::error_code> two{asio::error::operation_aborted, end_code::timeout};
+  CHECK(heard == two);
+  stop.emit(asio::cancellation_type::terminal);
+  { const outbound_link gone = std::move(out); }
+  co_await asio::post(io, asio::use_awaitable);
+  REQUIRE(heard.size() == 3);
+  CHECK(heard[2] == asio::error::operation_aborted);
 }
 
 asio::awaitable<void> silence_is_an_answer(asio::io_context& io) {
   auto [in, out] = make_link(io.get_executor(), 100);
   { const outbound_link gone = std::move(out); }
-  const std::error_code ec = co_await in.async_wait_for_target();
+  const auto [ec] = co_await in.async_wait_for_target(as_result);
   CHECK(ec == asio::error::operation_aborted);
 }
 
@@ -106,6 +134,25 @@ void with_io(asio::awaitable<void> (*work)(asio::io_context&)) {
 
 TEST_CASE("link: the outbound's first word about the target is heard", "[proxy][link]") {
   with_io(the_word_is_heard);
+}
+TEST_CASE("link: who waits for a word may give up, and wait again", "[proxy][link]") {
+  with_io(a_word_may_be_given_up);
+}
+TEST_CASE("link: the context may go before a link, and those who wait for its words", "[proxy][link]") {
+  auto context = std::make_unique<asio::io_context>();
+  auto mark = std::make_shared<int>();
+  std::optional strand(asio::make_strand(*context));
+  auto [in, out] = make_link(*strand, 100);
+  strand.reset();
+  const auto never = [mark](std::error_code) { FAIL("called"); };
+  in.async_wait_for_target(never);
+  in.async_wait_for_end(never);
+  out.async_wait_for_client(never);
+  SECTION("while they wait") {}
+  SECTION("while their completion is under way") { out.target().tell({}); }
+  CHECK(mark.use_count() == 5);
+  context.reset();
+  CHECK(mark.use_count() == 2);
 }
 TEST_CASE("link: an outbound that goes without a word has said no", "[proxy][link]") {
   with_io(silence_is_an_answer);

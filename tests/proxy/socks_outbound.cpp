@@ -46,7 +46,7 @@ awaitable<> talks(standing& x, socks_outbound_options o) {
   front f(x.io, x.at, std::move(o));
   {
     inbound_link link = f.open(x.to_echo());
-    const std::error_code outcome = co_await link.async_wait_for_target();
+    const auto [outcome] = co_await link.async_wait_for_target(as_result);
     CHECK_FALSE(outcome);
     const std::string heard = co_await say(link, "hello");
     CHECK(heard == "hello");
@@ -65,7 +65,8 @@ awaitable<dial_outcome> outcome_by(asio::io_context& io, tcp::endpoint at, desti
                                    socks_outbound_options o = {}) {
   front f(io, at, std::move(o));
   inbound_link link = f.open(target);
-  co_return outcome_of(co_await link.async_wait_for_target());
+  const auto [outcome] = co_await link.async_wait_for_target(as_result);
+  co_return outcome_of(outcome);
 }
 
 awaitable<> refusals_come_through(standing& x) {
@@ -102,7 +103,7 @@ awaitable<> a_target_that_speaks_first(targets& x) {
   co_await write(server, method);
   co_await read(server, 10);
   co_await write(server, reply + "220 hello");
-  const std::error_code outcome = co_await link.async_wait_for_target();
+  const auto [outcome] = co_await link.async_wait_for_target(as_result);
   CHECK_FALSE(outcome);
   std::string heard(9, ' ');
   co_await asio::async_read(link.stream, asio::buffer(heard), as_result);

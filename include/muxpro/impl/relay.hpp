@@ -1,15 +1,13 @@
 #pragma once
 
+#include <muxpro/detail/plain_socket.hpp>
 #include <muxpro/detail/relay_buffer.hpp>
 #include <muxpro/detail/relay_state.hpp>
 #include <muxpro/detail/sink.hpp>
 
-#include <asio/basic_stream_socket.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/socket_base.hpp>
 
-#include <cerrno>
-#include <concepts>
 #include <memory>
 #include <utility>
 
@@ -168,29 +166,10 @@ loop relay_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To&
 
 // --- a direction whose bytes go on as they come
 
-#if defined(MSG_DONTWAIT) && defined(MSG_NOSIGNAL)
-template <class Stream>
-concept plain_socket = requires {
-  typename Stream::protocol_type;
-}
-&&std::derived_from<
-    Stream, asio::basic_stream_socket<typename Stream::protocol_type, typename Stream::executor_type>>;
-
-template <plain_socket Socket>
-std::size_t write_now(Socket& s, const_bytes data, error_code& ec) noexcept {
-  for (;;) {
-    const auto n = ::send(s.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n >= 0) return static_cast<std::size_t>(n);
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) ec.assign(errno, asio::error::get_system_category());
-    return 0;
-  }
-}
 template <plain_socket Socket>
 void wait_for_room(Socket& s, transfer_step done) {
   s.async_wait(asio::socket_base::wait_write, std::move(done));
 }
-#endif
 
 template <class Stream>
 requires requires(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }

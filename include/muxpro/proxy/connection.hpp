@@ -1,6 +1,8 @@
 // A stream of whatever transport, erased where that costs little: at its relay, not at each read. Ring 4.
 #pragma once
 
+#include <muxpro/codec.hpp>
+#include <muxpro/detail/plain_socket.hpp>
 #include <muxpro/pipe.hpp>
 #include <muxpro/proxy/timer.hpp>
 #include <muxpro/relay.hpp>
@@ -29,6 +31,12 @@ class connection {
   virtual ~connection() = default;
   virtual asio::any_io_executor get_executor() = 0;
 
+  /// For handshakes: what can be read at once. 0: read_some() says whether that is an end or an error.
+  virtual std::size_t read_now(bytes) noexcept { return 0; }
+  /// Writes what can be written at once. Returns what is left to write().
+  virtual asio::const_buffer write_now(const_bytes from) noexcept {
+    return asio::buffer(from.data(), from.size());
+  }
   /// For handshakes. Cancelled by cut().
   virtual asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec) = 0;
   /// All of it.
@@ -80,8 +88,18 @@ class connection_over final : public connection {
   Stream& stream() noexcept { return stream_; }
 
   asio::any_io_executor get_executor() override { return stream_.get_executor(); }
+  std::size_t read_now([[maybe_unused]] bytes into) noexcept override {
+    if constexpr (detail::plain_socket<Stream>) return detail::read_now(stream_, into);
+    return 0;
+  }
+  asio::const_buffer write_now(const_bytes from) noexcept override {
+    [[maybe_unused]] std::error_code said_by_write;
+    if constexpr (detail::plain_socket<Stream>)
+      from = from.subspan(detail::write_now(stream_, from, said_by_write));
+    return asio::buffer(from.data(), from.size());
+  }
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec) override {
-    co_return co_await stream_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
+    return stream_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
   }
   asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) override {
     co_await asio::async_write(stream_, from, asio::redirect_error(asio::use_awaitable, ec));
@@ -117,8 +135,7 @@ class connection_over final : public connection {
  private:
   template <async_stream Other>
   asio::awaitable<relay_result> relay_with(Other& with, relay_options options, std::error_code& ec) {
-    co_return co_await async_relay(stream_, with, std::move(options),
-                                   asio::redirect_error(asio::use_awaitable, ec));
+    return async_relay(stream_, with, std::move(options), asio::redirect_error(asio::use_awaitable, ec));
   }
 
   Stream stream_;

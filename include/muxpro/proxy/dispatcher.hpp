@@ -75,10 +75,12 @@ class dispatcher {
 
  private:
   template <class Link>
-  asio::awaitable<void> carry(context c, Link link);
+  asio::awaitable<void> carry(std::unique_ptr<live_connection> c, Link link);
   asio::awaitable<carried> run(live_connection& c, outbound_link link);
   asio::awaitable<carried> run(live_connection& c, std::unique_ptr<datagram_stream> datagrams);
-  asio::awaitable<std::shared_ptr<outbound>> outbound_for(live_connection& c) const;
+  bool must_choose(const context& about) const noexcept { return choose_ && about.outbound.tag.empty(); }
+  asio::awaitable<void> choose(context& about) const;
+  std::shared_ptr<outbound> outbound_of(live_connection& c) const;
 
   const asio::any_io_executor executor_;
   std::map<std::string, std::shared_ptr<outbound>> outbounds_;

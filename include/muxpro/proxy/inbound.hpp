@@ -47,6 +47,8 @@ class newcomer {
   /// What it has said, less what was consumed.
   const_bytes said() const noexcept { return said_; }
   void consume(std::size_t n) { said_.erase(said_.begin(), said_.begin() + static_cast<std::ptrdiff_t>(n)); }
+  /// Takes what is there already; nothing: listen(). At most `most` bytes in all.
+  bool hear_now(std::size_t most);
   /// Waits for more. Beyond `most` bytes in all: asio::error::message_size.
   asio::awaitable<void> listen(std::size_t most, std::error_code& ec);
   /// It has said what it wants. Returns what else it has said.
@@ -60,6 +62,9 @@ class newcomer {
   context known;
 
  private:
+  /// Room for more, behind what was said.
+  bytes room(std::size_t most);
+
   admission::ticket place_;
   std::optional<deadline> deadline_;
   std::vector<std::byte> said_;

@@ -1,19 +1,20 @@
 // What connects an inbound with an outbound: a pipe, and the word of what became of the target. Ring 4.
 #pragma once
 
+#include <muxpro/detail/context_service.hpp>
+#include <muxpro/detail/pending_op.hpp>
 #include <muxpro/error.hpp>
 #include <muxpro/pipe.hpp>
 #include <muxpro/relay_options.hpp>
-#include <muxpro/semaphore.hpp>
 
 #include <asio/any_io_executor.hpp>
-#include <asio/awaitable.hpp>
+#include <asio/use_awaitable.hpp>
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,18 +23,51 @@ namespace muxpro::proxy {
 class connection;
 
 /// Said once by one stage, awaited once by another one; the first word counts. Belongs to one strand.
-class word {
+class word final : private detail::parking {
  public:
+  ~word() {
+    if (waiter_) waiter_->complete(asio::error::operation_aborted);
+  }
   void tell(std::error_code ec) {
     if (std::exchange(told_, true)) return;
     ec_ = ec;
-    if (awaited_) awaited_->release();
+    if (waiter_) std::exchange(waiter_, nullptr)->complete(ec);
   }
   bool told() const noexcept { return told_; }
-  asio::awaitable<std::error_code> wait();
+  std::error_code what() const noexcept { return ec_; }
+
+  /// Signature: void(std::error_code), the word; operation_aborted if it is destroyed without one.
+  /// Cancellation (any type): operation_aborted.
+  template <class Token>
+  auto async_wait(const asio::any_io_executor& executor, Token&& token) {
+    return asio::async_initiate<Token, void(std::error_code)>(initiate_wait{this}, token, executor);
+  }
 
  private:
-  std::optional<semaphore> awaited_;
+  struct waiter : detail::pending_op<std::error_code> {};
+  struct initiate_wait {
+    word* self;
+    template <class Handler>
+    void operator()(Handler&& handler, const asio::any_io_executor& executor) const {
+      assert(!self->waiter_ && "awaited once");
+      if (self->told_) {
+        detail::post_completion(std::forward<Handler>(handler), executor, self->ec_);
+        return;
+      }
+      self->leave();  // it may have been awaited before, in vain
+      self->enter(executor);
+      auto cancel = [w = self](waiter* op) {
+        w->waiter_ = nullptr;
+        op->complete(asio::error::operation_aborted);
+      };
+      self->waiter_ = detail::park<waiter>(std::forward<Handler>(handler), executor, cancel);
+    }
+  };
+  void context_destroyed() noexcept override {
+    if (waiter_) std::exchange(waiter_, nullptr)->drop();
+  }
+
+  waiter* waiter_ = nullptr;
   bool told_ = false;
   std::error_code ec_;
 };
@@ -68,7 +102,11 @@ class outcome {
   }
   client_side client() const noexcept { return client_; }
   /// Completes when hand_over() was called; with operation_aborted if the inbound gave up.
-  asio::awaitable<answered_client> wait_for_client(std::error_code& ec);
+  template <class Token>
+  auto async_wait_for_client(const asio::any_io_executor& executor, Token&& token) {
+    return handed_.async_wait(executor, std::forward<Token>(token));
+  }
+  answered_client take_client() noexcept { return std::move(answered_); }
   /// What its relay counts; a is the client.
   relay_bytes client_bytes;
   void hand_over(answered_client c) {
@@ -78,8 +116,18 @@ class outcome {
   /// Why the link has ended; none: EOF both ways.
   void end(std::error_code why) { ended_.tell(why); }
   /// Complete when tell() or end() was called; with operation_aborted if the outbound went without a word.
-  asio::awaitable<std::error_code> wait() { return reached_.wait(); }
-  asio::awaitable<std::error_code> wait_for_end() { return ended_.wait(); }
+  template <class Token>
+  auto async_wait(const asio::any_io_executor& executor, Token&& token) {
+    return reached_.async_wait(executor, std::forward<Token>(token));
+  }
+  bool told(std::error_code& ec) const noexcept {
+    if (reached_.told()) ec = reached_.what();
+    return reached_.told();
+  }
+  template <class Token>
+  auto async_wait_for_end(const asio::any_io_executor& executor, Token&& token) {
+    return ended_.async_wait(executor, std::forward<Token>(token));
+  }
 
   /// `call` when the inbound gives up; empty: nothing any more.
   void on_abandoned(std::function<void()> call) {
@@ -110,20 +158,30 @@ class inbound_link {
   ~inbound_link() {
     if (target_) target_->abandon();
   }
-  asio::awaitable<std::error_code> async_wait_for_target() { return target_->wait(); }
+  /// Signature of these: void(std::error_code). Cancellation (any type): operation_aborted.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_wait_for_target(Token&& token = {}) {
+    return target_->async_wait(stream.get_executor(), std::forward<Token>(token));
+  }
+  /// Whether there is nothing to wait for any more.
+  bool knows_target(std::error_code& outcome) const noexcept { return target_->told(outcome); }
   /// async_wait_for_target() ends, and the outbound is told that nobody wants it any more.
   void give_up() {
     target_->tell(asio::error::operation_aborted);
     target_->abandon();
   }
   /// For a client that can still be told why `stream` was cut.
-  asio::awaitable<std::error_code> async_wait_for_end() { return target_->wait_for_end(); }
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_wait_for_end(Token&& token = {}) {
+    return target_->async_wait_for_end(stream.get_executor(), std::forward<Token>(token));
+  }
   /// Whether the connection itself is wanted instead of `stream`, once the target is there.
   bool wants_client() const noexcept { return target_->client() == client_side::wanted; }
   /// Completes when the outbound is done with it.
-  asio::awaitable<std::error_code> async_hand_over(answered_client c) {
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_hand_over(answered_client c, Token&& token = {}) {
     target_->hand_over(std::move(c));
-    return target_->wait_for_end();
+    return async_wait_for_end(std::forward<Token>(token));
   }
 
   pipe_end stream;
@@ -145,6 +203,12 @@ class outbound_link {
     target_->end(asio::error::operation_aborted);
   }
   outcome& target() noexcept { return *target_; }
+  /// outcome::async_wait_for_client(). Signature: void(std::error_code). Cancellation (any type):
+  /// operation_aborted.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_wait_for_client(Token&& token = {}) {
+    return target_->async_wait_for_client(stream.get_executor(), std::forward<Token>(token));
+  }
   /// outcome::client_bytes, for whoever outlives the link.
   std::shared_ptr<relay_bytes> client_bytes() const noexcept { return {target_, &target_->client_bytes}; }
 

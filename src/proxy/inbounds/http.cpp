@@ -1,5 +1,6 @@
 #include <muxpro/proxy/inbounds/http.hpp>
 
+#include "../or_error.hpp"
 #include "http_exchange.hpp"
 #include "tunnel.hpp"
 
@@ -22,7 +23,8 @@ asio::awaitable<void> connect(std::shared_ptr<connection> c, inbound_link& link,
                               relay_options limits) {
   const std::string answer = http_answer(http_status::connected);
   std::error_code ec;
-  co_await c->write(asio::buffer(answer), ec);
+  const auto rest = c->write_now(std::as_bytes(std::span(answer)));
+  if (rest.size() > 0) co_await c->write(rest, ec);
   if (!ec) co_await tunnel(c, link, std::move(early), limits);
 }
 
@@ -63,7 +65,7 @@ asio::awaitable<void> http_inbound::serve(newcomer& who, dispatcher& to) const {
   if (!request) co_return;
   std::vector<std::byte> early = who.settle();
   const auto c = who.c;
-  context known = std::move(who.known);
+  context& known = who.known;
   known.inbound.protocol = "http";
   known.outbound.original = known.outbound.target = request->target;
   known.content.attributes = http_attributes(*request);
@@ -71,7 +73,8 @@ asio::awaitable<void> http_inbound::serve(newcomer& who, dispatcher& to) const {
   const auto inside = request->is_connect() ? options_.main_connections : nullptr;
   const auto client = request->is_connect() ? client_side::offered : client_side::pipe;
   inbound_link link = begin(*c, std::move(known), to, client, inside);
-  const std::error_code outcome = co_await link.async_wait_for_target();
+  std::error_code outcome;
+  if (!link.knows_target(outcome)) co_await link.async_wait_for_target(or_error(outcome));
   if (outcome) {
     co_await refuse(c, http_answer_to(outcome, request->method));
   } else if (request->is_connect()) {

@@ -92,7 +92,7 @@ asio::awaitable<void> exchange::bring_answer() {
     if (ec) break;
   }
   if (ec && ec != asio::error::eof && !answered_ && refusal_.empty() && link_.stream.is_open()) {
-    ec = co_await link_.async_wait_for_end();
+    co_await link_.async_wait_for_end(or_error(ec));
     if (ec) refusal_ = http_answer_to(ec, request_.method);
   }
   if (complete_ && body_.done()) co_await link_.stream.async_shutdown(or_error(ec));

@@ -83,7 +83,7 @@ asio::awaitable<std::optional<inbound_link>> carrier::link_for(sub_stream& strea
   const auto place = co_await wait_for_turn(given_up, ec);
   if (!place) co_return std::nullopt;
   link.emplace(to_.dispatch(std::move(c)));
-  ec = co_await link->async_wait_for_target();
+  co_await link->async_wait_for_target(or_error(ec));
   if (ec) co_return std::nullopt;
   co_return std::move(link);
 }
@@ -137,7 +137,7 @@ bool asks_for_main_connection(const destination& target) {
          normalized(target.host.domain()) == "mux.pro";
 }
 
-inbound_link begin(connection& c, context known, dispatcher& to, client_side client,
+inbound_link begin(connection& c, context&& known, dispatcher& to, client_side client,
                    const std::shared_ptr<const mux_inbound>& inside) {
   if (inside && asks_for_main_connection(known.outbound.target))
     return inside->serve_inside(c, std::move(known), to);

@@ -1,5 +1,6 @@
 #include <muxpro/proxy/inbounds/socks.hpp>
 
+#include "../or_error.hpp"
 #include "socks_association.hpp"
 #include "tunnel.hpp"
 
@@ -21,9 +22,12 @@ asio::awaitable<std::optional<socks_request>> socks_inbound::negotiate(newcomer&
       co_await say_farewell(who.c, step.reply);
       break;
     }
-    if (!step.reply.empty()) co_await who.c->write(asio::buffer(step.reply), ec);
-    if (step.what == socks_handshake::status::need_more)
+    if (step.what == socks_handshake::status::need_more) {
       co_await who.listen(2 * socks_handshake::max_message, ec);
+      continue;
+    }
+    const auto rest = who.c->write_now(step.reply);
+    if (rest.size() > 0) co_await who.c->write(rest, ec);
   }
   co_return std::nullopt;
 }
@@ -37,28 +41,31 @@ asio::awaitable<void> socks_inbound::serve(std::shared_ptr<connection> c, contex
 asio::awaitable<void> socks_inbound::serve(newcomer& who, dispatcher& to) const {
   const auto request = co_await negotiate(who);
   if (!request) co_return;
-  std::vector<std::byte> early = who.settle();
-  context known = std::move(who.known);
-  known.inbound.protocol = "socks";
-  if (!request->user.empty()) known.inbound.user = request->user;
-  known.outbound.original = known.outbound.target = request->target;
-  if (request->command == socks_command::connect)
-    co_await connect(std::move(who.c), std::move(known), to, request->version, std::move(early));
-  else
-    co_await associate(std::move(who.c), std::move(known), to);
+  who.known.inbound.protocol = "socks";
+  if (!request->user.empty()) who.known.inbound.user = request->user;
+  who.known.outbound.original = who.known.outbound.target = request->target;
+  if (request->command == socks_command::connect) {
+    co_await connect(who, to, request->version);
+  } else {
+    who.settle();
+    co_await associate(std::move(who.c), std::move(who.known), to);
+  }
 }
 
-asio::awaitable<void> socks_inbound::connect(std::shared_ptr<connection> c, context known, dispatcher& to,
-                                             socks_version version, std::vector<std::byte> early) const {
-  inbound_link link = begin(*c, std::move(known), to, client_side::offered, options_.main_connections);
-  const std::error_code outcome = co_await link.async_wait_for_target();
+asio::awaitable<void> socks_inbound::connect(newcomer& who, dispatcher& to, socks_version version) const {
+  std::vector<std::byte> early = who.settle();
+  const auto c = std::move(who.c);
+  inbound_link link = begin(*c, std::move(who.known), to, client_side::offered, options_.main_connections);
+  std::error_code outcome;
+  if (!link.knows_target(outcome)) co_await link.async_wait_for_target(or_error(outcome));
   const std::vector<std::byte> answer = socks_reply(version, outcome);
   if (outcome) {
     co_await say_farewell(c, answer);
     co_return;
   }
   std::error_code ec;
-  co_await c->write(asio::buffer(answer), ec);
+  const auto rest = c->write_now(answer);
+  if (rest.size() > 0) co_await c->write(rest, ec);
   if (!ec) co_await tunnel(c, link, std::move(early), options_.relay);
 }
 

@@ -13,7 +13,7 @@ asio::awaitable<void> tunnel(std::shared_ptr<connection> c, inbound_link& link, 
   std::error_code ec;
   if (link.wants_client()) {
     answered_client client(c, std::move(early), std::move(limits));
-    ec = co_await link.async_hand_over(std::move(client));
+    co_await link.async_hand_over(std::move(client), or_error(ec));
     if (ec) c->cut();
     co_return;
   }
@@ -29,7 +29,8 @@ asio::awaitable<void> tunnel(std::shared_ptr<connection> c, inbound_link& link, 
 asio::awaitable<void> dispatch_and_tunnel(std::shared_ptr<connection> c, context known, dispatcher& to,
                                           relay_options limits) {
   inbound_link link = to.dispatch(std::move(known), client_side::offered);
-  const std::error_code outcome = co_await link.async_wait_for_target();
+  std::error_code outcome;
+  if (!link.knows_target(outcome)) co_await link.async_wait_for_target(or_error(outcome));
   if (outcome)
     c->cut();
   else

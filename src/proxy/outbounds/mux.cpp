@@ -19,11 +19,9 @@ asio::awaitable<carried> mux_outbound::carry(context c, outbound_link link) {
   open_request request(c.outbound.target, c.outbound.priority.value_or(priority_));
   result.up = link.first_data.size();
   request.first_data = std::move(link.first_data);
-  const auto given_up = std::make_shared<asio::cancellation_signal>();
-  link.target().on_abandoned([given_up] { given_up->emit(asio::cancellation_type::terminal); });
-  sub_stream stream = co_await pool_.async_open(
-      std::move(request), asio::bind_cancellation_slot(given_up->slot(), or_error(result.why)));
-  link.target().on_abandoned(nullptr);
+  sub_stream stream;
+  if (!pool_.try_open(request, result.why, stream))
+    stream = co_await wait_for_stream(link.target(), std::move(request), result.why);
   link.target().want_client();
   // The protocol does not confirm a target: that it is not there shows as an End.
   link.target().tell(result.why);
@@ -31,6 +29,17 @@ asio::awaitable<carried> mux_outbound::carry(context c, outbound_link link) {
   result.sub_stream = stream.id();
   co_await relay_link(link, stream, relay_, result);
   co_return result;
+}
+
+asio::awaitable<sub_stream> mux_outbound::wait_for_stream(outcome& target, open_request request,
+                                                          std::error_code& ec) {
+  const auto given_up = std::make_shared<asio::cancellation_signal>();
+  target.on_abandoned([given_up] { given_up->emit(asio::cancellation_type::terminal); });
+  auto opened =
+      pool_.async_open(std::move(request), asio::bind_cancellation_slot(given_up->slot(), or_error(ec)));
+  sub_stream stream = co_await std::move(opened);
+  target.on_abandoned(nullptr);
+  co_return stream;
 }
 
 // Under version 0.0 a sub-stream has neither a source nor addresses: it is tied to its target.

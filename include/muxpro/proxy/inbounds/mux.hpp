@@ -42,7 +42,7 @@ class mux_inbound final : public inbound {
 bool asks_for_main_connection(const destination& target);
 
 /// Where `c` goes: to a main connection, if it asks for one and `inside` serves them, else to the dispatcher.
-inbound_link begin(connection& c, context known, dispatcher& to, client_side client,
+inbound_link begin(connection& c, context&& known, dispatcher& to, client_side client,
                    const std::shared_ptr<const mux_inbound>& inside);
 
 }  // namespace muxpro::proxy

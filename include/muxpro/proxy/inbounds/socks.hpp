@@ -44,8 +44,7 @@ class socks_inbound final : public inbound {
 
  private:
   asio::awaitable<std::optional<socks_request>> negotiate(newcomer& who) const;
-  asio::awaitable<void> connect(std::shared_ptr<connection> c, context known, dispatcher& to,
-                                socks_version version, std::vector<std::byte> early) const;
+  asio::awaitable<void> connect(newcomer& who, dispatcher& to, socks_version version) const;
   asio::awaitable<void> associate(std::shared_ptr<connection> c, context known, dispatcher& to) const;
 
   const socks_inbound_options options_;

@@ -31,6 +31,8 @@ class mux_outbound final : public outbound {
   client_pool_stats stats() const { return pool_.stats(); }
 
  private:
+  asio::awaitable<sub_stream> wait_for_stream(outcome& target, open_request request, std::error_code& ec);
+
   client_pool pool_;
   const relay_options relay_;
   const std::uint8_t priority_;
