@@ -39,25 +39,44 @@ asio::awaitable<void> dispatcher::choose(context& about) const {
   if (choice.priority) about.outbound.priority = choice.priority;
 }
 
-std::shared_ptr<outbound> dispatcher::outbound_of(live_connection& c) const {
+bool dispatcher::find_carrier(live_connection& c) const {
   std::string& tag = c.about.outbound.tag;
   if (tag.empty()) tag = default_;
   const auto found = outbounds_.find(tag);
-  if (found == outbounds_.end()) return nullptr;
-  c.chosen();
-  return found->second;
+  if (found == outbounds_.end()) return false;
+  c.chosen(found->second);
+  return true;
 }
 
+// Whatever need not be waited for is no coroutine.
 asio::awaitable<carried> dispatcher::run(live_connection& c, outbound_link link) {
-  carried result;
   c.over(link.stream.meter(), link.client_bytes());
+  if (c.about.content.sniffing || must_choose(c.about)) return learn_and_go(c, std::move(link));
+  return go(c, std::move(link));
+}
+
+asio::awaitable<carried> dispatcher::learn_and_go(live_connection& c, outbound_link link) {
+  carried result;
   if (c.about.content.sniffing) co_await learn_content(c.about, link, fakes_.get(), result.why);
   if (result.why) co_return result;
   if (must_choose(c.about)) co_await choose(c.about);
-  if (const auto o = outbound_of(c)) co_return co_await o->carry(c.about, std::move(link));
+  co_return co_await go(c, std::move(link));
+}
+
+namespace {
+
+asio::awaitable<carried> refuse(outbound_link link) {
+  carried result;
   result.why = end_code::rejected;
   link.target().tell(result.why);
   co_return result;
+}
+
+}  // namespace
+
+asio::awaitable<carried> dispatcher::go(live_connection& c, outbound_link link) {
+  if (!find_carrier(c)) return refuse(std::move(link));
+  return c.carrier->carry(c.about, std::move(link));
 }
 
 asio::awaitable<carried> dispatcher::run(live_connection& c, std::unique_ptr<datagram_stream> datagrams) {
@@ -66,11 +85,9 @@ asio::awaitable<carried> dispatcher::run(live_connection& c, std::unique_ptr<dat
   c.over(bytes);
   datagrams = counted_by(bytes, std::move(datagrams));
   datagrams = co_await learn_content(c.about, std::move(datagrams), fakes_, result.why);
-  std::shared_ptr<outbound> o;
   if (!result.why && must_choose(c.about)) co_await choose(c.about);
-  if (!result.why) o = outbound_of(c);
-  if (o) {
-    result = co_await o->carry_datagrams(c.about, std::move(datagrams));
+  if (!result.why && find_carrier(c)) {
+    result = co_await c.carrier->carry_datagrams(c.about, std::move(datagrams));
   } else if (!result.why) {
     result.why = end_code::rejected;
     datagrams->end(end_code::rejected);

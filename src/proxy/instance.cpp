@@ -43,6 +43,7 @@ struct instance::entrance {
   const std::string tag;
   const std::shared_ptr<const inbound> serves;
   const std::shared_ptr<const transport> over;
+  const bool plain = over == plain_transport();  ///< there is no handshake to wait for
   const std::shared_ptr<const sniff_policy> sniffing;
 };
 
@@ -79,14 +80,18 @@ class instance::lane {
     if (draining_) return;
     context known = context_of(client, *way);
     const std::uint32_t id = known.id;
-    open_.emplace(id, nullptr);
+    std::shared_ptr<connection> c;
+    if (way->plain) c = std::make_shared<connection_over<stream_socket>>(std::move(client.socket));
+    open_.emplace(id, c);
     try {
-      asio::co_spawn(
-          io_, serve(std::move(way), std::move(client.socket), std::move(known), std::move(client.place)),
-          [this, id, seat = std::move(client.seat)](std::exception_ptr) {
-            open_.erase(id);
-            if (draining_) end_if_done();
-          });
+      asio::awaitable<void> served =
+          c ? way->serves->serve(c, std::move(known), to_, std::move(client.place))
+            : open_and_serve(way, std::move(client.socket), std::move(known), std::move(client.place));
+      asio::co_spawn(io_, std::move(served),
+                     [this, id, way, seat = std::move(client.seat)](std::exception_ptr) {
+                       open_.erase(id);
+                       if (draining_) end_if_done();
+                     });
     } catch (...) {
       open_.erase(id);
       throw;
@@ -129,8 +134,8 @@ class instance::lane {
     known.inbound.gateway_port = gateway.port();
     return known;
   }
-  asio::awaitable<void> serve(std::shared_ptr<const entrance> way, stream_socket socket, context known,
-                              admission::ticket place) {
+  asio::awaitable<void> open_and_serve(std::shared_ptr<const entrance> way, stream_socket socket,
+                                       context known, admission::ticket place) {
     std::error_code ec;
     std::shared_ptr<connection> c = co_await way->over->open(std::move(socket), ec);
     if (ec) {

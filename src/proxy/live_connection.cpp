@@ -16,7 +16,10 @@ live_connection::~live_connection() {
     if (c) --c->live;
 }
 
-void live_connection::chosen() { join(stats::kind::outbound, about.outbound.tag); }
+void live_connection::chosen(std::shared_ptr<outbound> o) {
+  carrier = std::move(o);
+  join(stats::kind::outbound, about.outbound.tag);
+}
 
 void live_connection::join(stats::kind what, const std::string& name) {
   if (!counts_) return;

@@ -41,13 +41,10 @@ asio::awaitable<void> main_connection::accept_streams(std::shared_ptr<main_conne
     std::error_code ec;
     sub_stream stream = co_await self->session_.async_accept(or_error(ec));
     if (ec) co_return;
-    asio::co_spawn(self->session_.get_executor(), carry_one(self, std::move(stream)),
-                   [](std::exception_ptr) {});
+    // The handler keeps *this until the coroutine has ended.
+    asio::co_spawn(self->session_.get_executor(), self->carry(std::move(stream)),
+                   [self](std::exception_ptr) {});
   }
-}
-
-asio::awaitable<void> main_connection::carry_one(std::shared_ptr<main_connection> self, sub_stream stream) {
-  co_await self->carry(std::move(stream));
 }
 
 asio::awaitable<std::optional<main_connection::dial_place>> main_connection::wait_for_turn(

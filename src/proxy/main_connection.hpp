@@ -67,7 +67,6 @@ class main_connection : public std::enable_shared_from_this<main_connection> {
   virtual asio::awaitable<void> carry(sub_stream stream) = 0;
 
   static asio::awaitable<void> accept_streams(std::shared_ptr<main_connection> self);
-  static asio::awaitable<void> carry_one(std::shared_ptr<main_connection> self, sub_stream stream);
   static asio::awaitable<void> drain_and_close(std::shared_ptr<main_connection> self);
 
   session session_;

@@ -25,39 +25,44 @@ inline relay_options tighter(const relay_options& a, const relay_options& b) {
   return o;
 }
 
+inline void note_end(outbound_link& link, const relay_result& bytes, carried& how) {
+  how.up += bytes.a_to_b;
+  how.down += bytes.b_to_a;
+  link.target().end(how.why);
+}
+
 template <class Far>
-asio::awaitable<relay_result> relay_client(outbound_link& link, Far& far, const relay_options& limits,
-                                           std::error_code& why) {
+asio::awaitable<void> relay_client(outbound_link& link, Far& far, relay_options limits, carried& how) {
   relay_result bytes;
-  co_await link.async_wait_for_client(or_error(why));
+  co_await link.async_wait_for_client(or_error(how.why));
   answered_client client = link.target().take_client();
   std::size_t early = 0;
-  if (!why && !client.early.empty())
-    early = co_await asio::async_write(far, asio::buffer(client.early), or_error(why));
+  if (!how.why && !client.early.empty())
+    early = co_await asio::async_write(far, asio::buffer(client.early), or_error(how.why));
   std::vector<std::byte>().swap(client.early);  // the relay may take days
   relay_options both = tighter(limits, client.limits);
   both.progress = link.client_bytes();
   both.progress->a_to_b += early;
-  if (why)
+  if (how.why)
     cut(far);
   else
-    bytes = co_await client.itself->relay(far, both, why);
+    bytes = co_await client.itself->relay(far, both, how.why);
   bytes.a_to_b += early;
-  co_return bytes;
+  note_end(link, bytes, how);
+}
+
+template <class Far>
+asio::awaitable<void> relay_pipe(outbound_link& link, Far& far, relay_options limits, carried& how) {
+  const relay_result bytes = co_await async_relay(link.stream, far, limits, or_error(how.why));
+  note_end(link, bytes, how);
 }
 
 /// Between the client and `far`, to the end of both; adds up what went. The client's connection itself if the
 /// outbound wanted it, else the link's pipe.
 template <class Far>
-asio::awaitable<void> relay_link(outbound_link& link, Far& far, relay_options limits, carried& how) {
-  relay_result bytes;
-  if (link.target().client() == client_side::wanted)
-    bytes = co_await relay_client(link, far, limits, how.why);
-  else
-    bytes = co_await async_relay(link.stream, far, limits, or_error(how.why));
-  how.up += bytes.a_to_b;
-  how.down += bytes.b_to_a;
-  link.target().end(how.why);
+asio::awaitable<void> relay_link(outbound_link& link, Far& far, const relay_options& limits, carried& how) {
+  return link.target().client() == client_side::wanted ? relay_client(link, far, limits, how)
+                                                       : relay_pipe(link, far, limits, how);
 }
 
 }  // namespace muxpro::proxy

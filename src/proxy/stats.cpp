@@ -6,14 +6,17 @@ namespace muxpro::proxy {
 
 stats::counters& stats::of(kind what, std::string_view name) {
   const std::lock_guard lock(access_);
-  return all_[{what, std::string(name)}];
+  auto& named = all_[static_cast<std::size_t>(what)];
+  const auto found = named.find(name);
+  return found != named.end() ? found->second : named[std::string(name)];
 }
 
 std::vector<stats::row> stats::rows() const {
   const std::lock_guard lock(access_);
   std::vector<row> out;
-  for (const auto& [key, c] : all_)
-    out.push_back({key.first, key.second, c.up, c.down, c.connections, c.live});
+  for (std::size_t what = 0; what < all_.size(); ++what)
+    for (const auto& [name, c] : all_[what])
+      out.push_back({static_cast<kind>(what), name, c.up, c.down, c.connections, c.live});
   return out;
 }
 

@@ -77,10 +77,13 @@ class dispatcher {
   template <class Link>
   asio::awaitable<void> carry(std::unique_ptr<live_connection> c, Link link);
   asio::awaitable<carried> run(live_connection& c, outbound_link link);
+  asio::awaitable<carried> learn_and_go(live_connection& c, outbound_link link);
+  asio::awaitable<carried> go(live_connection& c, outbound_link link);
   asio::awaitable<carried> run(live_connection& c, std::unique_ptr<datagram_stream> datagrams);
   bool must_choose(const context& about) const noexcept { return choose_ && about.outbound.tag.empty(); }
   asio::awaitable<void> choose(context& about) const;
-  std::shared_ptr<outbound> outbound_of(live_connection& c) const;
+  /// False: there is none with that tag.
+  bool find_carrier(live_connection& c) const;
 
   const asio::any_io_executor executor_;
   std::map<std::string, std::shared_ptr<outbound>> outbounds_;

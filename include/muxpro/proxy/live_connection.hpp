@@ -16,6 +16,8 @@
 
 namespace muxpro::proxy {
 
+class outbound;
+
 /// Belongs to the dispatcher's thread.
 class live_connection : public detail::list_node<> {
  public:
@@ -30,8 +32,8 @@ class live_connection : public detail::list_node<> {
     itself_ = std::move(itself);
   }
   void over(std::shared_ptr<const datagram_bytes> b) noexcept { datagrams_ = std::move(b); }
-  /// Its outbound is known.
-  void chosen();
+  /// Its outbound is known, and stays there until this has ended.
+  void chosen(std::shared_ptr<outbound> o);
   /// Brings the counters up to date.
   void count();
 
@@ -43,6 +45,7 @@ class live_connection : public detail::list_node<> {
   }
 
   context about;
+  std::shared_ptr<outbound> carrier;  ///< from chosen() on
   const time_point begun = std::chrono::steady_clock::now();
 
  private:

@@ -1,6 +1,7 @@
 // Bytes and connections by inbound, outbound and user, counted while they flow. Ring 4.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +9,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace muxpro::proxy {
@@ -36,7 +36,7 @@ class stats {
 
  private:
   mutable std::mutex access_;
-  std::map<std::pair<kind, std::string>, counters, std::less<>> all_;
+  std::array<std::map<std::string, counters, std::less<>>, 3> all_;
 };
 
 /// "inbound", "outbound" or "user".
