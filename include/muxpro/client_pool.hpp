@@ -76,6 +76,7 @@ class client_pool {
   bool try_open(open_request& request, error_code& ec, sub_stream& stream) {
     const bool done = impl_->open_now(request, ec, stream);
     impl_->flush();
+    if (!done) ec = {};  // of a connection that turned out to be dead
     return done;
   }
 

@@ -2,12 +2,7 @@
 
 #include "or_error.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <optional>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -43,26 +38,6 @@ addresses preferred(addresses found, dial_family family) {
   return kept.empty() ? found : kept;
 }
 
-std::error_code pending_error(tcp::socket& s) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  if (::getsockopt(s.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-  return {error, asio::error::get_system_category()};
-}
-
-// Most targets on this machine are there before connect() returns: no wait, no timer. Nothing: the result
-// comes when the socket can be written.
-std::optional<std::error_code> connect_now(tcp::socket& s, const tcp::endpoint& to) {
-  std::error_code ec;
-  s.non_blocking(true, ec);
-  if (ec) return ec;
-  if (::connect(s.native_handle(), to.data(), static_cast<socklen_t>(to.size())) == 0) return ec;
-  if (errno != EINPROGRESS) return std::error_code(errno, asio::error::get_system_category());
-  pollfd writable{s.native_handle(), POLLOUT, 0};
-  if (::poll(&writable, 1, 0) != 1) return std::nullopt;
-  return pending_error(s);
-}
-
 std::error_code as_end_code(const std::error_code& ec) {
   // A refusal comes as connection_refused: this one was accepted first, and reset before we could look.
   if (ec == asio::error::connection_reset) return end_code::remote_disconnect;
@@ -88,7 +63,8 @@ addresses interleaved(addresses found) {
 
 void dial::cancel(std::error_code why) {
   if (!cancelled_) cancelled_ = why;
-  wake();
+  happened_ = true;
+  event_.cancel();
 }
 
 bool dial::over(std::error_code& ec) const {
@@ -105,14 +81,8 @@ void dial::set_deadline() {
 // has since the last call.
 bool dial::must_wait(time_point when) {
   if (std::exchange(happened_, false)) return false;
-  if (!event_) event_.emplace(executor_);
-  event_->expires_at(std::min(when, deadline_));
+  event_.expires_at(std::min(when, deadline_));
   return true;
-}
-
-void dial::wake() {
-  happened_ = true;
-  if (event_) event_->cancel();
 }
 
 addresses dial::allowed(addresses found, std::uint16_t port, std::error_code& ec) const {
@@ -139,12 +109,13 @@ asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::err
     reply->there = true;
     reply->error = error;
     reply->found = std::move(list);
-    self->wake();
+    self->happened_ = true;
+    self->event_.cancel();
   };
   names_.resolve(std::string(host.domain()), executor_, std::move(done));
   std::error_code ignored;
   while (!reply->there) {
-    if (must_wait(time_point::max())) co_await event_->async_wait(or_error(ignored));
+    if (must_wait(time_point::max())) co_await event_.async_wait(or_error(ignored));
     happened_ = false;
     if (!reply->there && over(ec)) co_return addresses();
   }
@@ -155,21 +126,13 @@ asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::err
   co_return allowed(std::move(reply->found), port, ec);
 }
 
-std::optional<tcp::socket> dial::connect_at_once(const destination& target, std::error_code& ec) {
-  if (target.host.is_domain()) return std::nullopt;
-  const addresses found = allowed({to_asio(target.host)}, target.port, ec);
-  if (ec) return std::nullopt;
-  set_deadline();
-  start_attempt({found.front(), target.port});
-  if (connected_ > 0) return std::move(attempts_.front());
-  if (running_ == 0) ec = as_end_code(failure_);
-  return std::nullopt;
-}
-
 asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& ec) {
   set_deadline();
   addresses found;
-  if (attempts_.empty()) found = co_await find(target.host, target.port, ec);
+  if (target.host.is_domain())
+    found = co_await find(target.host, target.port, ec);
+  else
+    found = allowed({to_asio(target.host)}, target.port, ec);
   found = interleaved(std::move(found));
   attempts_.reserve(found.size());  // sockets that connect must not move
   std::size_t next = 0;
@@ -185,7 +148,7 @@ asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& 
       continue;
     }
     std::error_code ignored;
-    if (must_wait(more ? next_start : time_point::max())) co_await event_->async_wait(or_error(ignored));
+    if (must_wait(more ? next_start : time_point::max())) co_await event_.async_wait(or_error(ignored));
     happened_ = false;
   }
   if (!ec && cancelled_) ec = cancelled_;  // it connected in the same moment
@@ -203,21 +166,17 @@ asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& 
 void dial::start_attempt(const tcp::endpoint& to) {
   attempts_.emplace_back(executor_);
   tcp::socket& socket = attempts_.back();
-  std::error_code no_socket;
-  socket.open(to.protocol(), no_socket);
-  if (no_socket) {
-    failure_ = no_socket;
+  std::error_code ec;
+  socket.open(to.protocol(), ec);
+  if (ec) {
+    failure_ = ec;
     return;
   }
   set_options(socket.native_handle(), options_.socket);
   ++running_;
   const std::size_t which = attempts_.size();
-  const auto result = connect_now(socket, to);
-  if (result) return attempt_ended(which, *result);
-  auto ended = [self = shared_from_this(), which](std::error_code ec) {
-    self->attempt_ended(which, ec ? ec : pending_error(self->attempts_[which - 1]));
-  };
-  socket.async_wait(tcp::socket::wait_write, std::move(ended));
+  socket.async_connect(
+      to, [self = shared_from_this(), which](std::error_code result) { self->attempt_ended(which, result); });
 }
 
 void dial::attempt_ended(std::size_t which, std::error_code ec) {
@@ -226,7 +185,8 @@ void dial::attempt_ended(std::size_t which, std::error_code ec) {
     failure_ = ec;
   else if (connected_ == 0)
     connected_ = which;
-  wake();
+  happened_ = true;
+  event_.cancel();
 }
 
 }  // namespace muxpro::proxy

@@ -41,9 +41,13 @@ asio::awaitable<void> main_connection::accept_streams(std::shared_ptr<main_conne
     std::error_code ec;
     sub_stream stream = co_await self->session_.async_accept(or_error(ec));
     if (ec) co_return;
-    // The handler keeps *this until the coroutine has ended.
-    asio::co_spawn(self->session_.get_executor(), self->carry(std::move(stream)),
-                   [self](std::exception_ptr) {});
+    try {
+      // The handler keeps *this until the coroutine has ended.
+      asio::co_spawn(self->session_.get_executor(), self->carry(std::move(stream)),
+                     [self](std::exception_ptr) {});
+    } catch (...) {
+      // Out of memory for this sub-stream, which is reset: the next one may find some.
+    }
   }
 }
 

@@ -98,19 +98,13 @@ asio::awaitable<server_session::carried> server_session::carry_datagrams(sub_str
 
 asio::awaitable<server_session::carried> server_session::carry_bytes(sub_stream& stream) {
   carried how;
-  const auto attempt =
-      std::make_shared<dial>(main().get_executor(), parts_.names, parts_.policy, parts_.options.dial);
-  std::optional<tcp::socket> target;
-  auto place = turn_now();
-  if (place && parts_.options.new_rate == 0) target = attempt->connect_at_once(stream.target(), how.why);
-  if (!target && !how.why) target = co_await dial_for(stream, attempt, std::move(place), how.why);
-  place.reset();
+  tcp::socket target = co_await dial_for(stream, how.why);
   if (how.why) {
     stream.reset(end_code_of(how.why));
     how.odd = true;
     co_return how;
   }
-  const relay_result bytes = co_await async_relay(stream, *target, parts_.options.relay, or_error(how.why));
+  const relay_result bytes = co_await async_relay(stream, target, parts_.options.relay, or_error(how.why));
   how.up = bytes.a_to_b;
   how.down = bytes.b_to_a;
   // The ends that have a name are usual.
@@ -132,15 +126,17 @@ void server_session::report(stream_id stream, const destination& target, const c
 }
 
 // A place, the pace, the dial; all of it ends when the peer gives the sub-stream up.
-asio::awaitable<tcp::socket> server_session::dial_for(sub_stream& stream, std::shared_ptr<dial> attempt,
-                                                      std::optional<dial_place> place, std::error_code& ec) {
+asio::awaitable<tcp::socket> server_session::dial_for(sub_stream& stream, std::error_code& ec) {
+  const auto executor = main().get_executor();
+  const auto attempt = std::make_shared<dial>(executor, parts_.names, parts_.policy, parts_.options.dial);
   const auto given_up = std::make_shared<asio::cancellation_signal>();
   const cut_watch watch(stream, [attempt, given_up](std::error_code why) {
     attempt->cancel(why);
     given_up->emit(asio::cancellation_type::terminal);
   });
+  auto place = turn_now();
   if (!place) place = co_await wait_for_turn(given_up, ec);
-  if (!place) co_return tcp::socket(main().get_executor());
+  if (!place) co_return tcp::socket(executor);
   if (parts_.options.new_rate > 0) co_await pace();
   co_return co_await attempt->connect(stream.target(), ec);
 }

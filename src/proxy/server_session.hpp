@@ -8,7 +8,6 @@
 #include <asio/awaitable.hpp>
 
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace muxpro::proxy {
@@ -34,8 +33,7 @@ class server_session final : public main_connection {
   };
   asio::awaitable<carried> carry_bytes(sub_stream& stream);
   asio::awaitable<carried> carry_datagrams(sub_stream stream);
-  asio::awaitable<asio::ip::tcp::socket> dial_for(sub_stream& stream, std::shared_ptr<dial> attempt,
-                                                  std::optional<dial_place> place, std::error_code& ec);
+  asio::awaitable<asio::ip::tcp::socket> dial_for(sub_stream& stream, std::error_code& ec);
   asio::awaitable<void> pace();
   void count(const session_stats& now);
   void report(std::error_code why);

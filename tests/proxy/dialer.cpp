@@ -142,41 +142,6 @@ TEST_CASE("who refuses, does not exist or may not be dialled has its own code", 
   CHECK(code_of("www.blocked.test", true) == end_code::rejected);
 }
 
-TEST_CASE("a dial of an address may be over at once, or goes on", "[proxy][dialer]") {
-  fixture f;
-  tcp::acceptor there(f.io, {make_address("127.0.0.1"), 0});
-  const auto at_once = [&f](const destination& to, dial_options options = {}) {
-    f.attempt = std::make_shared<dial>(f.io.get_executor(), f.names, f.policy, options);
-    f.error = {};
-    return f.attempt->connect_at_once(to, f.error);
-  };
-  const std::uint16_t port = there.local_endpoint().port();
-  const auto s = at_once({network::tcp, "127.0.0.1", port});
-  REQUIRE(s);
-  CHECK(s->remote_endpoint() == there.local_endpoint());
-  CHECK_FALSE(f.error);
-  there.close();
-  CHECK_FALSE(at_once({network::tcp, "127.0.0.1", port}));
-  CHECK(f.error == end_code::unreachable);
-  CHECK_FALSE(at_once({network::tcp, "localhost", port}));
-  CHECK_FALSE(f.error);
-  f.policy.allow_private(false);
-  CHECK_FALSE(at_once({network::tcp, "127.0.0.1", port}));
-  CHECK(f.error == end_code::rejected);
-  f.policy.allow_private(true);
-
-  silent_listener silent(f.io);
-  dial_options options;
-  options.timeout = 50ms;
-  const destination nobody(network::tcp, "127.0.0.1", silent.port());
-  CHECK_FALSE(at_once(nobody, options));
-  CHECK_FALSE(f.error);
-  asio::co_spawn(f.io, fixture::dial_once(f, nobody), asio::detached);
-  f.io.run();
-  CHECK(f.done);
-  CHECK(f.error == end_code::timeout);
-}
-
 TEST_CASE("a name of this machine is found by the system's resolver", "[proxy][dialer]") {
   fixture f;
   tcp::acceptor target(f.io, {make_address("127.0.0.1"), 0});

@@ -31,7 +31,7 @@ class connection {
   virtual ~connection() = default;
   virtual asio::any_io_executor get_executor() = 0;
 
-  /// For handshakes: what can be read at once. 0: read_some() says whether that is an end or an error.
+  /// For handshakes: what can be read at once. 0: nothing yet, or an end, as read_some() will say.
   virtual std::size_t read_now(bytes) noexcept { return 0; }
   /// Writes what can be written at once. Returns what is left to write().
   virtual asio::const_buffer write_now(const_bytes from) noexcept {

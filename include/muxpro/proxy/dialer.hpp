@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 namespace muxpro::proxy {
@@ -40,15 +39,16 @@ class dial : public std::enable_shared_from_this<dial> {
  public:
   /// `names` and `policy` must outlive it.
   dial(asio::any_io_executor executor, resolver& names, const dial_policy& policy, dial_options options)
-      : executor_(std::move(executor)), names_(names), policy_(policy), options_(options) {}
+      : executor_(std::move(executor)),
+        names_(names),
+        policy_(policy),
+        options_(options),
+        event_(executor_) {}
 
   /// Connects by TCP. `ec` says why not, as an end_code: rejected by the policy, unreachable, timeout,
   /// resources of this machine, remote_disconnect if it was reset at once; or what cancel() was given. Once
   /// per object.
   asio::awaitable<asio::ip::tcp::socket> connect(destination target, std::error_code& ec);
-  /// The same for an address where it takes no time: most targets on this machine are there, or are not,
-  /// before connect() returns. Nothing and no error: it takes some; call connect(), which goes on from here.
-  std::optional<asio::ip::tcp::socket> connect_at_once(const destination& target, std::error_code& ec);
   /// The addresses of a host that the policy allows, first choice first; `ec` as above.
   asio::awaitable<std::vector<asio::ip::address>> find(address host, std::uint16_t port, std::error_code& ec);
   /// connect() and find() end with `why`, sockets are closed.
@@ -60,7 +60,6 @@ class dial : public std::enable_shared_from_this<dial> {
   std::vector<asio::ip::address> allowed(std::vector<asio::ip::address> found, std::uint16_t port,
                                          std::error_code& ec) const;
   bool must_wait(time_point when);
-  void wake();
   bool over(std::error_code& ec) const;
   void set_deadline();
 
@@ -68,7 +67,7 @@ class dial : public std::enable_shared_from_this<dial> {
   resolver& names_;
   const dial_policy& policy_;
   const dial_options options_;
-  std::optional<counted_timer> event_;  ///< from the first wait on
+  counted_timer event_;
   bool happened_ = false;
   time_point deadline_ = time_point::max();
   std::error_code cancelled_;

@@ -73,7 +73,7 @@ struct socket_options {
 /// For connections between two proxies, which have to notice that the other one is gone.
 socket_options lasting_socket();
 
-/// `socket` is a descriptor: before it connects, or once it was accepted.
+/// `socket` is a descriptor: before it connects, or before it listens, so that those it accepts have them.
 void set_options(int socket, const socket_options& o) noexcept;
 /// Before it listens. Throws std::system_error if there is no right to be transparent.
 void set_listening_options(int socket, const socket_options& o);

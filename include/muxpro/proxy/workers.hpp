@@ -58,7 +58,7 @@ class workers {
  private:
   struct worker {
     std::atomic<std::uint32_t> seats_taken{0};
-    /// Posts to it are safe. Sockets and timers are used by its thread alone, and are not locked.
+    /// Others may post to it. Sockets and timers are its thread's alone: Asio need not lock a socket.
     asio::io_context io{ASIO_CONCURRENCY_HINT_UNSAFE_IO};
     asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
     std::thread thread;

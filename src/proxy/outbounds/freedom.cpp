@@ -16,16 +16,12 @@ asio::awaitable<carried> freedom::carry(context c, outbound_link link) {
   const counted here(*this);
   carried result;
   const auto attempt = std::make_shared<dial>(link.stream.get_executor(), names_, policy_, dial_);
-  auto there = attempt->connect_at_once(c.outbound.target, result.why);
-  if (!there && !result.why) {
-    link.target().on_abandoned([attempt] { attempt->cancel(asio::error::operation_aborted); });
-    there = co_await attempt->connect(c.outbound.target, result.why);
-    link.target().on_abandoned(nullptr);
-  }
+  link.target().on_abandoned([attempt] { attempt->cancel(asio::error::operation_aborted); });
+  tcp::socket target = co_await attempt->connect(c.outbound.target, result.why);
+  link.target().on_abandoned(nullptr);
   link.target().want_client();
   link.target().tell(result.why);
   if (result.why) co_return result;
-  tcp::socket& target = *there;
   if (!link.first_data.empty()) {
     co_await asio::async_write(target, asio::buffer(link.first_data), or_error(result.why));
     if (result.why) co_return result;
