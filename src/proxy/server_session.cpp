@@ -98,17 +98,16 @@ asio::awaitable<server_session::carried> server_session::carry_datagrams(sub_str
 
 asio::awaitable<server_session::carried> server_session::carry_bytes(sub_stream& stream) {
   carried how;
-  tcp::socket target = co_await dial_for(stream, how.why);
+  tcp::socket target = co_await dial_for(stream, how);
   if (how.why) {
     stream.reset(end_code_of(how.why));
-    how.odd = true;
-    co_return how;
+  } else {
+    const relay_result bytes = co_await async_relay(stream, target, parts_.options.relay, or_error(how.why));
+    how.up = bytes.a_to_b;
+    how.down = bytes.b_to_a;
   }
-  const relay_result bytes = co_await async_relay(stream, target, parts_.options.relay, or_error(how.why));
-  how.up = bytes.a_to_b;
-  how.down = bytes.b_to_a;
   // The ends that have a name are usual.
-  how.odd = how.why.category() == end_category() && how.why.value() > static_cast<int>(end_code::rejected);
+  how.odd |= how.why.category() == end_category() && how.why.value() > static_cast<int>(end_code::rejected);
   co_return how;
 }
 
@@ -125,20 +124,25 @@ void server_session::report(stream_id stream, const destination& target, const c
     parts_.note_access(peer_.address(), line);
 }
 
-// A place, the pace, the dial; all of it ends when the peer gives the sub-stream up.
-asio::awaitable<tcp::socket> server_session::dial_for(sub_stream& stream, std::error_code& ec) {
+// A place, the pace, the dial; all of it ends when the peer gives the sub-stream up, which is usual, and that
+// nothing was reached is odd.
+asio::awaitable<tcp::socket> server_session::dial_for(sub_stream& stream, carried& how) {
   const auto executor = main().get_executor();
   const auto attempt = std::make_shared<dial>(executor, parts_.names, parts_.policy, parts_.options.dial);
   const auto given_up = std::make_shared<asio::cancellation_signal>();
-  const cut_watch watch(stream, [attempt, given_up](std::error_code why) {
+  bool cut = false;
+  const cut_watch watch(stream, [attempt, given_up, &cut](std::error_code why) {
+    cut = true;
     attempt->cancel(why);
     given_up->emit(asio::cancellation_type::terminal);
   });
   auto place = turn_now();
-  if (!place) place = co_await wait_for_turn(given_up, ec);
-  if (!place) co_return tcp::socket(executor);
-  if (parts_.options.new_rate > 0) co_await pace();
-  co_return co_await attempt->connect(stream.target(), ec);
+  tcp::socket target(executor);
+  if (!place) place = co_await wait_for_turn(given_up, how.why);
+  if (place && parts_.options.new_rate > 0) co_await pace();
+  if (place) target = co_await attempt->connect(stream.target(), how.why);
+  how.odd = how.why && !cut;
+  co_return target;
 }
 
 asio::awaitable<void> server_session::pace() {

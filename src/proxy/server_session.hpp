@@ -33,7 +33,7 @@ class server_session final : public main_connection {
   };
   asio::awaitable<carried> carry_bytes(sub_stream& stream);
   asio::awaitable<carried> carry_datagrams(sub_stream stream);
-  asio::awaitable<asio::ip::tcp::socket> dial_for(sub_stream& stream, std::error_code& ec);
+  asio::awaitable<asio::ip::tcp::socket> dial_for(sub_stream& stream, carried& how);
   asio::awaitable<void> pace();
   void count(const session_stats& now);
   void report(std::error_code why);
