@@ -24,6 +24,7 @@ server_parts::server_parts(server_options o, log_sink sink)
       log(std::move(sink)),
       brake(options.log_lines),
       access_brake(options.log_lines),
+      odd_brake(options.log_lines),
       unnegotiated(
           std::make_shared<admission>(options.max_unnegotiated, options.max_unnegotiated_per_source)),
       nat(options.nat, options.dial, names, policy) {}
@@ -34,6 +35,10 @@ void server_parts::note(log_level level, const asio::ip::address& source, const 
 
 void server_parts::note_access(const asio::ip::address& source, const std::function<std::string()>& line) {
   if (may_note(access_brake, source)) log(log_level::info, line());
+}
+
+void server_parts::note_odd(const asio::ip::address& source, const std::function<std::string()>& line) {
+  if (may_note(odd_brake, source)) log(log_level::info, line());
 }
 
 bool server_parts::may_note(log_brake& by, const asio::ip::address& source) {

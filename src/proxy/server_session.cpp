@@ -119,7 +119,7 @@ void server_session::report(stream_id stream, const destination& target, const c
                        how.why ? how.why.message() : "done");
   };
   if (how.odd)
-    parts_.note(log_level::info, peer_.address(), line());
+    parts_.note_odd(peer_.address(), line);
   else
     parts_.note_access(peer_.address(), line);
 }

@@ -36,7 +36,7 @@ struct server_parts {
   const log_sink log;
   resolver names;
   dial_policy policy;
-  log_brake brake, access_brake;
+  log_brake brake, access_brake, odd_brake;
   const std::shared_ptr<admission> unnegotiated;
   udp_nat nat;
   std::atomic<std::uint64_t> sessions_ever{0}, sessions{0}, streams_ever{0}, streams{0};
@@ -47,6 +47,8 @@ struct server_parts {
   void note(log_level level, const asio::ip::address& source, const std::string& line);
   /// The same about what usually happens, which takes none of those lines' places.
   void note_access(const asio::ip::address& source, const std::function<std::string()>& line);
+  /// About a connection again, but one that must not get lost among the others.
+  void note_odd(const asio::ip::address& source, const std::function<std::string()>& line);
 
  private:
   bool may_note(log_brake& brake, const asio::ip::address& source);
