@@ -40,10 +40,7 @@ class main_connection : public std::enable_shared_from_this<main_connection> {
    public:
     explicit dial_place(semaphore& all) noexcept : all_(&all) {}
     dial_place(dial_place&& other) noexcept : all_(std::exchange(other.all_, nullptr)) {}
-    dial_place& operator=(dial_place&& other) noexcept {
-      std::swap(all_, other.all_);
-      return *this;
-    }
+    dial_place& operator=(dial_place&&) = delete;
     ~dial_place() {
       if (all_) all_->release();
     }
@@ -53,11 +50,6 @@ class main_connection : public std::enable_shared_from_this<main_connection> {
   };
 
   const session& main() const noexcept { return session_; }
-  /// If nobody has to wait.
-  std::optional<dial_place> turn_now() {
-    if (!dials_.try_acquire(1)) return std::nullopt;
-    return dial_place(dials_);
-  }
   /// Waits for its turn. end_code::resources: too many wait already. operation_aborted: `given_up`.
   asio::awaitable<std::optional<dial_place>> wait_for_turn(
       std::shared_ptr<asio::cancellation_signal> given_up, std::error_code& ec);

@@ -136,9 +136,9 @@ asio::awaitable<tcp::socket> server_session::dial_for(sub_stream& stream, carrie
     attempt->cancel(why);
     given_up->emit(asio::cancellation_type::terminal);
   });
-  auto place = turn_now();
   tcp::socket target(executor);
-  if (!place) place = co_await wait_for_turn(given_up, how.why);
+  // Even if there is a place this takes a turn, in which a sub-stream that is cut already says so.
+  const auto place = co_await wait_for_turn(given_up, how.why);
   if (place && parts_.options.new_rate > 0) co_await pace();
   if (place) target = co_await attempt->connect(stream.target(), how.why);
   how.odd = how.why && !cut;
