@@ -77,18 +77,14 @@ void dial::set_deadline() {
   if (deadline_ == time_point::max()) deadline_ = std::chrono::steady_clock::now() + options_.timeout;
 }
 
-// Sets the event to happen at `when`, at the deadline, or as soon as something has happened. False: something
-// has since the last call.
-bool dial::must_wait(time_point when) {
-  if (std::exchange(happened_, false)) return false;
-  event_.expires_at(std::min(when, deadline_));
-  return true;
-}
-
-addresses dial::allowed(addresses found, std::uint16_t port, std::error_code& ec) const {
-  std::erase_if(found, [&](const auto& a) { return policy_.check(a, port) != verdict::allowed; });
-  if (found.empty()) ec = end_code::rejected;
-  return preferred(std::move(found), options_.family);
+// Ends at `when`, at the deadline, or as soon as something has happened since the last call.
+asio::awaitable<void> dial::wait_until(time_point when) {
+  if (!std::exchange(happened_, false)) {
+    std::error_code ignored;
+    event_.expires_at(std::min(when, deadline_));
+    co_await event_.async_wait(or_error(ignored));
+    happened_ = false;
+  }
 }
 
 asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::error_code& ec) {
@@ -97,42 +93,41 @@ asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::err
     std::error_code error;
     addresses found;
   };
-  if (!host.is_domain()) co_return allowed({to_asio(host)}, port, ec);
-  if (policy_.check_name(host.domain()) != verdict::allowed) {
-    ec = end_code::rejected;
-    co_return addresses();
-  }
   set_deadline();
-  const auto reply = std::make_shared<answer>();
-  const auto self = shared_from_this();
-  resolver::handler done = [self, reply](std::error_code error, addresses list) {
-    reply->there = true;
-    reply->error = error;
-    reply->found = std::move(list);
-    self->happened_ = true;
-    self->event_.cancel();
-  };
-  names_.resolve(std::string(host.domain()), executor_, std::move(done));
-  std::error_code ignored;
-  while (!reply->there) {
-    if (must_wait(time_point::max())) co_await event_.async_wait(or_error(ignored));
-    happened_ = false;
-    if (!reply->there && over(ec)) co_return addresses();
+  addresses found;
+  if (host.is_domain()) {
+    if (policy_.check_name(host.domain()) != verdict::allowed) {
+      ec = end_code::rejected;
+      co_return found;
+    }
+    const auto reply = std::make_shared<answer>();
+    const auto self = shared_from_this();
+    resolver::handler done = [self, reply](std::error_code error, addresses list) {
+      reply->there = true;
+      reply->error = error;
+      reply->found = std::move(list);
+      self->happened_ = true;
+      self->event_.cancel();
+    };
+    names_.resolve(std::string(host.domain()), executor_, std::move(done));
+    while (!reply->there) {
+      co_await wait_until(time_point::max());
+      if (!reply->there && over(ec)) co_return found;
+    }
+    if (reply->error) ec = end_code::unreachable;
+    found = std::move(reply->found);
+  } else {
+    found.push_back(to_asio(host));
   }
-  if (reply->error) {
-    ec = end_code::unreachable;
-    co_return addresses();
-  }
-  co_return allowed(std::move(reply->found), port, ec);
+  if (ec) co_return found;
+  std::erase_if(found, [&](const auto& a) { return policy_.check(a, port) != verdict::allowed; });
+  if (found.empty()) ec = end_code::rejected;
+  co_return preferred(std::move(found), options_.family);
 }
 
 asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& ec) {
   set_deadline();
-  addresses found;
-  if (target.host.is_domain())
-    found = co_await find(target.host, target.port, ec);
-  else
-    found = allowed({to_asio(target.host)}, target.port, ec);
+  addresses found = co_await find(target.host, target.port, ec);
   found = interleaved(std::move(found));
   attempts_.reserve(found.size());  // sockets that connect must not move
   std::size_t next = 0;
@@ -147,9 +142,7 @@ asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& 
       start_attempt({found[next++], target.port});
       continue;
     }
-    std::error_code ignored;
-    if (must_wait(more ? next_start : time_point::max())) co_await event_.async_wait(or_error(ignored));
-    happened_ = false;
+    co_await wait_until(more ? next_start : time_point::max());
   }
   if (!ec && cancelled_) ec = cancelled_;  // it connected in the same moment
   for (std::size_t i = 0; i < attempts_.size(); ++i) {

@@ -57,9 +57,7 @@ class dial : public std::enable_shared_from_this<dial> {
  private:
   void start_attempt(const asio::ip::tcp::endpoint& to);
   void attempt_ended(std::size_t which, std::error_code ec);
-  std::vector<asio::ip::address> allowed(std::vector<asio::ip::address> found, std::uint16_t port,
-                                         std::error_code& ec) const;
-  bool must_wait(time_point when);
+  asio::awaitable<void> wait_until(time_point when);
   bool over(std::error_code& ec) const;
   void set_deadline();
 
