@@ -46,6 +46,7 @@ class Peer:
         self.closed = None  # 'eof' or 'reset'
         self.closed_at = None
         self.auto_grant = False
+        self.ungranted = set()  # streams that auto_grant leaves out
         self.keep_data = True
         self.reading = True
         self.read_size = 1 << 18
@@ -139,7 +140,7 @@ class Peer:
         self.check_rules(one)
         if one.state == f.KEEP and one.data is not None:
             self.count[one.id] += len(one.data)
-            if self.auto_grant and not self.ends.get(one.id):
+            if self.auto_grant and one.id not in self.ungranted and not self.ends.get(one.id):
                 self.outgoing += f.credit(one.id, len(one.data))
             if self.keep_data:
                 self.data[one.id] += one.data
