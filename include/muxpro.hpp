@@ -5,11 +5,14 @@
 #include <muxpro/codec.hpp>
 #include <muxpro/destination.hpp>
 #include <muxpro/error.hpp>
+#include <muxpro/one_shot.hpp>
 #include <muxpro/options.hpp>
 #include <muxpro/pipe.hpp>
+#include <muxpro/plain_socket.hpp>
 #include <muxpro/relay.hpp>
 #include <muxpro/semaphore.hpp>
 #include <muxpro/session.hpp>
 #include <muxpro/stats.hpp>
 #include <muxpro/sub_datagram.hpp>
 #include <muxpro/sub_stream.hpp>
+#include <muxpro/timer.hpp>

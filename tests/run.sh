@@ -7,7 +7,7 @@ usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
   --quick        the plain g++ build alone: no sanitizers, no clang, no installed package, no counts
   --long         also the conformance cases under ASan and UBSan, and real clients and servers (tests/real)
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
-Steps are readme, planted, CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang,
+Steps are readme, rings, planted, CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang,
 plain/conformance, asan/conformance, install, instructions and real."
 
 quick=false long=false only=
@@ -161,6 +161,27 @@ run_readme() {
   report readme 0 "$good" "$bad"
 }
 
+# What a header may include is said by its ring: the inner ones know no Asio, and the proxy knows the library's
+# public headers alone.
+run_rings() {
+  local good=0 bad=0 file forbidden
+  while read -r file; do
+    case $file in
+      */proxy/* | src/app/*) forbidden='<muxpro/(detail|impl)/' ;;
+      *) forbidden='<(asio|muxpro/detail/asio)' ;;
+    esac
+    if grep -HnE "#include $forbidden" "$file"; then
+      bad=$((bad + 1))
+    else
+      good=$((good + 1))
+    fi
+  done < <(
+    find include/muxpro/proxy src/proxy src/app -name '*.[ch]pp'
+    grep -rlE '^// .*Ring [01][.,]' include/muxpro --include=*.hpp
+  )
+  report rings 0 "$good" "$bad"
+}
+
 # The faults that tests/simulation/planted.sh plants must fit the code, or it shows nothing.
 run_planted() {
   local good=0 bad=0 fault
@@ -206,6 +227,7 @@ flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
 unity=-DMUXPRO_UNITY=ON
 gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
 ! wanted readme || run_readme
+! wanted rings || run_rings
 ! wanted planted || run_planted
 run_configuration plain "${gcc[@]}" -DMUXPRO_WERROR=ON
 run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"

@@ -110,9 +110,8 @@ class pipe_end {
                                                                       &to);
   }
   /// As many of the first bytes as async_write_some() would take at once; 0: none, or `ec`.
-  std::size_t write_now(const_bytes data, error_code& ec) {
-    const auto done =
-        core().try_write(side_, core_type::write_buffers(asio::buffer(data.data(), data.size())), nullptr);
+  std::size_t write_now(const detail::write_buffers& from, error_code& ec) {
+    const auto done = core().try_write(side_, from, nullptr);
     ec = done.error;
     return done.transferred;
   }

@@ -4,7 +4,7 @@
 #include "renamed_datagrams.hpp"
 
 #include <muxpro/frame.hpp>
-#include <muxpro/proxy/timer.hpp>
+#include <muxpro/timer.hpp>
 
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>

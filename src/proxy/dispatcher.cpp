@@ -100,16 +100,16 @@ asio::awaitable<carried> dispatcher::run(live_connection& c, std::unique_ptr<dat
 template <class Link>
 asio::awaitable<void> dispatcher::carry(std::unique_ptr<live_connection> c, Link link) {
   carried result;
-  connections_.push_back(*c);
-  ++live_;
+  auto here = connections_.end();
   try {
+    here = connections_.insert(here, c.get());
     result = co_await run(*c, std::move(link));
   } catch (const std::system_error& e) {
     result.why = e.code();
   } catch (...) {
     result.why = end_code::resources;
   }
-  --live_;
+  if (here != connections_.end()) connections_.erase(here);
   c->count();
   if (ended_) ended_(c->about, result, std::chrono::steady_clock::now() - c->begun);
 }

@@ -1,6 +1,6 @@
 #include <muxpro/proxy/dial_policy.hpp>
 #include <muxpro/proxy/instance.hpp>
-#include <muxpro/proxy/timer.hpp>
+#include <muxpro/timer.hpp>
 
 #include "datagram_listener.hpp"
 #include "routing/addresses.hpp"
@@ -140,7 +140,7 @@ class instance::lane {
     std::shared_ptr<connection> c = co_await way->over->open(std::move(socket), ec);
     if (ec) {
       const auto& source = known.inbound.source;
-      whole_.note(
+      whole_.events_.note(
           log_level::info, source,
           fmt::format("{} {} {}: no connection: {}", known.id, shown_source(source), way->tag, ec.message()));
       co_return;
@@ -188,7 +188,7 @@ class instance::lane {
 instance::instance(instance_options options, std::size_t threads, const equip& outbounds, log_sink log)
     : options_(std::move(options)),
       log_(std::move(log)),
-      brake_(options_.log_lines),
+      events_(log_, options_.log_lines),
       waiting_(std::make_shared<admission>(options_.max_waiting, options_.max_waiting_per_source)),
       workers_(threads) {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -219,11 +219,6 @@ void instance::note_access(const ended_connection& c) {
     log_(log_level::info, c.line());
 }
 
-void instance::note(log_level level, const asio::ip::address& source, const std::string& line) {
-  const auto decision = brake_.ask(source, std::chrono::steady_clock::now());
-  if (decision.write) log_(level, line);
-}
-
 stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
                                  transport_use how, std::shared_ptr<const sniff_policy> sniffing) {
   listener_options options;
@@ -237,7 +232,7 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
     thread.take(std::move(c), way);
   };
   auto say = [this](log_level level, const asio::ip::address& source, const std::string& line) {
-    note(level, source, line);
+    events_.note(level, source, line);
   };
   listeners_.push_back(
       std::make_unique<listener>(workers_, at, options, waiting_, std::move(take), std::move(say)));

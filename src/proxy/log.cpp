@@ -33,4 +33,21 @@ log_brake::decision log_brake::ask(const asio::ip::address& source, time_point n
   return {true, std::exchange(r.suppressed, 0)};
 }
 
+void braked_log::note(log_level level, const asio::ip::address& source, const std::string& line) {
+  if (may_note(source)) to_(level, line);
+}
+
+void braked_log::note(log_level level, const asio::ip::address& source,
+                      const std::function<std::string()>& line) {
+  if (may_note(source)) to_(level, line());
+}
+
+bool braked_log::may_note(const asio::ip::address& source) {
+  const auto decision = brake_.ask(source, std::chrono::steady_clock::now());
+  if (decision.write && decision.suppressed > 0)
+    to_(log_level::info,
+        fmt::format("{} lines about {} were left out", decision.suppressed, source.to_string()));
+  return decision.write;
+}
+
 }  // namespace muxpro::proxy

@@ -2,7 +2,7 @@
 #include <muxpro/proxy/instance.hpp>
 #include <muxpro/proxy/local_addresses.hpp>
 #include <muxpro/proxy/mux_server.hpp>
-#include <muxpro/proxy/timer.hpp>
+#include <muxpro/timer.hpp>
 
 #include "or_error.hpp"
 #include "server_session.hpp"
@@ -22,32 +22,12 @@ using asio::ip::tcp;
 server_parts::server_parts(server_options o, log_sink sink)
     : options(std::move(o)),
       log(std::move(sink)),
-      brake(options.log_lines),
-      access_brake(options.log_lines),
-      odd_brake(options.log_lines),
+      events(log, options.log_lines),
+      access(log, options.log_lines),
+      odd_ends(log, options.log_lines),
       unnegotiated(
           std::make_shared<admission>(options.max_unnegotiated, options.max_unnegotiated_per_source)),
       nat(options.nat, options.dial, names, policy) {}
-
-void server_parts::note(log_level level, const asio::ip::address& source, const std::string& line) {
-  if (may_note(brake, source)) log(level, line);
-}
-
-void server_parts::note_access(const asio::ip::address& source, const std::function<std::string()>& line) {
-  if (may_note(access_brake, source)) log(log_level::info, line());
-}
-
-void server_parts::note_odd(const asio::ip::address& source, const std::function<std::string()>& line) {
-  if (may_note(odd_brake, source)) log(log_level::info, line());
-}
-
-bool server_parts::may_note(log_brake& by, const asio::ip::address& source) {
-  const auto decision = by.ask(source, std::chrono::steady_clock::now());
-  if (decision.write && decision.suppressed > 0)
-    log(log_level::info,
-        fmt::format("{} lines about {} were left out", decision.suppressed, source.to_string()));
-  return decision.write;
-}
 
 namespace {
 constexpr const char* inbound_tag = "server";
@@ -103,7 +83,7 @@ class mux_server::shard {
     const std::shared_ptr<connection> c = co_await over->open(std::move(socket), ec);
     if (ec) {
       const auto& source = peer.address();
-      parts_.note(log_level::info, source,
+      parts_.events.note(log_level::info, source,
                   fmt::format("no connection with {}: {}", shown_source(source), ec.message()));
       co_return nullptr;
     }
@@ -215,7 +195,7 @@ stream_endpoint mux_server::listen(const stream_endpoint& at, transport_use how)
     thread.take(std::move(c), over);
   };
   auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
-    parts_->note(level, source, line);
+    parts_->events.note(level, source, line);
   };
   listener_options options;
   options.socket = how.socket;

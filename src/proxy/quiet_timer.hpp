@@ -2,7 +2,7 @@
 #pragma once
 
 #include <muxpro/options.hpp>
-#include <muxpro/proxy/timer.hpp>
+#include <muxpro/timer.hpp>
 
 #include <asio/any_io_executor.hpp>
 

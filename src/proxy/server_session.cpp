@@ -4,7 +4,7 @@
 
 #include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/proxy/dial_outcome.hpp>
-#include <muxpro/proxy/timer.hpp>
+#include <muxpro/timer.hpp>
 #include <muxpro/relay.hpp>
 
 #include <algorithm>
@@ -58,7 +58,7 @@ void server_session::report(std::error_code why) {
   const std::string line = fmt::format(
       "{}: {}; {} sub-streams, {} bytes in, {} out", name(), why ? why.message() : "closed",
       s.received[static_cast<std::size_t>(frame_type::new_stream)].frames, s.wire_received, s.wire_sent);
-  parts_.note(silent ? log_level::debug : why ? log_level::warning : log_level::info, peer_.address(), line);
+  parts_.events.note(silent ? log_level::debug : why ? log_level::warning : log_level::info, peer_.address(), line);
 }
 
 std::string server_session::name() const {
@@ -118,10 +118,7 @@ void server_session::report(stream_id stream, const destination& target, const c
                        target, how.up, how.down, std::chrono::duration<double>(took).count(),
                        how.why ? how.why.message() : "done");
   };
-  if (how.odd)
-    parts_.note_odd(peer_.address(), line);
-  else
-    parts_.note_access(peer_.address(), line);
+  (how.odd ? parts_.odd_ends : parts_.access).note(log_level::info, peer_.address(), line);
 }
 
 // A place, the pace, the dial; all of it ends when the peer gives the sub-stream up, which is usual, and that

@@ -2,7 +2,7 @@
 
 #include "or_error.hpp"
 
-#include <muxpro/proxy/timer.hpp>
+#include <muxpro/timer.hpp>
 
 #include <asio/post.hpp>
 #include <asio/this_coro.hpp>

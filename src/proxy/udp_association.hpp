@@ -1,7 +1,7 @@
 // One stream of datagrams and its socket.
 #pragma once
 
-#include <muxpro/proxy/timer.hpp>
+#include <muxpro/timer.hpp>
 #include <muxpro/proxy/udp_nat.hpp>
 
 #include <chrono>

@@ -1,5 +1,5 @@
 #include <muxpro/proxy/local_addresses.hpp>
-#include <muxpro/proxy/timer.hpp>
+#include <muxpro/timer.hpp>
 #include <muxpro/proxy/udp_nat.hpp>
 
 #include "routing/port_set.hpp"

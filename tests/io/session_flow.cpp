@@ -1,23 +1,37 @@
 // What arrives for a sub-stream and goes on to a sink.
+#include "flow_support.hpp"
 #include "session_support.hpp"
 
 #include <asio/bind_cancellation_slot.hpp>
 
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+// Unread bytes are the only arrays that are asked for while it is set.
+std::atomic<bool> arrays_fail = false;
+
+struct no_arrays {
+  no_arrays() { arrays_fail = true; }
+  ~no_arrays() { arrays_fail = false; }
+};
+
+}  // namespace
+
+void* operator new[](std::size_t n) {
+  if (arrays_fail) throw std::bad_alloc();
+  if (void* p = std::malloc(n)) return p;
+  throw std::bad_alloc();
+}
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+
 namespace {
 
 using namespace io_test;
-
-/// Takes so many bytes, then it is full.
-struct bounded_sink final : detail::sink {
-  std::size_t take(const_bytes data) override {
-    const std::size_t n = std::min(room, data.size());
-    room -= n;
-    got.insert(got.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(n));
-    return n;
-  }
-  std::size_t room = ~std::size_t{0};
-  byte_string got;
-};
+using test::bounded_sink;
 
 /// A sub-stream that the peer has opened.
 struct opened {
@@ -50,6 +64,129 @@ awaitable<> flows_and_is_granted(scripted_session& s) {
   CHECK(o.unread() == 0);
   const std::string credit = co_await next_words(s.peer);
   CHECK(credit == "credit 1 40000");
+}
+
+/// So many frames of so many bytes each.
+byte_string frames_of(std::size_t size, std::size_t count, stream_id id = 1) {
+  byte_string all;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto one = encoded(data_frame(id, size), pattern(size, i * size));
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  return all;
+}
+byte_string with(byte_string all, const frame& f) {
+  const auto last = encoded(f);
+  all.insert(all.end(), last.begin(), last.end());
+  return all;
+}
+awaitable<> send_together(scripted_session& s, byte_string all) {
+  co_await s.peer.send_bytes(std::move(all));
+  co_await yield();
+}
+
+awaitable<> is_gathered(scripted_session& s) {
+  opened o;
+  co_await o.from(s);
+  o.flow();
+  co_await send_together(s, frames_of(100, 3));
+  CHECK(o.to.got == pattern(300));
+  CHECK(o.to.times == 1);
+  // More than an operation holds.
+  o.to.got.clear();
+  co_await send_together(s, frames_of(100, 7));
+  CHECK(o.to.got == pattern(700));
+  CHECK(o.to.times == 3);
+  CHECK(o.unread() == 0);
+}
+
+awaitable<> is_full_after(scripted_session& s, std::size_t room) {
+  opened o;
+  co_await o.from(s);
+  o.to.room = room;
+  o.flow();
+  co_await send_together(s, frames_of(100, 7));
+  CHECK(o.done.n() == room);
+  CHECK(o.unread() == 700 - room);
+  o.to.room = ~std::size_t{0};
+  o.done = {};
+  o.flow();
+  co_await yield();
+  CHECK_FALSE(o.done.done());
+  CHECK(o.to.got == pattern(700));
+}
+
+awaitable<> ends_in_the_same_read(scripted_session& s, end_code code) {
+  opened o;
+  co_await o.from(s);
+  o.flow();
+  co_await send_together(s, with(frames_of(100, 3), end_of(1, code)));
+  CHECK(o.to.got == pattern(300));
+  if (code == end_code::graceful)
+    CHECK(o.done.error() == asio::error::eof);
+  else
+    CHECK(o.done.error() == code);
+}
+
+awaitable<> ends_while_full(scripted_session& s) {
+  opened o;
+  co_await o.from(s);
+  o.to.room = 150;
+  o.flow();
+  co_await send_together(s, with(frames_of(100, 3), end_of(1)));
+  CHECK((!o.done.error() && o.done.n() == 150));
+  o.to.room = 150;
+  o.done = {};
+  o.flow();
+  co_await yield();
+  CHECK(o.done.error() == asio::error::eof);
+  CHECK(o.to.got == pattern(300));
+}
+
+awaitable<> is_lost_in_the_same_read(scripted_session& s) {
+  opened o;
+  co_await o.from(s);
+  o.flow();
+  byte_string all = frames_of(100, 3);
+  all.insert(all.end(), 4, std::byte{0xff});
+  co_await send_together(s, std::move(all));
+  CHECK(o.to.got == pattern(300));
+  CHECK(o.done.error());
+  CHECK(o.done.error() != asio::error::eof);
+}
+
+awaitable<> two_flow(scripted_session& s) {
+  opened a;
+  co_await a.from(s);
+  co_await s.peer.send(new_tcp(2));
+  sub_stream second = co_await s.subject.async_accept();
+  bounded_sink to;
+  expected_completion done;
+  a.flow();
+  second.async_flow(to, done.handler());
+  byte_string all = frames_of(100, 2);
+  for (const byte_string& more : {frames_of(50, 2, 2), frames_of(100, 2), frames_of(50, 1, 2)})
+    all.insert(all.end(), more.begin(), more.end());
+  co_await send_together(s, std::move(all));
+  CHECK(a.to.got.size() == 400);
+  CHECK(a.to.times == 1);
+  CHECK(to.got.size() == 150);
+  CHECK(to.times == 1);
+}
+
+awaitable<> has_no_memory(scripted_session& s) {
+  opened o;
+  co_await o.from(s);
+  o.to.room = 150;
+  o.flow();
+  {
+    const no_arrays now;
+    co_await send_together(s, frames_of(100, 3));
+  }
+  CHECK(o.done.done());
+  CHECK(o.to.got == pattern(150));
+  const std::string said = co_await next_words(s.peer);
+  CHECK(said == "end 1 code 4");
 }
 
 awaitable<> is_full(scripted_session& s) {
@@ -157,6 +294,31 @@ TEST_CASE("what flows to a sink is in no buffer, and granted as it goes", "[sess
 
 TEST_CASE("what a full sink leaves waits, and is not granted", "[session][flow]") {
   with_script(role::server, is_full);
+}
+
+TEST_CASE("pieces that were read together go to a sink together", "[session][flow]") {
+  with_script(role::server, is_gathered);
+}
+
+TEST_CASE("a sink may be full within any of the pieces", "[session][flow]") {
+  const std::size_t room = GENERATE(0, 1, 99, 100, 101, 399, 400, 401, 699);
+  CAPTURE(room);
+  with_script(role::server, [room](scripted_session& s) { return is_full_after(s, room); });
+}
+
+TEST_CASE("what was read together with an end goes to the sink first", "[session][flow]") {
+  const auto code = GENERATE(end_code::graceful, end_code::unreachable);
+  with_script(role::server, [code](scripted_session& s) { return ends_in_the_same_read(s, code); });
+  with_script(role::server, ends_while_full);
+  with_script(role::server, is_lost_in_the_same_read);
+}
+
+TEST_CASE("sinks of two sub-streams get their pieces of one read", "[session][flow]") {
+  with_script(role::server, two_flow);
+}
+
+TEST_CASE("without memory for what a sink has left its sub-stream ends", "[session][flow]") {
+  with_script(role::server, has_no_memory);
 }
 
 TEST_CASE("the end of a sub-stream comes behind what a full sink has left", "[session][flow]") {

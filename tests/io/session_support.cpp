@@ -193,7 +193,7 @@ session_options quiet() {
   return o;
 }
 
-void with_script(role side, awaitable<> (*work)(scripted_session&), session_options options,
+void with_script(role side, const std::function<awaitable<>(scripted_session&)>& work, session_options options,
                  std::size_t capacity, duration at_most) {
   asio::io_context context;
   manual_clock clock(context);

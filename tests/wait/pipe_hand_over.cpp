@@ -1,10 +1,8 @@
 // What relays do with a pipe: the memory that bytes lie in goes from one to the other.
 #include "catch.hpp"
-#include "support.hpp"
+#include "flow_support.hpp"
 
 #include <muxpro/pipe.hpp>
-
-#include <asio/bind_cancellation_slot.hpp>
 
 #include <random>
 
@@ -19,23 +17,11 @@ constexpr std::size_t large = 8192;
 constexpr std::size_t small = 2048;
 
 /// A relay's buffer and the operation that it is in.
-struct holder {
+struct holder : test::operation {
   holder() : buffer(large) {
     // One read that fills the small memory is what the large one is for.
     buffer.filled(buffer.room().size());
     buffer.consume(buffer.size());
-  }
-
-  auto handler() {
-    pending = true;
-    return asio::bind_cancellation_slot(stop.slot(), [this](error_code e, std::size_t transferred) {
-      pending = false;
-      error = e;
-      n = transferred;
-    });
-  }
-  bool ended(error_code e, std::size_t transferred) const {
-    return !pending && error == e && n == transferred;
   }
 
   void fill(std::size_t size, std::uint64_t offset = 0) {
@@ -52,10 +38,6 @@ struct holder {
   }
 
   relay_buffer buffer;
-  asio::cancellation_signal stop;
-  bool pending = false;
-  error_code error;
-  std::size_t n = 0;
 };
 
 struct piped {

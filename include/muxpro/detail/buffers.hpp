@@ -29,6 +29,15 @@ class buffer_list {
     }
   }
 
+  bool empty() const noexcept { return count_ == 0; }
+  /// False, and nothing appended, if there are as many as it can hold.
+  bool append(const Buffer& b) noexcept {
+    if (count_ == capacity) return false;
+    parts_[count_++] = b;
+    return true;
+  }
+  std::span<const Buffer> parts() const noexcept { return {parts_.data(), count_}; }
+
   std::size_t size() const noexcept {
     std::size_t n = 0;
     for (std::uint32_t i = 0; i < count_; ++i) n += parts_[i].size();

@@ -1,4 +1,4 @@
-// The memory of one direction of a relay. A pipe hands it on to the next relay instead of copying. Ring 1.
+// The memory of one direction of a relay. A pipe hands it on to the next relay instead of copying. Ring 2.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>

@@ -1,7 +1,7 @@
-// Where bytes go that are not to be kept. Ring 1.
+// Where bytes go that are not to be kept. Ring 2.
 #pragma once
 
-#include <muxpro/codec.hpp>
+#include <muxpro/detail/buffers.hpp>
 
 #include <cstddef>
 
@@ -11,7 +11,7 @@ class sink {
  public:
   /// Takes as many of the first bytes as it can without waiting, and returns how many; fewer than all: it is
   /// full, or broken. Calls nobody back.
-  virtual std::size_t take(const_bytes data) = 0;
+  virtual std::size_t take(const write_buffers& data) = 0;
 
  protected:
   ~sink() = default;

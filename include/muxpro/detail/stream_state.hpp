@@ -29,7 +29,7 @@ struct backlog_tag;
 class read_op : public pending_op<error_code, std::size_t> {
  public:
   /// Of bytes that have arrived; returns how many it has taken.
-  std::size_t take(const_bytes data) {
+  std::size_t take(const write_buffers& data) {
     const std::size_t n = take_some(data);
     taken_ += n;
     return n;
@@ -40,12 +40,14 @@ class read_op : public pending_op<error_code, std::size_t> {
   /// What a large read can still take; no limit if it is none.
   virtual std::size_t large_room() const noexcept { return ~std::size_t{0}; }
   static constexpr std::size_t large = 16 * 1024;
+  /// Where pieces lie that it takes together; null: it takes each as it comes.
+  virtual write_buffers* gathered() noexcept { return nullptr; }
 
  protected:
   ~read_op() = default;
 
  private:
-  virtual std::size_t take_some(const_bytes data) = 0;
+  virtual std::size_t take_some(const write_buffers& data) = 0;
   std::size_t taken_ = 0;
 };
 
@@ -62,27 +64,29 @@ class copying_read : public read_op {
   ~copying_read() = default;
 
  private:
-  std::size_t take_some(const_bytes data) override;
+  std::size_t take_some(const write_buffers& data) override;
   read_buffers into_;
 };
 
-/// Into a sink, until that is full.
+/// Into a sink, until that is full. What one turn of the read loop has for it goes there at once.
 class flow_op : public read_op {
  public:
   explicit flow_op(sink& to) : to_(to) {}
   bool due() const noexcept override { return full_; }
+  write_buffers* gathered() noexcept override { return &gathered_; }
 
  protected:
   ~flow_op() = default;
 
  private:
-  std::size_t take_some(const_bytes data) override {
+  std::size_t take_some(const write_buffers& data) override {
     const std::size_t n = to_.take(data);
     full_ = n < data.size();
     return n;
   }
   sink& to_;
   bool full_ = false;
+  write_buffers gathered_;
 };
 
 struct write_op : pending_op<error_code, std::size_t>, semaphore_core::waiter {
@@ -155,8 +159,9 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   /// The next piece of announced data; `last` if the frame ends with it. False: a badly prefixed datagram.
   bool deliver(const_bytes data, bool last);
   std::size_t large_read_room() const noexcept { return reader_ ? reader_->large_room() : ~std::size_t{0}; }
-  /// Completes a read that is due in this turn of the read loop.
-  void flush_reader();
+  /// Passes on what was gathered, and completes a read that is due in this turn of the read loop. False: it
+  /// still waits.
+  bool flush_reader();
   void add_credit(std::uint64_t n);
   /// First data that rides in New, on a fresh sub-stream.
   void spend_credit(std::uint64_t n) noexcept;
@@ -200,6 +205,8 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
 
  private:
   bool ended_for_reader(error_code& ec) const;
+  bool gather(const_bytes data);
+  void pass_gathered();
   std::size_t fill_reader(const_bytes data);
   void consumed(std::uint64_t n);
   std::uint64_t drop_unread() noexcept;

@@ -78,8 +78,8 @@ MUXPRO_DECL pipe_core::attempt pipe_core::try_flow(side s, sink& to) {
   std::size_t n = 0;
   bool full = false;
   while (!l.ring.empty() && !full) {
-    const const_bytes next = l.ring.peek();
-    const std::size_t taken = to.take(next);
+    const auto next = l.ring.peek();
+    const std::size_t taken = to.take(write_buffers(asio::buffer(next.data(), next.size())));
     l.ring.consume(taken);
     l.passed += taken;
     n += taken;
@@ -153,14 +153,7 @@ MUXPRO_DECL void pipe_core::close(side s) {
 }
 
 MUXPRO_DECL std::size_t pipe_core::pour(lane& l, sink& to, const write_buffers& from) {
-  std::size_t n = 0;
-  bool full = false;
-  from.each(0, from.size(), [&](asio::const_buffer part) {
-    if (full) return;
-    const std::size_t taken = to.take({static_cast<const std::byte*>(part.data()), part.size()});
-    full = taken < part.size();
-    n += taken;
-  });
+  const std::size_t n = to.take(from);
   l.passed += n;
   return n;
 }

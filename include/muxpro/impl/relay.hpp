@@ -1,9 +1,9 @@
 #pragma once
 
-#include <muxpro/detail/plain_socket.hpp>
 #include <muxpro/detail/relay_buffer.hpp>
 #include <muxpro/detail/relay_state.hpp>
 #include <muxpro/detail/sink.hpp>
+#include <muxpro/plain_socket.hpp>
 
 #include <asio/redirect_error.hpp>
 #include <asio/socket_base.hpp>
@@ -173,7 +173,7 @@ void wait_for_room(Socket& s, transfer_step done) {
 
 template <class Stream>
 requires requires(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
-std::size_t write_now(Stream& s, const_bytes data, error_code& ec) { return s.write_now(data, ec); }
+std::size_t write_now(Stream& s, const write_buffers& data, error_code& ec) { return s.write_now(data, ec); }
 template <class Stream>
 requires requires(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
 void wait_for_room(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
@@ -181,7 +181,7 @@ void wait_for_room(Stream& s, transfer_step done) { s.async_wait_for_room(std::m
 template <class From, class To>
 concept flows = requires(From& from, To& to, sink& way, transfer_step done, error_code& ec) {
   from.async_flow(way, std::move(done));
-  write_now(to, const_bytes(), ec);
+  write_now(to, write_buffers(), ec);
 };
 
 template <class From, class To>
@@ -204,8 +204,8 @@ class flowing_way final : private sink {
   error_code unwritten() const noexcept { return unwritten_; }
 
  private:
-  std::size_t take(const_bytes data) override {
-    if (data.empty() || unwritten_) return 0;
+  std::size_t take(const write_buffers& data) override {
+    if (data.size() == 0 || unwritten_) return 0;
     const std::size_t n = write_now(to_, data, unwritten_);
     if (n > 0) state_.written(side_, n);
     return n;

@@ -186,8 +186,8 @@ MUXPRO_DECL void session_impl::process_turn() {
 }
 
 MUXPRO_DECL void session_impl::end_turn() {
-  for (stream_state* s : touched_) s->flush_reader();
-  const std::size_t answers = touched_.size();
+  std::size_t answers = 0;
+  for (stream_state* s : touched_) answers += s->flush_reader() ? 1 : 0;
   touched_.clear();
   if (closed()) return;
   if (control_flooded()) return close(errc::budget_exceeded);

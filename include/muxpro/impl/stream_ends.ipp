@@ -122,12 +122,12 @@ MUXPRO_DECL void stream_state::drop_staged() noexcept {
 MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
   if (fate_) return;
   fate_ = why;
+  flush_reader();
   if (drop) discard();
   if (writer_) writer_->unlink();
   end_stall();
   if (!closing_) session_->queue().remove_data(*this);
   if (aborted || remote_ended) session_->queue().remove_credit(*this);
-  flush_reader();
   if (reader_) std::exchange(reader_, nullptr)->complete(why, 0);
   if (writer_) writer_->allowed = writer_->framed;
   if (writer_ && !flying_) finish_write(why);

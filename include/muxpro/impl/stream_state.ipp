@@ -51,7 +51,7 @@ MUXPRO_DECL bool stream_state::flow_now(sink& to, error_code& ec, std::size_t& n
   if (reader_) return ec = errc::operation_in_progress, true;
   while (!unread_.empty()) {
     const const_bytes next = unread_.peek();
-    const std::size_t taken = to.take(next);
+    const std::size_t taken = to.take(write_buffers(asio::buffer(next.data(), next.size())));
     unread_.consume(taken);
     n += taken;
     session_->unbuffered(taken);
@@ -84,6 +84,7 @@ MUXPRO_DECL bool stream_state::deliver(const_bytes data, bool last) {
     block.insert(block.end(), data.begin(), data.end());
     return !last || datagram_arrived();
   }
+  if (gather(data)) return true;
   data = data.subspan(fill_reader(data));
   if (data.empty()) return true;
   unread_.push(data);
@@ -92,29 +93,65 @@ MUXPRO_DECL bool stream_state::deliver(const_bytes data, bool last) {
   return true;
 }
 
+// They stay where they were read until the turn ends.
+MUXPRO_DECL bool stream_state::gather(const_bytes data) {
+  if (!reader_ || !unread_.empty()) return false;
+  write_buffers* const pieces = reader_->gathered();
+  if (!pieces) return false;
+  const auto piece = asio::buffer(data.data(), data.size());
+  if (pieces->empty()) session_->touched(*this);
+  if (pieces->append(piece)) return true;
+  pass_gathered();
+  return !reader_->due() && pieces->append(piece);
+}
+
+MUXPRO_DECL void stream_state::pass_gathered() {
+  write_buffers* const pieces = reader_->gathered();
+  if (!pieces || pieces->empty()) return;
+  const write_buffers all = std::exchange(*pieces, {});
+  const std::size_t n = reader_->take(all);
+  if (n > 0) consumed(n);
+  all.each(n, all.size() - n, [this](asio::const_buffer rest) {
+    unread_.push({static_cast<const std::byte*>(rest.data()), rest.size()});
+    session_->buffered(rest.size());
+  });
+}
+
 MUXPRO_DECL std::size_t stream_state::fill_reader(const_bytes data) {
   if (!reader_ || !unread_.empty()) return 0;
   const bool was_due = reader_->due();
-  const std::size_t n = reader_->take(data);
+  const std::size_t n = reader_->take(write_buffers(asio::buffer(data.data(), data.size())));
   if (reader_->due() && !was_due) session_->touched(*this);
   if (n > 0) consumed(n);
   return n;
 }
 
-MUXPRO_DECL std::size_t copying_read::take_some(const_bytes data) {
-  const std::size_t n = std::min(data.size(), into_.size() - taken());
-  std::size_t done = 0;
-  into_.each(taken(), n, [&](asio::mutable_buffer part) {
-    std::memcpy(part.data(), data.data() + done, part.size());
-    done += part.size();
+MUXPRO_DECL std::size_t copying_read::take_some(const write_buffers& data) {
+  std::size_t done = taken();
+  data.each(0, std::min(data.size(), into_.size() - done), [&](asio::const_buffer piece) {
+    auto* from = static_cast<const std::byte*>(piece.data());
+    into_.each(done, piece.size(), [&from](asio::mutable_buffer part) {
+      std::memcpy(part.data(), from, part.size());
+      from += part.size();
+    });
+    done += piece.size();
   });
-  return n;
+  return done - taken();
 }
 
-MUXPRO_DECL void stream_state::flush_reader() {
-  if (!reader_ || !reader_->due()) return;
+MUXPRO_DECL bool stream_state::flush_reader() {
+  if (!reader_) return true;
+  try {
+    pass_gathered();
+  } catch (const std::bad_alloc&) {
+    reset(end_code::resources);
+    fail(errc::stream_reset, true);  // where both sides have ended already
+  }
+  if (!reader_) return true;
+  if (!reader_->due()) return false;
   read_op* const op = std::exchange(reader_, nullptr);
   op->complete({}, op->taken());
+  return true;
 }
 
 // Credit goes back for what the application has taken, and only then.

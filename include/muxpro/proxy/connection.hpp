@@ -2,9 +2,9 @@
 #pragma once
 
 #include <muxpro/codec.hpp>
-#include <muxpro/detail/plain_socket.hpp>
 #include <muxpro/pipe.hpp>
-#include <muxpro/proxy/timer.hpp>
+#include <muxpro/plain_socket.hpp>
+#include <muxpro/timer.hpp>
 #include <muxpro/relay.hpp>
 #include <muxpro/session.hpp>
 #include <muxpro/sub_stream.hpp>
@@ -89,13 +89,13 @@ class connection_over final : public connection {
 
   asio::any_io_executor get_executor() override { return stream_.get_executor(); }
   std::size_t read_now([[maybe_unused]] bytes into) noexcept override {
-    if constexpr (detail::plain_socket<Stream>) return detail::read_now(stream_, into);
+    if constexpr (plain_socket<Stream>) return muxpro::read_now(stream_, into);
     return 0;
   }
   asio::const_buffer write_now(const_bytes from) noexcept override {
     [[maybe_unused]] std::error_code said_by_write;
-    if constexpr (detail::plain_socket<Stream>)
-      from = from.subspan(detail::write_now(stream_, from, said_by_write));
+    if constexpr (plain_socket<Stream>)
+      from = from.subspan(muxpro::write_now(stream_, from, said_by_write));
     return asio::buffer(from.data(), from.size());
   }
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec) override {

@@ -6,7 +6,7 @@
 #include <muxpro/proxy/dial_policy.hpp>
 #include <muxpro/proxy/resolver.hpp>
 #include <muxpro/proxy/stream_socket.hpp>
-#include <muxpro/proxy/timer.hpp>
+#include <muxpro/timer.hpp>
 
 #include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>

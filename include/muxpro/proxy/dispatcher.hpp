@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -62,14 +63,14 @@ class dispatcher {
 
   void drain();
   void close();
-  std::size_t live() const noexcept { return live_; }
+  std::size_t live() const noexcept { return connections_.size(); }
   /// Oldest first, with their counters brought up to date.
   template <class Visit>
   void each_live(Visit visit) {
-    connections_.each([&](live_connection& c) {
-      c.count();
-      visit(std::as_const(c));
-    });
+    for (live_connection* c : connections_) {
+      c->count();
+      visit(std::as_const(*c));
+    }
   }
   const std::map<std::string, std::shared_ptr<outbound>>& outbounds() const noexcept { return outbounds_; }
 
@@ -92,9 +93,8 @@ class dispatcher {
   std::shared_ptr<fake_dns> fakes_;
   observer ended_;
   std::shared_ptr<stats> counts_;
-  detail::intrusive_list<live_connection> connections_;
+  std::list<live_connection*> connections_;
   std::size_t capacity_ = 64 * 1024;
-  std::size_t live_ = 0;
 };
 
 }  // namespace muxpro::proxy

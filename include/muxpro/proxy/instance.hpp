@@ -99,11 +99,10 @@ class instance {
   struct entrance;
 
   void note_access(const ended_connection& c);
-  void note(log_level level, const asio::ip::address& source, const std::string& line);
 
   const instance_options options_;
   const log_sink log_;
-  log_brake brake_;
+  braked_log events_;
   const std::shared_ptr<admission> waiting_;
   const std::shared_ptr<stats> counts_ = std::make_shared<stats>();
   workers workers_;

@@ -1,16 +1,13 @@
 // What connects an inbound with an outbound: a pipe, and the word of what became of the target. Ring 4.
 #pragma once
 
-#include <muxpro/detail/context_service.hpp>
-#include <muxpro/detail/pending_op.hpp>
-#include <muxpro/error.hpp>
+#include <muxpro/one_shot.hpp>
 #include <muxpro/pipe.hpp>
 #include <muxpro/relay_options.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/use_awaitable.hpp>
 
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -21,56 +18,6 @@
 namespace muxpro::proxy {
 
 class connection;
-
-/// Said once by one stage, awaited once by another one; the first word counts. Belongs to one strand.
-class word final : private detail::parking {
- public:
-  ~word() {
-    if (waiter_) waiter_->complete(asio::error::operation_aborted);
-  }
-  void tell(std::error_code ec) {
-    if (std::exchange(told_, true)) return;
-    ec_ = ec;
-    if (waiter_) std::exchange(waiter_, nullptr)->complete(ec);
-  }
-  bool told() const noexcept { return told_; }
-  std::error_code what() const noexcept { return ec_; }
-
-  /// Signature: void(std::error_code), the word; operation_aborted if it is destroyed without one.
-  /// Cancellation (any type): operation_aborted.
-  template <class Token>
-  auto async_wait(const asio::any_io_executor& executor, Token&& token) {
-    return asio::async_initiate<Token, void(std::error_code)>(initiate_wait{this}, token, executor);
-  }
-
- private:
-  struct waiter : detail::pending_op<std::error_code> {};
-  struct initiate_wait {
-    word* self;
-    template <class Handler>
-    void operator()(Handler&& handler, const asio::any_io_executor& executor) const {
-      assert(!self->waiter_ && "awaited once");
-      if (self->told_) {
-        detail::post_completion(std::forward<Handler>(handler), executor, self->ec_);
-        return;
-      }
-      self->leave();  // it may have been awaited before, in vain
-      self->enter(executor);
-      auto cancel = [w = self](waiter* op) {
-        w->waiter_ = nullptr;
-        op->complete(asio::error::operation_aborted);
-      };
-      self->waiter_ = detail::park<waiter>(std::forward<Handler>(handler), executor, cancel);
-    }
-  };
-  void context_destroyed() noexcept override {
-    if (waiter_) std::exchange(waiter_, nullptr)->drop();
-  }
-
-  waiter* waiter_ = nullptr;
-  bool told_ = false;
-  std::error_code ec_;
-};
 
 /// A client that has been answered, as an inbound hands it over.
 struct answered_client {
@@ -121,7 +68,7 @@ class outcome {
     return reached_.async_wait(executor, std::forward<Token>(token));
   }
   bool told(std::error_code& ec) const noexcept {
-    if (reached_.told()) ec = reached_.what();
+    if (reached_.told()) ec = reached_.outcome();
     return reached_.told();
   }
   template <class Token>
@@ -141,7 +88,7 @@ class outcome {
   }
 
  private:
-  word reached_, ended_, handed_;
+  one_shot reached_, ended_, handed_;
   client_side client_;
   answered_client answered_;
   bool gone_ = false;

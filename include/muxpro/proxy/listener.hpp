@@ -5,7 +5,7 @@
 #include <muxpro/proxy/admission.hpp>
 #include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/stream_socket.hpp>
-#include <muxpro/proxy/timer.hpp>
+#include <muxpro/timer.hpp>
 #include <muxpro/proxy/workers.hpp>
 
 #include <asio/awaitable.hpp>

@@ -1,7 +1,6 @@
 // A connection on its way through the dispatcher, as those see it who count and watch. Ring 4.
 #pragma once
 
-#include <muxpro/detail/list.hpp>
 #include <muxpro/options.hpp>
 #include <muxpro/pipe.hpp>
 #include <muxpro/proxy/context.hpp>
@@ -19,7 +18,7 @@ namespace muxpro::proxy {
 class outbound;
 
 /// Belongs to the dispatcher's thread.
-class live_connection : public detail::list_node<> {
+class live_connection {
  public:
   /// `counts`: where its bytes are added; may be null.
   live_connection(context&& c, std::shared_ptr<stats> counts);

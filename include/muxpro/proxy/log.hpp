@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace muxpro::proxy {
 
@@ -43,6 +44,22 @@ class log_brake {
   const std::uint32_t per_second_;
   std::mutex mutex_;
   std::map<asio::ip::address, record> sources_;
+};
+
+/// A log for lines that peers provoke: braked, and with a line about those that were left out. Thread-safe.
+class braked_log {
+ public:
+  braked_log(log_sink to, std::uint32_t per_second) : to_(std::move(to)), brake_(per_second) {}
+
+  void note(log_level level, const asio::ip::address& source, const std::string& line);
+  /// `line` is asked for only if it is written.
+  void note(log_level level, const asio::ip::address& source, const std::function<std::string()>& line);
+
+ private:
+  bool may_note(const asio::ip::address& source);
+
+  const log_sink to_;
+  log_brake brake_;
 };
 
 }  // namespace muxpro::proxy

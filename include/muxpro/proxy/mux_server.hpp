@@ -36,22 +36,14 @@ struct server_parts {
   const log_sink log;
   resolver names;
   dial_policy policy;
-  log_brake brake, access_brake, odd_brake;
+  /// Of peers. What usually happens takes no place of other lines, nor do sub-streams that end oddly and must
+  /// not get lost among them.
+  braked_log events, access, odd_ends;
   const std::shared_ptr<admission> unnegotiated;
   udp_nat nat;
   std::atomic<std::uint64_t> sessions_ever{0}, sessions{0}, streams_ever{0}, streams{0};
   /// Payload, from clients and to them; a session's is added when it is looked at, and when it ends.
   std::atomic<std::uint64_t> up{0}, down{0};
-
-  /// About a peer: a line of the log, if it has not had too many.
-  void note(log_level level, const asio::ip::address& source, const std::string& line);
-  /// The same about what usually happens, which takes none of those lines' places.
-  void note_access(const asio::ip::address& source, const std::function<std::string()>& line);
-  /// About a connection again, but one that must not get lost among the others.
-  void note_odd(const asio::ip::address& source, const std::function<std::string()>& line);
-
- private:
-  bool may_note(log_brake& brake, const asio::ip::address& source);
 };
 
 /// One io_context and one thread for each core; a main connection stays on one of them.

@@ -1,0 +1,71 @@
+// An outcome that one side tells and another one awaits. Ring 2, useful alone.
+#pragma once
+
+#include <muxpro/detail/context_service.hpp>
+#include <muxpro/detail/pending_op.hpp>
+#include <muxpro/error.hpp>
+
+#include <utility>
+
+namespace muxpro {
+
+/// Told once: the first word counts. The waiter completes by post, never inside tell().
+/// Not thread-safe: use it on one strand. Destroying it ends its waiter with operation_aborted.
+class one_shot final : private detail::parking {
+ public:
+  one_shot() = default;
+  ~one_shot() {
+    if (waiter_) waiter_->complete(asio::error::operation_aborted);
+  }
+
+  void tell(error_code outcome) {
+    if (std::exchange(told_, true)) return;
+    outcome_ = outcome;
+    if (waiter_) std::exchange(waiter_, nullptr)->complete(outcome);
+  }
+  bool told() const noexcept { return told_; }
+  /// Nothing before told().
+  error_code outcome() const noexcept { return outcome_; }
+
+  /// Signature: void(error_code), what was told; at once if it was told before. `executor` is whose strand this
+  /// is on, and the handler's unless that has its own.
+  /// Errors: errc::operation_in_progress while somebody waits. Cancellation (any type): operation_aborted, and
+  /// one may wait again.
+  template <class Token>
+  auto async_wait(const asio::any_io_executor& executor, Token&& token) {
+    return asio::async_initiate<Token, void(error_code)>(start_wait{this}, token, executor);
+  }
+
+ private:
+  struct wait_op : detail::pending_op<error_code> {};
+
+  struct start_wait {
+    one_shot* self;
+
+    template <class Handler>
+    void operator()(Handler&& handler, const asio::any_io_executor& executor) const {
+      if (self->told_ || self->waiter_) {
+        const error_code now = self->told_ ? self->outcome_ : make_error_code(errc::operation_in_progress);
+        detail::post_completion(std::forward<Handler>(handler), executor, now);
+        return;
+      }
+      self->leave();  // of an earlier wait's context
+      self->enter(executor);
+      auto cancel = [one = self](wait_op* op) {
+        one->waiter_ = nullptr;
+        op->complete(asio::error::operation_aborted);
+      };
+      self->waiter_ = detail::park<wait_op>(std::forward<Handler>(handler), executor, cancel);
+    }
+  };
+
+  void context_destroyed() noexcept override {
+    if (waiter_) std::exchange(waiter_, nullptr)->drop();
+  }
+
+  wait_op* waiter_ = nullptr;
+  bool told_ = false;
+  error_code outcome_;
+};
+
+}  // namespace muxpro

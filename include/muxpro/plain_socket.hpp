@@ -1,0 +1,74 @@
+// What a socket can do at once, by system calls past Asio's operations. Ring 2.
+#pragma once
+
+#include <muxpro/codec.hpp>
+#include <muxpro/detail/buffers.hpp>
+
+#include <asio/basic_stream_socket.hpp>
+#include <asio/error.hpp>
+
+#include <array>
+#include <cerrno>
+#include <concepts>
+#include <cstddef>
+
+namespace muxpro {
+
+#if defined(MSG_DONTWAIT) && defined(MSG_NOSIGNAL)
+/// A TCP or local socket of Asio, on a system whose calls can be told not to wait.
+template <class Stream>
+concept plain_socket = requires {
+  typename Stream::protocol_type;
+}
+&&std::derived_from<
+    Stream, asio::basic_stream_socket<typename Stream::protocol_type, typename Stream::executor_type>>;
+
+namespace detail {
+
+template <class Call>
+ssize_t uninterrupted(Call call) noexcept {
+  for (;;) {
+    const ssize_t n = call();
+    if (n >= 0 || errno != EINTR) return n;
+  }
+}
+
+template <plain_socket Socket>
+std::size_t write_now(Socket& s, const write_buffers& data, error_code& ec) noexcept {
+  const int to = s.native_handle(), how = MSG_DONTWAIT | MSG_NOSIGNAL;
+  const auto parts = data.parts();
+  std::array<iovec, write_buffers::capacity> list;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    list[i] = {const_cast<void*>(parts[i].data()), parts[i].size()};
+  msghdr all{};
+  all.msg_iov = list.data();
+  all.msg_iovlen = parts.size();
+  const auto n = parts.size() == 1
+                     ? uninterrupted([&] { return ::send(to, parts[0].data(), parts[0].size(), how); })
+                     : uninterrupted([&] { return ::sendmsg(to, &all, how); });
+  if (n >= 0) return static_cast<std::size_t>(n);
+  if (errno != EAGAIN && errno != EWOULDBLOCK) ec.assign(errno, asio::error::get_system_category());
+  return 0;
+}
+
+}  // namespace detail
+
+/// How many of the bytes went. Fewer than all: the socket is full, or broken, as `ec` says.
+template <plain_socket Socket>
+std::size_t write_now(Socket& s, const_bytes data, std::error_code& ec) noexcept {
+  return detail::write_now(s, detail::write_buffers(asio::buffer(data.data(), data.size())), ec);
+}
+
+/// How many bytes came. None: there are none yet, or the socket has ended; a read says which.
+template <plain_socket Socket>
+std::size_t read_now(Socket& s, bytes into) noexcept {
+  const auto n = detail::uninterrupted(
+      [&] { return ::recv(s.native_handle(), into.data(), into.size(), MSG_DONTWAIT); });
+  return n > 0 ? static_cast<std::size_t>(n) : 0;
+}
+#else
+template <class Stream>
+concept plain_socket = false;
+#endif
+
+}  // namespace muxpro
