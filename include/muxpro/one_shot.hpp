@@ -27,10 +27,9 @@ class one_shot final : private detail::parking {
   /// Nothing before told().
   error_code outcome() const noexcept { return outcome_; }
 
-  /// Signature: void(error_code), what was told; at once if it was told before. `executor` is whose strand this
-  /// is on, and the handler's unless that has its own.
-  /// Errors: errc::operation_in_progress while somebody waits. Cancellation (any type): operation_aborted, and
-  /// one may wait again.
+  /// Signature: void(error_code), what was told; at once if it was told before. `executor` is whose strand
+  /// this is on, and the handler's unless that has its own. Errors: errc::operation_in_progress while
+  /// somebody waits. Cancellation (any type): operation_aborted, and one may wait again.
   template <class Token>
   auto async_wait(const asio::any_io_executor& executor, Token&& token) {
     return asio::async_initiate<Token, void(error_code)>(start_wait{this}, token, executor);

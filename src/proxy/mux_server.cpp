@@ -84,7 +84,7 @@ class mux_server::shard {
     if (ec) {
       const auto& source = peer.address();
       parts_.events.note(log_level::info, source,
-                  fmt::format("no connection with {}: {}", shown_source(source), ec.message()));
+                         fmt::format("no connection with {}: {}", shown_source(source), ec.message()));
       co_return nullptr;
     }
     session main = c->into_session(role::server, parts_.options.session);

@@ -4,8 +4,8 @@
 
 #include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/proxy/dial_outcome.hpp>
-#include <muxpro/timer.hpp>
 #include <muxpro/relay.hpp>
+#include <muxpro/timer.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -58,7 +58,8 @@ void server_session::report(std::error_code why) {
   const std::string line = fmt::format(
       "{}: {}; {} sub-streams, {} bytes in, {} out", name(), why ? why.message() : "closed",
       s.received[static_cast<std::size_t>(frame_type::new_stream)].frames, s.wire_received, s.wire_sent);
-  parts_.events.note(silent ? log_level::debug : why ? log_level::warning : log_level::info, peer_.address(), line);
+  const auto level = silent ? log_level::debug : why ? log_level::warning : log_level::info;
+  parts_.events.note(level, peer_.address(), line);
 }
 
 std::string server_session::name() const {

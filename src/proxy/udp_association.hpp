@@ -1,8 +1,8 @@
 // One stream of datagrams and its socket.
 #pragma once
 
-#include <muxpro/timer.hpp>
 #include <muxpro/proxy/udp_nat.hpp>
+#include <muxpro/timer.hpp>
 
 #include <chrono>
 #include <deque>

@@ -1,6 +1,6 @@
 #include <muxpro/proxy/local_addresses.hpp>
-#include <muxpro/timer.hpp>
 #include <muxpro/proxy/udp_nat.hpp>
+#include <muxpro/timer.hpp>
 
 #include "routing/port_set.hpp"
 #include "udp_association.hpp"

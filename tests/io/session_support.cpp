@@ -193,8 +193,8 @@ session_options quiet() {
   return o;
 }
 
-void with_script(role side, const std::function<awaitable<>(scripted_session&)>& work, session_options options,
-                 std::size_t capacity, duration at_most) {
+void with_script(role side, const std::function<awaitable<>(scripted_session&)>& work,
+                 session_options options, std::size_t capacity, duration at_most) {
   asio::io_context context;
   manual_clock clock(context);
   scripted_session s(context, side, std::move(options), capacity);

@@ -158,8 +158,8 @@ awaitable<sub_stream> opened(scripted_session& s, version v = version_0_1, diale
 session_options quiet();
 
 /// Runs `work` with a session against a scripted peer, on a manual clock.
-void with_script(role side, const std::function<awaitable<>(scripted_session&)>& work, session_options options = {},
-                 std::size_t capacity = 1 << 20, duration at_most = 1h);
+void with_script(role side, const std::function<awaitable<>(scripted_session&)>& work,
+                 session_options options = {}, std::size_t capacity = 1 << 20, duration at_most = 1h);
 
 /// A client's and a server's end of the same sub-stream.
 struct stream_pair {

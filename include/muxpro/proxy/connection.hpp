@@ -4,10 +4,10 @@
 #include <muxpro/codec.hpp>
 #include <muxpro/pipe.hpp>
 #include <muxpro/plain_socket.hpp>
-#include <muxpro/timer.hpp>
 #include <muxpro/relay.hpp>
 #include <muxpro/session.hpp>
 #include <muxpro/sub_stream.hpp>
+#include <muxpro/timer.hpp>
 
 #include <asio/awaitable.hpp>
 #include <asio/buffer.hpp>
@@ -94,8 +94,7 @@ class connection_over final : public connection {
   }
   asio::const_buffer write_now(const_bytes from) noexcept override {
     [[maybe_unused]] std::error_code said_by_write;
-    if constexpr (plain_socket<Stream>)
-      from = from.subspan(muxpro::write_now(stream_, from, said_by_write));
+    if constexpr (plain_socket<Stream>) from = from.subspan(muxpro::write_now(stream_, from, said_by_write));
     return asio::buffer(from.data(), from.size());
   }
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec) override {

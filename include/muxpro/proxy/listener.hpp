@@ -5,8 +5,8 @@
 #include <muxpro/proxy/admission.hpp>
 #include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/stream_socket.hpp>
-#include <muxpro/timer.hpp>
 #include <muxpro/proxy/workers.hpp>
+#include <muxpro/timer.hpp>
 
 #include <asio/awaitable.hpp>
 #include <asio/basic_socket_acceptor.hpp>
