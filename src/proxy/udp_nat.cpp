@@ -112,7 +112,11 @@ bool udp_nat::open_mapping(association& a) {
 void udp_nat::end_mapping(association& a) {
   const std::lock_guard lock(mutex_);
   const auto used = in_use_.find(a.id);
-  if (used == in_use_.end() || used->second.by.lock().get() != &a) return;  // it waited, in vain
+  if (used == in_use_.end()) return;
+  if (used->second.by.lock().get() != &a) {  // it waited, in vain
+    if (used->second.next.lock().get() == &a) used->second.next.reset();
+    return;
+  }
   const std::uint16_t port = a.port();
   const int descriptor = a.take_socket();
   if (const auto next = used->second.next.lock(); next && descriptor >= 0) {
