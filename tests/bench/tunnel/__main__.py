@@ -121,6 +121,7 @@ def measure(tunnel, workload, ports, quick):
         proxy = ports["client"] if tunnel.client else 0
         if workload.warm_up:
             load(proxy, ports, workload, workload.warm_up)
+        files.keep_in_memory(workload.size)
         pids = {p.pid for p in running}
         before, disturbance = used(pids), machine.Disturbance()
         result = load(proxy, ports, workload, workload.quick if quick else workload.requests)
