@@ -161,8 +161,8 @@ run_readme() {
   report readme 0 "$good" "$bad"
 }
 
-# What a header may include is said by its ring: the inner ones know no Asio, and the proxy knows the library's
-# public headers alone.
+# What a header may include is said by its ring: the inner ones name no header of Asio, and the proxy knows the
+# library's public headers alone.
 run_rings() {
   local good=0 bad=0 file forbidden
   while read -r file; do
@@ -177,8 +177,9 @@ run_rings() {
     fi
   done < <(
     find include/muxpro/proxy src/proxy src/app -name '*.[ch]pp'
-    grep -rlE '^// .*Ring [01][.,]' include/muxpro --include=*.hpp
+    grep -rlE '^// .*Ring [01][.,:]' include/muxpro --include=*.hpp
   )
+  ((good > 0)) || bad=$((bad + 1))
   report rings 0 "$good" "$bad"
 }
 

@@ -19,14 +19,14 @@ void dispatcher::add(std::string tag, std::shared_ptr<outbound> o) {
 
 inbound_link dispatcher::dispatch(context c, client_side client) {
   auto [in, out] = make_link(executor_, capacity_, client);
-  auto live = std::make_unique<live_connection>(std::move(c), counts_);
+  auto live = std::make_unique<live_connection>(std::move(c), counts_, connections_);
   asio::co_spawn(executor_, carry(std::move(live), std::move(out)), [](std::exception_ptr) {});
   return std::move(in);
 }
 
 std::unique_ptr<datagram_stream> dispatcher::dispatch_datagrams(context c) {
   auto [in, out] = make_datagram_link(executor_);
-  auto live = std::make_unique<live_connection>(std::move(c), counts_);
+  auto live = std::make_unique<live_connection>(std::move(c), counts_, connections_);
   asio::co_spawn(executor_, carry(std::move(live), std::move(out)), [](std::exception_ptr) {});
   return std::move(in);
 }
@@ -100,16 +100,13 @@ asio::awaitable<carried> dispatcher::run(live_connection& c, std::unique_ptr<dat
 template <class Link>
 asio::awaitable<void> dispatcher::carry(std::unique_ptr<live_connection> c, Link link) {
   carried result;
-  auto here = connections_.end();
   try {
-    here = connections_.insert(here, c.get());
     result = co_await run(*c, std::move(link));
   } catch (const std::system_error& e) {
     result.why = e.code();
   } catch (...) {
     result.why = end_code::resources;
   }
-  if (here != connections_.end()) connections_.erase(here);
   c->count();
   if (ended_) ended_(c->about, result, std::chrono::steady_clock::now() - c->begun);
 }

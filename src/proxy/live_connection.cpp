@@ -4,13 +4,15 @@
 
 namespace muxpro::proxy {
 
-live_connection::live_connection(context&& c, std::shared_ptr<stats> counts)
-    : about(std::move(c)), counts_(std::move(counts)) {
+live_connection::live_connection(context&& c, std::shared_ptr<stats> counts, std::shared_ptr<list> all)
+    : about(std::move(c)), counts_(std::move(counts)), all_(std::move(all)) {
   join(stats::kind::inbound, about.inbound.tag);
   if (!about.inbound.user.empty()) join(stats::kind::user, about.inbound.user);
+  place_ = all_->insert(all_->end(), this);
 }
 
 live_connection::~live_connection() {
+  all_->erase(place_);
   count();
   for (stats::counters* c : counters_)
     if (c) --c->live;

@@ -1,4 +1,5 @@
 #include <muxpro/proxy/log.hpp>
+#include <muxpro/proxy/stream_socket.hpp>
 
 #include <fmt/format.h>
 
@@ -46,7 +47,7 @@ bool braked_log::may_note(const asio::ip::address& source) {
   const auto decision = brake_.ask(source, std::chrono::steady_clock::now());
   if (decision.write && decision.suppressed > 0)
     to_(log_level::info,
-        fmt::format("{} lines about {} were left out", decision.suppressed, source.to_string()));
+        fmt::format("{} lines about {} were left out", decision.suppressed, shown_source(source)));
   return decision.write;
 }
 

@@ -155,6 +155,23 @@ awaitable<> is_lost_in_the_same_read(scripted_session& s) {
   CHECK(o.done.error() != asio::error::eof);
 }
 
+// The read loop stops between the second header and its payload: more is to come, so that no grant is due
+// yet.
+awaitable<> is_full_in_the_next_turn(scripted_session& s) {
+  opened o;
+  co_await o.from(s);
+  o.to.room = 40'000;
+  o.flow();
+  byte_string all = frames_of(40'000, 1);
+  const byte_string more = frames_of(100, 1);
+  all.insert(all.end(), more.begin(), more.end());
+  co_await send_together(s, std::move(all));
+  CHECK((o.done.done() && o.done.n() == 40'000));
+  CHECK(o.unread() == 100);
+  const std::string credit = co_await next_words(s.peer);
+  CHECK(credit == "credit 1 40000");
+}
+
 awaitable<> two_flow(scripted_session& s) {
   opened a;
   co_await a.from(s);
@@ -311,6 +328,12 @@ TEST_CASE("what was read together with an end goes to the sink first", "[session
   with_script(role::server, [code](scripted_session& s) { return ends_in_the_same_read(s, code); });
   with_script(role::server, ends_while_full);
   with_script(role::server, is_lost_in_the_same_read);
+}
+
+TEST_CASE("a grant that was put off comes though the sink takes nothing more", "[session][flow]") {
+  session_options one_frame_a_turn;
+  one_frame_a_turn.read_budget_frames = 1;
+  with_script(role::server, is_full_in_the_next_turn, one_frame_a_turn);
 }
 
 TEST_CASE("sinks of two sub-streams get their pieces of one read", "[session][flow]") {

@@ -93,7 +93,7 @@ MUXPRO_DECL bool stream_state::deliver(const_bytes data, bool last) {
   return true;
 }
 
-// They stay where they were read until the turn ends.
+// They stay where they were read until the turn ends, or there are more than an operation holds.
 MUXPRO_DECL bool stream_state::gather(const_bytes data) {
   if (!reader_ || !unread_.empty()) return false;
   write_buffers* const pieces = reader_->gathered();
@@ -115,6 +115,7 @@ MUXPRO_DECL void stream_state::pass_gathered() {
     unread_.push({static_cast<const std::byte*>(rest.data()), rest.size()});
     session_->buffered(rest.size());
   });
+  grant_if_due();  // what was put off while more was to come
 }
 
 MUXPRO_DECL std::size_t stream_state::fill_reader(const_bytes data) {

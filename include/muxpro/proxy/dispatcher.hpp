@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,11 +62,11 @@ class dispatcher {
 
   void drain();
   void close();
-  std::size_t live() const noexcept { return connections_.size(); }
+  std::size_t live() const noexcept { return connections_->size(); }
   /// Oldest first, with their counters brought up to date.
   template <class Visit>
   void each_live(Visit visit) {
-    for (live_connection* c : connections_) {
+    for (live_connection* c : *connections_) {
       c->count();
       visit(std::as_const(*c));
     }
@@ -93,7 +92,7 @@ class dispatcher {
   std::shared_ptr<fake_dns> fakes_;
   observer ended_;
   std::shared_ptr<stats> counts_;
-  std::list<live_connection*> connections_;
+  const std::shared_ptr<live_connection::list> connections_ = std::make_shared<live_connection::list>();
   std::size_t capacity_ = 64 * 1024;
 };
 

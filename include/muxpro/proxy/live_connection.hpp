@@ -11,6 +11,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <list>
 #include <memory>
 
 namespace muxpro::proxy {
@@ -20,8 +21,10 @@ class outbound;
 /// Belongs to the dispatcher's thread.
 class live_connection {
  public:
-  /// `counts`: where its bytes are added; may be null.
-  live_connection(context&& c, std::shared_ptr<stats> counts);
+  using list = std::list<live_connection*>;
+
+  /// `counts`: where its bytes are added; may be null. It stands in `all`, at the end, until it is destroyed.
+  live_connection(context&& c, std::shared_ptr<stats> counts, std::shared_ptr<list> all);
   live_connection(const live_connection&) = delete;
   ~live_connection();
 
@@ -51,6 +54,8 @@ class live_connection {
   void join(stats::kind what, const std::string& name);
 
   const std::shared_ptr<stats> counts_;
+  const std::shared_ptr<list> all_;
+  list::iterator place_;
   std::array<stats::counters*, 3> counters_{};
   std::uint64_t counted_up_ = 0, counted_down_ = 0;
   pipe_meter pipe_;
