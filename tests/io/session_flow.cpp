@@ -25,6 +25,9 @@ void* operator new[](std::size_t n) {
   if (void* p = std::malloc(n)) return p;
   throw std::bad_alloc();
 }
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept {
+  return arrays_fail ? nullptr : std::malloc(n);
+}
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 
