@@ -321,7 +321,7 @@ TEST_CASE("pieces that were read together go to a sink together", "[session][flo
 }
 
 TEST_CASE("a sink may be full within any of the pieces", "[session][flow]") {
-  const std::size_t room = GENERATE(0, 1, 99, 100, 101, 399, 400, 401, 699);
+  const auto room = GENERATE(as<std::size_t>{}, 0, 1, 99, 100, 101, 399, 400, 401, 699);
   CAPTURE(room);
   with_script(role::server, [room](scripted_session& s) { return is_full_after(s, room); });
 }
