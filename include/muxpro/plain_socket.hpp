@@ -35,6 +35,8 @@ ssize_t uninterrupted(Call call) noexcept {
 
 template <plain_socket Socket>
 std::size_t write_now(Socket& s, const write_buffers& data, error_code& ec) noexcept {
+  ec.clear();
+  if (data.size() == 0) return 0;
   const int to = s.native_handle(), how = MSG_DONTWAIT | MSG_NOSIGNAL;
   const auto parts = data.parts();
   std::array<iovec, write_buffers::capacity> list;
@@ -53,7 +55,7 @@ std::size_t write_now(Socket& s, const write_buffers& data, error_code& ec) noex
 
 }  // namespace detail
 
-/// How many of the bytes went. Fewer than all: the socket is full, or broken, as `ec` says.
+/// How many of the bytes went. Fewer than all: the socket is full, or broken if `ec` is set.
 template <plain_socket Socket>
 std::size_t write_now(Socket& s, const_bytes data, std::error_code& ec) noexcept {
   return detail::write_now(s, detail::write_buffers(asio::buffer(data.data(), data.size())), ec);

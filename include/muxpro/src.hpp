@@ -23,5 +23,7 @@
 #include <muxpro/impl/session_write.ipp>
 #include <muxpro/impl/stream_datagrams.ipp>
 #include <muxpro/impl/stream_ends.ipp>
+#include <muxpro/impl/stream_read.ipp>
 #include <muxpro/impl/stream_state.ipp>
+#include <muxpro/impl/stream_write.ipp>
 #include <muxpro/impl/sub_stream.ipp>

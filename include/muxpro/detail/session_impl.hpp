@@ -202,5 +202,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
 #include <muxpro/impl/session_write.ipp>
 #include <muxpro/impl/stream_datagrams.ipp>
 #include <muxpro/impl/stream_ends.ipp>
+#include <muxpro/impl/stream_read.ipp>
 #include <muxpro/impl/stream_state.ipp>
+#include <muxpro/impl/stream_write.ipp>
 #endif

@@ -68,7 +68,8 @@ class copying_read : public read_op {
   read_buffers into_;
 };
 
-/// Into a sink, until that is full. What one turn of the read loop has for it goes there at once.
+/// Into a sink, until that is full. What one turn of the read loop has for it goes there together, as many
+/// pieces at a time as write_buffers holds.
 class flow_op : public read_op {
  public:
   explicit flow_op(sink& to) : to_(to) {}
