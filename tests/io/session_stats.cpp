@@ -61,6 +61,7 @@ awaitable<> exact_counts(session_pair& p) {
   CHECK(c.opened == 1);
   CHECK(v.opened == 1);
   CHECK(v.unread == 10);
+  CHECK(v.receive_windows == 65536);
 
   const stream_stats from = s.client.stats();
   const stream_stats to = s.server.stats();

@@ -269,6 +269,7 @@ MUXPRO_DECL void session_impl::context_destroyed() noexcept {
 MUXPRO_DECL session_stats session_impl::report() const {
   session_stats s = counted_;
   rules_.report(s);
+  s.receive_windows = std::uint64_t{s.streams} * initial_window + promised_;
   for (std::size_t i = 0; i < frame_types; ++i) s.sent[i].frames += queue_.pushed()[i];
   s.queued_streams = static_cast<std::uint32_t>(queue_.ready());
   s.queued_control = static_cast<std::uint32_t>(queue_.control_frames());

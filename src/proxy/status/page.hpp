@@ -42,7 +42,7 @@ td.n, th.n { text-align: right; }
 <polyline id="line_up" class="up"/><polyline id="line_down" class="down"/></svg>
 <h2>Main connections</h2>
 <table id="main_table"><thead><tr><th>with<th class="n">sub-streams<th class="n">opened<th class="n">sent
-<th class="n">received<th class="n">unread<th class="n">queued<th class="n">stalls<th class="n">stalled
+<th class="n">received<th class="n">window<th class="n">unread<th class="n">queued<th class="n">stalls<th class="n">stalled
 <th class="n">round trip</thead><tbody></table>
 <section id="connections"><h2>Connections</h2>
 <table id="table"><thead><tr><th>id<th>source<th>inbound<th>target<th>outbound<th class="n">up<th class="n">down
@@ -94,7 +94,7 @@ function show(s) {
   by("streams").textContent = mains.reduce((a, m) => a + m.streams, 0);
   by("timers").textContent = s.timers;
   fill("main_table", mains.slice(0, most_rows).map(m => [m.other_end, n(m.streams), n(m.opened),
-    n(size(m.sent)), n(size(m.received)), n(size(m.unread)), n(m.queued), n(m.stalls), n((m.stalled_ms / 1000).toFixed(1) + " s"),
+    n(size(m.sent)), n(size(m.received)), n(size(m.window)), n(size(m.unread)), n(m.queued), n(m.stalls), n((m.stalled_ms / 1000).toFixed(1) + " s"),
     n(m.round_trip_ms ? m.round_trip_ms.toFixed(2) + " ms" : "-")]));
   by("connections").hidden = !s.connections.length;
   fill("table", s.connections.map(c => [c.id, c.source, c.inbound + (c.user ? " " + c.user : ""),

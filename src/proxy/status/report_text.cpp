@@ -87,6 +87,9 @@ void add_main_connections(metrics& m, const instance_report& r) {
   add_of_main_connections(m, r, "muxpro_credit_stalls", "gauge",
                           "Writes on these that had to wait for credit.",
                           [](const session_stats& s) { return s.credit_stalls; });
+  add_of_main_connections(m, r, "muxpro_window_bytes", "gauge",
+                          "Bytes that the peers may have under way to these at most.",
+                          [](const session_stats& s) { return s.receive_windows; });
   add_of_main_connections(m, r, "muxpro_unread_bytes", "gauge", "Bytes received and not read yet.",
                           [](const session_stats& s) { return s.unread; });
 }
@@ -97,6 +100,7 @@ json as_json(const session_stats& s) {
           {"opened", s.opened},
           {"sent", s.wire_sent},
           {"received", s.wire_received},
+          {"window", s.receive_windows},
           {"unread", s.unread},
           {"queued", s.queued_streams},
           {"stalls", s.credit_stalls},
