@@ -39,7 +39,8 @@ struct routing_rule {
   std::vector<std::string> inbound_tag;
   /// A name, or regexp:EXPRESSION.
   std::vector<std::string> user;
-  /// Beginnings of the sniffed or inbound protocol: "http" stands for "http1".
+  /// Beginnings of the sniffed or inbound protocol: "http" stands for "http1". unknown: nothing is known of
+  /// it.
   std::vector<std::string> protocol;
   /// Names of attributes, in any case, to expressions that must be found in their values. All of them must.
   std::map<std::string, std::string> attrs;

@@ -101,7 +101,9 @@ bool rule::match_rest(const route_request& r) const {
   if (source_port_ && !source_port_->contains(r.source_port)) return false;
   if (!inbound_tags_.empty() && inbound_tags_.count(r.inbound_tag) == 0) return false;
   if (users_ && !users_->contains(r.user)) return false;
-  const auto begins = [&r](const std::string& p) { return r.protocol.starts_with(p); };
+  const auto begins = [&r](const std::string& p) {
+    return r.protocol.empty() ? p == "unknown" : r.protocol.starts_with(p);
+  };
   if (!protocols_.empty() && std::none_of(protocols_.begin(), protocols_.end(), begins)) return false;
   if (source_ip_ && !(is_known(r.source) && source_ip_->match(r.source))) return false;
   return match_attrs(r.attrs);

@@ -151,6 +151,10 @@ TEST_CASE("router: inbounds, users and protocols", "[proxy][router]") {
   const route_request unknown = request_to("a");
   CHECK_FALSE(rule_matches([](auto& x) { x.user = {"regexp:.*"}; }, unknown));
   CHECK_FALSE(rule_matches([](auto& x) { x.protocol = {"h"}; }, unknown));
+  // What nobody could make out is for a rule to say, too.
+  CHECK(rule_matches([](auto& x) { x.protocol = {"tls", "unknown"}; }, unknown));
+  CHECK_FALSE(rule_matches([](auto& x) { x.protocol = {"u"}; }, unknown));
+  CHECK_FALSE(rule_matches([](auto& x) { x.protocol = {"unknown"}; }, r));
   CHECK_FALSE(rule_matches([](auto& x) { x.inbound_tag = {"x"}; }, unknown));
 }
 
