@@ -35,16 +35,18 @@ std::string ended_connection::line() const {
 /// What waits for connections behind a listener.
 struct instance::entrance {
   entrance(std::string t, std::shared_ptr<const inbound> i, transport_use how,
-           std::shared_ptr<const sniff_policy> s)
+           std::shared_ptr<const sniff_policy> s, std::size_t link)
       : tag(std::move(t)),
         serves(std::move(i)),
         over(how.over ? std::move(how.over) : plain_transport()),
-        sniffing(std::move(s)) {}
+        sniffing(std::move(s)),
+        link_capacity(link) {}
   const std::string tag;
   const std::shared_ptr<const inbound> serves;
   const std::shared_ptr<const transport> over;
   const bool plain = over == plain_transport();  ///< there is no handshake to wait for
   const std::shared_ptr<const sniff_policy> sniffing;
+  const std::size_t link_capacity;
 };
 
 /// A thread's connections.
@@ -128,6 +130,7 @@ class instance::lane {
     known.id = context::new_id();
     known.inbound.tag = way.tag;
     known.content.sniffing = way.sniffing;
+    known.inbound.link_capacity = way.link_capacity;
     known.inbound.source = unmapped(client.source.address());
     known.inbound.source_port = client.source.port();
     known.inbound.gateway = unwrapped(gateway.address());
@@ -189,6 +192,7 @@ instance::instance(instance_options options, std::size_t threads, const equip& o
     : options_(std::move(options)),
       log_(std::move(log)),
       events_(log_, options_.log_lines),
+      access_(log_, options_.access_lines),
       waiting_(std::make_shared<admission>(options_.max_waiting, options_.max_waiting_per_source)),
       workers_(threads) {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -216,17 +220,18 @@ void instance::note_access(const ended_connection& c) {
   if (options_.access)
     options_.access(c);
   else
-    log_(log_level::info, c.line());
+    access_.note(log_level::info, c.about.inbound.source, [&c] { return c.line(); });
 }
 
 stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
-                                 transport_use how, std::shared_ptr<const sniff_policy> sniffing) {
+                                 transport_use how, std::shared_ptr<const sniff_policy> sniffing,
+                                 std::size_t link_capacity) {
   listener_options options;
   options.socket = how.socket;
   options.backoff = options_.accept_backoff;
   options.lead = i->lasting() ? 0 : 1;
-  const auto way =
-      std::make_shared<const entrance>(std::move(tag), std::move(i), std::move(how), std::move(sniffing));
+  const auto way = std::make_shared<const entrance>(std::move(tag), std::move(i), std::move(how),
+                                                    std::move(sniffing), link_capacity);
   auto take = [this, way](accepted_client c) {
     lane& thread = *lanes_[c.seat.worker()];
     thread.take(std::move(c), way);

@@ -1,5 +1,6 @@
 // What connects the stages: the word about the target, the link's ends, datagrams between them.
 #include "catch.hpp"
+#include "stages.hpp"
 #include "support.hpp"
 
 #include <muxpro/proxy/datagram_stream.hpp>
@@ -9,10 +10,12 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/strand.hpp>
 #include <asio/write.hpp>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -131,6 +134,39 @@ void with_io(asio::awaitable<void> (*work)(asio::io_context&)) {
 }
 
 }  // namespace
+
+namespace {
+
+/// Bytes that a new connection's link takes while nobody reads it.
+std::size_t taken_by_link(std::size_t own) {
+  asio::io_context io;
+  dispatcher to(io.get_executor());
+  to.link_capacity(10);
+  to.add("mute", std::make_shared<stages::actor>([](pipe_end&) -> asio::awaitable<error_code> {
+           asio::steady_timer long_time(co_await asio::this_coro::executor, std::chrono::milliseconds(20));
+           co_await long_time.async_wait(asio::use_awaitable);
+           co_return error_code();
+         }));
+  context c;
+  c.inbound.link_capacity = own;
+  inbound_link link = to.dispatch(std::move(c));
+  const std::string much(100, 'x');
+  std::size_t taken = 0;
+  const auto fill = [&]() -> asio::awaitable<void> {
+    const auto [error, n] = co_await link.stream.async_write_some(asio::buffer(much), as_result);
+    taken = n;
+  };
+  test::run(io, fill());
+  test::run_until(io, [&] { return to.live() == 0; });
+  return taken;
+}
+
+}  // namespace
+
+TEST_CASE("a link holds what its connection's inbound says, else what its dispatcher does", "[proxy][link]") {
+  CHECK(taken_by_link(7) == 7);
+  CHECK(taken_by_link(0) == 10);
+}
 
 TEST_CASE("link: the outbound's first word about the target is heard", "[proxy][link]") {
   with_io(the_word_is_heard);

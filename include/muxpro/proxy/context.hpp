@@ -8,6 +8,7 @@
 #include <asio/ip/address.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -34,6 +35,7 @@ struct context {
     asio::ip::address gateway;  ///< the address that the client reached us at
     std::uint16_t gateway_port = 0;
     std::uint32_t carrier = 0;  ///< the id of the main connection that it came over; 0: none
+    std::size_t link_capacity = 0;  ///< bytes that its link holds each way; 0: as the dispatcher has it
   };
   /// Where it goes.
   struct outbound_part {

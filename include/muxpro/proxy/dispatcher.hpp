@@ -48,7 +48,7 @@ class dispatcher {
   void observe_by(observer o) { ended_ = std::move(o); }
   /// For connections from now on. All dispatchers of a proxy share it.
   void count_in(std::shared_ptr<stats> s) { counts_ = std::move(s); }
-  /// Bytes that a link holds, each way.
+  /// Bytes that a link holds, each way, where its context does not say.
   void link_capacity(std::size_t bytes) { capacity_ = bytes; }
   std::size_t link_capacity() const noexcept { return capacity_; }
   asio::any_io_executor get_executor() const { return executor_; }

@@ -49,6 +49,8 @@ struct instance_options {
   duration datagram_idle = std::chrono::minutes(2);
   /// About one source address in a second; further lines are counted.
   std::uint32_t log_lines = 10;
+  /// The same for lines about connections that have ended.
+  std::uint32_t access_lines = default_access_lines;
   /// Gets each connection that has ended, from its thread; none: the log gets the line, at level info.
   std::function<void(const ended_connection&)> access;
 };
@@ -64,10 +66,12 @@ class instance {
   /// Cuts everything.
   ~instance();
 
-  /// Listens, accepts from start() on. `sniffing`: how contents are looked at; none: not at all. Returns the
-  /// address with the port that was chosen for port 0. Throws std::system_error.
+  /// Listens, accepts from start() on. `sniffing`: how contents are looked at; none: not at all.
+  /// `link_capacity`: bytes that the link of a connection holds each way; 0: as its dispatcher has it.
+  /// Returns the address with the port that was chosen for port 0. Throws std::system_error.
   stream_endpoint listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
-                         transport_use how = {}, std::shared_ptr<const sniff_policy> sniffing = {});
+                         transport_use how = {}, std::shared_ptr<const sniff_policy> sniffing = {},
+                         std::size_t link_capacity = 0);
   asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at, std::string tag,
                                  std::shared_ptr<const inbound> i, transport_use how = {}) {
     return to_tcp(listen(stream_endpoint(at), std::move(tag), std::move(i), std::move(how)));
@@ -102,7 +106,7 @@ class instance {
 
   const instance_options options_;
   const log_sink log_;
-  braked_log events_;
+  braked_log events_, access_;
   const std::shared_ptr<admission> waiting_;
   const std::shared_ptr<stats> counts_ = std::make_shared<stats>();
   workers workers_;

@@ -46,6 +46,10 @@ class log_brake {
   std::map<asio::ip::address, record> sources_;
 };
 
+/// About one source in a second. Somebody may want to see all of them; a source that makes so many all day
+/// fills 10 GB.
+inline constexpr std::uint32_t default_access_lines = 1000;
+
 /// A log for lines that peers provoke: braked, and with a line about those that were left out. Thread-safe.
 class braked_log {
  public:
