@@ -30,11 +30,13 @@ class outbound {
   virtual ~outbound() = default;
 
   /// Takes `link` to context.outbound.target: tells link.target() once whether the target is there, sends
-  /// link.first_data, then relays until both directions have ended. Ends soon after the inbound has given up.
+  /// link.first_data, then relays until both directions have ended. Ends soon after the inbound has given up;
+  /// nothing else cancels it. An exception ends the connection as well: std::system_error with its code, any
+  /// other with end_code::resources.
   virtual asio::awaitable<carried> carry(context c, outbound_link link) = 0;
   /// Datagrams of one client's socket, until either side ends; context.outbound.target is where the first one
-  /// goes, and each has its own address. The stream counts their bytes. Without one of its own, an outbound
-  /// refuses them.
+  /// goes, and each has its own address. The stream counts their bytes. Exceptions as in carry(). Without one
+  /// of its own, an outbound refuses them.
   virtual asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> datagrams);
   /// Connections that it carries now, for balancers.
   std::size_t live() const noexcept { return live_; }
