@@ -1,33 +1,47 @@
 #include "configured_inbound.hpp"
 
+#include <memory>
 #include <stdexcept>
+#include <utility>
 #include <variant>
 
 namespace muxpro::proxy {
 
 namespace {
 
+using main_connections = std::shared_ptr<const mux_inbound>;
+
 // One function for each protocol.
-std::shared_ptr<const inbound> made(const std::monostate&) {
+std::shared_ptr<const inbound> made(const std::monostate&, const main_connections&) {
   throw std::logic_error("an inbound without a protocol");
 }
-std::shared_ptr<const inbound> made(const socks_inbound_options& o) {
-  return std::make_shared<socks_inbound>(o);
+std::shared_ptr<const inbound> made(socks_inbound_options o, const main_connections& inside) {
+  o.main_connections = inside;
+  return std::make_shared<socks_inbound>(std::move(o));
 }
-std::shared_ptr<const inbound> made(const http_inbound_options& o) {
-  return std::make_shared<http_inbound>(o);
+std::shared_ptr<const inbound> made(http_inbound_options o, const main_connections& inside) {
+  o.main_connections = inside;
+  return std::make_shared<http_inbound>(std::move(o));
 }
-std::shared_ptr<const inbound> made(const mixed_config& m) { return std::make_shared<mixed_inbound>(m.both); }
-std::shared_ptr<const inbound> made(const dokodemo_inbound_options& o) {
+std::shared_ptr<const inbound> made(mixed_config m, const main_connections& inside) {
+  m.both.main_connections = inside;
+  return std::make_shared<mixed_inbound>(std::move(m.both));
+}
+std::shared_ptr<const inbound> made(const dokodemo_inbound_options& o, const main_connections&) {
   return std::make_shared<dokodemo_inbound>(o);
 }
-std::shared_ptr<const inbound> made(const dns_inbound_options& o) { return std::make_shared<dns_inbound>(o); }
-std::shared_ptr<const inbound> made(const mux_inbound_options& o) { return std::make_shared<mux_inbound>(o); }
+std::shared_ptr<const inbound> made(const dns_inbound_options& o, const main_connections&) {
+  return std::make_shared<dns_inbound>(o);
+}
+std::shared_ptr<const inbound> made(const mux_inbound_options& o, const main_connections&) {
+  return std::make_shared<mux_inbound>(o);
+}
 
 }  // namespace
 
-std::shared_ptr<const inbound> make_inbound(const inbound_settings& s) {
-  return std::visit([](const auto& options) { return made(options); }, s);
+std::shared_ptr<const inbound> make_inbound(const inbound_config& c) {
+  const main_connections inside = c.inside ? std::make_shared<const mux_inbound>(*c.inside) : nullptr;
+  return std::visit([&inside](const auto& options) { return made(options, inside); }, c.settings);
 }
 
 accounts* accounts_of(inbound_settings& s) {

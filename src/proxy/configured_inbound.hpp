@@ -8,7 +8,7 @@
 
 namespace muxpro::proxy {
 
-std::shared_ptr<const inbound> make_inbound(const inbound_settings& s);
+std::shared_ptr<const inbound> make_inbound(const inbound_config& c);
 
 /// Those who may use it; null for a protocol without accounts.
 accounts* accounts_of(inbound_settings& s);

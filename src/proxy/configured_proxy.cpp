@@ -33,6 +33,20 @@ namespace {
 /// Makes an object for each thread.
 using outbound_factory = std::function<std::shared_ptr<outbound>(asio::io_context&)>;
 
+asio::awaitable<session> dial_through(std::shared_ptr<transport_dialer> way, socks_outbound_options how,
+                                      session_options options) {
+  std::error_code ec;
+  const auto c = co_await way->dial(ec);
+  std::vector<std::byte> early;
+  if (!ec) {
+    host_port target(address(std::string(main_connection_host)), main_connection_port);
+    early = co_await ask_socks_server(c, std::move(target), how, ec);
+  }
+  if (!ec && !early.empty()) ec = end_code::protocol_error;  // it is the client that begins
+  if (ec) throw std::system_error(ec);
+  co_return c->into_session(role::client, options);
+}
+
 asio::awaitable<session> dial_server(std::shared_ptr<transport_dialer> way, session_options options) {
   std::error_code ec;
   const auto c = co_await way->dial(ec);
@@ -64,7 +78,9 @@ struct configured_proxy::parts {
   outbound_factory factory(const mux_config& m, const outbound_config& o);
   outbound_factory factory(const socks_server_config& c, const outbound_config& o);
   std::shared_ptr<transport_dialer> way_to(const stream_address& server, const outbound_config& o);
+  outbound_factory multiplexed(mux_outbound::dialer dial, const mux_use& m);
 
+  std::optional<std::size_t> load(std::string_view tag) const;
   void route(const router_options& o, geo_files& geo);
   void equip(dispatcher& to, asio::io_context& io);
   void take_accounts(const config& c);
@@ -81,7 +97,7 @@ struct configured_proxy::parts {
   dial_policy open, careful;
   /// By whether private targets are allowed, by the family that names get, and by the ports that are refused.
   std::map<std::tuple<bool, dial_family, std::string>, udp_nat> nats;
-  std::vector<std::shared_ptr<transport_dialer>> ways;
+  std::map<std::string, std::shared_ptr<transport_dialer>, std::less<>> ways;  // by their outbounds' tags
   std::vector<std::pair<std::string, outbound_factory>> outbounds;
   std::shared_ptr<const router> rules;
   std::shared_ptr<fake_dns> fakes;
@@ -102,8 +118,10 @@ std::function<void(const ended_connection&)> written_down(const log_config& c, l
                                                           log_sink access) {
   const bool by_log = !access, heard = c.level && *c.level <= log_level::info;
   if (!c.access || (by_log && !heard)) return [](const ended_connection&) {};
-  return [dns = c.dns, to = by_log ? std::move(log) : std::move(access)](const ended_connection& e) {
-    if (dns || e.about.inbound.protocol != "dns") to(log_level::info, e.line());
+  auto to = std::make_shared<braked_log>(by_log ? std::move(log) : std::move(access), default_access_lines);
+  return [dns = c.dns, to = std::move(to)](const ended_connection& e) {
+    if (!dns && e.about.inbound.protocol == "dns") return;
+    to->note(log_level::info, e.about.inbound.source, [&e] { return e.line(); });
   };
 }
 
@@ -118,6 +136,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
                                log_sink access)
     : began(c), local_only(all_local(c)) {
   open.allow_private(true);
+  for (const auto& [name, addresses] : c.hosts) names.pin(name, addresses);
   if (!c.routing.rules.empty()) route(c.routing, geo);
   began.routing.rules.clear();  // the router has them in its own form
   if (c.fakes) fakes = std::make_shared<fake_dns>(*c.fakes);
@@ -135,12 +154,19 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
 configured_proxy::parts::~parts() {
   if (running) running->stop();
   names.stop();
-  for (const auto& w : ways) w->stop();
+  for (const auto& [tag, w] : ways) w->stop();
 }
 
 void configured_proxy::parts::route(const router_options& o, geo_files& geo) {
-  const auto load = [this](std::string_view tag) { return std::optional(running->load(tag)); };
-  rules = std::make_shared<const router>(seeded(o), geo, load);
+  const auto loads = [this](std::string_view tag) { return load(tag); };
+  rules = std::make_shared<const router>(seeded(o), geo, loads);
+}
+
+// Whoever cannot be connected has few connections, and would get all.
+std::optional<std::size_t> configured_proxy::parts::load(std::string_view tag) const {
+  const auto way = ways.find(tag);
+  if (way != ways.end() && way->second->failing()) return std::nullopt;
+  return running->load(tag);
 }
 
 outbound_factory configured_proxy::parts::factory(const std::monostate&, const outbound_config&) {
@@ -165,8 +191,12 @@ outbound_factory configured_proxy::parts::factory(const blackhole_config&, const
 }
 
 outbound_factory configured_proxy::parts::factory(const mux_config& m, const outbound_config& o) {
-  return [this, way = way_to(m.server, o), pool = m.pool, priority = m.priority](asio::io_context& io) {
-    auto dial = [way, options = pool.session] { return dial_server(way, options); };
+  auto dial = [way = way_to(m.server, o), options = m.pool.session] { return dial_server(way, options); };
+  return multiplexed(std::move(dial), m);
+}
+
+outbound_factory configured_proxy::parts::multiplexed(mux_outbound::dialer dial, const mux_use& m) {
+  return [this, dial = std::move(dial), pool = m.pool, priority = m.priority](asio::io_context& io) {
     return std::make_shared<mux_outbound>(io.get_executor(), dial, pool, behind.relay, priority);
   };
 }
@@ -175,15 +205,19 @@ outbound_factory configured_proxy::parts::factory(const socks_server_config& c, 
   socks_outbound_options options;
   options.credentials = c.credentials;
   options.relay = behind.relay;
-  return [way = way_to(c.server, o), options](asio::io_context&) {
-    return std::make_shared<socks_outbound>(way, options);
-  };
+  const auto way = way_to(c.server, o);
+  if (c.mux) {
+    auto dial = [way, options, s = c.mux->pool.session] { return dial_through(way, options, s); };
+    return multiplexed(std::move(dial), *c.mux);
+  }
+  return [way, options](asio::io_context&) { return std::make_shared<socks_outbound>(way, options); };
 }
 
 std::shared_ptr<transport_dialer> configured_proxy::parts::way_to(const stream_address& server,
                                                                   const outbound_config& o) {
-  ways.push_back(std::make_shared<transport_dialer>(server, made(o.stream, o.tag)));
-  return ways.back();
+  const auto way = std::make_shared<transport_dialer>(server, made(o.stream, o.tag));
+  ways.insert_or_assign(o.tag, way);
+  return way;
 }
 
 void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
@@ -192,7 +226,7 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
     to.add(dns_inbound_options().outbound, std::make_shared<dns_outbound>(fakes));
     to.know_fakes(fakes);
   }
-  to.link_capacity(behind.buffer / 2);  // beside what its relays hold
+  to.link_capacity(behind.link_capacity());
   if (rules) to.route_by(by_rules(rules, names));
   // They are shared by all threads; the first one tidies up.
   if (std::exchange(swept, true)) return;
@@ -200,14 +234,14 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
 }
 
 void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
-  const auto serves = make_inbound(i.settings);
+  const auto serves = make_inbound(i);
   transport_use how = made(i.stream, i.tag);
   try {
     std::shared_ptr<const sniff_policy> sniffing;
     if (i.sniffing.enabled) sniffing = std::make_shared<const sniff_policy>(i.sniffing, geo);
     stream_endpoint at = i.at;
     const bool transparent = how.socket.transparent;
-    if (i.tcp) at = running->listen(at, i.tag, serves, std::move(how), sniffing);
+    if (i.tcp) at = running->listen(at, i.tag, serves, std::move(how), sniffing, i.link_capacity);
     if (i.udp) {
       const asio::ip::udp::endpoint here(to_tcp(at).address(), to_tcp(at).port());
       const auto found = running->listen_for_datagrams(here, i.tag, serves, transparent, sniffing);

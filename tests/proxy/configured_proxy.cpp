@@ -1,6 +1,7 @@
 // A configuration that runs: listeners, rules, transports, and what is wrong only when it starts.
 #include "certificates.hpp"
 #include "configured.hpp"
+#include "kept_lines.hpp"
 
 #include <muxpro/proxy/mux_server.hpp>
 #include <muxpro/proxy/transports/tls.hpp>
@@ -153,6 +154,95 @@ TEST_CASE("configured proxy: by way of a SOCKS server", "[proxy][configured]") {
   CHECK(said("secret") == "hello");
   CHECK(said("wrong") == "refused 2");
   finish(*far);
+}
+
+namespace {
+
+/// One that goes by way of the SOCKS server at `port`, with sub-streams.
+std::unique_ptr<configured_proxy> multiplexed_by_way_of(std::uint16_t port) {
+  return made(fmt::format(
+      R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
+          "outbounds": [{{"protocol": "socks", "mux": {{"enabled": true, "maxConnections": 1}}, "settings":
+            {{"servers": [{{"address": "127.0.0.1", "port": {}}}]}}}}]}})",
+      port));
+}
+
+std::unique_ptr<configured_proxy> with_inbound(const std::string& protocol, const std::string& settings,
+                                               log_sink access) {
+  return made(
+      fmt::format(R"({{"inbounds": [{{"protocol": "{}", "listen": "127.0.0.1", "port": 0, "settings": {}}}],
+                              "outbounds": [{{"protocol": "freedom"}}], "log": {{"access": "x"}}}})",
+                  protocol, settings),
+      std::move(access));
+}
+
+}  // namespace
+
+TEST_CASE("configured proxy: main connections by way of a SOCKS server that allows them",
+          "[proxy][configured]") {
+  bench b;
+  const std::string protocol = GENERATE("socks", "mixed");
+  test::kept_lines ended;
+  const auto far = with_inbound(protocol, R"({"mainConnections": true})", ended.sink());
+  far->start();
+  const auto near = multiplexed_by_way_of(port_of(far->listening()[0]));
+  near->start();
+  for (int i = 0; i < 3; ++i) CHECK(b.by_tcp(port_of(near->listening()[0]), b.port()) == "hello");
+  finish(*near);
+  finish(*far);
+  // The targets are its own business: no connection went to mux.pro.
+  CHECK(ended.all().size() == 3);
+  CHECK(ended.has(fmt::format("tcp:127.0.0.1:{}", b.port())));
+  CHECK_FALSE(ended.has("mux.pro:9527"));
+}
+
+TEST_CASE("configured proxy: where they are not allowed, mux.pro is a host as any other",
+          "[proxy][configured]") {
+  bench b;
+  const auto far = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
+                            "outbounds": [{"protocol": "blackhole"}]})");
+  far->start();
+  const auto near = multiplexed_by_way_of(port_of(far->listening()[0]));
+  near->start();
+  CHECK(b.by_tcp(port_of(near->listening()[0]), b.port()) != "hello");
+  finish(*near);
+  finish(*far);
+}
+
+TEST_CASE("configured proxy: a balancer passes over what cannot be connected", "[proxy][configured]") {
+  bench b;
+  tcp::acceptor nobody(b.io, {make_address("127.0.0.1"), 0});
+  const std::uint16_t dead = nobody.local_endpoint().port();
+  nobody.close();
+  const std::string strategy = GENERATE("random", "leastLoad");
+  const auto p = made(fmt::format(
+      R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
+          "outbounds": [{{"tag": "far", "protocol": "socks", "settings": {{"servers": [
+                           {{"address": "127.0.0.1", "port": {}}}]}}}},
+                        {{"tag": "direct", "protocol": "freedom"}}],
+          "routing": {{"rules": [{{"network": "tcp", "balancerTag": "b"}}],
+            "balancers": [{{"tag": "b", "selector": ["far"], "strategy": {{"type": "{}"}},
+                            "fallbackTag": "direct"}}]}}}})",
+      dead, strategy));
+  p->start();
+  const std::uint16_t in = port_of(p->listening()[0]);
+  CHECK(b.by_tcp(in, b.port()) != "hello");  // somebody has to find out
+  CHECK(b.by_tcp(in, b.port()) == "hello");
+  finish(*p);
+}
+
+TEST_CASE("configured proxy: names in dns.hosts are answered without a query", "[proxy][configured]") {
+  bench b;
+  const auto p = made(R"({"inbounds": [{"protocol": "http", "listen": "127.0.0.1", "port": 0}],
+                          "outbounds": [{"protocol": "freedom"}],
+                          "dns": {"hosts": {"here.invalid": "127.0.0.1"}}})");
+  p->start();
+  const std::string head = fmt::format("CONNECT here.invalid:{} HTTP/1.1\r\nHost: x\r\n\r\n", b.port());
+  const tcp::endpoint at(make_address("127.0.0.1"), port_of(p->listening()[0]));
+  const std::string heard = test::run(b.io, say(tcp::socket(b.io), at, head + "hello"));
+  CHECK_THAT(heard, Catch::Matchers::StartsWith("HTTP/1.1 200"));
+  CHECK_THAT(heard, Catch::Matchers::EndsWith("hello"));
+  finish(*p);
 }
 
 TEST_CASE("configured proxy: no client comes back to its listeners", "[proxy][configured]") {

@@ -20,9 +20,12 @@
 #include <muxpro/proxy/transport_registry.hpp>
 #include <muxpro/relay_options.hpp>
 
+#include <asio/ip/address.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,7 +55,8 @@ struct log_config {
 struct policy_level {
   duration handshake = std::chrono::seconds(10);
   relay_options relay;
-  std::size_t buffer = 64 * 1024;  ///< of a link, each way
+  /// A link holds a part of what its relays hold: its bytes wait for nobody but them.
+  std::size_t link_capacity() const noexcept { return relay.buffer / 4; }
 };
 
 /// "streamSettings"
@@ -80,6 +84,10 @@ struct inbound_config {
   bool asks_for_users = false;
   /// Wherever a client wants to go, it gets to one place.
   bool one_target = false;
+  /// What a client that wants to go to mux.pro:9527 begins is a main connection; nothing: that is a host as
+  /// any other.
+  std::optional<mux_inbound_options> inside;
+  std::size_t link_capacity = policy_level().link_capacity();
   bool tcp = true, udp = false;  ///< what it listens for
 };
 
@@ -90,14 +98,17 @@ struct freedom_config {
   dial_options dial;
 };
 struct blackhole_config {};
-struct mux_config {
-  stream_address server;
+struct mux_use {
   client_pool_options pool;
   std::uint8_t priority = 0;  ///< of sub-streams where neither a rule nor the client has said one
+};
+struct mux_config : mux_use {
+  stream_address server;
 };
 struct socks_server_config {
   stream_address server;
   std::optional<socks_credentials> credentials;
+  std::optional<mux_use> mux;  ///< connections are sub-streams of main connections by way of the server
 };
 /// As inbound_settings, with config/outbounds.cpp and configured_proxy.cpp.
 using outbound_settings =
@@ -118,6 +129,8 @@ struct config {
   policy_level outbound_policy;
   /// Where the status page is served, which names users and targets: a place that only this machine reaches.
   std::optional<stream_endpoint> metrics;
+  /// Names that are answered without a query.
+  std::map<std::string, std::vector<asio::ip::address>> hosts;
   /// Addresses that inbounds of protocol dns give out.
   std::optional<fake_dns_options> fakes;
   /// What it was read from, without what configured_proxy::reload() changes.

@@ -75,7 +75,7 @@ void read_metrics(settings& s, config& to) {
 }
 
 void refuse_what_is_not_there(settings& s) {
-  for (const char* key : {"dns", "reverse", "observatory", "burstObservatory"})
+  for (const char* key : {"reverse", "observatory", "burstObservatory"})
     s.refuse(key, "is there; muxpro has nothing of that kind yet");
 }
 
@@ -94,6 +94,7 @@ config read_config(const setting& root, const transport_registry& transports, ge
     for (const char* key : {"metrics", "api"}) s.object(key, [&](settings& m) { read_metrics(m, out); });
     if (s.has("metrics") && s.has("api")) s.wrong("api", "is there beside metrics, which means the same");
     read_fakes(s, out);
+    read_names(s, out);
     s.object("stats", [](settings&) {});  // counters cost nothing: they are always on
     refuse_what_is_not_there(s);
   });

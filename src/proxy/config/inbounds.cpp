@@ -23,6 +23,19 @@ void read_accounts(settings& s, accounts& to) {
   s.objects("accounts", account, most);
 }
 
+mux_inbound_options mux_options(const policy_level& policy) {
+  mux_inbound_options o;
+  o.session.negotiate_timeout = policy.handshake;
+  o.relay.idle = policy.relay.idle;
+  o.relay.buffer = policy.relay.buffer;
+  return o;
+}
+
+void read_main_connections(settings& s, const policy_level& policy, inbound_config& to) {
+  bool allowed = false;
+  if (s.flag("mainConnections", allowed) && allowed) to.inside = mux_options(policy);
+}
+
 socks_inbound_options socks_options(settings& s, const policy_level& policy, inbound_config& to) {
   socks_inbound_options o;
   o.handshake = policy.handshake;
@@ -35,6 +48,7 @@ socks_inbound_options socks_options(settings& s, const policy_level& policy, inb
   if (!asks && somebody) s.wrong("auth", "is 'noauth', and there are accounts that nobody would ask for");
   o.udp = false;  // as Xray has it
   s.flag("udp", o.udp);
+  read_main_connections(s, policy, to);
   to.asks_for_users = asks;
   return o;
 }
@@ -52,15 +66,13 @@ void read_http(settings& s, const policy_level& policy, inbound_config& to) {
   o.handshake = policy.handshake;
   o.relay = policy.relay;
   read_accounts(s, o.users);
+  read_main_connections(s, policy, to);
   to.asks_for_users = !o.users.empty();
   to.settings = std::move(o);
 }
 
 void read_mux_pro(settings&, const policy_level& policy, inbound_config& to) {
-  mux_inbound_options o;
-  o.session.negotiate_timeout = policy.handshake;
-  o.relay.idle = policy.relay.idle;
-  to.settings = std::move(o);
+  to.settings = mux_options(policy);
 }
 
 void read_networks(settings& s, inbound_config& to) {
@@ -142,7 +154,9 @@ inbound_config read_inbound(settings& s, config_reading& with) {
   read_protocol(s, protocols, to.protocol, [&](const protocol& p, settings& own) {
     std::uint32_t level = 0;
     own.number<std::uint32_t>("userLevel", level, 0, 65535);
-    p.read(own, with.policies.use(level), to);
+    const policy_level& policy = with.policies.use(level);
+    to.link_capacity = policy.link_capacity();
+    p.read(own, policy, to);
   });
   to.tag = to.protocol;
   s.text("tag", to.tag);

@@ -105,10 +105,16 @@ constexpr protocol protocols[] = {
     {"socks", read_socks_server},
 };
 
+mux_use* mux_of(outbound_settings& o, bool enabled) {
+  if (auto* m = std::get_if<mux_config>(&o)) return m;
+  auto* socks = std::get_if<socks_server_config>(&o);
+  return socks && enabled ? &socks->mux.emplace() : nullptr;
+}
+
 void read_mux(settings& s, outbound_config& to) {
-  auto* mux = std::get_if<mux_config>(&to.settings);
+  const bool always = std::holds_alternative<mux_config>(to.settings);
   client_pool_options pool;
-  bool enabled = mux != nullptr;
+  bool enabled = always;
   std::string protocol = "mux.pro";
   s.flag("enabled", enabled);
   s.one_of<std::string>("protocol", protocol, {{"mux.pro", "mux.pro"}});
@@ -116,7 +122,8 @@ void read_mux(settings& s, outbound_config& to) {
   s.number<std::uint32_t>("maxConnections", pool.max_connections, 1, 65535);
   std::uint8_t priority = 0;
   s.number<std::uint8_t>("priority", priority, 0);
-  if (mux && !enabled)
+  mux_use* const mux = mux_of(to.settings, enabled);
+  if (always && !enabled)
     s.wrong("enabled",
             "is false; it must be true: nothing else goes to a mux.pro server, and concurrency 1 "
             "gives each connection a main connection of its own");

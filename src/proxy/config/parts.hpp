@@ -38,6 +38,8 @@ inbound_config read_inbound(settings& s, config_reading& with);
 outbound_config read_outbound(settings& s, const config_reading& with);
 /// "fakedns" of the whole, after its inbounds and outbounds.
 void read_fakes(settings& root, config& to);
+/// "dns" of the whole.
+void read_names(settings& root, config& to);
 void read_routing(settings& s, router_options& to, geo_files& geo);
 
 /// Reads "protocol" into `name`, and "settings" by `read(entry of the table, settings)`.

@@ -17,9 +17,9 @@ void read_level(settings& s, policy_level& to) {
   s.time("connIdle", to.relay.idle, second, 1, day);
   s.time("uplinkOnly", to.relay.uplink_only, second, 1, day);
   s.time("downlinkOnly", to.relay.downlink_only, second, 1, day);
-  std::size_t kilobytes = to.buffer / 1024;
+  std::size_t kilobytes = to.relay.buffer / 1024;
   s.number<std::size_t>("bufferSize", kilobytes, 4, 64 * 1024);
-  to.buffer = kilobytes * 1024;
+  to.relay.buffer = kilobytes * 1024;
   bool counted = false;  // always
   for (const char* key : {"statsUserUplink", "statsUserDownlink"}) s.flag(key, counted);
 }
@@ -53,7 +53,7 @@ policy_level policy_levels::largest() const {
     out.relay.idle = std::max(out.relay.idle, l.relay.idle);
     out.relay.uplink_only = std::max(out.relay.uplink_only, l.relay.uplink_only);
     out.relay.downlink_only = std::max(out.relay.downlink_only, l.relay.downlink_only);
-    out.buffer = std::max(out.buffer, l.buffer);
+    out.relay.buffer = std::max(out.relay.buffer, l.relay.buffer);
   }
   return out;
 }

@@ -133,8 +133,8 @@ inbound_link mux_inbound::serve_inside(connection& outer, context known, dispatc
 }
 
 bool asks_for_main_connection(const destination& target) {
-  return target.net == network::tcp && target.port == 9527 && target.host.is_domain() &&
-         normalized(target.host.domain()) == "mux.pro";
+  return target.net == network::tcp && target.port == main_connection_port && target.host.is_domain() &&
+         normalized(target.host.domain()) == main_connection_host;
 }
 
 inbound_link begin(connection& c, context&& known, dispatcher& to, client_side client,

@@ -21,12 +21,11 @@ relay_options seen_from_the_target(relay_options o) {
 
 }  // namespace
 
-// Returns what the target has said already.
-asio::awaitable<std::vector<std::byte>> socks_outbound::negotiate(std::shared_ptr<connection> server,
-                                                                  host_port target,
-                                                                  std::error_code& ec) const {
-  const deadline limit(server, options_.handshake);
-  socks_client client(socks_command::connect, std::move(target), options_.credentials);
+asio::awaitable<std::vector<std::byte>> ask_socks_server(std::shared_ptr<connection> server, host_port target,
+                                                         const socks_outbound_options& options,
+                                                         std::error_code& ec) {
+  const deadline limit(server, options.handshake);
+  socks_client client(socks_command::connect, std::move(target), options.credentials);
   std::vector<std::byte> heard;
   while (!ec) {
     socks_client::step step = client.next(heard);
@@ -55,7 +54,7 @@ asio::awaitable<carried> socks_outbound::carry(context c, outbound_link link) {
       if (const auto s = weak.lock()) s->cut();
     });
     host_port target(c.outbound.target.host, c.outbound.target.port);
-    early = co_await negotiate(server, std::move(target), result.why);
+    early = co_await ask_socks_server(server, std::move(target), options_, result.why);
     link.target().on_abandoned(nullptr);
   }
   link.target().tell(result.why);

@@ -34,8 +34,22 @@ asio::awaitable<stream_socket> transport_dialer::connect(std::error_code& ec) {
 
 asio::awaitable<std::shared_ptr<connection>> transport_dialer::dial(std::error_code& ec) {
   stream_socket socket = co_await connect(ec);
+  std::shared_ptr<connection> c;
+  if (!ec) c = co_await over_->open(std::move(socket), ec);
+  note(ec);
   if (ec) co_return nullptr;
-  co_return co_await over_->open(std::move(socket), ec);
+  co_return c;
+}
+
+bool transport_dialer::failing() const noexcept {
+  constexpr duration memory = std::chrono::seconds(10);
+  const time_point failed = failed_.load(std::memory_order_relaxed);
+  return failed != time_point::min() && std::chrono::steady_clock::now() - failed < memory;
+}
+
+void transport_dialer::note(std::error_code outcome) noexcept {
+  if (outcome == asio::error::operation_aborted) return;
+  failed_.store(outcome ? std::chrono::steady_clock::now() : time_point::min(), std::memory_order_relaxed);
 }
 
 }  // namespace muxpro::proxy

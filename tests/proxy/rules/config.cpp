@@ -122,7 +122,39 @@ TEST_CASE("config: outbounds", "[proxy][config]") {
   CHECK(r.c.routing.outbound_tags == std::vector<std::string>{"server", "direct", "blackhole", "relay"});
   // What is behind the inbounds outlasts them all.
   CHECK(r.c.outbound_policy.relay.idle == 100s);
-  CHECK(r.c.outbound_policy.buffer == 512 * 1024);
+  CHECK(r.c.outbound_policy.relay.buffer == 512 * 1024);
+}
+
+TEST_CASE("config: a level's buffer is that of its inbounds", "[proxy][config]") {
+  const read_text r(test::everything);
+  const auto buffer = [&](std::size_t i) {
+    return std::get<socks_inbound_options>(r.c.inbounds[i].settings).relay.buffer;
+  };
+  CHECK(buffer(0) == 512 * 1024);  // level 1
+  CHECK(r.c.inbounds[0].link_capacity == 128 * 1024);
+  CHECK(buffer(1) == 16 * 1024);  // level 0
+  CHECK(r.c.inbounds[1].link_capacity == 4 * 1024);
+  CHECK(policy_level().relay.buffer == 128 * 1024);
+}
+
+TEST_CASE("config: main connections by way of SOCKS, at both ends", "[proxy][config]") {
+  const read_text r(test::everything);
+  CHECK_FALSE(r.c.inbounds[0].inside);
+  REQUIRE(r.c.inbounds[1].inside);
+  CHECK(r.c.inbounds[1].inside->session.negotiate_timeout == 4s);
+  const auto& relay = std::get<socks_server_config>(r.c.outbounds[3].settings);
+  REQUIRE(relay.mux);
+  CHECK(relay.mux->pool.max_concurrency == 3);
+  CHECK(relay.mux->priority == 5);
+}
+
+TEST_CASE("config: names that are answered without a query", "[proxy][config]") {
+  const read_text r(test::everything);
+  using addresses = std::vector<asio::ip::address>;
+  REQUIRE(r.c.hosts.size() == 2);
+  CHECK(r.c.hosts.at("a.example") == addresses{asio::ip::make_address("192.0.2.1")});
+  CHECK(r.c.hosts.at("b.example") ==
+        addresses{asio::ip::make_address("192.0.2.2"), asio::ip::make_address("2001:db8::2")});
 }
 
 TEST_CASE("config: rules", "[proxy][config]") {

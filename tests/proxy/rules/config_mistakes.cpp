@@ -44,10 +44,10 @@ TEST_CASE("config: keys that nobody knows", "[proxy][config]") {
         "inbounds[0].setings: there is no such key; did you mean 'settings'?\n");
   CHECK(told(with_socks(R"(, "INBOUNDTAG": 1, "Tag": 2)"))
             .find("Tag: there is no such key; did you mean 'tag'?") != std::string::npos);
-  CHECK(
-      told(with_socks(R"(, "settings": {"qwertyuiop": 1})")) ==
-      "inbounds[0].settings.qwertyuiop: there is no such key; there may be userLevel, accounts, auth, udp\n");
-  for (const char* key : {"dns", "reverse", "observatory"})
+  CHECK(told(with_socks(R"(, "settings": {"qwertyuiop": 1})")) ==
+        "inbounds[0].settings.qwertyuiop: there is no such key; there may be userLevel, accounts, auth, udp, "
+        "mainConnections\n");
+  for (const char* key : {"reverse", "observatory"})
     CHECK(told(R"({"inbounds": [], "outbounds": [], ")" + std::string(key) + R"(": {}})") ==
           std::string(key) + ": is there; muxpro has nothing of that kind yet\n");
 }
@@ -289,6 +289,27 @@ TEST_CASE("config: FakeDNS needs whom it answers, and who knows its addresses ag
                   "listen": "::1", "sniffing": {"enabled": true, "destOverride": "fakedns"}}],
                  "outbounds": [{"protocol": "freedom"}]})") ==
       "inbounds[0].sniffing: is there; queries are answered, whatever is in them\n");
+}
+
+TEST_CASE("config: names have addresses, and no servers but the system's", "[proxy][config]") {
+  const auto dns = [](const std::string& d) {
+    return told(R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}],
+                    "outbounds": [{"protocol": "freedom"}], "dns": )" +
+                d + "}");
+  };
+  CHECK(dns("{}") == "");
+  CHECK(dns(R"({"servers": ["localhost"], "hosts": {"a": "::1"}})") == "");
+  CHECK(
+      dns(R"({"servers": ["localhost", "1.1.1.1"]})") ==
+      "dns.servers: has '1.1.1.1'; there may be localhost alone: names are asked of the system's resolver\n");
+  for (const char* wrong :
+       {R"("b.example")", "1", "[]", R"(["192.0.2.1", "x"])", R"(["192.0.2.1", ["::1"]])", "{}"})
+    CHECK(dns(R"({"hosts": {"a": )" + std::string(wrong) + "}}") ==
+          "dns.hosts.a: it must be an IP address, or a list of 1 to 64 of them\n");
+  for (const char* name : {"domain:a", "192.0.2.1", "", "keyword:b"})
+    CHECK_THAT(dns(R"({"hosts": {")" + std::string(name) + R"(": "::1"}})"),
+               Catch::Matchers::EndsWith("its key must be a name, or full:NAME\n"));
+  CHECK_THAT(dns(R"({"host": {}})"), Catch::Matchers::ContainsSubstring("dns.host"));
 }
 
 TEST_CASE("config: a status page is for this machine", "[proxy][config]") {

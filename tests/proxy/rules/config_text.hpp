@@ -42,6 +42,7 @@ struct read_text {
 inline constexpr std::string_view everything = R"({
   // As in V2Ray,
   "log": {"loglevel": "info", "error": "", "access": "/var/log/muxpro.access", "dnsLog": true}, /* with comments */
+  "dns": {"hosts": {"A.example": "192.0.2.1", "full:b.example": ["192.0.2.2", "2001:db8::2"]}, "servers": ["localhost"]},
   "fakedns": {"ipPool": "198.18.0.0/15", "poolSize": 1000},
   "api": {"tag": "api", "listen": "127.0.0.1:8080"},
   "inbounds": [
@@ -51,7 +52,7 @@ inline constexpr std::string_view everything = R"({
                   "ipsExcluded": ["10.0.0.0/8"], "portsExcluded": "25", "metadataOnly": false,
                   "routeOnly": true}},
     {"tag": "far", "protocol": "socks", "listen": "::", "port": "1081",
-     "settings": {"auth": "password", "accounts": [{"user": "alice", "pass": "secret"}]}},
+     "settings": {"auth": "password", "accounts": [{"user": "alice", "pass": "secret"}], "mainConnections": true}},
     {"tag": "file", "protocol": "socks", "listen": "/run/muxpro.sock"},
     {"tag": "sure", "protocol": "socks", "port": 1082,
      "streamSettings": {"network": "raw", "security": "tls",
@@ -76,7 +77,8 @@ inline constexpr std::string_view everything = R"({
     {"protocol": "blackhole", "settings": {"response": {"type": "none"}}},
     {"tag": "relay", "protocol": "socks",
      "settings": {"servers": [{"address": "192.0.2.7", "port": 1080,
-                               "users": [{"user": "alice", "pass": "secret"}]}]}}
+                               "users": [{"user": "alice", "pass": "secret"}]}]},
+     "mux": {"enabled": true, "concurrency": 3, "priority": 5}}
   ],
   "routing": {
     "domainStrategy": "IPIfNonMatch",

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 namespace muxpro::proxy {
 
@@ -38,7 +39,9 @@ class mux_inbound final : public inbound {
   const mux_inbound_options options_;
 };
 
-/// Domain mux.pro, port 9527: what a client asks another protocol for that wants a main connection.
+/// What a client asks another protocol for that wants a main connection.
+inline constexpr std::string_view main_connection_host = "mux.pro";
+inline constexpr std::uint16_t main_connection_port = 9527;
 bool asks_for_main_connection(const destination& target);
 
 /// Where `c` goes: to a main connection, if it asks for one and `inside` serves them, else to the dispatcher.

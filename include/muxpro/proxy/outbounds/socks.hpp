@@ -22,6 +22,13 @@ struct socks_outbound_options {
   relay_options relay;
 };
 
+/// Asks the server at the other end of `server` for `target`. Returns what the target has said already; `ec`
+/// says why not, as socks_client::step::error does, or end_code::timeout. Cancellable: then `server` is of no
+/// use any more.
+asio::awaitable<std::vector<std::byte>> ask_socks_server(std::shared_ptr<connection> server, host_port target,
+                                                         const socks_outbound_options& options,
+                                                         std::error_code& ec);
+
 /// A connection to the server for each one that it carries. It refuses datagrams.
 class socks_outbound final : public outbound {
  public:
@@ -31,9 +38,6 @@ class socks_outbound final : public outbound {
   asio::awaitable<carried> carry(context c, outbound_link link) override;
 
  private:
-  asio::awaitable<std::vector<std::byte>> negotiate(std::shared_ptr<connection> server, host_port target,
-                                                    std::error_code& ec) const;
-
   const std::shared_ptr<transport_dialer> server_;
   const socks_outbound_options options_;
 };
