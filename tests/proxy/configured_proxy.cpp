@@ -36,7 +36,7 @@ TEST_CASE("configured proxy: listens, routes, reaches targets", "[proxy][configu
   CHECK(b.by_tcp(port, b.port()) == "hello");
   CHECK(b.by_unix(path, b.port()) == "hello");
   CHECK(b.by_tcp(port, 1) == "refused 2");     // by the rule
-  CHECK(b.by_unix(path, 1) == "refused 4");    // nobody listens
+  CHECK(b.by_unix(path, 1) == "refused 5");    // nobody listens
   CHECK(b.by_tcp(port, port) == "refused 2");  // its own listener
   finish(*p);
 }

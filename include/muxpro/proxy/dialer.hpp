@@ -2,6 +2,7 @@
 #pragma once
 
 #include <muxpro/destination.hpp>
+#include <muxpro/error.hpp>
 #include <muxpro/options.hpp>
 #include <muxpro/proxy/dial_policy.hpp>
 #include <muxpro/proxy/resolver.hpp>
@@ -49,6 +50,11 @@ class dial : public std::enable_shared_from_this<dial> {
   /// resources of this machine, remote_disconnect if it was reset at once; or what cancel() was given. Once
   /// per object.
   asio::awaitable<asio::ip::tcp::socket> connect(destination target, std::error_code& ec);
+  /// What the system said of a target that connect() calls unreachable, for whoever has words for it; else
+  /// `ec`.
+  std::error_code in_detail(std::error_code ec) const {
+    return failure_ && ec == end_code::unreachable ? failure_ : ec;
+  }
   /// The addresses of a host that the policy allows, first choice first; `ec` as above.
   asio::awaitable<std::vector<asio::ip::address>> find(address host, std::uint16_t port, std::error_code& ec);
   /// connect() and find() end with `why`, sockets are closed.

@@ -20,7 +20,7 @@ asio::awaitable<carried> freedom::carry(context c, outbound_link link) {
   tcp::socket target = co_await attempt->connect(c.outbound.target, result.why);
   link.target().on_abandoned(nullptr);
   link.target().want_client();
-  link.target().tell(result.why);
+  link.target().tell(attempt->in_detail(result.why));
   if (result.why) co_return result;
   if (!link.first_data.empty()) {
     co_await asio::async_write(target, asio::buffer(link.first_data), or_error(result.why));
