@@ -24,7 +24,7 @@ links_fuzzer() {
 has() {
   case $1 in
     g++) compiles '__cpp_impl_coroutine && (__GNUC__ >= 12 || __clang__)' coroutine ;;
-    cmake | patch | valgrind | curl | wrk | openssl) command -v "$1" >/dev/null ;;
+    cmake | patch | valgrind | curl | wrk | openssl | chromium) command -v "$1" >/dev/null ;;
     nginx-light) PATH=$PATH:/usr/sbin command -v nginx >/dev/null ;;
     bind9-dnsutils) command -v dig >/dev/null ;;
     ninja-build) command -v ninja >/dev/null ;;
@@ -55,7 +55,7 @@ for group; do
     fuzz) needed+=(catch2 clang libclang-rt) ;;
     bench) needed+=(libbenchmark-dev valgrind) ;;
     demo) needed+=(curl) ;;
-    real) needed+=(curl openssl wrk nginx-light bind9-dnsutils) ;;
+    real) needed+=(curl openssl wrk nginx-light bind9-dnsutils chromium) ;;
     *) die "usage: cmake/deps.sh [tests] [clang] [fuzz] [bench] [demo] [real]" ;;
   esac
 done
