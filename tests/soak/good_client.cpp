@@ -40,6 +40,7 @@ asio::awaitable<void> pause(steady_clock::duration d) {
 std::string said(std::mt19937_64& random, std::size_t n) {
   std::string text(n, '\0');
   for (char& ch : text) ch = static_cast<char>(random());
+  payload_mark.copy(text.data(), n);
   return text;
 }
 

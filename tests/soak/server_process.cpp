@@ -6,6 +6,7 @@
 #include <asio/read.hpp>
 #include <asio/write.hpp>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,20 +47,22 @@ std::string ask_for_metrics(std::uint16_t port) {
 
 }  // namespace
 
-server_process::server_process(const std::string& program) {
+server_process::server_process(const std::string& program, const std::string& log) {
   int out[2];
-  if (::pipe(out) != 0) throw std::runtime_error("no pipe");
+  const int log_file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (log_file < 0 || ::pipe(out) != 0) throw std::runtime_error("no log or no pipe");
   pid_ = ::fork();
   if (pid_ == 0) {
     ::dup2(out[1], 1);
+    ::dup2(log_file, 2);
     ::close(out[0]);
     ::close(out[1]);
     ::execl(program.c_str(), program.c_str(), "server", "--listen", "127.0.0.1:0", "--status", "127.0.0.1:0",
-            "--allow-private", "--log-level", "off", "--max-unnegotiated-per-source", "1000",
-            static_cast<char*>(nullptr));
+            "--allow-private", "--max-unnegotiated-per-source", "1000", static_cast<char*>(nullptr));
     std::_Exit(127);
   }
   ::close(out[1]);
+  ::close(log_file);
   std::FILE* const lines = ::fdopen(out[0], "r");
   port_ = port_of_line(lines);
   status_port_ = port_of_line(lines);

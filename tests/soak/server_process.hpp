@@ -11,8 +11,8 @@ namespace soak {
 
 class server_process {
  public:
-  /// With the defaults of `muxpro server`, on free ports of loopback.
-  explicit server_process(const std::string& program);
+  /// With the defaults of `muxpro server`, on free ports of loopback. Its log goes to that file.
+  server_process(const std::string& program, const std::string& log);
   server_process(const server_process&) = delete;
   ~server_process();
 

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <mutex>
 #include <random>
+#include <string_view>
 #include <vector>
 
 namespace soak {
@@ -23,6 +24,9 @@ using asio::ip::udp;
 using std::error_code;
 
 inline auto or_error(error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec); }
+
+/// All that good clients send begins with it, so that it shows where it should not be.
+inline constexpr std::string_view payload_mark = "what-nobody-may-log";
 
 /// Round trips of small messages, in microseconds.
 class latencies {
