@@ -1,11 +1,10 @@
 """UDP by SOCKS 5: DNS, and a full cone."""
-import shutil
 import socket
 import struct
 import subprocess
 import threading
 
-from parts import expect, free_port
+from parts import expect, tool
 
 
 class Association:
@@ -51,8 +50,6 @@ def udp_socket():
 
 def names(scene, _):
     """dig over UDP ASSOCIATE"""
-    if not shutil.which("dig"):
-        return "dig is not installed"
     scene.pair()
     target = udp_socket()
     target.settimeout(None)
@@ -66,10 +63,9 @@ def names(scene, _):
             association.send(target.getsockname()[1], data)
             door.sendto(association.receive()[1], peer)
     threading.Thread(target=carry, daemon=True).start()
-    done = subprocess.run(["dig", "+short", "+noedns", "@127.0.0.1", "-p", str(door.getsockname()[1]), "example.com"],
+    done = subprocess.run([tool("dig"), "+short", "+noedns", "@127.0.0.1", "-p", str(door.getsockname()[1]), "example.com"],
                           capture_output=True, text=True, timeout=30, check=False)
     expect(done.stdout.strip() == "192.0.2.7", f"dig said {done.stdout.strip() or done.stderr.strip()}")
-    return None
 
 
 def full_cone(scene, _):

@@ -1,11 +1,18 @@
 """The parts around the program: processes that do not outlive a case, ports, the target's files."""
+import base64
 import hashlib
+import json
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
+import urllib.parse
+import urllib.request
+
+BUILD = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "build", "tests"))
+DIRECT = {"tag": "direct", "protocol": "freedom", "settings": {"allowPrivate": True}}
 
 NGINX = """
 master_process off;
@@ -43,10 +50,26 @@ def free_port(kind=socket.SOCK_STREAM):
 
 
 def eventually(condition, seconds, sentence):
+    """The time is for all attempts together: one that succeeds too late has failed as well."""
     end = time.monotonic() + seconds
-    while not condition():
+    while True:
+        met = condition()
         expect(time.monotonic() < end, sentence)
+        if met:
+            return
         time.sleep(0.02)
+
+
+def tool(name):
+    """Where it is. run.sh has installed all that the cases need, so that none is left out."""
+    path = shutil.which(name)
+    expect(path, f"{name} is not installed")
+    return path
+
+
+def in_url(account):
+    """"user:password" as it stands in front of a host."""
+    return urllib.parse.quote(account, safe=":") + "@"
 
 
 def listens(port):
@@ -61,6 +84,7 @@ class Scene:
         self.program = os.path.abspath(program)
         self.run = tempfile.mkdtemp(prefix="muxpro-real-")
         self.processes = []
+        self.secrets = []
         self.port, self.tls_port = free_port(), free_port()
         os.makedirs(self.path("www"))
 
@@ -101,6 +125,20 @@ class Scene:
             expect(process.poll() is None, f"{name} ended: {self.log(name).strip()}")
         return process
 
+    def account(self, user, password):
+        """"user:password"; no log may hold the password, in whatever form it came."""
+        both = f"{user}:{password}"
+        self.secrets += [password, urllib.parse.quote(password), base64.b64encode(both.encode()).decode()]
+        return both
+
+    def tells_no_secrets(self):
+        """What all parts have written, in this case's directory."""
+        for name in os.listdir(self.run):
+            if name.endswith((".log", ".txt")):
+                with open(self.path(name), encoding="utf-8", errors="replace") as file:
+                    said = file.read()
+                expect(not any(secret in said for secret in self.secrets), f"{name} shows a password")
+
     def log(self, name):
         with open(self.path(f"{name}.log"), encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -128,6 +166,38 @@ class Scene:
     def pair(self):
         return self.server(), self.client()
 
+    def configured(self, inbound, outbounds, name="run", **more):
+        """`muxpro run`, with one inbound for SOCKS and HTTP; its access log is the file NAME.access.txt."""
+        self.socks = free_port()
+        self.config(inbound, outbounds, name, **more)
+        return self.start(name, [self.program, "run", "-c", self.path(f"{name}.json")], self.socks)
+
+    def config(self, inbound, outbounds, name="run", **more):
+        with open(self.path(f"{name}.json"), "w", encoding="utf-8") as file:
+            json.dump({"log": {"access": self.path(f"{name}.access.txt"), "loglevel": "debug"},
+                       "inbounds": [{"tag": "in", "protocol": "mixed", "listen": "127.0.0.1",
+                                     "port": self.socks, **inbound}], "outbounds": outbounds, **more}, file)
+
+    def lines(self, name="run"):
+        """Of the access log of `muxpro run`."""
+        with open(self.path(f"{name}.access.txt"), encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    def status(self, port, path="status.json"):
+        """What the status port at `port` says."""
+        straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with straight.open(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
+            said = answer.read().decode()
+        return json.loads(said) if path.endswith(".json") else said
+
+    def chromium(self, url, *words):
+        """The page's elements as its scripts have left them, and what the browser said about it."""
+        done = subprocess.run([tool("chromium"), "--headless", "--no-sandbox", "--disable-gpu",
+                               "--enable-logging=stderr", f"--user-data-dir={self.path('chromium')}", *words,
+                               "--dump-dom", url], capture_output=True, text=True, timeout=120, check=False)
+        expect(done.returncode == 0, f"chromium ended with {done.returncode}")
+        return done.stdout, done.stderr
+
     def url(self, path, scheme="http"):
         return f"{scheme}://127.0.0.1:{self.tls_port if scheme == 'https' else self.port}/{path}"
 
@@ -139,10 +209,11 @@ class Scene:
         expect(done.returncode == 0, f"curl: {done.stderr.decode(errors='replace').strip()}")
         return done.stdout
 
-    def curl_later(self, *words):
+    def curl_later(self, *words, user=""):
         """One that runs while other things happen."""
-        process = subprocess.Popen(["curl", "-sS", "--noproxy", "", "--proxy", f"socks5h://127.0.0.1:{self.socks}",
-                                    "-o", self.path("taken"), *words], stderr=subprocess.PIPE)
+        at = f"socks5h://{user}127.0.0.1:{self.socks}"
+        process = subprocess.Popen(["curl", "-sS", "--noproxy", "", "--proxy", at, "-o", self.path("taken"),
+                                    *words], stderr=subprocess.PIPE)
         self.processes.append(process)
         eventually(lambda: os.path.exists(self.path("taken")) and os.path.getsize(self.path("taken")) > 2**20, 10,
                    "the download does not get on")

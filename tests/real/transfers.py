@@ -1,7 +1,6 @@
 """Downloads, uploads and pages through client and server."""
 import os
 import re
-import shutil
 import subprocess
 
 from parts import ends_within, eventually, expect, sha256_of
@@ -18,8 +17,7 @@ def each_way_in(scene, _):
         expect(sha256_of(scene.path("got")) == wanted, f"https by {proxy}: other bytes came")
     scene.curl("--proxytunnel", "-o", scene.path("got"), scene.url("one"), proxy="http")
     expect(sha256_of(scene.path("got")) == wanted, "by CONNECT other bytes came")
-    lines = [line for line in scene.log("client").splitlines() if " -> " in line]
-    expect(len(lines) == 11, f"11 connections, {len(lines)} lines in the access log")
+    eventually(lambda: scene.log("client").count(" -> ") == 11, 2, "11 connections have not 11 lines in the access log")
 
 
 def large_download(scene, options):
@@ -45,16 +43,15 @@ def users(scene, _):
     """Without the password nothing; with it curl is served by SOCKS and HTTP"""
     scene.file("one", 1000)
     scene.server()
-    scene.client("--user", "alice:wonder land")
+    scene.client("--user", scene.account("alice", "wonder land"))
     for proxy in ("socks5h", "http"):
         scene.curl(scene.url("one"), proxy=proxy, user="alice:wonder%20land@")
-        for user in ("", "alice:wrong@", "bob:wonder%20land@"):
+        for user in ("", scene.account("alice", "looking-glass") + "@", "bob:wonder%20land@"):
             done = subprocess.run(["curl", "-s", "--fail", "--noproxy", "", "--proxy",
                                    f"{proxy}://{user}127.0.0.1:{scene.socks}", scene.url("one")],
                                   capture_output=True, timeout=30, check=False)
             expect(done.returncode != 0 and not done.stdout, f"'{user}' was served by {proxy}")
     expect(" user alice -> " in scene.log("client"), "the log does not name the user")
-    expect("wonder" not in scene.log("client"), "the log shows the password")
 
 
 def certificates(scene, _):
@@ -92,9 +89,6 @@ def many_small(scene, _):
 
 def browser(scene, _):
     """Chromium loads a page with 60 resources by SOCKS"""
-    program = shutil.which("chromium")
-    if not program:
-        return "chromium is not installed"
     for n in range(60):
         with open(scene.path(f"www/{n}.js"), "w", encoding="utf-8") as file:
             file.write(f"loaded.push({n});\n")
@@ -103,9 +97,7 @@ def browser(scene, _):
         file.write("".join(f"<script src='{n}.js'></script>" for n in range(60)))
         file.write("<script>document.title = loaded.length + ' loaded';</script>")
     scene.pair()
-    done = subprocess.run([program, "--headless", "--no-sandbox", "--disable-gpu", "--proxy-bypass-list=<-loopback>",
-                           f"--proxy-server=socks5://127.0.0.1:{scene.socks}", f"--user-data-dir={scene.path('chromium')}",
-                           "--dump-dom", scene.url("page.html")], capture_output=True, text=True, timeout=120, check=False)
-    expect("<title>60 loaded</title>" in done.stdout, "not everything was loaded")
+    page, _ = scene.chromium(scene.url("page.html"), "--proxy-bypass-list=<-loopback>",
+                             f"--proxy-server=socks5://127.0.0.1:{scene.socks}")
+    expect("<title>60 loaded</title>" in page, "not everything was loaded")
     expect(scene.log("client").count(" -> ") > 0, "it did not go through the tunnel")
-    return None
