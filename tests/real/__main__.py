@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import configured
 import datagrams
 import failures
+import logs
 import transfers
 from parts import Failed, Scene
 
@@ -16,7 +17,9 @@ CASES = {case.__name__: case for case in (
     transfers.certificates, transfers.many_small, transfers.browser, failures.server_killed,
     failures.target_killed, failures.client_killed, failures.drained, failures.target_refuses,
     failures.nobody_there, failures.little_memory, datagrams.names, datagrams.full_cone,
-    datagrams.ends_with_its_connection, configured.rotated, configured.open_to_nobody)}
+    datagrams.ends_with_its_connection, logs.lines, logs.secrets, configured.rotated,
+    configured.reloaded, configured.checked, configured.sniffed, configured.sniffed_in_browser,
+    configured.open_to_nobody)}
 
 
 def parse():
