@@ -9,6 +9,7 @@ import configured
 import datagrams
 import failures
 import logs
+import pages
 import transfers
 from parts import Failed, Scene
 
@@ -17,7 +18,7 @@ CASES = {case.__name__: case for case in (
     transfers.certificates, transfers.many_small, transfers.browser, failures.server_killed,
     failures.target_killed, failures.client_killed, failures.drained, failures.target_refuses,
     failures.nobody_there, failures.little_memory, datagrams.names, datagrams.full_cone,
-    datagrams.ends_with_its_connection, logs.lines, logs.secrets, configured.rotated,
+    datagrams.ends_with_its_connection, pages.status_page, logs.lines, logs.secrets, configured.rotated,
     configured.reloaded, configured.checked, configured.sniffed, configured.sniffed_in_browser,
     configured.open_to_nobody)}
 
