@@ -1,6 +1,7 @@
 // The server name in a client's Initial packets.
 #include "catch.hpp"
 
+#include "captures.hpp"
 #include "client_hello.hpp"
 #include "prefixes.hpp"
 #include "quic_packet.hpp"
@@ -89,6 +90,30 @@ TEST_CASE("quic: the samples of RFC 9001 and RFC 9369", "[proxy][sniff]") {
     CHECK(std::equal(begin.begin(), begin.end(), bytes.begin()));
     CHECK(std::equal(end.rbegin(), end.rend(), bytes.rbegin()));
     check_quic({bytes}, "example.com");
+  }
+}
+
+TEST_CASE("quic: the flight of a browser, and what repeats it, in any order", "[proxy][sniff]") {
+  const datagrams& all = captured_datagrams();
+  CHECK(quic({all[0]}).status == sniff_status::need_more);
+  check_quic({all[0], all[1]}, "example.test");
+  check_quic({all[1], all[0]}, "example.test");
+  std::vector<std::size_t> order{0, 1, 2, 3, 4};
+  REQUIRE(all.size() == order.size());
+  do {
+    datagrams shuffled;
+    for (const std::size_t i : order) shuffled.push_back(all[i]);
+    check_quic(shuffled, "example.test");
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_CASE("quic: a browser's datagram cut at every byte is as good as lost", "[proxy][sniff]") {
+  const datagrams& all = captured_datagrams();
+  for (std::size_t n = 0; n < all[0].size(); ++n) {
+    const byte_string cut(all[0].begin(), all[0].begin() + static_cast<std::ptrdiff_t>(n));
+    CHECK(quic({cut}).status == sniff_status::no_clue);
+    CHECK(quic({all[1], cut}).status == sniff_status::need_more);
+    CHECK(quic({all[1], cut, all[0]}).domain == "example.test");
   }
 }
 

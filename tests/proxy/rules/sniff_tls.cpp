@@ -1,6 +1,7 @@
 // The server name in a ClientHello, however it is cut.
 #include "catch.hpp"
 
+#include "captures.hpp"
 #include "client_hello.hpp"
 #include "prefixes.hpp"
 
@@ -45,6 +46,23 @@ TEST_CASE("tls: a ClientHello may be cut at every byte (K1)", "[proxy][sniff]") 
       check_name(bytes, "www.example.com");
       CHECK(judge_prefixes(bytes, any_stream) == "");
     }
+}
+
+TEST_CASE("tls: the ClientHellos of clients in use, cut at every byte (K1)", "[proxy][sniff]") {
+  for (const captured_hello& h : captured_hellos()) {
+    INFO(h.client);
+    check_name(h.bytes, h.name);
+    CHECK(muxpro::proxy::sniff_stream(h.bytes) == sniff_tls(h.bytes));
+    CHECK(judge_prefixes(h.bytes, any_stream) == "");
+  }
+}
+
+TEST_CASE("tls: a browser's name lies behind the first segment (K1)", "[proxy][sniff]") {
+  const byte_string& bytes = captured_hellos().back().bytes;
+  for (const std::size_t segment : {536U, 1220U, 1400U, 1460U}) {
+    REQUIRE(bytes.size() > segment);
+    CHECK(any_stream(const_bytes(bytes).first(segment)).status == sniff_status::need_more);
+  }
 }
 
 TEST_CASE("tls: a ClientHello may be spread over records (K1)", "[proxy][sniff]") {
