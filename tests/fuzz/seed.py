@@ -7,6 +7,7 @@ of config are texts."""
 import hashlib
 import json
 import pathlib
+import re
 import sys
 
 LONGEST = 4096  # longer vectors are what the targets make of choices
@@ -75,8 +76,24 @@ def client_hello(name):
     return b"\1" + counted(3, body + counted(2, share + server_name))
 
 
+def captures(name):
+    """The byte strings of a file of tests/proxy/rules/captures."""
+    text = (pathlib.Path(__file__).parent.parent / "proxy/rules/captures" / name).read_text()
+    return [bytes.fromhex(block) for block in re.findall(r'R"\((.*?)\)"', text, re.DOTALL)]
+
+
+def captured_sniffer_seeds():
+    for name in ("tls_openssl.hex", "tls_curl.hex", "tls_chromium.hex"):
+        write("sniffers", scripted(bytes(8), captures(name)[0]))
+    # A piece of that size has a multiple of 17 bytes: what it takes behind a packet is no packet.
+    first, second = captures("quic_chromium.hex")[:2]
+    size = -(-len(first) // 17)
+    write("sniffers", scripted(bytes([1, 127 + size]), first + bytes(size * 17 - len(first)) + second))
+
+
 def sniffer_seeds():
     """The first choice says where the bytes go: stream, datagrams, QUIC frames, TLS records."""
+    captured_sniffer_seeds()
     hello = client_hello(b"www.example.com")
     utp = bytes.fromhex("41000000fffffff00000000000100000004d0000")
     for request in (b"GET / HTTP/1.1\r\nHost: example.com:80\r\nAccept: *\r\n\r\n", b"connect [::1]:1 http/1.1\nhost: [::1]:1\n\n"):
