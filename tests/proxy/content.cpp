@@ -1,13 +1,19 @@
 // The dispatcher's first stages: the content that is learnt, the outbound that rules choose.
 #include "catch.hpp"
+#include "rules/captures.hpp"
 #include "support.hpp"
 
 #include <muxpro/proxy/dispatcher.hpp>
 #include <muxpro/proxy/outbounds/freedom.hpp>
 #include <muxpro/proxy/route_by.hpp>
 
+#include <asio/detached.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/read.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,10 +78,18 @@ struct stages {
     test::run_until(io, [this] { return to.live() == 0; });
   }
   static asio::awaitable<void> one(stages& s, context c, std::string what) {
+    return in_segments(s, std::move(c), std::move(what), std::string::npos);
+  }
+  /// Of that size, the next one when the last one was looked at.
+  static asio::awaitable<void> in_segments(stages& s, context c, std::string what, std::size_t size) {
     inbound_link link = s.to.dispatch(std::move(c));
     std::tie(s.told) = co_await link.async_wait_for_target(as_result);
     if (s.told) co_return;
-    co_await asio::async_write(link.stream, asio::buffer(what), as_result);
+    for (std::size_t at = 0; at < what.size(); at += std::min(size, what.size())) {
+      const std::string segment = what.substr(at, size);
+      co_await asio::async_write(link.stream, asio::buffer(segment), as_result);
+      for (int turns = 0; turns < 20; ++turns) co_await asio::post(s.io, asio::use_awaitable);
+    }
     co_await link.stream.async_shutdown(as_result);
     char none;
     co_await link.stream.async_read_some(asio::buffer(&none, 1), as_result);
@@ -91,6 +105,50 @@ struct stages {
 };
 
 const std::string request = "GET /index.html HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\n\r\n";
+
+// --- a server that has the first word
+
+const std::string banner = "220 mail.example ready\r\n";
+constexpr duration tolerated = 200ms;
+
+/// Says it, and waits for the client to go.
+asio::awaitable<void> greet(asio::ip::tcp::acceptor& at) {
+  for (;;) {
+    auto [error, client] = co_await at.async_accept(as_result);
+    if (error) co_return;
+    co_await asio::async_write(client, asio::buffer(banner), as_result);
+    char none;
+    while (!std::get<0>(co_await client.async_read_some(asio::buffer(&none, 1), as_result))) {
+    }
+  }
+}
+
+asio::awaitable<void> note_banner(pipe_end& from, std::string& heard, time_point& when) {
+  std::string room(banner.size(), ' ');
+  const auto [error, n] = co_await asio::async_read(from, asio::buffer(room), as_result);
+  when = std::chrono::steady_clock::now();
+  heard = error ? error.message() : room;
+}
+
+/// How long a client waits for it that is silent, or says a byte of its request every now and then.
+asio::awaitable<duration> wait_for_banner(stages& s, std::uint16_t port, bool drips) {
+  context c = s.known("127.0.0.1", port);
+  c.outbound.tag = "direct";
+  const time_point begun = std::chrono::steady_clock::now();
+  inbound_link link = s.to.dispatch(std::move(c));
+  std::string heard;
+  time_point when;
+  asio::co_spawn(s.io, note_banner(link.stream, heard, when), asio::detached);
+  asio::steady_timer timer(s.io);
+  for (std::size_t i = 0; heard.empty(); ++i) {
+    if (drips && i < request.size() / 2)
+      co_await asio::async_write(link.stream, asio::buffer(&request[i], 1), as_result);
+    timer.expires_after(20ms);
+    co_await timer.async_wait(as_result);
+  }
+  CHECK(heard == banner);
+  co_return when - begun;
+}
 
 routing_rule rule_for(std::vector<std::string> domains) {
   routing_rule r;
@@ -153,6 +211,46 @@ TEST_CASE("dispatcher: without a word from the client sniffing ends in time", "[
   CHECK(std::chrono::steady_clock::now() - begun >= 20ms);
   CHECK(s.by_default->heard == request.substr(0, 20));
   CHECK(s.by_default->first == 10);
+}
+
+TEST_CASE("dispatcher: who waits for the server's first word loses the limit and no more (K3)",
+          "[proxy][dispatcher]") {
+  stages s;
+  s.sniffing.enabled = true;
+  REQUIRE(s.sniffing.timeout == 300ms);
+  dial_policy anywhere;
+  anywhere.allow_private(true);
+  s.to.add("direct", std::make_shared<freedom>(s.names, anywhere, dial_options(), relay_options(), nullptr));
+  asio::ip::tcp::acceptor at(s.io, {asio::ip::make_address("127.0.0.1"), 0});
+  asio::co_spawn(s.io, greet(at), asio::detached);
+  for (const bool drips : {false, true}) {
+    INFO((drips ? "a byte now and then" : "silent"));
+    // A machine that is busy elsewhere is late once, and not each time.
+    duration best = duration::max();
+    for (int i = 0; i < 3 && best >= s.sniffing.timeout + tolerated; ++i) {
+      const duration took = test::run(s.io, wait_for_banner(s, at.local_endpoint().port(), drips));
+      CHECK(took >= s.sniffing.timeout);
+      best = std::min(best, took);
+    }
+    CHECK(best < s.sniffing.timeout + tolerated);
+  }
+}
+
+TEST_CASE("dispatcher: the name in a browser's hello is found behind the first segment (K1)",
+          "[proxy][dispatcher]") {
+  const rules_test::captured_hello& hello = rules_test::captured_hellos().back();
+  const std::string bytes = rules_test::text_of(hello.bytes);
+  for (const std::size_t size : {1460U, 536U, 100U}) {
+    stages s;
+    s.sniffing.enabled = true;
+    s.rules({rule_for({"full:" + hello.name})});
+    test::run(s.io, stages::in_segments(s, s.known("192.0.2.1", 443), bytes, size));
+    test::run_until(s.io, [&s] { return s.to.live() == 0; });
+    REQUIRE(s.other->seen);
+    CHECK(s.other->seen->content.protocol == "tls");
+    CHECK(s.other->first > size);
+    CHECK(s.other->heard == bytes);
+  }
 }
 
 TEST_CASE("dispatcher: a client that sends little and ends is carried", "[proxy][dispatcher]") {
