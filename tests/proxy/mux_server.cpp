@@ -1,10 +1,15 @@
 // The whole server on loopback: targets, refusals, UDP, limits, drain.
 #include "loopback.hpp"
+#include "rules/captures.hpp"
 #include "silent_listener.hpp"
 
 #include <muxpro/session.hpp>
 #include <muxpro/sub_datagram.hpp>
+#include <muxpro/testing/hex.hpp>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <random>
@@ -231,25 +236,150 @@ awaitable<> too_many_unnegotiated(fixture& f) {
   CHECK(co_await ask(stream, "in") == "in");
 }
 
-awaitable<> probe(fixture& f, std::string first, std::map<std::string, int>& reactions) {
+// --- probes: what a stranger learns who tries whether this is a server (J12)
+
+struct probe {
+  const char* kind;
+  std::string said;
+  std::size_t ends_after = 0;  ///< says that this was all when it has heard so many bytes; 0: never
+  std::string heard{};         ///< as read_all() has it
+  duration took{};
+};
+
+awaitable<> try_out(fixture& f, probe& p) {
   tcp::socket s(f.io);
+  const time_point begun = std::chrono::steady_clock::now();
   co_await s.async_connect(f.at, asio::use_awaitable);
-  co_await write(s, std::move(first));
-  const std::string heard = co_await read_all(s);
-  ++reactions[heard.size() > 1 ? "a word" : "cut off"];
+  co_await write(s, p.said);
+  if (p.ends_after > 0) {
+    p.heard = co_await read(s, p.ends_after);
+    s.shutdown(tcp::socket::shutdown_send);
+  }
+  p.heard += co_await read_all(s);
+  p.took = std::chrono::steady_clock::now() - begun;
 }
 
-awaitable<> probes(fixture& f) {
+awaitable<> try_some(fixture& f, std::vector<probe>& all, std::size_t& next, int& at_work) {
+  while (next < all.size()) co_await try_out(f, all[next++]);
+  --at_work;
+}
+
+/// In disorder, so that what else the machine does meets all kinds alike.
+awaitable<> try_all(fixture& f, std::vector<probe>& all) {
+  std::shuffle(all.begin(), all.end(), std::mt19937(2));
+  std::size_t next = 0;
+  int at_work = 8;
+  for (int i = at_work; i > 0; --i) asio::co_spawn(f.io, try_some(f, all, next, at_work), asio::detached);
+  while (at_work > 0) co_await pause(5ms);
+}
+
+std::string text(const_bytes b) { return {reinterpret_cast<const char*>(b.data()), b.size()}; }
+std::string hex(std::string_view digits) { return text(testing::from_hex(digits)); }
+
+/// Layout S: length, id 0, state 0, options, count; the versions.
+const std::string negotiation = hex("0005 0000 00 01 02 | 0008 00000001 00000000");
+const std::string agreement = hex("0005 0000 00 01 01 | 0004 00000001");
+
+std::string noise(std::mt19937& random) {
+  std::string bytes(1 + random() % 64, '\0');
+  for (char& c : bytes) c = static_cast<char>(random());
+  return bytes;
+}
+
+/// Whether it could be the beginning of a frame, whose end is waited for.
+bool may_go_on(const std::string& said) {
+  if (said.size() < 2) return true;
+  const auto octet = [&said](std::size_t at) { return std::size_t{static_cast<unsigned char>(said[at])}; };
+  const std::size_t metadata = octet(0) << 8 | octet(1);
+  return metadata >= 4 && metadata <= max_metadata && said.size() < 2 + metadata;
+}
+
+constexpr const char* unfinished = "unfinished";
+
+std::vector<probe> wrong_probes() {
   std::mt19937 random(1);
-  std::map<std::string, int> reactions;
+  std::vector<probe> all;
   for (int i = 0; i < 1000; ++i) {
-    std::string first(1 + random() % 64, '\0');
-    for (char& c : first) c = static_cast<char>(random());
-    asio::co_spawn(f.io, probe(f, std::move(first), reactions), asio::detached);
+    std::string said = noise(random);
+    const char* const kind = may_go_on(said) ? unfinished : "noise";
+    all.push_back({kind, std::move(said)});
   }
-  co_await wait_for([&] { return reactions["cut off"] + reactions["a word"] == 1000; });
-  CHECK(reactions["a word"] == 0);
-  CHECK(f.server.parts().streams == 0);
+  const probe others[] = {
+      {"http", "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"},
+      {"tls", text(rules_test::captured_hellos().front().bytes)},
+      {"no common version", hex("0005 0000 00 01 02 | 0008 02000000 01000000")},
+      {"an id", hex("0005 0001 00 01 02 | 0008 00000001 00000000")},
+      {"an option", hex("0005 0000 00 03 02 | 0008 00000001 00000000")},
+      {"a count", hex("0005 0000 00 01 03 | 0008 00000001 00000000")},
+      {"a keep-alive", hex("0004 0001 04 00")},
+      {"a new sub-stream", hex("000d 0001 01 00 01 00 0050 01 7f000001")},
+  };
+  for (const probe& p : others) all.insert(all.end(), 100, p);
+  for (std::size_t n = 1; n < negotiation.size(); ++n) all.push_back({unfinished, negotiation.substr(0, n)});
+  return all;
+}
+
+duration median(std::vector<duration> all) {
+  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+  std::nth_element(all.begin(), middle, all.end());
+  return *middle;
+}
+
+constexpr duration patience = 200ms;
+
+awaitable<> wrong_ones_are_alike(fixture& f) {
+  std::vector<probe> all = wrong_probes();
+  co_await try_all(f, all);
+  std::map<std::string, std::vector<duration>> times;
+  for (const probe& p : all) {
+    INFO(p.kind << ": " << p.said);
+    CHECK(p.heard == "|");
+    times[p.kind].push_back(p.took);
+  }
+  // What may go on is waited for, all of it to the same deadline; what may not is cut at once.
+  const auto waited_for = times.extract(unfinished).mapped();
+  CHECK(*std::min_element(waited_for.begin(), waited_for.end()) >= patience);
+  CHECK(median(waited_for) < 2 * patience);
+  duration least = duration::max(), most{};
+  std::string medians;
+  for (const auto& [kind, took] : times) {
+    const duration usual = median(took);
+    medians += fmt::format("{}: {} us\n", kind, usual / 1us);
+    least = std::min(least, usual);
+    most = std::max(most, usual);
+  }
+  INFO(medians);
+  CHECK(most < patience / 4);
+  CHECK(most < 5 * least);
+  CHECK(f.server.parts().streams_ever == 0);
+}
+
+// The versions are no secret: whoever says them hears that this is a server, and no more than that.
+awaitable<> right_versions_are_answered(fixture& f) {
+  std::mt19937 random(3);
+  std::vector<probe> all;
+  for (int i = 0; i < 100; ++i) {
+    all.push_back({"a wrong token", negotiation + '\xff' + noise(random)});
+    all.push_back({"a replay", negotiation, agreement.size()});
+    all.push_back({"twice", negotiation + negotiation});
+  }
+  co_await try_all(f, all);
+  for (const probe& p : all) {
+    INFO(p.kind << ": " << p.said);
+    CHECK(p.heard == agreement + "|");
+  }
+  CHECK(f.server.parts().streams_ever == 0);
+}
+
+// Nor is the rest of a client's first words: to replay them is to ask once more.
+awaitable<> a_replay_is_one_more_request(fixture& f) {
+  const std::string asks = hex("000d 0001 01 00 01 00 0001 01 7f000001"),
+                    rejected = hex("0006 0001 03 01 0006");
+  const std::string answer = agreement + rejected;
+  std::vector<probe> all(50, {"a replay", negotiation + asks, answer.size()});
+  co_await try_all(f, all);
+  for (const probe& p : all) CHECK(p.heard == answer + "|");
+  CHECK(f.server.parts().streams_ever == all.size());
 }
 
 /// Has a handshake without an end.
@@ -333,9 +463,12 @@ TEST_CASE("server: senseless options are refused with a sentence", "[proxy][serv
                     "max_unnegotiated is 0, it must be 1 to 1048576");
 }
 
-TEST_CASE("server: who says something else hears nothing, whatever it was", "[proxy][server]") {
+TEST_CASE("server: who says something else hears nothing, whatever it was (J12)", "[proxy][server]") {
   server_options o;
-  o.max_unnegotiated_per_source = 1024;
-  o.session.negotiate_timeout = 500ms;
-  fixture(o).run(probes);
+  o.session.negotiate_timeout = patience;
+  fixture(o).run(wrong_ones_are_alike);
+}
+TEST_CASE("server: who knows the versions hears the same answer each time (J12)", "[proxy][server]") {
+  fixture().run(right_versions_are_answered);
+  fixture({}, false).run(a_replay_is_one_more_request);
 }
