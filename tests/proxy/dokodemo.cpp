@@ -237,6 +237,13 @@ TEST_CASE("dokodemo: what was not redirected does not come back to itself", "[pr
   });
 }
 
+TEST_CASE("network_namespace: a script that fails is a failure, and no reason to skip", "[proxy][network]") {
+  const auto nothing = [] { return 0; };
+  if (const auto result = network_namespace::run("", nothing)) CHECK(*result == 0);
+  const auto result = network_namespace::run("nft 'add rule ip t nowhere accept' 2>/dev/null", nothing);
+  if (result) CHECK(*result == 1);
+}
+
 TEST_CASE("dokodemo: REDIRECT's connections go where they were meant to", "[proxy][dokodemo][network]") {
   const auto result = network_namespace::run(own_network + R"(
     nft 'add table ip t

@@ -27,18 +27,33 @@ inline bool enter() {
   return ::getuid() == 0;
 }
 
-/// Runs `work` in a process of its own, whose network the shell script `rules` sets up. Returns its result.
-/// Nothing, and a line that says so, where this machine does not allow that.
+/// Whether this machine has what scripts are made of, and lets us use it.
+inline bool has_tools() {
+  return std::system("PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && nft list tables") == 0;
+}
+
+/// In a process of its own.
+inline int set_up_and_work(const std::string& rules, const std::function<int()>& work) {
+  if (!enter() || !has_tools()) return not_allowed;
+  const std::string script = "PATH=$PATH:/usr/sbin:/sbin\nset -e\n" + rules;
+  if (std::system(script.c_str()) != 0) {
+    std::cerr << "the script that sets the network up has failed\n";
+    return 1;
+  }
+  return work();
+}
+
+/// Runs `work` in a process of its own, whose network the shell script `rules` sets up. Returns its result,
+/// and 1 if the script fails. Nothing, and a line that says so, where this machine does not allow any of
+/// that.
 inline std::optional<int> run(const std::string& rules, const std::function<int()>& work) {
   const pid_t child = ::fork();
   if (child == 0) {
-    int result = not_allowed;
+    int result = 1;
     try {
-      const std::string script = "PATH=$PATH:/usr/sbin:/sbin\nset -e\n" + rules;
-      if (enter() && std::system(script.c_str()) == 0) result = work();
+      result = set_up_and_work(rules, work);
     } catch (const std::exception& e) {
       std::cerr << e.what() << '\n';
-      result = 1;
     }
     ::_exit(result);
   }
