@@ -1,0 +1,67 @@
+// What the access log says of a connection.
+#include "loopback.hpp"
+
+#include <muxpro/proxy/inbounds/http.hpp>
+
+#include <fmt/format.h>
+
+namespace {
+
+using namespace loopback_test;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::EndsWith;
+
+context known_connection() {
+  context c;
+  c.id = 7;
+  c.inbound.tag = "in";
+  c.inbound.source = asio::ip::make_address("192.0.2.1");
+  c.outbound.target = {network::tcp, "example.com", 443};
+  c.outbound.tag = "server";
+  return c;
+}
+
+awaitable<tcp::socket> talk_to_echo(chain& c) {
+  tcp::socket s = co_await c.connect();
+  co_await write(
+      s, fmt::format("CONNECT 127.0.0.1:{0} HTTP/1.1\r\nHost: 127.0.0.1:{0}\r\n\r\nhello", c.to_echo().port));
+  const std::string heard =
+      co_await read(s, std::string("HTTP/1.1 200 Connection established\r\n\r\nhello").size());
+  CHECK_THAT(heard, EndsWith("hello"));
+  co_return s;
+}
+
+awaitable<> each_has_its_sub_stream(chain& c) {
+  tcp::socket first = co_await talk_to_echo(c), second = co_await talk_to_echo(c);
+  second.shutdown(tcp::socket::shutdown_send);
+  co_await wait_for([&] { return c.log().size() == 1; });
+  first.shutdown(tcp::socket::shutdown_send);
+  co_await wait_for([&] { return c.log().size() == 2; });
+  CHECK_THAT(c.log()[0], ContainsSubstring(" via server sub-stream 2: 5 bytes up, 5 down, "));
+  CHECK_THAT(c.log()[1], ContainsSubstring(" via server sub-stream 1: 5 bytes up, 5 down, "));
+}
+
+}  // namespace
+
+TEST_CASE("access line: what is known, and nothing in the place of what is not", "[proxy][log]") {
+  context c = known_connection();
+  carried how;
+  how.up = 10;
+  how.down = 2000;
+  CHECK(ended_connection{c, how, 1500ms}.line() ==
+        "7 192.0.2.1 in -> tcp:example.com:443 via server: 10 bytes up, 2000 down, 1.500 s, done");
+  c.inbound.source_port = 4711;
+  c.inbound.user = "alice";
+  c.content.protocol = "tls";
+  how.sub_stream = 65535;
+  how.why = end_code::unreachable;
+  CHECK(
+      ended_connection{c, how, 1500ms}.line() ==
+      "7 192.0.2.1:4711 in user alice -> tcp:example.com:443 (tls) via server sub-stream 65535: 10 bytes up, "
+      "2000 down, 1.500 s, " +
+          how.why.message());
+}
+
+TEST_CASE("access line: of connections over one main connection, each has its sub-stream", "[proxy][log]") {
+  chain(std::make_shared<http_inbound>(http_inbound_options())).run(each_has_its_sub_stream);
+}
