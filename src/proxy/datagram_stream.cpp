@@ -55,6 +55,7 @@ class link_end final : public datagram_stream {
                                        std::error_code& ec) override {
     const auto q = in_;
     co_await q->filled.async_acquire(1, or_error(ec));
+    if (q->waiting.empty() && !ec) ec = q->ended;  // end() came between a datagram and its receiver
     if (ec && (ec != q->ended || q->waiting.empty())) co_return 0;
     ec.clear();  // what was sent before the end comes first
     datagram d = std::move(q->waiting.front());
