@@ -9,8 +9,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <memory>
+#include <new>
+#include <thread>
+#include <utility>
 
 namespace muxpro::proxy {
 
@@ -35,6 +39,43 @@ resolver::addresses ask_system(const std::string& name, std::error_code& ec) {
   return found;
 }
 
+/// A name on its way to an answer. An exception would end the thread, and the process with it.
+class asked : public std::enable_shared_from_this<asked> {
+ public:
+  asked(std::string name, asio::any_io_executor executor, resolver::handler done)
+      : name_(std::move(name)), executor_(std::move(executor)), done_(std::move(done)) {}
+
+  void ask() noexcept {
+    try {
+      found_ = ask_system(name_, ec_);
+    } catch (const std::bad_alloc&) {
+      ec_ = asio::error::no_memory;
+    }
+    // Whoever has asked waits, and may have no limit for that.
+    for (int patience = 100; patience > 0 && !answers(); --patience)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+
+ private:
+  bool answers() noexcept {
+    try {
+      asio::post(executor_, [self = shared_from_this()] {
+        const auto done = std::move(self->done_);  // goes here, not on the thread of the query
+        done(self->ec_, std::move(self->found_));
+      });
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }
+
+  const std::string name_;
+  const asio::any_io_executor executor_;
+  resolver::handler done_;
+  std::error_code ec_;
+  resolver::addresses found_;
+};
+
 }  // namespace
 
 void resolver::pin(std::string_view name, addresses answer) { pinned_[normalized(name)] = std::move(answer); }
@@ -46,14 +87,8 @@ void resolver::resolve(std::string name, asio::any_io_executor executor, handler
     asio::post(executor, [done = std::move(done), ec, answer = found->second] { done(ec, answer); });
     return;
   }
-  asio::post(pool_,
-             [name = std::move(name), executor = std::move(executor), done = std::move(done)]() mutable {
-               std::error_code ec;
-               addresses found = ask_system(name, ec);
-               asio::post(executor, [done = std::move(done), ec, found = std::move(found)]() mutable {
-                 done(ec, std::move(found));
-               });
-             });
+  const auto a = std::make_shared<asked>(std::move(name), std::move(executor), std::move(done));
+  asio::post(pool_, [a] { a->ask(); });
 }
 
 }  // namespace muxpro::proxy
