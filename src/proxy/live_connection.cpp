@@ -6,9 +6,13 @@ namespace muxpro::proxy {
 
 live_connection::live_connection(context&& c, std::shared_ptr<stats> counts, std::shared_ptr<list> all)
     : about(std::move(c)), counts_(std::move(counts)), all_(std::move(all)) {
+  // Without memory for one of them nothing is counted: no destructor would take it back.
+  list mine{this};
+  if (counts_ && !about.inbound.user.empty()) counts_->of(stats::kind::user, about.inbound.user);
   join(stats::kind::inbound, about.inbound.tag);
   if (!about.inbound.user.empty()) join(stats::kind::user, about.inbound.user);
-  place_ = all_->insert(all_->end(), this);
+  place_ = mine.begin();
+  all_->splice(all_->end(), mine);
 }
 
 live_connection::~live_connection() {
