@@ -35,6 +35,7 @@ class exchange : public std::enable_shared_from_this<exchange> {
         client_ended_(c_->get_executor()) {}
 
   asio::awaitable<void> run();
+  void give_up_client();
 
  private:
   asio::awaitable<void> bring_answer();
@@ -43,7 +44,6 @@ class exchange : public std::enable_shared_from_this<exchange> {
   static asio::awaitable<void> bring_body(std::shared_ptr<exchange> self);
   asio::awaitable<void> pass_on(const_bytes in);
   void give_up_target();
-  void give_up_client();
 
   const std::shared_ptr<connection> c_;
   inbound_link link_;
@@ -114,8 +114,10 @@ asio::awaitable<void> exchange::say_last_words() {
 
 void exchange::hear_client() {
   const auto self = shared_from_this();
-  asio::co_spawn(c_->get_executor(), bring_body(self),
-                 [self](std::exception_ptr) { self->client_ended_.release(); });
+  asio::co_spawn(c_->get_executor(), bring_body(self), [self](std::exception_ptr failed) {
+    if (failed) self->give_up_client();
+    self->client_ended_.release();
+  });
 }
 
 // What comes behind the body is dropped: the answer will end the connection.
@@ -166,7 +168,12 @@ asio::awaitable<void> exchange_http(std::shared_ptr<connection> c, inbound_link 
                                     std::vector<std::byte> early, relay_options limits) {
   const auto x =
       std::make_shared<exchange>(std::move(c), std::move(link), std::move(request), std::move(early), limits);
-  co_await x->run();
+  try {
+    co_await x->run();
+  } catch (...) {
+    x->give_up_client();  // who hears the client would keep it
+    throw;
+  }
 }
 
 }  // namespace muxpro::proxy
