@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 namespace muxpro::proxy {
 
@@ -13,20 +15,26 @@ std::string nat_limits::validate() const {
   return fmt::format("refused_ports is {}, {}", refused_ports, port_set::allowed);
 }
 
+// Memory is sought first: without it nothing has changed.
 nat_table::admitted nat_table::admit(const std::string& user, session_key session,
                                      const std::optional<global_id>& source, time_point now) {
   admitted result;
+  result.evicted.reserve(2);  // for the limit of its session, and for that of its user
   if (source) {
     if (const auto found = by_source_.find({user, *source}); found != by_source_.end()) {
       entry& e = entries_.at(found->second);
       result.id = found->second;
       result.resumed = true;
       result.was_parked = e.parked;
+      order place{result.id};
+      order& of_session = sessions_[session];
+      const auto in_session = place.begin();
+      of_session.splice(of_session.end(), place);
       if (!e.parked) leave_session(e);
-      (e.parked ? parked_ : in_use_).erase(e.in_all);
+      in_use_.splice(in_use_.end(), e.parked ? parked_ : in_use_, e.in_all);
       e.parked = false;
-      e.in_all = in_use_.insert(in_use_.end(), result.id);
-      join_session(result.id, e, session);
+      e.session = session;
+      e.in_session = in_session;
       refresh(e, now);
     }
   }
@@ -35,9 +43,9 @@ nat_table::admitted nat_table::admit(const std::string& user, session_key sessio
     e.user = user;
     e.source = source;
     e.used_at = now;
+    e.session = session;
     result.id = next_++;
     insert(result.id, std::move(e));
-    join_session(result.id, entries_.at(result.id), session);
   }
   const auto evict = [&](order& o, std::size_t limit) {
     while (o.size() > limit) {
@@ -63,10 +71,9 @@ bool nat_table::release(mapping id, time_point now) {
   if (!e.source) return erase(id), false;
   if (e.parked) return true;
   leave_session(e);
-  in_use_.erase(e.in_all);
   e.parked = true;
   e.used_at = now;
-  e.in_all = parked_.insert(parked_.end(), id);
+  parked_.splice(parked_.end(), in_use_, e.in_all);
   return true;
 }
 
@@ -74,13 +81,17 @@ void nat_table::remove(mapping id) {
   if (entries_.contains(id)) erase(id);
 }
 
+// What there is no memory to tell of stays until the next time.
 std::vector<nat_table::mapping> nat_table::expire(time_point now) {
   std::vector<mapping> gone;
-  for (order* o : {&in_use_, &parked_}) {
-    while (!o->empty() && deadline(entries_.at(o->front())) <= now) {
-      gone.push_back(o->front());
-      erase(o->front());
+  try {
+    for (const order* o : {&in_use_, &parked_}) {
+      while (!o->empty() && deadline(entries_.at(o->front())) <= now) {
+        gone.push_back(o->front());
+        erase(gone.back());
+      }
     }
+  } catch (const std::bad_alloc&) {
   }
   return gone;
 }
@@ -106,14 +117,29 @@ time_point nat_table::deadline(const entry& e) const {
   return e.used_at + (e.parked ? limits_.resume : limits_.idle);
 }
 
-void nat_table::insert(mapping id, entry e) {
-  e.in_all = in_use_.insert(in_use_.end(), id);
-  order& of_user = users_[e.user];
-  e.in_user = of_user.insert(of_user.end(), id);
-  if (e.source) by_source_.emplace(key(e.user, *e.source), id);
-  entries_.emplace(id, std::move(e));
+void nat_table::insert(mapping id, entry given) {
+  const auto place = entries_.emplace(id, std::move(given)).first;
+  entry& e = place->second;
+  try {
+    order in_all{id}, in_user{id}, in_session{id};
+    if (e.source) by_source_.emplace(key(e.user, *e.source), id);
+    order& of_user = users_[e.user];
+    order& of_session = sessions_[e.session];
+    e.in_all = in_all.begin();
+    e.in_user = in_user.begin();
+    e.in_session = in_session.begin();
+    in_use_.splice(in_use_.end(), in_all);
+    of_user.splice(of_user.end(), in_user);
+    of_session.splice(of_session.end(), in_session);
+  } catch (...) {
+    if (const auto u = users_.find(e.user); u != users_.end() && u->second.empty()) users_.erase(u);
+    if (e.source) by_source_.erase(key(std::move(e.user), *e.source));
+    entries_.erase(place);
+    throw;
+  }
 }
 
+// Takes no memory, not even for a key.
 void nat_table::erase(mapping id) {
   const auto found = entries_.find(id);
   entry& e = found->second;
@@ -122,14 +148,8 @@ void nat_table::erase(mapping id) {
   const auto of_user = users_.find(e.user);
   of_user->second.erase(e.in_user);
   if (of_user->second.empty()) users_.erase(of_user);
-  if (e.source) by_source_.erase(key(e.user, *e.source));
+  if (e.source) by_source_.erase(key(std::move(e.user), *e.source));
   entries_.erase(found);
-}
-
-void nat_table::join_session(mapping id, entry& e, session_key session) {
-  order& of_session = sessions_[session];
-  e.session = session;
-  e.in_session = of_session.insert(of_session.end(), id);
 }
 
 void nat_table::leave_session(entry& e) {

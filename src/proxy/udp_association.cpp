@@ -151,8 +151,21 @@ asio::awaitable<void> udp_nat::association::receive_from_outside(std::shared_ptr
   }
 }
 
-void udp_nat::association::stop(end_code code) {
-  asio::post(executor_, [weak = weak_from_this(), code] {
+namespace {
+
+// Whom there is no memory to tell goes on until its stream ends, or its mapping is idle for too long.
+template <class Call>
+void tell(const asio::any_io_executor& executor, Call call) noexcept {
+  try {
+    asio::post(executor, std::move(call));
+  } catch (...) {
+  }
+}
+
+}  // namespace
+
+void udp_nat::association::stop(end_code code) noexcept {
+  tell(executor_, [weak = weak_from_this(), code] {
     const auto self = weak.lock();
     if (!self) return;
     self->stopped_ = true;
@@ -162,9 +175,9 @@ void udp_nat::association::stop(end_code code) {
   });
 }
 
-void udp_nat::association::hand_over(int descriptor) {
+void udp_nat::association::hand_over(int descriptor) noexcept {
   handed_ = descriptor;
-  asio::post(executor_, [weak = weak_from_this()] {
+  tell(executor_, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->handed_over_.cancel();
   });
 }

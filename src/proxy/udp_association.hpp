@@ -30,9 +30,11 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
   asio::awaitable<void> send_outside();
   static asio::awaitable<void> receive_from_outside(std::shared_ptr<association> self);
   /// On any thread.
-  void stop(end_code code);
+  void stop(end_code code) noexcept;
+  /// On its own thread, without memory to go on.
+  void fail() noexcept { stream_->end(end_code::resources); }
   /// On any thread, under the table's lock.
-  void hand_over(int descriptor);
+  void hand_over(int descriptor) noexcept;
 
   const owner& who() const noexcept { return owner_; }
   /// A new socket, or an old one.

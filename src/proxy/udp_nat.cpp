@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -29,6 +30,11 @@ std::unique_ptr<const port_set> refused_by(const nat_limits& limits) {
   if (const std::string mistake = limits.validate(); !mistake.empty()) throw std::invalid_argument(mistake);
   if (limits.refused_ports.empty()) return nullptr;
   return std::make_unique<const port_set>(*port_set::parse(limits.refused_ports));
+}
+
+void close_mapped(int descriptor, std::unordered_multiset<std::uint16_t>& ports) {
+  if (const auto port = ports.find(port_of(descriptor)); port != ports.end()) ports.erase(port);
+  ::close(descriptor);
 }
 
 }  // namespace
@@ -67,8 +73,7 @@ bool udp_nat::is_own_port(const udp::endpoint& e) const {
 // Under the lock.
 void udp_nat::retire(nat_table::mapping id, end_code code) {
   if (const auto parked = parked_.find(id); parked != parked_.end()) {
-    if (const auto port = ports_.find(port_of(parked->second)); port != ports_.end()) ports_.erase(port);
-    ::close(parked->second);
+    close_mapped(parked->second, ports_);
     parked_.erase(parked);
   }
   if (const auto used = in_use_.find(id); used != in_use_.end()) {
@@ -96,19 +101,24 @@ bool udp_nat::open_mapping(association& a) {
       return true;
     }
   }
-  const bool fresh = descriptor < 0;
-  if (!a.open(descriptor)) {
-    if (!fresh) ::close(descriptor);
-    table_.remove(a.id);
-    in_use_.erase(a.id);
-    return false;
+  try {
+    in_use_[a.id] = {a.weak_from_this(), {}};
+    const bool fresh = descriptor < 0;
+    if (a.open(descriptor)) {
+      if (fresh) ports_.insert(port_of(a.native()));
+      return true;
+    }
+  } catch (const std::bad_alloc&) {
+    // As if there were no descriptors.
   }
-  if (fresh) ports_.insert(port_of(a.native()));
-  in_use_[a.id] = {a.weak_from_this(), {}};
-  return true;
+  if (const int taken = a.take_socket(); taken >= 0) descriptor = taken;
+  if (descriptor >= 0) close_mapped(descriptor, ports_);
+  table_.remove(a.id);
+  in_use_.erase(a.id);
+  return false;
 }
 
-// The socket goes to who waits for it, or is parked, or closed.
+// The socket goes to who waits for it, or is parked, or closed, where there is no memory to park it.
 void udp_nat::end_mapping(association& a) {
   const std::lock_guard lock(mutex_);
   const auto used = in_use_.find(a.id);
@@ -125,9 +135,12 @@ void udp_nat::end_mapping(association& a) {
     return;
   }
   in_use_.erase(used);
-  if (table_.release(a.id, steady_clock::now()) && descriptor >= 0) {
-    parked_[a.id] = descriptor;
-    return;
+  try {
+    if (table_.release(a.id, steady_clock::now()) && descriptor >= 0) {
+      parked_[a.id] = descriptor;
+      return;
+    }
+  } catch (const std::bad_alloc&) {
   }
   table_.remove(a.id);
   if (const auto found = ports_.find(port); found != ports_.end()) ports_.erase(found);
@@ -148,7 +161,9 @@ asio::awaitable<void> udp_nat::carry(std::unique_ptr<datagram_stream> stream, ow
   } whatever_happens{*this, *a};
   const bool there = co_await a->socket_there();
   if (!there) co_return;
-  asio::co_spawn(executor, association::receive_from_outside(a), [](std::exception_ptr) {});
+  asio::co_spawn(executor, association::receive_from_outside(a), [a](std::exception_ptr failed) {
+    if (failed) a->fail();  // a stream without answers is of no use
+  });
   co_await a->send_outside();
 }
 
@@ -158,8 +173,12 @@ asio::awaitable<void> udp_nat::sweep() {
       std::clamp<duration>(std::min(limits_.idle, limits_.resume) / 16, milliseconds(5), milliseconds(1000));
   counted_timer timer(co_await asio::this_coro::executor);
   for (;;) {
-    timer.expires_after(pause);
-    co_await timer.async_wait(asio::use_awaitable);
+    try {
+      timer.expires_after(pause);
+      co_await timer.async_wait(asio::use_awaitable);
+    } catch (const std::bad_alloc&) {
+      continue;  // without a sweep nothing would ever be given back
+    }
     const std::lock_guard lock(mutex_);
     for (const auto id : table_.expire(steady_clock::now())) retire(id, end_code::graceful);
   }

@@ -99,9 +99,8 @@ class nat_table {
     order::iterator in_all, in_user, in_session;
   };
 
-  void insert(mapping id, entry e);
+  void insert(mapping id, entry given);
   void erase(mapping id);
-  void join_session(mapping id, entry& e, session_key session);
   void leave_session(entry& e);
   void refresh(entry& e, time_point now);
   time_point deadline(const entry& e) const;
