@@ -82,8 +82,8 @@ asio::awaitable<void> datagram_listener::run([[maybe_unused]] std::shared_ptr<da
       if (ec) break;
       try {
         co_await forward(from, to, const_bytes(memory).first(n));
-      } catch (const std::exception&) {
-        // There is no memory for it: it is lost, as datagrams are.
+      } catch (...) {
+        // There is no memory for it, or its inbound does not know what to do: it is lost, as datagrams are.
       }
     }
   }

@@ -201,8 +201,9 @@ TEST_CASE("exceptions: a listener goes on", "[proxy][exceptions]") {
     p.log = [what](log_level, std::string_view) { fail(what); };
     fused(p).run(the_log_is_full);
   }
-  SECTION("without memory for a datagram") {
-    const auto in = std::make_shared<fused_inbound>(fuse(thrown::bad_alloc));
+  SECTION("without the datagram that something is thrown for") {
+    const auto what = GENERATE(thrown::system_error, thrown::bad_alloc, thrown::number);
+    const auto in = std::make_shared<fused_inbound>(fuse(what));
     parts_of_proxy p;
     p.in = in;
     fused f(p);
