@@ -143,7 +143,7 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   /// End(0) behind what is being written; what still comes is discarded. Pending reads are aborted.
   void close();
   /// The handle is destroyed: a sub-stream that has not ended is reset.
-  void abandon();
+  void abandon() noexcept;
 
   /// True if `op` was completed.
   bool receive_now(receive_op& op);

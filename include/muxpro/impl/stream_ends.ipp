@@ -4,6 +4,7 @@
 #include <muxpro/detail/session_impl.hpp>
 #include <muxpro/detail/stream_state.hpp>
 
+#include <new>
 #include <utility>
 
 namespace muxpro::detail {
@@ -97,11 +98,17 @@ MUXPRO_DECL void stream_state::close() {
   session_->wake_writer();
 }
 
-MUXPRO_DECL void stream_state::abandon() {
+// Destructors do. Without memory even for a frame or a wake-up, the peer hears of it when stream_idle ends what is
+// left.
+MUXPRO_DECL void stream_state::abandon() noexcept {
   const ref self(*this);
-  reset(end_code::remote_disconnect);
-  discard();
-  if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
+  try {
+    reset(end_code::remote_disconnect);
+    discard();
+    if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
+  } catch (const std::bad_alloc&) {
+    discarding_ = true;
+  }
 }
 
 MUXPRO_DECL void stream_state::peer_ended() {
