@@ -37,24 +37,33 @@ class connection {
   virtual asio::const_buffer write_now(const_bytes from) noexcept {
     return asio::buffer(from.data(), from.size());
   }
-  /// For handshakes. Cancelled by cut().
+  /// For handshakes: one byte at least. Errors: asio::error::eof after the peer's last one,
+  /// connection_reset if it was cut, or what the stream reports. Ended by cut() and close():
+  /// operation_aborted. Cancellation: that of the stream's async_read_some().
   virtual asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec) = 0;
-  /// All of it.
+  /// All of it. Errors: what the stream reports; how much of it went is not known then. Ended by cut() and
+  /// close(): operation_aborted. Cancellation: the same, and nothing but cut() makes sense after it.
   virtual asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) = 0;
-  /// EOF to the peer.
+  /// EOF to the peer, behind what was written; not while a write is under way. Of TLS a close_notify, and the
+  /// peer's is not waited for. No errors: if the stream is broken, its reads say so.
   virtual asio::awaitable<void> finish() = 0;
-  /// async_relay() of the stream itself (its side a).
+  /// async_relay() of the stream itself (its side a), with its errors and its cancellation. cut() ends it:
+  /// operation_aborted, and `with` is cut too.
   virtual asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options,
                                               std::error_code& ec) = 0;
   virtual asio::awaitable<relay_result> relay(sub_stream& with, const relay_options& options,
                                               std::error_code& ec) = 0;
   virtual asio::awaitable<relay_result> relay(asio::ip::tcp::socket& with, const relay_options& options,
                                               std::error_code& ec) = 0;
-  /// The stream becomes a main connection; say by ends_by() how it ends from now on.
+  /// The stream becomes a main connection; say by ends_by() how it ends from now on. Throws
+  /// std::invalid_argument with the sentence of session_options::validate().
   virtual session into_session(role side, const session_options& options) = 0;
-  /// Both ways, at once: its operations end, the peer sees that it was no clean end.
+  /// Both ways, at once: its operations end with operation_aborted, the peer sees that it was no clean end.
+  /// What was written and has not arrived is lost: a TCP socket sends RST, under TLS without close_notify, a
+  /// sub-stream End(1); a unix socket or a pipe is closed. After ends_by() what that says, instead.
   virtual void cut() noexcept = 0;
-  /// After finish(): its operations end; what was written still goes to the peer.
+  /// After finish(): its operations end with operation_aborted; what was written still goes to the peer,
+  /// unless something of the peer's is unread.
   virtual void close() noexcept = 0;
 
   struct ways_to_end {

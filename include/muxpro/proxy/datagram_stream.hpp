@@ -23,11 +23,14 @@ class datagram_stream {
  public:
   virtual ~datagram_stream() = default;
   virtual asio::any_io_executor get_executor() const = 0;
-  /// One datagram and its address: where a client wants it to go, or where an answer came from. Errors: eof,
-  /// an end_code, operation_aborted after end().
+  /// One datagram and its address: where a client wants it to go, or where an answer came from. Errors:
+  /// asio::error::message_size if `into` was too small (the rest is lost, the stream goes on); eof, after all
+  /// that the other side has sent, or the end_code that it ended with; operation_aborted after end().
+  /// Cancellation: operation_aborted, no datagram is lost.
   virtual asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer,
                                                std::error_code& ec) = 0;
-  /// Taken over, or dropped where there is no room: no error. errc::datagram_too_large, or the stream's end.
+  /// Taken over, or dropped where there is no room: no error. Errors: errc::datagram_too_large and bad_host,
+  /// which are of this datagram alone, or the stream's end. Does not wait: cancellation has no effect.
   virtual asio::awaitable<void> send(asio::const_buffer data, const host_port& peer, std::error_code& ec) = 0;
   /// Both ways; end_code::graceful: nothing went wrong. A receive under way ends.
   virtual void end(end_code code) noexcept = 0;

@@ -24,11 +24,12 @@ class inbound {
  public:
   virtual ~inbound() = default;
   /// Serves `c` from its first byte to its end, on its strand. `known` has the inbound's tag, source and
-  /// gateway; `place` is to be released when the client has said what it wants.
+  /// gateway; `place` is to be released when the client has said what it wants. What it throws ends this
+  /// connection alone, which is closed without a word. Nobody cancels it: c->cut() ends what it waits for.
   virtual asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
                                       admission::ticket place) const = 0;
   /// Where datagrams go whose source and gateway are in `known`: completes it. False: nowhere, they are
-  /// dropped.
+  /// dropped. What it throws costs the one datagram that it was asked about.
   virtual bool admit_datagrams(context& known) const;
   /// Whether its connections are few and last: then each goes to the thread that has the fewest. Short ones
   /// that follow each other are better off on one thread, which need not be woken.
@@ -47,9 +48,11 @@ class newcomer {
   /// What it has said, less what was consumed.
   const_bytes said() const noexcept { return said_; }
   void consume(std::size_t n) { said_.erase(said_.begin(), said_.begin() + static_cast<std::ptrdiff_t>(n)); }
-  /// Takes what is there already; nothing: listen(). At most `most` bytes in all.
+  /// Takes what is there already, at most `most` bytes in all. True: said() has grown. False: nothing has
+  /// come, the client has ended, or `most` is reached; listen() tells which.
   bool hear_now(std::size_t most);
-  /// Waits for more. Beyond `most` bytes in all: asio::error::message_size.
+  /// Waits for more. Errors: asio::error::message_size if there are `most` bytes already, else those of
+  /// connection::read_some(); operation_aborted when its time is over.
   asio::awaitable<void> listen(std::size_t most, std::error_code& ec);
   /// It has said what it wants. Returns what else it has said.
   std::vector<std::byte> settle() {

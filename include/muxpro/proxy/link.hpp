@@ -124,7 +124,10 @@ class inbound_link {
   }
   /// Whether the connection itself is wanted instead of `stream`, once the target is there.
   bool wants_client() const noexcept { return target_->client() == client_side::wanted; }
-  /// Completes when the outbound is done with it.
+  /// Completes when the outbound is done with it: with why the link has ended, none after EOF both ways;
+  /// operation_aborted if the outbound went without a word. It is the outbound's until then: giving the link
+  /// up has no effect any more, connection::cut() has. Cancellation (any type): operation_aborted; the
+  /// outbound keeps the client.
   template <class Token = asio::use_awaitable_t<>>
   auto async_hand_over(answered_client c, Token&& token = {}) {
     target_->hand_over(std::move(c));

@@ -36,8 +36,11 @@ class resolver {
   /// Answers `name` from now on without a query. Only before the first resolve().
   void pin(std::string_view name, addresses answer);
 
-  /// Calls `done` on `executor`, in the resolver's order of preference, without duplicates. There is no way
-  /// to stop getaddrinfo(): who gives up ignores the call. Keeps the executor's context at work until then.
+  /// Calls `done` on `executor`, in the resolver's order of preference, without duplicates; never inside
+  /// resolve(), and not at all if stop() comes before its query. Errors, without an address:
+  /// asio::error::host_not_found, whatever the system's reason, or if the pinned answer is empty; no_memory.
+  /// There is no way to stop getaddrinfo(): who gives up ignores the call. Keeps the executor's context at
+  /// work until then.
   void resolve(std::string name, asio::any_io_executor executor, handler done);
 
  private:

@@ -18,7 +18,8 @@ class transport {
   virtual ~transport() = default;
   /// `socket` has just been connected or accepted. Returns the connection when the handshake, if there is
   /// one, is over; nothing, and why in `ec`, if it failed or took too long: every transport has a limit for
-  /// that.
+  /// that. The socket is closed then. What it throws costs this connection alone. Cancellation (terminal), by
+  /// a client that dials: operation_aborted.
   virtual asio::awaitable<std::shared_ptr<connection>> open(stream_socket socket,
                                                             std::error_code& ec) const = 0;
 };

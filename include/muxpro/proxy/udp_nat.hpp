@@ -45,7 +45,10 @@ class udp_nat {
     bool addressed = false;              ///< datagrams have addresses; else all go to the target
   };
   /// Carries datagrams until the stream has ended, the mapping is idle for too long or another one needs its
-  /// place.
+  /// place; then ends the stream: gracefully, or with end_code::resources if there was no socket or it lost
+  /// its place. Without addresses, an end_code also says why the target could not be found. A datagram that
+  /// cannot be sent is lost. What it throws, for want of memory, ends this stream alone. Cancellation
+  /// (terminal): as if the stream had ended.
   asio::awaitable<void> carry(std::unique_ptr<datagram_stream> stream, owner who);
 
   /// Ends what is idle or parked for too long, for ever: cancel it, or destroy the context.

@@ -58,7 +58,9 @@ class tls_transport final : public transport {
   tls_transport(role side, tls_options options);
   ~tls_transport() override;
 
-  /// Errors: those of asio::error's SSL categories, tls_errc, asio::error::timed_out.
+  /// Errors: those of asio::error's SSL categories, tls_errc, asio::error::timed_out; what the socket
+  /// reports. The peer has been told why by an alert, where there is one for it. Cancellation (terminal):
+  /// operation_aborted, without an alert.
   asio::awaitable<std::shared_ptr<connection>> open(stream_socket socket, std::error_code& ec) const override;
 
  private:
