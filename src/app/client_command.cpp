@@ -28,7 +28,7 @@ struct client_flags {
   bool open_to_all = false;
   std::size_t threads = 0;
   std::string log_level = "info";
-  client_pool_options pool;
+  client_pool_options pool = proxy::mux_use().pool;
   tls_flags tls;
 };
 

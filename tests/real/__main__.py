@@ -15,7 +15,7 @@ from parts import Failed, Scene
 
 CASES = {case.__name__: case for case in (
     transfers.each_way_in, transfers.large_download, transfers.hundred_at_once, transfers.users,
-    transfers.certificates, transfers.many_small, transfers.browser, failures.server_killed,
+    transfers.certificates, transfers.many_small, transfers.browser, failures.server_killed, failures.server_away,
     failures.target_killed, failures.client_killed, failures.drained, failures.target_refuses,
     failures.nobody_there, failures.little_memory, datagrams.names, datagrams.full_cone,
     datagrams.ends_with_its_connection, pages.status_page, logs.lines, logs.secrets, configured.rotated,

@@ -38,6 +38,23 @@ def server_killed(scene, _):
     served_again(scene, again)
 
 
+def server_away(scene, _):
+    """The server is away for 10 s while clients go on asking: back again, it is found within 2 s"""
+    scene.file("small", 1000)
+    server, _ = scene.pair()
+    server.kill()
+    server.wait()
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            scene.curl("--max-time", "0.5", "-o", scene.path("never"), scene.url("small"))
+        except Failed:
+            time.sleep(0.1)
+    again = time.monotonic()
+    scene.server(scene.server_port)
+    served_again(scene, again)
+
+
 def target_killed(scene, _):
     """The target is killed: the download fails, the tunnel serves others"""
     scene.file("large", 2**26)

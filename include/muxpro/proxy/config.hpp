@@ -99,6 +99,9 @@ struct freedom_config {
 };
 struct blackhole_config {};
 struct mux_use {
+  /// Somebody waits: a server that comes back is found within 2 s, however long it was away.
+  mux_use() { pool.backoff_max = std::chrono::seconds(1); }
+
   client_pool_options pool;
   std::uint8_t priority = 0;  ///< of sub-streams where neither a rule nor the client has said one
 };

@@ -113,7 +113,7 @@ mux_use* mux_of(outbound_settings& o, bool enabled) {
 
 void read_mux(settings& s, outbound_config& to) {
   const bool always = std::holds_alternative<mux_config>(to.settings);
-  client_pool_options pool;
+  client_pool_options pool = mux_use().pool;
   bool enabled = always;
   std::string protocol = "mux.pro";
   s.flag("enabled", enabled);

@@ -113,6 +113,7 @@ TEST_CASE("config: outbounds", "[proxy][config]") {
   CHECK(to_string(mux.server) == "proxy.example:9527");
   CHECK(mux.pool.max_concurrency == 16);
   CHECK(mux.pool.max_connections == 4);
+  CHECK(mux.pool.backoff_max == 1s);
   CHECK(mux.priority == 9);
   CHECK(std::get<freedom_config>(r.c.outbounds[1].settings).allow_private == true);
   CHECK(std::get<freedom_config>(r.c.outbounds[1].settings).dial.family == dial_family::ipv4);
