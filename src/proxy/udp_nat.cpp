@@ -172,12 +172,14 @@ asio::awaitable<void> udp_nat::sweep() {
   const auto pause =
       std::clamp<duration>(std::min(limits_.idle, limits_.resume) / 16, milliseconds(5), milliseconds(1000));
   counted_timer timer(co_await asio::this_coro::executor);
-  for (;;) {
+  constexpr int patience = 1000;
+  for (int failed = 0; failed < patience;) {
     try {
       timer.expires_after(pause);
       co_await timer.async_wait(asio::use_awaitable);
+      failed = 0;
     } catch (const std::bad_alloc&) {
-      continue;  // without a sweep nothing would ever be given back
+      ++failed;  // it sweeps at once: that may give some back
     }
     const std::lock_guard lock(mutex_);
     for (const auto id : table_.expire(steady_clock::now())) retire(id, end_code::graceful);
