@@ -166,7 +166,7 @@ struct shortage {
     static thread_local std::uint32_t mine = 0;
     if (mine != period) {
       mine = period;
-      state = seed + 0x632be59bd9b4e019 * ++threads;
+      state = seed + std::uint64_t{0x632be59bd9b4e019} * ++threads;
     }
     std::uint64_t z = state += 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
