@@ -490,7 +490,7 @@ TEST_CASE("failing allocations: cost single connections, and leave nothing behin
     WARN("the program has no names of functions: what Asio cannot do without is not known");
     return;
   }
-  const std::uint64_t seed = GENERATE(1, 2, 3);
+  const std::uint64_t seed = GENERATE(1u, 2u, 3u);
   CAPTURE(seed);
   const struct ending {
     ~ending() { shortage::end(); }

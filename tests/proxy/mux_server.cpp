@@ -259,7 +259,10 @@ awaitable<> try_out(fixture& f, probe& p) {
 }
 
 awaitable<> try_some(fixture& f, std::vector<probe>& all, std::size_t& next, int& at_work) {
-  while (next < all.size()) co_await try_out(f, all[next++]);
+  while (next < all.size()) {
+    const std::size_t mine = next++;
+    co_await try_out(f, all[mine]);
+  }
   --at_work;
 }
 
