@@ -1,6 +1,7 @@
 // Fixed amounts of work on a clock that stands still, so that two runs execute the same instructions.
 #include "client.hpp"
 #include "pair.hpp"
+#include "routes.hpp"
 
 #include <muxpro/codec.hpp>
 #include <muxpro/relay.hpp>
@@ -144,9 +145,9 @@ void count_relay() {
 }
 
 using body = void (*)();
-const std::map<std::string_view, body> scenarios{{"frames", count_frames}, {"w1", count_bulk},
-                                                 {"w3", count_visits},     {"w4", count_pings},
-                                                 {"opens", count_opens},   {"relay", count_relay}};
+const std::map<std::string_view, body> scenarios{
+    {"frames", count_frames}, {"w1", count_bulk},     {"w3", count_visits},    {"w4", count_pings},
+    {"opens", count_opens},   {"relay", count_relay}, {"routes", count_routes}};
 
 }  // namespace
 
@@ -154,7 +155,7 @@ int run_count(arguments& words) {
   const std::string_view name = words.word("the scenario");
   const auto found = scenarios.find(name);
   if (found == scenarios.end())
-    throw failure(fmt::format("'{}' is no scenario; it is frames, w1, w3, w4, opens or relay", name));
+    throw failure(fmt::format("'{}' is no scenario; it is frames, w1, w3, w4, opens, relay or routes", name));
   words.read_values();
   words.check_all_used();
   found->second();

@@ -1,14 +1,11 @@
-// Patterns for names: what matches, what is refused, and that nobody goes through all of them.
+// Patterns for names: what matches, what is refused, and that many are told apart.
 #include "catch.hpp"
-
-#include "speed.hpp"
 
 #include "../../../src/proxy/routing/domain_index.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <random>
 #include <set>
 #include <string>
@@ -54,31 +51,6 @@ std::string random_name(std::mt19937& random, std::size_t labels) {
     for (std::size_t n = 1 + random() % 3; n > 0; --n) name += static_cast<char>('a' + random() % 2);
   }
   return name;
-}
-
-/// Patterns of all kinds: 120.5 of them for each `scale`.
-domain_index index_of_hosts(std::uint32_t scale) {
-  domain_index index;
-  for (std::uint32_t i = 0; i < 100 * scale; ++i)
-    REQUIRE(index.add(i % 2 ? domain_kind::domain : domain_kind::full, fmt::format("host-{}.example.com", i),
-                      i) == "");
-  for (std::uint32_t i = 0; i < 20 * scale; ++i)
-    REQUIRE(index.add(domain_kind::keyword, fmt::format("{}-word", i), 200000 + i) == "");
-  for (std::uint32_t i = 0; i < (scale + 1) / 2; ++i)
-    REQUIRE(index.add(domain_kind::regexp, fmt::format("^a{}[0-9]+\\.example\\.net$", i), 300000 + i) == "");
-  REQUIRE(index.finish() == "");
-  return index;
-}
-
-/// For 100 hosts from one end of `n` to the other: after the first time, what that needs is in the cache.
-auto look_ups(const domain_index& index, std::uint32_t n) {
-  std::vector<std::string> names;
-  for (std::uint32_t i = 0; i < n; i += n / 100) names.push_back(fmt::format("host-{}.example.com", i));
-  return [&index, names = std::move(names)] {
-    std::size_t found = 0;
-    for (const std::string& name : names) found += index.find(name).size();
-    CHECK(found == names.size());
-  };
 }
 
 }  // namespace
@@ -163,31 +135,29 @@ TEST_CASE("domain_index: expressions that ruin others take their time from nobod
                                        {domain_kind::regexp, "(a|aa)+$"},
                                        {domain_kind::regexp, "(.*)*b(.*)*c"},
                                        {domain_kind::regexp, "^(([a-z])+.)+[A-Z]([a-z])+$"}});
-  // A backtracking matcher takes a thousand times as long for twice as much, and for names of the full length
-  // for ever.
-  const auto asking = [&index](std::size_t length) {
-    return [&index, name = std::string(length, 'a') + 'x'] {
-      std::size_t found = 0;
-      for (int i = 0; i < 100; ++i) found += index.find(name).size();
-      CHECK(found == 0);
-    };
-  };
-  REQUIRE(rules_test::time_ratio(asking(20), asking(10)) < 10);
+  // A backtracking matcher takes longer than the universe lasts.
   for (int i = 0; i < 1000; ++i) {
     CHECK(index.find(std::string(252, 'a') + 'x').empty());
     CHECK(index.find(std::string(253, 'a')) == values{0, 1});
   }
 }
 
-TEST_CASE("domain_index: 100,000 patterns are not gone through", "[proxy][router]") {
-  const domain_index many = index_of_hosts(1000), few = index_of_hosts(1);
-  REQUIRE(rules_test::time_ratio(look_ups(many, 100000), look_ups(few, 100)) < rules_test::not_gone_through);
+TEST_CASE("domain_index: each of 100,000 patterns is found", "[proxy][router]") {
+  domain_index index;
+  for (std::uint32_t i = 0; i < 100000; ++i)
+    REQUIRE(index.add(i % 2 ? domain_kind::domain : domain_kind::full, fmt::format("host-{}.example.com", i),
+                      i) == "");
+  for (std::uint32_t i = 0; i < 20000; ++i)
+    REQUIRE(index.add(domain_kind::keyword, fmt::format("{}-word", i), 200000 + i) == "");
+  for (std::uint32_t i = 0; i < 500; ++i)
+    REQUIRE(index.add(domain_kind::regexp, fmt::format("^a{}[0-9]+\\.example\\.net$", i), 300000 + i) == "");
+  REQUIRE(index.finish() == "");
   for (std::uint32_t i = 0; i < 100000; ++i) {
     const std::string name = fmt::format("host-{}.example.com", i);
-    const bool found = many.find(name) == values{i};
+    const bool found = index.find(name) == values{i};
     if (!found) FAIL(name);
   }
-  CHECK(many.find("a.b.host-7.example.com") == values{7});
-  CHECK(many.find("a.b.host-8.example.com").empty());
-  CHECK(many.find("a4990.example.net") == values{300004, 300049, 300499});
+  CHECK(index.find("a.b.host-7.example.com") == values{7});
+  CHECK(index.find("a.b.host-8.example.com").empty());
+  CHECK(index.find("a4990.example.net") == values{300004, 300049, 300499});
 }
