@@ -2,6 +2,7 @@
 
 #include "config/changes.hpp"
 #include "configured_inbound.hpp"
+#include "dial_session.hpp"
 
 #include <muxpro/proxy/inbounds/status.hpp>
 #include <muxpro/proxy/instance.hpp>
@@ -32,27 +33,6 @@ namespace {
 
 /// Makes an object for each thread.
 using outbound_factory = std::function<std::shared_ptr<outbound>(asio::io_context&)>;
-
-asio::awaitable<session> dial_through(std::shared_ptr<transport_dialer> way, socks_outbound_options how,
-                                      session_options options) {
-  std::error_code ec;
-  const auto c = co_await way->dial(ec);
-  std::vector<std::byte> early;
-  if (!ec) {
-    host_port target(address(std::string(main_connection_host)), main_connection_port);
-    early = co_await ask_socks_server(c, std::move(target), how, ec);
-  }
-  if (!ec && !early.empty()) ec = end_code::protocol_error;  // it is the client that begins
-  if (ec) throw std::system_error(ec);
-  co_return c->into_session(role::client, options);
-}
-
-asio::awaitable<session> dial_server(std::shared_ptr<transport_dialer> way, session_options options) {
-  std::error_code ec;
-  const auto c = co_await way->dial(ec);
-  if (ec) throw std::system_error(ec);
-  co_return c->into_session(role::client, options);
-}
 
 transport_use made(const stream_config& s, std::string_view where) {
   transport_use how;
@@ -158,8 +138,7 @@ configured_proxy::parts::~parts() {
 }
 
 void configured_proxy::parts::route(const router_options& o, geo_files& geo) {
-  const auto loads = [this](std::string_view tag) { return load(tag); };
-  rules = std::make_shared<const router>(seeded(o), geo, loads);
+  rules = std::make_shared<const router>(seeded(o), geo, [this](std::string_view tag) { return load(tag); });
 }
 
 // Whoever cannot be connected has few connections, and would get all.
@@ -191,7 +170,7 @@ outbound_factory configured_proxy::parts::factory(const blackhole_config&, const
 }
 
 outbound_factory configured_proxy::parts::factory(const mux_config& m, const outbound_config& o) {
-  auto dial = [way = way_to(m.server, o), options = m.pool.session] { return dial_server(way, options); };
+  auto dial = [way = way_to(m.server, o), options = m.pool.session] { return dial_session(way, options); };
   return multiplexed(std::move(dial), m);
 }
 
@@ -207,7 +186,7 @@ outbound_factory configured_proxy::parts::factory(const socks_server_config& c, 
   options.relay = behind.relay;
   const auto way = way_to(c.server, o);
   if (c.mux) {
-    auto dial = [way, options, s = c.mux->pool.session] { return dial_through(way, options, s); };
+    auto dial = [way, options, s = c.mux->pool.session] { return dial_session_by_socks(way, options, s); };
     return multiplexed(std::move(dial), *c.mux);
   }
   return [way, options](asio::io_context&) { return std::make_shared<socks_outbound>(way, options); };

@@ -18,8 +18,7 @@ void dispatcher::add(std::string tag, std::shared_ptr<outbound> o) {
 }
 
 inbound_link dispatcher::dispatch(context c, client_side client) {
-  const std::size_t capacity = c.inbound.link_capacity ? c.inbound.link_capacity : capacity_;
-  auto [in, out] = make_link(executor_, capacity, client);
+  auto [in, out] = make_link(executor_, link_capacity(c), client);
   auto live = std::make_unique<live_connection>(std::move(c), counts_, connections_);
   asio::co_spawn(executor_, carry(std::move(live), std::move(out)), [](std::exception_ptr) {});
   return std::move(in);

@@ -50,7 +50,9 @@ class dispatcher {
   void count_in(std::shared_ptr<stats> s) { counts_ = std::move(s); }
   /// Bytes that a link holds, each way, where its context does not say.
   void link_capacity(std::size_t bytes) { capacity_ = bytes; }
-  std::size_t link_capacity() const noexcept { return capacity_; }
+  std::size_t link_capacity(const context& c) const noexcept {
+    return c.inbound.link_capacity ? c.inbound.link_capacity : capacity_;
+  }
   asio::any_io_executor get_executor() const { return executor_; }
 
   /// Takes the connection on and returns its link at once; then its content is learnt, its outbound chosen

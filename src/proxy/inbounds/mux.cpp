@@ -121,7 +121,7 @@ asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, context 
 }
 
 inbound_link mux_inbound::serve_inside(connection& outer, context known, dispatcher& to) const {
-  auto [in, out] = make_link(to.get_executor(), to.link_capacity());
+  auto [in, out] = make_link(to.get_executor(), to.link_capacity(known));
   out.target().tell({});
   known.inbound.protocol = "mux.pro";
   session s(std::move(out.stream), role::server, options_.session);
