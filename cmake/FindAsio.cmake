@@ -19,7 +19,7 @@ find_package_handle_standard_args(Asio REQUIRED_VARS Asio_INCLUDE_DIR VERSION_VA
 if(Asio_FOUND AND NOT TARGET Asio::asio)
   add_library(Asio::asio INTERFACE IMPORTED)
   set_target_properties(Asio::asio PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${Asio_INCLUDE_DIR}")
-  target_compile_definitions(Asio::asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
+  target_compile_definitions(Asio::asio INTERFACE ASIO_STANDALONE)
   # Left to itself Asio looks for aligned_alloc() by a macro that is there only if some standard header came before
   # its first one: files of one program would allocate by one function and free by the other's counterpart.
   if(CMAKE_SYSTEM_NAME STREQUAL "Linux")

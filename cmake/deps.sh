@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: cmake/deps.sh [tests] [clang] [fuzz] [bench] [demo] [real]. Without arguments: what the library and the
+# Installs what is missing: cmake/deps.sh [tests] [format] [clang] [sanitizers] [fuzz] [bench] [demo] [real] [package]. Without arguments: what the library and the
 # examples need.
 # On Debian and its like by apt-get, as root or through sudo; anywhere else it says what is missing and stops.
 set -euo pipefail
@@ -24,7 +24,7 @@ links_fuzzer() {
 has() {
   case $1 in
     g++) compiles '__cpp_impl_coroutine && (__GNUC__ >= 12 || __clang__)' coroutine ;;
-    cmake | patch | valgrind | curl | wrk | openssl | chromium) command -v "$1" >/dev/null ;;
+    ccache | clang-format-14 | cmake | pkg-config | patch | valgrind | curl | wrk | openssl | chromium) command -v "$1" >/dev/null ;;
     nginx-light) PATH=$PATH:/usr/sbin command -v nginx >/dev/null ;;
     bind9-dnsutils) command -v dig >/dev/null ;;
     ninja-build) command -v ninja >/dev/null ;;
@@ -50,13 +50,16 @@ needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libre2-dev nlohm
   libjemalloc-dev)
 for group; do
   case $group in
-    tests) needed+=(catch2 patch python3 nftables iproute2) ;;
+    tests) needed+=(ccache catch2 patch python3 openssl nftables iproute2) ;;
+    format) needed+=(clang-format-14) ;;
     clang) needed+=(clang) ;;
+    sanitizers) needed+=(libclang-rt) ;;
     fuzz) needed+=(catch2 clang libclang-rt) ;;
     bench) needed+=(libbenchmark-dev valgrind) ;;
     demo) needed+=(curl) ;;
     real) needed+=(curl openssl wrk nginx-light bind9-dnsutils chromium) ;;
-    *) die "usage: cmake/deps.sh [tests] [clang] [fuzz] [bench] [demo] [real]" ;;
+    package) needed+=(pkg-config) ;;
+    *) die "usage: cmake/deps.sh [tests] [format] [clang] [sanitizers] [fuzz] [bench] [demo] [real] [package]" ;;
   esac
 done
 
@@ -76,7 +79,7 @@ clang_version() {
     echo "${version%%.*}"
     return
   fi
-  for version in "${clang_versions[@]}" 19; do
+  for version in "${clang_versions[@]}"; do
     [ -z "$(apt-cache madison "clang-$version" 2>/dev/null)" ] || break
   done
   echo "$version"
@@ -98,7 +101,7 @@ find_missing
 ((${#missing[@]})) || exit 0
 
 if ! command -v apt-get >/dev/null; then
-  die "missing: ${missing[*]} (names of Debian packages: g++ from 12, clang from 16, Asio from 1.22, fmt from 9, Catch2 from 2.13)
+  die "missing: ${missing[*]} (names of Debian packages: g++ from 12, clang from 19, Asio from 1.22, fmt from 9, Catch2 from 2.13)
 Please install them with the package manager of this system."
 fi
 
@@ -119,4 +122,4 @@ logged build/deps.log apt install -y --no-install-recommends "${names[@]}"
 
 find_missing
 ((${#missing[@]} == 0)) ||
-  die "installed, and still not usable: ${missing[*]} (g++ 12, clang 16, Asio 1.22, fmt 9 are the oldest that work)"
+  die "installed, and still not usable: ${missing[*]} (g++ 12, clang 19, Asio 1.22, fmt 9 are the oldest that work)"

@@ -12,26 +12,59 @@ die() {
   exit 1
 }
 
+# progress LOG: copies its input to LOG and shows the steps of a build, "build/release [12/345]": on a terminal all in
+# one line, elsewhere one in 15 s. The environment's MUXPRO_PROGRESS is the descriptor they go to, 1 by default.
+progress() {
+  local line name=${1%/build.log} interval=15 next to format='%s %s\n' end=''
+  exec {to}>&"${MUXPRO_PROGRESS:-1}"
+  [ ! -t "$to" ] || interval=0 format='\r%s %s' end='\r\033[K'
+  next=$((SECONDS + interval))
+  while IFS= read -r line || [ -n "$line" ]; do
+    printf '%s\n' "$line"
+    [[ $line =~ ^\[[0-9]+/[0-9]+\] ]] && ((SECONDS >= next)) || continue
+    # shellcheck disable=SC2059 # one of two formats
+    printf "$format" "${name%.log}" "${BASH_REMATCH[0]}" >&"$to"
+    next=$((SECONDS + interval))
+  done >"$1"
+  # shellcheck disable=SC2059
+  printf "$end" >&"$to"
+}
+
 # logged FILE COMMAND...: quiet, unless the command fails.
 logged() {
   local log=$1
   shift
   mkdir -p "$(dirname "$log")"
-  if ! "$@" >"$log" 2>&1; then
+  if ! "$@" 2>&1 | progress "$log"; then
     grep -vE '^\[[0-9]+/[0-9]+\] ' "$log" | head -n 120 >&2 || true
     printf 'failed: %s\n(from %s)\n' "$*" "$log" >&2
     return 1
   fi
 }
 
-# The clang++ to check with: 16 first, the oldest that works.
-clang_versions=(16 19 18 17 20 21)
+# configure DIRECTORY CMAKE-ARGUMENT...: if the compiler of the directory changes, CMake deletes its cache, and these
+# arguments with it. The second run has the new compiler in the cache.
+configure() {
+  local log=$1/configure.log command=(cmake -S . -B "$1" -G Ninja "${@:2}")
+  logged "$log" "${command[@]}" || return
+  ! grep -q 'require your cache to be deleted' "$log" || logged "$log" "${command[@]}"
+}
+
+# build DIRECTORY [CMAKE-ARGUMENT...]
+build() {
+  echo "building $1"
+  logged "$1/build.log" cmake --build "$1" -j "$(nproc)" "${@:2}"
+}
+
+# The clang++ to check with: the oldest that works first. Clang 16 keeps the address of a thread-local variable of Asio
+# in a coroutine's frame, so that a coroutine that resumes on another thread allocates from the first thread's cache.
+clang_versions=(19 20 21)
 find_clang() {
   local version major
   for version in "${clang_versions[@]/#/-}" ''; do
     command -v "clang++$version" >/dev/null || continue
     major=$("clang++$version" -dumpversion)
-    if ((${major%%.*} >= 16)); then
+    if ((${major%%.*} >= 19)); then
       echo "clang++$version"
       return
     fi

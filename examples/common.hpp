@@ -149,7 +149,7 @@ class flags {
 
   [[noreturn]] void unknown() const {
     const char* what = name_.substr(0, 1) == "-" ? "flag" : "argument";
-    throw usage_error(fmt::format("unknown {} '{}'; --help lists what there is", what, name_));
+    throw usage_error(fmt::format("unknown {} '{}'; see --help", what, name_));
   }
 
  private:

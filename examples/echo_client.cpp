@@ -53,7 +53,7 @@ client_options parse(int argc, char** argv) {
     else
       f.unknown();
   }
-  if (o.connect.text.empty()) throw usage_error("--connect is missing; --help lists what there is");
+  if (o.connect.text.empty()) throw usage_error("--connect is missing; see --help");
   if (with_bytes && o.duration > std::chrono::seconds(0))
     throw usage_error("--bytes and --seconds exclude each other");
   if (o.from_stdin && with_load_flags)
@@ -68,10 +68,7 @@ int main(int argc, char** argv) {
     const client_options options = parse(argc, argv);
     if (options.from_stdin) stdin_pipe::check_descriptors();
     asio::io_context io(1);
-    if (options.from_stdin)
-      stdin_pipe(io, options.connect, options.priority).run();
-    else
-      load(io, options).run();
-    return 0;
+    if (options.from_stdin) return stdin_pipe(io, options.connect, options.priority).run();
+    return load(io, options).run();
   });
 }

@@ -10,6 +10,7 @@
 #include <asio/signal_set.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -20,18 +21,25 @@ namespace examples {
 class job {
  public:
   job(asio::io_context& io, endpoint peer, std::uint32_t streams)
-      : io_(io), parts_(io.get_executor()), peer_(std::move(peer)), signals_(io), patience_(io) {
+      : io_(io),
+        parts_(io.get_executor()),
+        peer_(std::move(peer)),
+        signals_(io, SIGINT, SIGTERM),
+        patience_(io) {
     session_options_.max_streams = streams;
   }
   job(const job&) = delete;
   job& operator=(const job&) = delete;
   virtual ~job() = default;
 
-  /// Throws failure. A signal that lets what is under way come back is none.
-  void run() {
+  /// Returns the exit status: 0, or 128 and the number of the signal after which all that was under way came
+  /// back. Throws failure.
+  int run() {
+    wait_for_signal();
     asio::co_spawn(io_, all(), [this](std::exception_ptr e) { fail(e); });
     io_.run();
     if (failure_) std::rethrow_exception(failure_);
+    return status();
   }
 
  protected:
@@ -79,7 +87,7 @@ class job {
     co_await session_.async_handshake(or_error(ec));
     if (ec) throw failure(explain_negotiation(ec));
     session_.async_run([](error_code) {});  // the sub-streams report its fate
-    wait_for_signal();
+    working_ = true;
     co_await work();
     co_await session_.async_drain(or_error(ec));
     if (ec) throw failure(explain(ec));
@@ -94,16 +102,13 @@ class job {
     io_.stop();
   }
 
-  // Before the negotiation is over a signal just ends the process: nothing can be lost then.
+  // Before the negotiation is over nothing can be lost, and a resolver that hangs is not waited for.
   void wait_for_signal() {
-    if (signal_ == 0) {
-      signals_.add(SIGINT);
-      signals_.add(SIGTERM);
-    }
     signals_.async_wait([this](error_code ec, int number) {
       if (ec) return;
       if (signal_ != 0) return fail(interrupted());
       signal_ = number;
+      if (!working_) std::_Exit(status());
       stop();
       patience_.expires_after(drain_limit);
       patience_.async_wait([this](error_code cancelled) {
@@ -114,8 +119,10 @@ class job {
   }
 
   std::exception_ptr interrupted() const {
-    return std::make_exception_ptr(failure("interrupted before everything came back", 128 + signal_));
+    return std::make_exception_ptr(failure("interrupted before everything came back", status()));
   }
+
+  int status() const noexcept { return signal_ == 0 ? 0 : 128 + signal_; }
 
   std::string explain(error_code ec) const {
     if (ec == muxpro::errc::connection_lost) return fmt::format("the connection to {} was lost", peer_.text);
@@ -147,6 +154,7 @@ class job {
   asio::signal_set signals_;
   asio::steady_timer patience_;
   int signal_ = 0;
+  bool working_ = false;  ///< the negotiation is over
   std::exception_ptr failure_;
 };
 

@@ -54,7 +54,7 @@ server_options parse(int argc, char** argv) {
     else
       f.unknown();
   }
-  if (o.listen.text.empty()) throw usage_error("--listen is missing; --help lists what there is");
+  if (o.listen.text.empty()) throw usage_error("--listen is missing; see --help");
   o.session.accept_backlog = o.session.max_streams;
   return o;
 }
@@ -68,7 +68,7 @@ void log_exception(std::exception_ptr e) {
   }
 }
 
-// What the peer sends after a failed write is nobody's business: destroying the sub-stream resets it.
+// A read or write that fails means that the whole sub-stream has failed: nothing is left to end.
 asio::awaitable<void> echo_bytes(muxpro::sub_stream stream) {
   const auto memory = std::make_unique_for_overwrite<std::byte[]>(buffer_size);
   for (;;) {
@@ -188,14 +188,10 @@ class echo_server {
     finish_if_drained();
   }
 
-  // The peer closes first if it can: closing on its last frame would reset the connection, and could
-  // destroy what is still on its way to it.
   asio::awaitable<void> drain(shared_session session) {
     error_code ec;
     co_await session->async_drain(or_error(ec));
-    asio::steady_timer linger(io_, std::chrono::milliseconds(200));
-    if (!ec) co_await linger.async_wait(or_error(ec));
-    session->close();
+    if (!ec) co_await session->async_close(or_error(ec));
   }
 
   void close_sessions() {

@@ -5,10 +5,8 @@ set -euo pipefail
 . "$(dirname "$0")/../cmake/script.sh"
 
 cmake/deps.sh demo
-echo "building build/release"
-logged build/release/configure.log cmake -S . -B build/release -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-g++}" \
-  -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=OFF
-logged build/release/build.log cmake --build build/release -j "$(nproc)"
+configure build/release -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=OFF
+build build/release
 
 listening() { # PORT: whether something listens there, without connecting to it
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -qE "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F:]+ 0A "

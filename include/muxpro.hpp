@@ -1,6 +1,7 @@
 // muxpro: Mux.Pro sessions over any Asio stream. Everything of rings 0 to 3.
 #pragma once
 
+#include <muxpro/asio_address.hpp>
 #include <muxpro/client_pool.hpp>
 #include <muxpro/codec.hpp>
 #include <muxpro/destination.hpp>

@@ -17,7 +17,8 @@ using Detail::Approx;
 
 namespace Matchers {
 
-inline auto ContainsSubstring(const std::string& part, CaseSensitive::Choice sensitivity = CaseSensitive::Yes) {
+inline auto ContainsSubstring(const std::string& part,
+                              CaseSensitive::Choice sensitivity = CaseSensitive::Yes) {
   return Contains(part, sensitivity);
 }
 

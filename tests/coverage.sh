@@ -12,14 +12,13 @@ for tool in llvm-cov$version llvm-profdata$version python3; do
 done
 
 flags="-O0 -fprofile-instr-generate -fcoverage-mapping"
-logged build/coverage/configure.log cmake -S . -B build/coverage -G Ninja -DCMAKE_CXX_COMPILER="$clang" \
-  -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="$flags" -DMUXPRO_UNITY=ON -DMUXPRO_BUILD_EXAMPLES=OFF
+configure build/coverage -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="$flags" \
+  -DMUXPRO_UNITY=ON -DMUXPRO_BUILD_TESTS=ON -DMUXPRO_BUILD_EXAMPLES=OFF
 programs=()
 while read -r name; do
   [ "$name" = headers ] || programs+=("muxpro_${name}_tests")
 done <build/coverage/test_programs.txt
-echo "building ${programs[*]}"
-logged build/coverage/build.log cmake --build build/coverage -j "$(nproc)" --target "${programs[@]}"
+build build/coverage --target "${programs[@]}"
 
 objects=()
 for program in "${programs[@]}"; do

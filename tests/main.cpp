@@ -1,6 +1,6 @@
-// What a test program has beside its tests: main(), where Catch2 brings none, and a listener that writes one line
-// per test case to the file named by MUXPRO_TEST_RESULTS: "begin NAME", then "passed NAME" or "failed NAME".
-// tests/run.sh counts these lines; a begin without an end is where a program died.
+// What a test program has beside its tests: main(), where Catch2 brings none, and a listener that writes one
+// line per test case to the file named by MUXPRO_TEST_RESULTS: "begin NAME", then "passed NAME" or "failed
+// NAME". tests/run.sh counts these lines; a begin without an end is where a program died.
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 using listener_base = Catch::EventListenerBase;

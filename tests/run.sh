@@ -4,11 +4,12 @@ set -euo pipefail
 . "$(dirname "$0")/../cmake/script.sh"
 
 usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
-  --quick        the plain g++ build alone: no sanitizers, no clang, no installed package, no counts
-  --long         also the conformance cases under ASan and UBSan, and real clients and servers (tests/real)
+  --quick        the plain g++ build alone: no clang, no sanitizers, no installed package, no counts
+  --long         also ASan and UBSan of g++, the conformance cases under them, and real clients and servers (tests/real)
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
-Steps are readme, rings, planted, CONFIGURATION/PROGRAM and CONFIGURATION/warnings for plain, asan, tsan and clang,
-plain/conformance, asan/conformance, install, instructions and real."
+Steps are readme, rings, planted, mutants, contracts, format, CONFIGURATION/PROGRAM for plain (g++), asan (clang++) and tsan (g++),
+plain/warnings, asan/warnings,
+plain/process, plain/conformance, asan/conformance, install, instructions and real."
 
 quick=false long=false only=
 while (($#)); do
@@ -40,12 +41,12 @@ count() { # REPORT
 
 directory() { echo "build/${1/#plain/tests}"; } # CONFIGURATION
 
-configure() { # CONFIGURATION CMAKE-ARGUMENT...
-  logged "$(directory "$1")/configure.log" cmake -S . -B "$(directory "$1")" -G Ninja -DCMAKE_BUILD_TYPE=Debug "${@:2}"
+configure_tests() { # CONFIGURATION CMAKE-ARGUMENT...
+  configure "$(directory "$1")" -DCMAKE_BUILD_TYPE=Debug -DMUXPRO_BUILD_TESTS=ON "${@:2}"
 }
 
-build() { # CONFIGURATION TARGET...
-  logged "$(directory "$1")/build.log" cmake --build "$(directory "$1")" -j "$(nproc)" --target "${@:2}" -- -k 0
+build_tests() { # CONFIGURATION TARGET...
+  build "$(directory "$1")" --target "${@:2}" -- -k 0
 }
 
 # The sanitizers want memory at fixed places, which the address randomization of some kernels takes first.
@@ -81,7 +82,7 @@ run_program() { # CONFIGURATION PROGRAM
 # Builds and runs what is wanted of a configuration. With MUXPRO_WERROR, all is built, and that is a check of its own.
 run_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
   local name=$1 start=$SECONDS step=$1/build good=0 program programs=() targets=()
-  if ! configure "$@"; then
+  if ! configure_tests "$@"; then
     report "$name/configure" $((SECONDS - start)) 0 1
     return
   fi
@@ -95,15 +96,14 @@ run_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
   fi
   ((${#targets[@]})) || return 0
 
-  echo "building $name in $(directory "$name")"
-  if build "$name" "${targets[@]}"; then
+  if build_tests "$name" "${targets[@]}"; then
     report "$step" $((SECONDS - start)) $good 0
   else
     report "$step" $((SECONDS - start)) 0 1 "warnings or errors, see above"
     # What stands in spite of warnings runs; what does not build must not be an old program.
     rm -f "$(directory "$name")"/bin/muxpro_*_tests
-    ! grep -q '\[-Werror' "$(directory "$name")/build.log" || configure "$@" -DMUXPRO_WERROR=OFF
-    build "$name" "${targets[@]}" 2>/dev/null || true
+    ! grep -q '\[-Werror' "$(directory "$name")/build.log" || configure_tests "$@" -DMUXPRO_WERROR=OFF
+    build_tests "$name" "${targets[@]}" 2>/dev/null || true
   fi
   run_programs "$name" "${programs[@]}"
 }
@@ -128,7 +128,7 @@ run_conformance() { # CONFIGURATION TARGETS RUNNER-ARGUMENT...
   wanted "$name/conformance" || return 0
   bin=$(directory "$name")/bin log=$(directory "$name")/conformance
   # shellcheck disable=SC2086 # several targets
-  if ! build "$name" muxpro_program muxpro_conformance_client $2; then
+  if ! build_tests "$name" muxpro_program muxpro_conformance_client $2; then
     report "$name/conformance" $((SECONDS - start)) 0 1 "not built"
     return
   fi
@@ -141,6 +141,17 @@ run_conformance() { # CONFIGURATION TARGETS RUNNER-ARGUMENT...
   ((bad == 0)) || grep -v '^ok' "$log.log" | tail -n 120 | cut -c1-1000
   report "$name/conformance" $((SECONDS - start)) "$good" "$bad" "$(grep -c '^n/a' "$log.log") not applicable yet"
 }
+
+# The programs of the plain build as processes: signals, certificates, places to listen on.
+run_process_cases() {
+  wanted plain/process || return 0
+  if build_tests plain muxpro_program echo_client echo_server; then
+    run_script plain/process process_cases
+  else
+    report plain/process 0 0 1 "not built"
+  fi
+}
+process_cases() { timeout $time_limit python3 tests/process --program build/tests/bin/muxpro; }
 
 # The README's first block of C++ is a program that is built, and the files it names are there.
 run_readme() {
@@ -155,22 +166,28 @@ run_readme() {
       good=$((good + 1))
     else
       bad=$((bad + 1))
-      echo "README.md names $file, which does not exist"
+      echo "a README names $file, which does not exist"
     fi
-  done < <(grep -oE '`?(tests|examples|include|src|cmake)/[A-Za-z0-9_./-]+' README.md | tr -d '`' | sort -u)
+  done < <(grep -ohP '(?<![\w/])(tests|examples|include|src|cmake)/[\w./-]+' README.md tests/README.md examples/README.md |
+    sed 's/[.]$//' | sort -u)
   report readme 0 "$good" "$bad"
 }
 
-# What a header may include is said by its ring: the inner ones name no header of Asio, and the proxy knows the
-# library's public headers alone.
+# The folder of a file says what it may include. The proxy knows the public headers of the library alone, and its rules
+# know rules alone and do no I/O. The inner rings of the library name no header of Asio.
 run_rings() {
   local good=0 bad=0 file forbidden
+  local rules='base|config|fake_dns|http|policy|routing|sniff|socks'
+  local calls='_clock::now|getenv|[^:\w]::(setsockopt|socket|connect|bind|listen|accept|send|recv|open|read|write)\('
+  local io='asio/(?!(ip/(address|tcp|udp)|local/stream_protocol|error)\.hpp)|fstream|thread|unistd'
   while read -r file; do
-    case $file in
-      */proxy/* | src/app/*) forbidden='<muxpro/(detail|impl)/' ;;
-      *) forbidden='<(asio|muxpro/detail/asio)' ;;
-    esac
-    if grep -HnE "#include $forbidden" "$file"; then
+    forbidden='#include <muxpro/(detail|impl)/'
+    if [[ $file =~ ^src/proxy/($rules)/ ]]; then
+      forbidden="$forbidden|#include <($io)|#include \"proxy/(?!($rules)/)|$calls"
+    elif [[ $file == include/muxpro/* && $file != */proxy/* ]]; then
+      forbidden='#include <(asio|muxpro/detail/asio)'
+    fi
+    if grep -HnP "$forbidden" "$file"; then
       bad=$((bad + 1))
     else
       good=$((good + 1))
@@ -197,23 +214,44 @@ run_planted() {
   report planted 0 "$good" "$bad"
 }
 
+# The changes of tests/mutation must fit the code as well.
+mutation_list() { python3 tests/mutation/run.py --check; }
+
+# Comments of asynchronous functions have four parts.
+contracts() { python3 tests/contracts.py include/muxpro; }
+
+# The version that .clang-format names would change no file.
+formatting() {
+  local good=0 bad=0 file
+  while read -r file; do
+    if clang-format-14 --dry-run -Werror "$file" 2>/dev/null; then
+      good=$((good + 1))
+    else
+      bad=$((bad + 1))
+      echo "clang-format-14 -i $file"
+    fi
+  done < <(git ls-files '*.cpp' '*.hpp' '*.ipp')
+  echo "$good passed, $bad failed"
+}
+
 # A script whose last line counts what passed; its lines are shown if it failed, or at any rate with --show.
 run_script() { # STEP SCRIPT [--show]
-  local step=$1 start=$SECONDS log=build/$1.log good bad
+  local step=$1 start=$SECONDS log=build/${1/\//-}.log good bad
   wanted "$step" || return 0
   echo "running $2"
-  "$2" >"$log" 2>&1 || true
+  MUXPRO_PROGRESS=3 "$2" 3>&1 >"$log" 2>&1 || true
   if ! read -r good bad < <(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log"); then
     good=0 bad=1
   fi
+  ((good + bad > 0)) || bad=1 # a script that checks nothing
   if [ "${3-}" = --show ] || ((bad > 0)); then cat "$log"; fi
   report "$step" $((SECONDS - start)) "$good" "$bad"
 }
 
 if $quick; then
-  cmake/deps.sh tests
+  cmake/deps.sh tests format
 else
-  cmake/deps.sh tests clang bench
+  cmake/deps.sh tests format clang sanitizers bench
 fi
 # Catch2 handles signals too, but the sanitizers have more to say about them.
 signals=handle_segv=2:handle_sigbus=2:handle_sigill=2:handle_sigfpe=2:handle_abort=2
@@ -224,20 +262,26 @@ ulimit -c 0
 
 # Mapped paths make debug information the same in every clone, and traces short.
 flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
-# Only the plain build, and that of whoever works on the code, compiles each file alone.
-unity=-DMUXPRO_UNITY=ON
-gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
+# The Release build of tests/install and tests/bench compiles each file of the proxy alone.
+unity=(-DMUXPRO_TEST_BATCH=20 -DMUXPRO_UNITY=ON)
+# A heap of half a GiB before g++ looks for garbage saves it a tenth of its time.
+gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags --param ggc-min-heapsize=524288")
+clang=("-DCMAKE_CXX_COMPILER=$(find_clang || true)" "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
 ! wanted readme || run_readme
 ! wanted rings || run_rings
 ! wanted planted || run_planted
-run_configuration plain "${gcc[@]}" -DMUXPRO_WERROR=ON
+mkdir -p build
+run_script mutants mutation_list
+run_script contracts contracts
+run_script format formatting
+run_configuration plain "${gcc[@]}" "${unity[@]}" -DMUXPRO_WERROR=ON
+run_process_cases
 run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"
 if ! $quick; then
-  run_configuration asan "${gcc[@]}" -DMUXPRO_SANITIZE=address $unity -DMUXPRO_BUILD_EXAMPLES=OFF
+  run_configuration asan "${clang[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
   ! $long || run_conformance asan "" --data-only --slow 5
-  run_configuration tsan "${gcc[@]}" -DMUXPRO_SANITIZE=thread $unity -DMUXPRO_BUILD_EXAMPLES=OFF
-  run_configuration clang -DCMAKE_CXX_COMPILER="$(find_clang)" -DCMAKE_CXX_FLAGS_DEBUG=-O0 $unity \
-    -DMUXPRO_WERROR=ON
+  run_configuration tsan "${gcc[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
+  ! $long || run_configuration asan-g++ "${gcc[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
   run_script install tests/install/run.sh
   run_script instructions tests/bench/instructions.sh --show
 fi

@@ -41,6 +41,12 @@ class client_pool {
                                                 std::make_unique<detail::dialer_over<Dial>>(std::move(dial)),
                                                 std::move(options));
   }
+  /// Says in one sentence what is wrong with a dialer that brings streams of Boost.Asio.
+  template <class Dial>
+  requires detail::of_boost_asio<std::invoke_result_t<Dial&>> client_pool(asio::any_io_executor, Dial,
+                                                                          client_pool_options = {}) {
+    [[maybe_unused]] detail::boost_asio_is_refused<std::invoke_result_t<Dial&>> sentence;
+  }
   client_pool() noexcept = default;
   client_pool(client_pool&&) noexcept = default;
   client_pool& operator=(client_pool&& other) noexcept {
@@ -52,28 +58,43 @@ class client_pool {
   }
   ~client_pool() { close(); }
 
-  executor_type get_executor() const noexcept { return impl_->executor(); }
-  client_pool_stats stats() const { return impl_->report(); }
+  /// Whether there is a pool behind this handle: it was neither default-constructed nor moved from. Without
+  /// one every operation is misuse: Debug builds assert, others complete with errc::bad_handle, and what
+  /// returns a value returns an empty one. close() and destruction do nothing then.
+  bool valid() const noexcept { return static_cast<bool>(impl_); }
+  executor_type get_executor() const noexcept {
+    return detail::is_there(impl_) ? impl_->executor() : detail::executor_of_none();
+  }
+  client_pool_stats stats() const { return detail::is_there(impl_) ? impl_->report() : client_pool_stats(); }
+  /// Each main connection and each dial, in the order of the dials.
+  std::vector<pool_connection> connections() const {
+    return detail::is_there(impl_) ? impl_->report_connections() : std::vector<pool_connection>();
+  }
   /// Of each main connection that is up, in the order of their dials.
-  std::vector<session_stats> sessions() const { return impl_->report_sessions(); }
+  std::vector<session_stats> sessions() const {
+    return detail::is_there(impl_) ? impl_->report_sessions() : std::vector<session_stats>();
+  }
 
   /// Opens a sub-stream on the least loaded main connection that has room, dials if none has.
   /// Signature: void(error_code, sub_stream). Completes in the order of the calls, when New is queued.
   /// Errors: those of session::async_open() that are the request's fault; why the dial failed, if no other
-  /// connection can serve it: asio::error::timed_out, errc::not_muxpro, what the dialer threw, ...;
-  /// errc::pool_exhausted if max_waiting opens wait already, or after close(); errc::draining.
-  /// A connection that turns out to be dead before New was queued is no error: the next one is tried,
-  /// four times at most. New goes at once: a main connection that breaks after that shows on the sub-stream.
+  /// connection can serve it: asio::error::timed_out, errc::not_muxpro, the code of the std::system_error
+  /// that the dialer threw, errc::dial_failed for any other exception (client_pool_stats::last_failure has
+  /// the text); errc::pool_exhausted if max_waiting opens wait already, or after close(); errc::draining. A
+  /// connection that turns out to be dead before New was queued is no error: the next one is tried, four
+  /// times at most. New goes at once: a main connection that breaks after that shows on the sub-stream.
   /// Cancellation (any type): operation_aborted while it waits; its place goes to the next one.
   template <class Token = asio::use_awaitable_t<>>
   auto async_open(open_request request, Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, sub_stream)>(initiate_open{impl_.get()}, token,
+    return asio::async_initiate<Token, void(error_code, sub_stream)>(initiate_open{{impl_.get()}}, token,
                                                                      std::move(request));
   }
 
   /// What async_open() would do, if it can be done at once: then true, and `stream` is open, or not, for the
   /// reason in `ec`. False: it would wait, and `request` is as it was.
   bool try_open(open_request& request, error_code& ec, sub_stream& stream) {
+    if (!detail::is_there(impl_)) return ec = errc::bad_handle, true;
+    impl_->operation_begins();
     const bool done = impl_->open_now(request, ec, stream);
     impl_->flush();
     if (!done) ec = {};  // of a connection that turned out to be dead
@@ -81,12 +102,19 @@ class client_pool {
   }
 
   /// Opens nothing new: opens that wait end with errc::draining, dials are cancelled. Completes when the
-  /// last sub-stream has ended and every connection is closed.
-  /// Signature: void(error_code). Errors: errc::pool_exhausted if close() comes first.
-  /// Cancellation (any type): operation_aborted; the pool goes on draining.
+  /// last sub-stream has ended and every connection is closed, each in good order as by
+  /// session::async_close(). Signature: void(error_code). Errors: errc::pool_exhausted if close() comes
+  /// first. Cancellation (any type): operation_aborted; the pool goes on draining.
   template <class Token = asio::use_awaitable_t<>>
   auto async_drain(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(detail::initiate_drain<detail::pool_impl>{impl_.get()}, token);
+    return asio::async_initiate<Token, void(error_code)>(
+        detail::initiate_drain<detail::pool_impl>{{impl_.get()}}, token);
+  }
+
+  /// Pending async_open() and async_drain() complete with operation_aborted, none inside this call. The pool
+  /// goes on.
+  void cancel() {
+    if (detail::is_there(impl_)) impl_->cancel();
   }
 
   /// Closes every main connection at once: sub-streams end with errc::session_closed, waiting opens with
@@ -96,10 +124,12 @@ class client_pool {
   }
 
  private:
-  struct initiate_open {
-    detail::pool_impl* impl;
+  struct initiate_open : detail::initiation<detail::pool_impl> {
     template <class Handler>
     void operator()(Handler&& handler, open_request request) const {
+      auto* const impl = object;
+      if (!impl) return detail::refuse<sub_stream>(std::forward<Handler>(handler));
+      impl->operation_begins();
       error_code ec;
       sub_stream stream;
       if (impl->open_now(request, ec, stream)) {

@@ -5,9 +5,26 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <system_error>
 
 namespace muxpro {
+
+/// What has happened to a pool.
+struct pool_event {
+  enum class kind {
+    connected,    ///< a main connection is negotiated and takes sub-streams
+    dial_failed,  ///< `why`
+    lost,         ///< a main connection ended by the peer or by an error: `why`
+    retired,      ///< a main connection that was drained for age, use, idleness or refusals is closed
+    room,         ///< an open would be served at once again, after one had found all of max_connections full
+  };
+
+  kind what = kind::connected;
+  std::uint64_t connection = 0;  ///< pool_connection::id; 0 for room
+  std::error_code why;
+};
 
 struct client_pool_options {
   /// Sub-streams of one main connection at a time, counted until the application has let go of them
@@ -31,8 +48,11 @@ struct client_pool_options {
   duration backoff_min = std::chrono::milliseconds(100);
   duration backoff_max = std::chrono::seconds(30);
   /// Of each main connection, unless the dialer makes the sessions itself.
-  /// session.random_seed seeds the pool's jitter, too.
+  /// session.random_seed seeds the pool's jitter, too, and session.log gets a line for each pool_event.
   session_options session;
+  /// Called for each event by a handler of its own on the pool's executor, never inside a call to the pool.
+  /// An exception that it throws leaves the context's run(). Not called after close().
+  std::function<void(const pool_event&)> on_event;
 
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
   std::string validate() const;

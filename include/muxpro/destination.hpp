@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +46,8 @@ class address {
   std::string to_string() const;
 
   friend bool operator==(const address&, const address&) = default;
+  /// IPv4 addresses before domain names before IPv6 addresses, each kind by its bytes.
+  friend std::strong_ordering operator<=>(const address&, const address&) = default;
 
  private:
   using v4_octets = std::array<std::uint8_t, 4>;
@@ -61,6 +65,7 @@ struct host_port {
   std::uint16_t port = 0;
 
   friend bool operator==(const host_port&, const host_port&) = default;
+  friend std::strong_ordering operator<=>(const host_port&, const host_port&) = default;
 };
 
 struct destination {
@@ -72,6 +77,7 @@ struct destination {
   address host;
 
   friend bool operator==(const destination&, const destination&) = default;
+  friend std::strong_ordering operator<=>(const destination&, const destination&) = default;
 };
 
 /// "tcp:example.com:443", "udp:[2001:db8::1]:53"
@@ -79,6 +85,19 @@ std::string to_string(const destination& d);
 std::string to_string(const host_port& hp);
 
 }  // namespace muxpro
+
+template <>
+struct std::hash<muxpro::address> {
+  std::size_t operator()(const muxpro::address& a) const noexcept;
+};
+template <>
+struct std::hash<muxpro::host_port> {
+  std::size_t operator()(const muxpro::host_port& hp) const noexcept;
+};
+template <>
+struct std::hash<muxpro::destination> {
+  std::size_t operator()(const muxpro::destination& d) const noexcept;
+};
 
 template <>
 struct fmt::formatter<muxpro::destination> : fmt::formatter<std::string_view> {

@@ -1,5 +1,6 @@
-// Errors are numbers with an owner. Category "muxpro" says why this side failed;
-// category "muxpro.end" says why the peer ended a sub-stream.
+// Error codes. Category "muxpro" holds what this side detected or decided; category "muxpro.end" holds the
+// codes with which the peer ended a sub-stream. Both map to std::errc, so that portable code can compare with
+// std::errc::timed_out, connection_reset and the like.
 #pragma once
 
 #include <muxpro/config.hpp>
@@ -10,7 +11,7 @@
 namespace muxpro {
 
 enum class errc {
-  /// The session was closed by this side, or was never run.
+  /// The session was closed by this side.
   session_closed = 1,
   /// The main connection ended inside a frame or with sub-streams open.
   connection_lost,
@@ -34,8 +35,6 @@ enum class errc {
   unexpected_frame,
   /// New for an id that is still in use.
   duplicate_id,
-  /// The peer used up a budget for odd, useless or refused frames.
-  budget_exceeded,
   /// A frame or a write made no progress within its time limit.
   stalled,
   /// No frame and no sub-stream for session_options::session_idle.
@@ -69,9 +68,54 @@ enum class errc {
   memory_pressure,
   /// Memory ran out.
   no_memory,
+
+  // --- The peer used up a budget of session_options, and the session was closed. All of them equal
+  // condition::budget_exceeded.
+  /// session_options::premature_end: sub-streams aborted within a second of their New.
+  too_many_premature_ends,
+  /// session_options::local_reset or local_reset_lifetime: frames that made this side end a sub-stream.
+  too_many_local_resets,
+  /// session_options::glitch: odd but harmless frames, and data beyond the credit.
+  too_many_glitches,
+  /// session_options::keep_alive_budget.
+  too_many_keep_alives,
+  /// session_options::empty_frames.
+  too_many_empty_frames,
+  /// session_options::credit_update_budget.
+  too_many_credit_updates,
+  /// session_options::control_queue: answers that the peer provoked and does not read.
+  too_many_unread_answers,
+
+  // --- Misuse of the library by its caller. All of them equal condition::misuse.
+  /// An operation on a handle that is empty or was moved from.
+  bad_handle,
+  /// An operation on a session for which async_run() was not called within
+  /// session_options::negotiate_timeout.
+  not_running,
+  /// async_open() on a server's session, or async_accept() on a client's.
+  wrong_role,
+
+  // --- What this side decided about a target, before or instead of a peer.
+  /// A rule of this side does not allow the target.
+  target_rejected,
+  /// This side could not connect to the target.
+  target_unreachable,
+  /// The target did not answer this side in time.
+  target_timeout,
+  /// A limit of this side leaves no room for this.
+  out_of_room,
+  /// A server that is not Mux.Pro's (SOCKS, DNS) answered against its protocol.
+  bad_answer,
+
+  /// session::async_close() was not over within session_options::close_timeout; the main connection was cut.
+  close_timeout,
+  /// The dialer of a client pool threw something without an error code; client_pool_stats::last_failure has
+  /// its
+  /// text.
+  dial_failed,
 };
 
-/// Codes of the End frame (protocol.md section 1). Unknown codes are kept as numbers and are aborts.
+/// Codes of the End frame. Unknown codes are kept as numbers and are aborts.
 enum class end_code : std::uint16_t {
   graceful = 0,
   remote_disconnect = 1,
@@ -82,13 +126,25 @@ enum class end_code : std::uint16_t {
   rejected = 6,
 };
 
+/// Groups of errc, for comparison: `if (ec == muxpro::condition::misuse) ...`.
+enum class condition {
+  /// The peer used up one of the budgets of session_options.
+  budget_exceeded = 1,
+  /// The caller used the library against its rules: bad_handle, not_running, wrong_role, wrong_network,
+  /// operation_in_progress, already_shut_down, bad_option.
+  misuse,
+};
+
 /// The category "muxpro".
 const std::error_category& error_category() noexcept;
 /// The category "muxpro.end": values are those of end_code.
 const std::error_category& end_category() noexcept;
+/// The category "muxpro.condition".
+const std::error_category& condition_category() noexcept;
 
 std::error_code make_error_code(errc e) noexcept;
 std::error_code make_error_code(end_code c) noexcept;
+std::error_condition make_error_condition(condition c) noexcept;
 
 }  // namespace muxpro
 
@@ -96,6 +152,8 @@ template <>
 struct std::is_error_code_enum<muxpro::errc> : std::true_type {};
 template <>
 struct std::is_error_code_enum<muxpro::end_code> : std::true_type {};
+template <>
+struct std::is_error_condition_enum<muxpro::condition> : std::true_type {};
 
 #if !defined(MUXPRO_SEPARATE_COMPILATION)
 #include <muxpro/impl/error.ipp>

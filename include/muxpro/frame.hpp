@@ -53,9 +53,9 @@ struct new_stream {
   stream_id id = 0;
   std::uint8_t priority = 0;  ///< 0 is served first, 255 last
   destination target;
-  std::optional<global_id> source;   ///< UDP under 0.1 only
-  std::optional<std::uint16_t> data; ///< size of the extra data that follows, if announced
-  bool valid = true;                 ///< false: well delimited, but no target can be made of it
+  std::optional<global_id> source;    ///< UDP under 0.1 only
+  std::optional<std::uint16_t> data;  ///< size of the extra data that follows, if announced
+  bool valid = true;                  ///< false: well delimited, but no target can be made of it
 
   friend bool operator==(const new_stream&, const new_stream&) = default;
 };

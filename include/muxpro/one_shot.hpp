@@ -27,12 +27,14 @@ class one_shot final : private detail::parking {
   /// Nothing before told().
   error_code outcome() const noexcept { return outcome_; }
 
-  /// Signature: void(error_code), what was told; at once if it was told before. `executor` is whose strand
-  /// this is on, and the handler's unless that has its own. Errors: errc::operation_in_progress while
-  /// somebody waits. Cancellation (any type): operation_aborted, and one may wait again.
-  template <class Token>
-  auto async_wait(const asio::any_io_executor& executor, Token&& token) {
-    return asio::async_initiate<Token, void(error_code)>(start_wait{this}, token, executor);
+  /// Waits for the outcome. `executor` is that of the strand, and the handler's unless that has one of its
+  /// own.
+  /// Signature: void(error_code), the outcome. Completes after tell(), at once if that was before.
+  /// Errors: the outcome; errc::operation_in_progress while another wait is pending.
+  /// Cancellation (any type): operation_aborted; another wait may begin.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_wait(const asio::any_io_executor& executor, Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code)>(start_wait{this, executor}, token);
   }
 
  private:
@@ -40,9 +42,12 @@ class one_shot final : private detail::parking {
 
   struct start_wait {
     one_shot* self;
+    asio::any_io_executor executor;
 
+    using executor_type = asio::any_io_executor;
+    executor_type get_executor() const noexcept { return executor; }
     template <class Handler>
-    void operator()(Handler&& handler, const asio::any_io_executor& executor) const {
+    void operator()(Handler&& handler) const {
       if (self->told_ || self->waiter_) {
         const error_code now = self->told_ ? self->outcome_ : make_error_code(errc::operation_in_progress);
         detail::post_completion(std::forward<Handler>(handler), executor, now);

@@ -8,8 +8,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace muxpro {
@@ -25,6 +27,12 @@ struct rate_limit {
   double per_second = 0;
 };
 
+/// How much an operator has to care about a line of the log.
+enum class severity : std::uint8_t { debug, info, warning };
+
+/// Takes one line, without its end.
+using log_function = std::function<void(severity, std::string_view)>;
+
 struct session_options {
   // --- negotiation
   /// Versions this side speaks; a server picks the numerically highest that both know.
@@ -33,7 +41,7 @@ struct session_options {
   duration negotiate_timeout = std::chrono::seconds(10);
 
   // --- sub-streams
-  /// Open sub-streams, counted until the application has let go of them (rust-yamux: 512).
+  /// Sub-streams, counted until the application lets go and both sides end, or one resets (rust-yamux: 512).
   std::uint32_t max_streams = 512;
   /// Server: opened by the peer and not yet accepted; more are ended with code 4. As many as may be
   /// open, since a burst of News arrives faster than an application accepts.
@@ -63,12 +71,27 @@ struct session_options {
   std::uint32_t read_buffer = 128 * 1024;
   /// One gather write holds at most this many payload bytes.
   std::uint32_t session_out_buffer = 256 * 1024;
-  /// A frame's payload while other sub-streams wait, too (rust-yamux splits at 16 KiB); their equal share of a
-  /// gather write if that is more.
+  /// A frame's payload while other sub-streams wait, too (rust-yamux splits at 16 KiB); their equal share of
+  /// a gather write if that is more.
   std::uint32_t frame_quantum = 16 * 1024;
   /// Datagrams kept for a UDP sub-stream in each direction; more are dropped and counted.
   std::uint32_t datagram_queue = 64;
   std::uint32_t datagram_queue_bytes = 64 * 1024;
+
+  /// After sub_stream::close() or its destruction: bytes of the peer that are dropped and credited. Beyond
+  /// that no credit is granted, and the peer's write ends by its own time limit.
+  std::uint64_t discard_limit = 16 * 1024 * 1024;
+
+  // --- the main connection
+  /// Switches Nagle's algorithm off on a TCP socket that a session is given, also below TLS: without it a
+  /// request and its answer take 40 ms longer. False leaves the socket as it is.
+  bool tcp_no_delay = true;
+
+  /// Called with a line when the version is agreed and when the session ends (info, or warning with an
+  /// error), and when a sub-stream is refused for want of resources, breaks a rule or exceeds a time limit
+  /// (debug). The session is in the middle of its work then: the function must not use the session or its
+  /// sub-streams. Its exceptions are dropped.
+  log_function log;
 
   // --- liveness
   /// Without sub-streams and without a frame: the session is closed.
@@ -79,6 +102,9 @@ struct session_options {
   duration frame_read_timeout = std::chrono::seconds(30);
   /// Without a byte accepted by the main connection while bytes wait.
   duration write_stall_timeout = std::chrono::seconds(30);
+
+  /// session::async_close(): until everything is sent and the peer has closed, too. Then the rest is cut.
+  duration close_timeout = std::chrono::seconds(10);
 
   /// Seed of the jitter and of the ids on KeepAlives; 0 = different in each session.
   std::uint64_t random_seed = 0;
@@ -91,8 +117,9 @@ struct session_options {
   std::uint32_t read_budget_bytes = 256 * 1024;
   /// Control frames that the peer provoked and that wait to be sent.
   std::uint32_t control_queue = 1000;
-  /// Sub-streams aborted by the peer within a second of their New.
-  rate_limit premature_end{200, 20};
+  /// Sub-streams aborted by the peer within a second of their New. A page of pictures that is scrolled
+  /// cancels 45 requests a second.
+  rate_limit premature_end{1000, 100};
   /// Ends with a code that the peer's frames forced on this side, and their number in all.
   rate_limit local_reset{100, 10};
   std::uint32_t local_reset_lifetime = 1000;

@@ -2,9 +2,9 @@
 // and the wire of every test. Ring 2, useful alone.
 #pragma once
 
+#include <muxpro/detail/initiation.hpp>
 #include <muxpro/detail/pipe_core.hpp>
 
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,7 +32,9 @@ class pipe_meter {
 };
 
 /// One end of a pipe: AsyncReadStream and AsyncWriteStream. A default-constructed or moved-from end
-/// is empty: it may be assigned to, destroyed, closed, asked is_open() and nothing else.
+/// is empty: it may be assigned to, destroyed, closed, and asked is_open() and valid(). Anything else is
+/// misuse: Debug builds assert, others complete with errc::bad_handle, and what returns a value returns an
+/// empty one.
 ///
 /// Both ends belong to one strand. One read and one write may be pending at each end, a second one
 /// ends with errc::operation_in_progress. Handlers are always posted, never called inside a call.
@@ -55,15 +57,21 @@ class pipe_end {
   /// As close().
   ~pipe_end() { close(); }
 
-  executor_type get_executor() const noexcept { return core().executor(); }
+  executor_type get_executor() const noexcept {
+    return detail::is_there(core_) ? core_->executor() : detail::executor_of_none();
+  }
   lowest_layer_type& lowest_layer() noexcept { return *this; }
   const lowest_layer_type& lowest_layer() const noexcept { return *this; }
 
+  /// Whether it came from make_pipe() and was not moved from.
+  bool valid() const noexcept { return static_cast<bool>(core_); }
   bool is_open() const noexcept { return core_ && !core_->closed(side_); }
   /// Bytes that a read would get at once, without those of a write that waits.
-  std::size_t available() const noexcept { return core().available(side_); }
+  std::size_t available() const noexcept { return detail::is_there(core_) ? core_->available(side_) : 0; }
+  /// Bytes that this end has written and the other one has not read.
+  std::size_t undelivered() const noexcept { return core_ ? core_->undelivered(side_) : 0; }
   /// Bytes of memory that the pipe holds for unread bytes of both directions.
-  std::size_t memory() const noexcept { return core().memory(); }
+  std::size_t memory() const noexcept { return detail::is_there(core_) ? core_->memory() : 0; }
   pipe_meter meter() const noexcept { return pipe_meter(core_, side_); }
 
   /// Signature: void(error_code, std::size_t). Completes as soon as there is at least one byte, with all
@@ -73,7 +81,7 @@ class pipe_end {
   /// Cancellation (any type): operation_aborted, no byte was read.
   template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
   auto async_read_some(const MutableBuffers& buffers, Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_read{}, token, &core(), side_,
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_read{{core_.get()}}, token, side_,
                                                                       buffers, nullptr);
   }
 
@@ -84,41 +92,46 @@ class pipe_end {
   /// Cancellation (any type): operation_aborted, no byte was written.
   template <class ConstBuffers, class Token = asio::use_awaitable_t<>>
   auto async_write_some(const ConstBuffers& buffers, Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_write{}, token, &core(), side_,
-                                                                      buffers, nullptr);
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_write{{core_.get()}}, token,
+                                                                      side_, buffers, nullptr);
   }
 
-  /// What async_relay() does instead of async_read_some() into `to.room()`: a writer's memory may come for
-  /// that of `to`, with the bytes in it.
-  template <class Token>
-  auto async_take(detail::relay_buffer& to, Token&& token) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_read{}, token, &core(), side_,
+  /// As async_read_some() into `to.room()`, for async_relay(): the memory of a writer, with the bytes in it,
+  /// may be exchanged for that of `to`.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_take(detail::relay_buffer& to, Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_read{{core_.get()}}, token, side_,
                                                                       to.room(), &to);
   }
-  /// What async_relay() does instead of async_write_some() of `from.bytes()`. Many bytes are not copied, but
-  /// wait until a reader takes them.
-  template <class Token>
-  auto async_give(detail::relay_buffer& from, Token&& token) {
+  /// As async_write_some() of `from.bytes()`, for async_relay(): many bytes are not copied, but wait until a
+  /// reader takes them.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_give(detail::relay_buffer& from, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(
-        start_write{}, token, &core(), side_, from.bytes(), from.worth_handing() ? &from : nullptr);
+        start_write{{core_.get()}}, token, side_, from.bytes(), from.worth_handing() ? &from : nullptr);
   }
-  /// What it does instead of both where the streams on either side can: bytes go to `to` as they come.
-  /// Completes when that is full, else as async_read_some(); its count means nothing.
-  template <class Token>
-  auto async_flow(detail::sink& to, Token&& token) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_flow{}, token, &core(), side_,
+  /// As async_read_some(), for async_relay(): bytes go to `to` as they come. It completes when `to` is full
+  /// or the stream has ended, and its count means nothing.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_flow(detail::sink& to, Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_flow{{core_.get()}}, token, side_,
                                                                       &to);
   }
   /// As many of the first bytes as async_write_some() would take at once; 0: none, or `ec`.
   std::size_t write_now(const detail::write_buffers& from, error_code& ec) {
-    const auto done = core().try_write(side_, from, nullptr);
+    if (!detail::is_there(core_)) return ec = errc::bad_handle, 0;
+    const auto done = core_->try_write(side_, from, nullptr);
     ec = done.error;
     return done.transferred;
   }
-  /// Completes with 0 when write_now() may take more: a reader waits or has been here.
-  template <class Token>
-  auto async_wait_for_room(Token&& token) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_wait{}, token, &core(), side_);
+  /// Waits until write_now() may take more.
+  /// Signature: void(error_code, std::size_t), 0. Completes when a read of the peer waits or has taken bytes.
+  /// Errors: those of async_write_some().
+  /// Cancellation (any type): operation_aborted.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_wait_for_room(Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_wait{{core_.get()}}, token,
+                                                                      side_);
   }
 
   /// No more writes: the peer reads what is buffered, then eof. Reading goes on.
@@ -127,7 +140,12 @@ class pipe_end {
   /// errc::already_shut_down; broken_pipe if the peer is closed; bad_descriptor if this end is.
   template <class Token = asio::use_awaitable_t<>>
   auto async_shutdown(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(start_shutdown{}, token, &core(), side_);
+    return asio::async_initiate<Token, void(error_code)>(start_shutdown{{core_.get()}}, token, side_);
+  }
+
+  /// Pending operations of this end complete with operation_aborted, none inside this call. The pipe goes on.
+  void cancel() {
+    if (detail::is_there(core_)) core_->cancel(side_);
   }
 
   /// Pending operations of this end complete with operation_aborted. What this end has written and the peer
@@ -137,51 +155,62 @@ class pipe_end {
     if (core_) core_->close(side_);
   }
 
+  /// As close(), but the peer still reads what this end has written. Its reads end with connection_reset
+  /// behind that, unless this end has shut down.
+  void reset() noexcept {
+    if (core_) core_->reset(side_);
+  }
+
   friend std::pair<pipe_end, pipe_end> make_pipe(asio::any_io_executor executor, std::size_t capacity);
 
  private:
   using core_type = detail::pipe_core;
 
-  struct start_read {
+  struct start_read : detail::initiation<core_type> {
     template <class Handler, class Buffers>
-    void operator()(Handler&& handler, core_type* core, core_type::side side, const Buffers& buffers,
+    void operator()(Handler&& handler, core_type::side side, const Buffers& buffers,
                     detail::relay_buffer* memory) const {
+      if (!object) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
       const core_type::read_buffers list(buffers);
-      start<core_type::read_op>(std::forward<Handler>(handler), *core, side,
-                                core->try_read(side, list, memory), list, memory);
+      start<core_type::read_op>(std::forward<Handler>(handler), *object, side,
+                                object->try_read(side, list, memory), list, memory);
     }
   };
 
-  struct start_write {
+  struct start_write : detail::initiation<core_type> {
     template <class Handler, class Buffers>
-    void operator()(Handler&& handler, core_type* core, core_type::side side, const Buffers& buffers,
+    void operator()(Handler&& handler, core_type::side side, const Buffers& buffers,
                     detail::relay_buffer* memory) const {
+      if (!object) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
       const core_type::write_buffers list(buffers);
-      start<core_type::write_op>(std::forward<Handler>(handler), *core, side,
-                                 core->try_write(side, list, memory), list, memory);
+      start<core_type::write_op>(std::forward<Handler>(handler), *object, side,
+                                 object->try_write(side, list, memory), list, memory);
     }
   };
 
-  struct start_flow {
+  struct start_flow : detail::initiation<core_type> {
     template <class Handler>
-    void operator()(Handler&& handler, core_type* core, core_type::side side, detail::sink* to) const {
-      start<core_type::read_op>(std::forward<Handler>(handler), *core, side, core->try_flow(side, *to),
+    void operator()(Handler&& handler, core_type::side side, detail::sink* to) const {
+      if (!object) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
+      start<core_type::read_op>(std::forward<Handler>(handler), *object, side, object->try_flow(side, *to),
                                 core_type::read_buffers(), nullptr, to);
     }
   };
 
-  struct start_wait {
+  struct start_wait : detail::initiation<core_type> {
     template <class Handler>
-    void operator()(Handler&& handler, core_type* core, core_type::side side) const {
-      start<core_type::write_op>(std::forward<Handler>(handler), *core, side, core->try_wait_for_room(side),
-                                 core_type::write_buffers());
+    void operator()(Handler&& handler, core_type::side side) const {
+      if (!object) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
+      start<core_type::write_op>(std::forward<Handler>(handler), *object, side,
+                                 object->try_wait_for_room(side), core_type::write_buffers());
     }
   };
 
-  struct start_shutdown {
+  struct start_shutdown : detail::initiation<core_type> {
     template <class Handler>
-    void operator()(Handler&& handler, core_type* core, core_type::side side) const {
-      detail::post_completion(std::forward<Handler>(handler), core->executor(), core->shut_down(side));
+    void operator()(Handler&& handler, core_type::side side) const {
+      if (!object) return detail::refuse(std::forward<Handler>(handler));
+      detail::post_completion(std::forward<Handler>(handler), object->executor(), object->shut_down(side));
     }
   };
 
@@ -199,11 +228,6 @@ class pipe_end {
 
   pipe_end(std::shared_ptr<core_type> core, core_type::side side) noexcept
       : core_(std::move(core)), side_(side) {}
-
-  core_type& core() const noexcept {
-    assert(core_ && "an empty pipe_end has no operations");
-    return *core_;
-  }
 
   std::shared_ptr<core_type> core_;
   core_type::side side_ = core_type::side::first;

@@ -12,6 +12,10 @@
 #include <concepts>
 #include <cstddef>
 
+#if defined(__linux__)
+#include <sys/ioctl.h>
+#endif
+
 namespace muxpro {
 
 #if defined(MSG_DONTWAIT) && defined(MSG_NOSIGNAL)
@@ -68,6 +72,21 @@ std::size_t read_now(Socket& s, bytes into) noexcept {
       [&] { return ::recv(s.native_handle(), into.data(), into.size(), MSG_DONTWAIT); });
   return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
+
+namespace detail {
+
+/// Bytes that were written, EOF included, and that the peer's kernel has not acknowledged; of a local socket:
+/// that the peer has not read. 0 where the system does not report it.
+template <plain_socket Socket>
+std::size_t unacknowledged([[maybe_unused]] Socket& s) noexcept {
+  int n = 0;
+#if defined(__linux__)
+  if (::ioctl(s.native_handle(), TIOCOUTQ, &n) != 0) return 0;
+#endif
+  return static_cast<std::size_t>(n);
+}
+
+}  // namespace detail
 #else
 template <class Stream>
 concept plain_socket = false;

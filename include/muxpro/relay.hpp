@@ -3,6 +3,9 @@
 
 #include <muxpro/detail/relay_state.hpp>
 
+#include <asio/co_spawn.hpp>
+
+#include <type_traits>
 #include <utility>
 
 namespace muxpro {
@@ -15,39 +18,81 @@ namespace muxpro {
 /// async_shutdown() if the stream has one. The other direction goes on, within uplink_only or downlink_only.
 /// TLS has no EOF without close_notify: where that is missing it is a cut.
 ///
-/// Any other end cuts both sides, so that neither peer takes it for a clean one: a sub_stream is reset (with
-/// the code that the other one's peer gave, or timeout, else remote_disconnect), a TCP socket sends RST, any
-/// other stream is closed. A TCP socket that was passed EOF before is closed without RST, which would take back
-/// what its peer has not read yet.
+/// A failure ends its own direction; what is on its way in the other one is delivered.
+/// - A write fails: the other direction goes on to its EOF, within uplink_only or downlink_only. What the
+/// side
+///   that is left still sends is dropped, 16 MiB at most. The relay ends when that side has sent EOF, or
+///   relay_options::linger after it has received everything. The side that took no more sees a cut.
+/// - A read fails: the other side gets what came before, then a reset. EOF of a socket counts as a failed
+/// read if
+///   a write has taken the error of its reset.
+/// A reset or a cut never looks like EOF: a sub_stream is reset (with the code that the other one's peer
+/// gave, or timeout, else remote_disconnect), a TCP socket sends RST, a pipe_end is reset, any other stream
+/// is closed, and so are local sockets, which have no reset.
+///
+/// A limit and cancellation end both sides at once. A side that was passed EOF is closed and not reset, which
+/// would take back what its peer has not received yet.
 ///
 /// Signature: void(error_code, relay_result). Completes once both directions have ended; without an error
-/// after EOF on both sides; the streams are then the caller's to close. asio::as_tuple shows the byte counts
-/// of a relay that failed, too.
-/// Errors: what a read or a write ended with, see relay_result::failed; asio::error::timed_out by a limit of
-/// relay_options; errc::bad_option if relay_options::validate() finds a mistake (nothing is touched then).
+/// after EOF on both sides; the streams are then the caller's to close. With an error it has ended them.
+/// asio::as_tuple shows the byte counts of a relay that failed, too.
+/// Errors: what the first read or write that failed ended with, see relay_result::failed, also if the other
+/// direction went on to its EOF; asio::error::timed_out by a limit of relay_options; errc::bad_option if
+/// relay_options::validate() finds a mistake, errc::bad_handle if a stream is an empty handle (nothing is
+/// touched then).
 /// Cancellation (any type): cuts both sides; operation_aborted. Bytes under way are lost.
 template <async_stream A, async_stream B, class Token = asio::use_awaitable_t<>>
 auto async_relay(A& a, B& b, relay_options options, Token&& token = {}) {
   return asio::async_initiate<Token, void(error_code, relay_result)>(detail::initiate_relay<A, B>{&a, &b},
-                                                                     token, options);
+                                                                     token, std::move(options));
 }
 
+/// As async_relay() of two streams whose types are known.
+template <class Token = asio::use_awaitable_t<>>
+auto async_relay(any_stream& a, any_stream& b, relay_options options, Token&& token = {}) {
+  return asio::async_initiate<Token, void(error_code, relay_result)>(
+      detail::initiate_relay<any_stream, any_stream>{&a, &b}, token, std::move(options));
+}
+
+/// As async_relay() with the default options.
 template <async_stream A, async_stream B>
 auto async_relay(A& a, B& b) {
   return async_relay(a, b, relay_options(), asio::use_awaitable);
 }
 
-/// What a relay does when one side ends, for those who end a stream themselves. EOF to the peer; of TLS a
-/// close_notify, and the peer's is not waited for.
-template <async_stream Stream>
-asio::awaitable<void> async_send_eof(Stream& s) {
-  return detail::pass_eof(s);
+/// Says in one sentence what is wrong with a stream of Boost.Asio.
+template <class A, class B, class... More>
+requires(detail::of_boost_asio<A> || detail::of_boost_asio<B>) void async_relay(A&, B&, More&&...) {
+  [[maybe_unused]] detail::boost_asio_is_refused<A> of_a;
+  [[maybe_unused]] detail::boost_asio_is_refused<B> of_b;
+}
+
+/// Sends EOF to the peer, as a relay does when one side ends: TLS sends close_notify and does not wait for
+/// the peer's.
+/// Signature: void(std::exception_ptr), null. Completes when the stream has taken EOF, behind all that was
+/// written.
+/// Errors: none; a stream that failed reports it to its reads and writes.
+/// Cancellation (terminal): stops waiting; EOF may still be sent.
+template <async_stream Stream, class Token = asio::use_awaitable_t<>>
+auto async_send_eof(Stream& s, Token&& token = {}) {
+  if constexpr (std::is_same_v<std::decay_t<Token>, asio::use_awaitable_t<>>)
+    return detail::pass_eof(s);
+  else
+    return asio::co_spawn(s.get_executor(), detail::pass_eof(s), std::forward<Token>(token));
 }
 
 /// Both ways, at once: operations end, and the peer sees that it was no clean end.
 template <async_stream Stream>
 void cut(Stream& s, end_code code = end_code::remote_disconnect) noexcept {
-  detail::try_cut(s, code);
+  detail::end_stream(s, detail::stream_ending::cut, code);
+}
+
+/// After async_send_eof(): closes the stream; operations end. What was written still goes to the peer. What
+/// the peer has sent and was not read is dropped before, or the kernel would answer it with RST, which takes
+/// that back. What the peer sends later has that effect: read to its EOF where it may go on.
+template <async_stream Stream>
+void close_after_eof(Stream& s) noexcept {
+  detail::end_stream(s, detail::stream_ending::close, end_code::graceful);
 }
 
 }  // namespace muxpro

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace muxpro {
 
@@ -16,7 +17,9 @@ struct relay_bytes {
   std::uint64_t b_to_a = 0;  ///< that a has taken
 };
 
-/// By convention a is the client's side. Every byte read or written in either direction restarts the time.
+/// By convention a is the client's side. Every byte read or written in either direction restarts the time,
+/// and so does a kernel's queue to a peer that gets shorter. While such a queue holds bytes only `idle` ends
+/// the relay.
 struct relay_options {
   relay_options() = default;
 
@@ -27,8 +30,14 @@ struct relay_options {
   /// a has sent EOF, b has not: a client that half-closes waits for the answer to a complete request, which
   /// may take its time (nginx proxy_read_timeout: 60 s; the 1 to 5 s of v2ray cut slow answers off).
   duration downlink_only = std::chrono::seconds(60);
+  /// One direction has ended by a failure of the side that it writes to, the other one by EOF, all of which
+  /// has arrived: so long the side that is left may take to end by itself. What it still sends is dropped.
+  duration linger = std::chrono::seconds(2);
   /// One read takes at most this many bytes. A direction that moves little holds 2 KiB.
   std::size_t buffer = 128 * 1024;
+
+  /// Bytes that were read of a side before the relay began. They go to the other one first, and count.
+  std::vector<std::byte> early_of_a, early_of_b;
 
   /// Counts along while the relay runs, for whoever watches; null: nobody does.
   std::shared_ptr<relay_bytes> progress;
@@ -40,7 +49,8 @@ struct relay_options {
 enum class relay_side : std::uint8_t { none, a, b };
 
 struct relay_result : relay_bytes {
-  /// Whose read or write failed first; none: no error, a limit, or cancellation.
+  /// Whose read or write failed first; none: no error, a limit, or cancellation. The other direction may have
+  /// gone on to its EOF behind that failure.
   relay_side failed = relay_side::none;
 };
 

@@ -39,7 +39,7 @@ class semaphore final : private detail::parking {
     return start(n, n, std::forward<Token>(token));
   }
 
-  /// Takes at least 1 and at most `most`. Otherwise like async_acquire().
+  /// Takes at least 1 and at most `most`. Otherwise as async_acquire().
   template <class Token = asio::use_awaitable_t<>>
   auto async_acquire_some(std::uint64_t most, Token&& token = {}) {
     return start(most == 0 ? 0 : 1, most, std::forward<Token>(token));
@@ -62,6 +62,8 @@ class semaphore final : private detail::parking {
   struct start_acquire {
     semaphore* self;
 
+    using executor_type = asio::any_io_executor;
+    executor_type get_executor() const noexcept { return self->executor_; }
     template <class Handler>
     void operator()(Handler&& handler, std::uint64_t least, std::uint64_t most) const {
       auto& core = self->core_;

@@ -1,6 +1,7 @@
 // A Mux.Pro session over any Asio stream: version negotiation, sub-streams, credit, priorities. Ring 3.
 #pragma once
 
+#include <muxpro/detail/initiation.hpp>
 #include <muxpro/detail/session_impl.hpp>
 #include <muxpro/detail/transport.hpp>
 #include <muxpro/options.hpp>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <typeinfo>
 #include <utility>
 
 namespace muxpro {
@@ -30,12 +32,29 @@ struct abort_waiting {
   }
 };
 
-/// async_drain() of a session or a pool.
-template <class Impl>
-struct initiate_drain {
-  Impl* impl;
+/// session::async_close().
+struct initiate_close : initiation<session_impl> {
   template <class Handler>
   void operator()(Handler&& handler) const {
+    if (!object) return refuse(std::forward<Handler>(handler));
+    object->operation_begins();
+    error_code ec;
+    if (object->close_now(ec)) {
+      post_completion(std::forward<Handler>(handler), object->executor(), ec);
+      return;
+    }
+    object->start_close(park<drain_op>(std::forward<Handler>(handler), object->executor(), abort_waiting{}));
+  }
+};
+
+/// async_drain() of a session or a pool.
+template <class Impl>
+struct initiate_drain : initiation<Impl> {
+  template <class Handler>
+  void operator()(Handler&& handler) const {
+    Impl* const impl = this->object;
+    if (!impl) return refuse(std::forward<Handler>(handler));
+    impl->operation_begins();
     error_code ec;
     if (impl->drain_now(ec)) {
       post_completion(std::forward<Handler>(handler), impl->executor(), ec);
@@ -55,21 +74,54 @@ struct initiate_drain {
 ///   asio::co_spawn(ex, s.async_run(), asio::detached);
 ///   auto stream = co_await s.async_open({{muxpro::network::tcp, "example.com", 443}});
 ///
-/// Destroying it closes it. Destroying the execution context first is legal: what waits is dropped.
+/// How to end what:
+///
+///   | call                        | what the peer sees                                 | what this side
+///   loses        |
+///   |-----------------------------|----------------------------------------------------|-----------------------------|
+///   | sub_stream::async_shutdown  | all bytes, then EOF; it may go on sending          | nothing | |
+///   sub_stream::close()         | all bytes of writes that are over, then EOF; a     | what the peer still
+///   sends   | |   or its destruction        |   write that waits or was cut short: a reset       | | |
+///   sub_stream::reset(code)     | `code`; queued bytes are lost on both sides        | what was not read |
+///   | session::async_drain        | New is refused (server); open sub-streams go on    | nothing | |
+///   session::async_close        | EOF (TLS: close_notify) behind everything          | open sub-streams:
+///   resets    | | session::close()            | a cut of every sub-stream that is open             |
+///   everything under way        | |   or its destruction        | |                             | |
+///   client_pool::async_drain    | as async_drain, then async_close, of each session  | nothing | |
+///   client_pool::close()        | as close() of each session                         | everything under way
+///   |
+///
+/// In this order nothing is lost: async_shutdown() each sub-stream, read it to its EOF, async_drain() the
+/// session or the pool, async_close() the session, then destroy it. The peer's end is told apart in the same
+/// way: a sub-stream reads asio::error::eof after the peer has finished, an end_code after a reset, and
+/// another error if the session ended before. async_run() completes without an error if the main connection
+/// ended between frames without sub-streams, by the EOF of its next layer; over TCP and pipes a reset at that
+/// point is the same, over TLS it is an error. Destroying the execution context before all of them is legal:
+/// what waits is dropped.
 class session {
  public:
   using executor_type = asio::any_io_executor;
 
   /// Takes over `next_layer`: a socket, a TLS stream, a pipe_end, a sub_stream, a user's type.
-  /// Throws std::invalid_argument with the sentence of session_options::validate().
+  /// Throws std::invalid_argument with the sentence of session_options::validate(), or if `next_layer` is an
+  /// empty pipe_end or sub_stream.
   template <class Stream>
-    requires(async_stream<Stream> && !std::same_as<Stream, session>)
-  session(Stream next_layer, role side, session_options options = {}) {
-    if (const std::string mistake = options.validate(); !mistake.empty()) throw std::invalid_argument(mistake);
+  requires(async_stream<Stream> && !std::same_as<Stream, session>)
+      session(Stream next_layer, role side, session_options options = {}) {
+    if (const std::string mistake = options.validate(); !mistake.empty())
+      throw std::invalid_argument(mistake);
+    if (!detail::is_usable(next_layer))
+      throw std::invalid_argument("the next layer of a session is an empty handle");
+    if (options.tcp_no_delay) detail::set_no_delay(next_layer);
     asio::any_io_executor executor = next_layer.get_executor();
     auto transport = std::make_unique<detail::transport_over<Stream>>(std::move(next_layer));
     impl_ = std::make_shared<detail::session_impl>(std::move(transport), std::move(executor), side,
                                                    std::move(options));
+  }
+  /// Says in one sentence what is wrong with a stream of Boost.Asio.
+  template <class Stream>
+  requires detail::of_boost_asio<Stream> session(Stream, role, session_options = {}) {
+    [[maybe_unused]] detail::boost_asio_is_refused<Stream> sentence;
   }
   session() noexcept = default;
   session(session&&) noexcept = default;
@@ -82,59 +134,119 @@ class session {
   }
   ~session() { close(); }
 
-  executor_type get_executor() const noexcept { return impl_->executor(); }
+  /// Whether there is a session behind this handle: it was neither default-constructed nor moved from.
+  /// Without one every operation is misuse: Debug builds assert, others complete with errc::bad_handle, and
+  /// what returns a value returns an empty one. close() and destruction do nothing then.
+  bool valid() const noexcept { return static_cast<bool>(impl_); }
+  /// Whether the session has not ended. A session that was not run yet is open; an empty handle is not.
+  bool is_open() const noexcept { return impl_ && !impl_->closed(); }
+  /// Why the session has ended, also after async_run() has completed: errc::session_closed after close() or
+  /// when the peer left without open sub-streams, else what went wrong. No error while it is open.
+  error_code close_reason() const noexcept { return detail::is_there(impl_) ? impl_->fate() : error_code(); }
+  executor_type get_executor() const noexcept {
+    return detail::is_there(impl_) ? impl_->executor() : detail::executor_of_none();
+  }
   /// Set once the negotiation is over.
-  std::optional<version> negotiated() const noexcept { return impl_->agreed(); }
-  session_stats stats() const { return impl_->report(); }
+  std::optional<version> negotiated() const noexcept {
+    return detail::is_there(impl_) ? impl_->agreed() : std::nullopt;
+  }
+  session_stats stats() const { return detail::is_there(impl_) ? impl_->report() : session_stats(); }
+
+  /// The stream that the session was given, if its type is `Stream`; else null. It belongs to the session,
+  /// which reads, writes and closes it: look at it or set its options, nothing else. The pointer is valid
+  /// until the session ends, that is until async_run() completes, or until close() where it never ran; null
+  /// from then on.
+  ///
+  ///   if (auto* socket = s.next_layer<tcp::socket>()) log(socket->remote_endpoint());
+  template <class Stream>
+  Stream* next_layer() noexcept {
+    return detail::is_there(impl_) ? static_cast<Stream*>(impl_->next_layer(typeid(Stream))) : nullptr;
+  }
+  /// The first layer whose type is `Layer`, from the next layer down: the tcp::socket below a TLS stream, or
+  /// its lowest_layer_type. Otherwise like next_layer().
+  template <class Layer>
+  Layer* lowest_layer() noexcept {
+    return detail::is_there(impl_) ? static_cast<Layer*>(impl_->any_layer(typeid(Layer))) : nullptr;
+  }
 
   /// Negotiates the version, within session_options::negotiate_timeout from now.
-  /// Signature: void(error_code). Errors: errc::not_muxpro, no_common_version, negotiate_timeout,
-  /// connection_lost, or what the next layer reports; the session is closed then.
+  /// Signature: void(error_code). Completes when both sides have agreed on a version, or the session is
+  /// closed.
+  /// Errors: errc::not_muxpro, no_common_version, negotiate_timeout, connection_lost, or what the next layer
+  /// reports; the session is closed then.
   /// Cancellation (any type): closes the session.
   template <class Token = asio::use_awaitable_t<>>
   auto async_handshake(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(initiate_handshake{impl_.get()}, token);
+    return asio::async_initiate<Token, void(error_code)>(initiate_handshake{{impl_.get()}}, token);
   }
 
   /// Moves bytes until the session ends; negotiates first if async_handshake() was not called.
-  /// Signature: void(error_code). Its result is the session's fate: no error after close() or when the
-  /// peer left without open sub-streams, else what went wrong; sub-streams fail with the same code.
+  /// Signature: void(error_code). Completes when the session has ended.
+  /// Errors: what went wrong; sub-streams fail with the same code. None after close() or when the peer left
+  /// without open sub-streams.
   /// Cancellation (any type): like close().
   template <class Token = asio::use_awaitable_t<>>
   auto async_run(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(initiate_run{impl_.get()}, token);
+    return asio::async_initiate<Token, void(error_code)>(initiate_run{{impl_.get()}}, token);
   }
 
   /// Client: opens a sub-stream. Waits for the negotiation, not for the peer: Mux.Pro has no answer to
   /// New, so a target that cannot be reached shows as an end_code on the first read.
   /// Signature: void(error_code, sub_stream). New is queued when it completes.
-  /// Errors: errc::too_many_streams, draining, bad_host, datagram_too_large (first data), or why the
-  /// session closed; no byte was sent then.
+  /// Errors: errc::too_many_streams (with open_request::wait_for_room it waits instead), draining, bad_host,
+  /// datagram_too_large (first data), or why the session closed; no byte was sent then.
   /// Cancellation (any type): operation_aborted while it waits.
+  /// Without async_run() it waits for session_options::negotiate_timeout, and the session is closed with
+  /// errc::not_running then; so it is if something is left to send. async_accept() likewise.
   template <class Token = asio::use_awaitable_t<>>
   auto async_open(open_request request, Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, sub_stream)>(initiate_open{impl_.get()}, token,
+    return asio::async_initiate<Token, void(error_code, sub_stream)>(initiate_open{{impl_.get()}}, token,
                                                                      std::move(request));
   }
 
   /// Server: the next sub-stream that the peer opened.
-  /// Signature: void(error_code, sub_stream). Errors: why the session closed.
+  /// Signature: void(error_code, sub_stream). Completes when the peer's New is there.
+  /// Errors: why the session closed.
   /// Cancellation (any type): operation_aborted; no sub-stream is lost.
   template <class Token = asio::use_awaitable_t<>>
   auto async_accept(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, sub_stream)>(initiate_accept{impl_.get()}, token);
+    return asio::async_initiate<Token, void(error_code, sub_stream)>(initiate_accept{{impl_.get()}}, token);
   }
 
-  /// Opens and accepts nothing new (a server ends further News with code 4), and waits until the last
-  /// sub-stream has ended and everything is sent. The session stays; close() it then.
-  /// Signature: void(error_code). Errors: why the session closed earlier.
+  /// Opens and accepts nothing new: a server ends further News with code 4. The session stays; async_close()
+  /// it then.
+  /// Signature: void(error_code). Completes when the last sub-stream has ended and everything is sent.
+  /// Errors: why the session closed earlier.
   /// Cancellation (any type): operation_aborted; the session goes on draining.
   template <class Token = asio::use_awaitable_t<>>
   auto async_drain(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(detail::initiate_drain<detail::session_impl>{impl_.get()}, token);
+    return asio::async_initiate<Token, void(error_code)>(
+        detail::initiate_drain<detail::session_impl>{{impl_.get()}}, token);
   }
 
-  /// Ends the main connection at once. Every pending operation completes, none inside this call.
+  /// Ends the session in good order, within session_options::close_timeout. Opens and accepts nothing new.
+  /// Sub-streams that this side has not finished are reset with end_code::remote_disconnect, and their
+  /// operations fail with errc::session_closed: async_drain() first to let them end. When everything is sent
+  /// and the peer has ended the others, too, EOF goes to the peer (close_notify over asio::ssl::stream, FIN
+  /// over TCP), and the peer's EOF is awaited. Signature: void(error_code). Completes when the session is
+  /// closed. Errors: errc::close_timeout if it took longer, and the main connection was cut;
+  /// errc::session_closed if close() came before; why the session ended otherwise. None if it was closed in
+  /// good order already. Before async_run() it is close(). Over a layer that has neither shutdown() nor
+  /// async_shutdown() the last byte sent is the end. Cancellation (any type): operation_aborted; the session
+  /// goes on closing.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_close(Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code)>(detail::initiate_close{{impl_.get()}}, token);
+  }
+
+  /// Pending async_open(), async_accept(), async_drain() and async_close() complete with operation_aborted,
+  /// none inside this call. What they waited for is as after the cancellation of each.
+  void cancel() {
+    if (detail::is_there(impl_)) impl_->cancel();
+  }
+
+  /// Ends the main connection at once. Every pending operation completes, none inside this call. Over TLS the
+  /// peer sees that it was cut.
   void close() noexcept {
     if (impl_) impl_->close(errc::session_closed);
   }
@@ -142,30 +254,37 @@ class session {
  private:
   friend struct detail::session_access;
 
-  struct initiate_handshake {
-    detail::session_impl* impl;
+  struct initiate_handshake : detail::initiation<detail::session_impl> {
     template <class Handler>
     void operator()(Handler&& handler) const {
+      auto* const impl = object;
+      if (!impl) return detail::refuse(std::forward<Handler>(handler));
+      impl->operation_begins();
       auto cancel = [s = impl](detail::result_op*) { s->close(asio::error::operation_aborted); };
       impl->start_handshake(
           detail::park<detail::result_op>(std::forward<Handler>(handler), impl->executor(), cancel));
     }
   };
-  struct initiate_run {
-    detail::session_impl* impl;
+  struct initiate_run : detail::initiation<detail::session_impl> {
     template <class Handler>
     void operator()(Handler&& handler) const {
+      auto* const impl = object;
+      if (!impl) return detail::refuse(std::forward<Handler>(handler));
+      impl->operation_begins();
       auto cancel = [s = impl](detail::result_op*) { s->close(asio::error::operation_aborted); };
       impl->start_run(
           detail::park<detail::result_op>(std::forward<Handler>(handler), impl->executor(), cancel));
     }
   };
-  struct initiate_open {
-    detail::session_impl* impl;
+  struct initiate_open : detail::initiation<detail::session_impl> {
     template <class Handler>
     void operator()(Handler&& handler, open_request request) const {
+      auto* const impl = object;
+      if (!impl) return detail::refuse<sub_stream>(std::forward<Handler>(handler));
+      impl->operation_begins();
       error_code ec;
       sub_stream stream;
+      impl->serve_waiting_opens();
       if (impl->open_now(request, ec, stream)) {
         detail::post_completion(std::forward<Handler>(handler), impl->executor(), ec, std::move(stream));
         impl->wake_writer();  // after the handler: its first write shares New's gather write
@@ -175,10 +294,12 @@ class session {
                                                      detail::abort_waiting{}, std::move(request)));
     }
   };
-  struct initiate_accept {
-    detail::session_impl* impl;
+  struct initiate_accept : detail::initiation<detail::session_impl> {
     template <class Handler>
     void operator()(Handler&& handler) const {
+      auto* const impl = object;
+      if (!impl) return detail::refuse<sub_stream>(std::forward<Handler>(handler));
+      impl->operation_begins();
       error_code ec;
       sub_stream stream;
       if (impl->accept_now(ec, stream)) {

@@ -36,13 +36,13 @@ struct session_stats {
   std::uint64_t writes = 0;         ///< gather writes
   std::uint64_t reads = 0;
 
-  std::uint32_t streams = 0;         ///< open now
-  std::uint64_t opened = 0;          ///< since the session began
-  std::uint64_t refused = 0;         ///< News of the peer that were answered with an End
-  std::uint64_t unread = 0;          ///< bytes received and not read, all sub-streams
+  std::uint32_t streams = 0;          ///< open now
+  std::uint64_t opened = 0;           ///< since the session began
+  std::uint64_t refused = 0;          ///< News of the peer that were answered with an End
+  std::uint64_t unread = 0;           ///< bytes received and not read, all sub-streams
   std::uint64_t receive_windows = 0;  ///< what the peer may have under way at most, all sub-streams
-  std::uint32_t queued_streams = 0;  ///< sub-streams with data that may be sent now
-  std::uint32_t queued_control = 0;  ///< control frames that wait to be sent
+  std::uint32_t queued_streams = 0;   ///< sub-streams with data that may be sent now
+  std::uint32_t queued_control = 0;   ///< control frames that wait to be sent
   std::uint64_t credit_stalls = 0;
   duration credit_stalled{};
   duration round_trip{};       ///< from a grant to the data it allowed, the shortest so far; 0 = unknown

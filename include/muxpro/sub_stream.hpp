@@ -3,6 +3,7 @@
 
 #include <muxpro/detail/asio.hpp>
 #include <muxpro/detail/buffers.hpp>
+#include <muxpro/detail/initiation.hpp>
 #include <muxpro/detail/ref.hpp>
 #include <muxpro/frame.hpp>
 #include <muxpro/stats.hpp>
@@ -17,19 +18,23 @@ namespace detail {
 class sink;
 class stream_state;
 struct sub_stream_access;
+const asio::any_io_executor& executor_of(const stream_state& s) noexcept;
 }  // namespace detail
 
 /// Models AsyncReadStream and AsyncWriteStream: works under asio::async_read, async_write, read_until,
 /// asio::ssl::stream<sub_stream>, and as the next layer of another session.
 ///
 /// Use it on its session's strand. One read, one write and one shutdown may be pending at a time.
-/// Move-only; destroying one that has not ended resets it with end_code::remote_disconnect.
+/// Move-only. Destroying one is close(): what successful writes have taken is delivered. A table in
+/// session.hpp lists how to end what.
 class sub_stream {
  public:
   using executor_type = asio::any_io_executor;
   using lowest_layer_type = sub_stream;
 
-  /// Empty: every operation but destruction, assignment and is_open() needs a stream from a session.
+  /// Empty. Every operation is misuse then, as on a moved-from one: Debug builds assert, others complete with
+  /// errc::bad_handle, and what returns a value returns an empty one. Destruction, assignment, close(),
+  /// reset(), is_open() and valid() are allowed.
   sub_stream() noexcept = default;
   sub_stream(sub_stream&&) noexcept = default;
   sub_stream& operator=(sub_stream&& other) noexcept;
@@ -37,6 +42,8 @@ class sub_stream {
 
   /// Whether it came from a session and was not moved from.
   bool is_open() const noexcept { return static_cast<bool>(state_); }
+  /// The same: a name that every handle of the library has.
+  bool valid() const noexcept { return is_open(); }
   executor_type get_executor() const noexcept;
   lowest_layer_type& lowest_layer() noexcept { return *this; }
   const lowest_layer_type& lowest_layer() const noexcept { return *this; }
@@ -50,22 +57,31 @@ class sub_stream {
   stream_stats stats() const;
 
   /// Reads what is there, at least one byte.
-  /// Signature: void(error_code, std::size_t bytes).
+  /// Signature: void(error_code, std::size_t bytes). Completes when there is a byte or the stream has ended;
+  /// at once with 0 if `buffers` are empty.
   /// Errors: asio::error::eof only after the peer's End(0) and all its bytes; an end_code if the peer
   /// aborted (unread bytes are dropped); errc::connection_lost and others if the session ended.
   /// Cancellation (any type): operation_aborted, no byte is lost.
   template <class MutableBufferSequence, class Token = asio::use_awaitable_t<>>
   auto async_read_some(const MutableBufferSequence& buffers, Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(
-        initiate_read{state_.get()}, token, detail::read_buffers(buffers));
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(initiate_read{{state_.get()}}, token,
+                                                                      detail::read_buffers(buffers));
   }
 
-  /// What async_relay() does instead of async_read_some() where the other side can take bytes at once: they go
-  /// to `to` as they arrive, past any buffer. Completes when that is full, else as async_read_some(); its
-  /// count means nothing.
-  template <class Token>
-  auto async_flow(detail::sink& to, Token&& token) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(initiate_flow{state_.get()}, token, &to);
+  /// Reads what is there, without waiting: as many bytes as have come and fit. If none have come it returns 0
+  /// with asio::error::would_block, or with what async_read_some() would end with. `ec` is clear otherwise.
+  template <class MutableBufferSequence>
+  std::size_t try_read(const MutableBufferSequence& buffers, error_code& ec) {
+    ec = {};
+    return read_at_once(detail::read_buffers(buffers), ec);
+  }
+
+  /// As async_read_some(), for async_relay(): bytes go to `to` as they arrive, past any buffer. It completes
+  /// when `to` is full or the stream has ended, and its count means nothing.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_flow(detail::sink& to, Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(initiate_flow{{state_.get()}}, token,
+                                                                      &to);
   }
 
   /// Sends the part that the peer's credit and session_options::session_out_buffer allow, at least one byte.
@@ -77,68 +93,77 @@ class sub_stream {
   /// it completes without error when the main connection has taken them.
   template <class ConstBufferSequence, class Token = asio::use_awaitable_t<>>
   auto async_write_some(const ConstBufferSequence& buffers, Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(
-        initiate_write{state_.get()}, token, detail::write_buffers(buffers));
+    return asio::async_initiate<Token, void(error_code, std::size_t)>(initiate_write{{state_.get()}}, token,
+                                                                      detail::write_buffers(buffers));
   }
 
   /// Sends End(0): this side has finished writing; reading goes on.
-  /// Signature: void(error_code). Completes when End is queued behind the pending write, if there is one.
+  /// Signature: void(error_code). Completes when End is queued behind the pending write, if there is one, and
+  /// behind writes that begin before the handler of the one before has returned: a composed operation like
+  /// asio::async_write() is sent as a whole. Cancel a writer that has no end before.
   /// Toward a peer of dialect G the End is held back until the peer's.
+  /// Errors: errc::operation_in_progress while another shutdown is pending; why the sub-stream or the session
+  /// ended.
   /// Cancellation (any type): operation_aborted, nothing is sent.
   template <class Token = asio::use_awaitable_t<>>
   auto async_shutdown(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(initiate_shutdown{state_.get()}, token);
+    return asio::async_initiate<Token, void(error_code)>(initiate_shutdown{{state_.get()}}, token);
   }
 
-  /// Waits until the sub-stream is cut, and takes no bytes meanwhile: for whoever prepares the other side
-  /// of a relay and should stop when nobody wants it any more.
-  /// Signature: void(error_code), never without an error: the peer's end_code, why the session ended,
-  /// errc::stream_reset and the like; asio::error::eof when both sides have ended it in good order;
-  /// operation_aborted when it is closed or destroyed before.
-  /// Cancellation (any type): operation_aborted.
+  /// Waits until the sub-stream is cut, and reads no bytes. A program that connects the other side of a relay
+  /// stops then.
+  /// Signature: void(error_code), never without an error. Completes when the sub-stream is reset or closed,
+  /// or both directions have ended. Errors: the peer's end_code, why the session ended, errc::stream_reset
+  /// and the like; asio::error::eof if both sides have ended it in good order; operation_aborted if it is
+  /// closed or destroyed before. Cancellation (any type): operation_aborted.
   template <class Token = asio::use_awaitable_t<>>
   auto async_wait_cut(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(initiate_wait_cut{state_.get()}, token);
+    return asio::async_initiate<Token, void(error_code)>(initiate_wait_cut{{state_.get()}}, token);
   }
+
+  /// Pending operations complete with operation_aborted, as if each was cancelled, and not inside this call:
+  /// a read that has bytes and a write whose bytes are on their way complete with them. The sub-stream goes
+  /// on.
+  void cancel();
 
   /// Ends both directions with a code; what is queued or unread is dropped. Pending operations
   /// complete with errc::stream_reset. After async_shutdown() no code can be sent any more: what
   /// the peer still sends is discarded.
   void reset(end_code code = end_code::remote_disconnect);
 
-  /// End(0), and what the peer still sends is discarded. A pending write makes it a reset instead:
-  /// a cut must not look like a clean end. Pending reads complete with operation_aborted.
+  /// End(0) behind what successful writes have taken. What the peer still sends is discarded and credited, up
+  /// to session_options::discard_limit. A write that waits, or was cancelled with bytes left and not followed
+  /// by another write or async_shutdown(), makes it a reset with end_code::remote_disconnect: a cut must not
+  /// look like a clean end. So does a composed write that is between two of its parts. Pending reads complete
+  /// with operation_aborted.
   void close();
 
  private:
   friend struct detail::sub_stream_access;
   friend class sub_datagram;
 
-  struct initiate_read {
-    detail::stream_state* s;
+  struct initiate_read : detail::initiation<detail::stream_state> {
     template <class Handler>
     void operator()(Handler&& handler, detail::read_buffers into) const;
   };
-  struct initiate_flow {
-    detail::stream_state* s;
+  struct initiate_flow : detail::initiation<detail::stream_state> {
     template <class Handler>
     void operator()(Handler&& handler, detail::sink* to) const;
   };
-  struct initiate_write {
-    detail::stream_state* s;
+  struct initiate_write : detail::initiation<detail::stream_state> {
     template <class Handler>
     void operator()(Handler&& handler, detail::write_buffers from) const;
   };
-  struct initiate_shutdown {
-    detail::stream_state* s;
+  struct initiate_shutdown : detail::initiation<detail::stream_state> {
     template <class Handler>
     void operator()(Handler&& handler) const;
   };
-  struct initiate_wait_cut {
-    detail::stream_state* s;
+  struct initiate_wait_cut : detail::initiation<detail::stream_state> {
     template <class Handler>
     void operator()(Handler&& handler) const;
   };
+
+  std::size_t read_at_once(const detail::read_buffers& into, error_code& ec);
 
   explicit sub_stream(detail::ref<detail::stream_state> s) noexcept : state_(std::move(s)) {}
 

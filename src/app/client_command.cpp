@@ -1,6 +1,10 @@
 // muxpro client: a SOCKS and HTTP listener whose connections go over main connections to a server.
 #include "commands.hpp"
+
 #include "endpoints.hpp"
+#include "lines.hpp"
+#include "proxy/inbound/mixed.hpp"
+#include "proxy/outbound/mux.hpp"
 #include "stderr_log.hpp"
 #include "tls_flags.hpp"
 #include "until_signal.hpp"
@@ -28,22 +32,21 @@ struct client_flags {
   bool open_to_all = false;
   std::size_t threads = 0;
   std::string log_level = "info";
-  client_pool_options pool = proxy::mux_use().pool;
+  client_pool_options pool = proxy::mux_options().pool;
   tls_flags tls;
 };
 
 proxy::outbound_config way_to_server(const client_flags& flags) {
-  proxy::mux_config m;
-  m.server = parse_address("--connect", flags.connect);
-  if (!m.server.is_unix() && m.server.at.port == 0)
-    throw usage_error(fmt::format("--connect {}: port 0 cannot be connected to", flags.connect));
-  m.pool = flags.pool;
-  const std::string host = m.server.is_unix() ? std::string() : m.server.at.host.to_string();
+  proxy::stream_address server = parse_address("--connect", flags.connect);
+  if (!server.is_unix() && server.at.port == 0)
+    throw usage_error(fmt::format("--connect {}: the port must not be 0", flags.connect));
+  const std::string host = server.is_unix() ? std::string() : server.at.host.to_string();
   proxy::outbound_config o;
   o.tag = "server";
-  o.stream.transport = proxy::transport_plan([how = flags.tls.client(host)] { return how.over; });
-  o.stream.socket = proxy::lasting_socket();
-  o.settings = std::move(m);
+  o.stream.security = proxy::transport_plan([how = flags.tls.client(host)] { return how.over; });
+  o.stream.socket = proxy::keepalive_socket();
+  o.plan = proxy::mux_plan(std::move(server));
+  o.mux.emplace().pool = flags.pool;
   return o;
 }
 
@@ -57,29 +60,35 @@ proxy::accounts read_users(const std::vector<std::string>& users) {
   return out;
 }
 
-proxy::stream_endpoint listening_address(const client_flags& flags, const std::string& text) {
-  const auto at = find_endpoint("--socks", text);
-  if (flags.users.empty() && !flags.open_to_all && proxy::reaches_others(at))
-    throw usage_error(fmt::format(
-        "--socks {}: without --user anybody who reaches this address could use it; --open-to-all allows that",
-        text));
-  return at;
+listening_place listening_address(const client_flags& flags, const std::string& text) {
+  const listening_place place = find_place("--socks", text);
+  if (flags.users.empty() && !flags.open_to_all && proxy::reaches_others(place.at))
+    throw usage_error(
+        fmt::format("--socks {}: without --user every client that reaches this address could use it; "
+                    "--open-to-all allows that",
+                    text));
+  return place;
 }
 
 proxy::config config_of(const client_flags& flags) {
   proxy::config c;
   c.log.level = level_named(flags.log_level);
   c.outbounds.push_back(way_to_server(flags));
-  proxy::mixed_config mixed;
-  mixed.both.users = read_users(flags.users);
+  proxy::mixed_inbound_options mixed;
+  mixed.users = read_users(flags.users);
   for (const std::string& s : flags.socks) {
     proxy::inbound_config i;
     i.tag = "socks";
-    i.at = listening_address(flags, s);
-    i.settings = mixed;
+    const listening_place place = listening_address(flags, s);
+    i.at = place.at;
+    i.stream.socket.file_mode = place.file_mode;
+    i.plan = proxy::plan_of(mixed);
     c.inbounds.push_back(std::move(i));
   }
-  if (!flags.status.empty()) c.metrics = status_address(flags.status);
+  if (flags.status.empty()) return c;
+  const listening_place status = status_place(flags.status);
+  c.metrics = status.at;
+  c.metrics_mode = status.file_mode;
   return c;
 }
 
@@ -90,13 +99,16 @@ int run_client(const client_flags& flags) {
       flags.threads ? flags.threads : std::max(1u, std::thread::hardware_concurrency());
   ending_signals signals;
   proxy::geo_files none;
-  proxy::configured_proxy client(c, none, threads, make_log(flags.log_level));
+  const proxy::log_sink log = make_log(flags.log_level);
+  proxy::configured_proxy client(c, none, threads, log);
   for (const auto& in : client.listening())
-    fmt::print("{} on {}\n", in.tag == "socks" ? "SOCKS and HTTP" : in.tag, proxy::to_string(in.at));
+    print_line(stdout, fmt::format("{} on {}", in.tag == "socks" ? "SOCKS and HTTP" : in.tag,
+                                   proxy::to_string(in.at)));
   std::fflush(stdout);
   client.start();
   run_until_drained(
-      signals, [&] { client.drain(); }, [&] { client.wait(); });
+      signals, [&] { client.drain(); }, [&] { client.wait(); },
+      [&] { log_files_read(client.reload_files(), log); });
   return 0;
 }
 
@@ -105,18 +117,19 @@ int run_client(const client_flags& flags) {
 void add_client_command(CLI::App& app, command& run) {
   auto flags = std::make_shared<client_flags>();
   CLI::App& s = *app.add_subcommand(
-      "client", "Listen for SOCKS and HTTP and carry their connections to a muxpro server.");
+      "client", "Listen for SOCKS and HTTP, and forward their connections to a muxpro server.");
   s.add_option(
        "--socks", flags->socks,
-       "HOST:PORT, [IPV6]:PORT or unix:PATH to listen on for SOCKS 4, 4a and 5, UDP ASSOCIATE included, "
-       "and for HTTP: CONNECT and plain requests")
+       "HOST:PORT, [IPV6]:PORT, unix:PATH[,MODE] (octal) or unix:@NAME to listen on for SOCKS 4, 4a and 5 "
+       "with UDP, and for HTTP. May be given several times")
       ->required();
   s.add_option("--connect", flags->connect, "HOST:PORT or unix:PATH of the muxpro server")->required();
   flags->tls.add_to_client(s);
-  s.add_option("--user", flags->users, "NAME:PASSWORD that a client has to know, several times if need be");
+  s.add_option("--user", flags->users, "NAME:PASSWORD that clients must send. May be given several times");
   s.add_option("--status", flags->status,
-               "HOST:PORT or unix:PATH to serve a status page on, with /metrics for Prometheus");
-  s.add_flag("--open-to-all", flags->open_to_all, "Listen without --user on an address that others reach");
+               "HOST:PORT or unix:PATH[,MODE] to serve a status page on, with /metrics for Prometheus");
+  s.add_flag("--open-to-all", flags->open_to_all,
+             "Allow an address that other machines can reach without --user");
   s.add_option("--concurrency", flags->pool.max_concurrency, "Sub-streams of one main connection at a time")
       ->capture_default_str();
   s.add_option("--max-connections", flags->pool.max_connections, "Main connections of each thread")
@@ -124,8 +137,9 @@ void add_client_command(CLI::App& app, command& run) {
   s.add_option("--threads", flags->threads, "Threads; 0: one for each core")->capture_default_str();
   add_log_level(s, flags->log_level);
   s.footer(
-      "SIGINT or SIGTERM: nothing new, open connections may end, then exit with 0. A second one ends it at "
-      "once.");
+      "SIGINT or SIGTERM: accept nothing new, let open connections end, and exit with 0. A second signal "
+      "ends them "
+      "at once. SIGHUP: read certificates again.");
   s.callback([flags, &run] { run = [flags] { return run_client(*flags); }; });
 }
 

@@ -1,4 +1,4 @@
-// The commands of the program. Each adds itself to the command line and sets what is to be run.
+// The commands of the program. Each function adds one to the command line, and sets `run` if it is chosen.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@ class App;
 
 namespace muxpro::app {
 
-/// The command line says something that cannot be.
+/// A command line that cannot be executed.
 struct usage_error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -21,6 +21,7 @@ using command = std::function<int()>;
 void add_client_command(CLI::App& app, command& run);
 void add_demo_command(CLI::App& app, command& run);
 void add_config_commands(CLI::App& app, command& run);
+void add_help_command(CLI::App& app, command& run);
 void add_server_command(CLI::App& app, command& run);
 
 }  // namespace muxpro::app

@@ -1,10 +1,14 @@
 // muxpro demo: a client, a server and something to fetch through them, in one process.
 #include "commands.hpp"
+#include "lines.hpp"
 #include "stderr_log.hpp"
 #include "until_signal.hpp"
 
+#include "proxy/engine/server_config.hpp"
+#include "proxy/inbound/socks.hpp"
+#include "proxy/outbound/mux.hpp"
+
 #include <muxpro/proxy/configured_proxy.hpp>
-#include <muxpro/proxy/mux_server.hpp>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -71,14 +75,23 @@ proxy::config client_of(const tcp::endpoint& server, std::uint16_t port, const s
   proxy::inbound_config socks;
   socks.tag = "socks";
   socks.at = tcp::endpoint(loopback, port);
-  socks.settings = proxy::socks_inbound_options();
+  socks.plan = proxy::plan_of(proxy::socks_inbound_options());
   c.inbounds.push_back(std::move(socks));
   proxy::outbound_config far;
   far.tag = "server";
-  proxy::mux_config mux;
-  mux.server = proxy::stream_address(host_port(server.address().to_string(), server.port()));
-  far.settings = std::move(mux);
+  far.plan = proxy::mux_plan(proxy::stream_address(host_port(server.address().to_string(), server.port())));
+  far.mux.emplace();
   c.outbounds.push_back(std::move(far));
+  return c;
+}
+
+proxy::config server_of(const std::string& level) {
+  proxy::server_options options;
+  options.direct.allow_private = true;
+  proxy::config c = proxy::server_config(options);
+  c.log.level = level_named(level);
+  c.hosts[name] = {loopback};
+  c.inbounds.front().at = tcp::endpoint(loopback, 0);
   return c;
 }
 
@@ -89,18 +102,17 @@ int demo(std::uint16_t port, const std::string& level) {
   tcp::acceptor page_at(signals.io, {loopback, 0});
   asio::co_spawn(signals.io, serve_page(page_at), [](std::exception_ptr) {});
 
-  proxy::mux_server server(proxy::server_options(), 1, log);
-  server.parts().policy.allow_private(true);
-  server.parts().names.pin(name, {loopback});
-  const tcp::endpoint server_at = server.listen(tcp::endpoint(loopback, 0));
   proxy::geo_files none;
+  proxy::configured_proxy server(server_of(level), none, 1, log);
+  const tcp::endpoint server_at = proxy::to_tcp(server.listening().front().at);
   proxy::configured_proxy client(client_of(server_at, port, level), none, 1, log);
   server.start();
   client.start();
   const auto socks = proxy::to_string(client.listening().front().at);
-  fmt::print("SOCKS on {}, server on {}, page on port {}\ncurl --proxy socks5h://{} http://{}:{}/\n", socks,
-             proxy::to_string(proxy::stream_endpoint(server_at)), page_at.local_endpoint().port(), socks,
-             name, page_at.local_endpoint().port());
+  const auto port_of_page = page_at.local_endpoint().port();
+  print_line(stdout, fmt::format("SOCKS on {}, server on {}, page on port {}", socks,
+                                 proxy::to_string(proxy::stream_endpoint(server_at)), port_of_page));
+  print_line(stdout, fmt::format("curl --proxy socks5h://{} http://{}:{}/", socks, name, port_of_page));
   std::fflush(stdout);
   const auto drain = [&] { client.drain(); };
   // The client first: its server has nothing left to wait for then.

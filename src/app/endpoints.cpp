@@ -15,24 +15,30 @@ proxy::stream_address parse_address(const std::string& flag, const std::string& 
       "{} {}: it must be HOST:PORT, [IPV6]:PORT or unix:PATH, with a port of 0 to 65535", flag, text));
 }
 
-proxy::stream_endpoint find_endpoint(const std::string& flag, const std::string& text) {
-  const auto [at, path] = parse_address(flag, text);
-  if (!path.empty()) return proxy::unix_endpoint(path);
+listening_place find_place(const std::string& flag, const std::string& text) {
+  const auto place = proxy::listening_address::parse(text);
+  if (!place)
+    throw usage_error(
+        fmt::format("{} {}: it must be HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH,MODE, with a "
+                    "port of 0 to 65535 and an octal mode of 0 to 0777",
+                    flag, text));
+  const auto& [at, path] = place->at;
+  if (!path.empty()) return {proxy::unix_endpoint(path), place->mode};
   asio::io_context io;
   tcp::resolver resolver(io);
   std::error_code ec;
   const std::string host = at.host.to_string();
   const auto found = resolver.resolve(host, std::to_string(at.port), tcp::resolver::passive, ec);
   if (ec) throw usage_error(fmt::format("{} {}: cannot find the host: {}", flag, text, ec.message()));
-  return found.begin()->endpoint();
+  return {found.begin()->endpoint(), std::nullopt};
 }
 
-proxy::stream_endpoint status_address(const std::string& text) {
-  const auto at = find_endpoint("--status", text);
-  if (proxy::reaches_others(at))
+listening_place status_place(const std::string& text) {
+  const listening_place place = find_place("--status", text);
+  if (proxy::reaches_others(place.at))
     throw usage_error(fmt::format(
         "--status {}: it names users and targets, and must be a loopback address or unix:PATH", text));
-  return at;
+  return place;
 }
 
 }  // namespace muxpro::app

@@ -1,17 +1,24 @@
-// The places that the command line names.
+// Addresses on the command line.
 #pragma once
 
 #include <muxpro/proxy/stream_socket.hpp>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace muxpro::app {
 
 /// HOST:PORT, [IPV6]:PORT or unix:PATH, the value of `flag`. Throws usage_error.
 proxy::stream_address parse_address(const std::string& flag, const std::string& text);
-/// The same to listen on; asks the resolver for a name. Throws usage_error.
-proxy::stream_endpoint find_endpoint(const std::string& flag, const std::string& text);
-/// The value of --status: where only this machine connects to. Throws usage_error.
-proxy::stream_endpoint status_address(const std::string& text);
+/// What a listener needs.
+struct listening_place {
+  proxy::stream_endpoint at;
+  std::optional<std::uint32_t> file_mode;  ///< see proxy::socket_options
+};
+/// HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH,MODE; asks the resolver for a name. Throws usage_error.
+listening_place find_place(const std::string& flag, const std::string& text);
+/// The value of --status, which only this machine must be able to reach. Throws usage_error.
+listening_place status_place(const std::string& text);
 
 }  // namespace muxpro::app

@@ -1,13 +1,31 @@
 // The `muxpro` program: one command of several.
 #include "commands.hpp"
+#include "lines.hpp"
+#include "until_signal.hpp"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
+#include <string>
+
+namespace {
+
+/// A socket would get the number of a standard stream that is closed, and the log would go to its peer.
+void open_standard_streams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) return;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
+  muxpro::app::ignore_harmless_signals();
+  open_standard_streams();
   CLI::App app("Mux.Pro: many connections over one.", "muxpro");
   app.set_version_flag("--version", "muxpro 0.1.0");
   app.require_subcommand(1);
@@ -16,21 +34,23 @@ int main(int argc, char** argv) {
   muxpro::app::add_server_command(app, run);
   muxpro::app::add_config_commands(app, run);
   muxpro::app::add_demo_command(app, run);
+  muxpro::app::add_help_command(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    fmt::print(stderr, "muxpro: {} (muxpro {}--help lists what there is)\n", e.what(),
-               app.get_subcommands().empty() ? "" : app.get_subcommands().front()->get_name() + " ");
+    const auto commands = app.get_subcommands();
+    const std::string command = commands.empty() ? "" : commands.front()->get_name() + " ";
+    muxpro::app::print_line(stderr, fmt::format("muxpro: {} (see muxpro {}--help)", e.what(), command));
     return 2;
   }
   try {
     return run();
   } catch (const muxpro::app::usage_error& e) {
-    fmt::print(stderr, "muxpro: {}\n", e.what());
+    muxpro::app::print_line(stderr, fmt::format("muxpro: {}", e.what()));
     return 2;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "muxpro: {}\n", e.what());
+    muxpro::app::print_line(stderr, fmt::format("muxpro: {}", e.what()));
     return 1;
   }
 }

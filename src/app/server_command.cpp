@@ -1,11 +1,14 @@
 // muxpro server: accepts main connections and dials what their sub-streams ask for.
 #include "commands.hpp"
 #include "endpoints.hpp"
+#include "lines.hpp"
 #include "stderr_log.hpp"
 #include "tls_flags.hpp"
 #include "until_signal.hpp"
 
-#include <muxpro/proxy/mux_server.hpp>
+#include "proxy/engine/server_config.hpp"
+
+#include <muxpro/proxy/configured_proxy.hpp>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -14,6 +17,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace muxpro::app {
@@ -30,70 +34,89 @@ struct server_flags {
   std::size_t threads = 0;
   std::string log_level = "info";
   std::uint64_t process_budget = 0;
-  proxy::server_options options;
+  std::uint32_t udp_rate = proxy::nat_limits().user_datagrams.burst;
+  std::string refused_udp_ports;
+  proxy::mux_inbound_options inbound;
   tls_flags tls;
 };
 
 /// "NAME=ADDRESS[,ADDRESS]..."; without an address the name does not resolve.
-void pin(proxy::resolver& names, const std::string& text) {
+void pin(proxy::config& c, const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
     throw usage_error(fmt::format("--resolve {}: it must be NAME=ADDRESS[,ADDRESS]...", text));
-  proxy::resolver::addresses answer;
+  std::vector<asio::ip::address> answer;
   std::istringstream list(text.substr(equals + 1));
   for (std::string a; std::getline(list, a, ',');) {
     std::error_code ec;
     answer.push_back(asio::ip::make_address(a, ec));
     if (ec) throw usage_error(fmt::format("--resolve {}: '{}' is no IP address", text, a));
   }
-  names.pin(text.substr(0, equals), std::move(answer));
+  c.hosts[text.substr(0, equals)] = std::move(answer);
 }
 
-proxy::stream_endpoint listening_address(const server_flags& flags, const std::string& text) {
-  const auto at = find_endpoint("--listen", text);
-  if (flags.tls.options.authority.empty() && !flags.open_to_all && proxy::reaches_others(at))
-    throw usage_error(
-        fmt::format("--listen {}: without --tls-client-ca anybody who reaches this address could use it; "
-                    "--open-to-all allows that",
-                    text));
-  return at;
+listening_place listening_address(const server_flags& flags, const std::string& text) {
+  const listening_place place = find_place("--listen", text);
+  if (flags.tls.options.authority.empty() && !flags.open_to_all && proxy::reaches_others(place.at))
+    throw usage_error(fmt::format(
+        "--listen {}: without --tls-client-ca every host that reaches this address could use the server; "
+        "--open-to-all allows that",
+        text));
+  return place;
 }
 
-template <class Listen>
-void listen_on(const std::string& what, const std::string& at, Listen listen) {
-  try {
-    fmt::print("{} on {}\n", what, proxy::to_string(listen()));
-  } catch (const std::system_error& e) {
-    throw std::runtime_error(fmt::format("cannot listen on {}: {}", at, e.code().message()));
+void add_places(const server_flags& flags, proxy::inbound_config& to) {
+  for (const std::string& l : flags.listen) {
+    const listening_place place = listening_address(flags, l);
+    to.more.emplace_back(place.at, place.file_mode);
   }
+  to.at = to.more.front().at;
+  to.stream.socket.file_mode = to.more.front().file_mode;
+  to.more.erase(to.more.begin());
 }
 
-int serve(server_flags flags) {
-  proxy::server_options& o = flags.options;
-  o.session.accept_backlog = o.session.max_streams;
-  o.drain_timeout = std::chrono::duration_cast<duration>(std::chrono::duration<double>(flags.drain_timeout));
+proxy::config config_of(const server_flags& flags) {
+  proxy::server_options o;
+  o.inbound = flags.inbound;
   if (flags.process_budget > 0)
-    o.session.process_budget = std::make_shared<buffer_budget>(flags.process_budget);
-  const proxy::server_options scaled = o.scaled(flags.time_scale);
-  if (const std::string mistake = scaled.validate(); !mistake.empty()) throw usage_error(mistake);
-  const proxy::transport_use how = flags.tls.server();
+    o.inbound.session.process_budget = std::make_shared<buffer_budget>(flags.process_budget);
+  o.direct.allow_private = flags.allow_private;
+  o.direct.udp_rate = flags.udp_rate;
+  o.direct.nat.refused_ports = flags.refused_udp_ports;
+  o.drain_timeout = std::chrono::duration_cast<duration>(std::chrono::duration<double>(flags.drain_timeout));
+  o = o.scaled(flags.time_scale);
+  if (const std::string mistake = o.validate(); !mistake.empty()) throw usage_error(mistake);
+  proxy::config c = proxy::server_config(o);
+  c.log.level = level_named(flags.log_level);
+  c.blocked_names = flags.blocked;
+  for (const std::string& p : flags.pinned) pin(c, p);
+  proxy::inbound_config& server = c.inbounds.front();
+  server.stream.security = proxy::transport_plan([how = flags.tls.server()] { return how.over; });
+  add_places(flags, server);
+  if (flags.status.empty()) return c;
+  const listening_place status = status_place(flags.status);
+  c.metrics = status.at;
+  c.metrics_mode = status.file_mode;
+  return c;
+}
+
+int serve(const server_flags& flags) {
+  const proxy::config c = config_of(flags);
   const std::size_t threads =
       flags.threads ? flags.threads : std::max(1u, std::thread::hardware_concurrency());
-
   // The signals first: a thread that exists already would take them with the default action.
   ending_signals signals;
-  proxy::mux_server server(scaled, threads, make_log(flags.log_level));
-  server.parts().policy.allow_private(flags.allow_private);
-  for (const std::string& p : flags.pinned) pin(server.parts().names, p);
-  for (const std::string& b : flags.blocked) server.parts().policy.block(b);
-  for (const std::string& l : flags.listen)
-    listen_on("listening", l, [&] { return server.listen(listening_address(flags, l), how); });
-  if (!flags.status.empty())
-    listen_on("status", flags.status, [&] { return server.listen_for_status(status_address(flags.status)); });
+  proxy::geo_files none;
+  const proxy::log_sink log = make_log(flags.log_level);
+  proxy::configured_proxy server(c, none, threads, log);
+  for (const auto& in : server.listening())
+    print_line(stdout,
+               fmt::format("{} on {}", in.tag == "server" ? "listening" : in.tag, proxy::to_string(in.at)));
   std::fflush(stdout);
   server.start();
   run_until_drained(
-      signals, [&] { server.drain(); }, [&] { server.wait(); });
+      signals, [&] { server.drain(); }, [&] { server.wait(); },
+      [&] { log_files_read(server.reload_files(), log); });
   return 0;
 }
 
@@ -103,19 +126,25 @@ void add_server_command(CLI::App& app, command& run) {
   auto flags = std::make_shared<server_flags>();
   CLI::App& s =
       *app.add_subcommand("server", "Accept main connections and dial the targets of their sub-streams.");
-  proxy::server_options& o = flags->options;
-  s.add_option("--listen", flags->listen,
-               "HOST:PORT, [IPV6]:PORT or unix:PATH, several times if need be; port 0 takes a free one")
+  proxy::mux_inbound_options& o = flags->inbound;
+  s.add_option(
+       "--listen", flags->listen,
+       "HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH,MODE (octal, of the socket's file), several times "
+       "if need be; port 0 takes a free one")
       ->required();
   flags->tls.add_to_server(s);
   s.add_option("--status", flags->status,
-               "HOST:PORT or unix:PATH to serve a status page on, with /metrics for Prometheus");
+               "HOST:PORT or unix:PATH[,MODE] to serve a status page on, with /metrics for Prometheus");
   s.add_flag("--open-to-all", flags->open_to_all,
              "Listen without --tls-client-ca on an address that others reach");
   s.add_flag("--allow-private", flags->allow_private, "Dial private, local and other special addresses, too");
   s.add_option("--block", flags->blocked, "A name to refuse, with its sub-domains");
-  s.add_option("--refuse-udp-ports", o.nat.refused_ports,
-               "Ports to which no datagram goes, such as 19,1900,11211, where small questions have large answers");
+  s.add_option(
+      "--refuse-udp-ports", flags->refused_udp_ports,
+      "Ports to which no datagram goes, such as 19,1900,11211, where small questions have large answers");
+  s.add_option("--udp-rate", flags->udp_rate,
+               "Datagrams that a user may send in a second, further ones are dropped; 0: no limit")
+      ->capture_default_str();
   s.add_option("--resolve", flags->pinned, "NAME=ADDRESS[,ADDRESS]...: answer NAME without asking the DNS");
   s.add_option("--max-streams", o.session.max_streams, "Open sub-streams of one main connection")
       ->capture_default_str();
@@ -142,7 +171,7 @@ void add_server_command(CLI::App& app, command& run) {
       ->capture_default_str();
   s.footer(
       "SIGINT or SIGTERM: nothing new, open sub-streams may end, then exit with 0. A second one ends it at "
-      "once.");
+      "once. SIGHUP: certificates are read again.");
   s.callback([flags, &run] { run = [flags] { return serve(*flags); }; });
 }
 

@@ -1,5 +1,6 @@
 #include "stderr_log.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -33,6 +34,12 @@ proxy::log_sink lines_to(const std::shared_ptr<spdlog::logger>& logger, spdlog::
 
 proxy::log_sink make_log(const std::string& level) {
   return lines_to(spdlog::stderr_logger_mt("muxpro"), spdlog::level::from_str(level), with_level);
+}
+
+void log_files_read(const std::vector<std::string>& refused, const proxy::log_sink& log) {
+  if (refused.empty()) log(proxy::log_level::info, "SIGHUP: files read again");
+  for (const std::string& sentence : refused)
+    log(proxy::log_level::error, fmt::format("{}; what was read before stays in use", sentence));
 }
 
 std::optional<proxy::log_level> level_named(const std::string& level) {

@@ -1,7 +1,8 @@
 // The program's log: lines on stderr or in a file, by spdlog.
 #pragma once
 
-#include <muxpro/proxy/config.hpp>
+#include "proxy/config/config.hpp"
+
 #include <muxpro/proxy/log.hpp>
 
 #include <memory>
@@ -18,7 +19,11 @@ namespace muxpro::app {
 /// `level`: debug, info, warning, error or off. Once in a process.
 proxy::log_sink make_log(const std::string& level);
 
-/// The same as a configuration says it; off: nothing.
+/// After SIGHUP: a line of level info, or one of level error for each sentence in `refused`, about files of a
+/// transport that cannot be used.
+void log_files_read(const std::vector<std::string>& refused, const proxy::log_sink& log);
+
+/// The same level as a value; nullopt for off.
 std::optional<proxy::log_level> level_named(const std::string& level);
 
 /// Where a configuration's lines go. Once in a process.
@@ -29,10 +34,10 @@ class configured_log {
   ~configured_log();
 
   const proxy::log_sink& log() const noexcept { return log_; }
-  /// For lines about connections; none: the log.
+  /// For lines about connections. Empty if they go to the log.
   const proxy::log_sink& access() const noexcept { return access_; }
-  /// Opens the files again, by their names: somebody has moved the old ones away. One that cannot be written
-  /// stays as it is; the log says so.
+  /// Opens the files again by their names, after log rotation has renamed the old ones. A file that cannot be
+  /// opened stays in use, and the log reports it.
   void reopen();
 
  private:

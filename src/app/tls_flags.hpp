@@ -1,8 +1,9 @@
 // The flags of TLS, on either side.
 #pragma once
 
+#include "proxy/transport/tls.hpp"
+
 #include <muxpro/proxy/transport.hpp>
-#include <muxpro/proxy/transports/tls.hpp>
 
 #include <string>
 

@@ -6,6 +6,11 @@
 
 namespace muxpro::app {
 
+void ignore_harmless_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);
+}
+
 void run_until_drained(ending_signals& signals, const std::function<void()>& drain,
                        const std::function<void()>& wait, const std::function<void()>& reload) {
   bool again = false;
@@ -17,10 +22,10 @@ void run_until_drained(ending_signals& signals, const std::function<void()>& dra
   signals.set.async_wait(on_signal);
   std::function<void(std::error_code, int)> on_hangup = [&](std::error_code cancelled, int) {
     if (cancelled) return;
-    reload();
+    if (reload) reload();
     signals.hangup.async_wait(on_hangup);
   };
-  if (reload) signals.hangup.async_wait(on_hangup);
+  signals.hangup.async_wait(on_hangup);
   std::thread waiting([&] {
     wait();
     signals.io.stop();

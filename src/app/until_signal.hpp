@@ -1,5 +1,5 @@
-// SIGINT and SIGTERM: the first one drains, the second one ends the program at once. SIGHUP, for whom has
-// something to do then.
+// The signals that the program answers. SIGINT and SIGTERM: the first one drains, the second one ends the
+// program at once. SIGHUP opens log files again and reads certificates again.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -10,15 +10,18 @@
 
 namespace muxpro::app {
 
-/// To be made before any thread: one that exists already would take them with the default action.
+/// SIGPIPE and SIGHUP do not end the program from here on. First of all in main().
+void ignore_harmless_signals();
+
+/// Must be made before any thread, because older threads would handle the signals by the default action.
 struct ending_signals {
   asio::io_context io;
   asio::signal_set set{io, SIGINT, SIGTERM};
-  asio::signal_set hangup{io};  ///< has none unless somebody adds it: it ends the program then
+  asio::signal_set hangup{io, SIGHUP};
 };
 
-/// Until `wait` returns, which it does some time after `drain` was called. Calls `reload` for each signal of
-/// `hangup`.
+/// Until `wait` returns, which it does some time after `drain` was called. Calls `reload`, which must not
+/// throw, for each SIGHUP.
 void run_until_drained(ending_signals& signals, const std::function<void()>& drain,
                        const std::function<void()>& wait, const std::function<void()>& reload = {});
 

@@ -3,26 +3,25 @@ find_package(OpenSSL REQUIRED)
 find_package(Re2 REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 
-set(muxpro_rule_sources
-    accounts dial_outcome dial_policy http_answer http_body http_request http_rewrite http_upgrade nat_table socks
-    socks_client socks_wire stream_socket transports/tls_options)
-list(TRANSFORM muxpro_rule_sources PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
-list(TRANSFORM muxpro_rule_sources APPEND .cpp)
-file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/sniffers/*.cpp
-     ${CMAKE_CURRENT_LIST_DIR}/routing/*.cpp ${CMAKE_CURRENT_LIST_DIR}/fake_dns/*.cpp
-     ${CMAKE_CURRENT_LIST_DIR}/config/*.cpp)
-list(APPEND muxpro_rule_sources ${sources})
+# The folders of rules. tests/run.sh checks what their files include.
+set(muxpro_rule_sources)
+foreach(folder IN ITEMS base config fake_dns http policy routing sniff socks)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/${folder}/*.cpp)
+  list(APPEND muxpro_rule_sources ${sources})
+endforeach()
 # Files with short names of their own, which others have too.
-set(sources config/outbounds.cpp dial_policy.cpp socks_client.cpp)
+set(sources config/outbounds.cpp fake_dns/answer.cpp policy/dial_policy.cpp socks/client.cpp)
 list(TRANSFORM sources PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 set_source_files_properties(${sources} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 
 set(muxpro_rule_libraries OpenSSL::Crypto re2::re2)
 add_library(muxpro_proxy_rules OBJECT ${muxpro_rule_sources})
 target_link_libraries(muxpro_proxy_rules PUBLIC muxpro::muxpro
-                      PRIVATE ${muxpro_rule_libraries} nlohmann_json::nlohmann_json)
+                      PRIVATE ${muxpro_rule_libraries})
+# Private headers are "proxy/FOLDER/NAME.hpp". Tests see them as well.
+target_include_directories(muxpro_proxy_rules PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
+target_include_directories(muxpro_proxy_rules SYSTEM PRIVATE
+                           $<TARGET_PROPERTY:nlohmann_json::nlohmann_json,INTERFACE_INCLUDE_DIRECTORIES>)
 set_target_properties(muxpro_proxy_rules PROPERTIES UNITY_BUILD "${MUXPRO_UNITY}")
-if(BUILD_SHARED_LIBS)
-  set_target_properties(muxpro_proxy_rules PROPERTIES POSITION_INDEPENDENT_CODE ON)
-endif()
 muxpro_own(muxpro_proxy_rules)
+muxpro_compiled_for_libraries(muxpro_proxy_rules)

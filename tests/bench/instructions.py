@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-SCENARIOS = ("frames", "w1", "w3", "w4", "opens", "relay", "routes")
+SCENARIOS = ("frames", "w1", "w3", "w4", "opens", "relay", "routes", "echo", "short")
 LIMIT = 15  # per cent
 HEAD = "# scenario, what is counted, how often; written by instructions.sh --update\n"
 

@@ -10,8 +10,7 @@ case ${1-} in
 esac
 
 cmake/deps.sh tests bench
-echo "building build/release"
 # Another compiler or other flags count differently.
-logged build/release/configure.log cmake -S . -B build/release -G Ninja -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release
-logged build/release/build.log cmake --build build/release -j "$(nproc)" --target muxpro_bench
+configure build/release -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=ON -DMUXPRO_WERROR=ON
+build build/release --target muxpro_bench
 exec python3 tests/bench/instructions.py build/release/bin/mux_bench tests/bench/instructions.txt "$@"

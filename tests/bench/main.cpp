@@ -32,7 +32,9 @@ mux_bench idle [sessions=1000 streams=10000]
 mux_bench opens [count=1000000 streams=64]
               so many sub-streams opened, visited and closed, and the rate in each tenth of them
 mux_bench count SCENARIO
-              a fixed amount of work, for counting instructions: frames, w1, w3, w4, opens or relay
+              a fixed amount of work, for counting instructions: frames, w1, w3, w4, opens, relay, routes, and
+              through a SOCKS inbound that sniffs echo or short, through one that does not unsniffed-echo or
+              unsniffed-short
 )";
 
 int dispatch(std::span<char* const> line) {

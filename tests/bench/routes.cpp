@@ -2,7 +2,7 @@
 
 #include "arguments.hpp"
 
-#include <muxpro/proxy/router.hpp>
+#include "proxy/routing/router.hpp"
 
 #include <fmt/format.h>
 

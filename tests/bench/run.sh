@@ -9,10 +9,8 @@ esac
 
 cmake/deps.sh tests bench
 python3 tests/bench/runner --check "$@"
-echo "building build/release"
-logged build/release/configure.log cmake -S . -B build/release -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-g++}" \
-  -DCMAKE_BUILD_TYPE=Release
-logged build/release/build.log cmake --build build/release -j "$(nproc)" --target muxpro_bench muxpro_raw_asio
+configure build/release -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=ON
+build build/release --target muxpro_bench muxpro_raw_asio
 
 # Without the libraries of the peers there is no such program, and the runner says what is missing.
 rm -f build/bench/peers

@@ -10,9 +10,6 @@ esac
 
 cmake/deps.sh tests
 python3 tests/bench/tunnel --check "$@"
-echo "building build/release"
-logged build/release/configure.log cmake -S . -B build/release -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-g++}" \
-  -DCMAKE_BUILD_TYPE=Release
-logged build/release/build.log cmake --build build/release -j "$(nproc)" \
-  --target muxpro_program muxpro_socks_load muxpro_plain_relay
+configure build/release -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=ON
+build build/release --target muxpro_program muxpro_socks_load muxpro_plain_relay
 exec python3 tests/bench/tunnel "$@"

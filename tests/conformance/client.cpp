@@ -10,12 +10,12 @@
 // 7007 echoes, 7008 never reads, 7009 writes without end, 7010 resets, 7011 answers the byte count, 7012 says
 // "bye" and ends. On all others it reads, and writes what it is told to.
 //
-// Answers: up NAME VERSION, down NAME WHY, opened NAME ID PORT, refused NAME WHY, rend and wend NAME ID BYTES WHY
-// (the end of reading and of writing), wrote NAME ID BYTES, stats NAME ID KEY=VALUE...
+// Answers: up NAME VERSION, down NAME WHY, opened NAME ID PORT, refused NAME WHY, rend and wend NAME ID BYTES
+// WHY (the end of reading and of writing), wrote NAME ID BYTES, stats NAME ID KEY=VALUE...
 #include <muxpro.hpp>
 
-#include <asio.hpp>
 #include <fmt/format.h>
+#include <asio.hpp>
 
 #include <csignal>
 #include <cstdio>
@@ -49,7 +49,8 @@ std::string name_of(const std::error_code& ec) {
 
 /// "*N" stands for N bytes.
 std::vector<std::byte> bytes_of(const std::string& text) {
-  if (!text.empty() && text[0] == '*') return std::vector<std::byte>(std::stoul(text.substr(1)), std::byte{'w'});
+  if (!text.empty() && text[0] == '*')
+    return std::vector<std::byte>(std::stoul(text.substr(1)), std::byte{'w'});
   std::vector<std::byte> out;
   for (std::size_t i = 0; i + 1 < text.size(); i += 2)
     out.push_back(static_cast<std::byte>(std::stoul(text.substr(i, 2), nullptr, 16)));
@@ -166,19 +167,22 @@ asio::awaitable<void> receive_all(stream_ptr s) {
     }
     s->got += n;
     say("datagram {} {} {}", s->owner, s->id, n);
-    if (s->port == 7007) co_await s->datagrams.async_send_to(asio::buffer(into.data(), n), from, or_error(ec));
+    if (s->port == 7007)
+      co_await s->datagrams.async_send_to(asio::buffer(into.data(), n), from, or_error(ec));
   }
 }
 
 class driver {
  public:
-  driver(asio::io_context& io, session_options options) : io_(io), options_(std::move(options)), in_(io, ::dup(0)) {}
+  driver(asio::io_context& io, session_options options)
+      : io_(io), options_(std::move(options)), in_(io, ::dup(0)) {}
 
   asio::awaitable<void> run() {
     std::string buffer;
     for (;;) {
       std::error_code ec;
-      const std::size_t n = co_await asio::async_read_until(in_, asio::dynamic_buffer(buffer), '\n', or_error(ec));
+      const std::size_t n =
+          co_await asio::async_read_until(in_, asio::dynamic_buffer(buffer), '\n', or_error(ec));
       if (ec) break;
       std::istringstream text(buffer.substr(0, n));
       buffer.erase(0, n);
@@ -239,9 +243,9 @@ class driver {
       s->datagrams.is_open() ? s->datagrams.reset(code) : s->bytes.reset(code);
     } else if (verb == "stats") {
       const muxpro::stream_stats t = s->datagrams.is_open() ? s->datagrams.stats() : s->bytes.stats();
-      say("stats {} {} sent={} received={} credit={} window={} unread={} dropped_out={} dropped_in={}", s->owner, s->id,
-          t.sent.bytes, t.received.bytes, t.send_credit, t.receive_window, t.unread, t.datagrams_dropped_out,
-          t.datagrams_dropped_in);
+      say("stats {} {} sent={} received={} credit={} window={} unread={} dropped_out={} dropped_in={}",
+          s->owner, s->id, t.sent.bytes, t.received.bytes, t.send_credit, t.receive_window, t.unread,
+          t.datagrams_dropped_out, t.datagrams_dropped_in);
     } else if (verb == "forget") {
       streams_.erase(line[1] + ' ' + line[2]);
     }
@@ -283,7 +287,8 @@ class driver {
     number("connections", options.max_connections);
     const auto port = static_cast<std::uint16_t>(std::stoul(line[2]));
     auto dialer = [this, port] { return dial(port); };
-    pools_[line[1]] = std::make_unique<pooled>(pooled{port, muxpro::client_pool(io_.get_executor(), dialer, options)});
+    pools_[line[1]] =
+        std::make_unique<pooled>(pooled{port, muxpro::client_pool(io_.get_executor(), dialer, options)});
   }
 
   void open(const words& line) {
@@ -297,7 +302,8 @@ class driver {
     if (set.contains("gid")) {
       const auto octets = bytes_of(set["gid"]);
       muxpro::global_id id{};
-      for (std::size_t i = 0; i < std::min(octets.size(), id.size()); ++i) id[i] = static_cast<std::uint8_t>(octets[i]);
+      for (std::size_t i = 0; i < std::min(octets.size(), id.size()); ++i)
+        id[i] = static_cast<std::uint8_t>(octets[i]);
       request.source = id;
     }
     spawn(open_one(line[1], std::move(request)));
@@ -339,7 +345,8 @@ class driver {
     std::error_code ec;
     if (line.size() > 4) {
       const auto colon = line[4].rfind(':');
-      muxpro::host_port to{line[4].substr(0, colon), static_cast<std::uint16_t>(std::stoul(line[4].substr(colon + 1)))};
+      muxpro::host_port to{line[4].substr(0, colon),
+                           static_cast<std::uint16_t>(std::stoul(line[4].substr(colon + 1)))};
       co_await s->datagrams.async_send_to(asio::buffer(data), std::move(to), or_error(ec));
     } else {
       co_await s->datagrams.async_send(asio::buffer(data), or_error(ec));
@@ -367,9 +374,9 @@ class driver {
 
 session_options scaled(double factor) {
   session_options o;
-  for (muxpro::duration* d : {&o.negotiate_timeout, &o.stream_idle, &o.half_close_linger, &o.credit_stall_timeout,
-                              &o.id_quarantine, &o.session_idle, &o.keep_alive_interval, &o.frame_read_timeout,
-                              &o.write_stall_timeout})
+  for (muxpro::duration* d :
+       {&o.negotiate_timeout, &o.stream_idle, &o.half_close_linger, &o.credit_stall_timeout, &o.id_quarantine,
+        &o.session_idle, &o.keep_alive_interval, &o.frame_read_timeout, &o.write_stall_timeout})
     *d = std::chrono::duration_cast<muxpro::duration>(*d / factor);
   return o;
 }

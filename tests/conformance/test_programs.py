@@ -30,7 +30,7 @@ TABLE = {
                       'a sub-stream that was idle for too long is ended, not its session'),
     ('UDP-28', 'C'): ('proxy', 'datagrams: over a server, full cone, and the same port for who comes back'),
     ('UDP-29', 'C'): ('proxy', "datagrams: another address than the connection's is nobody"),
-    ('UDP-30', 'C'): ('proxy', 'datagrams: fragments, torn ones and other senders are dropped'),
+    ('UDP-30', 'C'): ('proxy', 'datagrams: fragments and torn ones are dropped'),
     ('UDP-31', 'C'): ('proxy', "datagrams: a client's go out and answers come back"),
 }
 

@@ -2,8 +2,11 @@
 // time, or what it says can be made.
 #include "fuzz.hpp"
 
-#include <muxpro/proxy/config.hpp>
-#include <muxpro/proxy/transports/tls.hpp>
+#include "proxy/config/config.hpp"
+#include "proxy/inbound/dns.hpp"
+#include "proxy/inbound/dokodemo.hpp"
+#include "proxy/inbound/mixed.hpp"
+#include "proxy/transport/tls.hpp"
 
 #include <set>
 #include <string>
@@ -14,11 +17,12 @@ namespace {
 using namespace fuzz;
 using namespace muxpro::proxy;
 
-const transport_registry& known_transports() {
-  static const transport_registry all = [] {
-    transport_registry known;
-    known.add("tcp", [](settings&, muxpro::role, const std::string&) { return transport_plan(); });
-    known.add("tls", [](settings& s, muxpro::role side, const std::string& server) {
+/// TLS is checked in addition: what is read without mistakes can be made.
+const registry& known_parts() {
+  static const registry all = [] {
+    registry known = registry::global();
+    known.securities = {};
+    known.securities.add("tls", "", [](settings& s, muxpro::role side, const std::string& server) {
       const std::size_t before = s.mistakes().count();
       const tls_options o = read_tls_options(s, side, server);
       must(s.mistakes().count() != before || o.validate(side).empty(),
@@ -30,11 +34,17 @@ const transport_registry& known_transports() {
   return all;
 }
 
+template <class... Options>
+void policies_make_sense(const inbound_plan& plan) {
+  const auto check = [](const auto* o) { must(!o || o->relay.validate().empty(), "policies make sense"); };
+  (check(std::any_cast<Options>(&plan.options)), ...);
+}
+
 config read_all(std::string_view text, config_mistakes& mistakes) {
   geo_files none;
   const auto root = parse_json(text, mistakes);
   must(root.has_value() == mistakes.empty(), "there is a tree, or a reason why not");
-  return root ? read_config(*root, known_transports(), none, mistakes) : config();
+  return root ? read_config(*root, known_parts(), none, mistakes) : config();
 }
 
 void fits_on_a_line(const std::string& text) {
@@ -47,15 +57,15 @@ void can_be_made(const config& c) {
   std::set<std::string> tags;
   for (const outbound_config& o : c.outbounds) {
     must(tags.insert(o.tag).second, "tags of outbounds are their own");
-    must(!std::holds_alternative<std::monostate>(o.settings), "an outbound has a protocol");
+    must(static_cast<bool>(o.plan.make), "an outbound has a protocol");
     must(o.stream.socket.validate().empty(), "options of sockets make sense");
-    if (const auto* m = std::get_if<mux_config>(&o.settings))
-      must(m->pool.validate().empty(), "so do a pool's");
+    must(!o.mux || o.mux->pool.validate().empty(), "so do a pool's");
   }
   for (const inbound_config& i : c.inbounds) {
-    must(!std::holds_alternative<std::monostate>(i.settings), "an inbound has a protocol");
+    must(static_cast<bool>(i.plan.make), "an inbound has a protocol");
     must(i.sniffing.validate().empty(), "sniffing can be");
-    must(std::get<socks_inbound_options>(i.settings).relay.validate().empty(), "policies make sense");
+    policies_make_sense<socks_inbound_options, http_inbound_options, mixed_inbound_options,
+                        dokodemo_inbound_options, dns_inbound_options, mux_inbound_options>(i.plan);
   }
   must(c.outbound_policy.relay.validate().empty(), "those of outbounds, too");
   geo_files none;

@@ -2,8 +2,8 @@
 // question, and the address in one leads back to its name.
 #include "fuzz.hpp"
 
-#include <muxpro/proxy/fake_dns.hpp>
-#include <muxpro/proxy/host_name.hpp>
+#include "proxy/base/host_name.hpp"
+#include "proxy/fake_dns/fake_dns.hpp"
 
 #include <array>
 

@@ -2,7 +2,7 @@
 // has to go for it, and when.
 #include "fuzz.hpp"
 
-#include <muxpro/proxy/nat_table.hpp>
+#include "proxy/policy/nat_table.hpp"
 
 #include <array>
 #include <optional>

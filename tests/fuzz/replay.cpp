@@ -15,13 +15,14 @@
 namespace muxpro_fuzz {
 
 void fuzz_decoder(muxpro::const_bytes);
-void fuzz_server_session(muxpro::const_bytes);
-void fuzz_client_session(muxpro::const_bytes);
+void fuzz_session_as_server(muxpro::const_bytes);
+void fuzz_session_as_client(muxpro::const_bytes);
 void fuzz_session_pair(muxpro::const_bytes);
 void fuzz_udp_prefix(muxpro::const_bytes);
 void fuzz_nat_table(muxpro::const_bytes);
 void fuzz_socks(muxpro::const_bytes);
 void fuzz_http_request(muxpro::const_bytes);
+void fuzz_http_response(muxpro::const_bytes);
 void fuzz_sniffers(muxpro::const_bytes);
 void fuzz_fake_dns(muxpro::const_bytes);
 void fuzz_router(muxpro::const_bytes);
@@ -52,17 +53,18 @@ void replay(const char* name, void (*target)(muxpro::const_bytes)) {
 }  // namespace
 
 TEST_CASE("corpus of decoder", "[fuzz]") { replay("decoder", muxpro_fuzz::fuzz_decoder); }
-TEST_CASE("corpus of server_session", "[fuzz]") {
-  replay("server_session", muxpro_fuzz::fuzz_server_session);
+TEST_CASE("corpus of session_as_server", "[fuzz]") {
+  replay("session_as_server", muxpro_fuzz::fuzz_session_as_server);
 }
-TEST_CASE("corpus of client_session", "[fuzz]") {
-  replay("client_session", muxpro_fuzz::fuzz_client_session);
+TEST_CASE("corpus of session_as_client", "[fuzz]") {
+  replay("session_as_client", muxpro_fuzz::fuzz_session_as_client);
 }
 TEST_CASE("corpus of session_pair", "[fuzz]") { replay("session_pair", muxpro_fuzz::fuzz_session_pair); }
 TEST_CASE("corpus of udp_prefix", "[fuzz]") { replay("udp_prefix", muxpro_fuzz::fuzz_udp_prefix); }
 TEST_CASE("corpus of nat_table", "[fuzz]") { replay("nat_table", muxpro_fuzz::fuzz_nat_table); }
 TEST_CASE("corpus of socks", "[fuzz]") { replay("socks", muxpro_fuzz::fuzz_socks); }
 TEST_CASE("corpus of http_request", "[fuzz]") { replay("http_request", muxpro_fuzz::fuzz_http_request); }
+TEST_CASE("corpus of http_response", "[fuzz]") { replay("http_response", muxpro_fuzz::fuzz_http_response); }
 TEST_CASE("corpus of sniffers", "[fuzz]") { replay("sniffers", muxpro_fuzz::fuzz_sniffers); }
 TEST_CASE("corpus of fake_dns", "[fuzz]") { replay("fake_dns", muxpro_fuzz::fuzz_fake_dns); }
 TEST_CASE("corpus of config", "[fuzz]") { replay("config", muxpro_fuzz::fuzz_config); }

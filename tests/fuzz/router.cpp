@@ -3,7 +3,7 @@
 // alone.
 #include "fuzz.hpp"
 
-#include <muxpro/proxy/router.hpp>
+#include "proxy/routing/router.hpp"
 
 #include <array>
 #include <optional>

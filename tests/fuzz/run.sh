@@ -22,11 +22,10 @@ done
 
 cmake/deps.sh fuzz
 build=build/fuzz
-echo "building in $build"
-logged $build/configure.log cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Debug \
-  -DCMAKE_CXX_COMPILER="$(find_clang)" -DMUXPRO_FUZZ=ON -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF -DMUXPRO_BUILD_PROXY=OFF \
+configure $build -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER="$(find_clang)" -DMUXPRO_BUILD_TESTS=ON -DMUXPRO_FUZZ=ON \
+  -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF -DMUXPRO_BUILD_PROXY=OFF \
   -DCMAKE_CXX_FLAGS=-fsanitize=fuzzer-no-link "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1 -D_GLIBCXX_ASSERTIONS"
-logged $build/build.log cmake --build $build -j "$(nproc)" --target "${targets[@]/#/muxpro_fuzz_}"
+build $build --target "${targets[@]/#/muxpro_fuzz_}"
 
 # Address randomization of some kernels takes places that the sanitizers want.
 fixed_addresses=(setarch "$(uname -m)" -R)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the seeds of the corpora from the conformance vectors: tests/fuzz/seed.py tests/conformance/cases.json.
 
-An input of decoder, server_session, client_session, sniffers and router is a byte n, 2n bytes of choices, and the wire. session_pair
+An input of decoder, session_as_server, session_as_client, sniffers and router is a byte n, 2n bytes of choices, and the wire. session_pair
 and nat_table are choices alone: their seeds are arbitrary. See fuzz.hpp. Those of fake_dns are DNS messages, those
 of config are texts."""
 import hashlib
@@ -38,7 +38,8 @@ def seed_socks():
     datagrams = ("000000 01 c0000201 0035 cafe", "000000 03 0161 0035", "000000 04 20010db8000000000000000000000001 0035 00",
                  "000001 01 c0000201 0035 cafe")
     client = ("0502 0100 05000001 c0000201 1234 4849", "0500 05000003 0178 0001", "0500 0505", "0502 0101", "05ff")
-    for choice, inputs in enumerate((server, closed, datagrams, client)):
+    relays = ("0500 05000001 00000000 1234", "0500 05000003 0178 1234", "0500 05000001 7f000001 0000", "0500 0507")
+    for choice, inputs in enumerate((server, closed, datagrams, client, relays)):
         for wire in inputs:
             write("socks", bytes([choice]) + scripted(bytes([0, 3]), bytes.fromhex(wire)))
 
@@ -53,10 +54,24 @@ def seed_http():
     heads += [f"POST http://example.com:81/x?y HTTP/1.1\r\nHost: a\r\n{f}\r\nhello" for f in field.values()]
     heads += [f"GET http://a/ HTTP/1.1\r\nHost: a\r\n{field[f]}\r\n" for f in ("upgrade", "user", "hop")]
     chunked = ("0\r\n\r\nX", "5;a=b\r\nhello\r\n0A\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\nGET", "5\nhello", "fffffffffffffffff\r\n")
-    upgrades = ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\n\r\n")
-    for choice, inputs in enumerate((heads, chunked, ("hello",), upgrades)):
+    for choice, inputs in enumerate((heads, chunked, ("hello",))):
         for wire in inputs:
             write("http_request", bytes([choice]) + scripted(bytes([0, 3]), wire.encode("latin-1")))
+
+
+def seed_http_answers():
+    """A byte that chooses the method and the client, a script."""
+    ok, length, chunks = "HTTP/1.1 200 OK\r\n", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"
+    hop = "Connection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\n"
+    answers = (ok + length + "\r\nhello", ok + chunks + "Trailer: X\r\n\r\n5;a=b\r\nhello\r\n0\r\nX: 1\r\n\r\nHTTP/1.1", ok + "\r\nhello",
+               ok + hop + length + "\r\nhello", ok + length + chunks + "\r\n", ok + length + length + "\r\nhello", ok + "X: y\r\n z\r\n\r\n",
+               "HTTP/1.0 200\r\nConnection: keep-alive\r\n" + length + "\r\nhello", "HTTP/1.1 204 No Content\r\n\r\n",
+               "HTTP/1.1 304 Not Modified\r\n" + length + "\r\n", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\n\r\n",
+               "HTTP/1.1 101 Switching Protocols\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\n",
+               "HTTP/1.1 401 x\r\nWWW-Authenticate: Basic realm=x, NTLM\r\nContent-Length : 0\r\n\r\n")
+    for choice in range(4):
+        for wire in answers[choice % 2::2] if choice < 2 else answers[:2]:
+            write("http_response", bytes([choice]) + scripted(bytes([0, 3]), wire.encode("latin-1")))
 
 
 def prefix(data):
@@ -165,7 +180,7 @@ def config_seeds():
                                                                           "strategy": {"type": "roundRobin"}}],
                            "rules": [{"type": "field", "domain": ["full:a"], "network": ["tcp"], "outboundTag": "b"},
                                      {"ip": "10.0.0.0/8,!10.1.0.0/16", "source": ["::/0"], "port": 53, "sourcePort": "1-2", "user": ["u"],
-                                      "inboundTag": ["x"], "protocol": ["tls"], "attrs": {":method": "GET"}, "balancerTag": "c"}]}),
+                                      "inboundTag": ["socks"], "protocol": ["tls"], "attrs": {":method": "GET"}, "balancerTag": "c"}]}),
              text(log={"loglevel": "none", "error": "/dev/null", "access": ""}, stats={},
                   policy={"levels": {"0": {"handshake": 4, "connIdle": 9, "uplinkOnly": 1, "downlinkOnly": 1.5, "bufferSize": 4}, "1": {}},
                           "system": {"statsInboundUplink": True}}),
@@ -183,18 +198,19 @@ def main(cases):
         choices = RAW if group in ("NEG", "NGC") else AGREED
         write("decoder", scripted(bytes([0, 3, 9]), wire))
         if case["role"] in "SB":
-            write("server_session", scripted(choices, wire))
+            write("session_as_server", scripted(choices, wire))
         if case["role"] in "CB":
-            write("client_session", scripted(choices, wire))
+            write("session_as_client", scripted(choices, wire))
         if group == "UDP" and prefix(wire):
             write("udp_prefix", prefix(wire))
     # Answers to sub-streams that the client opened, one of TCP and one of UDP.
     for reply in ("0004000102010002616200040001030000", "000400010201000568656c6c6f000400010300", "00060001030100050006000103010002"):
-        write("client_session", scripted(AGREED + bytes([8, 0, 0, 0, 0, 0, 0, 0, 5]), bytes.fromhex(reply)))
+        write("session_as_client", scripted(AGREED + bytes([8, 0, 0, 0, 0, 0, 0, 0, 5]), bytes.fromhex(reply)))
     for text in (b"\x00\x35example.com", b"\x01\xbb[2001:db8::1]", b"\x00\x50192.0.2.1", b"\x00\x00no name"):
         write("udp_prefix", text)
     seed_socks()
     seed_http()
+    seed_http_answers()
     for seed in range(8):
         lives = b"".join(hashlib.sha256(bytes([seed, i])).digest() for i in range(8))
         write("session_pair", bytes(8) + lives)

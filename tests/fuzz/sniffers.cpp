@@ -6,9 +6,9 @@
 #include "../proxy/rules/client_hello.hpp"
 #include "../proxy/rules/quic_packet.hpp"
 
-#include <muxpro/proxy/host_name.hpp>
-#include <muxpro/proxy/sniffer.hpp>
-#include <muxpro/proxy/sniffers/http1.hpp>
+#include "proxy/base/host_name.hpp"
+#include "proxy/sniff/http1.hpp"
+#include "proxy/sniff/sniffer.hpp"
 
 namespace {
 

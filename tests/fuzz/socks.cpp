@@ -56,6 +56,23 @@ void serve(const accounts& users, script s) {
   ask_again(*r);
 }
 
+// Where a reply leads is a place that datagrams can be sent to, or a name with a port.
+void associate(script s) {
+  any_cut_is_the_same(socks_client(socks_command::udp_associate, {}), s);
+  socks_client c(socks_command::udp_associate, {});
+  const_bytes in = s.wire;
+  for (;;) {
+    const auto step = c.next(in);
+    if (step.what == socks_client::status::need_more || step.what == socks_client::status::refused) return;
+    if (step.what == socks_client::status::connected) {
+      const auto at = socks_relay_address(step.bound, asio::ip::make_address("192.0.2.1"));
+      must(!at || (at->host.valid() && at->port != 0), "datagrams have a place to go");
+      return;
+    }
+    in = in.subspan(step.consumed);
+  }
+}
+
 void read_datagram(const_bytes packet) {
   const auto d = read_socks_datagram(packet);
   if (!d) return;
@@ -81,10 +98,11 @@ FUZZ_TARGET(fuzz_socks) {
   }();
   if (in.empty()) return;
   const script s(in.subspan(1));
-  switch (std::to_integer<unsigned>(in[0]) % 4) {
+  switch (std::to_integer<unsigned>(in[0]) % 5) {
     case 0: return serve(nobody, s);
     case 1: return serve(one_user, s);
     case 2: return read_datagram(s.wire);
+    case 4: return associate(s);
     default:
       any_cut_is_the_same(socks_client(socks_command::connect, {"a", 1}, socks_credentials{"u", "s"}), s);
   }

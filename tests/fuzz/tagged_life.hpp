@@ -12,6 +12,7 @@
 
 #include <array>
 #include <memory>
+#include <utility>
 
 namespace fuzz {
 
@@ -52,6 +53,7 @@ struct half {
   asio::cancellation_signal stop_read, stop_write;
   bool reading = false, writing = false, shutting = false, shut = false, closed = false, saw_eof = false;
   bool may_be_shut = false;
+  bool interrupted = false, torn = false;           ///< the write under way, the last one with bytes left
   std::uint64_t written = 0, offered = 0, got = 0;  ///< bytes; datagrams count as one
   bool is_open() const { return s.is_open() || d.is_open(); }
   bool done() const { return !is_open() || (shut && saw_eof && !reading && !writing); }
@@ -110,6 +112,7 @@ class speakers {
     auto then = [this, l, side, data](error_code ec, std::size_t m) {
       half& w = l->halves[side];
       w.writing = false;
+      w.torn = std::exchange(w.interrupted, false) && m < data->size();
       w.written += m;
       must(m <= data->size() && (ec || m > 0), "a write sends bytes or fails");
       if (!l->broken && !world_.cut() && !world_.closing) w.offered = w.written;
@@ -136,19 +139,22 @@ class speakers {
 
   void interrupt(const life_ptr& l, std::size_t side, choices& c) {
     half& h = l->halves[side];
-    (c.flag() ? h.stop_read : h.stop_write).emit(asio::cancellation_type::terminal);
+    const bool reads = c.flag();
+    h.interrupted |= !reads && h.writing;
+    (reads ? h.stop_read : h.stop_write).emit(asio::cancellation_type::terminal);
   }
 
-  /// Reset, close, or gone.
+  /// Reset, close, or gone, which is a close.
   void leave(const life_ptr& l, std::size_t side, choices& c) {
     half& h = l->halves[side];
     const std::size_t how = c.below(3);
-    if (how == 1 && !h.writing) {
+    const bool closes = how != 0;
+    if (closes && !h.writing && !h.torn) {
       h.shut = h.closed = true;
     } else {
       l->broken = true;
       // A write that is over, though its handler was not called yet, leaves a clean end to close().
-      h.may_be_shut |= how == 1;
+      h.may_be_shut |= closes;
     }
     const auto code = static_cast<muxpro::end_code>(1 + c.below(6));
     if (how == 0) return l->udp ? h.d.reset(code) : h.s.reset(code);
@@ -187,7 +193,9 @@ class speakers {
       h.reading = false;
       if (ec == asio::error::eof) h.saw_eof = true;
       if (ec)
-        return h.saw_eof ? must(l->halves[1 - side].shut || l->halves[1 - side].may_be_shut, "eof behind a shutdown") : failed(l, side, ec);
+        return h.saw_eof ? must(l->halves[1 - side].shut || l->halves[1 - side].may_be_shut,
+                                "eof behind a shutdown")
+                         : failed(l, side, ec);
       const const_bytes data = p->into.front(n);
       must(n >= 2, "a datagram comes whole");
       const auto number =

@@ -1,5 +1,5 @@
-// Two translation units with the whole library in each: what is not inline fails to link, and what is inline must
-// be one object in both.
+// Two translation units with the whole library in each: what is not inline fails to link, and what is inline
+// must be one object in both.
 #include "catch.hpp"
 #include "seen.hpp"
 

@@ -1,11 +1,12 @@
 // A TCP forwarder: every connection to it becomes a sub-stream to one target behind a Mux.Pro server.
 //
 //   forwarder LISTEN-PORT MUX-HOST:PORT TARGET-HOST:PORT
-//   forwarder                       a self-test: an echo server behind it in this process, 1 MiB there and back
+//   forwarder                       a self-test: an echo server behind it in this process, 1 MiB there and
+//   back
 #include <muxpro.hpp>
 
-#include <asio.hpp>
 #include <fmt/format.h>
+#include <asio.hpp>
 
 #include <cstdlib>
 #include <exception>
@@ -14,8 +15,8 @@
 
 namespace {
 
-using asio::ip::tcp;
 using asio::use_awaitable;
+using asio::ip::tcp;
 
 // --- the forwarder
 
@@ -56,7 +57,8 @@ asio::awaitable<void> echo(muxpro::sub_stream stream) {
   std::string chunk(16 * 1024, '\0');
   for (;;) {
     std::error_code ec;
-    const auto n = co_await stream.async_read_some(asio::buffer(chunk), asio::redirect_error(use_awaitable, ec));
+    const auto n =
+        co_await stream.async_read_some(asio::buffer(chunk), asio::redirect_error(use_awaitable, ec));
     if (ec) break;
     co_await asio::async_write(stream, asio::buffer(chunk, n), use_awaitable);
   }

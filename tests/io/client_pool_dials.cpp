@@ -18,7 +18,7 @@ TEST_CASE("a failed dial fails its opens at once, each with the reason", "[clien
   } const cases[] = {
       {dial_behaviour::refused, asio::error::connection_refused},
       {dial_behaviour::silent, errc::connection_lost},
-      {dial_behaviour::throws, std::make_error_code(std::errc::io_error)},
+      {dial_behaviour::throws, make_error_code(errc::dial_failed)},
   };
   for (const auto& c : cases) {
     farm f;

@@ -129,6 +129,20 @@ TEST_CASE("an open just after the server has died goes to a new connection or br
   CHECK(retries > 0);
 }
 
+TEST_CASE("a pool that drains gives up the dials that are under way", "[client_pool]") {
+  farm f;
+  f.behaviour = dial_behaviour::hangs;
+  f.open();
+  f.settle();
+  CHECK(f.in_flight == 1);
+  outcome drained;
+  f.pool.async_drain(into(drained));
+  f.settle();
+  CHECK(f.in_flight == 0);
+  CHECK(drained.is(no_error));
+  CHECK(f.outcomes[0]->is(errc::draining));
+}
+
 TEST_CASE("a server that drains is left alone", "[client_pool]") {
   farm f(pool_options(8));
   outcome& old = f.open();

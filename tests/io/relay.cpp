@@ -51,7 +51,7 @@ TEST_CASE("bulk both ways through tiny buffers and short operations arrives whol
     relay_options options;
     options.buffer = buffer;
     r.start(options);
-    const std::size_t size = buffer == 1 ? 20'000 : 300'000;
+    const std::size_t size = buffer < 10 ? 20'000 : 300'000;
     peer_script up(pattern(size)), down(pattern(2 * size, 77));
     play(r.client, up);
     play(r.server, down);
@@ -61,6 +61,37 @@ TEST_CASE("bulk both ways through tiny buffers and short operations arrives whol
     CHECK(r.outcome.result.b_to_a == 2 * size);
     CHECK((up.got.error == eof && up.got.data == down.to_send));
     CHECK((down.got.error == eof && down.got.data == up.to_send));
+  }
+}
+
+TEST_CASE("a relay adds up its bytes while it runs", "[relay]") {
+  relayed r;
+  relay_options options;
+  options.progress = std::make_shared<relay_bytes>();
+  r.start(options);
+  CHECK(r.passes(r.client, r.server, "up"));
+  CHECK(options.progress->a_to_b == 2);
+  CHECK(options.progress->b_to_a == 0);
+  CHECK(r.passes(r.server, r.client, "down"));
+  CHECK(r.passes(r.client, r.server, "more"));
+  CHECK(options.progress->a_to_b == 6);
+  CHECK(options.progress->b_to_a == 4);
+}
+
+TEST_CASE("the limit of an open half is none that is longer than idle", "[relay][limits]") {
+  for (const bool client_ends : {false, true}) {
+    CAPTURE(client_ends);
+    relayed r;
+    relay_options options;
+    options.idle = 10s;
+    options.uplink_only = options.downlink_only = 100s;
+    r.start(options);
+    r.run_ready();
+    r.shut_down(client_ends ? r.client : r.server);
+    r.advance(9s);
+    CHECK_FALSE(r.outcome.done());
+    r.advance(2s);
+    CHECK(r.outcome.is(asio::error::timed_out));
   }
 }
 
@@ -92,6 +123,9 @@ TEST_CASE("a side that breaks cuts the other one, and is named", "[relay]") {
     r.run_ready();
     faults.options.write.fail_at = 0;
     asio::async_write(r.client, asio::buffer("lost", 4), [](error_code, std::size_t) {});
+    r.run_ready();
+    CHECK_FALSE(r.outcome.done());  // the other direction goes on
+    asio::async_write(r.server, asio::buffer("lost, too", 9), [](error_code, std::size_t) {});
     CHECK(r.end_of(r.server) == reset);
     CHECK(r.end_of(r.client) == reset);
     CHECK(r.outcome.is(asio::error::host_unreachable));

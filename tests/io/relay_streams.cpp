@@ -101,7 +101,7 @@ TEST_CASE("what was passed up to EOF is not taken back when a relay gives up the
   client.set_option(asio::socket_base::receive_buffer_size(4096));
   a.set_option(asio::socket_base::send_buffer_size(1 << 18));
   relay_options options;
-  options.uplink_only = 50ms;
+  options.uplink_only = options.idle = 50ms;  // the kernel holds bytes: idle is the limit
   const byte_string data = pattern(1 << 17);
   const std::string_view text(reinterpret_cast<const char*>(data.data()), data.size());
   spawn(context, send_then_eof(server, text));

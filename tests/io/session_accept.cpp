@@ -63,6 +63,7 @@ awaitable<> too_many_for_the_client(session_pair& p) {
   auto refused = co_await p.client.async_open(to_tcp(), as_result);
   CHECK(std::get<0>(refused) == errc::too_many_streams);
   first = stream_pair();
+  co_await yield();  // both sides have ended it
   stream_pair third = co_await open_pair(p);
   CHECK(third.client.is_open());
 }

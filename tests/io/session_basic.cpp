@@ -81,9 +81,9 @@ awaitable<> open_then_write(session& client) {
 
 awaitable<> wrong_role(session_pair& p) {
   auto opened = co_await p.server.async_open(to_tcp(), as_result);
-  CHECK(std::get<0>(opened) == errc::unexpected_frame);
+  CHECK(std::get<0>(opened) == errc::wrong_role);
   auto accepted = co_await p.client.async_accept(as_result);
-  CHECK(std::get<0>(accepted) == errc::unexpected_frame);
+  CHECK(std::get<0>(accepted) == errc::wrong_role);
 }
 
 awaitable<> bad_requests(session& client) {

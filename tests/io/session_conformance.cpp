@@ -53,8 +53,8 @@ void check_requests(std::initializer_list<negotiation_case> cases) {
 /// The client's side: `input` answers its request, an open waits meanwhile.
 void check_reply(const negotiation_case& c, delivery how) {
   CAPTURE(c.id, static_cast<int>(how));
-  subject x(role::client);
   outcome opened;
+  subject x(role::client);
   x.s.async_open(open_request(destination(network::tcp, "127.0.0.1", 7007)), into(opened));
   run_ready(x.context);
   const auto request = compatible_request();
@@ -179,8 +179,8 @@ TEST_CASE("conformance NEG-30: the server says nothing behind its reply", "[sess
 }
 
 TEST_CASE("conformance NGC-01: the client asks and waits", "[session][conformance]") {
-  subject x(role::client);
   outcome opened;
+  subject x(role::client);
   x.s.async_open(to_tcp(), into(opened));
   run_ready(x.context);
   CHECK(x.peer->take() == from_hex("0005 0000 00 01 04 0010 02000000 01000000 00000001 00000000"));
@@ -232,8 +232,8 @@ TEST_CASE("conformance NGC-13, NGC-14: the server leaves before its reply is who
   for (const bool abruptly : {false, true}) {
     for (std::size_t n = 0; n < reply.size(); ++n) {
       CAPTURE(n, abruptly);
-      subject x(role::client);
       outcome opened;
+      subject x(role::client);
       x.s.async_open(to_tcp(), into(opened));
       x.peer->write(byte_string(reply.begin(), reply.begin() + static_cast<std::ptrdiff_t>(n)));
       abruptly ? x.peer->close() : x.peer->shutdown();

@@ -43,7 +43,8 @@ awaitable<> beyond_the_credit(scripted_session& s) {
   CHECK(s.subject.stats().ends_sent.empty());
 }
 
-// The piece that came before close() is given back with the rest, in as many CreditUpdates as a datagram is worth.
+// The piece that came before close() is given back with the rest, in as many CreditUpdates as a datagram is
+// worth.
 awaitable<> discarded_piece_by_piece(scripted_session& s) {
   sub_datagram d = co_await accepted(s);
   const byte_string frame = encoded(data_frame(1, 60'000), byte_string(60'000));
@@ -120,7 +121,32 @@ awaitable<> queue_out_by_size(scripted_session& s) {
   co_await s.peer.expect_silence(1s);
 }
 
+// The first one leaves credit for small datagrams alone.
+awaitable<> stale_for_want_of_credit(scripted_session& s) {
+  co_await s.agree();
+  sub_datagram d(co_await s.subject.async_open(to_udp()));
+  co_await s.peer.expect(new_udp_hex);
+  co_await send(d, std::string(2'000, 'a'));
+  const std::string first = co_await next_words(s.peer);
+  CHECK(first == "keep 1 +2000");
+  co_await send(d, std::string(65'000, 'b'));
+  co_await s.peer.expect_silence(999ms);
+  co_await send(d, std::string(100, 'c'));
+  co_await s.peer.send(credit_for(1, 1));
+  co_await s.peer.expect_silence(500us);
+  CHECK(d.stats().datagrams_dropped_out == 0);
+  co_await s.peer.expect_silence(1ms);
+  co_await s.peer.send(credit_for(1, 1));
+  const std::string next = co_await next_words(s.peer);
+  CHECK(next == "keep 1 +100");
+  CHECK(d.stats().datagrams_dropped_out == 1);
+}
+
 }  // namespace
+
+TEST_CASE("a datagram of almost a window that finds no credit for a second is dropped", "[sub_datagram]") {
+  with_script(role::client, stale_for_want_of_credit);
+}
 
 TEST_CASE("badly prefixed datagrams are dropped and counted", "[sub_datagram]") {
   with_script(role::server, bad_prefixes);

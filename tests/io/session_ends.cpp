@@ -110,7 +110,7 @@ awaitable<> abort_after_half_close(scripted_session& s) {
 
 awaitable<> destroyed(scripted_session& s) {
   { const sub_stream stream = co_await opened(s); }
-  co_await s.peer.expect("0006 0001 03 01 0001");
+  co_await s.peer.expect("0004 0001 03 00");
   co_await s.peer.expect_silence(5s);
 }
 
@@ -120,7 +120,7 @@ awaitable<> assigned_over(scripted_session& s) {
   std::string first = co_await next_words(s.peer);
   std::string second = co_await next_words(s.peer);
   CHECK(first == "new 2");
-  CHECK(second == "end 1 code 1");
+  CHECK(second == "end 1");
 }
 
 awaitable<> destroyed_after_both_ends(scripted_session& s) {
@@ -216,6 +216,24 @@ awaitable<> nothing_follows_the_last_end(scripted_session& s) {
   CHECK(read.n() == 40'000);
 }
 
+awaitable<> data_behind_the_peers_end(scripted_session& s) {
+  co_await s.agree();
+  co_await s.peer.send("000d 0001 01 00 01 00 0050 01 c0000201  0004 0001 03 00");
+  co_await s.peer.send(new_tcp(2));
+  sub_stream stream = co_await s.subject.async_accept(), other = co_await s.subject.async_accept();
+  co_await s.peer.send("0004 0001 02 01 | 0001 78");
+  co_await s.peer.expect("0006 0001 03 01 0003");
+  const read_result got = co_await read_all(stream);
+  CHECK(got.data.empty());
+  CHECK(got.error == errc::stream_violation);
+  const auto [failure, n] = co_await stream.async_write_some(asio::buffer("x", 1), as_result);
+  CHECK(failure == errc::stream_violation);
+  co_await s.peer.send(data_frame(2, 2), to_bytes("ok"));
+  const std::string lives = co_await read_text(other, 2);
+  CHECK(lives == "ok");
+  CHECK(s.subject.stats().glitches == 0);
+}
+
 /// A connection's life as a server sees it: answer at once, take an upload, done.
 awaitable<> upload_to(sub_stream s) {
   co_await s.async_shutdown(as_result);
@@ -272,9 +290,9 @@ TEST_CASE("an abort after a half-close drops what was not read, and gets no seco
   with_script(role::client, abort_after_half_close);
 }
 
-TEST_CASE("destroying a sub-stream resets it", "[sub_stream][end]") { with_script(role::client, destroyed); }
+TEST_CASE("destroying a sub-stream ends it", "[sub_stream][end]") { with_script(role::client, destroyed); }
 
-TEST_CASE("assigning over a sub-stream resets it", "[sub_stream][end]") {
+TEST_CASE("assigning over a sub-stream ends it", "[sub_stream][end]") {
   with_script(role::client, assigned_over);
 }
 
@@ -292,6 +310,10 @@ TEST_CASE("close during a write is a reset", "[sub_stream][end]") {
 
 TEST_CASE("a peer may send to its end after close", "[sub_stream][end]") {
   with_pair(peer_goes_on_after_close);
+}
+
+TEST_CASE("data behind the peer's own End(0) ends that sub-stream with code 3", "[sub_stream][end]") {
+  with_script(role::server, data_behind_the_peers_end);
 }
 
 TEST_CASE("a reset with code 0 does not look like a clean end", "[sub_stream][end]") {

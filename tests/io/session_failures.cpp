@@ -197,7 +197,8 @@ awaitable<> say_all_and_shut_down(scripted_peer& peer) {
   hello.versions.push_back(version_0_1);
   co_await peer.send(hello);
   co_await peer.send(new_tcp(1));
-  for (int i = 0; i < 60; ++i) co_await peer.send(data_frame(1, 1000), said_by(1, 1000u * static_cast<unsigned>(i), 1000));
+  for (int i = 0; i < 60; ++i)
+    co_await peer.send(data_frame(1, 1000), said_by(1, 1000u * static_cast<unsigned>(i), 1000));
   co_await peer.send(end_of(1));
   co_await peer.shutdown();
 }

@@ -37,7 +37,7 @@ using namespace io_test;
 using test::bounded_sink;
 
 /// A sub-stream that the peer has opened.
-struct opened {
+struct opened_by_peer {
   awaitable<> from(scripted_session& s) {
     co_await s.agree();
     co_await s.peer.send(new_tcp(1));
@@ -57,7 +57,7 @@ awaitable<> send(scripted_session& s, std::size_t size, std::size_t at = 0) {
 }
 
 awaitable<> flows_and_is_granted(scripted_session& s) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   o.flow();
   co_await send(s, 20'000);
@@ -89,7 +89,7 @@ awaitable<> send_together(scripted_session& s, byte_string all) {
 }
 
 awaitable<> is_gathered(scripted_session& s) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   o.flow();
   co_await send_together(s, frames_of(100, 3));
@@ -104,7 +104,7 @@ awaitable<> is_gathered(scripted_session& s) {
 }
 
 awaitable<> is_full_after(scripted_session& s, std::size_t room) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   o.to.room = room;
   o.flow();
@@ -120,7 +120,7 @@ awaitable<> is_full_after(scripted_session& s, std::size_t room) {
 }
 
 awaitable<> ends_in_the_same_read(scripted_session& s, end_code code) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   o.flow();
   co_await send_together(s, with(frames_of(100, 3), end_of(1, code)));
@@ -132,7 +132,7 @@ awaitable<> ends_in_the_same_read(scripted_session& s, end_code code) {
 }
 
 awaitable<> is_lost_in_the_same_read(scripted_session& s) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   o.flow();
   byte_string all = frames_of(100, 3);
@@ -146,7 +146,7 @@ awaitable<> is_lost_in_the_same_read(scripted_session& s) {
 // The read loop stops between the second header and its payload: more is to come, so that no grant is due
 // yet.
 awaitable<> is_full_in_the_next_turn(scripted_session& s) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   o.to.room = 40'000;
   o.flow();
@@ -161,7 +161,7 @@ awaitable<> is_full_in_the_next_turn(scripted_session& s) {
 }
 
 awaitable<> two_flow(scripted_session& s) {
-  opened a;
+  opened_by_peer a;
   co_await a.from(s);
   co_await s.peer.send(new_tcp(2));
   sub_stream second = co_await s.subject.async_accept();
@@ -180,7 +180,7 @@ awaitable<> two_flow(scripted_session& s) {
 }
 
 awaitable<> has_no_memory(scripted_session& s) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   o.to.room = 150;
   o.flow();
@@ -195,7 +195,7 @@ awaitable<> has_no_memory(scripted_session& s) {
 }
 
 awaitable<> is_full(scripted_session& s) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   o.to.room = 1'000;
   o.flow();
@@ -222,7 +222,7 @@ awaitable<> is_full(scripted_session& s) {
 
 /// Of 300 bytes in so many frames.
 awaitable<> ends_behind_the_last_byte(scripted_session& s, std::size_t frames) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   o.to.room = 100;
   o.flow();
@@ -237,7 +237,7 @@ awaitable<> ends_behind_the_last_byte(scripted_session& s, std::size_t frames) {
 }
 
 awaitable<> is_aborted(scripted_session& s) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   o.flow();
   co_await s.peer.send(end_of(1, end_code::unreachable));
@@ -246,7 +246,7 @@ awaitable<> is_aborted(scripted_session& s) {
 }
 
 awaitable<> is_cancelled(scripted_session& s) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   asio::cancellation_signal stop;
   o.stream.async_flow(o.to, asio::bind_cancellation_slot(stop.slot(), o.done.handler()));
@@ -263,7 +263,7 @@ awaitable<> is_cancelled(scripted_session& s) {
 }
 
 awaitable<> is_one_read(scripted_session& s) {
-  opened o;
+  opened_by_peer o;
   co_await o.from(s);
   o.flow();
   expected_completion second;

@@ -57,6 +57,24 @@ awaitable<> shed_the_largest(hoard& a, hoard& b, buffer_budget& budget) {
   CHECK(kept.size() == 60'000);
 }
 
+// What a closed session's sub-streams have not read is still held, and is not what could be let go.
+awaitable<> spare_the_closed(hoard& closed, hoard& open, buffer_budget& budget) {
+  co_await open_streams(closed, 2);
+  co_await open_streams(open, 2);
+  co_await fill(closed, 0, 60'000);
+  co_await fill(closed, 1, 60'000);
+  closed.sessions.server.close();
+  co_await yield();
+  CHECK(budget.used() == 120'000);
+  co_await fill(open, 0, 60'000);
+  CHECK_FALSE(open.sessions.server_fate->has_value());
+  co_await fill(open, 1, 15'000);
+  REQUIRE(open.sessions.server_fate->has_value());
+  CHECK(**open.sessions.server_fate == errc::memory_pressure);
+  const std::string kept = co_await read_text(closed.streams[0].server, 60'000);
+  CHECK(kept.size() == 60'000);
+}
+
 // Holds bytes and cannot be asked, so that it is another's turn.
 class gone final : public buffer_budget::holder {
  private:
@@ -78,6 +96,18 @@ TEST_CASE("at 95 % of the process's budget the session with the most unread data
   {
     hoard a(context, budget), b(context, budget);
     run(clock, context, shed_the_largest(a, b, *budget));
+  }
+  settle(clock, context);
+  CHECK(budget->used() == 0);
+}
+
+TEST_CASE("a closed session is not asked for the memory that its sub-streams hold", "[session][memory]") {
+  const auto budget = std::make_shared<buffer_budget>(200'000);
+  asio::io_context context;
+  manual_clock clock(context);
+  {
+    hoard a(context, budget), b(context, budget);
+    run(clock, context, spare_the_closed(a, b, *budget));
   }
   settle(clock, context);
   CHECK(budget->used() == 0);

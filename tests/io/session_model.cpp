@@ -225,9 +225,12 @@ class model {
     l->broken = true;
     l->ends[side].s.reset(static_cast<end_code>(1 + random_() % 6));
   }
+  /// As close().
   void destroy(const life_ptr& l, int side) {
-    l->broken = true;
-    l->ends[side].s = sub_stream();
+    end_of_life& e = l->ends[side];
+    if (e.writing) l->broken = true;
+    e.shut = e.closed = true;
+    e.s = sub_stream();
     tidy(l);
   }
 

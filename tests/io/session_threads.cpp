@@ -78,8 +78,9 @@ awaitable<> converse(session& s, std::uint64_t tag, std::size_t n, std::size_t t
   s.close();
 }
 
-constexpr std::size_t streams = 4;
-constexpr int good_results = 1 + 2 * static_cast<int>(streams);  // drain, each direction of each sub-stream
+constexpr std::size_t streams_each = 4;
+constexpr int good_results =
+    1 + 2 * static_cast<int>(streams_each);  // drain, each direction of each sub-stream
 
 using local_socket = asio::local::stream_protocol::socket;
 
@@ -128,7 +129,7 @@ void run_pair_of_its_own(std::uint64_t tag, std::size_t total, tally& result) {
   session client(std::move(a), role::client), server(std::move(b), role::server);
   run_in_background(server);
   spawn(context, serve_echo(server));
-  spawn(context, converse(client, tag, streams, total, result));
+  spawn(context, converse(client, tag, streams_each, total, result));
   context.run_for(60s);
 }
 
@@ -145,7 +146,7 @@ void run_pairs_on_strands(bool bare_sockets) {
       run_in_background(p.server);
       spawn(p.server.get_executor(), serve_echo(p.server));
     });
-    asio::co_spawn(a, converse(p.client, 1000 * i, streams, steps(3'000'000), result),
+    asio::co_spawn(a, converse(p.client, 1000 * i, streams_each, steps(3'000'000), result),
                    [](std::exception_ptr) {});
   }
   std::vector<std::thread> threads;
@@ -185,7 +186,8 @@ TEST_CASE("a pool that is stopped in the middle", "[session][threads]") {
         run_in_background(p.server);
         spawn(p.server.get_executor(), serve_echo(p.server));
       });
-      asio::co_spawn(a, converse(p.client, 1000 * i, streams, 3'000'000, result), [](std::exception_ptr) {});
+      asio::co_spawn(a, converse(p.client, 1000 * i, streams_each, 3'000'000, result),
+                     [](std::exception_ptr) {});
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
     pool->stop();
@@ -205,7 +207,8 @@ TEST_CASE("sessions of one pool are destroyed on their strands while others work
   tally result;
   asio::thread_pool pool(4);
   std::atomic<int> destroyed{0};
-  std::vector<std::shared_ptr<socket_pair>> pairs;  // the servers' accept loops refer to their sessions to the end
+  std::vector<std::shared_ptr<socket_pair>>
+      pairs;  // the servers' accept loops refer to their sessions to the end
   for (std::uint64_t i = 0; i < 20; ++i) {
     const auto a = asio::make_strand(pool), b = asio::make_strand(pool);
     auto p = pairs.emplace_back(std::make_shared<socket_pair>(a, b));
@@ -214,7 +217,7 @@ TEST_CASE("sessions of one pool are destroyed on their strands while others work
       asio::co_spawn(p->server.get_executor(), serve_echo(p->server), [p](std::exception_ptr) {});
     });
     asio::post(a, [p, i, &result] {
-      asio::co_spawn(p->client.get_executor(), converse(p->client, 1000 * i, streams, 200'000, result),
+      asio::co_spawn(p->client.get_executor(), converse(p->client, 1000 * i, streams_each, 200'000, result),
                      [p](std::exception_ptr) {});
     });
     // At some moment of their work, one side and then the other.

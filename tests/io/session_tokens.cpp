@@ -300,7 +300,7 @@ awaitable<> cancelled_run(asio::io_context& context, asio::cancellation_type typ
   CHECK(error);
 }
 
-void with_script(awaitable<> (*work)(scripted_session&, asio::cancellation_type), std::size_t capacity) {
+void cancel_each(awaitable<> (*work)(scripted_session&, asio::cancellation_type), std::size_t capacity) {
   for (const auto type : cancellations) {
     asio::io_context context;
     manual_clock clock(context);
@@ -374,15 +374,15 @@ TEST_CASE("a cancelled write that waits for credit has sent nothing", "[sub_stre
 }
 
 TEST_CASE("a cancelled write gives its credit back", "[sub_stream][cancellation]") {
-  with_script(cancelled_write_gives_credit_back, 1024);
+  cancel_each(cancelled_write_gives_credit_back, 1024);
 }
 
 TEST_CASE("a cancelled write on its way ends well with what was sent", "[sub_stream][cancellation]") {
-  with_script(cancelled_write_on_its_way, 1024);
+  cancel_each(cancelled_write_on_its_way, 1024);
 }
 
 TEST_CASE("a cancelled shutdown sends nothing", "[sub_stream][cancellation]") {
-  with_script(cancelled_shutdown, 1024);
+  cancel_each(cancelled_shutdown, 1024);
 }
 
 TEST_CASE("a cancelled accept loses no sub-stream", "[session][cancellation]") {
@@ -390,7 +390,7 @@ TEST_CASE("a cancelled accept loses no sub-stream", "[session][cancellation]") {
 }
 
 TEST_CASE("a cancelled open opens nothing, a cancelled drain goes on draining", "[session][cancellation]") {
-  with_script(cancelled_open_and_drain, 65536);
+  cancel_each(cancelled_open_and_drain, 65536);
 }
 
 TEST_CASE("a cancelled run closes the session", "[session][cancellation]") {

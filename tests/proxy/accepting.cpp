@@ -2,8 +2,9 @@
 // memory of this program's own.
 #include "loopback.hpp"
 
-#include <muxpro/proxy/inbounds/socks.hpp>
-#include <muxpro/proxy/listener.hpp>
+#include "proxy/engine/listener.hpp"
+#include "proxy/inbound/socks.hpp"
+
 #include <muxpro/proxy/transport.hpp>
 
 #include <asio/post.hpp>
@@ -101,11 +102,11 @@ struct listening {
 /// Where the shortage ends.
 class counting final : public transport {
  public:
-  asio::awaitable<std::shared_ptr<connection>> open(stream_socket socket,
-                                                    std::error_code& ec) const override {
+  asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> c,
+                                                    std::error_code&) const override {
     fails_in = 0;
     ++opened;
-    return plain_transport()->open(std::move(socket), ec);
+    co_return c;
   }
   mutable std::atomic<int> opened = 0;
 };
@@ -154,7 +155,7 @@ TEST_CASE("accepting: nobody waits for a client that has left", "[proxy][listene
 
 TEST_CASE("accepting: a client's socket has the listener's options", "[proxy][listener]") {
   listener_options o;
-  o.socket = lasting_socket();
+  o.socket = keepalive_socket();
   o.socket.no_delay = GENERATE(true, false);
   o.socket.fast_open = true;
   listening l(o);
@@ -188,10 +189,10 @@ TEST_CASE("accepting: an instance without memory for a connection forgets it", "
 
 TEST_CASE("accepting: a server without memory for a connection forgets it", "[proxy][exceptions]") {
   const auto over = std::make_shared<const counting>();
-  server_options o;
-  o.accept_backoff = 1ms;
-  o.drain_timeout = 10s;
-  mux_server proxy(o, 1, [](log_level, std::string_view) {});
+  server_limits o;
+  o.engine.accept_backoff = 1ms;
+  o.engine.drain_timeout = 10s;
+  server_engine proxy(o);
   const tcp::endpoint at = proxy.listen(tcp::endpoint(loopback, 0), transport_use(over));
   run_short(proxy, at, *over);
 }

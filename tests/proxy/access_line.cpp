@@ -1,8 +1,8 @@
 // What the access log says of a connection.
 #include "loopback.hpp"
 
-#include <muxpro/proxy/inbounds/http.hpp>
-#include <muxpro/proxy/inbounds/socks.hpp>
+#include "proxy/inbound/http.hpp"
+#include "proxy/inbound/socks.hpp"
 
 #include <fmt/format.h>
 
@@ -75,7 +75,7 @@ std::size_t lines_about_ten(std::uint32_t at_most) {
 
 TEST_CASE("access line: what is known, and nothing in the place of what is not", "[proxy][log]") {
   context c = known_connection();
-  carried how;
+  connection_result how;
   how.up = 10;
   how.down = 2000;
   CHECK(ended_connection{c, how, 1500ms}.line() ==
@@ -90,6 +90,22 @@ TEST_CASE("access line: what is known, and nothing in the place of what is not",
       "7 192.0.2.1:4711 in user alice -> tcp:example.com:443 (tls) via server sub-stream 65535: 10 bytes up, "
       "2000 down, 1.500 s, " +
           how.why.message());
+}
+
+TEST_CASE("access line: a sub-stream is named with its main connection", "[proxy][log]") {
+  context c = known_connection();
+  c.inbound.source_port = 4711;
+  c.inbound.user = "alice";
+  c.inbound.main_connection = 3;
+  c.inbound.sub_stream = 5;
+  const connection_result how;
+  const ended_connection ended{c, how, 1500ms};
+  const std::string rest = ": 0 bytes up, 0 down, 1.500 s, done";
+  CHECK(ended.line() ==
+        "7 192.0.2.1:4711 sub-stream 5 of main connection 3 in user alice -> tcp:example.com:443 via server" +
+            rest);
+  CHECK(ended.line(access_detail::brief) ==
+        "sub-stream 5 of main connection 3 of 192.0.2.1 user alice to tcp:example.com:443" + rest);
 }
 
 TEST_CASE("access line: of connections over one main connection, each has its sub-stream", "[proxy][log]") {

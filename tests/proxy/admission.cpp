@@ -1,9 +1,10 @@
 // Places for connections that have not negotiated, and lines for the log.
 #include "catch.hpp"
 
+#include "proxy/engine/rate_limited_log.hpp"
+
 #include <muxpro/proxy/admission.hpp>
 #include <muxpro/proxy/log.hpp>
-#include <muxpro/proxy/server_options.hpp>
 
 #include <thread>
 #include <vector>
@@ -52,7 +53,7 @@ TEST_CASE("tickets outlive the admission and are given back by any thread", "[pr
 }
 
 TEST_CASE("one source gets so many lines a second, and is told how many were left out", "[proxy][log]") {
-  log_brake b(3);
+  log_rate_limiter b(3);
   for (int i = 0; i < 3; ++i) CHECK(b.ask(host(1), origin).write);
   for (int i = 0; i < 7; ++i) CHECK_FALSE(b.ask(host(1), origin + 900ms).write);
   CHECK(b.ask(host(2), origin).write);
@@ -63,32 +64,8 @@ TEST_CASE("one source gets so many lines a second, and is told how many were lef
 }
 
 TEST_CASE("the brake remembers a limited number of sources", "[proxy][log]") {
-  log_brake b(1);
+  log_rate_limiter b(1);
   for (std::uint32_t i = 0; i < 4096; ++i) CHECK(b.ask(host(i), origin).write);
   CHECK_FALSE(b.ask(host(5000), origin).write);
   CHECK(b.ask(host(5000), origin + 1100ms).write);
-}
-
-TEST_CASE("server options are checked as a whole and scaled as a whole", "[proxy][options]") {
-  server_options o;
-  CHECK(o.validate() == "");
-  const server_options fast = o.scaled(100);
-  CHECK(fast.validate() == "");
-  CHECK(fast.session.negotiate_timeout == 100ms);
-  CHECK(fast.session.credit_stall_timeout == 3s);
-  CHECK(fast.dial.timeout == 100ms);
-  CHECK(fast.nat.idle == 1200ms);
-  CHECK(fast.relay.idle == 3s);
-  CHECK(fast.session.max_streams == o.session.max_streams);
-  o.max_pending_dials = 0;
-  CHECK(o.validate() == "max_pending_dials is 0, it must be 1 to 65535");
-  o = {};
-  o.session.max_streams = 0;
-  CHECK(o.validate().find("max_streams is 0") != std::string::npos);
-  o = {};
-  o.nat.resume = 0s;
-  CHECK(o.validate().find("nat.resume (s) is 0") != std::string::npos);
-  o = {};
-  o.nat.refused_ports = "19,many";
-  CHECK(o.validate().find("refused_ports is 19,many, it must be a list of ports") == 0);
 }

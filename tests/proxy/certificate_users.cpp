@@ -1,9 +1,11 @@
 // Users who say who they are by a certificate: what they are called, in rules, counters and the log.
 #include "configured.hpp"
 #include "kept_lines.hpp"
+#include "server_engine.hpp"
 #include "tls_meeting.hpp"
 
-#include <muxpro/proxy/mux_server.hpp>
+#include "proxy/base/log_text.hpp"
+
 #include <muxpro/sub_datagram.hpp>
 
 #include <optional>
@@ -68,7 +70,8 @@ asio::awaitable<std::shared_ptr<session>> send_as(const test::identity& who, tcp
   tcp::socket socket(co_await asio::this_coro::executor);
   co_await socket.async_connect(server, asio::use_awaitable);
   std::error_code ec;
-  const auto c = co_await tls_transport(role::client, o).open(stream_socket(std::move(socket)), ec);
+  const auto c =
+      co_await tls_transport(role::client, o).open(make_connection(stream_socket(std::move(socket))), ec);
   if (ec) throw std::system_error(ec);
   const auto s = std::make_shared<session>(c->into_session(role::client, {}));
   s->async_run(asio::detached);
@@ -150,12 +153,12 @@ TEST_CASE("certificate users: nobody is called anything who was not asked", "[pr
 }
 
 TEST_CASE("certificate users: a name is one word of a line", "[proxy][users]") {
-  CHECK(one_word("alice@example.com") == "alice@example.com");
-  CHECK(one_word("Alice Smith") == "Alice%20Smith");
-  CHECK(one_word("a\nb\0\x7f"s) == "a%0Ab%00%7F");
-  CHECK(one_word("a%20b") == "a%2520b");
-  CHECK(one_word("\xe2\x80\xae") == "%E2%80%AE");
-  CHECK(one_word("") == "");
+  CHECK(percent_encoded("alice@example.com") == "alice@example.com");
+  CHECK(percent_encoded("Alice Smith") == "Alice%20Smith");
+  CHECK(percent_encoded("a\nb\0\x7f"s) == "a%0Ab%00%7F");
+  CHECK(percent_encoded("a%20b") == "a%2520b");
+  CHECK(percent_encoded("\xe2\x80\xae") == "%E2%80%AE");
+  CHECK(percent_encoded("") == "");
 }
 
 TEST_CASE("certificate users: a main connection's are known to rules, counters and the log",
@@ -211,8 +214,7 @@ TEST_CASE("certificate users: a server's log names them", "[proxy][server][users
   tls_options o = tls_test::of_server();
   o.authority = known().ca.certificate_file;
   test::kept_lines log;
-  mux_server server(server_options(), 1, log.sink());
-  server.parts().policy.allow_private(true);
+  test::server_engine server({}, 1, log.sink());
   const auto at = server.listen(tcp::endpoint(make_address("127.0.0.1"), 0),
                                 transport_use(std::make_shared<const tls_transport>(role::server, o)));
   server.start();
@@ -230,15 +232,14 @@ TEST_CASE("certificate users: nobody takes another one's outside port (L2)", "[p
   const auto bob = test::make_identity(here, "bob", "DNS:bob.example", &known().ca);
   tls_options o = tls_test::of_server();
   o.authority = known().ca.certificate_file;
-  mux_server server(server_options(), 1, [](log_level, std::string_view) {});
-  server.parts().policy.allow_private(true);
+  test::server_engine server;
   const auto at = server.listen(tcp::endpoint(make_address("127.0.0.1"), 0),
                                 transport_use(std::make_shared<const tls_transport>(role::server, o)));
   server.start();
   std::vector<std::shared_ptr<session>> open;
   const auto mappings_after = [&](const test::identity& who) {
     open.push_back(test::run(b.io, send_as(who, at, target.local_endpoint())));
-    return server.parts().nat.mappings();
+    return server.nat.mappings();
   };
   CHECK(mappings_after(known().alice) == 1);
   CHECK(mappings_after(bob) == 2);

@@ -5,6 +5,8 @@
 #include "certificates.hpp"
 #include "support.hpp"
 
+#include "proxy/config/config.hpp"
+
 #include <muxpro/proxy/configured_proxy.hpp>
 
 #include <asio/co_spawn.hpp>
@@ -33,7 +35,7 @@ inline config config_of(const std::string& text) {
   geo_files none;
   const auto root = parse_json(text, mistakes);
   REQUIRE(root);
-  config c = read_config(*root, transport_registry::global(), none, mistakes);
+  config c = read_config(*root, registry::global(), none, mistakes);
   for (const auto& m : mistakes.all()) FAIL(m.path << ": " << m.sentence);
   return c;
 }
@@ -44,7 +46,7 @@ inline std::unique_ptr<configured_proxy> made(const std::string& text, log_sink 
       config_of(text), none, 2, [](log_level, std::string_view) {}, std::move(access));
 }
 
-inline std::uint16_t port_of(const configured_proxy::way_in& in) { return to_tcp(in.at).port(); }
+inline std::uint16_t port_of(const configured_proxy::listening_endpoint& in) { return to_tcp(in.at).port(); }
 
 inline asio::awaitable<void> echo(tcp::socket s) {
   std::array<char, 100> room;

@@ -2,9 +2,9 @@
 #include "certificates.hpp"
 #include "configured.hpp"
 #include "kept_lines.hpp"
+#include "server_engine.hpp"
 
-#include <muxpro/proxy/mux_server.hpp>
-#include <muxpro/proxy/transports/tls.hpp>
+#include "proxy/transport/tls.hpp"
 
 #include <asio/local/stream_protocol.hpp>
 
@@ -85,8 +85,7 @@ TEST_CASE("configured proxy: over TLS to a server that asks for a certificate", 
   o.certificate = known.server.certificate_file;
   o.key = known.server.key_file;
   o.authority = known.ca.certificate_file;
-  mux_server server(server_options(), 1, [](log_level, std::string_view) {});
-  server.parts().policy.allow_private(true);
+  test::server_engine server;
   const auto at = server.listen(tcp::endpoint(make_address("127.0.0.1"), 0),
                                 transport_use(std::make_shared<const tls_transport>(role::server, o)));
   server.start();

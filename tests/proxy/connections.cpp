@@ -81,23 +81,23 @@ TEST_CASE("connections: other streams leave all of it to the operations that wai
   CHECK(test::run(io, c->read_some(asio::buffer(room), ec)) == 5);
 }
 
-TEST_CASE("connections: a newcomer is heard up to a limit, at once or later", "[proxy][connection]") {
+TEST_CASE("connections: a pending client is read up to a limit, at once or later", "[proxy][connection]") {
   met m;
-  newcomer who(m.c, context(), admission::ticket(), 10s);
-  CHECK_FALSE(who.hear_now(5));
-  CHECK(who.said().empty());
+  pending_client who(m.c, context(), admission::ticket(), 10s);
+  CHECK_FALSE(who.read_available(5));
+  CHECK(who.buffered().empty());
   m.say("hello world");
-  CHECK(who.hear_now(5));
-  CHECK(text(who.said()) == "hello");
-  CHECK_FALSE(who.hear_now(5));
+  CHECK(who.read_available(5));
+  CHECK(text(who.buffered()) == "hello");
+  CHECK_FALSE(who.read_available(5));
   std::error_code ec;
-  test::run(m.io, who.listen(5, ec));
+  test::run(m.io, who.read_more(5, ec));
   CHECK(ec == asio::error::message_size);
-  CHECK(text(who.said()) == "hello");
+  CHECK(text(who.buffered()) == "hello");
   who.consume(2);
   ec = {};
-  test::run(m.io, who.listen(9, ec));
+  test::run(m.io, who.read_more(9, ec));
   CHECK_FALSE(ec);
-  CHECK(text(who.said()) == "llo world");
-  CHECK(text(who.settle()) == "llo world");
+  CHECK(text(who.buffered()) == "llo world");
+  CHECK(text(who.release()) == "llo world");
 }

@@ -3,9 +3,14 @@
 #include "rules/captures.hpp"
 #include "support.hpp"
 
+#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/resolver.hpp"
+#include "proxy/dial/route_by.hpp"
+#include "proxy/fake_dns/fake_dns.hpp"
+#include "proxy/outbound/freedom.hpp"
+#include "proxy/sniff/sniff_policy.hpp"
+
 #include <muxpro/proxy/dispatcher.hpp>
-#include <muxpro/proxy/outbounds/freedom.hpp>
-#include <muxpro/proxy/route_by.hpp>
 
 #include <asio/detached.hpp>
 #include <asio/ip/tcp.hpp>
@@ -30,17 +35,17 @@ using test::as_result;
 /// Notes what it was given, and reads to the end.
 class witness final : public outbound {
  public:
-  asio::awaitable<carried> carry(context c, outbound_link link) override {
+  asio::awaitable<connection_result> carry(const context& ctx, client& c) override {
     const counted here(*this);
-    carried result;
-    seen = std::move(c);
-    heard = std::string(reinterpret_cast<const char*>(link.first_data.data()), link.first_data.size());
+    connection_result result;
+    seen = ctx;
+    heard = std::string(reinterpret_cast<const char*>(c.early().data()), c.early().size());
     first = heard.size();
-    link.target().tell({});
+    c.take_early();
+    co_await c.answer({}, result.why);
     std::array<char, 100> room;
-    for (;;) {
-      const auto [error, n] = co_await link.stream.async_read_some(asio::buffer(room), as_result);
-      if (error) break;
+    for (std::error_code ec; !ec;) {
+      const std::size_t n = co_await c.read_some(asio::buffer(room), ec);
       heard.append(room.data(), n);
     }
     co_return result;
@@ -54,7 +59,7 @@ struct stages {
   stages() : to(io.get_executor()) {
     to.add("default", by_default);
     to.add("other", other);
-    to.observe_by([this](const context&, const carried& how, duration) { why = how.why; });
+    to.observe_by([this](const context&, const connection_result& how, duration) { why = how.why; });
   }
   ~stages() { names.stop(); }
 
@@ -70,7 +75,8 @@ struct stages {
     options.rules = std::move(list);
     options.strategy = strategy;
     options.outbound_tags = {"default", "other"};
-    to.route_by(by_rules(std::make_shared<const router>(options, geo), names));
+    const auto rules = std::make_shared<const router>(options, geo);
+    to.route_by(by_rules(rules, names), rules->by_content());
   }
   /// A client that sends `what` and no more.
   void send(context c, std::string what) {
@@ -82,7 +88,7 @@ struct stages {
   }
   /// Of that size, the next one when the last one was looked at.
   static asio::awaitable<void> in_segments(stages& s, context c, std::string what, std::size_t size) {
-    inbound_link link = s.to.dispatch(std::move(c));
+    target_link link = s.to.dispatch(std::move(c));
     std::tie(s.told) = co_await link.async_wait_for_target(as_result);
     if (s.told) co_return;
     for (std::size_t at = 0; at < what.size(); at += std::min(size, what.size())) {
@@ -135,7 +141,7 @@ asio::awaitable<duration> wait_for_banner(stages& s, std::uint16_t port, bool dr
   context c = s.known("127.0.0.1", port);
   c.outbound.tag = "direct";
   const time_point begun = std::chrono::steady_clock::now();
-  inbound_link link = s.to.dispatch(std::move(c));
+  target_link link = s.to.dispatch(std::move(c));
   std::string heard;
   time_point when;
   asio::co_spawn(s.io, note_banner(link.stream, heard, when), asio::detached);
@@ -187,7 +193,7 @@ TEST_CASE("dispatcher: a sniffed name that is dialled is judged anew (K4)", "[pr
     context c = s.known("192.0.2.1", 80);
     c.outbound.tag = "direct";
     s.send(std::move(c), "GET / HTTP/1.1\r\nHost: " + std::string(name) + "\r\n\r\n");
-    CHECK(s.why == end_code::rejected);
+    CHECK(s.why == errc::target_rejected);
   }
 }
 
@@ -198,7 +204,7 @@ TEST_CASE("dispatcher: without a word from the client sniffing ends in time", "[
   s.rules({rule_for({"example.com"})});
   const auto begun = std::chrono::steady_clock::now();
   test::run(s.io, [](stages& x) -> asio::awaitable<void> {
-    inbound_link link = x.to.dispatch(x.known("192.0.2.1", 80));
+    target_link link = x.to.dispatch(x.known("192.0.2.1", 80));
     const auto [there] = co_await link.async_wait_for_target(as_result);
     CHECK_FALSE(there);
     co_await asio::async_write(link.stream, asio::buffer(request.data(), 10), as_result);
@@ -264,7 +270,7 @@ TEST_CASE("dispatcher: a client that sends little and ends is carried", "[proxy]
 TEST_CASE("dispatcher: a client that goes while it is sniffed reaches no target", "[proxy][dispatcher]") {
   stages s;
   s.sniffing.enabled = true;
-  { const inbound_link gone = s.to.dispatch(s.known("192.0.2.1", 80)); }
+  { const target_link gone = s.to.dispatch(s.known("192.0.2.1", 80)); }
   test::run_until(s.io, [&] { return s.to.live() == 0 && s.why; });
   CHECK(s.why == asio::error::connection_reset);
   CHECK_FALSE(s.by_default->seen);
@@ -282,6 +288,62 @@ TEST_CASE("dispatcher: an address of FakeDNS becomes its name", "[proxy][dispatc
   CHECK(to_string(s.other->seen->outbound.target) == "tcp:example.com:25");
   CHECK(s.other->first == 0);
   CHECK(s.other->heard == "hello");
+}
+
+TEST_CASE("dispatcher: an address of FakeDNS without a name is not dialled", "[proxy][dispatcher]") {
+  stages s;
+  s.sniffing.enabled = GENERATE(false, true);
+  s.sniffing.dest_override = {"fakedns"};
+  s.to.know_fakes(std::make_shared<fake_dns>());
+  s.send(s.known("198.18.0.77", 80), "hello");
+  CHECK(s.told == fake_dns_errc::unknown_address);
+  CHECK(s.why == fake_dns_errc::unknown_address);
+  CHECK(s.why == std::errc::host_unreachable);
+  CHECK_FALSE(s.by_default->seen);
+  s.send(s.known("198.20.0.77", 80), "hello");
+  CHECK(s.by_default->seen);
+}
+
+TEST_CASE("dispatcher: content may name what an address of FakeDNS stands for no more",
+          "[proxy][dispatcher]") {
+  stages s;
+  s.sniffing.enabled = true;
+  s.to.know_fakes(std::make_shared<fake_dns>());
+  s.send(s.known("198.18.0.77", 80), request);
+  REQUIRE(s.by_default->seen);
+  CHECK(to_string(s.by_default->seen->outbound.target) == "tcp:example.com:80");
+}
+
+TEST_CASE("dispatcher: a name that is excluded from sniffing is translated back all the same",
+          "[proxy][dispatcher]") {
+  stages s;
+  s.sniffing.enabled = true;
+  s.sniffing.metadata_only = true;
+  s.sniffing.domains_excluded = {"example.com"};
+  s.sniffing.ips_excluded = {"198.18.0.0/15"};
+  s.sniffing.ports_excluded = "25";
+  const auto fakes = std::make_shared<fake_dns>();
+  s.to.know_fakes(fakes);
+  s.send(s.known(*fakes->address_of("example.com", address::kind::ipv4), 25), "hello");
+  REQUIRE(s.by_default->seen);
+  CHECK(to_string(s.by_default->seen->outbound.target) == "tcp:example.com:25");
+}
+
+TEST_CASE("dispatcher: success waits for the target where no content is needed", "[proxy][dispatcher]") {
+  const bool rules_look = GENERATE(false, true);
+  stages s;
+  s.sniffing.enabled = true;
+  s.sniffing.dest_override = {"fakedns"};
+  s.sniffing.metadata_only = GENERATE(false, true);
+  routing_rule to_none;
+  to_none.outbound_tag = "other";
+  (rules_look ? to_none.protocol : to_none.domain) = {"bittorrent"};
+  s.rules({to_none});
+  context c = s.known("192.0.2.1", 80);
+  c.outbound.tag = "there is none";
+  s.send(std::move(c), "hello");
+  const bool early = rules_look && !s.sniffing.metadata_only;
+  CHECK(s.told == (early ? std::error_code() : make_error_code(errc::target_rejected)));
 }
 
 TEST_CASE("dispatcher: names are resolved where a rule wants addresses", "[proxy][dispatcher]") {
@@ -309,9 +371,9 @@ TEST_CASE("dispatcher: an outbound that was forced is not for the rules", "[prox
 
 TEST_CASE("dispatcher: an outbound that throws is a failed connection", "[proxy][dispatcher]") {
   class broken final : public outbound {
-    asio::awaitable<carried> carry(context, outbound_link) override {
+    asio::awaitable<connection_result> carry(const context&, client&) override {
       throw std::system_error(std::make_error_code(std::errc::io_error));
-      co_return carried();
+      co_return connection_result();
     }
   };
   stages s;

@@ -4,6 +4,9 @@
 #include "rules/quic_packet.hpp"
 #include "support.hpp"
 
+#include "proxy/fake_dns/fake_dns.hpp"
+#include "proxy/sniff/sniff_policy.hpp"
+
 #include <muxpro/proxy/dispatcher.hpp>
 
 #include <asio/steady_timer.hpp>
@@ -27,12 +30,14 @@ const host_port server("192.0.2.7", 443), other("192.0.2.8", 443);
 /// Hears datagrams and says them again, from where a test says.
 class far_side final : public outbound {
  public:
-  asio::awaitable<carried> carry(context, outbound_link) override { co_return carried(); }
-  asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> d) override {
+  asio::awaitable<connection_result> carry(const context&, client&) override {
+    co_return connection_result();
+  }
+  asio::awaitable<connection_result> carry_datagrams(context c, std::unique_ptr<datagram_stream> d) override {
     seen.push_back(std::move(c));
     std::array<char, 40000> room;
     std::vector<std::pair<host_port, std::string>> answers;
-    carried result;
+    connection_result result;
     for (;;) {
       host_port to;
       std::error_code lost;
@@ -59,7 +64,7 @@ struct client {
     sniffing.enabled = true;
     to.add("far", far);
     to.know_fakes(fakes);
-    to.observe_by([this](const context&, const carried& how, duration) { ended = how; });
+    to.observe_by([this](const context&, const connection_result& how, duration) { ended = how; });
   }
   std::shared_ptr<datagram_stream> begin(const host_port& first) {
     context c;
@@ -81,7 +86,7 @@ struct client {
   std::shared_ptr<fake_dns> fakes = std::make_shared<fake_dns>();
   std::shared_ptr<far_side> far = std::make_shared<far_side>();
   dispatcher to;
-  carried ended;
+  connection_result ended;
 };
 
 asio::awaitable<void> send(datagram_stream& s, const_bytes what, host_port to) {
@@ -344,4 +349,24 @@ TEST_CASE("datagrams: without sniffing an address of FakeDNS is an address", "[p
     CHECK(from == one.host.to_string());
   });
   CHECK(c.far->heard == std::vector<std::string>{one.host.to_string() + " a"});
+}
+
+namespace {
+
+asio::awaitable<void> nowhere(client& c) {
+  const auto flow = c.begin({"198.18.0.77", 443});
+  std::error_code ec;
+  co_await flow->send(asio::buffer("hello", 5), {"198.18.0.77", 443}, ec);
+  const std::string end = co_await receive(*flow);
+  CHECK(end == make_error_code(end_code::rejected).message());
+}
+
+}  // namespace
+
+TEST_CASE("datagrams: a flow to an address of FakeDNS without a name ends at once", "[proxy][dispatcher]") {
+  client c;
+  c.sniffing.dest_override = {"fakedns"};
+  c.run(nowhere);
+  CHECK(c.ended.why == fake_dns_errc::unknown_address);
+  CHECK(c.far->seen.empty());
 }

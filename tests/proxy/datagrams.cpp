@@ -2,9 +2,11 @@
 #include "loopback.hpp"
 #include "stages.hpp"
 
-#include <muxpro/proxy/inbounds/socks.hpp>
-#include <muxpro/proxy/outbounds/blackhole.hpp>
-#include <muxpro/proxy/outbounds/freedom.hpp>
+#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/resolver.hpp"
+#include "proxy/inbound/socks.hpp"
+#include "proxy/outbound/blackhole.hpp"
+#include "proxy/outbound/freedom.hpp"
 
 namespace {
 
@@ -14,8 +16,9 @@ using stages::datagram_parrot;
 
 const std::string greeting = "\x05\x01\x00"s;
 
-std::string associate(std::uint16_t port = 0) {
-  return "\x05\x03\x00\x01\x00\x00\x00\x00"s + static_cast<char>(port >> 8) + static_cast<char>(port);
+/// `declared`: ATYP and address.
+std::string associate(std::uint16_t port = 0, const std::string& declared = "\x01\x00\x00\x00\x00"s) {
+  return "\x05\x03\x00"s + declared + static_cast<char>(port >> 8) + static_cast<char>(port);
 }
 
 std::string packet(const host_port& to, std::string_view payload, char fragment = 0) {
@@ -44,8 +47,8 @@ struct caller {
 };
 
 /// The reply to a UDP ASSOCIATE: where to send datagrams.
-awaitable<udp::endpoint> associated(tcp::socket& control, std::uint16_t port = 0) {
-  co_await write(control, greeting + associate(port));
+awaitable<udp::endpoint> associated(tcp::socket& control, std::string request = associate()) {
+  co_await write(control, greeting + request);
   const std::string reply = co_await read(control, 2 + 10);
   if (reply.size() != 12 || reply[3] != 0) co_return udp::endpoint();
   const auto octet = [&](std::size_t i) { return static_cast<std::uint8_t>(reply[i]); };
@@ -57,7 +60,7 @@ awaitable<udp::endpoint> associated(tcp::socket& control, std::uint16_t port = 0
 struct association : targets {
   explicit association(socks_inbound_options options = {}, asio::ip::address source = loopback)
       : inbound(std::move(options)), to(io.get_executor()), me(io) {
-    to.observe_by([this](const context& c, const carried& how, duration) {
+    to.observe_by([this](const context& c, const connection_result& how, duration) {
       ended.push_back(fmt::format("{} via {}: {} {} {}", c.outbound.target, c.outbound.tag, how.up, how.down,
                                   how.why ? how.why.message() : "done"));
     });
@@ -65,13 +68,13 @@ struct association : targets {
     known.inbound.source = source;
     known.inbound.gateway = loopback;
   }
-  awaitable<> begin(std::uint16_t port = 0) {
+  awaitable<> begin(std::string request = associate()) {
     tcp::acceptor at(io, {loopback, 0});
     co_await control.async_connect(at.local_endpoint(), asio::use_awaitable);
     auto far = co_await at.async_accept(asio::use_awaitable);
     asio::co_spawn(io, inbound.serve(make_connection(std::move(far)), known, to, {}),
                    [this](std::exception_ptr e) { served = !e; });
-    me.relay = co_await associated(control, port);
+    me.relay = co_await associated(control, std::move(request));
   }
   awaitable<> end() {
     control.close();
@@ -128,15 +131,9 @@ awaitable<> drops_what_is_not_the_clients(association& a) {
   co_await a.me.send(packet({"192.0.2.7", 0}, "no port"));
   const std::string heard = co_await a.me.ask(good);
   CHECK(heard == good);
-  // The first datagram has said whose association it is.
-  caller other(a.io);
-  other.relay = a.me.relay;
-  co_await other.send(good);
-  const std::string next = co_await a.me.ask(packet(somewhere, "next"));
-  CHECK(next == packet(somewhere, "next"));
-  CHECK(other.socket.available() == 0);
+  CHECK(a.to.drops()->count(drop_reason::malformed) == 4);
   co_await a.end();
-  CHECK(a.ended == std::vector<std::string>{"udp:192.0.2.7:53 via parrot: 8 8 End of file"});
+  CHECK(a.ended == std::vector<std::string>{"udp:192.0.2.7:53 via parrot: 4 4 End of file"});
 }
 
 awaitable<> hears_nobody_else(association& a) {
@@ -146,20 +143,144 @@ awaitable<> hears_nobody_else(association& a) {
   co_await a.me.send(packet(somewhere, "x"));
   co_await pause(20ms);
   CHECK(target->seen.empty());
+  CHECK(a.to.drops()->count(drop_reason::foreign_sender) == 1);
   co_await a.end();
 }
 
-awaitable<> comes_from_the_port_it_said(association& a) {
+// A name, an unspecified address, one that is not the client's, and one that is, with the target's port.
+awaitable<> says_nothing_about_its_port(association& a) {
+  a.to.add("parrot", std::make_shared<datagram_parrot>());
+  const auto one_more = [&a](std::string declared) -> awaitable<> {
+    tcp::socket control(a.io);
+    tcp::acceptor at(a.io, {loopback, 0});
+    co_await control.async_connect(at.local_endpoint(), asio::use_awaitable);
+    auto far = co_await at.async_accept(asio::use_awaitable);
+    asio::co_spawn(a.io, a.inbound.serve(make_connection(std::move(far)), a.known, a.to, {}), asio::detached);
+    caller me(a.io);
+    me.relay = co_await associated(control, associate(443, declared));
+    const std::string heard = co_await me.ask(packet(somewhere, declared));
+    CHECK(heard == packet(somewhere, declared));
+  };
+  const std::string declared[] = {"\x03\x09x.example"s, "\x01\x00\x00\x00\x00"s,
+                                  "\x04"s + std::string(16, '\0'), "\x01\xc0\x00\x02\x09"s,
+                                  "\x01\x7f\x00\x00\x01"s};
+  for (const std::string& d : declared) co_await one_more(d);
+  co_await wait_for([&] { return a.to.live() == 0; });
+}
+
+awaitable<> changes_its_port(association& a) {
   const auto target = std::make_shared<datagram_parrot>();
   a.to.add("parrot", target);
-  co_await a.begin(a.me.socket.local_endpoint().port());
+  co_await a.begin();
+  const std::string first = co_await a.me.ask(packet(somewhere, "one"));
+  CHECK(first == packet(somewhere, "one"));
   caller other(a.io);
   other.relay = a.me.relay;
-  co_await other.send(packet(somewhere, "x"));
-  const std::string heard = co_await a.me.ask(packet(somewhere, "mine"));
-  CHECK(heard == packet(somewhere, "mine"));
+  // What cannot be forwarded moves nothing.
+  co_await other.send("torn");
+  const std::string still = co_await a.me.ask(packet(somewhere, "still"));
+  CHECK(still == packet(somewhere, "still"));
+  for (int i = 0; i < 3; ++i) {
+    const std::string second = co_await other.ask(packet(somewhere, "two"));
+    CHECK(second == packet(somewhere, "two"));
+    const std::string back = co_await a.me.ask(packet(elsewhere, "one again"));
+    CHECK(back == packet(elsewhere, "one again"));
+  }
+  CHECK(target->seen.size() == 1);
+  CHECK(other.socket.available() == 0);
   co_await a.end();
-  CHECK(a.ended == std::vector<std::string>{"udp:192.0.2.7:53 via parrot: 4 4 End of file"});
+}
+
+/// Answers when a test says so.
+class late final : public outbound {
+ public:
+  awaitable<connection_result> carry(const context&, client&) override { co_return connection_result(); }
+  awaitable<connection_result> carry_datagrams(context, std::unique_ptr<datagram_stream> d) override {
+    std::array<char, 100> room;
+    host_port to;
+    std::error_code ec;
+    while (!ec) {
+      const std::size_t n = co_await d->receive(asio::buffer(room), to, ec);
+      if (ec) break;
+      held.emplace_back(room.data(), n);
+      if (held.back() != "now") continue;
+      for (const std::string& answer : held) co_await d->send(asio::buffer(answer), to, ec);
+      held.clear();
+    }
+    co_return connection_result();
+  }
+  datagram_support support_for_datagrams() const noexcept override { return datagram_support::carried; }
+  std::vector<std::string> held;
+};
+
+awaitable<> answers_go_to_the_newest_port(association& a) {
+  a.to.add("late", std::make_shared<late>());
+  co_await a.begin();
+  co_await a.me.send(packet(somewhere, "1"));
+  caller other(a.io);
+  other.relay = a.me.relay;
+  co_await other.send(packet(somewhere, "now"));
+  for (const char* answer : {"1", "now"}) {
+    const std::string heard = co_await other.receive();
+    CHECK(heard == packet(somewhere, answer));
+  }
+  CHECK(a.me.socket.available() == 0);
+  co_await a.end();
+}
+
+// The client's port is gone: its answers draw ICMP errors. One that is too long is lost, too.
+awaitable<> errors_end_nothing(association& a) {
+  a.to.add("parrot", std::make_shared<datagram_parrot>());
+  co_await a.begin();
+  {
+    caller gone(a.io);
+    gone.relay = a.me.relay;
+    for (int i = 0; i < 3; ++i) co_await gone.send(packet(somewhere, "x"));
+  }
+  for (int i = 0; i < 3; ++i) {
+    // An answer to the other port may still be under way, and comes to this one then.
+    std::string heard = co_await a.me.ask(packet(somewhere, "y"));
+    while (heard == packet(somewhere, "x")) heard = co_await a.me.receive();
+    CHECK(heard == packet(somewhere, "y"));
+  }
+  CHECK(a.to.live() == 1);
+  co_await a.end();
+}
+
+/// Refuses each association of datagrams.
+class refuser final : public outbound {
+ public:
+  awaitable<connection_result> carry(const context&, client&) override { co_return connection_result(); }
+  awaitable<connection_result> carry_datagrams(context, std::unique_ptr<datagram_stream> d) override {
+    d->end(end_code::rejected);
+    connection_result result;
+    result.why = errc::target_rejected;
+    co_return result;
+  }
+  datagram_support support_for_datagrams() const noexcept override { return datagram_support::carried; }
+};
+
+awaitable<> is_refused_as(association& a, int code) {
+  tcp::acceptor at(a.io, {loopback, 0});
+  co_await a.control.async_connect(at.local_endpoint(), asio::use_awaitable);
+  auto far = co_await at.async_accept(asio::use_awaitable);
+  asio::co_spawn(a.io, a.inbound.serve(make_connection(std::move(far)), a.known, a.to, {}),
+                 [&a](std::exception_ptr e) { a.served = !e; });
+  co_await write(a.control, greeting + associate());
+  const std::string reply = co_await read(a.control, 2 + 10);
+  CHECK(static_cast<int>(reply[3]) == code);
+  co_await a.end();
+}
+
+awaitable<> no_udp_is_counted(association& a) {
+  a.to.add("mute", std::make_shared<stages::parrot>());
+  a.to.add("able", std::make_shared<datagram_parrot>());
+  const auto rules = [](const context&) -> awaitable<outbound_choice> { co_return outbound_choice("mute"); };
+  a.to.route_by(rules, true, [](const context&) { return std::vector<std::string>{"mute", "able"}; });
+  co_await a.begin();
+  for (int i = 0; i < 5; ++i) co_await a.me.send(packet(somewhere, "x"));
+  co_await wait_for([&] { return a.to.drops()->count(drop_reason::no_udp) == 5; });
+  co_await a.end();
 }
 
 awaitable<> has_no_port(association& a) {
@@ -185,6 +306,7 @@ awaitable<> is_refused_quietly(association& a) {
   }
   // Not one for each.
   CHECK(a.ended == std::vector<std::string>{"udp:192.0.2.7:53 via out: 0 0 the destination was rejected"});
+  CHECK(a.to.drops()->count(drop_reason::refused) == 50);
   co_await a.end();
 }
 
@@ -321,8 +443,8 @@ awaitable<> through_a_server(chain& c) {
   CHECK(back == packet(to_third, "back"));
   // The same socket in a new association has the same outside port.
   control.close();
-  co_await wait_for([&] { return c.server.parts().streams == 0; });
-  CHECK(c.server.parts().nat.mappings() == 1);
+  co_await wait_for([&] { return c.server.streams() == 0; });
+  CHECK(c.server.nat.mappings() == 1);
   tcp::socket again = co_await c.connect();
   me.relay = co_await associated(again);
   co_await me.send(packet(to_third, "hi"));
@@ -336,7 +458,7 @@ awaitable<> through_a_server(chain& c) {
   co_await other.send(packet(to_third, "hi"));
   co_await third.socket.async_receive_from(asio::buffer(room), outside_again, asio::use_awaitable);
   CHECK(outside_again != outside);
-  CHECK(c.server.parts().nat.mappings() == 2);
+  CHECK(c.server.nat.mappings() == 2);
 }
 
 }  // namespace
@@ -344,14 +466,33 @@ awaitable<> through_a_server(chain& c) {
 TEST_CASE("datagrams: a client's go out and answers come back", "[proxy][udp]") {
   association().run(goes_and_comes);
 }
-TEST_CASE("datagrams: fragments, torn ones and other senders are dropped", "[proxy][udp]") {
+TEST_CASE("datagrams: fragments and torn ones are dropped", "[proxy][udp]") {
   association().run(drops_what_is_not_the_clients);
 }
 TEST_CASE("datagrams: another address than the connection's is nobody", "[proxy][udp]") {
   association({}, asio::ip::make_address("127.0.0.2")).run(hears_nobody_else);
 }
-TEST_CASE("datagrams: a port that the client has named is the only one", "[proxy][udp]") {
-  association().run(comes_from_the_port_it_said);
+TEST_CASE("datagrams: a declared address and its port say nothing about the client", "[proxy][udp]") {
+  association().run(says_nothing_about_its_port);
+}
+TEST_CASE("datagrams: a client that changes its port keeps its association", "[proxy][udp]") {
+  association().run(changes_its_port);
+}
+TEST_CASE("datagrams: answers under way go to the port that a client has changed to", "[proxy][udp]") {
+  association().run(answers_go_to_the_newest_port);
+}
+TEST_CASE("datagrams: an error about one of them ends no association", "[proxy][udp]") {
+  association().run(errors_end_nothing);
+}
+TEST_CASE("datagrams: an association that leads nowhere is refused", "[proxy][udp]") {
+  association without, to_the_hole;
+  without.to.add("mute", std::make_shared<stages::parrot>());
+  without.run([](association& a) { return is_refused_as(a, 7); });
+  to_the_hole.to.add("hole", std::make_shared<blackhole>());
+  to_the_hole.run([](association& a) { return is_refused_as(a, 2); });
+}
+TEST_CASE("datagrams: those that reach an outbound without UDP are counted", "[proxy][udp]") {
+  association().run(no_udp_is_counted);
 }
 TEST_CASE("datagrams: there is a bound on associations, and they can be off", "[proxy][udp]") {
   socks_inbound_options none, off;
@@ -367,12 +508,14 @@ TEST_CASE("datagrams: an association without any is closed", "[proxy][udp]") {
 }
 TEST_CASE("datagrams: a refusal lasts for a while", "[proxy][udp]") {
   association a;
-  a.to.add("out", std::make_shared<stages::wall>(end_code::rejected));
+  a.to.add("out", std::make_shared<refuser>());
   a.run(is_refused_quietly);
 }
 TEST_CASE("datagrams: a blackhole takes them all", "[proxy][udp]") {
   association a;
   a.to.add("hole", std::make_shared<blackhole>());
+  a.to.add("able", std::make_shared<datagram_parrot>());
+  a.to.route_by([](const context&) -> awaitable<outbound_choice> { co_return outbound_choice("hole"); });
   a.run([](association& x) -> awaitable<> {
     co_await x.begin();
     for (int i = 0; i < 5; ++i) co_await x.me.send(packet(somewhere, "x"));

@@ -3,7 +3,7 @@
 #include "network_namespace.hpp"
 #include "stages.hpp"
 
-#include <muxpro/proxy/inbounds/dokodemo.hpp>
+#include "proxy/inbound/dokodemo.hpp"
 
 #include <iostream>
 
@@ -79,14 +79,13 @@ awaitable<> the_quietest_goes(standing& x) {
 /// Says where its connections go.
 class teller final : public outbound {
  public:
-  awaitable<carried> carry(context c, outbound_link link) override {
-    link.target().tell({});
-    const std::string where = to_string(c.outbound.target);
-    co_await asio::async_write(link.stream, asio::buffer(where), as_result);
-    co_await link.stream.async_shutdown(as_result);
-    char c0 = 0;
-    co_await link.stream.async_read_some(asio::buffer(&c0, 1), as_result);
-    co_return carried();
+  awaitable<connection_result> carry(const context& ctx, client& c) override {
+    connection_result result;
+    co_await c.answer({}, result.why);
+    const std::string where = to_string(ctx.outbound.target);
+    co_await c.write(asio::buffer(where), result.why);
+    co_await c.finish();
+    co_return result;
   }
 };
 

@@ -1,9 +1,12 @@
 // What is thrown on the way of a connection costs that connection alone.
 #include "loopback.hpp"
 
-#include <muxpro/proxy/inbounds/socks.hpp>
+#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/resolver.hpp"
+#include "proxy/engine/workers.hpp"
+#include "proxy/inbound/socks.hpp"
+
 #include <muxpro/proxy/transport.hpp>
-#include <muxpro/proxy/workers.hpp>
 
 #include <asio/post.hpp>
 
@@ -67,10 +70,10 @@ class fused_inbound final : public inbound {
 class fused_transport final : public transport {
  public:
   explicit fused_transport(fuse f) : fuse_(std::move(f)) {}
-  asio::awaitable<std::shared_ptr<connection>> open(stream_socket socket,
-                                                    std::error_code& ec) const override {
+  asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> c,
+                                                    std::error_code&) const override {
     fuse_.pass();
-    return plain_transport()->open(std::move(socket), ec);
+    co_return c;
   }
 
  private:

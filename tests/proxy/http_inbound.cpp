@@ -1,7 +1,7 @@
 // The forward proxy for HTTP between a client and targets, in memory.
 #include "stages.hpp"
 
-#include <muxpro/proxy/inbounds/http.hpp>
+#include "proxy/inbound/http.hpp"
 
 #include <string_view>
 
@@ -17,7 +17,7 @@ using Catch::Matchers::StartsWith;
 
 const std::string connect_head = "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n";
 const std::string established = "HTTP/1.1 200 Connection established\r\n\r\n";
-const std::string get = "GET http://example.com/x HTTP/1.1\r\nHost: example.com\r\n\r\n";
+const std::string get = "GET http://example.com/x HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n";
 const std::string get_upstream = "GET /x HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n";
 const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
 
@@ -64,7 +64,6 @@ std::string refusal(const error_code& why, std::string request = get) {
   std::string heard;
   const auto talk = [&]() -> asio::awaitable<void> { heard = co_await ask(b, request + "early data"); };
   b.run(talk());
-  CHECK(target->leaked == 0);
   return heard;
 }
 
@@ -110,7 +109,7 @@ TEST_CASE("http: a target that is not there is told in one sentence, and hears n
   CHECK_THAT(refusal(end_code::rejected, connect_head), StartsWith("HTTP/1.1 403 "));
 }
 
-TEST_CASE("http: a request goes on in origin-form, its answer as it is", "[proxy][http]") {
+TEST_CASE("http: a request goes on in origin-form", "[proxy][http]") {
   const exchange e(get);
   CHECK(e.at_target == get_upstream + "|");
   CHECK(e.at_client == ok + "|");
@@ -122,7 +121,7 @@ TEST_CASE("http: a request goes on in origin-form, its answer as it is", "[proxy
 }
 
 TEST_CASE("http: not one byte behind a body reaches the target", "[proxy][http]") {
-  const std::string head = "POST http://a/ HTTP/1.1\r\nHost: a\r\n", second = get;
+  const std::string head = "POST http://a/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", second = get;
   const std::string upstream = "POST / HTTP/1.1\r\nHost: a\r\n", close = "Connection: close\r\n\r\n";
   SECTION("no body") {
     const exchange e(get + second);
@@ -157,7 +156,7 @@ TEST_CASE("http: two readings of a request are one refusal, and no connection", 
     CHECK(e.target->seen.empty());
     CHECK_THAT(e.at_client, StartsWith("HTTP/1.1 400 ") && EndsWith(".\n|"));
   }
-  const exchange e("GET http://a/ HTTP/1.1\r\nX: " + std::string(9000, 'x'));
+  const exchange e("GET http://a/ HTTP/1.1\r\nX: " + std::string(70000, 'x'));
   CHECK(e.target->seen.empty());
   CHECK_THAT(e.at_client, StartsWith("HTTP/1.1 431 "));
 }
@@ -198,13 +197,17 @@ TEST_CASE("http: who does not say what he wants is cut in time", "[proxy][http]"
   }
 }
 
-TEST_CASE("http: what the target did not say whole does not look whole", "[proxy][http]") {
-  CHECK(broken_answer("HTTP/1.1 200 OK\r\n", asio::error::connection_reset) == "HTTP/1.1 200 OK\r\n!");
-  CHECK_THAT(broken_answer("", end_code::timeout), StartsWith("HTTP/1.1 504 ") && EndsWith("\n|"));
-  CHECK_THAT(broken_answer("", end_code::rejected), StartsWith("HTTP/1.1 403 "));
-  CHECK_THAT(broken_answer("", end_code::unreachable), StartsWith("HTTP/1.1 502 "));
-  CHECK_THAT(exchange(get, get_upstream.size(), "").at_client,
-             StartsWith("HTTP/1.1 502 ") && EndsWith("ended the connection without an answer.\n|"));
+TEST_CASE("http: an answer that was cut does not look whole", "[proxy][http]") {
+  const std::string part = ok.substr(0, ok.size() - 1);
+  CHECK(broken_answer(part, asio::error::connection_reset) == part + "!");
+  CHECK(exchange(get, get_upstream.size(), part).at_client == part + "!");
+  for (const char* head : {"", "HTTP/1.1 200 OK\r\n"}) {
+    CHECK_THAT(broken_answer(head, end_code::timeout), StartsWith("HTTP/1.1 504 ") && EndsWith("\n|"));
+    CHECK_THAT(broken_answer(head, end_code::rejected), StartsWith("HTTP/1.1 403 "));
+    CHECK_THAT(broken_answer(head, end_code::unreachable), StartsWith("HTTP/1.1 502 "));
+    CHECK_THAT(exchange(get, get_upstream.size(), head).at_client,
+               StartsWith("HTTP/1.1 502 ") && EndsWith("ended the connection without an answer.\n|"));
+  }
 }
 
 TEST_CASE("http: a target that is silent for too long is given up", "[proxy][http]") {
@@ -222,7 +225,8 @@ TEST_CASE("http: a target that is silent for too long is given up", "[proxy][htt
     return heard;
   };
   CHECK_THAT(waits(""), StartsWith("HTTP/1.1 504 "));
-  CHECK(waits("HTTP") == "HTTP!");
+  CHECK_THAT(waits("HTTP"), StartsWith("HTTP/1.1 504 "));
+  CHECK(waits(ok.substr(0, ok.size() - 1)) == ok.substr(0, ok.size() - 1) + "!");
 }
 
 TEST_CASE("http: a client that is cut cuts its target, one that has ended gets its answer", "[proxy][http]") {
@@ -244,6 +248,7 @@ TEST_CASE("http: a client that is cut cuts its target, one that has ended gets i
       while (at_target.empty()) co_await asio::post(b.io, asio::use_awaitable);
     };
     b.run(talk());
+    test::run_until(b.io, [&] { return at_target.size() == 1; });
     return heard + " " + at_target;
   };
   CHECK(leave(get, true) == ok + "| |");
@@ -264,6 +269,7 @@ TEST_CASE("http: a body that ends too early is a cut", "[proxy][http]") {
     const std::string heard = co_await read_all(x.client);
     CHECK(heard == "!");
   });
+  test::run_until(b.io, [&] { return !at_target.empty(); });
   CHECK_THAT(at_target, EndsWith("!"));
 }
 
@@ -293,7 +299,9 @@ TEST_CASE("http: an upgrade is a tunnel once the target has agreed, and not befo
     b.run(talk());
     return heard + " " + at_target.substr(upstream.size());
   };
-  const std::string agreed = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\nhello";
-  CHECK(talks(agreed) == agreed + "| early|");
-  CHECK(talks(ok) == ok + "| |");
+  const std::string switching = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n";
+  CHECK(talks(switching + "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello") ==
+        switching + "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello| early|");
+  CHECK(talks(switching + "\r\nhello") == switching + "Connection: Upgrade\r\n\r\nhello| early|");
+  CHECK(talks(ok) == "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi| |");
 }

@@ -3,8 +3,8 @@
 #include "stages.hpp"
 #include "support.hpp"
 
+#include <muxpro/proxy/client.hpp>
 #include <muxpro/proxy/datagram_stream.hpp>
-#include <muxpro/proxy/link.hpp>
 
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/co_spawn.hpp>
@@ -27,20 +27,27 @@ using namespace muxpro;
 using namespace muxpro::proxy;
 using test::as_result;
 
-asio::awaitable<void> the_word_is_heard(asio::io_context& io) {
+asio::awaitable<void> the_answer_arrives(asio::io_context& io) {
   auto [in, out] = make_link(io.get_executor(), 100);
-  out.target().tell({});
-  out.target().tell(end_code::timeout);
+  std::error_code ec;
+  CHECK_FALSE(in.knows_target(ec));
+  co_await out->answer({}, ec);
+  co_await out->answer(end_code::timeout, ec);
   const auto [first] = co_await in.async_wait_for_target(as_result);
   CHECK_FALSE(first);
+  ec = end_code::rejected;
+  CHECK(in.knows_target(ec));
+  CHECK_FALSE(ec);
 
   auto [in2, out2] = make_link(io.get_executor(), 100);
-  out2.target().tell(end_code::rejected);
+  co_await out2->answer(end_code::rejected, ec);
+  CHECK_FALSE(in2.knows_target(ec));
+  co_await out2->end(end_code::timeout);
   const auto [second] = co_await in2.async_wait_for_target(as_result);
   CHECK(second == end_code::rejected);
 }
 
-asio::awaitable<void> a_word_may_be_given_up(asio::io_context& io) {
+asio::awaitable<void> a_wait_may_be_given_up(asio::io_context& io) {
   auto [in, out] = make_link(io.get_executor(), 100);
   asio::cancellation_signal stop;
   std::vector<std::error_code> heard;
@@ -50,23 +57,24 @@ asio::awaitable<void> a_word_may_be_given_up(asio::io_context& io) {
   CHECK(heard.empty());
   in.async_wait_for_target(hear);
   in.async_wait_for_end(hear);
-  out.target().tell(end_code::timeout);
-  CHECK(heard.empty());
+  co_await out->end(end_code::timeout);
   co_await asio::post(io, asio::use_awaitable);
-  const std::vector<std::error_code> two{asio::error::operation_aborted, end_code::timeout};
-  CHECK(heard == two);
+  const std::vector<std::error_code> all{asio::error::operation_aborted, end_code::timeout,
+                                         end_code::timeout};
+  CHECK(heard == all);
   stop.emit(asio::cancellation_type::terminal);
-  { const outbound_link gone = std::move(out); }
+  out.reset();
   co_await asio::post(io, asio::use_awaitable);
-  REQUIRE(heard.size() == 3);
-  CHECK(heard[2] == asio::error::operation_aborted);
+  CHECK(heard == all);
 }
 
 asio::awaitable<void> silence_is_an_answer(asio::io_context& io) {
   auto [in, out] = make_link(io.get_executor(), 100);
-  { const outbound_link gone = std::move(out); }
+  out.reset();
   const auto [ec] = co_await in.async_wait_for_target(as_result);
   CHECK(ec == asio::error::operation_aborted);
+  const auto [end] = co_await in.async_wait_for_end(as_result);
+  CHECK(end == asio::error::operation_aborted);
 }
 
 asio::awaitable<void> all_that_was_sent_comes(asio::io_context& io) {
@@ -137,19 +145,25 @@ void with_io(asio::awaitable<void> (*work)(asio::io_context&)) {
 
 namespace {
 
+/// Reads nothing for a while.
+class mute final : public outbound {
+ public:
+  asio::awaitable<connection_result> carry(const context&, client& c) override {
+    asio::steady_timer while_it_fills(c.get_executor(), std::chrono::milliseconds(20));
+    co_await while_it_fills.async_wait(asio::use_awaitable);
+    co_return connection_result();
+  }
+};
+
 /// Bytes that a new connection's link takes while nobody reads it.
 std::size_t taken_by_link(std::size_t own) {
   asio::io_context io;
   dispatcher to(io.get_executor());
   to.link_capacity(10);
-  to.add("mute", std::make_shared<stages::actor>([](pipe_end&) -> asio::awaitable<error_code> {
-           asio::steady_timer long_time(co_await asio::this_coro::executor, std::chrono::milliseconds(20));
-           co_await long_time.async_wait(asio::use_awaitable);
-           co_return error_code();
-         }));
+  to.add("mute", std::make_shared<mute>());
   context c;
   c.inbound.link_capacity = own;
-  inbound_link link = to.dispatch(std::move(c));
+  target_link link = to.dispatch(std::move(c));
   const std::string much(100, 'x');
   std::size_t taken = 0;
   const auto fill = [&]() -> asio::awaitable<void> {
@@ -168,13 +182,11 @@ TEST_CASE("a link holds what its connection's inbound says, else what its dispat
   CHECK(taken_by_link(0) == 10);
 }
 
-TEST_CASE("link: the outbound's first word about the target is heard", "[proxy][link]") {
-  with_io(the_word_is_heard);
+TEST_CASE("link: the outbound's first answer arrives", "[proxy][link]") { with_io(the_answer_arrives); }
+TEST_CASE("link: a wait for the target may be cancelled, and begun again", "[proxy][link]") {
+  with_io(a_wait_may_be_given_up);
 }
-TEST_CASE("link: who waits for a word may give up, and wait again", "[proxy][link]") {
-  with_io(a_word_may_be_given_up);
-}
-TEST_CASE("link: the context may go before a link, and those who wait for its words", "[proxy][link]") {
+TEST_CASE("link: the context may go before a link and those who wait", "[proxy][link]") {
   auto context = std::make_unique<asio::io_context>();
   auto mark = std::make_shared<int>();
   std::optional strand(asio::make_strand(*context));
@@ -183,26 +195,28 @@ TEST_CASE("link: the context may go before a link, and those who wait for its wo
   const auto never = [mark](std::error_code) { FAIL("called"); };
   in.async_wait_for_target(never);
   in.async_wait_for_end(never);
-  out.async_wait_for_client(never);
   SECTION("while they wait") {}
-  SECTION("while their completion is under way") { out.target().tell({}); }
-  CHECK(mark.use_count() == 5);
+  SECTION("while their completion is under way") { out.reset(); }
+  CHECK(mark.use_count() == 4);
   context.reset();
   CHECK(mark.use_count() == 2);
 }
-TEST_CASE("link: an outbound that goes without a word has said no", "[proxy][link]") {
+TEST_CASE("link: an outbound that returns without an answer refuses", "[proxy][link]") {
   with_io(silence_is_an_answer);
 }
-TEST_CASE("link: an inbound that gives up is noticed, before and after", "[proxy][link]") {
+TEST_CASE("link: giving it up calls the outbound, before and after", "[proxy][link]") {
   asio::io_context io;
-  int calls = 0;
+  std::vector<std::error_code> calls;
   auto [in, out] = make_link(io.get_executor(), 100);
-  out.target().on_abandoned([&] { ++calls; });
-  out.target().on_abandoned(nullptr);
-  { const inbound_link gone = std::move(in); }
-  CHECK(calls == 0);
-  out.target().on_abandoned([&] { ++calls; });
-  CHECK(calls == 1);
+  const auto note = [&calls](std::error_code why) { calls.push_back(why); };
+  out->on_abandoned(note);
+  out->on_abandoned(nullptr);
+  { const target_link gone = std::move(in); }
+  CHECK(calls.empty());
+  out->on_abandoned(note);
+  out->on_abandoned(note);
+  const std::vector<std::error_code> twice(2, asio::error::operation_aborted);
+  CHECK(calls == twice);
 }
 TEST_CASE("datagram link: what fits comes with its address, then the end", "[proxy][link]") {
   with_io(all_that_was_sent_comes);

@@ -3,12 +3,15 @@
 
 #include "catch.hpp"
 #include "kept_lines.hpp"
+#include "server_engine.hpp"
 #include "support.hpp"
 
+#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/resolver.hpp"
+#include "proxy/outbound/freedom.hpp"
+#include "proxy/outbound/mux.hpp"
+
 #include <muxpro/proxy/instance.hpp>
-#include <muxpro/proxy/mux_server.hpp>
-#include <muxpro/proxy/outbounds/freedom.hpp>
-#include <muxpro/proxy/outbounds/mux.hpp>
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -34,6 +37,8 @@ using namespace std::chrono_literals;
 using asio::ip::tcp;
 using asio::ip::udp;
 using test::as_result;
+using test::server_engine;
+using test::server_limits;
 
 template <class T = void>
 using awaitable = asio::awaitable<T>;
@@ -112,9 +117,9 @@ inline awaitable<session> dial_server(tcp::endpoint server, session_options opti
 
 /// A client with an inbound, whose connections go through a server.
 struct chain : targets {
-  explicit chain(std::shared_ptr<const inbound> i, server_options o = {}, client_pool_options pool = {})
-      : server(std::move(o), 1, [](log_level, std::string_view) {}),
-        server_at(server.listen({loopback, 0})),
+  explicit chain(std::shared_ptr<const inbound> i, const server_limits& o = {}, client_pool_options pool = {})
+      : server(o),
+        server_at(server.listen(tcp::endpoint(loopback, 0))),
         client(
             instance_options(), 1,
             [this, pool](dispatcher& d, asio::io_context& context) {
@@ -124,7 +129,6 @@ struct chain : targets {
             },
             lines.sink()),
         at(client.listen({loopback, 0}, "in", std::move(i))) {
-    server.parts().policy.allow_private(true);
     server.start();
     client.start();
   }
@@ -138,7 +142,7 @@ struct chain : targets {
   std::vector<std::string> log() const { return lines.all(); }
 
   test::kept_lines lines;
-  mux_server server;
+  server_engine server;
   tcp::endpoint server_at;
   instance client;
   tcp::endpoint at;

@@ -2,9 +2,10 @@
 #include "loopback.hpp"
 #include "stages.hpp"
 
-#include <muxpro/proxy/inbounds/http.hpp>
-#include <muxpro/proxy/inbounds/mux.hpp>
-#include <muxpro/proxy/inbounds/socks.hpp>
+#include "proxy/inbound/http.hpp"
+#include "proxy/inbound/mux.hpp"
+#include "proxy/inbound/socks.hpp"
+
 #include <muxpro/sub_datagram.hpp>
 
 namespace {
@@ -71,15 +72,19 @@ error_code refusal(error_code why) {
   return end;
 }
 
-/// Seeks its target until nobody wants it any more.
+/// Dials until its client gives up.
 class seeker final : public outbound {
  public:
-  asio::awaitable<carried> carry(context, outbound_link link) override {
+  asio::awaitable<connection_result> carry(const context&, client& c) override {
     const counted here(*this);
-    semaphore gone(link.stream.get_executor());
-    link.target().on_abandoned([&gone] { gone.release(); });
+    connection_result result;
+    semaphore gone(c.get_executor());
+    c.on_abandoned([&](std::error_code why) {
+      result.why = why;
+      gone.release();
+    });
     co_await gone.async_acquire(1);
-    co_return carried();
+    co_return result;
   }
 };
 
@@ -89,6 +94,7 @@ awaitable<> is_given_up(bench& b) {
   {
     sub_stream stream = co_await s.async_open(request);
     while (b.to.live() == 0) co_await asio::post(b.io, asio::use_awaitable);
+    stream.reset();
   }
   while (b.to.live() > 0) co_await asio::post(b.io, asio::use_awaitable);
 }

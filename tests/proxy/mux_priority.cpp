@@ -3,9 +3,11 @@
 #include "configured.hpp"
 #include "support.hpp"
 
+#include "proxy/dial/resolver.hpp"
+#include "proxy/dial/route_by.hpp"
+#include "proxy/outbound/mux.hpp"
+
 #include <muxpro/proxy/dispatcher.hpp>
-#include <muxpro/proxy/outbounds/mux.hpp>
-#include <muxpro/proxy/route_by.hpp>
 #include <muxpro/session.hpp>
 
 #include <asio/co_spawn.hpp>
@@ -72,7 +74,7 @@ struct ways {
     context c;
     c.outbound.target = {network::tcp, "example.com", port};
     c.outbound.priority = said;
-    inbound_link link = w.to.dispatch(std::move(c));
+    target_link link = w.to.dispatch(std::move(c));
     const std::vector<std::byte> block(64 * 1024);
     std::error_code ec;
     while (!ec && !w.enough) {

@@ -1,9 +1,11 @@
 // A transport that a user adds: one class, one registration, and configuration files know it.
 #include "catch.hpp"
+#include "server_engine.hpp"
 #include "support.hpp"
 
+#include "proxy/config/config.hpp"
+
 #include <muxpro/proxy/configured_proxy.hpp>
-#include <muxpro/proxy/mux_server.hpp>
 #include <muxpro/proxy/transport.hpp>
 
 #include <asio/co_spawn.hpp>
@@ -31,9 +33,8 @@ class password final : public transport {
  public:
   password(role side, std::string word) : side_(side), word_(std::move(word)) {}
 
-  asio::awaitable<std::shared_ptr<connection>> open(stream_socket socket,
+  asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> c,
                                                     std::error_code& ec) const override {
-    std::shared_ptr<connection> c = make_connection(std::move(socket));
     const deadline limit(c, std::chrono::seconds(5));
     if (side_ == role::client) {
       co_await c->write(asio::buffer(word_), ec);
@@ -54,7 +55,7 @@ class password final : public transport {
 };
 
 const bool known =
-    transport_registry::global().add("password", [](settings& s, role side, const std::string&) {
+    registry::global().carriers.add("password", "", [](settings& s, role side, const std::string&) {
       std::string word = "please";
       s.secret("word", word);
       return transport_plan([=] { return std::make_shared<const password>(side, word); });
@@ -90,8 +91,7 @@ TEST_CASE("transports: a user's own, on both sides, from a configuration", "[pro
   asio::io_context io;
   tcp::acceptor target(io, {make_address("127.0.0.1"), 0});
   asio::co_spawn(io, greet(target), asio::detached);
-  mux_server server(server_options(), 1, [](log_level, std::string_view) {});
-  server.parts().policy.allow_private(true);
+  test::server_engine server;
   const auto at = server.listen(tcp::endpoint(make_address("127.0.0.1"), 0),
                                 transport_use(std::make_shared<const password>(role::server, "please")));
   server.start();
@@ -105,7 +105,7 @@ TEST_CASE("transports: a user's own, on both sides, from a configuration", "[pro
                                at.port(), own),
                    mistakes);
     REQUIRE(root);
-    const config c = read_config(*root, transport_registry::global(), none, mistakes);
+    const config c = read_config(*root, registry::global(), none, mistakes);
     for (const auto& m : mistakes.all()) return m.path + ": " + m.sentence;
     configured_proxy client(c, none, 1, [](log_level, std::string_view) {});
     client.start();

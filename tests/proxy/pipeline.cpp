@@ -1,9 +1,9 @@
 // From a SOCKS client over the dispatcher to an outbound, in memory.
 #include "stages.hpp"
 
-#include <muxpro/proxy/inbounds/socks.hpp>
-#include <muxpro/proxy/outbounds/blackhole.hpp>
-#include <muxpro/proxy/outbounds/mux.hpp>
+#include "proxy/inbound/socks.hpp"
+#include "proxy/outbound/blackhole.hpp"
+#include "proxy/outbound/mux.hpp"
 
 #include <asio/detached.hpp>
 #include <asio/steady_timer.hpp>

@@ -19,7 +19,8 @@ struct silent_listener {
       tcp::socket filler(io, tcp::v4());
       filler.native_non_blocking(true);
       const tcp::endpoint at = acceptor.local_endpoint();
-      [[maybe_unused]] const int in_progress = ::connect(filler.native_handle(), at.data(), static_cast<socklen_t>(at.size()));
+      [[maybe_unused]] const int in_progress =
+          ::connect(filler.native_handle(), at.data(), static_cast<socklen_t>(at.size()));
       fillers.push_back(std::move(filler));
     }
   }

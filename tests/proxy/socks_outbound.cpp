@@ -1,9 +1,9 @@
 // By way of a SOCKS server, this library's own one and others.
 #include "loopback.hpp"
 
-#include <muxpro/proxy/dial_outcome.hpp>
-#include <muxpro/proxy/inbounds/socks.hpp>
-#include <muxpro/proxy/outbounds/socks.hpp>
+#include "proxy/inbound/socks.hpp"
+#include "proxy/outbound/socks.hpp"
+#include "proxy/policy/dial_outcome.hpp"
 
 namespace {
 
@@ -21,21 +21,21 @@ struct front {
       : way(std::make_shared<transport_dialer>(*stream_address::parse(fmt::format("127.0.0.1:{}", at.port())),
                                                transport_use())),
         to(io.get_executor()) {
-    to.observe_by([this](const context&, const carried& how, duration) { ended.push_back(how); });
+    to.observe_by([this](const context&, const connection_result& how, duration) { ended.push_back(how); });
     to.add("socks", std::make_shared<socks_outbound>(way, std::move(o)));
   }
   ~front() { way->stop(); }
-  inbound_link open(const destination& target) {
+  target_link open(const destination& target) {
     context c;
     c.outbound.target = target;
     return to.dispatch(std::move(c));
   }
   std::shared_ptr<transport_dialer> way;
   dispatcher to;
-  std::vector<carried> ended;
+  std::vector<connection_result> ended;
 };
 
-awaitable<std::string> say(inbound_link& link, std::string text) {
+awaitable<std::string> say(target_link& link, std::string text) {
   co_await asio::async_write(link.stream, asio::buffer(text), as_result);
   const auto [error, n] = co_await asio::async_read(link.stream, asio::buffer(text), as_result);
   text.resize(n);
@@ -45,7 +45,7 @@ awaitable<std::string> say(inbound_link& link, std::string text) {
 awaitable<> talks(standing& x, socks_outbound_options o) {
   front f(x.io, x.at, std::move(o));
   {
-    inbound_link link = f.open(x.to_echo());
+    target_link link = f.open(x.to_echo());
     const auto [outcome] = co_await link.async_wait_for_target(as_result);
     CHECK_FALSE(outcome);
     const std::string heard = co_await say(link, "hello");
@@ -64,7 +64,7 @@ awaitable<> talks(standing& x, socks_outbound_options o) {
 awaitable<dial_outcome> outcome_by(asio::io_context& io, tcp::endpoint at, destination target,
                                    socks_outbound_options o = {}) {
   front f(io, at, std::move(o));
-  inbound_link link = f.open(target);
+  target_link link = f.open(target);
   const auto [outcome] = co_await link.async_wait_for_target(as_result);
   co_return outcome_of(outcome);
 }
@@ -94,7 +94,7 @@ awaitable<> wrong_servers(targets& x) {
 awaitable<> a_target_that_speaks_first(targets& x) {
   tcp::acceptor at(x.io, {loopback, 0});
   front f(x.io, at.local_endpoint());
-  inbound_link link = f.open(x.to_echo());
+  target_link link = f.open(x.to_echo());
   tcp::socket server = co_await at.async_accept(asio::use_awaitable);
   const std::string greeting = co_await read(server, 3);
   CHECK(greeting == std::string("\x05\x01\x00", 3));
@@ -121,7 +121,7 @@ awaitable<> is_given_up(targets& x) {
   tcp::acceptor mute(x.io, {loopback, 0});
   front f(x.io, mute.local_endpoint());
   {
-    const inbound_link link = f.open(x.to_echo());
+    const target_link link = f.open(x.to_echo());
     co_await pause(10ms);
   }
   co_await wait_for([&] { return f.to.live() == 0; });

@@ -6,12 +6,14 @@
 
 #include <muxpro/proxy/dispatcher.hpp>
 #include <muxpro/proxy/inbound.hpp>
+#include <muxpro/semaphore.hpp>
 
 #include <asio/co_spawn.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,23 +26,20 @@ using namespace muxpro;
 using namespace muxpro::proxy;
 using test::as_result;
 
-/// Says what it hears.
+/// Writes back what it reads.
 class parrot final : public outbound {
  public:
-  asio::awaitable<carried> carry(context c, outbound_link link) override {
+  asio::awaitable<connection_result> carry(const context& ctx, client& c) override {
     const counted here(*this);
-    carried result;
-    seen.push_back(c);
-    link.target().tell({});
+    connection_result result;
+    seen.push_back(ctx);
+    co_await c.answer({}, result.why);
     std::array<char, 100> room;
-    for (;;) {
-      const auto [error, n] = co_await link.stream.async_read_some(asio::buffer(room), as_result);
-      if (error) break;
-      result.up += n;
-      co_await asio::async_write(link.stream, asio::buffer(room.data(), n), as_result);
-      result.down += n;
+    for (std::error_code ec; !ec;) {
+      const std::size_t n = co_await c.read_some(asio::buffer(room), ec);
+      if (!ec) co_await c.write(asio::buffer(room.data(), n), ec);
     }
-    co_await link.stream.async_shutdown(as_result);
+    co_await c.finish();
     co_return result;
   }
   std::vector<context> seen;
@@ -49,8 +48,10 @@ class parrot final : public outbound {
 /// Says what it hears, to whom it was meant for.
 class datagram_parrot final : public outbound {
  public:
-  asio::awaitable<carried> carry(context, outbound_link) override { co_return carried(); }
-  asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> d) override {
+  asio::awaitable<connection_result> carry(const context&, client&) override {
+    co_return connection_result();
+  }
+  asio::awaitable<connection_result> carry_datagrams(context c, std::unique_ptr<datagram_stream> d) override {
     const counted here(*this);
     seen.push_back(std::move(c));
     std::array<char, 2000> room;
@@ -61,25 +62,48 @@ class datagram_parrot final : public outbound {
       if (ec) break;
       co_await d->send(asio::buffer(room.data(), n), to, ec);
     }
-    carried result;
+    connection_result result;
     result.why = ec;
     co_return result;
   }
+  datagram_support support_for_datagrams() const noexcept override { return datagram_support::carried; }
   std::vector<context> seen;
 };
 
-/// Does what a test tells it to; the link ends with what that returns.
+/// What a target does, at its end of a pipe. The connection ends with what that returns.
+using target_part = std::function<asio::awaitable<error_code>(pipe_end&)>;
+
+inline asio::awaitable<error_code> play(target_part part, pipe_end end) { co_return co_await part(end); }
+
+/// Answers the client and relays it to a pipe with `part` at its other end.
+inline asio::awaitable<error_code> relay_to(target_part part, client& c) {
+  error_code ended, why;
+  co_await c.answer({}, ended);
+  auto [near, far] = make_pipe(c.get_executor());
+  semaphore over(c.get_executor());
+  const auto note = [&](std::exception_ptr, error_code result) {
+    why = result;
+    over.release();
+  };
+  asio::co_spawn(c.get_executor(), play(std::move(part), std::move(far)), note);
+  connection_over<pipe_end> peer(std::move(near));
+  relay_options patient;
+  patient.uplink_only = patient.downlink_only = std::chrono::hours(1);
+  co_await c.relay(peer, patient, ended);
+  co_await over.async_acquire(1);
+  co_return why;
+}
+
+/// Does what a test has for it; the connection ends with what that returns.
 class actor final : public outbound {
  public:
-  using part = std::function<asio::awaitable<error_code>(pipe_end&)>;
+  using part = target_part;
   explicit actor(part p) : part_(std::move(p)) {}
-  asio::awaitable<carried> carry(context c, outbound_link link) override {
+  asio::awaitable<connection_result> carry(const context& ctx, client& c) override {
     const counted here(*this);
-    seen.push_back(std::move(c));
-    link.target().tell({});
-    carried result;
-    result.why = co_await part_(link.stream);
-    link.target().end(result.why);
+    seen.push_back(ctx);
+    connection_result result;
+    result.why = co_await relay_to(part_, c);
     co_return result;
   }
   std::vector<context> seen;
@@ -92,14 +116,11 @@ class actor final : public outbound {
 class wall final : public outbound {
  public:
   explicit wall(error_code why) : why_(why) {}
-  asio::awaitable<carried> carry(context, outbound_link link) override {
-    link.target().tell(why_);
-    char first = 0;
-    const auto [error, n] = co_await link.stream.async_read_some(asio::buffer(&first, 1), as_result);
-    leaked += n;
-    co_return carried{};
+  asio::awaitable<connection_result> carry(const context&, client& c) override {
+    connection_result result;
+    co_await c.answer(why_, result.why);
+    co_return result;
   }
-  std::size_t leaked = 0;
 
  private:
   const error_code why_;
@@ -111,7 +132,7 @@ struct bench {
   explicit bench(std::shared_ptr<inbound> i) : in(std::move(i)), to(io.get_executor()) {
     auto [near, far] = make_pipe(io.get_executor());
     client = std::move(near);
-    to.observe_by([this](const context& c, const carried& how, duration) {
+    to.observe_by([this](const context& c, const connection_result& how, duration) {
       ended.push_back(fmt::format("{} via {}: {} {} {}", c.outbound.target, c.outbound.tag, how.up, how.down,
                                   how.why ? how.why.message() : "done"));
     });

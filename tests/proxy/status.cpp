@@ -2,10 +2,11 @@
 #include "catch.hpp"
 #include "support.hpp"
 
-#include <muxpro/proxy/inbounds/socks.hpp>
-#include <muxpro/proxy/inbounds/status.hpp>
+#include "proxy/inbound/socks.hpp"
+#include "proxy/inbound/status.hpp"
+
 #include <muxpro/proxy/instance.hpp>
-#include <muxpro/proxy/stats.hpp>
+#include "proxy/engine/stats.hpp"
 
 #include <asio/connect.hpp>
 #include <asio/read.hpp>
@@ -25,16 +26,16 @@ using test::as_result;
 /// Says what it hears.
 class parrot final : public outbound {
  public:
-  asio::awaitable<carried> carry(context, outbound_link link) override {
+  asio::awaitable<connection_result> carry(const context&, client& c) override {
     const counted here(*this);
-    link.target().tell({});
+    connection_result result;
+    co_await c.answer({}, result.why);
     std::array<char, 100> room;
-    for (;;) {
-      const auto [error, n] = co_await link.stream.async_read_some(asio::buffer(room), as_result);
-      if (error) break;
-      co_await asio::async_write(link.stream, asio::buffer(room.data(), n), as_result);
+    for (std::error_code ec; !ec;) {
+      const std::size_t n = co_await c.read_some(asio::buffer(room), ec);
+      if (!ec) co_await c.write(asio::buffer(room.data(), n), ec);
     }
-    co_return carried();
+    co_return result;
   }
 };
 

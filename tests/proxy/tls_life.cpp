@@ -156,8 +156,26 @@ TEST_CASE("tls: a session over it is negotiated, carries, and ends in good order
     co_return back == bytes;
   };
   CHECK(test::run(m.io, work(client)));
-  test::run(m.io, [](session& s) -> asio::awaitable<void> { co_await s.async_drain(); }(client));
-  client.close();
+  const auto close = [](session& s) -> asio::awaitable<std::error_code> {
+    co_await s.async_drain();
+    const auto [closed] = co_await s.async_close(as_result);
+    co_return closed;
+  };
+  CHECK(test::run(m.io, close(client)) == std::error_code());
   test::run_until(m.io, [&] { return fate.has_value(); });
   CHECK(*fate == std::error_code());
+}
+
+TEST_CASE("tls: a session over it that is cut without sub-streams is no good order", "[proxy][tls]") {
+  meeting m(of_client(), of_server());
+  REQUIRE(m.both());
+  session client = m.client->c->into_session(role::client, {}),
+          server = m.server->c->into_session(role::server, {});
+  std::optional<std::error_code> fate;
+  client.async_run([](std::error_code) {});
+  server.async_run([&](std::error_code ec) { fate = ec; });
+  test::run_until(m.io, [&] { return server.negotiated() && client.negotiated(); });
+  client.close();
+  test::run_until(m.io, [&] { return fate.has_value(); });
+  CHECK(*fate == asio::error::connection_reset);
 }

@@ -4,7 +4,7 @@
 #include "certificates.hpp"
 #include "support.hpp"
 
-#include <muxpro/proxy/transports/tls.hpp>
+#include "proxy/transport/tls.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -53,7 +53,7 @@ struct opened {
 
 inline asio::awaitable<void> open_into(std::shared_ptr<tls_transport> t, stream_socket s,
                                        std::shared_ptr<opened> out) {
-  out->c = co_await t->open(std::move(s), out->ec);
+  out->c = co_await t->open(make_connection(std::move(s)), out->ec);
   out->done = true;
 }
 

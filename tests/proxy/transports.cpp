@@ -3,13 +3,16 @@
 #include "catch.hpp"
 #include "certificates.hpp"
 #include "kept_lines.hpp"
+#include "server_engine.hpp"
 #include "silent_listener.hpp"
 #include "support.hpp"
+#include "word_through.hpp"
 
-#include <muxpro/proxy/mux_server.hpp>
+#include "proxy/dial/dialer.hpp"
+#include "proxy/transport/tls.hpp"
+
+#include <muxpro/proxy/registry.hpp>
 #include <muxpro/proxy/transport_dialer.hpp>
-#include <muxpro/proxy/transport_registry.hpp>
-#include <muxpro/proxy/transports/tls.hpp>
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -46,31 +49,13 @@ asio::awaitable<void> echo_once(tcp::acceptor& at) {
   co_await asio::async_write(s, asio::buffer(room), asio::use_awaitable);
 }
 
-asio::awaitable<std::string> through(std::shared_ptr<transport_dialer> way, destination to) {
-  std::error_code ec;
-  const auto c = co_await way->dial(ec);
-  if (ec) co_return ec.message();
-  session main = c->into_session(role::client, {});
-  main.async_run([](std::error_code) {});
-  open_request request(std::move(to));
-  auto [failed, stream] = co_await main.async_open(std::move(request), as_result);
-  if (failed) co_return failed.message();
-  std::string word = "hello";
-  co_await asio::async_write(stream, asio::buffer(word), as_result);
-  word.assign(5, ' ');
-  const auto [error, n] = co_await asio::async_read(stream, asio::buffer(word), as_result);
-  co_return error ? error.message() : word;
-}
-
 /// A server, and a target that says one word back.
 struct fixture {
-  explicit fixture(server_options o = {}) : server(std::move(o), 1, lines.sink()) {
-    server.parts().policy.allow_private(true);
-  }
+  explicit fixture(const test::server_limits& o = {}) : server(o, 1, lines.sink()) {}
   std::string ask(std::shared_ptr<transport_dialer> way) {
     asio::co_spawn(io, echo_once(target), asio::detached);
     const std::string said =
-        test::run(io, through(way, {network::tcp, "127.0.0.1", target.local_endpoint().port()}));
+        test::run(io, test::word_through(*way, {network::tcp, "127.0.0.1", target.local_endpoint().port()}));
     way->stop();
     return said;
   }
@@ -82,7 +67,7 @@ struct fixture {
   test::kept_lines lines;
   asio::io_context io;
   tcp::acceptor target{io, {make_address("127.0.0.1"), 0}};
-  mux_server server;
+  test::server_engine server;
 };
 
 transport_use by_tls(role side, tls_options o) {
@@ -121,7 +106,7 @@ TEST_CASE("transports: a server on TCP, on a unix socket, on TLS over either", "
   CHECK(f.ask(way(to_string(plain), tls_client)) != "hello");
   CHECK(f.ask(way("unix:" + (known.at / "nobody"), {})) == "No such file or directory");
   f.end();
-  CHECK(f.lines.has("no connection with 127.0.0.1"));
+  CHECK(f.lines.has(" 127.0.0.1 server: no connection: "));
 }
 
 TEST_CASE("transports: who is in a handshake takes a place, and does not hold up a drain",
@@ -131,8 +116,8 @@ TEST_CASE("transports: who is in a handshake takes a place, and does not hold up
   o.certificate = known.server.certificate_file;
   o.key = known.server.key_file;
   o.handshake = 100ms;
-  server_options limits;
-  limits.max_unnegotiated_per_source = 2;
+  test::server_limits limits;
+  limits.inbound.max_unnegotiated_per_source = 2;
   fixture f(limits);
   const auto at = f.server.listen(tcp::endpoint(make_address("127.0.0.1"), 0), by_tls(role::server, o));
   f.server.start();
@@ -142,9 +127,9 @@ TEST_CASE("transports: who is in a handshake takes a place, and does not hold up
   std::error_code ec;
   silent[2].read_some(asio::buffer(&none, 1), ec);
   CHECK(ec);  // at once: there was no place
-  CHECK(f.server.parts().unnegotiated->inside() == 2);
+  CHECK(f.server.unnegotiated() == 2);
   f.end();  // returns after the handshakes' own limit
-  CHECK(f.server.parts().unnegotiated->inside() == 0);
+  CHECK(f.server.unnegotiated() == 0);
 }
 
 TEST_CASE("transports: the path of a unix socket is taken and left in order", "[proxy][transport]") {
@@ -183,7 +168,7 @@ TEST_CASE("transports: options of sockets are set where they are known", "[proxy
   asio::io_context io;
   tcp::acceptor target(io, {make_address("127.0.0.1"), 0});
   tcp::socket s(io, tcp::v4());
-  socket_options o = lasting_socket();
+  socket_options o = keepalive_socket();
   o.fast_open = true;
   o.user_timeout = 1500ms;
   CHECK(o.validate().empty());
@@ -233,11 +218,11 @@ TEST_CASE("transports: a dial that takes too long, or is refused, says so", "[pr
     CHECK_FALSE(c);
     return ec;
   };
-  CHECK(outcome(silent.acceptor.local_endpoint().port()) == end_code::timeout);
+  CHECK(outcome(silent.acceptor.local_endpoint().port()) == errc::target_timeout);
   tcp::acceptor closed(io, {make_address("127.0.0.1"), 0});
   const std::uint16_t port = closed.local_endpoint().port();
   closed.close();
-  CHECK(outcome(port) == end_code::unreachable);
+  CHECK(outcome(port) == errc::target_unreachable);
 }
 
 TEST_CASE("transports: places are read as users write them", "[proxy][transport]") {
@@ -258,10 +243,11 @@ TEST_CASE("transports: places are read as users write them", "[proxy][transport]
 }
 
 TEST_CASE("transports: each is known by its name", "[proxy][transport]") {
-  transport_registry& all = transport_registry::global();
-  for (const char* name : {"tcp", "tls", "unix"}) CHECK(all.find(name) != nullptr);
-  CHECK_FALSE(all.add("tls", {}));
-  CHECK(all.find("obfs") == nullptr);
+  registry& all = registry::global();
+  for (const char* name : {"tcp", "unix"}) CHECK(all.carriers.find(name) != nullptr);
+  for (const char* name : {"tls", "TLS"}) CHECK(all.securities.find(name) != nullptr);
+  CHECK_FALSE(all.securities.add("tls", "", {}));
+  CHECK(all.carriers.find("obfs") == nullptr);
 
   config_mistakes mistakes;
   transport_plan plan;
@@ -269,7 +255,7 @@ TEST_CASE("transports: each is known by its name", "[proxy][transport]") {
                               {"keyFile", setting(std::string("a.key"))}};
   setting::object tls{{"certificates", setting(setting::list{setting(certificate)})}};
   settings::read(setting(tls), "tlsSettings", mistakes,
-                 [&](settings& s) { plan = (*all.find("tls"))(s, role::server, ""); });
+                 [&](settings& s) { plan = all.securities.find("tls")->read(s, role::server, ""); });
   CHECK(mistakes.empty());
   CHECK_FALSE(plan.authenticates);
   CHECK_THROWS_WITH(plan.make(), Catch::Matchers::ContainsSubstring("a.pem"));

@@ -1,8 +1,8 @@
 // Where connections go that a proxy with several threads accepts.
 #include "loopback.hpp"
 
-#include <muxpro/proxy/inbounds/mux.hpp>
-#include <muxpro/proxy/workers.hpp>
+#include "proxy/engine/workers.hpp"
+#include "proxy/inbound/mux.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -15,16 +15,16 @@ namespace {
 
 using namespace loopback_test;
 
-std::vector<std::size_t> threads_of(const std::vector<workers::seat>& seats) {
+std::vector<std::size_t> threads_of(const std::vector<workers::slot>& slots) {
   std::vector<std::size_t> all;
-  for (const auto& s : seats) all.push_back(s.worker());
+  for (const auto& s : slots) all.push_back(s.worker());
   return all;
 }
 
-std::vector<workers::seat> take(workers& threads, std::size_t how_many, std::uint32_t lead) {
-  std::vector<workers::seat> seats;
-  for (std::size_t i = 0; i < how_many; ++i) seats.push_back(threads.take_seat(lead));
-  return seats;
+std::vector<workers::slot> take(workers& threads, std::size_t how_many, std::uint32_t lead) {
+  std::vector<workers::slot> slots;
+  for (std::size_t i = 0; i < how_many; ++i) slots.push_back(threads.take_slot(lead));
+  return slots;
 }
 
 /// Remembers the threads of its connections, which end with their clients.
@@ -42,7 +42,7 @@ class place_keeper final : public inbound {
     std::error_code ec;
     co_await c->read_some(asio::buffer(&none, 1), ec);
   }
-  bool lasting() const noexcept override { return lasting_; }
+  bool long_lived() const noexcept override { return lasting_; }
   std::size_t connections() const {
     const std::lock_guard lock(mutex_);
     return connections_;
@@ -77,28 +77,28 @@ std::size_t threads_of_two_connections(bool lasting) {
 
 TEST_CASE("connections spread over the threads", "[proxy][workers]") {
   workers threads(3);
-  const auto seats = take(threads, 6, 0);
-  CHECK(threads_of(seats) == std::vector<std::size_t>{0, 1, 2, 0, 1, 2});
+  const auto slots = take(threads, 6, 0);
+  CHECK(threads_of(slots) == std::vector<std::size_t>{0, 1, 2, 0, 1, 2});
 }
 
 TEST_CASE("the first thread alone is ahead of the others", "[proxy][workers]") {
   workers threads(4);
-  const auto seats = take(threads, 9, 1);
-  CHECK(threads_of(seats) == std::vector<std::size_t>{0, 0, 1, 2, 3, 0, 1, 2, 3});
+  const auto slots = take(threads, 9, 1);
+  CHECK(threads_of(slots) == std::vector<std::size_t>{0, 0, 1, 2, 3, 0, 1, 2, 3});
 }
 
 TEST_CASE("connections that follow each other stay on the first thread", "[proxy][workers]") {
   workers threads(2);
-  std::deque<workers::seat> seats;
+  std::deque<workers::slot> slots;
   for (int i = 0; i < 5; ++i) {
-    seats.push_back(threads.take_seat(1));
-    CHECK(seats.back().worker() == 0);
-    if (i > 0) seats.pop_front();
+    slots.push_back(threads.take_slot(1));
+    CHECK(slots.back().worker() == 0);
+    if (i > 0) slots.pop_front();
   }
 }
 
 TEST_CASE("main connections have a thread each, where there are enough", "[proxy][workers]") {
-  CHECK(mux_inbound(mux_inbound_options()).lasting());
+  CHECK(mux_inbound(mux_inbound_options()).long_lived());
   CHECK(threads_of_two_connections(true) == 2);
   CHECK(threads_of_two_connections(false) == 1);
 }

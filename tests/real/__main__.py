@@ -11,6 +11,7 @@ import failures
 import logs
 import pages
 import transfers
+import udp_paths
 from parts import Failed, Scene
 
 CASES = {case.__name__: case for case in (
@@ -18,7 +19,8 @@ CASES = {case.__name__: case for case in (
     transfers.certificates, transfers.many_small, transfers.browser, failures.server_killed, failures.server_away,
     failures.target_killed, failures.client_killed, failures.drained, failures.target_refuses,
     failures.nobody_there, failures.little_memory, datagrams.names, datagrams.full_cone,
-    datagrams.ends_with_its_connection, pages.status_page, logs.lines, logs.secrets, configured.rotated,
+    datagrams.ends_with_its_connection, udp_paths.udp_by_socks,
+    udp_paths.udp_from_the_asked, udp_paths.udp_port_changes, udp_paths.udp_refused, udp_paths.udp_rate, pages.status_page, logs.lines, logs.secrets, configured.rotated,
     configured.reloaded, configured.checked, configured.sniffed, configured.sniffed_in_browser,
     configured.open_to_nobody)}
 

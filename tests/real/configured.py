@@ -81,7 +81,7 @@ def reloaded(scene, _):
 
     scene.config(inbound(alice), outbounds, routing={"rules": [{**rule, "outboundTag": "nowere"}]})
     proxy.send_signal(signal.SIGHUP)
-    eventually(lambda: "run.json has mistakes: not reloaded" in scene.log("run"), 2,
+    eventually(lambda: "run.json has mistakes and is not reloaded" in scene.log("run"), 2,
                "the log says nothing of mistakes")
     expect("routing.rules[0].outboundTag: is 'nowere'" in scene.log("run"), "the log does not name it")
     expect(all_served() == [[False, False], [False, True]], "a file with mistakes has changed something")
@@ -104,7 +104,7 @@ TOLD = {
     "log.loglevel": "is 'loud'; it must be one of debug, info, warning, error, none",
     "inbounds[0].protocl": "there is no such key; did you mean 'protocol'?",
     "inbounds[0].protocol": "is missing; it must be the name of a protocol",
-    "inbounds[0].port": "is 99999; it must be a whole number from 0 to 65535",
+    "inbounds[0].port": "is '99999'; it must be a port from 0 to 65535",
     "outbounds[0].protocol": "is 'fredom'; it must be one of freedom, blackhole, mux.pro, socks; "
                              "did you mean 'freedom'?",
     "routing.rules[0].domain": "is 'regexp:(', it must be a regular expression in RE2's syntax",

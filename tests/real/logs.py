@@ -53,7 +53,8 @@ def lines(scene, _):
     source = get(scene, closed, in_url(user))
     other, _, down, _ = numbers(
         client, rf"{STAMP} info \d+ {host}:{source} socks user alice -> tcp:{host}:{closed} via server "
-        rf"sub-stream (\d+): {sizes}, the destination is unreachable", "the client's about one that refuses")
+        rf"sub-stream (\d+): {sizes}, the peer reports that the destination is unreachable",
+        "the client's about one that refuses")
     expect(other != stream and down == 0, f"sub-stream {other}, {down} bytes down")
     numbers(server, rf"{STAMP} info sub-stream {other:.0f} of main connection 1 of {host} to "
             rf"tcp:{host}:{closed}: {sizes}, the destination is unreachable", "the server's about it")

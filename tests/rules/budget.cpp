@@ -61,6 +61,22 @@ TEST_CASE("token_bucket without a rate never refills, without a burst never give
   CHECK(taken(never, start + seconds(1000), 10) == 0);
 }
 
+TEST_CASE("token_bucket gains nothing from a clock that goes back", "[rules][budget]") {
+  token_bucket b({10, 10});
+  CHECK(taken(b, start + seconds(10), 20) == 10);
+  CHECK(taken(b, start + seconds(9), 20) == 0);
+  CHECK(taken(b, start + seconds(10), 20) == 0);  // this second was paid out before
+  CHECK(taken(b, start, 20) == 0);
+  CHECK(taken(b, start + milliseconds(10'500), 20) == 5);
+}
+
+TEST_CASE("token_bucket takes a weight that is all it has", "[rules][budget]") {
+  token_bucket b({10, 1});
+  CHECK_FALSE(b.take(start, 10.5));
+  CHECK(b.take(start, 10));
+  CHECK_FALSE(b.take(start));
+}
+
 TEST_CASE("buffer_budget takes up to a share of its limit", "[rules][budget]") {
   buffer_budget b(1000);
   CHECK(b.try_take(800, 0.8));
@@ -119,7 +135,9 @@ namespace {
 /// Lets go of all it holds when told, or refuses to be asked.
 class stub_holder : public buffer_budget::holder {
  public:
-  explicit stub_holder(buffer_budget& b, bool willing = true) : budget_(b), willing_(willing) { b.join(*this); }
+  explicit stub_holder(buffer_budget& b, bool willing = true) : budget_(b), willing_(willing) {
+    b.join(*this);
+  }
   ~stub_holder() {
     budget_.leave(*this);
     budget_.give(*this, held());
@@ -159,6 +177,34 @@ TEST_CASE("buffer_budget asks the holder of the most unread bytes when 95 % are 
   CHECK(light.asked == 0);
 }
 
+TEST_CASE("buffer_budget asks from 95 % of its limit on", "[rules][budget]") {
+  buffer_budget b(1000);
+  stub_holder h(b);
+  h.take(950);
+  CHECK(h.asked == 0);
+  h.take(1);
+  CHECK(h.asked == 1);
+}
+
+TEST_CASE("buffer_budget asks the next holder only when the one that was asked has left", "[rules][budget]") {
+  buffer_budget b(1000);
+  stub_holder first(b), second(b), third(b);
+  first.take(500);
+  second.take(490);
+  REQUIRE(first.asked == 1);
+  second.take(100);
+  b.leave(third);  // another one than the one that was asked
+  second.take(1);
+  CHECK(first.asked == 1);
+  CHECK(second.asked == 0);
+  b.leave(first);  // its bytes are still counted
+  second.take(1);
+  CHECK(second.asked == 1);
+  CHECK(first.asked == 1);
+  second.take(1);
+  CHECK(second.asked == 1);
+}
+
 TEST_CASE("buffer_budget asks again if a holder could not be told", "[rules][budget]") {
   buffer_budget b(1000);
   stub_holder unwilling(b, false);
@@ -167,7 +213,8 @@ TEST_CASE("buffer_budget asks again if a holder could not be told", "[rules][bud
   CHECK(unwilling.asked == 2);
 }
 
-TEST_CASE("buffer_budget counts the bytes of a holder that left until they are given back", "[rules][budget]") {
+TEST_CASE("buffer_budget counts the bytes of a holder that left until they are given back",
+          "[rules][budget]") {
   buffer_budget b(1000);
   stub_holder gone(b), here(b);
   gone.take(900);

@@ -27,7 +27,7 @@ struct sub_rules : detail::stream_rules {
 inline std::string name(std::error_code e) {
   if (e == errc::unexpected_frame) return "unexpected_frame";
   if (e == errc::duplicate_id) return "duplicate_id";
-  if (e == errc::budget_exceeded) return "budget_exceeded";
+  if (e == condition::budget_exceeded) return "budget_exceeded";
   if (e == errc::too_many_streams) return "too_many_streams";
   if (e == errc::draining) return "draining";
   if (e == errc::not_muxpro) return "not_muxpro";

@@ -130,6 +130,7 @@ TEST_CASE("options: broken durations are named", "[options]") {
       {"session_idle", &session_options::session_idle, false},
       {"keep_alive_interval", &session_options::keep_alive_interval, true},
       {"frame_read_timeout", &session_options::frame_read_timeout, false},
+      {"close_timeout", &session_options::close_timeout, false},
       {"write_stall_timeout", &session_options::write_stall_timeout, false},
   };
   for (const auto& c : all) {

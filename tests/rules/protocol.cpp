@@ -109,41 +109,49 @@ TEST_CASE("protocol: Keep", "[rules][protocol]") {
     const char* const open = side == role::client ? "open" : "new 1";
     const char* const open_udp = side == role::client ? "open udp" : "new 1 udp";
     const line opened{open, "opened 1"}, opened_udp{open_udp, "opened 1"};
-    play_all(
-        side, dialect::spec,
-        {{"data", {opened, {"keep 1 +5", "data 1 5"}, {"keep 1 +65531", "data 1 65531"}}},
-         {"empty", {opened, {"keep 1", ""}, {"keep 1 +0", ""}}},
-         {"empty datagram", {opened_udp, {"keep 1 +0", "data 1 0"}, {"keep 1", ""}}},
-         {"addressed datagram", {opened_udp, {"keep 1 to +20", "data 1 20"}}},
-         {"addressed on TCP",
-          {opened, {"keep 1 to +20", "violated 1; > end 1 code 3"}, {"keep 1 +5", ""}, {"end 1", ""}}},
-         {"addressed on TCP after our End(0)",
-          {opened, {"finish 1", "> end 1 code 0"}, {"keep 1 to +20", "violated 1"}}},
-         {"beyond the credit",
-          {opened,
-           {"keep 1 +65535", "data 1 65535"},
-           {"keep 1 +2", "violated 1; odd; > end 1 code 3"},
-           {"keep 1 +2", ""},
-           {"end 1", ""},
-           {"end 1", "odd"}}},
-         {"to the last byte of credit",
-          {opened, {"keep 1 +65535", "data 1 65535"}, {"keep 1 +1", "data 1 1"}}},
-         {"beyond the credit on UDP",
-          {opened_udp,
-           {"keep 1 +65000", "data 1 65000"},
-           {"keep 1 +1000", "dropped 1 1000"},
-           {"keep 1 +500", "data 1 500"}}},
-         {"after the peer's End", {opened, {"end 1", "ended 1"}, {"keep 1 +5", "odd"}, {"keep 1", "odd"}}},
-         {"after our End(0)", {opened, {"finish 1", "> end 1 code 0"}, {"keep 1 +5", "data 1 5"}}},
-         {"after our abort", {opened, {"abort 1 1", "> end 1 code 1"}, {"3* keep 1 +5", ""}}},
-         {"after both Ends",
-          {opened,
-           {"end 1", "ended 1"},
-           {"finish 1", "> end 1 code 0"},
-           {"keep 1 +5", "odd"},
-           {"keep 1 to +5", "odd"}}},
-         {"after an abort of the peer",
-          {opened, {"end 1 3", "aborted 1 code 3; > end 1 code 0"}, {"keep 1 +5", "odd"}}}});
+    play_all(side, dialect::spec,
+             {{"data", {opened, {"keep 1 +5", "data 1 5"}, {"keep 1 +65531", "data 1 65531"}}},
+              {"empty", {opened, {"keep 1", ""}, {"keep 1 +0", ""}}},
+              {"empty datagram", {opened_udp, {"keep 1 +0", "data 1 0"}, {"keep 1", ""}}},
+              {"addressed datagram", {opened_udp, {"keep 1 to +20", "data 1 20"}}},
+              {"addressed on TCP",
+               {opened, {"keep 1 to +20", "violated 1; > end 1 code 3"}, {"keep 1 +5", ""}, {"end 1", ""}}},
+              {"addressed on TCP after our End(0)",
+               {opened, {"finish 1", "> end 1 code 0"}, {"keep 1 to +20", "violated 1"}}},
+              {"beyond the credit",
+               {opened,
+                {"keep 1 +65535", "data 1 65535"},
+                {"keep 1 +2", "violated 1; odd; > end 1 code 3"},
+                {"keep 1 +2", ""},
+                {"end 1", ""},
+                {"end 1", "odd"}}},
+              {"to the last byte of credit",
+               {opened, {"keep 1 +65535", "data 1 65535"}, {"keep 1 +1", "data 1 1"}}},
+              {"beyond the credit on UDP",
+               {opened_udp,
+                {"keep 1 +65000", "data 1 65000"},
+                {"keep 1 +1000", "dropped 1 1000"},
+                {"keep 1 +500", "data 1 500"}}},
+              {"after the peer's End",
+               {opened,
+                {"end 1", "ended 1"},
+                {"keep 1 +5", "violated 1; > end 1 code 3"},
+                {"keep 1 +5", "odd"},
+                {"end 1", "odd"}}},
+              {"empty after the peer's End",
+               {opened, {"end 1", "ended 1"}, {"keep 1", "violated 1; > end 1 code 3"}}},
+              {"a datagram after the peer's End",
+               {opened_udp, {"end 1", "ended 1"}, {"keep 1 +5", "violated 1; > end 1 code 3"}}},
+              {"after our End(0)", {opened, {"finish 1", "> end 1 code 0"}, {"keep 1 +5", "data 1 5"}}},
+              {"after our abort", {opened, {"abort 1 1", "> end 1 code 1"}, {"3* keep 1 +5", ""}}},
+              {"after both Ends",
+               {opened,
+                {"end 1", "ended 1"},
+                {"finish 1", "> end 1 code 0"},
+                {"keep 1 +5", "odd"},
+                {"keep 1 to +5", "odd"}}},
+              {"after an abort of the peer",
+               {opened, {"end 1 3", "aborted 1 code 3; > end 1 code 0"}, {"keep 1 +5", "odd"}}}});
   }
 }
 
@@ -388,10 +396,10 @@ TEST_CASE("protocol: sub-streams that the peer aborts within a second are bounde
     e.run(numbered("end", id, "3"));
   };
   endpoint early(role::server);
-  CHECK(steps_until_failure(early, [&](int id) { abort_after(early, id, "wait 0"); }) == 201);
+  CHECK(steps_until_failure(early, [&](int id) { abort_after(early, id, "wait 0"); }) == 1001);
 
   endpoint at_its_rate(role::server);
-  CHECK(steps_until_failure(at_its_rate, [&](int id) { abort_after(at_its_rate, id, "wait 50"); }) == 5000);
+  CHECK(steps_until_failure(at_its_rate, [&](int id) { abort_after(at_its_rate, id, "wait 10"); }) == 5000);
 
   endpoint late(role::server);
   CHECK(steps_until_failure(late, [&](int id) { abort_after(late, id, "wait 1000"); }) == 5000);

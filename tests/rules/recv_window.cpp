@@ -46,7 +46,8 @@ struct totals {
   bool agrees(const recv_window& w) const {
     return w.window() == window && w.granted() == granted && w.unread() == received - consumed &&
            w.outstanding() == granted - received && granted <= consumed + window &&
-           w.grant_due() == (due() >= std::min(std::max<std::uint64_t>(window / 4, 32768), 256 * std::uint64_t{1024}));
+           w.grant_due() ==
+               (due() >= std::min(std::max<std::uint64_t>(window / 4, 32768), 256 * std::uint64_t{1024}));
   }
 };
 

@@ -5,7 +5,7 @@
 namespace simulation {
 
 namespace {
-constexpr auto patience = 2000s;
+constexpr auto host_deadline = 2000s;
 
 std::uint64_t value_of(error_code ec) { return static_cast<unsigned>(ec.value()); }
 }  // namespace
@@ -25,7 +25,7 @@ host::host(world& w, std::uint64_t name, std::shared_ptr<link> l, int side, muxp
 }
 
 void host::run() {
-  const auto op = world_.begin("the run of a session", name_, patience);
+  const auto op = world_.begin("the run of a session", name_, host_deadline);
   session_.async_run([self = shared_from_this(), op](error_code ec) {
     const memory::exempt no_failures;
     world& w = self->world_;
@@ -39,7 +39,7 @@ void host::run() {
 }
 
 void host::open(muxpro::open_request request, std::function<void(error_code, muxpro::sub_stream)> opened) {
-  const auto op = world_.begin("an open", name_, patience);
+  const auto op = world_.begin("an open", name_, host_deadline);
   session_.async_open(std::move(request),
                       [self = shared_from_this(), op, opened](error_code ec, muxpro::sub_stream s) {
                         const memory::exempt no_failures;
@@ -58,7 +58,7 @@ void host::accept(std::function<void(muxpro::sub_stream)> accepted, unsigned pau
 
 void host::accept_next() {
   if (!accepted_) return;
-  const auto op = world_.begin("an accept", name_, patience);
+  const auto op = world_.begin("an accept", name_, host_deadline);
   session_.async_accept([self = shared_from_this(), op](error_code ec, muxpro::sub_stream s) {
     const memory::exempt no_failures;
     self->world_.end(op);
@@ -73,7 +73,7 @@ void host::accept_next() {
 void host::leave(bool drain) {
   leaving_ = true;
   if (!drain || over()) return session_.close();
-  const auto op = world_.begin("a drain", name_, patience);
+  const auto op = world_.begin("a drain", name_, host_deadline);
   session_.async_drain([self = shared_from_this(), op](error_code ec) {
     const memory::exempt no_failures;
     self->world_.end(op);

@@ -11,7 +11,7 @@ namespace simulation {
 
 namespace {
 /// Longer than every time limit that a session has by default.
-constexpr auto patience = 1000s;
+constexpr auto party_deadline = 1000s;
 
 std::uint64_t result_of(error_code ec, std::size_t n) {
   return ec ? 1'000'000'000u + static_cast<unsigned>(ec.value()) : n;
@@ -58,7 +58,7 @@ void party::read_next() {
   room_.resize(static_cast<std::size_t>(random_.size(1, habits_.read_most)));
   reading_ = true;
   read_given_up_ = false;
-  read_op_ = world_.begin("a read", who(), patience);
+  read_op_ = world_.begin("a read", who(), party_deadline);
   stream_.async_read_some(asio::buffer(room_),
                           asio::bind_cancellation_slot(
                               stop_read_.slot(), [self = shared_from_this()](error_code ec, std::size_t n) {
@@ -104,7 +104,7 @@ void party::write_next() {
   offered_ = accepted_ + n;
   writing_ = true;
   write_given_up_ = false;
-  write_op_ = world_.begin("a write", who(), patience);
+  write_op_ = world_.begin("a write", who(), party_deadline);
   const const_bytes data = said_by(content(), accepted_, n);
   stream_.async_write_some(asio::buffer(data.data(), n),
                            asio::bind_cancellation_slot(
@@ -137,7 +137,7 @@ void party::shut_down() {
   if (std::exchange(shut_, true)) return;
   shutting_ = true;
   world_.note("shuts down", who());
-  shutdown_op_ = world_.begin("a shutdown", who(), patience);
+  shutdown_op_ = world_.begin("a shutdown", who(), party_deadline);
   stream_.async_shutdown([self = shared_from_this()](error_code ec) {
     const memory::exempt no_failures;
     self->world_.end(self->shutdown_op_);
@@ -153,11 +153,12 @@ void party::cut() {
   talk_->excused = true;
   world_.note("cuts", who(), static_cast<unsigned>(habits_.how));
   if (habits_.how == ending::reset) stream_.reset(static_cast<muxpro::end_code>(random_.between(0, 7)));
-  if (habits_.how == ending::close) {
-    shut_ = true;  // nothing is being written: End(0)
+  if (habits_.how == ending::reset) return;
+  shut_ = true;  // nothing is being written: End(0)
+  if (habits_.how == ending::close)
     stream_.close();
-  }
-  if (habits_.how == ending::destroy) stream_ = muxpro::sub_stream();
+  else
+    stream_ = muxpro::sub_stream();
 }
 
 void party::failed(const char* what, error_code ec) {
@@ -171,7 +172,7 @@ void party::settle() {
   const bool over = lost_ || cut_ || (saw_eof_ && shut_);
   if (!over) return;
   done_ = true;
-  if (lost_ && !shut_) talk_->excused = true;
+  if (lost_ && !shut_) talk_->excused = shut_ = true;
   stream_ = muxpro::sub_stream();
   world_.note("done", who(), got_);
 }

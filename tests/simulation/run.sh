@@ -11,6 +11,6 @@ seeds=${1:-2000}
 cmake/deps.sh tests
 build=build/tests
 flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
-logged $build/configure.log cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags"
-logged $build/build.log cmake --build $build -j "$(nproc)" --target muxpro_simulation_tests
+configure $build -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags" -DMUXPRO_BUILD_TESTS=ON
+build $build --target muxpro_simulation_tests
 exec $build/bin/muxpro_simulation_tests --seeds "$seeds" "$@"

@@ -38,7 +38,16 @@ muxpro::end abort_of(stream_id id) {
   return f;
 }
 
-enum class kind { rapid_reset, empty_frames, credit_flood, unknown_ids, keep_alives, tiny_frames, never_reading, silent };
+enum class kind {
+  rapid_reset,
+  empty_frames,
+  credit_flood,
+  unknown_ids,
+  keep_alives,
+  tiny_frames,
+  never_reading,
+  silent
+};
 constexpr int kinds = 8;
 
 /// A batch of hostile frames, the n-th one.
@@ -71,7 +80,8 @@ bytes batch(kind k, const plan& p, std::uint32_t n) {
   return wire;
 }
 
-// Half a megabyte a second at most: a flood that also reaches the good clients' own processor would prove nothing.
+// Half a megabyte a second at most: a flood that also reaches the good clients' own processor would prove
+// nothing.
 asio::awaitable<void> attack(const plan& p, kind k, const std::atomic<bool>& on, counters& c) {
   const auto executor = co_await asio::this_coro::executor;
   tcp::socket s(executor);
@@ -98,7 +108,8 @@ asio::awaitable<void> attack(const plan& p, kind k, const std::atomic<bool>& on,
 
 }  // namespace
 
-asio::awaitable<void> attacker(const plan& p, counters& c, const std::atomic<bool>& on, const std::atomic<bool>& stop) {
+asio::awaitable<void> attacker(const plan& p, counters& c, const std::atomic<bool>& on,
+                               const std::atomic<bool>& stop) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
   for (int n = 0; !stop; ++n) {
     if (on) co_await attack(p, static_cast<kind>(n % kinds), on, c);

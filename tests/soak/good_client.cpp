@@ -48,7 +48,8 @@ std::string said(std::mt19937_64& random, std::size_t n) {
 asio::awaitable<void> talk(connection_ptr k) {
   error_code ec;
   const muxpro::destination to(muxpro::network::tcp, "127.0.0.1", k->p.tcp_echo);
-  muxpro::sub_stream s = co_await k->session.async_open({to, static_cast<std::uint8_t>(k->random())}, or_error(ec));
+  muxpro::sub_stream s =
+      co_await k->session.async_open({to, static_cast<std::uint8_t>(k->random())}, or_error(ec));
   if (ec) co_return;
   ++k->c.streams;
   const std::size_t messages = 1 + k->random() % 8;
@@ -60,7 +61,8 @@ asio::awaitable<void> talk(connection_ptr k) {
     co_await asio::async_write(s, asio::buffer(out), or_error(ec));
     if (!ec) co_await asio::async_read(s, asio::buffer(in), or_error(ec));
     if (ec) break;
-    if (small && i > 0) k->c.round_trips.add(steady_clock::now() - begun);  // the first one waits for the dial
+    if (small && i > 0)
+      k->c.round_trips.add(steady_clock::now() - begun);  // the first one waits for the dial
     if (in != out) ++k->c.faults;
     k->c.bytes += 2 * out.size();
     co_await pause(std::chrono::milliseconds(50 + k->random() % 500));
@@ -107,7 +109,8 @@ asio::awaitable<void> keep_talking(connection_ptr k, const std::atomic<bool>& st
   }
 }
 
-asio::awaitable<void> one_connection(const plan& p, counters& c, const std::atomic<bool>& stop, std::uint64_t seed) {
+asio::awaitable<void> one_connection(const plan& p, counters& c, const std::atomic<bool>& stop,
+                                     std::uint64_t seed) {
   const auto executor = co_await asio::this_coro::executor;
   error_code ec;
   tcp::socket socket(executor);
@@ -124,7 +127,8 @@ asio::awaitable<void> one_connection(const plan& p, counters& c, const std::atom
   for (std::size_t i = 0; i < p.streams_each; ++i)
     asio::co_spawn(executor, keep_talking(k, stop), asio::detached);
   const auto life = std::chrono::milliseconds(5000 + k->random() % 25'000);
-  for (const auto end = steady_clock::now() + life; !stop && !k->cut && steady_clock::now() < end;) co_await pause(50ms);
+  for (const auto end = steady_clock::now() + life; !stop && !k->cut && steady_clock::now() < end;)
+    co_await pause(50ms);
   if (!stop && k->random() % 2) {
     ++c.kills;
     k->cut = true;
@@ -138,7 +142,8 @@ asio::awaitable<void> one_connection(const plan& p, counters& c, const std::atom
 
 }  // namespace
 
-asio::awaitable<void> good_client(const plan& p, counters& c, const std::atomic<bool>& stop, std::uint64_t seed) {
+asio::awaitable<void> good_client(const plan& p, counters& c, const std::atomic<bool>& stop,
+                                  std::uint64_t seed) {
   std::mt19937_64 random(seed);
   co_await pause(std::chrono::milliseconds(random() % 2000));
   while (!stop) {

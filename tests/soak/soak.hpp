@@ -33,7 +33,8 @@ class latencies {
  public:
   void add(std::chrono::steady_clock::duration d) {
     const std::lock_guard lock(mutex_);
-    samples_.push_back(static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(d).count()));
+    samples_.push_back(
+        static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(d).count()));
   }
   /// Takes all samples out, sorted.
   std::vector<std::uint32_t> take();
@@ -63,9 +64,11 @@ asio::awaitable<void> serve_tcp_echo(tcp::acceptor& at);
 asio::awaitable<void> serve_udp_echo(udp::socket& at);
 
 /// One good client: a main connection with sub-streams that come and go, cut now and then and made anew.
-asio::awaitable<void> good_client(const plan& p, counters& c, const std::atomic<bool>& stop, std::uint64_t seed);
+asio::awaitable<void> good_client(const plan& p, counters& c, const std::atomic<bool>& stop,
+                                  std::uint64_t seed);
 
 /// One hostile connection after the other, each of another kind, while `on` holds.
-asio::awaitable<void> attacker(const plan& p, counters& c, const std::atomic<bool>& on, const std::atomic<bool>& stop);
+asio::awaitable<void> attacker(const plan& p, counters& c, const std::atomic<bool>& on,
+                               const std::atomic<bool>& stop);
 
 }  // namespace soak

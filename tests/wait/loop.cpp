@@ -58,7 +58,7 @@ loop two_turns(std::shared_ptr<owner> self) {
   self->story += "c ";
 }
 
-void keep(owner& o, transfer_step done) { o.waiting.emplace(std::move(done)); }
+void keep_waiting(owner& o, transfer_step done) { o.waiting.emplace(std::move(done)); }
 
 }  // namespace
 
@@ -76,7 +76,7 @@ TEST_CASE("loop: it goes on behind what the executor has to do", "[loop]") {
 
 TEST_CASE("loop: a transfer has a result", "[loop]") {
   const auto o = std::make_shared<owner>();
-  one_transfer(o, keep).first()();
+  one_transfer(o, keep_waiting).first()();
   CHECK(o->story == "begun ");
   std::exchange(o->waiting, {}).value()(asio::error::eof, 5);
   CHECK(o->story == "begun 5 " + error_code(asio::error::eof).message() + " ended");
@@ -106,7 +106,7 @@ TEST_CASE("loop: what starts a transfer may throw", "[loop]") {
 TEST_CASE("loop: what throws may have kept the step before", "[loop]") {
   const auto o = std::make_shared<owner>();
   one_transfer(o, [](owner& self, transfer_step done) {
-    keep(self, std::move(done));
+    keep_waiting(self, std::move(done));
     throw std::runtime_error("too late");
   }).first()();
   CHECK(o->story == "begun ");
@@ -119,7 +119,7 @@ TEST_CASE("loop: a transfer's handler names its executor", "[loop]") {
   const auto o = std::make_shared<owner>();
   const auto strand = asio::make_strand(o->io);
   o->executor = strand;
-  one_transfer(o, keep).first()();
+  one_transfer(o, keep_waiting).first()();
   CHECK(asio::get_associated_executor(*o->waiting) == asio::any_io_executor(strand));
   o->waiting.reset();
   CHECK(o.use_count() == 1);
@@ -140,7 +140,7 @@ TEST_CASE("loop: whoever was to call it may forget it", "[loop]") {
     CHECK(o->story == "begun ");
   }
   SECTION("later") {
-    one_transfer(o, keep).first()();
+    one_transfer(o, keep_waiting).first()();
     o->waiting.reset();
     CHECK(o->story == "begun ");
   }

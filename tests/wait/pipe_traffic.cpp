@@ -52,7 +52,9 @@ asio::awaitable<void> write_pattern(Stream& out, std::uint64_t total, random_eng
   for (std::uint64_t sent = 0; sent != total;) {
     piece.resize(std::min<std::uint64_t>(1 + random() % (random() % 8 == 0 ? 5000 : 40), total - sent));
     test::fill_pattern(piece, sent);
-    sent += co_await out.async_write_some(asio::buffer(piece), asio::use_awaitable);
+    const std::size_t n = co_await out.async_write_some(asio::buffer(piece), asio::use_awaitable);
+    if (n == 0) throw std::runtime_error("a write of nothing");
+    sent += n;
   }
   co_await out.async_shutdown(asio::use_awaitable);
 }
@@ -116,7 +118,8 @@ TEST_CASE("content survives both ways at once, whatever the capacity and the pie
   const std::size_t capacity = GENERATE(0u, 1u, 2u, 7u, 1024u, 1025u, 65536u);
   asio::io_context context;
   auto [a, b] = make_pipe(context.get_executor(), capacity);
-  both_ways(context, a, b, 200'000, 150'000);
+  const std::size_t laps = capacity < 8 ? 1 : 5;  // a small pipe takes as many turns for fewer bytes
+  both_ways(context, a, b, laps * 40'000, laps * 30'000);
   CHECK(a.memory() == 0);
 }
 
@@ -136,7 +139,7 @@ TEST_CASE("short and slow I/O on both ends changes nothing", "[pipe]") {
 TEST_CASE("without memory a pipe hands bytes over from writer to reader", "[pipe]") {
   asio::io_context context;
   auto [a, b] = make_pipe(context.get_executor());
-  largest_array = 1023;
+  largest_array = GENERATE(1023u, 2047u);  // none at all, or what was there once and cannot grow
   try {
     both_ways(context, a, b, 100'000, 50'000);
   } catch (...) {

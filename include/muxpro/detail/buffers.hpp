@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <vector>
 
 namespace muxpro::detail {
 
@@ -63,6 +64,64 @@ class buffer_list {
  private:
   std::array<Buffer, capacity> parts_{};
   std::uint32_t count_ = 0;
+};
+
+/// Copies what fits of `from` into `to` from `offset` on.
+template <std::size_t To, std::size_t From>
+std::size_t copy(const buffer_list<asio::mutable_buffer, To>& to, std::size_t offset,
+                 const buffer_list<asio::const_buffer, From>& from) noexcept {
+  auto room = to.parts().begin();
+  const auto end = to.parts().end();
+  for (; room != end && offset >= room->size(); ++room) offset -= room->size();
+  std::size_t copied = 0;
+  for (asio::const_buffer part : from.parts()) {
+    while (part.size() > 0 && room != end) {
+      const std::size_t n = std::min(part.size(), room->size() - offset);
+      std::memcpy(static_cast<std::byte*>(room->data()) + offset, part.data(), n);
+      part += n;
+      copied += n;
+      offset += n;
+      if (offset == room->size()) ++room, offset = 0;
+    }
+  }
+  return copied;
+}
+
+/// All non-empty buffers of a sequence, for operations that transfer the whole of it. The first few need no
+/// allocation; more of them may throw std::bad_alloc.
+template <class Buffer>
+class whole_buffers {
+ public:
+  template <class Sequence>
+  explicit whole_buffers(const Sequence& sequence) {
+    const auto last = asio::buffer_sequence_end(sequence);
+    for (auto it = asio::buffer_sequence_begin(sequence); it != last; ++it) {
+      const Buffer b(*it);
+      if (b.size() > 0 && !first_.append(b)) more_.push_back(b);
+    }
+  }
+
+  std::size_t size() const noexcept {
+    std::size_t n = first_.size();
+    for (const Buffer& b : more_) n += b.size();
+    return n;
+  }
+
+  /// Calls `use(Buffer)` for the parts that make up the first `n` bytes.
+  template <class Use>
+  void each(std::size_t n, Use use) const {
+    const auto use_part = [&](const Buffer& b) {
+      const std::size_t part = std::min(n, b.size());
+      if (part > 0) use(Buffer(b.data(), part));
+      n -= part;
+    };
+    for (const Buffer& b : first_.parts()) use_part(b);
+    for (const Buffer& b : more_) use_part(b);
+  }
+
+ private:
+  buffer_list<Buffer> first_;
+  std::vector<Buffer> more_;
 };
 
 /// Few: a read that waits is a good part of what an idle sub-stream costs.

@@ -1,5 +1,6 @@
 // What an execution_context must know of the library: who has handlers parked, to drop them
-// when the context is destroyed first; what time it is, so that tests can say so; and how many timers there are.
+// when the context is destroyed first; what time it is, so that tests can say so; and how many timers there
+// are.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>

@@ -8,12 +8,13 @@
 #include <muxpro/options.hpp>
 
 #include <optional>
+#include <utility>
 
 namespace muxpro::detail {
 
 struct receive_op : pending_op<error_code, std::size_t> {
-  receive_op(buffer_list<asio::mutable_buffer> b, host_port& f) : into(b), from(&f) {}
-  buffer_list<asio::mutable_buffer> into;
+  receive_op(whole_buffers<asio::mutable_buffer> b, host_port& f) : into(std::move(b)), from(&f) {}
+  whole_buffers<asio::mutable_buffer> into;
   host_port* from;
 };
 

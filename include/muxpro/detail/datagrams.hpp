@@ -46,6 +46,11 @@ class drop_queue {
     queue_.clear();
     bytes_ = 0;
   }
+  /// Drops all of them, and counts each.
+  void drop_all() noexcept {
+    dropped_ += queue_.size();
+    clear();
+  }
   /// Counts a datagram that was lost elsewhere.
   void drop() noexcept { ++dropped_; }
   std::uint64_t dropped() const noexcept { return dropped_; }

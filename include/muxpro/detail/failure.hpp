@@ -5,11 +5,14 @@
 
 #include <exception>
 #include <new>
+#include <string>
 #include <system_error>
 
 namespace muxpro::detail {
 
-inline std::error_code error_of_failure(std::exception_ptr failure) noexcept {
+/// `other` is for exceptions without a code.
+inline std::error_code error_of_failure(
+    std::exception_ptr failure, std::error_code other = std::make_error_code(std::errc::io_error)) noexcept {
   try {
     std::rethrow_exception(failure);
   } catch (const std::system_error& e) {
@@ -17,7 +20,18 @@ inline std::error_code error_of_failure(std::exception_ptr failure) noexcept {
   } catch (const std::bad_alloc&) {
     return errc::no_memory;
   } catch (...) {
-    return std::make_error_code(std::errc::io_error);
+    return other;
+  }
+}
+
+/// The text of an exception, at most 256 bytes of it.
+inline std::string text_of_failure(std::exception_ptr failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    return std::string(e.what()).substr(0, 256);
+  } catch (...) {
+    return "an exception of an unknown type";
   }
 }
 

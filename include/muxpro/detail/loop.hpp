@@ -1,14 +1,14 @@
-// The coroutine of a session's reading and writing and of a relay's directions. asio::awaitable can do more, and
-// each step of it costs three times as much.
+// The coroutine of a session's reading and writing and of a relay's directions. asio::awaitable can do more,
+// and each step of it costs three times as much.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
 #include <muxpro/detail/pending_op.hpp>
 #include <muxpro/detail/recycled.hpp>
 
-#include <cassert>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -30,10 +30,10 @@ class loop {
   }
   step first() && noexcept;
 
-  /// Hands the next step to `taker`. If that throws without having kept the step, the loop is where it was and
-  /// gets the exception.
+  /// Hands the next step to `taker`. If that throws without having kept the step, the loop is where it was
+  /// and gets the exception. False: the step was called inside, and the loop has to go on.
   template <class Taker>
-  static void suspend(handle h, const Taker& taker);
+  static bool suspend(handle h, const Taker& taker);
 
  private:
   handle suspended_;
@@ -72,14 +72,17 @@ class loop::promise_type {
  private:
   friend class loop;
 
+  /// What became of a step inside the call that it was handed to.
+  enum class handover : std::uint8_t { kept, destroyed, called };
+
   void* const owner_;
   void (*const ended_)(void* owner, std::exception_ptr);
   std::exception_ptr failure_;
-  bool* lost_ = nullptr;  ///< while a step is on its way to whoever will take it: whether it was destroyed there
+  handover* handover_ = nullptr;  ///< while a step is handed over
 };
 
-/// What resumes a suspended loop, as a handler for whatever it waits for. Destroyed without a call, it destroys
-/// the loop.
+/// What resumes a suspended loop, as a handler for whatever it waits for. Destroyed without a call, it
+/// destroys the loop.
 class loop::step {
  public:
   using allocator_type = recycled_allocator<std::byte>;
@@ -93,18 +96,21 @@ class loop::step {
   }
   ~step() {
     if (!suspended_) return;
-    if (bool* const lost = suspended_.promise().lost_)
-      *lost = true;
+    if (auto* const now = suspended_.promise().handover_)
+      *now = promise_type::handover::destroyed;
     else
       suspended_.destroy();
   }
 
   explicit operator bool() const noexcept { return static_cast<bool>(suspended_); }
   allocator_type get_allocator() const noexcept { return {}; }
-  /// Never inside the call that the step was handed to.
+  /// Inside the call that the step was handed to it only takes a note, and suspend() returns false.
   void operator()() {
-    assert(!suspended_.promise().lost_);
-    release().resume();
+    const handle h = release();
+    if (auto* const now = h.promise().handover_)
+      *now = promise_type::handover::called;
+    else
+      h.resume();
   }
   handle release() noexcept { return std::exchange(suspended_, nullptr); }
 
@@ -115,24 +121,28 @@ class loop::step {
 inline loop::step loop::first() && noexcept { return step(std::exchange(suspended_, nullptr)); }
 
 template <class Taker>
-void loop::suspend(handle h, const Taker& taker) {
+bool loop::suspend(handle h, const Taker& taker) {
+  using handover = promise_type::handover;
   promise_type& p = h.promise();
-  bool lost = false;
-  p.lost_ = &lost;
+  handover now = handover::kept;
+  p.handover_ = &now;
   try {
     taker(step(h));
   } catch (...) {
-    p.lost_ = nullptr;
-    if (!lost) return;  // somebody keeps the step, and will call it or forget it
+    p.handover_ = nullptr;
+    if (now != handover::destroyed) return now == handover::kept;  // the taker keeps the step
     throw;
   }
-  p.lost_ = nullptr;
-  if (lost) h.destroy();
+  p.handover_ = nullptr;
+  if (now == handover::kept) return true;
+  if (now == handover::called) return false;
+  h.destroy();
+  return true;
 }
 
 inline void post_step(const asio::any_io_executor& executor, loop::step s) {
   if (const auto* const plain = as_io_executor(executor))
-    asio::post(*plain, std::move(s));
+    post_to(*plain, std::move(s));
   else
     asio::post(executor, std::move(s));
 }
@@ -141,7 +151,7 @@ inline void post_step(const asio::any_io_executor& executor, loop::step s) {
 inline void wake(const asio::any_io_executor& executor, loop::step& waiting) {
   const loop::handle h = waiting.release();
   try {
-    loop::suspend(h, [&](loop::step s) { post_step(executor, std::move(s)); });
+    if (!loop::suspend(h, [&](loop::step s) { post_step(executor, std::move(s)); })) h.resume();
   } catch (...) {
     waiting = loop::step(h);
     throw;
@@ -153,8 +163,8 @@ class next_turn {
  public:
   explicit next_turn(const asio::any_io_executor& executor) noexcept : executor_(executor) {}
   bool await_ready() const noexcept { return false; }
-  void await_suspend(loop::handle h) const {
-    loop::suspend(h, [this](loop::step s) { post_step(executor_, std::move(s)); });
+  bool await_suspend(loop::handle h) const {
+    return loop::suspend(h, [this](loop::step s) { post_step(executor_, std::move(s)); });
   }
   void await_resume() const noexcept {}
 
@@ -162,8 +172,8 @@ class next_turn {
   const asio::any_io_executor& executor_;
 };
 
-/// The handler of a read or write, or of what has nothing to count. It names its executor: a stream may do its
-/// work on another one than its own.
+/// The handler of a read or write, or of what has nothing to count. It names its executor: a stream may do
+/// its work on another one than its own.
 class transfer_step {
  public:
   using allocator_type = loop::step::allocator_type;
@@ -179,7 +189,7 @@ class transfer_step {
       : next_(std::move(next)), to_(&to), executor_(&executor), slot_(slot) {}
   allocator_type get_allocator() const noexcept { return {}; }
   cancellation_slot_type get_cancellation_slot() const noexcept { return slot_; }
-  executor_type get_executor() const noexcept { return *executor_; }
+  const executor_type& get_executor() const noexcept { return *executor_; }
   void operator()(error_code ec, std::size_t n = 0) {
     *to_ = {ec, n};
     slot_.clear();
@@ -200,11 +210,10 @@ class transfer {
   transfer(const asio::any_io_executor& executor, asio::cancellation_slot slot, Start start)
       : executor_(executor), slot_(slot), start_(std::move(start)) {}
   bool await_ready() const noexcept { return false; }
-  void await_suspend(loop::handle h) {
+  bool await_suspend(loop::handle h) {
     try {
-      loop::suspend(h, [this](loop::step s) {
-        start_(transfer_step(std::move(s), result_, executor_, slot_));
-      });
+      return loop::suspend(
+          h, [this](loop::step s) { start_(transfer_step(std::move(s), result_, executor_, slot_)); });
     } catch (...) {
       slot_.clear();
       throw;

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
+#include <muxpro/detail/guarded_handler.hpp>
 #include <muxpro/detail/recycled.hpp>
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -21,7 +23,8 @@ class bound_handler {
  public:
   using allocator_type = typename operation_memory<Handler>::type;
 
-  bound_handler(Handler h, Args... args) : handler_(std::move(h)), args_(std::move(args)...) {}
+  bound_handler(Handler&& h, Args... args) : handler_(std::move(h)), args_(std::move(args)...) {}
+  bound_handler(const Handler& h, Args... args) : handler_(h), args_(std::move(args)...) {}
   allocator_type get_allocator() const noexcept { return operation_memory<Handler>::of(handler_); }
   void operator()() { std::apply(std::move(handler_), std::move(args_)); }
 
@@ -36,7 +39,7 @@ class dispatched_handler {
  public:
   using allocator_type = typename Bound::allocator_type;
 
-  dispatched_handler(Executor e, Bound b) : executor_(std::move(e)), bound_(std::move(b)) {}
+  dispatched_handler(Executor e, Bound&& b) : executor_(std::move(e)), bound_(std::move(b)) {}
   allocator_type get_allocator() const noexcept { return bound_.get_allocator(); }
   void operator()() { asio::dispatch(executor_, std::move(bound_)); }
 
@@ -44,6 +47,17 @@ class dispatched_handler {
   Executor executor_;
   Bound bound_;
 };
+
+/// The guard stays outside, because it begins on the object's executor.
+template <class Executor, class Bound>
+dispatched_handler<Executor, Bound> dispatched(Executor e, Bound&& b) {
+  return {std::move(e), std::move(b)};
+}
+template <class Executor, class Guard, class Next>
+auto dispatched(Executor e, guarded_handler<Guard, Next>&& g) {
+  using call = guarded_handler<Guard, dispatched_handler<Executor, Next>>;
+  return call(std::move(g.guard), std::move(e), std::move(g.next));
+}
 
 /// What most objects have: nothing is left to find out about it at run time.
 using io_executor = asio::io_context::executor_type;
@@ -53,16 +67,28 @@ inline const io_executor* as_io_executor(const asio::any_io_executor& e) noexcep
   return e.target_type() == typeid(io_executor) ? e.target<io_executor>() : nullptr;
 }
 
+/// asio::get_associated_executor(), but without a copy if the handler returns a reference.
+template <class Handler>
+decltype(auto) own_executor(const Handler& handler, const asio::any_io_executor& object) {
+  if constexpr (requires {
+                  { handler.get_executor() } -> std::same_as<const asio::any_io_executor&>;
+                })
+    return handler.get_executor();
+  else
+    return asio::get_associated_executor(handler, object);
+}
+
 /// `object`'s io_context, if that is all its executor is, and the handler asks for no other.
 template <class Handler>
 const io_executor* plain_executor(const Handler& handler, const asio::any_io_executor& object) {
   const auto* const plain = as_io_executor(object);
   if (!plain) return nullptr;
-  const auto own = asio::get_associated_executor(handler, object);
-  if constexpr (std::is_same_v<decltype(own), const asio::any_io_executor>) {
+  const auto& own = own_executor(handler, object);
+  using own_type = std::decay_t<decltype(own)>;
+  if constexpr (std::is_same_v<own_type, asio::any_io_executor>) {
     const auto* const wanted = as_io_executor(own);
     return wanted && *wanted == *plain ? plain : nullptr;
-  } else if constexpr (std::is_same_v<decltype(own), const io_executor>) {
+  } else if constexpr (std::is_same_v<own_type, io_executor>) {
     return own == *plain ? plain : nullptr;
   } else {
     return nullptr;
@@ -72,6 +98,16 @@ const io_executor* plain_executor(const Handler& handler, const asio::any_io_exe
 template <class Executor>
 auto tracked(const Executor& executor) {
   return asio::prefer(executor, asio::execution::outstanding_work.tracked);
+}
+
+/// Like asio::post(), but with one move of the handler less. ASIO_NO_TS_EXECUTORS removes the member
+/// function.
+template <class Bound>
+void post_to(const io_executor& executor, Bound&& bound) {
+  if constexpr (requires { executor.post(std::move(bound), bound.get_allocator()); })
+    executor.post(std::move(bound), bound.get_allocator());
+  else
+    asio::post(executor, std::move(bound));
 }
 
 /// By post to the executor of the object, then by dispatch to that of the handler if it is another one. Not
@@ -89,12 +125,11 @@ class long_way {
   }
 
   template <class Bound>
-  void post(Bound bound) {
-    if (own_) {
-      asio::post(object_, dispatched_handler<tracked_type, Bound>(std::move(*own_), std::move(bound)));
-    } else {
+  void post(Bound&& bound) {
+    if (own_)
+      asio::post(object_, dispatched(std::move(*own_), std::move(bound)));
+    else
       asio::post(object_, std::move(bound));
-    }
   }
 
  private:
@@ -111,8 +146,8 @@ class short_way {
   explicit short_way(const io_executor& plain) : executor_(tracked(plain)) {}
 
   template <class Bound>
-  void post(Bound bound) {
-    asio::post(asio::query(executor_, asio::execution::context).get_executor(), std::move(bound));
+  void post(Bound&& bound) {
+    post_to(asio::query(executor_, asio::execution::context).get_executor(), std::move(bound));
   }
 
  private:
@@ -125,9 +160,20 @@ void post_completion(Handler&& handler, const asio::any_io_executor& object, Arg
   using handler_type = std::decay_t<Handler>;
   using bound = bound_handler<handler_type, Args...>;
   if (const auto* const plain = plain_executor(handler, object))
-    return asio::post(*plain, bound(std::forward<Handler>(handler), std::move(args)...));
+    return post_to(*plain, bound(std::forward<Handler>(handler), std::move(args)...));
   long_way<handler_type> path(handler, object);
   path.post(bound(std::forward<Handler>(handler), std::move(args)...));
+}
+
+/// The same with a guard.
+template <class Guard, class Handler, class... Args>
+void post_guarded(Guard guard, Handler&& handler, const asio::any_io_executor& object, Args... args) {
+  using handler_type = std::decay_t<Handler>;
+  using call = guarded_handler<Guard, bound_handler<handler_type, Args...>>;
+  if (const auto* const plain = plain_executor(handler, object))
+    return post_to(*plain, call(std::move(guard), std::forward<Handler>(handler), std::move(args)...));
+  long_way<handler_type> path(handler, object);
+  path.post(call(std::move(guard), std::forward<Handler>(handler), std::move(args)...));
 }
 
 template <class... Args>
@@ -146,6 +192,12 @@ class pending_op {
   ~pending_op() = default;
 };
 
+/// An operation whose completion has a guard.
+template <class Op>
+concept guards_completion = requires(Op& op) {
+  op.guard();
+};
+
 /// `Op` derives from pending_op<Args...> and carries what the operation needs while it waits; its completion
 /// takes `Way`.
 template <class Op, class Way, class Handler, class... Args>
@@ -154,12 +206,12 @@ class parked_op final : public Op {
   using allocator_type = typename std::allocator_traits<
       typename operation_memory<Handler>::type>::template rebind_alloc<parked_op>;
 
-  template <class... Init>
-  parked_op(Handler&& handler, Way way, Init&&... init)
+  template <class From, class... Init>
+  parked_op(From&& handler, Way&& way, Init&&... init)
       : Op(std::forward<Init>(init)...),
         way_(std::move(way)),
         slot_(asio::get_associated_cancellation_slot(handler)),
-        handler_(std::move(handler)) {}
+        handler_(std::forward<From>(handler)) {}
 
   /// From now on cancellation calls `cancel(op)`.
   template <class Cancel>
@@ -173,9 +225,9 @@ class parked_op final : public Op {
     leave_slot();
     auto way = std::move(way_);
     allocator_type allocator(operation_memory<Handler>::of(handler_));
-    Handler handler(std::move(handler_));
+    auto call = bind(std::move(args)...);
     destroy(allocator);
-    way.post(bound_handler<Handler, Args...>(std::move(handler), std::move(args)...));
+    way.post(std::move(call));
   }
 
   void drop() noexcept override {
@@ -209,6 +261,15 @@ class parked_op final : public Op {
     Cancel cancel_;
   };
 
+  auto bind(Args... args) {
+    using bound = bound_handler<Handler, Args...>;
+    if constexpr (guards_completion<Op>)
+      return guarded_handler<decltype(Op::guard()), bound>(Op::guard(), std::move(handler_),
+                                                           std::move(args)...);
+    else
+      return bound(std::move(handler_), std::move(args)...);
+  }
+
   void leave_slot() noexcept {
     if (in_slot_) slot_.clear();
   }
@@ -226,13 +287,15 @@ class parked_op final : public Op {
 };
 
 template <class Op, class Way, class Handler, class Cancel, class... Init, class... Args>
-Op* park_on(pending_op<Args...>*, Way way, Handler handler, Cancel cancel, Init&&... init) {
-  using parked = parked_op<Op, Way, Handler, Args...>;
-  typename parked::allocator_type allocator(operation_memory<Handler>::of(handler));
+Op* park_on(pending_op<Args...>*, Way way, Handler&& handler, Cancel cancel, Init&&... init) {
+  using handler_type = std::decay_t<Handler>;
+  using parked = parked_op<Op, Way, handler_type, Args...>;
+  typename parked::allocator_type allocator(operation_memory<handler_type>::of(handler));
   using traits = std::allocator_traits<typename parked::allocator_type>;
   parked* op = traits::allocate(allocator, 1);
   try {
-    traits::construct(allocator, op, std::move(handler), std::move(way), std::forward<Init>(init)...);
+    traits::construct(allocator, op, std::forward<Handler>(handler), std::move(way),
+                      std::forward<Init>(init)...);
   } catch (...) {
     traits::deallocate(allocator, op, 1);
     throw;
@@ -248,13 +311,13 @@ Op* park_on(pending_op<Args...>*, Way way, Handler handler, Cancel cancel, Init&
 
 /// Parks `handler` as an `Op`; on cancellation `cancel(op)` is called: it must complete `op`, now or soon.
 template <class Op, class Handler, class Cancel, class... Init>
-Op* park(Handler handler, const asio::any_io_executor& object, Cancel cancel, Init&&... init) {
+Op* park(Handler&& handler, const asio::any_io_executor& object, Cancel cancel, Init&&... init) {
   constexpr Op* type = nullptr;
   if (const auto* const plain = plain_executor(handler, object))
-    return park_on<Op>(type, short_way(*plain), std::move(handler), std::move(cancel),
+    return park_on<Op>(type, short_way(*plain), std::forward<Handler>(handler), std::move(cancel),
                        std::forward<Init>(init)...);
-  long_way<Handler> way(handler, object);
-  return park_on<Op>(type, std::move(way), std::move(handler), std::move(cancel),
+  long_way<std::decay_t<Handler>> way(handler, object);
+  return park_on<Op>(type, std::move(way), std::forward<Handler>(handler), std::move(cancel),
                      std::forward<Init>(init)...);
 }
 

@@ -54,11 +54,15 @@ class pipe_core final : private parking {
   void wait(side s, read_op& op) noexcept { park_in(lane_to(s).reader, op); }
   void wait(side s, write_op& op) noexcept { park_in(lane_from(s).writer, op); }
 
+  /// As the cancellation of each pending operation.
+  void cancel(side s);
   error_code shut_down(side s);
   void close(side s);
+  void reset(side s);
 
   bool closed(side s) const noexcept { return lane_from(s).writer_closed; }
   std::size_t available(side s) const noexcept { return lane_to(s).ring.size(); }
+  std::size_t undelivered(side s) const noexcept { return lane_from(s).ring.size(); }
   std::uint64_t passed_from(side s) const noexcept { return lane_from(s).passed; }
   std::uint64_t passed_to(side s) const noexcept { return lane_to(s).passed; }
   std::size_t memory() const noexcept { return lanes_[0].ring.allocated() + lanes_[1].ring.allocated(); }

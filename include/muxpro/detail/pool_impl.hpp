@@ -2,6 +2,7 @@
 #pragma once
 
 #include <muxpro/detail/pool_policy.hpp>
+#include <muxpro/detail/strand_check.hpp>
 #include <muxpro/session.hpp>
 
 #include <asio/bind_cancellation_slot.hpp>
@@ -12,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -26,11 +28,25 @@ struct client_pool_stats {
   std::uint32_t streams = 0;           ///< sub-streams that the application still holds
   std::uint64_t dials = 0;             ///< begun
   std::uint64_t dial_failures = 0;     ///< no connection came of it
+  std::string last_failure;            ///< of a dial: the text of the exception, at most 256 bytes
   std::uint64_t connections_lost = 0;  ///< ended by the peer or by an error
   std::uint64_t retired = 0;           ///< drained for age, use, idleness or refusals
   std::uint64_t opened = 0;            ///< sub-streams
   std::uint64_t reused = 0;            ///< of these not the first one of their connection
   std::uint64_t retries = 0;           ///< opens that met a dead connection and went to another one
+};
+
+/// One main connection of a pool.
+struct pool_connection {
+  enum class state { dialing, open, draining };
+
+  std::uint64_t id = 0;  ///< counts the dials of the pool; pool_event::connection
+  state is = state::dialing;
+  std::string local,
+      remote;  ///< endpoints of the socket: "192.0.2.1:443" or a path; empty where there is none
+  std::uint32_t streams = 0;  ///< sub-streams that the application still holds
+  std::uint64_t opened = 0;
+  session_stats session;  ///< nothing while it is dialed
 };
 
 namespace detail {
@@ -77,12 +93,16 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
 
   pool_impl(asio::any_io_executor executor, std::unique_ptr<dialer> dial, client_pool_options options);
 
+  /// An operation is started on this thread.
+  void operation_begins() noexcept { strand_.operation(executor_); }
   /// True if it is decided at once; `stream` is the result if `ec` is clear.
   bool open_now(open_request& request, error_code& ec, sub_stream& stream);
   void start_open(waiting_open* op);
   void cancel_open(waiting_open* op);
   bool drain_now(error_code& ec);
   void start_drain(drain_op* op) { drains_.push_back(*op); }
+  /// As the cancellation of each operation that waits.
+  void cancel();
   void close();
   /// After the handler of an open: the sub-stream's first write shares New's gather write.
   void flush();
@@ -90,6 +110,7 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
   const asio::any_io_executor& executor() const noexcept { return executor_; }
   client_pool_stats report() const;
   std::vector<session_stats> report_sessions() const;
+  std::vector<pool_connection> report_connections() const;
 
  private:
   using connection_id = pool_policy::connection_id;
@@ -106,6 +127,7 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
   bool try_open(open_request& request, int& tries, error_code& ec, sub_stream& stream);
   void fail_waiting(pool_policy::share which, error_code why);
   void start_dial(connection_id id);
+  void note_dial_failure(std::string why);
   void dialed(const std::shared_ptr<connection>& c, std::exception_ptr failure, session main);
   void run_ended(const std::shared_ptr<connection>& c, error_code why);
   void stream_gone(connection& c, bool refused) noexcept;
@@ -114,9 +136,14 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
   /// Makes sure that settle() is called by `deadline`.
   void watch(time_point deadline) noexcept;
   void wake();
+  /// Posts it to client_pool_options::on_event.
+  void report(pool_event::kind what, connection_id id, error_code why = {});
+  void report_room();
+  void log(const pool_event& e) const noexcept;
   void context_destroyed() noexcept override;
 
   asio::any_io_executor executor_;
+  strand_check strand_;
   client_pool_options options_;
   std::unique_ptr<dialer> dialer_;
   std::optional<wake_up> timer_;
@@ -128,6 +155,7 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
   client_pool_stats counted_;
   time_point armed_ = time_point::max();
   bool tending_ = false;
+  bool was_full_ = false;  ///< an open found no room, and none has been reported since
   bool draining_ = false;
   bool closed_ = false;
 };

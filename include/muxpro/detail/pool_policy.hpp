@@ -45,6 +45,8 @@ class pool_policy {
   void waited(std::size_t n = 1) noexcept { waiting_ -= n; }
   /// The least loaded connection with room; the oldest of equals, so that the others fall idle after a burst.
   std::optional<connection_id> pick() const noexcept;
+  /// No connection has room, and none may be added.
+  bool full() const noexcept;
   /// True if that was its last: next_retired() returns it.
   bool opened(connection_id c);
   void stream_gone(connection_id c, time_point now, bool refused);
@@ -105,6 +107,9 @@ class pool_policy {
   std::size_t room_left(const connection& c) const noexcept;
   time_point retires_at(const connection& c) const noexcept;
   bool dial_wanted() const noexcept;
+  bool counts(const connection& c) const noexcept {
+    return c.is == state::dialing || c.is == state::overdue || c.is == state::live;
+  }
   share share_of_failed() const noexcept;
   bool counts_as_failure(const connection& c, time_point now) const noexcept;
   void note_failure(const connection& c, time_point now);

@@ -50,15 +50,15 @@ std::optional<version> choose_version(const std::vector<version>& offered, const
 class protocol {
  public:
   enum class happening {
-    nothing,      ///< no action; announced data is discarded
-    failed,       ///< `error`: close the session
-    opened,       ///< New: create the sub-stream, insert() it, then receive_data()
-    data,         ///< announced data belongs to `stream`
-    dropped,      ///< a datagram of `stream` beyond the credit: nothing but a loss
-    credit,       ///< `amount` more bytes may be sent on `stream`
-    ended,        ///< the peer's End(0): `stream` reads to its end
-    aborted,      ///< the peer's End(`code`): drop what is queued
-    violated,     ///< the peer broke a rule: `stream` was ended with code 3
+    nothing,   ///< no action; announced data is discarded
+    failed,    ///< `error`: close the session
+    opened,    ///< New: create the sub-stream, insert() it, then receive_data()
+    data,      ///< announced data belongs to `stream`
+    dropped,   ///< a datagram of `stream` beyond the credit: nothing but a loss
+    credit,    ///< `amount` more bytes may be sent on `stream`
+    ended,     ///< the peer's End(0): `stream` reads to its end
+    aborted,   ///< the peer's End(`code`): drop what is queued
+    violated,  ///< the peer broke a rule: `stream` was ended with code 3
   };
 
   struct event {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 namespace muxpro::detail {
 
@@ -27,11 +28,15 @@ class recycled_memory {
   }
   static void deallocate(void* memory, std::size_t size) noexcept {
     if (!usual(size)) return ::operator delete(memory);
-    kept& k = of_this_thread();
-    list& l = k.lists[size_class(size)];
-    if (k.thread_ends || l.length == most_kept) return ::operator delete(memory);
-    ++l.length;
-    l.first = ::new (memory) block{l.first};
+    of_this_thread().lists[size_class(size)].take(memory);
+  }
+  /// The same for a size that is known at compile time.
+  template <std::size_t Size>
+  static void deallocate(void* memory) noexcept {
+    if constexpr (usual(Size))
+      of_this_thread().lists[size_class(Size)].take(memory);
+    else
+      ::operator delete(memory);
   }
 
  private:
@@ -52,26 +57,44 @@ class recycled_memory {
     block* next;
   };
   struct list {
+    void take(void* memory) noexcept {
+      if (length == most_kept) [[unlikely]] {
+        if (!begin_to_keep()) return ::operator delete(memory);
+      }
+      ++length;
+      first = ::new (memory) block{first};
+    }
     block* first = nullptr;
-    std::size_t length = 0;
+    std::size_t length = most_kept;  ///< also before the first block and after the thread's end
   };
   struct kept {
-    constexpr kept() noexcept = default;
-    ~kept() {
-      thread_ends = true;
-      for (list& l : lists)
+    std::array<list, largest / step + 1> lists{};
+    bool begun = false;
+  };
+  struct end_of_thread {
+    ~end_of_thread() {
+      for (list& l : of_this_thread().lists) {
+        l.length = most_kept;
         while (block* const b = l.first) {
           l.first = b->next;
           ::operator delete(b);
         }
+      }
     }
-    std::array<list, largest / step + 1> lists{};
-    bool thread_ends = false;
   };
 
+  // The object has no destructor, so that an access need not check whether it was constructed.
   static kept& of_this_thread() noexcept {
-    static thread_local kept k;
+    static constinit thread_local kept k;
     return k;
+  }
+  /// False if this thread keeps blocks already, or is about to end.
+  static bool begin_to_keep() noexcept {
+    kept& k = of_this_thread();
+    if (std::exchange(k.begun, true)) return false;
+    static thread_local end_of_thread end;
+    for (list& l : k.lists) l.length = 0;
+    return true;
   }
   static constexpr bool usual(std::size_t size) noexcept { return recycles && size != 0 && size <= largest; }
   // What glibc's malloc gives is a multiple of 16 and 8 more.
@@ -93,7 +116,12 @@ struct recycled_allocator {
     static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
     return static_cast<T*>(recycled_memory::allocate(n * sizeof(T)));
   }
-  void deallocate(T* p, std::size_t n) noexcept { recycled_memory::deallocate(p, n * sizeof(T)); }
+  void deallocate(T* p, std::size_t n) noexcept {
+    if (n == 1)
+      recycled_memory::deallocate<sizeof(T)>(p);
+    else
+      recycled_memory::deallocate(p, n * sizeof(T));
+  }
   template <class U>
   bool operator==(const recycled_allocator<U>&) const noexcept {
     return true;

@@ -52,6 +52,14 @@ class ref {
     if (object_ && --count() == 0) delete object_;
   }
 
+  /// detach() and adopt() do not change the count. The caller of detach() owns the reference.
+  T* detach() noexcept { return std::exchange(object_, nullptr); }
+  static ref adopt(T* object) noexcept {
+    ref r;
+    r.object_ = object;
+    return r;
+  }
+
   T* get() const noexcept { return object_; }
   T& operator*() const noexcept { return *object_; }
   T* operator->() const noexcept { return object_; }

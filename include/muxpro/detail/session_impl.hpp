@@ -4,6 +4,7 @@
 #include <muxpro/detail/context_service.hpp>
 #include <muxpro/detail/outbox.hpp>
 #include <muxpro/detail/protocol.hpp>
+#include <muxpro/detail/strand_check.hpp>
 #include <muxpro/detail/stream_state.hpp>
 #include <muxpro/detail/transport.hpp>
 #include <muxpro/open_request.hpp>
@@ -13,6 +14,8 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <string>
+#include <typeinfo>
 #include <vector>
 
 namespace muxpro {
@@ -52,17 +55,45 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void start_run(result_op* op);
   /// True if it is decided at once; `stream` is the result if `ec` is clear.
   bool open_now(open_request& request, error_code& ec, sub_stream& stream);
-  void start_open(open_op* op) { opens_.push_back(*op); }
+  /// Opens that wait for room go before one that comes now.
+  void serve_waiting_opens() {
+    if (!opens_.empty() && state_ == state::ready) serve_opens(serve::while_there_is_room);
+  }
+  void start_open(open_op* op) {
+    opens_.push_back(*op);
+    expect_run();
+  }
   bool accept_now(error_code& ec, sub_stream& stream);
-  void start_accept(accept_op* op) { accepts_.push_back(*op); }
+  void start_accept(accept_op* op) {
+    accepts_.push_back(*op);
+    expect_run();
+  }
   bool drain_now(error_code& ec);
   void start_drain(drain_op* op) { drains_.push_back(*op); }
+  /// As the cancellation of each operation that waits, but for the handshake and the run.
+  void cancel();
+  /// True if the session is closed now.
+  bool close_now(error_code& ec);
+  void start_close(drain_op* op);
   void close(error_code why);
+  /// An operation is started on this thread.
+  void operation_begins() noexcept { strand_.operation(executor_); }
+  void* next_layer(const std::type_info& type) noexcept {
+    return transport_ ? transport_->next_layer(type) : nullptr;
+  }
+  void* any_layer(const std::type_info& type) noexcept {
+    return transport_ ? transport_->any_layer(type) : nullptr;
+  }
+  std::string endpoint(endpoint_of which) const {
+    return transport_ ? transport_->endpoint(which) : std::string();
+  }
   void watch_streams(stream_watcher* w) noexcept { watcher_ = w; }
 
   const asio::any_io_executor& executor() const noexcept { return executor_; }
   std::optional<version> agreed() const noexcept { return version_; }
   session_stats report() const;
+  /// Why it was closed; no error before.
+  error_code fate() const noexcept { return fate_; }
 
   // --- what sub-streams do
   protocol& rules() noexcept { return rules_; }
@@ -99,6 +130,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   static loop read_loop(std::shared_ptr<session_impl> self);
   static loop write_loop(std::shared_ptr<session_impl> self);
   bool more_may_come(int turn, int least);
+  bool gather();
   static asio::awaitable<void> watch_loop(std::shared_ptr<session_impl> self);
   asio::awaitable<void> negotiate();
   asio::awaitable<error_code> ask_version();
@@ -131,18 +163,36 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void begin_data(stream_state& s, std::size_t size);
   void end_stream(stream_state& s, error_code why);
   void lost(error_code ec);
+  bool peer_left(error_code ec) const noexcept;
+
+  // --- closing in good order
+  void leave(error_code as);
+  void left();
+  bool goodbye_due() const noexcept;
+  auto say_goodbye();
+  void said_goodbye();
   static asio::awaitable<void> read_on(std::shared_ptr<session_impl> self, error_code why);
 
   // --- watching
   void check_deadlines();
   time_point check_session(time_point t);
+  time_point close_idle();
   time_point stream_deadline(stream_state& s) const;
   void end_by_timeout(stream_state& s);
   void set_keep_alive(time_point t);
 
   sub_stream open_stream(stream_id id, open_request& request);
   ref<stream_state> add_stream(stream_id id, const destination& d, std::uint8_t priority);
+  bool drained() const noexcept;
   void check_drained();
+  /// A line for session_options::log.
+  template <class... Args>
+  void log(severity how, fmt::format_string<Args...> text, const Args&... args) const noexcept;
+  struct run_deadline;
+  /// Something waits for async_run(): without that the session ends after negotiate_timeout.
+  void expect_run();
+  enum class serve { all, while_there_is_room };
+  void serve_opens(serve which);
   void context_destroyed() noexcept override;
   bool let_go() noexcept override;
 
@@ -155,6 +205,10 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   std::minstd_rand random_;
 
   state state_ = state::idle;
+  bool runs_ = false;          ///< async_run() was started
+  bool run_expected_ = false;  ///< run_deadline waits
+  time_point run_by_ = time_point::max();
+  strand_check strand_;
   std::optional<version> version_;
   error_code fate_;  ///< why it was closed
   session_stats counted_;
@@ -177,6 +231,13 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   progress_watch read_watch_, write_watch_;
   error_code write_error_;  ///< nothing can be sent any more
 
+  bool leaving_ = false;       ///< it is being closed in good order
+  bool reads_ended_ = false;   ///< the peer's goodbye has come
+  bool goodbye_sent_ = false;  ///< nothing is sent any more
+  bool has_left_ = false;      ///< in good order
+  error_code leaves_as_;       ///< its fate then
+  time_point leaves_until_ = time_point::max();
+
   result_op* run_ = nullptr;
   result_op* handshake_ = nullptr;
   loop::step writer_waits_;
@@ -185,7 +246,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   asio::cancellation_signal stop_[stops];
   intrusive_list<open_op> opens_;
   intrusive_list<accept_op> accepts_;
-  intrusive_list<drain_op> drains_;
+  intrusive_list<drain_op> drains_, closes_;
   intrusive_list<stream_state, backlog_tag> backlog_;
   std::size_t backlog_size_ = 0;
 };
@@ -196,6 +257,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
 #if !defined(MUXPRO_SEPARATE_COMPILATION)
 #include <muxpro/impl/outbox.ipp>
 #include <muxpro/impl/session_budget.ipp>
+#include <muxpro/impl/session_goodbye.ipp>
 #include <muxpro/impl/session_impl.ipp>
 #include <muxpro/impl/session_read.ipp>
 #include <muxpro/impl/session_watch.ipp>

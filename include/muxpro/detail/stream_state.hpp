@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace muxpro::detail {
@@ -90,11 +91,28 @@ class flow_op : public read_op {
   write_buffers gathered_;
 };
 
+/// Goes with the completion of a write to its handler. Until the handler has returned, a write that it begins
+/// continues the one that is over: asio::async_write() is such a chain.
+class write_completion {
+ public:
+  explicit write_completion(stream_state& s) noexcept;
+  write_completion(write_completion&& other) noexcept;
+  write_completion& operator=(write_completion&&) = delete;
+  ~write_completion();
+  /// The handler is about to be called.
+  void begin() noexcept;
+
+ private:
+  ref<stream_state> stream_;  ///< null: moved from
+  bool begun_ = false;
+};
+
 struct write_op : pending_op<error_code, std::size_t>, semaphore_core::waiter {
   write_op(stream_state& s, write_buffers b) : waiter(1, 1), stream(&s), from(b) {}
   void granted(std::uint64_t n) override;
   void failed(std::error_code) override {}
   void abandoned() noexcept override {}
+  write_completion guard() noexcept { return write_completion(*stream); }
 
   stream_state* stream;
   write_buffers from;
@@ -111,6 +129,8 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   bool flying_ = false;     ///< a gather write under way holds bytes of `writer_`
   bool finishing_ = false;  ///< our End(0) follows what is not sent yet
   bool closing_ = false;    ///< only what was taken over is before that End, and this side takes nothing back
+  bool torn_ = false;       ///< the last write was cancelled, or refused by close(), with bytes left
+  bool continuing_ = false;  ///< the handler of a write is being called
   bool discarding_ = false;  ///< nobody will read what comes: it is taken and dropped
 
  public:
@@ -125,8 +145,9 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   bool flow_now(sink& to, error_code& ec, std::size_t& n);
   void start_read(read_op* op) { reader_ = op; }
   void cancel_read(read_op* op);
-  /// Why a write cannot even begin; empty if it can.
-  error_code check_write() const;
+  /// Why a write cannot even begin; empty if it can. Between the end of a write and the return of its handler
+  /// a shutdown does not refuse the next write.
+  error_code check_write();
   /// True if all of a small write was taken over: it is done, and wake_writer() must follow.
   bool stage(const write_buffers& from);
   void start_write(write_op* op);
@@ -139,17 +160,29 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   bool cut_now(error_code& ec) const;
   void start_wait_cut(cut_op* op) { waiting_for_cut_ = op; }
   void cancel_wait_cut(cut_op* op);
+  /// As the cancellation of each pending operation.
+  void cancel();
   void reset(end_code code);
-  /// End(0) behind what is being written; what still comes is discarded. Pending reads are aborted.
+  /// End(0) behind what was taken over; what still comes is discarded, within session_options::discard_limit.
+  /// Pending reads are aborted. A write that waits or was cut short makes it a reset.
   void close();
-  /// The handle is destroyed: a sub-stream that has not ended is reset.
-  void abandon() noexcept;
+  /// A handle is destroyed. Takes over its reference, and does what close() does, without exceptions.
+  static void abandon(stream_state* handle) noexcept;
+  /// The session is being closed in good order: what is not finished yet is reset.
+  void cut_off(error_code why);
+  void write_completes() noexcept { ++completing_; }
+  void write_continues() noexcept {
+    --completing_;
+    continuing_ = true;
+  }
+  /// The handler has returned (`called`) or was destroyed. Takes over the reference.
+  static void write_completed(stream_state* handle, bool called) noexcept;
 
   /// True if `op` was completed.
   bool receive_now(receive_op& op);
   void start_receive(receive_op* op) { datagrams->receiver = op; }
   void cancel_receive(receive_op* op);
-  error_code send_datagram(const write_buffers& data, const host_port* to);
+  error_code send_datagram(const whole_buffers<asio::const_buffer>& data, const host_port* to);
 
   stream_stats report() const;
   error_code fate() const noexcept { return fate_; }
@@ -222,7 +255,9 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   void forget_staged() noexcept { decltype(staged_)().swap(staged_); }
   /// Something has to be framed before our End(0).
   bool unsent() const noexcept;
-  bool only_staged() const noexcept;
+  bool only_taken_over() const noexcept;
+  bool may_continue() const noexcept { return completing_ > 0 || continuing_; }
+  void end_torn();
   bool datagram_arrived();
   std::size_t repeated_source(const_bytes behind_prefix) const noexcept;
   void hand_over(datagram d, receive_op& op);
@@ -239,8 +274,20 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   cut_op* waiting_for_cut_ = nullptr;
   error_code fate_;          ///< why operations fail from now on
   time_point written_at_{};  ///< when the last write ended, while `stall` runs
+  std::uint64_t discarded_ = 0;
+  std::uint32_t completing_ = 0;  ///< writes that are over and whose handlers have not been called
 };
 
 inline void write_op::granted(std::uint64_t n) { stream->granted(n); }
+
+inline write_completion::write_completion(stream_state& s) noexcept : stream_(s) { s.write_completes(); }
+inline write_completion::write_completion(write_completion&& other) noexcept = default;
+inline void write_completion::begin() noexcept {
+  begun_ = true;
+  stream_->write_continues();
+}
+inline write_completion::~write_completion() {
+  if (stream_state* const s = stream_.detach()) stream_state::write_completed(s, begun_);
+}
 
 }  // namespace muxpro::detail

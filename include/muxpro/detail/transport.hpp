@@ -2,13 +2,19 @@
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
+#include <muxpro/detail/layers.hpp>
 #include <muxpro/detail/loop.hpp>
+#include <muxpro/detail/pass_eof.hpp>
 
+#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <span>
+#include <string>
+#include <string_view>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -33,8 +39,8 @@ class gather_list {
 }  // namespace detail
 
 /// What a session can run over: any type that models Asio's AsyncReadStream and AsyncWriteStream,
-/// with completion handlers void(error_code, std::size_t) that are called by their executors and never inside the
-/// call that starts the operation.
+/// with completion handlers void(error_code, std::size_t). Asio's rule is that a handler is called by its
+/// executor and never inside the call that starts the operation. A stream that breaks this rule works, too.
 template <class T>
 concept async_stream = requires(T& s, asio::mutable_buffer in, asio::const_buffer out,
                                 detail::gather_list gather) {
@@ -47,14 +53,50 @@ concept async_stream = requires(T& s, asio::mutable_buffer in, asio::const_buffe
 
 namespace detail {
 
+/// The name of a type as the compiler writes it, among other text.
+template <class T>
+constexpr std::string_view text_with_name() {
+#if defined(_MSC_VER)
+  return __FUNCSIG__;
+#else
+  return __PRETTY_FUNCTION__;
+#endif
+}
+
+/// A type of Boost.Asio, or made of one, that is no stream of standalone Asio.
+template <class T>
+concept of_boost_asio =
+    !async_stream<T> && text_with_name<T>().find("boost::asio::") != std::string_view::npos;
+
+template <class T>
+struct boost_asio_is_refused {
+  static_assert(
+      !of_boost_asio<T>,
+      "muxpro uses standalone Asio (namespace asio): a stream of Boost.Asio (boost::asio) is a type of "
+      "another library; build the stream with standalone Asio");
+};
+
 class transport {
  public:
   virtual ~transport() = default;
+  /// The stream, or null if it is of another type.
+  virtual void* next_layer(const std::type_info& type) noexcept = 0;
+  /// The first layer of this type, from the stream down.
+  virtual void* any_layer(const std::type_info& type) noexcept = 0;
+  /// As text; empty if there is no socket.
+  virtual std::string endpoint(endpoint_of which) = 0;
   virtual asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, error_code& ec) = 0;
   virtual asio::awaitable<std::size_t> write_some(gather_list from, error_code& ec) = 0;
   /// `done` is called once, by its executor and never inside this call, or destroyed with its context.
   virtual void start_read(asio::mutable_buffer into, transfer_step done) = 0;
   virtual void start_write(gather_list from, transfer_step done) = 0;
+  /// Passes EOF on to the peer, behind what was written; a read may be under way, a write may not. Errors
+  /// mean nothing: the reads have them. A stream that has no EOF of its own completes at once.
+  virtual void start_shutdown(transfer_step done) = 0;
+  /// Whether the peer's EOF is told apart from a connection that was cut, as TLS does.
+  virtual bool has_goodbye() const noexcept = 0;
+  /// Whether start_shutdown() does anything.
+  virtual bool has_eof() const noexcept = 0;
   /// Ends both directions; pending operations complete with an error soon after.
   virtual void close() noexcept = 0;
 };
@@ -73,10 +115,26 @@ void close_stream(Stream& s) {
     s.close();
 }
 
+/// Calls a step that has nothing to report.
+class completed_step {
+ public:
+  explicit completed_step(transfer_step done) noexcept : done_(std::move(done)) {}
+  void operator()() { done_(error_code()); }
+
+ private:
+  transfer_step done_;
+};
+
 template <class Stream>
 class transport_over final : public transport {
  public:
   explicit transport_over(Stream stream) : stream_(std::move(stream)) {}
+
+  void* next_layer(const std::type_info& type) noexcept override {
+    return typeid(Stream) == type ? &stream_ : nullptr;
+  }
+  void* any_layer(const std::type_info& type) noexcept override { return layer_of_type(stream_, type); }
+  std::string endpoint(endpoint_of which) override { return endpoint_text_of(stream_, which); }
 
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, error_code& ec) override {
     co_return co_await stream_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
@@ -90,6 +148,16 @@ class transport_over final : public transport {
   void start_write(gather_list from, transfer_step done) override {
     stream_.async_write_some(from, std::move(done));
   }
+  void start_shutdown(transfer_step done) override {
+    if constexpr (shuts_down_in_time<Stream>) {
+      initiate_eof<Stream>{&stream_}(std::move(done));
+    } else {
+      pass_eof_at_once(stream_);
+      asio::post(stream_.get_executor(), completed_step(std::move(done)));
+    }
+  }
+  bool has_goodbye() const noexcept override { return has_close_notify<Stream>; }
+  bool has_eof() const noexcept override { return shuts_down_at_once<Stream> || shuts_down_in_time<Stream>; }
   void close() noexcept override {
     try {
       close_stream(stream_);

@@ -24,6 +24,8 @@ struct data_tag;
 struct credit_tag;
 
 class write_queue {
+  struct level;
+
  public:
   /// A sub-stream as the scheduler sees it. remove_data() it before it is destroyed.
   class source : public list_node<data_tag>, public list_node<credit_tag> {
@@ -35,13 +37,15 @@ class write_queue {
 
    private:
     friend class write_queue;
-    std::int32_t turn_left = 0;  // bytes; negative after a frame larger than the turn
+    std::int32_t turn_left = 0;    // bytes; negative after a frame larger than the turn
+    level* of_priority = nullptr;  // set when it is queued for the first time
   };
 
   /// Encodes a control frame behind those that wait. `provoked`: the peer's misuse made us send it.
   template <class Frame>
   void push_control(const Frame& f, bool provoked = false) {
     const std::size_t used = control_.size();
+    reserve_control(max_encoded_header);
     control_.resize(used + max_encoded_header);
     control_.resize(used + encode(f, bytes(control_).subspan(used)));
     ++control_frames_;
@@ -50,8 +54,9 @@ class write_queue {
   }
   /// So many bytes can then be pushed and appended without an allocation.
   void reserve_control(std::size_t n) {
+    constexpr std::size_t least = 512;
     if (control_.capacity() - control_.size() < n)
-      control_.reserve(std::max(2 * control_.capacity(), control_.size() + n));
+      control_.reserve(std::max({least, 2 * control_.capacity(), control_.size() + n}));
   }
   void append_control(const_bytes data) { control_.insert(control_.end(), data.begin(), data.end()); }
 
@@ -75,7 +80,8 @@ class write_queue {
   /// `s` has data that it may send.
   void push_data(source& s) {
     if (s.list_node<data_tag>::linked()) return;
-    level& l = levels_[s.priority];
+    if (!s.of_priority) s.of_priority = &levels_[s.priority];
+    level& l = *s.of_priority;
     if (l.sources.empty() && l.clock < now_) l.clock = now_;
     if (&s == served_ && s.turn_left > 0) {
       l.sources.push_front(s);  // its turn goes on
@@ -92,7 +98,7 @@ class write_queue {
   void remove_data(source& s) noexcept {
     if (!s.list_node<data_tag>::linked()) return;
     s.list_node<data_tag>::unlink();
-    --levels_.find(s.priority)->second.count;
+    --s.of_priority->count;
     --ready_;
   }
 
@@ -104,11 +110,7 @@ class write_queue {
     if (!next) return nullptr;
     now_ = next->clock;
     next->batch = batch_;
-    while (next->sources.front().turn_left <= 0) {
-      source& late = next->sources.pop_front();
-      late.turn_left += turn;
-      next->sources.push_back(late);
-    }
+    begin_turn(*next);
     --next->count;
     --ready_;
     return &next->sources.pop_front();
@@ -117,7 +119,7 @@ class write_queue {
   /// `s`, just popped, sent a frame of `n` bytes.
   void charge(source& s, std::size_t n) noexcept {
     constexpr std::uint64_t scale = 8 * 255;
-    levels_.find(s.priority)->second.clock += (n + 1) * scale / (scale - 7u * s.priority);
+    s.of_priority->clock += (n + 1) * scale / (scale - 7u * s.priority);
     s.turn_left -= static_cast<std::int32_t>(n + 1);
     served_ = &s;
   }
@@ -152,6 +154,18 @@ class write_queue {
     std::size_t count = 0;
     intrusive_list<source, data_tag> sources;
   };
+
+  /// Sources whose turn is over go behind the others, and get one more turn each time. A single source gets
+  /// as many as it needs in one step.
+  static void begin_turn(level& l) noexcept {
+    source& first = l.sources.front();
+    if (l.count == 1 && first.turn_left <= 0) first.turn_left = turn - -first.turn_left % turn;
+    while (l.sources.front().turn_left <= 0) {
+      source& late = l.sources.pop_front();
+      late.turn_left += turn;
+      l.sources.push_back(late);
+    }
+  }
 
   std::vector<std::byte> control_;
   std::size_t control_frames_ = 0;

@@ -7,6 +7,8 @@
 #include <asio/co_spawn.hpp>
 #include <asio/redirect_error.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <random>
 #include <utility>
@@ -33,8 +35,10 @@ MUXPRO_DECL pool_impl::pool_impl(asio::any_io_executor executor, std::unique_ptr
 MUXPRO_DECL bool pool_impl::open_now(open_request& request, error_code& ec, sub_stream& stream) {
   if (closed_) return ec = errc::pool_exhausted, true;
   if (draining_) return ec = errc::draining, true;
+  request.wait_for_room = false;  // the pool waits itself
   int tries = 0;
   if (waiting_.empty() && try_open(request, tries, ec, stream)) return true;
+  was_full_ = was_full_ || policy_.full();
   if (policy_.may_wait()) return false;
   return ec = errc::pool_exhausted, true;
 }
@@ -113,10 +117,11 @@ MUXPRO_DECL void pool_impl::tend_ended(std::exception_ptr failure) {
 }
 
 MUXPRO_DECL void pool_impl::settle() {
+  const strand_check::turn here(strand_, executor_);
   armed_ = time_point::max();
   const time_point t = timer_->now();
   while (const auto late = policy_.next_overdue(t)) {
-    ++counted_.dial_failures;
+    note_dial_failure("no connection within dial_timeout");
     fail_waiting(late->fails, asio::error::timed_out);
     const auto c = connections_.at(late->id);
     c->overdue = true;
@@ -124,6 +129,7 @@ MUXPRO_DECL void pool_impl::settle() {
   }
   while (const auto id = policy_.next_retired(t)) start_draining(*id);
   serve();
+  report_room();
   while (const auto id = policy_.next_dial(t)) start_dial(*id);
   watch(policy_.next_deadline());
 }
@@ -166,6 +172,11 @@ MUXPRO_DECL bool pool_impl::drain_now(error_code& ec) {
   return false;
 }
 
+MUXPRO_DECL void pool_impl::cancel() {
+  while (!waiting_.empty()) cancel_open(&waiting_.front());
+  while (!drains_.empty()) drains_.pop_front().complete(asio::error::operation_aborted);
+}
+
 MUXPRO_DECL void pool_impl::close() {
   if (std::exchange(closed_, true)) return;
   const auto self = shared_from_this();
@@ -190,6 +201,54 @@ MUXPRO_DECL void pool_impl::context_destroyed() noexcept {
   drains.splice(drains_);
   while (!waiting.empty()) waiting.pop_front().drop();
   while (!drains.empty()) drains.pop_front().drop();
+}
+
+MUXPRO_DECL std::vector<pool_connection> pool_impl::report_connections() const {
+  using state = pool_connection::state;
+  std::vector<pool_connection> out;
+  for (const auto& [id, c] : connections_) {
+    pool_connection& one = out.emplace_back();
+    one.id = id;
+    one.is = !c->connected ? state::dialing : c->draining ? state::draining : state::open;
+    one.local = c->local;
+    one.remote = c->remote;
+    one.streams = c->streams;
+    one.opened = c->opened;
+    if (c->connected) one.session = c->main.stats();
+  }
+  return out;
+}
+
+MUXPRO_DECL void pool_impl::log(const pool_event& e) const noexcept try {
+  const auto& to = options_.session.log;
+  if (!to) return;
+  using kind = pool_event::kind;
+  switch (e.what) {
+    case kind::connected: return to(severity::info, fmt::format("main connection {} is up", e.connection));
+    case kind::retired: return to(severity::info, fmt::format("main connection {} is retired", e.connection));
+    case kind::room: return to(severity::info, "the pool has room again");
+    case kind::dial_failed:
+      return to(severity::warning, fmt::format("dial {} failed: {}", e.connection, e.why.message()));
+    case kind::lost:
+      return to(severity::warning,
+                fmt::format("main connection {} is lost: {}", e.connection, e.why.message()));
+  }
+} catch (...) {
+  // A line that cannot be written is no reason to end a pool.
+}
+
+MUXPRO_DECL void pool_impl::report(pool_event::kind what, connection_id id, error_code why) {
+  log({what, id, why});
+  if (!options_.on_event) return;
+  asio::post(executor_, [self = shared_from_this(), event = pool_event{what, id, why}] {
+    if (!self->closed_) self->options_.on_event(event);
+  });
+}
+
+MUXPRO_DECL void pool_impl::report_room() {
+  if (!was_full_ || !waiting_.empty() || !policy_.pick()) return;
+  was_full_ = false;
+  report(pool_event::kind::room, 0);
 }
 
 MUXPRO_DECL std::vector<session_stats> pool_impl::report_sessions() const {

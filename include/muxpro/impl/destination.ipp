@@ -12,17 +12,25 @@
 
 namespace muxpro {
 
-MUXPRO_DECL address::address(std::string_view text) {
-  std::string_view literal = text;
-  if (literal.size() > 2 && literal.front() == '[' && literal.back() == ']')
-    literal = literal.substr(1, literal.size() - 2);
+namespace detail {
+
+inline bool parse_ip(int family, std::string_view text, void* octets) noexcept {
   char buffer[INET6_ADDRSTRLEN] = {};
-  if (literal.size() < sizeof buffer && literal.find('\0') == std::string_view::npos) {
-    std::copy(literal.begin(), literal.end(), buffer);
-    const bool bracketed = literal.size() != text.size();
-    if (!bracketed && ::inet_pton(AF_INET, buffer, value_.emplace<v4_octets>().data()) == 1) return;
-    if (::inet_pton(AF_INET6, buffer, value_.emplace<v6_octets>().data()) == 1) return;
-  }
+  if (text.size() >= sizeof buffer || text.find('\0') != std::string_view::npos) return false;
+  std::copy(text.begin(), text.end(), buffer);
+  return ::inet_pton(family, buffer, octets) == 1;
+}
+
+}  // namespace detail
+
+// Most texts are names. They are recognized without an attempt to parse an address.
+MUXPRO_DECL address::address(std::string_view text) {
+  const bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
+  const auto literal = bracketed ? text.substr(1, text.size() - 2) : text;
+  const bool digit = !text.empty() && text.front() >= '0' && text.front() <= '9';
+  if (digit && detail::parse_ip(AF_INET, literal, value_.emplace<v4_octets>().data())) return;
+  const bool colon = literal.find(':') != std::string_view::npos;
+  if (colon && detail::parse_ip(AF_INET6, literal, value_.emplace<v6_octets>().data())) return;
   value_.emplace<std::string>(text);
 }
 
@@ -76,4 +84,29 @@ MUXPRO_DECL std::string to_string(const destination& d) {
   return fmt::format("{}:{}", net, to_string(host_port{d.host, d.port}));
 }
 
+namespace detail {
+
+/// Of a hash and one more value.
+MUXPRO_DECL std::size_t combined_hash(std::size_t seed, std::size_t more) noexcept {
+  return seed ^ (more + 0x9e3779b9 + (seed << 6) + (seed >> 2));
+}
+
+}  // namespace detail
 }  // namespace muxpro
+
+MUXPRO_DECL std::size_t std::hash<muxpro::address>::operator()(const muxpro::address& a) const noexcept {
+  const auto octets = a.octets();
+  const std::string_view ip(reinterpret_cast<const char*>(octets.data()), octets.size());
+  const std::size_t of_bytes = std::hash<std::string_view>()(a.is_domain() ? a.domain() : ip);
+  return muxpro::detail::combined_hash(of_bytes, static_cast<std::size_t>(a.type()));
+}
+
+MUXPRO_DECL std::size_t std::hash<muxpro::host_port>::operator()(const muxpro::host_port& hp) const noexcept {
+  return muxpro::detail::combined_hash(std::hash<muxpro::address>()(hp.host), hp.port);
+}
+
+MUXPRO_DECL std::size_t std::hash<muxpro::destination>::operator()(
+    const muxpro::destination& d) const noexcept {
+  const std::size_t of_place = muxpro::detail::combined_hash(std::hash<muxpro::address>()(d.host), d.port);
+  return muxpro::detail::combined_hash(of_place, static_cast<std::size_t>(d.net));
+}

@@ -9,18 +9,17 @@ namespace muxpro::detail {
 
 MUXPRO_DECL bool outbox::fill(time_point now) {
   assert(!in_flight_ && "one gather write at a time");
-  first_ = count_ = arena_used_ = payload_ = 0;
-  datagrams_.clear();
   if (queue_.empty()) return false;
+  first_ = count_ = arena_used_ = payload_ = 0;
   if (arena_.empty()) arena_.resize(arena_size);
 
   queue_.take_control(control_);
   if (!control_.empty()) add_part(asio::buffer(control_));
   add_credits(now);
   queue_.begin_batch();
-  while (room_for_frame() && payload_ < options_.session_out_buffer && !queue_.favoured_ran_dry()) {
+  while (queue_.ready() > 0 && room_for_frame() && payload_ < options_.session_out_buffer &&
+         !queue_.favoured_ran_dry()) {
     auto* const s = static_cast<stream_state*>(queue_.pop_data());
-    if (!s) break;
     if (s->datagrams)
       add_datagram(*s, now);
     else
@@ -150,6 +149,7 @@ MUXPRO_DECL void outbox::advance(std::size_t n) noexcept {
 
 MUXPRO_DECL bool outbox::land() {
   in_flight_ = false;
+  datagrams_.clear();
   std::vector<ref<stream_state>> landed;
   std::swap(landed, flying_);
   for (const auto& s : landed) s->landed();

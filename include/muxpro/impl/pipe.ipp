@@ -16,21 +16,6 @@ void finish(Op*& place, error_code error, std::size_t transferred) {
   if (Op* op = std::exchange(place, nullptr)) op->complete(error, transferred);
 }
 
-/// Copies what fits of `from` into `to` from `offset` on.
-inline std::size_t copy(const pipe_core::read_buffers& to, std::size_t offset,
-                        const pipe_core::write_buffers& from) noexcept {
-  const std::size_t n = std::min(to.size() - offset, from.size());
-  from.each(0, n, [&](asio::const_buffer part) {
-    const auto* source = static_cast<const std::byte*>(part.data());
-    to.each(offset, part.size(), [&source](asio::mutable_buffer room) {
-      std::memcpy(room.data(), source, room.size());
-      source += room.size();
-    });
-    offset += part.size();
-  });
-  return n;
-}
-
 template <class Op>
 void abandon(Op* op) noexcept {
   if (op) op->drop();
@@ -127,6 +112,11 @@ MUXPRO_DECL void pipe_core::tell_room(lane& l) {
   if (l.writer && l.writer->buffers.size() == 0) pipe_detail::finish(l.writer, {}, 0);
 }
 
+MUXPRO_DECL void pipe_core::cancel(side s) {
+  pipe_detail::finish(lane_from(s).writer, asio::error::operation_aborted, 0);
+  pipe_detail::finish(lane_to(s).reader, asio::error::operation_aborted, 0);
+}
+
 MUXPRO_DECL error_code pipe_core::shut_down(side s) {
   lane& l = lane_from(s);
   if (l.writer_closed) return asio::error::bad_descriptor;
@@ -140,12 +130,17 @@ MUXPRO_DECL error_code pipe_core::shut_down(side s) {
 
 MUXPRO_DECL void pipe_core::close(side s) {
   lane& out = lane_from(s);
+  if (!out.writer_closed && !out.finished) out.ring.clear();
+  reset(s);
+}
+
+MUXPRO_DECL void pipe_core::reset(side s) {
+  lane& out = lane_from(s);
   lane& in = lane_to(s);
   if (out.writer_closed) return;
   out.writer_closed = true;
   in.reader_closed = true;
   in.ring.clear();
-  if (!out.finished) out.ring.clear();
   pipe_detail::finish(out.writer, asio::error::operation_aborted, 0);
   pipe_detail::finish(in.reader, asio::error::operation_aborted, 0);
   pipe_detail::finish(in.writer, asio::error::broken_pipe, 0);
@@ -165,7 +160,7 @@ MUXPRO_DECL std::size_t pipe_core::give(lane& l, const write_buffers& from) {
   if (flows)
     n = pour(l, *l.reader->into, from);
   else
-    l.passed += n = pipe_detail::copy(l.reader->buffers, 0, from);
+    l.passed += n = copy(l.reader->buffers, 0, from);
   if (!flows || n < from.size()) pipe_detail::finish(l.reader, {}, n);
   return n;
 }
@@ -179,7 +174,7 @@ MUXPRO_DECL std::size_t pipe_core::take(lane& l, const read_buffers& to) {
   l.passed += popped;
   if (!l.writer || (popped != 0 && l.writer->memory)) return popped;
   const write_buffers& from = l.writer->buffers;
-  const std::size_t direct = pipe_detail::copy(to, popped, from);
+  const std::size_t direct = copy(to, popped, from);
   l.passed += direct;
   const std::size_t written = direct + keep(l, from, direct);
   if (written != 0) pipe_detail::finish(l.writer, {}, written);

@@ -28,6 +28,7 @@ struct pool_impl::connection final : stream_watcher {
   bool draining = false;
   std::uint32_t streams = 0;
   std::uint64_t opened = 0;
+  std::string local, remote;  ///< endpoints
   asio::cancellation_signal stop_dial;
 };
 
@@ -48,7 +49,9 @@ struct pool_impl::run_done {
 struct pool_impl::drain_done {
   std::shared_ptr<pool_impl> self;
   std::shared_ptr<connection> c;
-  void operator()(error_code) const { c->main.close(); }
+  void operator()(error_code) const {
+    c->main.async_close([](error_code) {});  // run_done follows
+  }
 };
 
 MUXPRO_DECL void pool_impl::start_dial(connection_id id) {
@@ -71,22 +74,37 @@ MUXPRO_DECL void pool_impl::dialed(const std::shared_ptr<connection>& c, std::ex
   if (closed_) return gone(c->id);
   const time_point t = timer_->now();
   if (failure) {
-    if (!c->overdue && !draining_) ++counted_.dial_failures;
-    fail_waiting(policy_.dial_failed(c->id, t), error_of_failure(failure));
+    if (!c->overdue && !draining_) note_dial_failure(text_of_failure(failure));
+    const error_code reason = error_of_failure(failure, errc::dial_failed);
+    const error_code why = c->overdue ? asio::error::timed_out : reason;
+    report(pool_event::kind::dial_failed, c->id, why);
+    fail_waiting(policy_.dial_failed(c->id, t), why);
     return gone(c->id);
   }
   if (!policy_.connected(c->id, t)) return gone(c->id);
   c->main = std::move(main);
   c->connected = true;
   c->impl().watch_streams(c.get());
+  c->local = c->impl().endpoint(endpoint_of::this_side);
+  c->remote = c->impl().endpoint(endpoint_of::peer);
+  report(pool_event::kind::connected, c->id);
   c->main.async_run(run_done{shared_from_this(), c});
   wake();
+}
+
+MUXPRO_DECL void pool_impl::note_dial_failure(std::string why) {
+  ++counted_.dial_failures;
+  counted_.last_failure = std::move(why);
 }
 
 MUXPRO_DECL void pool_impl::run_ended(const std::shared_ptr<connection>& c, error_code why) {
   if (closed_) return gone(c->id);
   if (!c->draining) ++counted_.connections_lost;
   if (!why) why = errc::connection_lost;
+  if (c->draining)
+    report(pool_event::kind::retired, c->id);
+  else
+    report(pool_event::kind::lost, c->id, why);
   fail_waiting(policy_.lost(c->id, timer_->now()), why);
   gone(c->id);
 }
@@ -110,7 +128,7 @@ MUXPRO_DECL void pool_impl::stream_gone(connection& c, bool refused) noexcept {
   --c.streams;
   if (closed_) return;
   policy_.stream_gone(c.id, timer_->now(), refused);
-  watch(waiting_.empty() ? policy_.next_deadline() : time_point::min());
+  watch(waiting_.empty() && !was_full_ ? policy_.next_deadline() : time_point::min());
 }
 
 }  // namespace muxpro::detail

@@ -46,6 +46,12 @@ MUXPRO_DECL std::optional<pool_policy::connection_id> pool_policy::pick() const 
   return best->id;
 }
 
+MUXPRO_DECL bool pool_policy::full() const noexcept {
+  const auto counted = [this](const connection& c) { return counts(c); };
+  const auto n = std::count_if(connections_.begin(), connections_.end(), counted);
+  return static_cast<std::size_t>(n) >= options_.max_connections && !pick();
+}
+
 MUXPRO_DECL bool pool_policy::opened(connection_id id) {
   connection& c = *find(id);
   ++c.load;
@@ -72,7 +78,7 @@ MUXPRO_DECL bool pool_policy::dial_wanted() const noexcept {
   for (const connection& c : connections_) {
     if (c.is == state::dialing) places += room();
     places += room_left(c);
-    connections += c.is == state::dialing || c.is == state::overdue || c.is == state::live;
+    connections += counts(c);
   }
   if (waiting_ <= places || connections >= options_.max_connections) return false;
   return failures_ == 0 || count(state::dialing) == 0;

@@ -51,7 +51,8 @@ MUXPRO_DECL protocol::event protocol::refuse(stream_id id, end_code code, time_p
   quarantine_.add(id, now);
   // Asking for more than there is room for is no misuse: only the queue of answers is bounded.
   const bool misuse = code == end_code::protocol_error;
-  if ((misuse && !charge_reset(now)) || queue_flooded()) return fail(errc::budget_exceeded);
+  if (misuse && !charge_reset(now)) return fail(errc::too_many_local_resets);
+  if (queue_flooded()) return fail(errc::too_many_unread_answers);
   return {};
 }
 
@@ -59,11 +60,12 @@ MUXPRO_DECL protocol::event protocol::on(const keep& f, time_point now) {
   stream_rules* const s = table_.find(f.id);
   if (!s) return unknown_keep(f.id, now);
   if (s->aborted) return {};
-  if (s->remote_ended) return glitch(now);
+  // Data behind the peer's own End breaks a rule of this sub-stream, as long as an End of ours can report it.
+  if (s->remote_ended) return s->local_ended ? glitch(now) : violation(*s, now);
   if (f.addressed && s->net == network::tcp) return violation(*s, now);
   const bool empty = !f.data || (*f.data == 0 && s->net == network::tcp);
   if (empty) {
-    if (!empty_frames_.take(now)) return fail(errc::budget_exceeded);
+    if (!empty_frames_.take(now)) return fail(errc::too_many_empty_frames);
     return {};
   }
   return receive_data(*s, *f.data, now);
@@ -77,7 +79,8 @@ MUXPRO_DECL protocol::event protocol::unknown_keep(stream_id id, time_point now)
   if (answered_.seen_since(id, now - recently)) return glitch(now);
   answered_.note(id, now);
   send_end(id, end_code::protocol_error, true);
-  if (!charge_reset(now) || queue_flooded()) return fail(errc::budget_exceeded);
+  if (!charge_reset(now)) return fail(errc::too_many_local_resets);
+  if (queue_flooded()) return fail(errc::too_many_unread_answers);
   return {};
 }
 
@@ -109,18 +112,18 @@ MUXPRO_DECL protocol::event protocol::on(const end& f, time_point now) {
 
 MUXPRO_DECL protocol::event protocol::peer_aborts(stream_rules& s, end_code code, time_point now) {
   if (role_ == role::server && now - s.opened_at < recently && !premature_ends_.take(now))
-    return fail(errc::budget_exceeded);
+    return fail(errc::too_many_premature_ends);
   s.aborted = true;
   if (!s.local_ended || s.end_held) send_end(s.id, end_code::graceful, true);
   s.local_ended = true;
   s.end_held = false;
-  if (queue_flooded()) return fail(errc::budget_exceeded);
+  if (queue_flooded()) return fail(errc::too_many_unread_answers);
   return {happening::aborted, &s, 0, code, {}};
 }
 
 MUXPRO_DECL protocol::event protocol::on(const credit_update& f, time_point now) {
   if (++credit_updates_ > options_.credit_update_budget + 10 * data_frames_sent_)
-    return fail(errc::budget_exceeded);
+    return fail(errc::too_many_credit_updates);
   stream_rules* const s = table_.find(f.id);
   // Credit may cross our End on the wire: odd is only credit for an id that was not in use of late.
   const bool crossed = !s && (quarantine_.contains(f.id) || freed_.seen_since(f.id, now - late_frames_until));
@@ -132,7 +135,7 @@ MUXPRO_DECL protocol::event protocol::on(const credit_update& f, time_point now)
 }
 
 MUXPRO_DECL protocol::event protocol::on(const keep_alive&, time_point now) {
-  if (!keep_alives_.take(now)) return fail(errc::budget_exceeded);
+  if (!keep_alives_.take(now)) return fail(errc::too_many_keep_alives);
   return {};
 }
 
@@ -143,13 +146,14 @@ MUXPRO_DECL protocol::event protocol::on(const negotiate_version&, time_point) {
 MUXPRO_DECL protocol::event protocol::violation(stream_rules& s, time_point now) {
   const bool within_budget = charge_reset(now);
   abort(s, end_code::protocol_error);
-  if (!within_budget || queue_flooded()) return fail(errc::budget_exceeded);
+  if (!within_budget) return fail(errc::too_many_local_resets);
+  if (queue_flooded()) return fail(errc::too_many_unread_answers);
   return {happening::violated, &s, 0, {}, {}};
 }
 
 MUXPRO_DECL protocol::event protocol::glitch(time_point now, double weight) {
   ++glitch_count_;
-  if (!glitches_.take(now, weight)) return fail(errc::budget_exceeded);
+  if (!glitches_.take(now, weight)) return fail(errc::too_many_glitches);
   return {};
 }
 

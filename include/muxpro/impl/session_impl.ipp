@@ -9,6 +9,8 @@
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -30,11 +32,21 @@ MUXPRO_DECL session_impl::session_impl(std::unique_ptr<transport> next, asio::an
   enter(executor_);
 }
 
+template <class... Args>
+void session_impl::log(severity how, fmt::format_string<Args...> text, const Args&... args) const noexcept {
+  if (!options_.log) return;
+  try {
+    options_.log(how, fmt::vformat(text, fmt::make_format_args(args...)));
+  } catch (...) {
+    // A line that cannot be written is no reason to end a session.
+  }
+}
+
 // --- opening and accepting
 
 MUXPRO_DECL bool session_impl::open_now(open_request& request, error_code& ec, sub_stream& stream) {
   if (state_ == state::closed) return ec = fate_, true;
-  if (role_ != role::client) return ec = errc::unexpected_frame, true;
+  if (role_ != role::client) return ec = errc::wrong_role, true;
   if (!request.target.host.valid()) return ec = errc::bad_host, true;
   const bool udp = request.target.net == network::udp;
   if (request.first_data.size() > (udp ? max_datagram : max_extra_data))
@@ -42,6 +54,7 @@ MUXPRO_DECL bool session_impl::open_now(open_request& request, error_code& ec, s
   if (state_ != state::ready) return false;
   stream_id id = 0;
   ec = rules_.allocate_id(id);
+  if (ec == errc::too_many_streams && request.wait_for_room) return ec = {}, false;
   if (ec) return true;
   try {
     stream = open_stream(id, request);
@@ -83,10 +96,29 @@ MUXPRO_DECL ref<stream_state> session_impl::add_stream(stream_id id, const desti
   return s;
 }
 
+// In the order of their coming; those that still have to wait keep their places.
+MUXPRO_DECL void session_impl::serve_opens(serve which) {
+  intrusive_list<open_op> waiting;
+  while (!opens_.empty()) {
+    open_op& op = opens_.pop_front();
+    error_code ec;
+    sub_stream stream;
+    if (open_now(op.request, ec, stream)) {
+      op.complete(ec, std::move(stream));
+      wake_writer();
+      continue;
+    }
+    waiting.push_back(op);
+    if (which == serve::while_there_is_room) break;
+  }
+  waiting.splice(opens_);
+  opens_.splice(waiting);
+}
+
 MUXPRO_DECL bool session_impl::accept_now(error_code& ec, sub_stream& stream) {
   if (backlog_.empty()) {
     if (state_ == state::closed) return ec = fate_, true;
-    if (role_ != role::server) return ec = errc::unexpected_frame, true;
+    if (role_ != role::server) return ec = errc::wrong_role, true;
     return false;
   }
   --backlog_size_;
@@ -114,6 +146,7 @@ MUXPRO_DECL void session_impl::release(stream_state& s) {
 MUXPRO_DECL void session_impl::object_gone(stream_state& s) noexcept {
   --rules_.in_use;
   window_returned(s.window.window() - initial_window);
+  if (!opens_.empty() && state_ == state::ready) watch(time_point::min());
   if (!watcher_) return;
   watcher_->stream_gone(s.fate() == end_code::resources && s.counted.received.frames == 0);
 }
@@ -145,6 +178,7 @@ MUXPRO_DECL void session_impl::start_handshake(result_op* op) {
   if (state_ != state::idle)
     return op->complete(state_ == state::closed ? fate_ : errc::operation_in_progress);
   handshake_ = op;
+  run_by_ = time_point::max();
   state_ = state::negotiating;
   spawn_loop(negotiate_loop(shared_from_this()), stop_run);
 }
@@ -153,6 +187,7 @@ MUXPRO_DECL void session_impl::start_run(result_op* op) {
   if (state_ == state::closed && loops_ == 0) return op->complete(result_of_run());
   if (run_ || state_ == state::negotiating) return op->complete(errc::operation_in_progress);
   run_ = op;
+  runs_ = true;
   if (state_ == state::closed) return;
   const bool negotiated = state_ == state::ready;
   if (!negotiated) state_ = state::negotiating;
@@ -186,17 +221,50 @@ MUXPRO_DECL error_code session_impl::result_of_run() const {
   return fate_ == make_error_code(errc::session_closed) ? error_code() : fate_;
 }
 
+struct session_impl::run_deadline {
+  std::weak_ptr<session_impl> session;
+  void operator()(error_code) const {
+    const auto self = session.lock();
+    if (!self) return;
+    self->run_expected_ = false;
+    if (self->runs_ || self->state_ == state::negotiating) return;
+    if (self->now() >= self->run_by_) return self->close(errc::not_running);
+    self->expect_run();  // something else needed the timer
+  }
+};
+
+MUXPRO_DECL void session_impl::expect_run() {
+  if (runs_ || run_expected_ || state_ == state::negotiating || state_ == state::closed) return;
+  run_expected_ = true;
+  if (run_by_ == time_point::max()) run_by_ = now() + options_.negotiate_timeout;
+  timer_->async_wait_until(run_by_, run_deadline{weak_from_this()});
+}
+
 // --- draining and closing
+
+MUXPRO_DECL void session_impl::cancel() {
+  const auto aborted = make_error_code(asio::error::operation_aborted);
+  while (!opens_.empty()) opens_.pop_front().complete(aborted, sub_stream());
+  while (!accepts_.empty()) accepts_.pop_front().complete(aborted, sub_stream());
+  while (!drains_.empty()) drains_.pop_front().complete(aborted);
+  while (!closes_.empty()) closes_.pop_front().complete(aborted);
+}
 
 MUXPRO_DECL bool session_impl::drain_now(error_code& ec) {
   if (state_ == state::closed) return ec = fate_, true;
   rules_.drain();
+  if (state_ == state::ready) serve_opens(serve::all);
+  return drained();
+}
+
+MUXPRO_DECL bool session_impl::drained() const noexcept {
   return rules_.streams().size() == 0 && queue_.empty() && !outbox_.in_flight();
 }
 
 MUXPRO_DECL void session_impl::check_drained() {
-  if (!rules_.draining() || rules_.streams().size() > 0 || !queue_.empty() || outbox_.in_flight()) return;
+  if (!rules_.draining() || !drained()) return;
   while (!drains_.empty()) drains_.pop_front().complete({});
+  if (leaving_) wake_writer();  // for the goodbye
 }
 
 MUXPRO_DECL void session_impl::close(error_code why) {
@@ -204,12 +272,15 @@ MUXPRO_DECL void session_impl::close(error_code why) {
   const auto self = shared_from_this();
   state_ = state::closed;
   fate_ = why;
+  const auto how = why == errc::session_closed ? severity::info : severity::warning;
+  if (options_.log) log(how, "the session ended: {}", why.message());
   data_for_ = nullptr;
   const bool drop_unread = why == make_error_code(errc::memory_pressure);
   if (handshake_) std::exchange(handshake_, nullptr)->complete(why);
   while (!opens_.empty()) opens_.pop_front().complete(why, sub_stream());
   while (!accepts_.empty()) accepts_.pop_front().complete(why, sub_stream());
   while (!drains_.empty()) drains_.pop_front().complete(why);
+  while (!closes_.empty()) closes_.pop_front().complete(has_left_ ? error_code() : why);
   rules_.streams().for_each([&](stream_rules& r) {
     auto& s = static_cast<stream_state&>(r);
     s.fail(why, drop_unread);
@@ -253,6 +324,7 @@ MUXPRO_DECL void session_impl::context_destroyed() noexcept {
   opens.splice(opens_);
   accepts.splice(accepts_);
   drains.splice(drains_);
+  drains.splice(closes_);
   while (!opens.empty()) opens.pop_front().drop();
   while (!accepts.empty()) accepts.pop_front().drop();
   while (!drains.empty()) drains.pop_front().drop();

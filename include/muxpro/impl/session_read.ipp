@@ -15,6 +15,7 @@ namespace muxpro::detail {
 MUXPRO_DECL asio::awaitable<void> session_impl::negotiate_loop(std::shared_ptr<session_impl> self) {
   co_await self->negotiate();
   if (self->handshake_) std::exchange(self->handshake_, nullptr)->complete(self->fate_);
+  if (!self->accepts_.empty() || !self->queue_.empty()) self->expect_run();
 }
 
 struct session_impl::negotiation_deadline {
@@ -112,18 +113,13 @@ MUXPRO_DECL asio::awaitable<error_code> session_impl::write_all(const_bytes data
 MUXPRO_DECL void session_impl::ready(version v, dialect d) {
   state_ = state::ready;
   version_ = v;
+  log(severity::info, "version {}.{} is agreed", v.major, v.minor);
   decoder_.agreed(v);
   rules_.agreed(d);
   active_at_ = now();
   if (role_ == role::server && !unparsed_.empty())
     rules_.oddity(active_at_);  // it did not wait for the answer
-  while (!opens_.empty()) {
-    open_op& op = opens_.pop_front();
-    error_code ec;
-    sub_stream stream;
-    open_now(op.request, ec, stream);
-    op.complete(ec, std::move(stream));
-  }
+  serve_opens(serve::all);
 }
 
 // --- the read loop
@@ -135,7 +131,7 @@ inline auto session_impl::read_some() {
 }
 
 MUXPRO_DECL loop session_impl::read_loop(std::shared_ptr<session_impl> self) {
-  while (!self->closed()) {
+  while (!self->closed() && !self->reads_ended_) {
     if (!self->unparsed_.empty()) {
       self->process_turn();
       // Whoever was given something goes on before the next bytes are looked for.
@@ -151,7 +147,7 @@ MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
   if (ec) return lost(ec);
   ++counted_.reads;
   counted_.wire_received += n;
-  read_watch_.progress(n, 4096, now());
+  if (read_watch_.running()) read_watch_.progress(n, 4096, now());
   unparsed_ = const_bytes(read_buffer_).first(n);
 }
 
@@ -160,12 +156,13 @@ MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
 // is then copied once and not twice. Who reads little at a time gets all at once, or others would wait for
 // it.
 MUXPRO_DECL void session_impl::process_turn() {
+  const strand_check::turn here(strand_, executor_);
   std::uint32_t frames = 0;
   std::size_t left = options_.read_budget_bytes;
   turn_time_ = now();
   while (!unparsed_.empty() && frames < options_.read_budget_frames && left > 0 && !closed()) {
     const std::size_t payload = decoder_.payload_left();
-    const std::size_t room = data_for_ ? data_for_->large_read_room() : payload;
+    const std::size_t room = data_for_ && payload > 0 ? data_for_->large_read_room() : payload;
     if (room == 0 && payload >= read_op::large) break;
     const bool cut = room > 0 && room < payload && room <= unparsed_.size();
     const auto step = decoder_.next(cut ? unparsed_.first(room) : unparsed_);
@@ -190,7 +187,8 @@ MUXPRO_DECL void session_impl::end_turn() {
   for (stream_state* s : touched_) answers += s->flush_reader() ? 1 : 0;
   touched_.clear();
   if (closed()) return;
-  if (control_flooded()) return close(errc::budget_exceeded);
+  if (control_flooded()) return close(errc::too_many_unread_answers);
+  watch(rules_.next_expiry());  // of the ids that this turn refused
   if (decoder_.at_boundary()) {
     read_watch_.stop();
   } else if (!read_watch_.running()) {
@@ -231,7 +229,10 @@ MUXPRO_DECL void session_impl::act_on(const protocol::event& e) {
     case protocol::happening::credit: s->add_credit(e.amount); break;
     case protocol::happening::ended: s->peer_ended(); break;
     case protocol::happening::aborted: end_stream(*s, make_error_code(e.code)); break;
-    case protocol::happening::violated: end_stream(*s, errc::stream_violation); break;
+    case protocol::happening::violated:
+      log(severity::debug, "sub-stream {} ({}) broke a rule of the protocol and was ended", s->id, s->target);
+      end_stream(*s, errc::stream_violation);
+      break;
   }
 }
 
@@ -244,6 +245,7 @@ MUXPRO_DECL void session_impl::end_stream(stream_state& s, error_code why) {
 
 MUXPRO_DECL void session_impl::open_by_peer(const new_stream& f) {
   const bool crowded = backlog_size_ >= options_.accept_backlog || process_budget_->level() >= 0.8;
+  if (crowded) log(severity::debug, "sub-stream {} ({}) was refused for want of resources", f.id, f.target);
   if (crowded) return act_on(rules_.refuse(f.id, end_code::resources, turn_time_));
   const auto s = add_stream(f.id, f.target, f.priority);
   if (s->datagrams) s->datagrams->source = f.source;
@@ -273,16 +275,6 @@ MUXPRO_DECL void session_impl::handle_payload(const_bytes data) {
   } catch (const std::bad_alloc&) {
     s.reset(end_code::resources);
   }
-}
-
-// The end between frames without sub-streams is a clean goodbye, everything else a loss.
-MUXPRO_DECL void session_impl::lost(error_code ec) {
-  // A pipe or socket that is closed without a word of its own gives connection_reset.
-  const bool left = ec == asio::error::eof || ec == asio::error::connection_reset;
-  const bool clean = left && decoder_.at_boundary() && rules_.streams().size() == 0;
-  if (clean) return close(errc::session_closed);
-  if (write_error_) return close(write_error_);
-  close(ec == asio::error::eof ? make_error_code(errc::connection_lost) : ec);
 }
 
 }  // namespace muxpro::detail

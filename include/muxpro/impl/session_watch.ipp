@@ -32,8 +32,10 @@ MUXPRO_DECL asio::awaitable<void> session_impl::watch_loop(std::shared_ptr<sessi
 }
 
 MUXPRO_DECL void session_impl::check_deadlines() {
+  const strand_check::turn here(strand_, executor_);
   const time_point t = now();
   rules_.expire(t);
+  serve_opens(serve::while_there_is_room);
   time_point next = rules_.next_expiry();
   std::vector<ref<stream_state>> late;
   rules_.streams().for_each([&](stream_rules& r) {
@@ -63,6 +65,7 @@ MUXPRO_DECL void session_impl::end_by_timeout(stream_state& s) {
     s.active_at = now();
     return;
   }
+  log(severity::debug, "sub-stream {} ({}) was idle or stalled for too long and was ended", s.id, s.target);
   rules_.abort(s, end_code::timeout);
   end_stream(s, errc::stream_timeout);
 }
@@ -72,9 +75,10 @@ MUXPRO_DECL time_point session_impl::check_session(time_point t) {
   const time_point read = read_watch_.deadline(options_.frame_read_timeout);
   const time_point write = write_watch_.deadline(options_.write_stall_timeout);
   const bool unused = rules_.streams().size() == 0;
-  const time_point idle = unused ? active_at_ + options_.session_idle : time_point::max();
+  const time_point idle = unused && !leaving_ ? active_at_ + options_.session_idle : time_point::max();
   if (std::min(read, write) <= t) return close(errc::stalled), time_point::max();
-  if (idle <= t) return close(errc::idle_timeout), time_point::max();
+  if (leaves_until_ <= t) return close(errc::close_timeout), time_point::max();
+  if (idle <= t) return close_idle();
   if (unused) {
     next_keep_alive_ = time_point::max();
   } else if (next_keep_alive_ <= t) {
@@ -82,7 +86,15 @@ MUXPRO_DECL time_point session_impl::check_session(time_point t) {
     wake_writer();
     set_keep_alive(t);
   }
-  return std::min({read, write, idle, next_keep_alive_});
+  return std::min({read, write, idle, leaves_until_, next_keep_alive_});
+}
+
+MUXPRO_DECL time_point session_impl::close_idle() {
+  if (transport_->has_goodbye())
+    leave(errc::idle_timeout);
+  else
+    close(errc::idle_timeout);
+  return leaves_until_;
 }
 
 MUXPRO_DECL void session_impl::set_keep_alive(time_point t) {

@@ -20,7 +20,10 @@ inline auto session_impl::wait_for_output() {
 }
 
 MUXPRO_DECL void session_impl::wake_writer(std::size_t more) {
-  if (!writer_waits_) return;
+  if (!writer_waits_) {
+    if (!runs_) expect_run();
+    return;
+  }
   gather_size_ = queue_.waiting() + more;
   wake(executor_, writer_waits_);
 }
@@ -30,26 +33,38 @@ inline auto session_impl::write_rest() {
                   [this](transfer_step done) { transport_->start_write(outbox_.rest(), std::move(done)); });
 }
 
+inline auto session_impl::say_goodbye() {
+  return transfer(executor_, stop_[stop_writes].slot(),
+                  [this](transfer_step done) { transport_->start_shutdown(std::move(done)); });
+}
+
 MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
   int turns = 0;
   while (!self->closed()) {
+    if (self->goodbye_sent_) {
+      co_await self->wait_for_output();
+      continue;
+    }
     for (int turn = 0; self->more_may_come(turn, turns); ++turn) co_await next_turn(self->executor_);
     if (self->closed()) break;
-    if (!self->outbox_.fill(self->now())) {
+    if (!self->gather()) {
       self->check_drained();
+      if (self->goodbye_due()) {
+        co_await self->say_goodbye();
+        if (!self->closed()) self->said_goodbye();
+        continue;
+      }
       co_await self->wait_for_output();
       turns = 0;
       continue;
     }
-    self->write_watch_.start(self->now());
-    self->watch(self->write_watch_.deadline(self->options_.write_stall_timeout));
     error_code ec;
     while (!self->outbox_.written() && !ec && !self->closed()) {
       const auto [failed, n] = co_await self->write_rest();
       ec = failed;
       ++self->counted_.writes;
       self->outbox_.advance(n);
-      self->write_watch_.progress(n, 1, self->now());
+      if (!self->outbox_.written()) self->write_watch_.progress(n, 1, self->now());
     }
     self->write_watch_.stop();
     if (self->closed()) break;
@@ -67,12 +82,23 @@ MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
   self->outbox_.land();
 }
 
+// False if there is nothing to write.
+MUXPRO_DECL bool session_impl::gather() {
+  if (queue_.empty()) return false;
+  const time_point begun = now();
+  if (!outbox_.fill(begun)) return false;
+  write_watch_.start(begun);
+  watch(write_watch_.deadline(options_.write_stall_timeout));
+  return true;
+}
+
 // Sub-streams that follow each other closely share a gather: it is made after `least` turns, and when a turn
 // has passed that brought no further frame. The peer should not be idle meanwhile, so a few frames are
 // enough.
 MUXPRO_DECL bool session_impl::more_may_come(int turn, int least) {
   constexpr int most = 16;
   constexpr std::size_t enough = 16;
+  const strand_check::turn here(strand_, executor_);
   if (closed() || turn == most) return false;
   const std::size_t n = queue_.waiting();
   const bool grows = n > std::exchange(gather_size_, n);

@@ -50,7 +50,7 @@ MUXPRO_DECL void stream_state::hand_over(datagram d, receive_op& op) {
   std::size_t n = 0;
   const auto payload = const_bytes(d.block).subspan(d.payload);
   *op.from = d.address.value_or(host_port{target.host, target.port});
-  op.into.each(0, payload.size(), [&](asio::mutable_buffer part) {
+  op.into.each(payload.size(), [&](asio::mutable_buffer part) {
     std::memcpy(part.data(), payload.data() + n, part.size());
     n += part.size();
   });
@@ -78,7 +78,8 @@ MUXPRO_DECL void stream_state::cancel_receive(receive_op* op) {
   op->complete(asio::error::operation_aborted, 0);
 }
 
-MUXPRO_DECL error_code stream_state::send_datagram(const write_buffers& data, const host_port* to) {
+MUXPRO_DECL error_code stream_state::send_datagram(const whole_buffers<asio::const_buffer>& data,
+                                                   const host_port* to) {
   if (net != network::udp) return errc::wrong_network;
   if (fate_) return fate_;
   if (local_ended || finishing_) return errc::already_shut_down;
@@ -95,7 +96,8 @@ MUXPRO_DECL error_code stream_state::send_datagram(const write_buffers& data, co
     datagrams->out.drop();
     return errc::datagram_too_large;
   }
-  data.each(0, data.size(), [&](asio::const_buffer part) {
+  d.block.reserve(d.payload + data.size());
+  data.each(data.size(), [&](asio::const_buffer part) {
     const auto* const from = static_cast<const std::byte*>(part.data());
     d.block.insert(d.block.end(), from, from + part.size());
   });
@@ -110,7 +112,7 @@ inline constexpr auto stale_datagram = std::chrono::seconds(1);
 MUXPRO_DECL void stream_state::pay_for_datagram() {
   auto& out = datagrams->out;
   time_point& since = datagrams->unpaid_since;
-  if (datagrams->front_paid || fate_) return;
+  if (datagrams->front_paid || (fate_ && !closing_)) return;
   for (; !out.empty(); since = {}) {
     const std::size_t n = out.front().block.size();
     if (n == 0 || credit_.try_acquire(n, n) == n) break;

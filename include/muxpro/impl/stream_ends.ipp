@@ -13,19 +13,21 @@ MUXPRO_DECL bool stream_state::shutdown_now(error_code& ec) {
   if (fate_) return ec = fate_, true;
   if (local_ended || closing_) return true;
   if (finishing_) return ec = errc::operation_in_progress, true;
+  torn_ = false;
   if (unsent()) finishing_ = true;
-  // What was taken over goes before the End without anybody's help.
-  if (finishing_) return closing_ = only_staged();
+  // What was taken over goes before the End without further operations.
+  if (finishing_) return closing_ = only_taken_over();
   send_end();
   return true;
 }
 
-MUXPRO_DECL bool stream_state::only_staged() const noexcept {
-  return net == network::tcp && !writer_ && !staged_.empty();
+MUXPRO_DECL bool stream_state::only_taken_over() const noexcept {
+  return net == network::tcp && !writer_ && !may_continue() && !staged_.empty();
 }
 
+// A write whose handler has not been called may be a part of a composed one.
 MUXPRO_DECL bool stream_state::unsent() const noexcept {
-  return writer_ || !staged_.empty() || (datagrams && datagrams->front_paid);
+  return writer_ || completing_ > 0 || !staged_.empty() || (datagrams && datagrams->front_paid);
 }
 
 MUXPRO_DECL void stream_state::cancel_shutdown(shutdown_op* op) {
@@ -36,11 +38,25 @@ MUXPRO_DECL void stream_state::cancel_shutdown(shutdown_op* op) {
 }
 
 MUXPRO_DECL void stream_state::end_if_finishing() {
-  if (!end_due()) return;
+  if (!end_due()) {
+    if (!shutting_down_ || !only_taken_over()) return;
+    closing_ = true;
+    return std::exchange(shutting_down_, nullptr)->complete({});
+  }
   finishing_ = false;
+  if (fate_ && closing_ && torn_) return end_torn();
   if (!fate_ || closing_) send_end();
   if (fate_ && end_held) session_->rules().send_held_end(*this);
   if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete(fate_);
+}
+
+// close() came between two writes of a composed one.
+MUXPRO_DECL void stream_state::end_torn() {
+  const ref self(*this);
+  closing_ = false;
+  session_->rules().abort(*this, end_code::remote_disconnect);
+  session_->wake_writer();
+  settle();
 }
 
 MUXPRO_DECL bool stream_state::cut_now(error_code& ec) const {
@@ -59,7 +75,7 @@ MUXPRO_DECL void stream_state::cancel_wait_cut(cut_op* op) {
 MUXPRO_DECL void stream_state::send_end() {
   if (datagrams && !datagrams->out.empty()) {
     session_->queue().remove_data(*this);
-    datagrams->out.clear();
+    datagrams->out.drop_all();
     datagrams->front_paid = false;
   }
   session_->rules().finish(*this);
@@ -71,6 +87,7 @@ MUXPRO_DECL void stream_state::send_end() {
 MUXPRO_DECL void stream_state::reset(end_code code) {
   if (fate_ || over()) return;
   if (code == end_code::graceful) code = end_code::remote_disconnect;  // a cut is no clean end
+  torn_ = true;  // even if there is no memory for the code
   // A half-closed sub-stream has sent its only End: it stays, and discards, until the peer's.
   const bool can_tell = (!local_ended && !closing_) || end_held;
   if (can_tell) drop_staged(), session_->rules().abort(*this, code);
@@ -82,33 +99,41 @@ MUXPRO_DECL void stream_state::reset(end_code code) {
 MUXPRO_DECL void stream_state::close() {
   const ref self(*this);
   // A write that is cut short must not look like a clean end.
-  if (writer_) return reset(end_code::remote_disconnect);
+  if (writer_ || torn_) reset(end_code::remote_disconnect);
   discard();
   if (reader_) std::exchange(reader_, nullptr)->complete(asio::error::operation_aborted, 0);
   if (datagrams && datagrams->receiver)
     std::exchange(datagrams->receiver, nullptr)->complete(asio::error::operation_aborted, 0);
   if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
   if (fate_) return;
-  // A shutdown that waited for a paid datagram to go has its End now; the datagram is lost.
+  // Its End is under way: the shutdown need not wait for what goes before it.
   if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete({});
   fate_ = asio::error::bad_descriptor;
-  closing_ = finishing_ = !local_ended && only_staged();
+  closing_ = finishing_ = !local_ended && unsent();
   if (!finishing_ && !local_ended) send_end();
   if (!finishing_ && end_held) session_->rules().send_held_end(*this);
   session_->wake_writer();
 }
 
-// Destructors do. Without memory even for a frame or a wake-up, the peer hears of it when stream_idle ends what is
-// left.
-MUXPRO_DECL void stream_state::abandon() noexcept {
-  const ref self(*this);
+// Without memory even for a frame or a wake-up, the peer learns of it when stream_idle ends what is left.
+MUXPRO_DECL void stream_state::abandon(stream_state* handle) noexcept {
+  const auto s = ref<stream_state>::adopt(handle);
+  if (s->discarding_ && s->fate_) return;  // close() was called
   try {
-    reset(end_code::remote_disconnect);
-    discard();
-    if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
+    s->close();
   } catch (const std::bad_alloc&) {
-    discarding_ = true;
+    s->discarding_ = true;
   }
+}
+
+// What this side has finished gets the peer's End. What it has not is reset: a cut is no clean end.
+MUXPRO_DECL void stream_state::cut_off(error_code why) {
+  const ref self(*this);
+  if (fate_ || local_ended || closing_) return;
+  drop_staged();
+  session_->rules().abort(*this, end_code::remote_disconnect);
+  fail(why, false);
+  settle();
 }
 
 MUXPRO_DECL void stream_state::peer_ended() {
@@ -141,7 +166,7 @@ MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
   if (shutting_down_ && !writer_) std::exchange(shutting_down_, nullptr)->complete(why);
   if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->complete(why);
   if (datagrams) {
-    datagrams->out.clear();
+    datagrams->out.drop_all();
     datagrams->front_paid = false;
     if (datagrams->receiver) std::exchange(datagrams->receiver, nullptr)->complete(why, 0);
   }
@@ -155,6 +180,7 @@ MUXPRO_DECL void stream_state::settle() {
 
 MUXPRO_DECL void stream_state::drop_operations() noexcept {
   fate_ = errc::session_closed;
+  finishing_ = closing_ = false;
   if (writer_) writer_->unlink();
   if (reader_) std::exchange(reader_, nullptr)->drop();
   if (writer_) std::exchange(writer_, nullptr)->drop();

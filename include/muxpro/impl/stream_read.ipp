@@ -112,16 +112,7 @@ MUXPRO_DECL std::size_t stream_state::fill_reader(const_bytes data) {
 }
 
 MUXPRO_DECL std::size_t copying_read::take_some(const write_buffers& data) {
-  std::size_t done = taken();
-  data.each(0, std::min(data.size(), into_.size() - done), [&](asio::const_buffer piece) {
-    auto* from = static_cast<const std::byte*>(piece.data());
-    into_.each(done, piece.size(), [&from](asio::mutable_buffer part) {
-      std::memcpy(part.data(), from, part.size());
-      from += part.size();
-    });
-    done += piece.size();
-  });
-  return done - taken();
+  return copy(into_, taken(), data);
 }
 
 MUXPRO_DECL bool stream_state::flush_reader() {
@@ -151,7 +142,8 @@ MUXPRO_DECL void stream_state::consumed(std::uint64_t n) {
 // CreditUpdate, or the peer, which budgets them by the frames that it sent, would give up on this session.
 MUXPRO_DECL void stream_state::return_credit(std::uint64_t n, bool frame_is_over) {
   window.consume(n);
-  grant_if_due(frame_is_over);
+  discarded_ += n;
+  if (discarded_ <= session_->options().discard_limit) grant_if_due(frame_is_over);
 }
 
 MUXPRO_DECL void stream_state::grant_if_due(bool frame_is_over) {

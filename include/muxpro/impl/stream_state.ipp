@@ -20,6 +20,16 @@ MUXPRO_DECL stream_state::~stream_state() {
   session_->object_gone(*this);
 }
 
+// The shutdown first: it would go through when the write that it waits for is gone.
+MUXPRO_DECL void stream_state::cancel() {
+  const ref self(*this);
+  if (shutting_down_) cancel_shutdown(shutting_down_);
+  if (writer_) cancel_write(writer_);
+  if (reader_) cancel_read(reader_);
+  if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
+  if (datagrams && datagrams->receiver) cancel_receive(datagrams->receiver);
+}
+
 MUXPRO_DECL time_point stream_state::now() const { return session_->now(); }
 
 MUXPRO_DECL stream_stats stream_state::report() const {

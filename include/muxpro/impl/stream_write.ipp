@@ -5,15 +5,16 @@
 #include <muxpro/detail/stream_state.hpp>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace muxpro::detail {
 
-MUXPRO_DECL error_code stream_state::check_write() const {
+MUXPRO_DECL error_code stream_state::check_write() {
   if (net != network::tcp) return errc::wrong_network;
-  if (fate_) return fate_;
+  if (fate_) return torn_ |= closing_ && may_continue(), fate_;
   if (writer_) return errc::operation_in_progress;
-  if (local_ended || finishing_) return errc::already_shut_down;
+  if (local_ended || (finishing_ && (closing_ || !may_continue()))) return errc::already_shut_down;
   return {};
 }
 
@@ -24,6 +25,7 @@ MUXPRO_DECL bool stream_state::stage(const write_buffers& from) {
   const std::size_t n = from.size();
   if (writer_ || staged_.size() + n > limit || credit_.try_acquire(n, n) == 0) return false;
   stall.stop();
+  torn_ = false;
   staged_.reserve(staged_.size() + n);
   from.each(0, n, [&](asio::const_buffer part) {
     const auto* const data = static_cast<const std::byte*>(part.data());
@@ -38,6 +40,7 @@ inline constexpr auto stall_forgotten = std::chrono::seconds(1);
 
 MUXPRO_DECL void stream_state::start_write(write_op* op) {
   writer_ = op;
+  torn_ = false;
   if (stall.running() && now() - written_at_ >= stall_forgotten) stall.stop();
   const std::size_t most = std::min<std::size_t>(op->from.size(), session_->options().session_out_buffer);
   if (const std::uint64_t n = credit_.try_acquire(1, most)) {
@@ -107,6 +110,18 @@ MUXPRO_DECL void stream_state::finish_write(error_code ec) {
   end_if_finishing();
 }
 
+// Without memory for an End the peer learns of it when stream_idle ends what is left.
+MUXPRO_DECL void stream_state::write_completed(stream_state* handle, bool called) noexcept {
+  const auto s = ref<stream_state>::adopt(handle);
+  if (!called) --s->completing_;
+  s->continuing_ = false;
+  if (!s->finishing_ && !s->shutting_down_) return;
+  try {
+    s->end_if_finishing();
+  } catch (const std::bad_alloc&) {
+  }
+}
+
 // What is framed already cannot be taken back: the write then ends well, with that many bytes.
 MUXPRO_DECL void stream_state::cancel_write(write_op* op) {
   if (writer_ != op) return;
@@ -114,6 +129,7 @@ MUXPRO_DECL void stream_state::cancel_write(write_op* op) {
   end_stall();
   const std::size_t unused = op->allowed - op->framed;
   op->allowed = op->framed;
+  torn_ = op->framed < op->from.size();
   if (sendable() == 0) session_->queue().remove_data(*this);
   credit_.release(unused);
   if (flying_) return;

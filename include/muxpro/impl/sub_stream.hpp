@@ -5,8 +5,20 @@
 
 namespace muxpro {
 
+inline const asio::any_io_executor& detail::executor_of(const stream_state& s) noexcept {
+  return s.session()->executor();
+}
+
+// Inline, because every step of an operation that returns a handle destroys one that was moved from.
+inline sub_stream::~sub_stream() {
+  if (auto* const s = state_.detach()) detail::stream_state::abandon(s);
+}
+
 template <class Handler>
 void sub_stream::initiate_read::operator()(Handler&& handler, detail::read_buffers into) const {
+  auto* const s = object;
+  if (!s) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
+  s->session()->operation_begins();
   const auto& executor = s->session()->executor();
   error_code ec;
   std::size_t n = 0;
@@ -20,6 +32,9 @@ void sub_stream::initiate_read::operator()(Handler&& handler, detail::read_buffe
 
 template <class Handler>
 void sub_stream::initiate_flow::operator()(Handler&& handler, detail::sink* to) const {
+  auto* const s = object;
+  if (!s) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
+  s->session()->operation_begins();
   const auto& executor = s->session()->executor();
   error_code ec;
   std::size_t n = 0;
@@ -33,6 +48,9 @@ void sub_stream::initiate_flow::operator()(Handler&& handler, detail::sink* to) 
 
 template <class Handler>
 void sub_stream::initiate_write::operator()(Handler&& handler, detail::write_buffers from) const {
+  auto* const s = object;
+  if (!s) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
+  s->session()->operation_begins();
   const auto& executor = s->session()->executor();
   const error_code ec = s->check_write();
   if (ec || from.size() == 0) {
@@ -41,7 +59,8 @@ void sub_stream::initiate_write::operator()(Handler&& handler, detail::write_buf
   }
   if (s->stage(from)) {
     const auto session = s->session();
-    detail::post_completion(std::forward<Handler>(handler), executor, error_code(), from.size());
+    detail::post_guarded(detail::write_completion(*s), std::forward<Handler>(handler), executor, error_code(),
+                         from.size());
     session->wake_writer();  // after the handler: what it writes shares the gather write
     return;
   }
@@ -51,6 +70,9 @@ void sub_stream::initiate_write::operator()(Handler&& handler, detail::write_buf
 
 template <class Handler>
 void sub_stream::initiate_shutdown::operator()(Handler&& handler) const {
+  auto* const s = object;
+  if (!s) return detail::refuse(std::forward<Handler>(handler));
+  s->session()->operation_begins();
   const auto& executor = s->session()->executor();
   error_code ec;
   if (s->shutdown_now(ec)) {
@@ -63,6 +85,9 @@ void sub_stream::initiate_shutdown::operator()(Handler&& handler) const {
 
 template <class Handler>
 void sub_stream::initiate_wait_cut::operator()(Handler&& handler) const {
+  auto* const s = object;
+  if (!s) return detail::refuse(std::forward<Handler>(handler));
+  s->session()->operation_begins();
   const auto& executor = s->session()->executor();
   error_code ec;
   if (s->cut_now(ec)) {
@@ -71,6 +96,14 @@ void sub_stream::initiate_wait_cut::operator()(Handler&& handler) const {
   }
   auto cancel = [state = s](detail::cut_op* op) { state->cancel_wait_cut(op); };
   s->start_wait_cut(detail::park<detail::cut_op>(std::forward<Handler>(handler), executor, cancel));
+}
+
+inline std::size_t sub_stream::read_at_once(const detail::read_buffers& into, error_code& ec) {
+  if (!detail::is_there(state_)) return ec = errc::bad_handle, 0;
+  state_->session()->operation_begins();
+  std::size_t n = 0;
+  if (!state_->read_now(into, ec, n)) ec = asio::error::would_block;
+  return n;
 }
 
 }  // namespace muxpro

@@ -1,17 +1,21 @@
-// A stream of whatever transport, erased where that costs little: at its relay, not at each read. Ring 4.
+// connection: a stream of whatever transport, erased, which costs a virtual call for each read or write.
+// Ring 4.
 #pragma once
 
+#include <muxpro/any_stream.hpp>
 #include <muxpro/codec.hpp>
-#include <muxpro/pipe.hpp>
 #include <muxpro/plain_socket.hpp>
 #include <muxpro/relay.hpp>
 #include <muxpro/session.hpp>
-#include <muxpro/sub_stream.hpp>
 #include <muxpro/timer.hpp>
 
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
 #include <asio/awaitable.hpp>
+#include <asio/bind_cancellation_slot.hpp>
 #include <asio/buffer.hpp>
-#include <asio/ip/tcp.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
@@ -21,7 +25,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -39,43 +45,41 @@ class connection {
   }
   /// For handshakes: one byte at least. Errors: asio::error::eof after the peer's last one,
   /// connection_reset if it was cut, or what the stream reports. Ended by cut() and close():
-  /// operation_aborted. Cancellation: that of the stream's async_read_some().
-  virtual asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec) = 0;
+  /// operation_aborted. Cancellation: that of the stream's async_read_some(), by `stop` if that is connected.
+  virtual asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec,
+                                                 asio::cancellation_slot stop = {}) = 0;
   /// All of it. Errors: what the stream reports; how much of it went is not known then. Ended by cut() and
   /// close(): operation_aborted. Cancellation: the same, and nothing but cut() makes sense after it.
   virtual asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) = 0;
   /// EOF to the peer, behind what was written; not while a write is under way. Of TLS a close_notify, and the
   /// peer's is not waited for. No errors: if the stream is broken, its reads say so.
   virtual asio::awaitable<void> finish() = 0;
-  /// async_relay() of the stream itself (its side a), with its errors and its cancellation. cut() ends it:
-  /// operation_aborted, and `with` is cut too.
-  virtual asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options,
-                                              std::error_code& ec) = 0;
-  virtual asio::awaitable<relay_result> relay(sub_stream& with, const relay_options& options,
-                                              std::error_code& ec) = 0;
-  virtual asio::awaitable<relay_result> relay(asio::ip::tcp::socket& with, const relay_options& options,
-                                              std::error_code& ec) = 0;
-  /// The stream becomes a main connection; say by ends_by() how it ends from now on. Throws
-  /// std::invalid_argument with the sentence of session_options::validate().
-  virtual session into_session(role side, const session_options& options) = 0;
+  /// The stream itself, for async_relay().
+  virtual any_stream& stream_to_relay() noexcept = 0;
+  /// The stream becomes a main connection; say by set_close_hooks() how it ends from now on. `early` was read
+  /// of it already. Throws std::invalid_argument with the sentence of session_options::validate().
+  virtual session into_session(role side, const session_options& options,
+                               std::vector<std::byte> early = {}) = 0;
   /// Both ways, at once: its operations end with operation_aborted, the peer sees that it was no clean end.
   /// What was written and has not arrived is lost: a TCP socket sends RST, under TLS without close_notify, a
-  /// sub-stream End(1); a unix socket or a pipe is closed. After ends_by() what that says, instead.
-  virtual void cut() noexcept = 0;
-  /// After finish(): its operations end with operation_aborted; what was written still goes to the peer,
-  /// unless something of the peer's is unread.
+  /// sub-stream End with `code`; a unix socket or a pipe is closed. After set_close_hooks() its hook is
+  /// called instead.
+  virtual void cut(end_code code) noexcept = 0;
+  void cut() noexcept { cut(end_code::remote_disconnect); }
+  /// After finish(): its operations end with operation_aborted; what was written still goes to the peer, as
+  /// close_after_eof() describes.
   virtual void close() noexcept = 0;
 
-  struct ways_to_end {
+  struct close_hooks {
     std::function<void()> drain, cut;
   };
-  void ends_by(ways_to_end w) {
+  void set_close_hooks(close_hooks w) {
     ways_ = std::move(w);
     if (draining_) drain();
   }
-  /// Who the peer is by what its transport has proved; empty: nobody had to say.
+  /// The name of the peer that its transport has proved; empty: the transport does not ask.
   const std::string& user() const noexcept { return user_; }
-  void known_as(std::string user) { user_ = std::move(user); }
+  void set_user(std::string user) { user_ = std::move(user); }
   /// Nothing new begins on it, where that makes a difference.
   void drain() {
     draining_ = true;
@@ -83,11 +87,48 @@ class connection {
   }
 
  protected:
-  ways_to_end ways_;
+  close_hooks ways_;
 
  private:
   std::string user_;
   bool draining_ = false;
+};
+
+/// A stream some of whose bytes were read already, and are read again first.
+template <class Stream>
+class buffered_stream : public Stream {
+ public:
+  buffered_stream(Stream itself, std::vector<std::byte> early)
+      : Stream(std::move(itself)), early_(std::move(early)) {}
+
+  /// As that of the stream, which has no part in it until all of `early` was read.
+  template <class Buffers, class Token = asio::use_awaitable_t<>>
+  auto async_read_some(const Buffers& buffers, Token&& token = {}) {
+    return asio::async_initiate<Token, void(std::error_code, std::size_t)>(start_read{this}, token, buffers);
+  }
+
+ private:
+  struct start_read {
+    buffered_stream* self;
+    template <class Handler, class Buffers>
+    void operator()(Handler&& handler, const Buffers& buffers) const {
+      if (self->early_.empty())
+        return static_cast<void>(
+            static_cast<Stream*>(self)->async_read_some(buffers, std::forward<Handler>(handler)));
+      const std::size_t n = self->take_early(buffers);
+      const auto executor = asio::get_associated_executor(handler, self->get_executor());
+      asio::post(executor, [done = std::forward<Handler>(handler), n]() mutable { std::move(done)({}, n); });
+    }
+  };
+
+  template <class Buffers>
+  std::size_t take_early(const Buffers& buffers) {
+    const std::size_t n = asio::buffer_copy(buffers, asio::buffer(early_));
+    early_.erase(early_.begin(), early_.begin() + static_cast<std::ptrdiff_t>(n));
+    return n;
+  }
+
+  std::vector<std::byte> early_;
 };
 
 template <async_stream Stream>
@@ -95,6 +136,7 @@ class connection_over final : public connection {
  public:
   explicit connection_over(Stream stream) : stream_(std::move(stream)) {}
   Stream& stream() noexcept { return stream_; }
+  using connection::cut;
 
   asio::any_io_executor get_executor() override { return stream_.get_executor(); }
   std::size_t read_now([[maybe_unused]] bytes into) noexcept override {
@@ -106,47 +148,30 @@ class connection_over final : public connection {
     if constexpr (plain_socket<Stream>) from = from.subspan(muxpro::write_now(stream_, from, said_by_write));
     return asio::buffer(from.data(), from.size());
   }
-  asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec) override {
-    return stream_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
+  asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec,
+                                         asio::cancellation_slot stop) override {
+    auto token = asio::redirect_error(asio::use_awaitable, ec);
+    if (!stop.is_connected()) return stream_.async_read_some(into, token);
+    return stream_.async_read_some(into, asio::bind_cancellation_slot(stop, token));
   }
   asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) override {
     co_await asio::async_write(stream_, from, asio::redirect_error(asio::use_awaitable, ec));
   }
   asio::awaitable<void> finish() override { return async_send_eof(stream_); }
-  asio::awaitable<relay_result> relay(pipe_end& with, const relay_options& options,
-                                      std::error_code& ec) override {
-    return relay_with(with, options, ec);
+  any_stream& stream_to_relay() noexcept override { return erased_; }
+  session into_session(role side, const session_options& options, std::vector<std::byte> early) override {
+    if (early.empty()) return session(std::move(stream_), side, options);
+    return session(buffered_stream<Stream>(std::move(stream_), std::move(early)), side, options);
   }
-  asio::awaitable<relay_result> relay(sub_stream& with, const relay_options& options,
-                                      std::error_code& ec) override {
-    return relay_with(with, options, ec);
-  }
-  asio::awaitable<relay_result> relay(asio::ip::tcp::socket& with, const relay_options& options,
-                                      std::error_code& ec) override {
-    return relay_with(with, options, ec);
-  }
-  session into_session(role side, const session_options& options) override {
-    return session(std::move(stream_), side, options);
-  }
-  void cut() noexcept override {
+  void cut(end_code code) noexcept override {
     if (ways_.cut) return ways_.cut();
-    muxpro::cut(stream_);
+    muxpro::cut(stream_, code);
   }
-  void close() noexcept override {
-    [[maybe_unused]] std::error_code ignored;
-    if constexpr (requires { stream_.lowest_layer().close(ignored); })
-      stream_.lowest_layer().close(ignored);
-    else
-      stream_.lowest_layer().close();
-  }
+  void close() noexcept override { close_after_eof(stream_); }
 
  private:
-  template <async_stream Other>
-  asio::awaitable<relay_result> relay_with(Other& with, relay_options options, std::error_code& ec) {
-    return async_relay(stream_, with, std::move(options), asio::redirect_error(asio::use_awaitable, ec));
-  }
-
   Stream stream_;
+  any_stream_over<Stream> erased_{stream_};
 };
 
 template <async_stream Stream>

@@ -3,7 +3,7 @@
 
 #include <muxpro/destination.hpp>
 #include <muxpro/frame.hpp>
-#include <muxpro/proxy/sniff_policy.hpp>
+#include <muxpro/options.hpp>
 
 #include <asio/ip/address.hpp>
 
@@ -17,6 +17,8 @@
 
 namespace muxpro::proxy {
 
+class sniff_policy;
+
 struct context {
   context() = default;
   /// For a new one. Any thread.
@@ -29,13 +31,17 @@ struct context {
   struct inbound_part {
     std::string tag;
     std::string protocol;  ///< "socks", "http", "mux.pro", ...
-    std::string user;      ///< empty: nobody had to say
+    std::string user;      ///< empty: the inbound does not ask
     asio::ip::address source;
     std::uint16_t source_port = 0;
     asio::ip::address gateway;  ///< the address that the client reached us at
     std::uint16_t gateway_port = 0;
-    std::uint32_t carrier = 0;  ///< the id of the main connection that it came over; 0: none
-    std::size_t link_capacity = 0;  ///< bytes that its link holds each way; 0: as the dispatcher has it
+    std::uint32_t carrier = 0;          ///< the id of the main connection that it came over; 0: none
+    std::uint64_t main_connection = 0;  ///< the number of that main connection in the log; 0: none
+    std::uint16_t sub_stream = 0;       ///< the id of the sub-stream on that main connection
+    std::size_t link_capacity = 0;      ///< bytes that its link holds each way; 0: as the dispatcher has it
+    std::optional<rate_limit>
+        user_datagrams;  ///< what nat_limits has for a user, by the level of the inbound
   };
   /// Where it goes.
   struct outbound_part {
@@ -43,7 +49,7 @@ struct context {
     destination target;                       ///< what is dialled
     std::optional<destination> route_target;  ///< what the router looks at, where that is another one
     std::string tag;                          ///< a forced outbound, or the one that was chosen
-    /// Among sub-streams, 0 is served first; nothing: neither a rule nor the client has said one.
+    /// Among sub-streams, 0 is served first; nothing: neither a rule nor the client sets one.
     std::optional<std::uint8_t> priority;
   };
   /// What it carries.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <muxpro/error.hpp>
+#include <muxpro/proxy/datagram_counts.hpp>
 #include <muxpro/semaphore.hpp>
 #include <muxpro/sub_datagram.hpp>
 
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -36,9 +38,15 @@ class datagram_stream {
   virtual void end(end_code code) noexcept = 0;
 };
 
+/// Gets the number of datagrams that were dropped.
+using count_drops = std::function<void(drop_reason, std::uint64_t datagrams)>;
+
 class sub_datagram_stream final : public datagram_stream {
  public:
-  explicit sub_datagram_stream(sub_datagram s) : stream_(std::move(s)) {}
+  /// `dropped` gets queue_full for what the sub-stream has dropped, after each operation.
+  explicit sub_datagram_stream(sub_datagram s, count_drops dropped = {})
+      : stream_(std::move(s)), dropped_(std::move(dropped)) {}
+  ~sub_datagram_stream() override { count(); }
 
   asio::any_io_executor get_executor() const override { return stream_.get_executor(); }
   asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer,
@@ -47,7 +55,11 @@ class sub_datagram_stream final : public datagram_stream {
   void end(end_code code) noexcept override;
 
  private:
+  void count() noexcept;
+
   sub_datagram stream_;
+  const count_drops dropped_;
+  std::uint64_t counted_ = 0;
 };
 
 /// Bytes of the datagrams that a stream has given and taken.
@@ -65,7 +77,9 @@ struct datagram_queue_limits {
 };
 
 /// Two ends inside the process: what one sends, the other receives. Destroying an end is end_code::graceful.
+/// `dropped` gets queue_full for a datagram without room, and ended or refused for those that wait when an
+/// end ends.
 std::pair<std::unique_ptr<datagram_stream>, std::unique_ptr<datagram_stream>> make_datagram_link(
-    const asio::any_io_executor& executor, datagram_queue_limits limits = {});
+    const asio::any_io_executor& executor, datagram_queue_limits limits = {}, count_drops dropped = {});
 
 }  // namespace muxpro::proxy

@@ -1,8 +1,9 @@
-// Between inbounds and outbounds: a link for each connection, and the outbound that its rules choose. Ring 4.
+// dispatcher: between inbounds and outbounds. Sniffs a connection and chooses its outbound by rules. Ring 4.
 #pragma once
 
-#include <muxpro/proxy/fake_dns.hpp>
-#include <muxpro/proxy/live_connection.hpp>
+#include <muxpro/proxy/client.hpp>
+#include <muxpro/proxy/context.hpp>
+#include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/proxy/log.hpp>
 #include <muxpro/proxy/outbound.hpp>
 
@@ -11,21 +12,30 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
-/// What the rules say of a connection.
+class datagram_drops;
+class fake_dns;
+class kept_links;
+class live_connection;
+class main_connection;
+class stats;
+
+/// What the rules decide about a connection.
 struct outbound_choice {
   outbound_choice() = default;
   outbound_choice(std::string t, std::optional<std::uint8_t> p = {}) : tag(std::move(t)), priority(p) {}
 
   std::string tag;                       ///< of an outbound; empty: the default one
-  std::optional<std::uint8_t> priority;  ///< among sub-streams; nothing: what the client has said
+  std::optional<std::uint8_t> priority;  ///< among sub-streams; empty: the client's own choice
 };
 
 /// One object for each thread.
@@ -33,68 +43,119 @@ class dispatcher {
  public:
   /// An exception refuses the connection.
   using choose_outbound = std::function<asio::awaitable<outbound_choice>(const context&)>;
+  /// Tags of the outbounds that datagrams from the inbound of a context can get to; empty: the default one.
+  using possible_outbounds = std::function<std::vector<std::string>(const context&)>;
   /// A connection has ended.
-  using observer = std::function<void(const context&, const carried&, duration)>;
+  using observer = std::function<void(const context&, const connection_result&, duration)>;
 
   explicit dispatcher(asio::any_io_executor executor);
   ~dispatcher();
 
   /// The first one is the default. The tag must not have been given before.
   void add(std::string tag, std::shared_ptr<outbound> o);
-  /// For connections from now on that have no outbound yet; see by_rules().
-  void route_by(choose_outbound c) { choose_ = std::make_shared<const choose_outbound>(std::move(c)); }
-  /// Names of the addresses that a FakeDNS has given out, for connections whose inbound sniffs.
+  /// For connections from now on that have no outbound yet; see by_rules(). `by_content`: protocols and
+  /// attributes matter to it, so that connections whose inbound sniffs are sniffed for that reason alone.
+  /// `possible`: the outbounds that it may choose for datagrams; none: any.
+  void route_by(choose_outbound c, bool by_content = true, possible_outbounds possible = {}) {
+    choose_ = std::make_shared<const choose_outbound>(std::move(c));
+    by_content_ = by_content;
+    possible_ = std::move(possible);
+  }
+  /// Names of the addresses that a FakeDNS has given out, for connections whose inbound sniffs. A connection
+  /// to an address of its pools that has no name is refused with fake_dns_errc::unknown_address.
   void know_fakes(std::shared_ptr<fake_dns> f) { fakes_ = std::move(f); }
   void observe_by(observer o) { ended_ = std::move(o); }
   /// For connections from now on. All dispatchers of a proxy share it.
   void count_in(std::shared_ptr<stats> s) { counts_ = std::move(s); }
+  /// Datagrams that its connections lose. Before add(). All dispatchers of a proxy share it.
+  void count_drops_in(std::shared_ptr<datagram_drops> d) { drops_ = std::move(d); }
+  const std::shared_ptr<datagram_drops>& drops() const noexcept { return drops_; }
+  const std::shared_ptr<stats>& counts() const noexcept { return counts_; }
+  /// Writes a line about a client to the log of its proxy.
+  using noter = std::function<void(log_level, const asio::ip::address& source, const std::string& line)>;
+  void note_by(noter n) { note_ = std::move(n); }
+  void note(log_level level, const asio::ip::address& source, const std::string& line) const {
+    if (note_) note_(level, source, line);
+  }
+  /// The main connections that the inbounds of this thread serve now.
+  const std::shared_ptr<std::list<main_connection*>>& main_connections() const noexcept {
+    return main_connections_;
+  }
   /// Bytes that a link holds, each way, where its context does not say.
   void link_capacity(std::size_t bytes) { capacity_ = bytes; }
-  std::size_t link_capacity(const context& c) const noexcept {
-    return c.inbound.link_capacity ? c.inbound.link_capacity : capacity_;
+  std::size_t link_capacity(const context& ctx) const noexcept {
+    return ctx.inbound.link_capacity ? ctx.inbound.link_capacity : capacity_;
   }
   asio::any_io_executor get_executor() const { return executor_; }
 
-  /// Takes the connection on and returns its link at once; then its content is learnt, its outbound chosen
-  /// and run. A tag without an outbound refuses it: rules that name one must not send its connections
-  /// elsewhere.
-  inbound_link dispatch(context c, client_side client = client_side::pipe);
+  /// Takes `c` to its target: sniffs its content, chooses its outbound, and awaits that. Completes when the
+  /// connection has ended and was logged; the client has got its reply by then. A tag without an outbound
+  /// refuses the connection: rules that name one must not send its connections elsewhere. Throws only what
+  /// happens before and behind that, std::bad_alloc for instance; the connection is cut then. Not to be
+  /// cancelled.
+  asio::awaitable<void> dispatch(context ctx, client& c);
+  /// The same for a stage without a connection of its own. Returns a link to the target at once.
+  target_link dispatch(context ctx);
   /// The same for the datagrams of a client's socket. Destroying the stream gives them up.
-  std::unique_ptr<datagram_stream> dispatch_datagrams(context c);
+  std::unique_ptr<datagram_stream> dispatch_datagrams(context ctx);
+  /// Takes over the datagrams of a client themselves, without a link in between. Completes when they have
+  /// ended.
+  asio::awaitable<void> dispatch_datagrams(context ctx, std::unique_ptr<datagram_stream> datagrams);
+  /// The best that datagrams of a client can meet, by the rules for its inbound.
+  datagram_support support_for_datagrams(const context& ctx) const;
 
+  /// For an inbound that reads HTTP itself, and whose connections to targets carry several exchanges. An
+  /// exchange is routed, then counted from count() to end(), over a link of open() or one that was kept.
+  ///
+  /// Finds what dispatch() would: names of FakeDNS, the outbound. From then on `ctx` is not sniffed, and its
+  /// tag is not empty. Throws what the rules throw.
+  asio::awaitable<void> route(context& ctx) const;
+  /// A link for exchanges of contexts that were routed alike. Its bytes are not counted.
+  target_link open(context ctx);
+  /// It is a live connection until it is destroyed. `bytes`: a is the client.
+  std::unique_ptr<live_connection> count(context ctx, std::shared_ptr<const relay_bytes> bytes);
+  /// Calls the observer: a connection has ended. Sets the bytes of `result`.
+  void end(live_connection& live, connection_result result) const;
+  const std::shared_ptr<kept_links>& kept() const noexcept { return kept_; }
+
+  /// Ends the links that wait for another exchange.
+  void drop_kept();
   void drain();
   void close();
   std::size_t live() const noexcept { return connections_->size(); }
-  /// Oldest first, with their counters brought up to date.
-  template <class Visit>
-  void each_live(Visit visit) {
-    for (live_connection* c : *connections_) {
-      c->count();
-      visit(std::as_const(*c));
-    }
-  }
+  /// Oldest first.
+  const std::list<live_connection*>& live_connections() const noexcept { return *connections_; }
   const std::map<std::string, std::shared_ptr<outbound>>& outbounds() const noexcept { return outbounds_; }
 
  private:
-  template <class Link>
-  asio::awaitable<void> carry(std::unique_ptr<live_connection> c, Link link);
-  asio::awaitable<carried> run(live_connection& c, outbound_link link);
-  asio::awaitable<carried> learn_and_go(live_connection& c, outbound_link link);
-  asio::awaitable<carried> go(live_connection& c, outbound_link link);
-  asio::awaitable<carried> run(live_connection& c, std::unique_ptr<datagram_stream> datagrams);
-  bool must_choose(const context& about) const noexcept { return choose_ && about.outbound.tag.empty(); }
-  asio::awaitable<void> choose(context& about) const;
+  asio::awaitable<connection_result> run(live_connection& live, client& c);
+  asio::awaitable<connection_result> run(live_connection& live, std::unique_ptr<datagram_stream> datagrams);
+  asio::awaitable<void> carry_link(context ctx, std::unique_ptr<link_client> c);
+  asio::awaitable<void> carry_uncounted(context ctx, std::unique_ptr<link_client> c);
+  bool must_choose(const context& ctx) const noexcept { return choose_ && ctx.outbound.tag.empty(); }
+  asio::awaitable<void> choose(context& ctx) const;
   /// False: there is none with that tag.
-  bool find_carrier(live_connection& c) const;
+  bool find_carrier(live_connection& live) const;
+  /// Why the connection goes no further; empty: it has an outbound.
+  std::error_code obstacle(live_connection& live) const;
+  std::error_code obstacle(const address& host) const;
 
   const asio::any_io_executor executor_;
   std::map<std::string, std::shared_ptr<outbound>> outbounds_;
   std::string default_;
   std::shared_ptr<const choose_outbound> choose_;
+  bool by_content_ = false;
   std::shared_ptr<fake_dns> fakes_;
+  possible_outbounds possible_;
   observer ended_;
+  std::shared_ptr<datagram_drops> drops_;
   std::shared_ptr<stats> counts_;
-  const std::shared_ptr<live_connection::list> connections_ = std::make_shared<live_connection::list>();
+  noter note_;
+  const std::shared_ptr<std::list<main_connection*>> main_connections_ =
+      std::make_shared<std::list<main_connection*>>();
+  const std::shared_ptr<std::list<live_connection*>> connections_ =
+      std::make_shared<std::list<live_connection*>>();
+  const std::shared_ptr<kept_links> kept_;
   std::size_t capacity_ = 64 * 1024;
 };
 

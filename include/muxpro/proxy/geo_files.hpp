@@ -24,7 +24,7 @@ class geo_files {
   /// None but those that are added.
   geo_files() = default;
   /// Those that are not added are read from this directory when they are first asked for.
-  explicit geo_files(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  explicit geo_files(std::filesystem::path directory);
 
   void add(std::string name, std::vector<std::byte> content) { files_[std::move(name)] = std::move(content); }
 
@@ -33,7 +33,8 @@ class geo_files {
   std::optional<const_bytes> find(std::string_view name);
 
  private:
-  std::filesystem::path directory_;
+  /// The content of a file; nothing if it cannot be read.
+  std::function<std::optional<std::vector<std::byte>>(std::string_view name)> read_;
   std::map<std::string, std::vector<std::byte>, std::less<>> files_;
 };
 

@@ -3,13 +3,12 @@
 
 #include <muxpro/codec.hpp>
 #include <muxpro/proxy/admission.hpp>
-#include <muxpro/proxy/connection.hpp>
+#include <muxpro/proxy/client.hpp>
 #include <muxpro/proxy/context.hpp>
 #include <muxpro/proxy/dispatcher.hpp>
 
 #include <asio/awaitable.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -23,60 +22,62 @@ namespace muxpro::proxy {
 class inbound {
  public:
   virtual ~inbound() = default;
-  /// Serves `c` from its first byte to its end, on its strand. `known` has the inbound's tag, source and
-  /// gateway; `place` is to be released when the client has said what it wants. What it throws ends this
-  /// connection alone, which is closed without a word. Nobody cancels it: c->cut() ends what it waits for.
-  virtual asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
+  /// Serves `c` from its first byte to its end, on its strand. `ctx` has the inbound's tag, source and
+  /// gateway; `place` is to be released when the client's request was read. An exception ends this
+  /// connection alone, which is closed without a reply. It is not cancelled: c->cut() ends what it waits for.
+  virtual asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                                       admission::ticket place) const = 0;
-  /// Where datagrams go whose source and gateway are in `known`: completes it. False: nowhere, they are
-  /// dropped. What it throws costs the one datagram that it was asked about.
-  virtual bool admit_datagrams(context& known) const;
+  /// Where datagrams go whose source and gateway are in `ctx`: completes it. False: nowhere, they are
+  /// dropped. An exception costs the one datagram that it was asked about.
+  virtual bool admit_datagrams(context& ctx) const;
   /// Whether its connections are few and last: then each goes to the thread that has the fewest. Short ones
   /// that follow each other are better off on one thread, which need not be woken.
-  virtual bool lasting() const noexcept { return false; }
+  virtual bool long_lived() const noexcept { return false; }
+  /// The places of its connections whose request was not read yet; null: it has the limits that
+  /// instance_options sets for all such inbounds.
+  virtual std::shared_ptr<admission> waiting() const noexcept { return nullptr; }
+  /// Whether it only shows what the proxy does. It then serves until a drain is over, and the drain does not
+  /// wait for its connections.
+  virtual bool is_monitor() const noexcept { return false; }
 };
 
-/// A client that has not said yet what it wants. It is cut if that takes longer than `limit`.
-class newcomer {
+/// A client whose request was not read yet. It is cut if that takes longer than `limit`.
+class pending_client {
  public:
-  newcomer(std::shared_ptr<connection> from, context&& about, admission::ticket place, duration limit)
+  pending_client(std::shared_ptr<connection> from, context&& known, admission::ticket place, duration limit)
       : c(std::move(from)),
-        known(std::move(about)),
+        ctx(std::move(known)),
         place_(std::move(place)),
         deadline_(std::in_place, c, limit) {}
 
-  /// What it has said, less what was consumed.
-  const_bytes said() const noexcept { return said_; }
-  void consume(std::size_t n) { said_.erase(said_.begin(), said_.begin() + static_cast<std::ptrdiff_t>(n)); }
-  /// Takes what is there already, at most `most` bytes in all. True: said() has grown. False: nothing has
-  /// come, the client has ended, or `most` is reached; listen() tells which.
-  bool hear_now(std::size_t most);
+  /// What it has sent, less what was consumed.
+  const_bytes buffered() const noexcept { return buffered_; }
+  void consume(std::size_t n) {
+    buffered_.erase(buffered_.begin(), buffered_.begin() + static_cast<std::ptrdiff_t>(n));
+  }
+  /// Takes what is there already, at most `most` bytes in all. True: buffered() has grown. False: no bytes
+  /// have come, the client has ended, or `most` is reached; read_more() reports which.
+  bool read_available(std::size_t most);
   /// Waits for more. Errors: asio::error::message_size if there are `most` bytes already, else those of
   /// connection::read_some(); operation_aborted when its time is over.
-  asio::awaitable<void> listen(std::size_t most, std::error_code& ec);
-  /// It has said what it wants. Returns what else it has said.
-  std::vector<std::byte> settle() {
+  asio::awaitable<void> read_more(std::size_t most, std::error_code& ec);
+  /// Its request was read. Returns what it has sent behind that.
+  std::vector<std::byte> release() {
     place_.release();
     deadline_.reset();
-    return std::move(said_);
+    return std::move(buffered_);
   }
 
   std::shared_ptr<connection> c;
-  context known;
+  context ctx;
 
  private:
-  /// Room for more, behind what was said.
+  /// Room for more, behind what was sent.
   bytes room(std::size_t most);
 
   admission::ticket place_;
   std::optional<deadline> deadline_;
-  std::vector<std::byte> said_;
+  std::vector<std::byte> buffered_;
 };
-
-/// How long a client may take to hear that it is refused.
-inline constexpr duration farewell_limit = std::chrono::seconds(2);
-/// Writes the last words and closes so that they arrive: a socket that is closed with bytes unread takes them
-/// back. Hence what the client still says is read and dropped, until it ends or farewell_limit is over.
-asio::awaitable<void> say_farewell(std::shared_ptr<connection> c, const_bytes last_words);
 
 }  // namespace muxpro::proxy

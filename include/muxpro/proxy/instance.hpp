@@ -2,24 +2,25 @@
 // outbounds. Ring 4.
 #pragma once
 
+#include <muxpro/proxy/admission.hpp>
 #include <muxpro/proxy/dispatcher.hpp>
 #include <muxpro/proxy/inbound.hpp>
-#include <muxpro/proxy/instance_report.hpp>
-#include <muxpro/proxy/listener.hpp>
-#include <muxpro/proxy/stats.hpp>
+#include <muxpro/proxy/log.hpp>
+#include <muxpro/proxy/report.hpp>
 #include <muxpro/proxy/transport.hpp>
-#include <muxpro/proxy/workers.hpp>
 
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/ip/udp.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,17 +28,20 @@
 
 namespace muxpro::proxy {
 
-/// For whoever keeps a log of them.
+class datagram_drops;
+class sniff_policy;
+
+/// For the log of connections that have ended.
 struct ended_connection {
-  const context& about;
-  const carried& how;
+  const context& ctx;
+  const connection_result& how;
   const duration took;
-  /// All of it. Made when it is asked for: not every connection is written down.
-  std::string line() const;
+  /// Made on request: not every connection is logged.
+  std::string line(access_detail d = access_detail::full) const;
 };
 
 struct instance_options {
-  /// Connections that have not said yet what they want, in the process and of one source address.
+  /// Connections whose request was not read yet, in the process and of one source address.
   std::uint32_t max_waiting = 4096;
   std::uint32_t max_waiting_per_source = 1024;
   /// How long accepting rests when descriptors or memory run out.
@@ -49,8 +53,10 @@ struct instance_options {
   duration datagram_idle = std::chrono::minutes(2);
   /// About one source address in a second; further lines are counted.
   std::uint32_t log_lines = 10;
-  /// The same for lines about connections that have ended.
+  /// The same for lines about connections that have ended; see access_log.
   std::uint32_t access_lines = default_access_lines;
+  /// Counts datagrams that are dropped; none: an object of its own, which writes to the log.
+  std::shared_ptr<datagram_drops> drops;
   /// Gets each connection that has ended, from its thread; none: the log gets the line, at level info.
   std::function<void(const ended_connection&)> access;
 };
@@ -68,51 +74,45 @@ class instance {
 
   /// Listens, accepts from start() on. `sniffing`: how contents are looked at; none: not at all.
   /// `link_capacity`: bytes that the link of a connection holds each way; 0: as its dispatcher has it.
-  /// Returns the address with the port that was chosen for port 0. Throws std::system_error.
+  /// `user_datagrams`: context::inbound_part::user_datagrams. Returns the address with the port that was
+  /// chosen for port 0. Throws std::system_error.
   stream_endpoint listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
                          transport_use how = {}, std::shared_ptr<const sniff_policy> sniffing = {},
-                         std::size_t link_capacity = 0);
+                         std::size_t link_capacity = 0, std::optional<rate_limit> user_datagrams = {});
   asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at, std::string tag,
                                  std::shared_ptr<const inbound> i, transport_use how = {}) {
     return to_tcp(listen(stream_endpoint(at), std::move(tag), std::move(i), std::move(how)));
   }
-  /// The same for datagrams: each source is a connection of its own, which inbound::admit_datagrams() says
-  /// the target of, and which ends when it is silent for instance_options::datagram_idle. All are one
-  /// thread's. `transparent`: it gets datagrams to other addresses, by netfilter's TPROXY, and the gateway
-  /// that the inbound hears of is such an address.
+  /// The same for datagrams: each source is a connection of its own, whose target inbound::admit_datagrams()
+  /// sets, and which ends when it is silent for instance_options::datagram_idle. All are one thread's.
+  /// `transparent`: it gets datagrams to other addresses, by netfilter's TPROXY. The gateway in the inbound's
+  /// context is such an address then.
   asio::ip::udp::endpoint listen_for_datagrams(const asio::ip::udp::endpoint& at, std::string tag,
                                                std::shared_ptr<const inbound> i, bool transparent = false,
-                                               std::shared_ptr<const sniff_policy> sniffing = {});
+                                               std::shared_ptr<const sniff_policy> sniffing = {},
+                                               std::optional<rate_limit> user_datagrams = {});
   /// Any executor. Waits a second at most for its threads. The instance must outlive it.
   asio::awaitable<instance_report> report(std::size_t connections_of_thread);
   /// Live connections of an outbound, for the router's balancers. Any thread.
   std::size_t load(std::string_view outbound_tag) const;
   /// Calls `change` for the dispatcher of each thread, on that thread, soon. Any thread.
   void change(const std::function<void(dispatcher&)>& change);
+  /// Of its first thread.
+  asio::any_io_executor get_executor();
   void start();
-  /// Accepts nothing more, ends when the last connection has, or after drain_timeout. Any thread, any number
-  /// of times.
+  /// Accepts nothing more but for monitors (inbound::is_monitor()), ends when the last connection has, or
+  /// after drain_timeout. Any thread, any number of times.
   void drain();
   /// Until a drain is over.
-  void wait() { workers_.join(); }
-  /// The threads end at once, what they were at stays as it is until the destructor.
-  void stop() { workers_.stop(); }
+  void wait();
+  /// The threads end at once, what they were at stays as it is until the destructor. The log gets what was
+  /// left out of it so far.
+  void stop();
 
  private:
-  class lane;
-  struct entrance;
+  struct parts;
 
-  void note_access(const ended_connection& c);
-
-  const instance_options options_;
-  const log_sink log_;
-  braked_log events_, access_;
-  const std::shared_ptr<admission> waiting_;
-  const std::shared_ptr<stats> counts_ = std::make_shared<stats>();
-  workers workers_;
-  std::vector<std::unique_ptr<lane>> lanes_;
-  std::vector<std::unique_ptr<listener>> listeners_;
-  std::size_t datagram_listeners_ = 0;
+  const std::unique_ptr<parts> parts_;
 };
 
 }  // namespace muxpro::proxy

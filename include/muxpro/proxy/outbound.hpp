@@ -1,9 +1,10 @@
 // The last stage: it takes a connection to its target. Ring 4.
 #pragma once
 
+#include <muxpro/proxy/client.hpp>
 #include <muxpro/proxy/context.hpp>
 #include <muxpro/proxy/datagram_stream.hpp>
-#include <muxpro/proxy/link.hpp>
+#include <muxpro/proxy/registry.hpp>
 #include <muxpro/stats.hpp>
 
 #include <asio/awaitable.hpp>
@@ -11,13 +12,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
 namespace muxpro::proxy {
 
-/// How a connection went.
-struct carried {
+class datagram_drops;
+
+/// How a connection went. The dispatcher sets the bytes.
+struct connection_result {
   std::uint64_t up = 0;          ///< bytes that the target has taken
   std::uint64_t down = 0;        ///< bytes that the client's side has taken
   std::uint16_t sub_stream = 0;  ///< its id, where the outbound multiplexes
@@ -27,17 +31,24 @@ struct carried {
 /// One object for each thread. Derive from it for a protocol of your own.
 class outbound {
  public:
-  virtual ~outbound() = default;
+  outbound();
+  virtual ~outbound();
 
-  /// Takes `link` to context.outbound.target: tells link.target() once whether the target is there, sends
-  /// link.first_data, then relays until both directions have ended. Ends soon after the inbound has given up;
-  /// nothing else cancels it. An exception ends the connection as well: std::system_error with its code, any
-  /// other with end_code::resources.
-  virtual asio::awaitable<carried> carry(context c, outbound_link link) = 0;
-  /// Datagrams of one client's socket, until either side ends; context.outbound.target is where the first one
+  /// Takes `c` to ctx.outbound.target: dials, calls c.answer(), then c.relay(), which ends when both
+  /// directions have. Ends the dial soon after the client has given up, see client::on_abandoned(); nothing
+  /// else cancels it. An exception ends the connection as well: std::system_error with its code, any other
+  /// with errc::out_of_room. Both parameters outlive the call.
+  virtual asio::awaitable<connection_result> carry(const context& ctx, client& c) = 0;
+  /// Datagrams of one client's socket, until either side ends; ctx.outbound.target is where the first one
   /// goes, and each has its own address. The stream counts their bytes. Exceptions as in carry(). Without one
-  /// of its own, an outbound refuses them.
-  virtual asio::awaitable<carried> carry_datagrams(context c, std::unique_ptr<datagram_stream> datagrams);
+  /// of its own, an outbound drops them as drop_reason::no_udp, and refuses them when none has come for 1 s.
+  virtual asio::awaitable<connection_result> carry_datagrams(context ctx,
+                                                             std::unique_ptr<datagram_stream> datagrams);
+  /// To be overridden together with carry_datagrams(): a UDP ASSOCIATE is refused if its rules lead to no
+  /// outbound that carries datagrams.
+  virtual datagram_support support_for_datagrams() const noexcept { return datagram_support::none; }
+  /// Where drops() counts; a dispatcher's add() sets it.
+  void count_drops_in(std::shared_ptr<datagram_drops> d) { drops_ = std::move(d); }
   /// Connections that it carries now, for balancers.
   std::size_t live() const noexcept { return live_; }
   /// What its main connections have seen, where it has any.
@@ -57,8 +68,12 @@ class outbound {
    private:
     outbound& o_;
   };
+  /// Counts datagrams that were dropped, and lets the log have a line. `whose`: "outbound far".
+  void drop(drop_reason why, std::string_view whose, std::uint64_t datagrams = 1) const noexcept;
+  const std::shared_ptr<datagram_drops>& drops() const noexcept { return drops_; }
 
  private:
+  std::shared_ptr<datagram_drops> drops_;
   std::size_t live_ = 0;
 };
 

@@ -1,15 +1,17 @@
-// A configuration as a tree of values, and how its objects are read: all mistakes are collected, each with
-// its place. Ring 4, a rule: no I/O.
+// setting: a configuration as a tree of values. settings: reads one object of it and collects all mistakes
+// with their paths. config_reference: the same readers' description of all keys. Ring 4, a rule: no I/O.
 #pragma once
 
 #include <muxpro/options.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,10 +40,10 @@ struct config_mistake {
   friend bool operator==(const config_mistake&, const config_mistake&) = default;
 };
 
-/// Those of one configuration, in the order in which they were found.
+/// The mistakes of one configuration, in the order in which they were found.
 class config_mistakes {
  public:
-  /// Nobody reads more; what comes after them is counted.
+  /// The number of mistakes that are kept. Further ones are only counted.
   static constexpr std::size_t most = 200;
 
   void add(std::string path, std::string sentence);
@@ -55,13 +57,53 @@ class config_mistakes {
   std::size_t count_ = 0;
 };
 
-/// What somebody wrote, fit for one line of a terminal: printable, and not too long.
+/// `text` for one line of a terminal: control characters are replaced, and it is cut after `longest` bytes.
 std::string shown(std::string_view text, std::size_t longest = 60);
-/// The one of `known` that `text` was probably meant to be; empty: none is like it.
+/// The entry of `known` that is most similar to `text`; empty if no entry is similar enough.
 std::string_view alike(std::string_view text, const std::vector<std::string_view>& known);
 
-/// Reads one object. Each function asks for a key, so that keys nobody has asked for are mistakes in the end;
-/// where the key is absent or wrong, `out` stays as it is. All return whether the key was there and right.
+/// Whether two names differ in the case of ASCII letters at most: V2Ray and Xray take "Warning" for
+/// "warning".
+bool same_word(std::string_view a, std::string_view b);
+
+/// The name of a key, with its meaning for the reference.
+struct setting_key {
+  template <std::convertible_to<std::string_view> Name>
+  setting_key(const Name& n, std::string_view m = {}) : name(n), meaning(m) {}
+
+  std::string_view name, meaning;
+};
+
+/// All objects of a configuration with the keys that their readers ask for.
+struct config_reference {
+  struct key {
+    std::string name;
+    std::string type;  ///< "a whole number from 1 to 65535"
+    std::string
+        fallback;  ///< the value if the key is absent; empty if there is none or if it depends on others
+    std::string required;  ///< what the key must be, if it must be there; else empty
+    std::string meaning;
+  };
+  struct section {
+    std::string object;   ///< path of the object: "inbounds[].settings"; empty for the whole configuration
+    std::string variant;  ///< the protocol of the objects that have these keys; empty if all have them
+    std::string meaning;
+    std::vector<key> keys;
+  };
+
+  /// The sections and keys at `path` and below it: "inbounds.socks", "inbounds[0].settings.udp",
+  /// "routing.rules". Letters may be in any case. Indices and protocols may be left out, and "settings"
+  /// behind a protocol. An empty path is the whole. The result is empty if there is no such path.
+  config_reference below(std::string_view path) const;
+  /// The existing path that is most similar to `path`; empty if no path is similar enough.
+  std::string alike(std::string_view path) const;
+
+  std::vector<section> sections;
+};
+
+/// Reads one object. A key with the value null counts as absent. Each function asks for a key; keys that were
+/// not asked for are reported as mistakes. If the key is absent or wrong, `out` stays as it is: its value
+/// before the call is the default. All return true if the key is there and right.
 class settings {
  public:
   using reader = std::function<void(settings&)>;
@@ -70,56 +112,86 @@ class settings {
 
   /// Calls `read` if `value` is an object, then reports keys that it did not ask for.
   static bool read(const setting& value, std::string path, config_mistakes& to, const reader& read);
+  /// Calls `read` with an empty object, and notes each key that it asks for, with its type and default.
+  /// Objects within the object are described in the same way.
+  static config_reference describe(const reader& read);
   settings(const settings&) = delete;
 
+  /// Whether the keys are described, and not read. All functions that read then return false; needs() returns
+  /// true.
+  bool describing() const noexcept { return reference_ != nullptr; }
+  /// Sets what the reference shows as the type of `key`. Has no effect if the object is read.
+  void describe(const setting_key& key, std::string type);
+  /// Describes the keys that the object `key` has in the variant `name`. Has no effect if the object is read.
+  void describe_variant(const setting_key& key, std::string_view name, const reader& read);
+
   bool has(std::string_view key);
-  bool text(std::string_view key, std::string& out);
-  /// The same for what no message may show.
-  bool secret(std::string_view key, std::string& out);
-  bool flag(std::string_view key, bool& out);
+  bool text(const setting_key& key, std::string& out);
+  /// The same for texts that no message may show.
+  bool secret(const setting_key& key, std::string& out);
+  bool flag(const setting_key& key, bool& out);
+  bool flag(const setting_key& key, std::optional<bool>& out);
   /// A whole number from `least` to `most`; a text of digits will do.
   template <class T>
-  bool number(std::string_view key, T& out, T least, T most = std::numeric_limits<T>::max()) {
-    std::int64_t n = 0;
+  bool number(const setting_key& key, T& out, T least, T most = std::numeric_limits<T>::max()) {
+    auto n = static_cast<std::int64_t>(out);
+    const bool there = whole(key, n, static_cast<std::int64_t>(least), highest(most));
+    if (there) out = static_cast<T>(n);
+    return there;
+  }
+  template <class T>
+  bool number(const setting_key& key, std::optional<T>& out, T least,
+              T most = std::numeric_limits<T>::max()) {
+    auto n = static_cast<std::int64_t>(least) - 1;  // no default
     const bool there = whole(key, n, static_cast<std::int64_t>(least), highest(most));
     if (there) out = static_cast<T>(n);
     return there;
   }
   /// `unit` is what 1 means.
-  bool time(std::string_view key, duration& out, duration unit, double least, double most);
+  bool time(const setting_key& key, duration& out, duration unit, double least, double most);
   /// One text, which may hold several at commas, or a list of texts.
-  bool texts(std::string_view key, std::vector<std::string>& out);
+  bool texts(const setting_key& key, std::vector<std::string>& out);
   /// A text or a number, as text: ports.
-  bool text_or_number(std::string_view key, std::string& out);
+  bool text_or_number(const setting_key& key, std::string& out);
   template <class T>
-  bool one_of(std::string_view key, T& out, const choices<T>& allowed) {
+  bool one_of(const setting_key& key, T& out, const choices<T>& allowed) {
+    std::vector<std::string_view> names;
+    for (const auto& [n, value] : allowed) names.push_back(n);
+    if (describing()) {
+      const auto by_default =
+          std::find_if(allowed.begin(), allowed.end(), [&](const auto& c) { return c.second == out; });
+      return describe_choice(key, names,
+                             by_default == allowed.end() ? std::string_view() : by_default->first);
+    }
     std::string name;
     if (!text(key, name)) return false;
-    std::vector<std::string_view> names;
-    for (const auto& [n, value] : allowed) {
-      if (n == name) return out = value, true;
-      names.push_back(n);
-    }
-    not_one_of(key, name, names);
+    for (const auto& [n, value] : allowed)
+      if (same_word(n, name)) return out = value, true;
+    not_one_of(key.name, name, names);
     return false;
   }
-  bool object(std::string_view key, const reader& read);
+  bool object(const setting_key& key, const reader& read);
   /// A list of at most so many objects; `read` gets each, with its index.
-  bool objects(std::string_view key, const std::function<void(settings&, std::size_t)>& read,
+  bool objects(const setting_key& key, const std::function<void(settings&, std::size_t)>& read,
                std::size_t most = 1024);
   /// An object whose keys are names: `read` gets each value with its name and path.
   using named_reader = std::function<void(const std::string& name, const setting&, std::string path)>;
-  bool each(std::string_view key, const named_reader& read);
+  bool each(const setting_key& key, const named_reader& read);
+  /// The same if the values are objects. The reference shows `example` as the name of one of them.
+  bool each_object(const setting_key& key, std::string_view example,
+                   const std::function<void(const std::string& name, settings&)>& read);
+  /// Returns the one of two keys with the same meaning that is there, `key` if none is. Both are a mistake.
+  std::string_view either(std::string_view key, std::string_view other);
 
-  /// The sentence after "PATH: ".
+  /// Reports a mistake about `key`; `sentence` follows "PATH: ".
   void wrong(std::string_view key, std::string sentence);
-  /// What is wrong with the object itself.
+  /// Reports a mistake about the object itself.
   void wrong(std::string sentence) { mistakes_.add(path_, std::move(sentence)); }
-  /// A key that would be known elsewhere: it is a mistake if it is there.
+  /// Reports `sentence` if `key` is there, for keys that are only allowed elsewhere.
   void refuse(std::string_view key, std::string sentence);
   /// "is 'NAME'; it must be one of ..."
   void not_one_of(std::string_view key, std::string_view name, const std::vector<std::string_view>& allowed);
-  /// Says that it is missing if it is; `what` completes "it is needed: ...".
+  /// Reports a mistake if `key` is missing; `what` completes "is missing; it must be ...".
   bool needs(std::string_view key, std::string_view what);
 
   const std::string& path() const noexcept { return path_; }
@@ -129,13 +201,21 @@ class settings {
  private:
   settings(const setting::object& o, std::string path, config_mistakes& to)
       : object_(o), path_(std::move(path)), mistakes_(to) {}
+  settings(std::string path, config_mistakes& to, config_reference& reference, std::string_view variant,
+           std::string_view meaning);
   template <class T>
   static std::int64_t highest(T most) {
     constexpr std::uint64_t exact = std::uint64_t{1} << 53;
     return static_cast<std::int64_t>(std::min<std::uint64_t>(static_cast<std::uint64_t>(most), exact));
   }
   const setting* find(std::string_view key);
-  bool whole(std::string_view key, std::int64_t& out, std::int64_t least, std::int64_t most);
+  bool whole(const setting_key& key, std::int64_t& out, std::int64_t least, std::int64_t most);
+  bool describe(const setting_key& key, std::string type, std::string fallback);
+  bool describe_choice(const setting_key& key, const std::vector<std::string_view>& names,
+                       std::string_view fallback);
+  void describe_object(const setting_key& key, std::string_view suffix, const reader& read);
+  void describe_undescribed();
+  config_reference::key& entry(std::string_view name);
   void expected(std::string_view key, const setting& found, std::string_view what);
   void report_unknown();
 
@@ -143,6 +223,8 @@ class settings {
   const std::string path_;
   config_mistakes& mistakes_;
   std::vector<std::string> asked_;
+  config_reference* reference_ = nullptr;
+  std::size_t section_ = 0;  ///< of reference_, if it is there
 };
 
 }  // namespace muxpro::proxy

@@ -9,6 +9,7 @@
 #include <asio/ip/tcp.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +19,9 @@ namespace muxpro::proxy {
 using stream_socket = asio::generic::stream_protocol::socket;
 using stream_endpoint = asio::generic::stream_protocol::endpoint;
 
-/// A place as users write it: HOST:PORT, [IPV6]:PORT or unix:PATH. A host may be a name.
+/// A place as users write it: HOST:PORT, [IPV6]:PORT or unix:PATH. A host may be a name. A path that begins
+/// with '@' is a name in Linux's abstract namespace, without a file; one that begins with "@@" is the same,
+/// padded with zero bytes to the full length of a path, as haproxy has it.
 struct stream_address {
   stream_address() = default;
   explicit stream_address(host_port where) : at(std::move(where)) {}
@@ -35,9 +38,20 @@ struct stream_address {
 
 std::string to_string(const stream_address& a);
 
+/// A place to listen on: HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH,MODE.
+struct listening_address {
+  /// Empty if it is none of the four. MODE is octal, from 0 to 0777; an abstract name has none.
+  static std::optional<listening_address> parse(std::string_view text);
+
+  stream_address at;
+  std::optional<std::uint32_t> mode;  ///< see socket_options::file_mode
+};
+
 /// Of a unix socket; the path must be valid.
 stream_endpoint unix_endpoint(const std::string& path);
 bool is_unix(const stream_endpoint& e) noexcept;
+/// The path of a unix socket's file; empty if there is no file.
+std::string socket_file(const stream_endpoint& e);
 /// Whether more than this machine can connect to it.
 bool reaches_others(const stream_endpoint& e) noexcept;
 /// 0.0.0.0 and port 0 of a unix socket.
@@ -65,13 +79,16 @@ struct socket_options {
   /// Of a listener: takes connections that TPROXY hands to it, whatever address they are meant for. Needs
   /// CAP_NET_ADMIN.
   bool transparent = false;
+  /// Of a listener on a unix socket: the permissions of its file, which has them before a client can connect.
+  /// None: the umask of the process decides.
+  std::optional<std::uint32_t> file_mode;
 
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
   std::string validate() const;
 };
 
 /// For connections between two proxies, which have to notice that the other one is gone.
-socket_options lasting_socket();
+socket_options keepalive_socket();
 
 /// `socket` is a descriptor: before it connects, or before it listens, so that those it accepts have them.
 void set_options(int socket, const socket_options& o) noexcept;

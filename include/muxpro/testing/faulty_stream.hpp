@@ -177,9 +177,8 @@ class faulty_stream {
 
   /// As that of `Next`, if it has one. Not counted, never fails by a fault.
   template <class Token = asio::use_awaitable_t<>>
-  auto async_shutdown(Token&& token = {}) {
-    return state_->next.async_shutdown(std::forward<Token>(token));
-  }
+  requires requires(Next& n, Token&& t) { n.async_shutdown(std::forward<Token>(t)); }
+  auto async_shutdown(Token&& token = {}) { return state_->next.async_shutdown(std::forward<Token>(token)); }
 
   /// Pending operations end with operation_aborted.
   void close() noexcept {

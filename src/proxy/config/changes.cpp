@@ -1,4 +1,4 @@
-#include "changes.hpp"
+#include "proxy/config/changes.hpp"
 
 #include <fmt/format.h>
 
@@ -17,7 +17,8 @@ const T* as(const setting* s) {
 
 const setting* member(const setting::object& o, std::string_view key) {
   const auto found = o.find(key);
-  return found == o.end() ? nullptr : &found->second;
+  const bool there = found != o.end() && !std::holds_alternative<std::nullptr_t>(found->second.is);
+  return there ? &found->second : nullptr;
 }
 
 /// Without those members, and without copying them.
@@ -29,7 +30,7 @@ setting without(const setting::object& from, std::initializer_list<std::string_v
   return setting(std::move(kept));
 }
 
-setting lasting_inbound(const setting& from) {
+setting without_accounts(const setting& from) {
   const auto* o = as<setting::object>(&from);
   const auto* own = o ? as<setting::object>(member(*o, "settings")) : nullptr;
   if (!own) return from;
@@ -51,7 +52,7 @@ void compare(const setting::object& before, const setting::object& after, const 
             path.empty() ? shown(key) : fmt::format("{}.{}", path, shown(key)), to);
 }
 
-// Lists of two lengths are two lists: what was put in the middle would move all behind it.
+// Lists of different lengths are compared as wholes: one new value would move all values after it.
 void compare(const setting* before, const setting* after, const std::string& path,
              std::vector<std::string>& to) {
   const auto *o1 = as<setting::object>(before), *o2 = as<setting::object>(after);
@@ -68,13 +69,13 @@ void compare(const setting* before, const setting* after, const std::string& pat
 
 }  // namespace
 
-setting lasting_part(const setting& root) {
+setting restart_only_part(const setting& root) {
   const auto* o = as<setting::object>(&root);
   if (!o) return {};
   setting out = without(*o, {"routing", "inbounds"});
   if (const auto* inbounds = as<setting::list>(member(*o, "inbounds"))) {
     setting::list kept;
-    for (const setting& i : *inbounds) kept.push_back(lasting_inbound(i));
+    for (const setting& i : *inbounds) kept.push_back(without_accounts(i));
     std::get<setting::object>(out.is).emplace("inbounds", std::move(kept));
   }
   return out;

@@ -8,10 +8,10 @@
 
 namespace muxpro::proxy {
 
-/// Less what configured_proxy::reload() takes over: routing, and the accounts of inbounds.
-setting lasting_part(const setting& root);
+/// The part that configured_proxy::reload() does not replace, so without routing and accounts of inbounds.
+setting restart_only_part(const setting& root);
 
-/// The paths of what is not the same in both, with as many steps as both have.
+/// The paths at which two configurations differ, with as many steps as both have.
 std::vector<std::string> changes(const setting& before, const setting& after);
 
 }  // namespace muxpro::proxy

@@ -1,8 +1,11 @@
-#include <muxpro/proxy/config.hpp>
+#include "proxy/config/plain_json.hpp"
+
+#include "proxy/config/config.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -20,8 +23,8 @@ std::string without_quotation(std::string_view why) {
   return std::string(why.substr(0, begin)) + std::string(goes_on ? why.substr(end + 1) : "");
 }
 
-/// Takes the parser's events. It bounds what it keeps, and refuses keys that are there twice: a parser that
-/// takes the last one hides the first.
+/// Builds the tree from the parser's events, within limits. It refuses an object with the same key twice,
+/// because a parser that keeps the last one hides the first.
 class tree_builder : public nlohmann::json_sax<json> {
  public:
   explicit tree_builder(config_mistakes& mistakes) : mistakes_(mistakes) {}
@@ -50,7 +53,7 @@ class tree_builder : public nlohmann::json_sax<json> {
     std::string_view why = e.what();
     why.remove_prefix(std::min(why.find(']') + 1, why.size()));
     why.remove_prefix(std::min(why.find_first_not_of(' '), why.size()));
-    return refuse(fmt::format("is no JSON: {}", shown(without_quotation(why), 300)));
+    return refuse(fmt::format("is not JSON: {}", shown(without_quotation(why), 300)));
   }
 
  private:
@@ -70,7 +73,7 @@ class tree_builder : public nlohmann::json_sax<json> {
     open_.pop_back();
     return true;
   }
-  // A container does not grow while one of its values is open: the pointers stay.
+  // A container does not grow while one of its values is open, so pointers to it remain valid.
   setting* place(setting value) {
     if (++count_ > max_config_values) {
       refuse(fmt::format("holds more than {} values", max_config_values));
@@ -89,6 +92,16 @@ class tree_builder : public nlohmann::json_sax<json> {
   std::size_t count_ = 0;
 };
 
+/// The parser takes a zero byte for the end of the text.
+std::string place_of_zero(std::string_view text) {
+  const std::string_view before = text.substr(0, text.find('\0'));
+  if (before.size() == text.size()) return {};
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const auto begin = before.rfind('\n');
+  const auto column = before.size() - (begin == std::string_view::npos ? 0 : begin + 1) + 1;
+  return fmt::format("line {}, column {}", line, column);
+}
+
 }  // namespace
 
 std::optional<setting> parse_json(std::string_view text, config_mistakes& mistakes) {
@@ -96,9 +109,14 @@ std::optional<setting> parse_json(std::string_view text, config_mistakes& mistak
     mistakes.add({}, fmt::format("is longer than {} MiB", max_config_size >> 20));
     return std::nullopt;
   }
+  if (const std::string place = place_of_zero(text); !place.empty()) {
+    mistakes.add({}, fmt::format("has a zero byte at {}; it must be text in UTF-8", place));
+    return std::nullopt;
+  }
   tree_builder builder(mistakes);
-  constexpr bool strict = true, comments = true;
-  if (!json::sax_parse(text.begin(), text.end(), &builder, json::input_format_t::json, strict, comments))
+  const std::string plain = plain_json(text);
+  constexpr bool strict = true, comments = true;  // only for the sentence about a comment without an end
+  if (!json::sax_parse(plain.begin(), plain.end(), &builder, json::input_format_t::json, strict, comments))
     return std::nullopt;
   return builder.take();
 }

@@ -1,7 +1,8 @@
-#include "parts.hpp"
+#include "proxy/config/readers.hpp"
 
 #include <fmt/format.h>
 
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -11,62 +12,127 @@ namespace {
 
 constexpr std::size_t most_rules = 100'000;
 
-/// Two names of one key.
-void either(settings& s, std::string_view key, std::string_view other, std::vector<std::string>& out) {
-  if (s.has(key) && s.has(other))
-    s.wrong(other, fmt::format("is there beside {}, which means the same", key));
-  if (!s.texts(key, out)) s.texts(other, out);
+// In V2Ray and Xray the key chooses how names are searched. Here one index serves all choices.
+void read_matcher(settings& s) {
+  std::string matcher;
+  s.one_of<std::string>(
+      {"domainMatcher", "Accepted from Xray's configurations, without effect: one index serves all."},
+      matcher, {{"hybrid", ""}, {"linear", ""}, {"mph", ""}});
 }
 
-routing_rule rule_in(settings& s) {
-  routing_rule r;
-  std::string type, matcher, name;
-  s.one_of<std::string>("type", type, {{"field", "field"}});
-  // How fast the search is, in the original; here it always is.
-  s.one_of<std::string>("domainMatcher", matcher, {{"hybrid", ""}, {"linear", ""}, {"mph", ""}});
-  s.text("ruleTag", name);
-  either(s, "domain", "domains", r.domain);
-  s.texts("ip", r.ip);
-  either(s, "source", "sourceIP", r.source_ip);
-  s.text_or_number("port", r.port);
-  s.text_or_number("sourcePort", r.source_port);
+/// The tags that a rule's inboundTag may have.
+class inbound_tags {
+ public:
+  explicit inbound_tags(const std::vector<inbound_config>& inbounds) {
+    for (const inbound_config& i : inbounds) tags_.insert(i.tag);
+  }
+  void check(settings& rule, const std::vector<std::string>& wanted) const {
+    if (tags_.empty()) return;
+    for (const std::string& tag : wanted)
+      if (!tags_.contains(tag)) report_unknown(rule, tag);
+  }
+
+ private:
+  void report_unknown(settings& rule, const std::string& tag) const {
+    constexpr std::size_t most_compared = 64;
+    if (rule.mistakes().full()) return rule.mistakes().add({}, {});
+    const std::vector<std::string_view> names(tags_.begin(), tags_.end());
+    const std::string_view meant = names.size() > most_compared ? std::string_view() : alike(tag, names);
+    const std::string hint = meant.empty() ? fmt::format("there are {}", fmt::join(names, ", "))
+                                           : fmt::format("did you mean '{}'?", meant);
+    rule.wrong("inboundTag",
+               shown(fmt::format("has '{}', which is not the tag of an inbound; {}", shown(tag), hint), 300));
+  }
+
+  std::set<std::string_view> tags_;
+};
+
+constexpr std::string_view addresses_allowed =
+    "Addresses of targets: an IP address, a block such as 10.0.0.0/8, geoip:LIST or ext:FILE:LIST, each with "
+    "! before it for all other addresses.";
+
+void read_targets(settings& s, routing_rule& r) {
+  s.texts(
+      {s.either("domain", "domains"),
+       "Names of targets: full:NAME, domain:NAME (with its sub-domains), keyword:TEXT or TEXT, "
+       "regexp:EXPRESSION (of RE2), dotless:TEXT, geosite:LIST, geosite:LIST@ATTRIBUTE or ext:FILE:LIST."},
+      r.domain);
+  s.texts({"ip", addresses_allowed}, r.ip);
+  s.text_or_number({"port", "Ports of targets, such as 53,443,1000-2000."}, r.port);
   std::vector<std::string> networks;
-  s.texts("network", networks);
+  s.texts({"network", "tcp, udp or both."}, networks);
   r.network = fmt::format("{}", fmt::join(networks, ","));
-  s.texts("inboundTag", r.inbound_tag);
-  s.texts("user", r.user);
-  s.texts("protocol", r.protocol);
-  s.each("attrs", [&](const std::string& attribute, const setting& value, const std::string& path) {
+}
+
+void read_clients(settings& s, routing_rule& r) {
+  s.texts({s.either("source", "sourceIP"), "The client's address, written as in ip."}, r.source_ip);
+  s.text_or_number({"sourcePort", "Ports of clients, written as in port."}, r.source_port);
+  s.texts({"inboundTag", "Tags of inbounds."}, r.inbound_tag);
+  s.texts({"user", "Users: a name, or regexp:EXPRESSION."}, r.user);
+}
+
+void read_content(settings& s, routing_rule& r) {
+  s.texts({"protocol",
+           "Beginnings of the sniffed protocol (http, http1, tls, quic, bittorrent) or of the inbound's; "
+           "unknown if no sniffer has recognized the first bytes."},
+          r.protocol);
+  const setting_key attrs{"attrs",
+                          "Attributes of a sniffed HTTP request (:method, :path and header fields), each "
+                          "with a regular expression that is found in its value."};
+  s.each(attrs, [&](const std::string& attribute, const setting& value, const std::string& path) {
     const auto* text = std::get_if<std::string>(&value.is);
     if (text)
       r.attrs[attribute] = *text;
     else
       s.mistakes().add(path, "must be a text, a regular expression");
   });
-  s.text("outboundTag", r.outbound_tag);
-  s.text("balancerTag", r.balancer_tag);
-  std::uint8_t priority = 0;
-  if (s.number<std::uint8_t>("muxPriority", priority, 0)) r.mux_priority = priority;
+}
+
+void read_decision(settings& s, routing_rule& r) {
+  s.text({"outboundTag", "The outbound for what matches; this or balancerTag is needed."}, r.outbound_tag);
+  s.text({"balancerTag", "The balancer for what matches, if there is no outboundTag."}, r.balancer_tag);
+  s.number<std::uint8_t>({"muxPriority",
+                          "The priority of sub-streams that match: 0 is served first; 255 gets an eighth of "
+                          "what 0 gets if both wait."},
+                         r.mux_priority, 0);
+}
+
+routing_rule rule_in(settings& s) {
+  routing_rule r;
+  std::string type = "field", name;
+  s.one_of<std::string>({"type", "Accepted from Xray's configurations, without effect."}, type,
+                        {{"field", "field"}});
+  read_matcher(s);
+  s.text({"ruleTag", "A name for the reader of the file, without effect."}, name);
+  read_targets(s, r);
+  read_clients(s, r);
+  read_content(s, r);
+  read_decision(s, r);
   return r;
 }
 
 balancer_options balancer_in(settings& s) {
   balancer_options b;
   s.needs("tag", "a name for rules");
-  s.text("tag", b.tag);
+  s.text({"tag", "The balancer's name in rules."}, b.tag);
   s.needs("selector", "a list of beginnings of outbounds' tags");
-  s.texts("selector", b.selector);
-  s.text("fallbackTag", b.fallback_tag);
-  s.object("strategy", [&](settings& t) {
-    t.one_of<balancing>("type", b.strategy,
-                        {{"random", balancing::random},
-                         {"roundRobin", balancing::round_robin},
-                         {"leastLoad", balancing::least_load}});
+  s.texts({"selector", "Beginnings of the tags of its outbounds."}, b.selector);
+  s.text({"fallbackTag",
+          "The outbound that is used if none of the selected ones can be. An outbound is passed over for 10 "
+          "s after its server could not be connected."},
+         b.fallback_tag);
+  s.object({"strategy", "How an outbound is chosen."}, [&](settings& t) {
+    t.one_of<balancing>(
+        {"type", "leastLoad chooses the outbound with the fewest open connections or sub-streams."},
+        b.strategy,
+        {{"random", balancing::random},
+         {"roundRobin", balancing::round_robin},
+         {"leastLoad", balancing::least_load}});
   });
   return b;
 }
 
-/// What the router says about `o`, which holds one rule or one balancer.
+/// Reports the router's mistake about `o`, which holds one rule or one balancer.
 void try_out(settings& s, const router_options& o, geo_files& geo) {
   try {
     const router works(o, geo);
@@ -80,15 +146,21 @@ void try_out(settings& s, const router_options& o, geo_files& geo) {
 
 }  // namespace
 
-// The router stops at its first mistake: each rule is tried alone, so that all mistakes are told.
-void read_routing(settings& s, router_options& to, geo_files& geo) {
-  s.one_of<domain_strategy>("domainStrategy", to.strategy,
+// The router stops at its first mistake. Each rule is tried alone, so that all mistakes are reported.
+void read_routing(settings& s, router_options& to, geo_files& geo,
+                  const std::vector<inbound_config>& inbounds) {
+  read_matcher(s);
+  const inbound_tags tags(inbounds);
+  s.one_of<domain_strategy>({"domainStrategy",
+                             "When names are resolved for rules about addresses: never, if no other rule "
+                             "matches, or as soon as such a rule is reached."},
+                            to.strategy,
                             {{"AsIs", domain_strategy::as_is},
                              {"IPIfNonMatch", domain_strategy::ip_if_non_match},
                              {"IPOnDemand", domain_strategy::ip_on_demand}});
   const std::size_t before = s.mistakes().count();
   router_options one = to;
-  s.objects("balancers", [&](settings& b, std::size_t) {
+  s.objects({"balancers", "Groups of outbounds that share connections."}, [&](settings& b, std::size_t) {
     to.balancers.push_back(balancer_in(b));
     one.balancers = {to.balancers.back()};
     try_out(b, one, geo);
@@ -102,23 +174,40 @@ void read_routing(settings& s, router_options& to, geo_files& geo) {
   const auto rule = [&](settings& r, std::size_t) {
     const std::size_t so_far = r.mistakes().count();
     to.rules.push_back(rule_in(r));
+    tags.check(r, to.rules.back().inbound_tag);
     const bool depends = to.rules.back().outbound_tag.empty() && !balancers_work;
     if (r.mistakes().count() != so_far || depends || to.outbound_tags.empty()) return;
     one.rules = {to.rules.back()};
     try_out(r, one, geo);
   };
-  s.objects("rules", rule, most_rules);
+  s.objects({"rules",
+             "The first rule that matches decides. A rule matches if all of its keys do; a key matches if "
+             "one of its values does."},
+            rule, most_rules);
 }
 
 sniffing_options read_sniffing(settings& s, geo_files& geo) {
   sniffing_options o;
-  s.flag("enabled", o.enabled);
-  s.texts("destOverride", o.dest_override);
-  s.texts("domainsExcluded", o.domains_excluded);
-  s.texts("ipsExcluded", o.ips_excluded);
-  s.text_or_number("portsExcluded", o.ports_excluded);
-  s.flag("metadataOnly", o.metadata_only);
-  s.flag("routeOnly", o.route_only);
+  s.flag({"enabled", "Whether first bytes are inspected, for 300 ms at most."}, o.enabled);
+  s.texts({"destOverride",
+           "Whose names are used: http, tls, quic, fakedns. The inbound waits for a client's first bytes, "
+           "and reports success before the target is reached, only if there is more than fakedns here or a "
+           "rule has protocol or attrs."},
+          o.dest_override);
+  s.texts({"domainsExcluded",
+           "Names that are not used, written as in routing.rules.domain. FakeDNS is not affected."},
+          o.domains_excluded);
+  s.texts({"ipsExcluded", "Targets that keep their address, written as in routing.rules.ip."},
+          o.ips_excluded);
+  s.text_or_number(
+      {"portsExcluded",
+       "Ports at which the server speaks first, such as 25,110: the inbound does not wait there."},
+      o.ports_excluded);
+  s.flag({"metadataOnly", "Use FakeDNS only, and wait for no byte."}, o.metadata_only);
+  s.flag({"routeOnly",
+          "Use the name for rules only and dial the original address. Unlike in Xray this is the default, so "
+          "that a forged name cannot bypass the rules."},
+         o.route_only);
   try {
     const sniff_policy works(o, geo);
   } catch (const std::invalid_argument& e) {

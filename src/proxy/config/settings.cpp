@@ -1,4 +1,3 @@
-#include <muxpro/proxy/dial_policy.hpp>
 #include <muxpro/proxy/settings.hpp>
 
 #include <fmt/format.h>
@@ -12,8 +11,10 @@ namespace muxpro::proxy {
 
 namespace {
 
+bool is_null(const setting& v) { return std::holds_alternative<std::nullptr_t>(v.is); }
+
 std::string described(const setting& v) {
-  if (std::holds_alternative<std::nullptr_t>(v.is)) return "null";
+  if (is_null(v)) return "null";
   if (const auto* b = std::get_if<bool>(&v.is)) return *b ? "true" : "false";
   if (const auto* n = std::get_if<double>(&v.is)) return fmt::format("{}", *n);
   if (const auto* t = std::get_if<std::string>(&v.is)) return fmt::format("'{}'", shown(*t));
@@ -30,65 +31,24 @@ std::optional<double> number_of(const setting& v) {
   return static_cast<double>(n);
 }
 
+// As JSON; an empty result for an empty text or list.
+std::string as_json(std::string_view text) { return text.empty() ? "" : fmt::format("\"{}\"", text); }
+std::string as_json(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& t : texts) out += (out.empty() ? "[" : ", ") + as_json(t);
+  return out.empty() ? out : out + "]";
+}
+
 std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours from a to b.
-std::size_t distance(std::string_view a, std::string_view b) {
-  const std::size_t width = b.size() + 1;
-  std::vector<std::size_t> all((a.size() + 1) * width);
-  const auto at = [&](std::size_t i, std::size_t j) -> std::size_t& { return all[i * width + j]; };
-  for (std::size_t i = 0; i <= a.size(); ++i) {
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-      if (i == 0 || j == 0) {
-        at(i, j) = i + j;
-        continue;
-      }
-      const bool differ = a[i - 1] != b[j - 1];
-      at(i, j) = std::min({at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + differ});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        at(i, j) = std::min(at(i, j), at(i - 2, j - 2) + 1);
-    }
-  }
-  return all.back();
-}
-
 }  // namespace
 
 void config_mistakes::add(std::string path, std::string sentence) {
   if (++count_ <= most) all_.push_back({std::move(path), std::move(sentence)});
-}
-
-std::string shown(std::string_view text, std::size_t longest) {
-  std::string out;
-  for (const char c : text.substr(0, longest)) {
-    const bool control = (c >= 0 && c < ' ') || c == '\x7f';
-    out += control ? '?' : c;
-  }
-  // A character of several bytes is not cut in the middle.
-  if (text.size() > longest) {
-    while (!out.empty() && (out.back() & 0xc0) == 0x80) out.pop_back();
-    if (!out.empty() && (out.back() & 0x80) != 0) out.pop_back();
-    out += "...";
-  }
-  return out;
-}
-
-std::string_view alike(std::string_view text, const std::vector<std::string_view>& known) {
-  constexpr std::size_t longest = 64;
-  if (text.size() > longest) return {};
-  const std::string wanted = normalized(text);
-  std::size_t least = std::max<std::size_t>(1, text.size() / 3) + 1;
-  std::string_view best;
-  for (const std::string_view k : known) {
-    if (k.size() > longest) continue;
-    const std::size_t d = distance(wanted, normalized(k));
-    if (d < least) least = d, best = k;
-  }
-  return best;
 }
 
 bool settings::read(const setting& value, std::string path, config_mistakes& to, const reader& read) {
@@ -110,7 +70,8 @@ std::string settings::path(std::string_view key) const {
 const setting* settings::find(std::string_view key) {
   if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) asked_.emplace_back(key);
   const auto found = object_.find(key);
-  return found == object_.end() ? nullptr : &found->second;
+  const bool there = found != object_.end() && !is_null(found->second);
+  return there ? &found->second : nullptr;
 }
 
 bool settings::has(std::string_view key) { return find(key) != nullptr; }
@@ -129,7 +90,7 @@ void settings::not_one_of(std::string_view key, std::string_view name,
   const std::string_view meant = alike(name, allowed);
   const std::string hint = meant.empty() ? std::string() : fmt::format("; did you mean '{}'?", meant);
   if (allowed.empty())
-    wrong(key, fmt::format("is '{}', and there is nothing that it could be", shown(name)));
+    wrong(key, fmt::format("is '{}'; no value is allowed here", shown(name)));
   else
     wrong(key, fmt::format("is '{}'; it must be {}{}{}", shown(name), allowed.size() > 1 ? "one of " : "",
                            fmt::join(allowed, ", "), hint));
@@ -140,65 +101,81 @@ void settings::refuse(std::string_view key, std::string sentence) {
 }
 
 bool settings::needs(std::string_view key, std::string_view what) {
+  if (describing()) return entry(key).required = what, true;
   if (find(key)) return true;
   wrong(key, fmt::format("is missing; it must be {}", what));
   return false;
 }
 
-bool settings::text(std::string_view key, std::string& out) {
-  const setting* const v = find(key);
+bool settings::text(const setting_key& key, std::string& out) {
+  if (describing()) return describe(key, "a text", as_json(out));
+  const setting* const v = find(key.name);
   if (!v) return false;
   const auto* t = std::get_if<std::string>(&v->is);
-  if (!t) return expected(key, *v, "a text"), false;
+  if (!t) return expected(key.name, *v, "a text"), false;
   out = *t;
   return true;
 }
 
-bool settings::secret(std::string_view key, std::string& out) {
-  const setting* const v = find(key);
+bool settings::secret(const setting_key& key, std::string& out) {
+  if (describing()) return describe(key, "a text", as_json(out));
+  const setting* const v = find(key.name);
   if (!v) return false;
   const auto* t = std::get_if<std::string>(&v->is);
-  if (!t) return wrong(key, "must be a text"), false;
+  if (!t) return wrong(key.name, "must be a text"), false;
   out = *t;
   return true;
 }
 
-bool settings::flag(std::string_view key, bool& out) {
-  const setting* const v = find(key);
+bool settings::flag(const setting_key& key, bool& out) {
+  if (describing()) return describe(key, "true or false", out ? "true" : "false");
+  const setting* const v = find(key.name);
   if (!v) return false;
   const auto* b = std::get_if<bool>(&v->is);
-  if (!b) return expected(key, *v, "true or false"), false;
+  if (!b) return expected(key.name, *v, "true or false"), false;
   out = *b;
   return true;
 }
 
-bool settings::whole(std::string_view key, std::int64_t& out, std::int64_t least, std::int64_t most) {
-  const setting* const v = find(key);
+bool settings::flag(const setting_key& key, std::optional<bool>& out) {
+  if (describing()) return describe(key, "true or false", ""), false;
+  bool value = false;
+  const bool there = flag(key, value);
+  if (there) out = value;
+  return there;
+}
+
+bool settings::whole(const setting_key& key, std::int64_t& out, std::int64_t least, std::int64_t most) {
+  const auto what = [&] { return fmt::format("a whole number from {} to {}", least, most); };
+  if (describing()) return describe(key, what(), out >= least && out <= most ? fmt::format("{}", out) : "");
+  const setting* const v = find(key.name);
   if (!v) return false;
   const auto n = number_of(*v);
   const bool fits =
       n && *n == std::floor(*n) && *n >= static_cast<double>(least) && *n <= static_cast<double>(most);
-  if (!fits) return expected(key, *v, fmt::format("a whole number from {} to {}", least, most)), false;
+  if (!fits) return expected(key.name, *v, what()), false;
   out = static_cast<std::int64_t>(*n);
   return true;
 }
 
-bool settings::time(std::string_view key, duration& out, duration unit, double least, double most) {
-  const setting* const v = find(key);
+bool settings::time(const setting_key& key, duration& out, duration unit, double least, double most) {
+  const auto what = [&] {
+    const bool seconds = unit == std::chrono::seconds(1);
+    return fmt::format("a number of {} from {} to {}", seconds ? "seconds" : "milliseconds", least, most);
+  };
+  if (describing())
+    return describe(key, what(), fmt::format("{}", std::chrono::duration<double>(out) / unit));
+  const setting* const v = find(key.name);
   if (!v) return false;
   const auto n = number_of(*v);
-  if (!n || !(*n >= least && *n <= most)) {
-    const bool seconds = unit == std::chrono::seconds(1);
-    expected(key, *v,
-             fmt::format("a number of {} from {} to {}", seconds ? "seconds" : "milliseconds", least, most));
-    return false;
-  }
+  if (!n || !(*n >= least && *n <= most)) return expected(key.name, *v, what()), false;
   out = std::chrono::duration_cast<duration>(unit * *n);
   return true;
 }
 
-bool settings::texts(std::string_view key, std::vector<std::string>& out) {
-  const setting* const v = find(key);
+bool settings::texts(const setting_key& key, std::vector<std::string>& out) {
+  if (describing()) return describe(key, "a text or a list of texts", as_json(out));
+  const setting* const v = find(key.name);
   if (!v) return false;
   if (const auto* t = std::get_if<std::string>(&v->is)) {
     out.clear();
@@ -210,7 +187,7 @@ bool settings::texts(std::string_view key, std::vector<std::string>& out) {
     return true;
   }
   const auto* l = std::get_if<setting::list>(&v->is);
-  if (!l) return expected(key, *v, "a text or a list of texts"), false;
+  if (!l) return expected(key.name, *v, "a text or a list of texts"), false;
   out.clear();
   bool good = true;
   for (std::size_t i = 0; i < l->size(); ++i) {
@@ -218,56 +195,89 @@ bool settings::texts(std::string_view key, std::vector<std::string>& out) {
     if (t)
       out.push_back(*t);
     else
-      expected(fmt::format("{}[{}]", key, i), (*l)[i], "a text");
+      expected(fmt::format("{}[{}]", key.name, i), (*l)[i], "a text");
     good &= t != nullptr;
   }
   return good;
 }
 
-bool settings::text_or_number(std::string_view key, std::string& out) {
-  const setting* const v = find(key);
+bool settings::text_or_number(const setting_key& key, std::string& out) {
+  if (describing()) return describe(key, "a number or a text", as_json(out));
+  const setting* const v = find(key.name);
   if (!v) return false;
   if (const auto* n = std::get_if<double>(&v->is)) return out = fmt::format("{}", *n), true;
   const auto* t = std::get_if<std::string>(&v->is);
-  if (!t) return expected(key, *v, "a number or a text"), false;
+  if (!t) return expected(key.name, *v, "a number or a text"), false;
   out = *t;
   return true;
 }
 
-bool settings::object(std::string_view key, const reader& r) {
-  const setting* const v = find(key);
-  return v && read(*v, path(key), mistakes_, r);
+bool settings::object(const setting_key& key, const reader& r) {
+  if (describing()) {
+    describe(key, "an object");
+    return describe_object(key, "", r), false;
+  }
+  const setting* const v = find(key.name);
+  return v && read(*v, path(key.name), mistakes_, r);
 }
 
-bool settings::objects(std::string_view key, const std::function<void(settings&, std::size_t)>& r,
+bool settings::objects(const setting_key& key, const std::function<void(settings&, std::size_t)>& r,
                        std::size_t most) {
-  const setting* const v = find(key);
+  if (describing()) {
+    describe(key, fmt::format("a list of at most {} objects", most));
+    return describe_object(key, "[]", [&](settings& s) { r(s, 0); }), false;
+  }
+  const setting* const v = find(key.name);
   if (!v) return false;
   const auto* l = std::get_if<setting::list>(&v->is);
-  if (!l) return expected(key, *v, "a list of objects"), false;
+  if (!l) return expected(key.name, *v, "a list of objects"), false;
   if (l->size() > most) {
-    wrong(key, fmt::format("has {} objects; it may have at most {}", l->size(), most));
+    wrong(key.name, fmt::format("has {} objects; it may have at most {}", l->size(), most));
     return false;
   }
   for (std::size_t i = 0; i < l->size(); ++i)
-    read((*l)[i], fmt::format("{}[{}]", path(key), i), mistakes_, [&](settings& s) { r(s, i); });
+    read((*l)[i], fmt::format("{}[{}]", path(key.name), i), mistakes_, [&](settings& s) { r(s, i); });
   return true;
 }
 
-bool settings::each(std::string_view key, const named_reader& r) {
-  const setting* const v = find(key);
+bool settings::each(const setting_key& key, const named_reader& r) {
+  if (describing()) return describe(key, "an object whose keys are names", "");
+  const setting* const v = find(key.name);
   if (!v) return false;
   const auto* o = std::get_if<setting::object>(&v->is);
-  if (!o) return expected(key, *v, "an object"), false;
-  for (const auto& [name, value] : *o) r(name, value, fmt::format("{}.{}", path(key), shown(name)));
+  if (!o) return expected(key.name, *v, "an object"), false;
+  for (const auto& [name, value] : *o)
+    if (!is_null(value)) r(name, value, fmt::format("{}.{}", path(key.name), shown(name)));
   return true;
+}
+
+bool settings::each_object(const setting_key& key, std::string_view example,
+                           const std::function<void(const std::string&, settings&)>& r) {
+  if (describing()) {
+    describe(key, "an object of objects");
+    return describe_object(key, fmt::format(".{}", example),
+                           [&](settings& s) { r(std::string(example), s); }),
+           false;
+  }
+  return each(key, [&](const std::string& name, const setting& value, std::string path) {
+    read(value, std::move(path), mistakes_, [&](settings& s) { r(name, s); });
+  });
+}
+
+std::string_view settings::either(std::string_view key, std::string_view other) {
+  if (describing()) {
+    entry(key);
+    return describe({other, fmt::format("Another name of {}.", key)}, "the same as " + std::string(key)), key;
+  }
+  if (has(key) && has(other)) wrong(other, fmt::format("is there beside {}, which means the same", key));
+  return !has(key) && has(other) ? other : key;
 }
 
 void settings::report_unknown() {
   const std::vector<std::string_view> known(asked_.begin(), asked_.end());
   for (const auto& [key, value] : object_) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    if (mistakes_.full()) {  // to look for what was meant takes its time, and nobody would read it
+    if (mistakes_.full()) {  // the search for a suggestion takes time, and the mistake is not printed
       mistakes_.add({}, {});
       continue;
     }

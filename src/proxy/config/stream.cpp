@@ -1,6 +1,6 @@
-#include "parts.hpp"
+#include "proxy/config/readers.hpp"
 
-#include <fmt/format.h>
+#include <string>
 
 namespace muxpro::proxy {
 
@@ -8,49 +8,84 @@ namespace {
 
 socket_options read_sockopt(settings& s, socket_options o) {
   const duration second = std::chrono::seconds(1), millisecond = std::chrono::milliseconds(1);
-  s.flag("tcpNoDelay", o.no_delay);
-  s.flag("tcpFastOpen", o.fast_open);
-  s.time("tcpKeepAliveIdle", o.keep_alive_idle, second, 0, 32767);
-  s.time("tcpKeepAliveInterval", o.keep_alive_interval, second, 1, 32767);
-  s.time("tcpUserTimeout", o.user_timeout, millisecond, 0, 86'400'000);
-  s.one_of<bool>("tproxy", o.transparent, {{"off", false}, {"redirect", false}, {"tproxy", true}});
+  s.flag({"tcpNoDelay", "Send small segments at once (TCP_NODELAY)."}, o.no_delay);
+  s.flag({"tcpFastOpen", "TCP Fast Open."}, o.fast_open);
+  s.time({"tcpKeepAliveIdle", "Idle time before the first keep-alive probe; 0: no probes."},
+         o.keep_alive_idle, second, 0, 32767);
+  s.time({"tcpKeepAliveInterval", "Time between keep-alive probes."}, o.keep_alive_interval, second, 1,
+         32767);
+  s.time({"tcpUserTimeout", "Time that sent data may stay unacknowledged; 0: the system's default."},
+         o.user_timeout, millisecond, 0, 86'400'000);
+  s.one_of<bool>(
+      {"tproxy", "How traffic reaches a dokodemo-door with followRedirect. tproxy needs CAP_NET_ADMIN."},
+      o.transparent, {{"off", false}, {"redirect", false}, {"tproxy", true}});
   return o;
 }
 
-// The one that encrypts, if there is one, else the one that carries.
-std::string transport_name(settings& s, const transport_registry& known) {
-  std::string network = "tcp", security = "none";
-  s.text("network", network);
-  if (network == "raw") network = "tcp";  // Xray's newer name
-  if (!known.find(network)) {
-    std::vector<std::string_view> names = known.names();
-    names.emplace_back("raw");
-    s.not_one_of("network", network, names);
-    network = "tcp";  // a name that nobody knows names no key
-  }
-  s.one_of<std::string>("security", security, {{"none", "none"}, {"tls", "tls"}});
-  return security == "none" ? network : security;
+using layers = named_readers<registry::transport_reader>;
+
+void add_names(const layers& known, settings::choices<std::string>& to) {
+  for (const auto& layer : known.all()) to.emplace_back(layer.name, layer.name);
+}
+
+/// Null: the name stands for no layer of the registry.
+const layers::entry* read_carrier(settings& s, const layers& known) {
+  std::string name = "tcp";
+  settings::choices<std::string> names;
+  add_names(known, names);
+  names.emplace_back("raw", "tcp");  // Xray's newer name
+  s.one_of<std::string>({"network", "The transport; raw is another name of tcp."}, name, names);
+  return known.find(name);
+}
+
+/// Null: no encryption.
+const layers::entry* read_security(settings& s, const layers& known) {
+  std::string name = "none";
+  settings::choices<std::string> names{{name, name}};
+  add_names(known, names);
+  s.one_of<std::string>({"security", "Encryption of the transport."}, name, names);
+  return known.find(name);
+}
+
+/// Reads "NAMESettings" of a layer, or its defaults where they are missing.
+transport_plan read_plan(settings& s, const layers::entry& layer, role side, const std::string& server) {
+  transport_plan out;
+  const std::string key = layer.name + "Settings";
+  const auto read = [&](settings& own) { out = layer.read(own, side, server); };
+  if (s.has(key))
+    s.object(key, read);
+  else if (!s.describing())
+    settings::read(setting(setting::object()), s.path(key), s.mistakes(), read);
+  return out;
+}
+
+void describe_layers(settings& s, const layers& known, role side) {
+  for (const auto& layer : known.all())
+    s.object({layer.name + "Settings", layer.meaning}, [&](settings& own) { layer.read(own, side, {}); });
 }
 
 }  // namespace
 
 stream_config read_stream(settings& s, const config_reading& with, role side, const std::string& server) {
   stream_config out;
-  out.socket = lasting_socket();
+  out.socket = keepalive_socket();
   const auto read = [&](settings& stream) {
-    const std::string name = transport_name(stream, with.transports);
-    const auto* reader = with.transports.find(name);
-    const std::string key = name + "Settings";
-    const auto plan = [&](settings& own) {
-      if (reader) out.transport = (*reader)(own, side, server);
-    };
-    if (stream.has(key))
-      stream.object(key, plan);
-    else
-      settings::read(setting(setting::object()), stream.path(key), stream.mistakes(), plan);
-    stream.object("sockopt", [&](settings& o) { out.socket = read_sockopt(o, out.socket); });
+    const auto &carriers = with.known.carriers, &securities = with.known.securities;
+    const auto* carrier = read_carrier(stream, carriers);
+    const auto* security = read_security(stream, securities);
+    if (stream.describing()) {
+      describe_layers(stream, carriers, side);
+      describe_layers(stream, securities, side);
+    }
+    if (carrier) out.carrier = read_plan(stream, *carrier, side, server);
+    if (security) out.security = read_plan(stream, *security, side, server);
+    stream.object({"sockopt", "Options of the socket."},
+                  [&](settings& o) { out.socket = read_sockopt(o, out.socket); });
   };
-  s.object("streamSettings", read);
+  s.object({"streamSettings", side == role::server
+                                  ? "How bytes travel between clients and this inbound."
+                                  : "How bytes travel to the server, for protocols that have one."},
+           read);
   return out;
 }
 

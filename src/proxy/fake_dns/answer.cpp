@@ -1,8 +1,7 @@
-#include <muxpro/proxy/fake_dns.hpp>
+#include "proxy/fake_dns/fake_dns.hpp"
 
-#include "../byte_reader.hpp"
-
-#include <muxpro/proxy/host_name.hpp>
+#include "proxy/base/byte_reader.hpp"
+#include "proxy/base/host_name.hpp"
 
 #include <string>
 #include <utility>

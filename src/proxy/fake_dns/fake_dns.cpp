@@ -1,9 +1,9 @@
-#include <muxpro/proxy/fake_dns.hpp>
+#include "proxy/fake_dns/fake_dns.hpp"
 
-#include "pool.hpp"
+#include "proxy/base/host_name.hpp"
+#include "proxy/fake_dns/pool.hpp"
 
 #include <muxpro/option_range.hpp>
-#include <muxpro/proxy/host_name.hpp>
 
 #include <fmt/format.h>
 
@@ -29,7 +29,20 @@ std::string mistake_in(const char* option, const std::string& text, bool v4, std
   return {};
 }
 
+class fake_dns_category final : public std::error_category {
+  const char* name() const noexcept override { return "muxpro.fakedns"; }
+  std::string message(int) const override { return "no name belongs to this address of FakeDNS"; }
+  std::error_condition default_error_condition(int) const noexcept override {
+    return std::errc::host_unreachable;
+  }
+};
+
 }  // namespace
+
+std::error_code make_error_code(fake_dns_errc e) noexcept {
+  static const fake_dns_category only;
+  return {static_cast<int>(e), only};
+}
 
 std::string fake_dns_options::validate() const {
   for (std::string mistake :

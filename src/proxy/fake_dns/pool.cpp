@@ -1,4 +1,4 @@
-#include "pool.hpp"
+#include "proxy/fake_dns/pool.hpp"
 
 #include <algorithm>
 #include <utility>

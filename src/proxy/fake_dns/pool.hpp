@@ -1,8 +1,9 @@
 // Addresses of one block, and the names they stand for.
 #pragma once
 
+#include "proxy/base/ip_set.hpp"
+
 #include <muxpro/destination.hpp>
-#include <muxpro/proxy/ip_set.hpp>
 
 #include <array>
 #include <cstddef>

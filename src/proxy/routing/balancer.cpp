@@ -1,6 +1,6 @@
-#include "balancer.hpp"
+#include "proxy/routing/balancer.hpp"
 
-#include "mistake.hpp"
+#include "proxy/routing/config_error.hpp"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // One outbound of several, by chance, in turns or by their load.
 #pragma once
 
-#include <muxpro/proxy/router.hpp>
+#include "proxy/routing/router.hpp"
 
 #include <atomic>
 #include <cstdint>

@@ -1,7 +1,8 @@
-#include "domain_index.hpp"
+#include "proxy/routing/domain_index.hpp"
+
+#include "proxy/base/host_name.hpp"
 
 #include <muxpro/destination.hpp>
-#include <muxpro/proxy/host_name.hpp>
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // Which of many patterns match a name, without going through them.
 #pragma once
 
-#include "keyword_set.hpp"
-#include "pattern.hpp"
+#include "proxy/base/pattern.hpp"
+#include "proxy/routing/keyword_set.hpp"
 
 #include <cstddef>
 #include <cstdint>

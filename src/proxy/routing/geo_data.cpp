@@ -1,6 +1,6 @@
-#include "geo_data.hpp"
+#include "proxy/routing/geo_data.hpp"
 
-#include "proto_reader.hpp"
+#include "proxy/routing/proto_reader.hpp"
 
 #include <algorithm>
 #include <optional>

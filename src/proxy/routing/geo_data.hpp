@@ -1,10 +1,10 @@
 // Named lists in V2Ray's files of geo data: GeoSiteList and GeoIPList of its protobuf definitions.
 #pragma once
 
-#include "domain_index.hpp"
+#include "proxy/base/ip_set.hpp"
+#include "proxy/routing/domain_index.hpp"
 
 #include <muxpro/codec.hpp>
-#include <muxpro/proxy/ip_set.hpp>
 
 #include <string>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "keyword_set.hpp"
+#include "proxy/routing/keyword_set.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -18,8 +18,8 @@ void keyword_set::add(std::string_view keyword, value v) {
 void keyword_set::finish() {
   std::vector<place> by_depth(nodes_.size());
   std::iota(by_depth.begin(), by_depth.end(), place{0});
-  std::stable_sort(by_depth.begin(), by_depth.end(),
-                   [this](place a, place b) { return nodes_[a].depth < nodes_[b].depth; });
+  std::sort(by_depth.begin(), by_depth.end(),
+            [this](place a, place b) { return nodes_[a].depth < nodes_[b].depth; });
   for (const place p : by_depth) link(nodes_[p], p);
 }
 

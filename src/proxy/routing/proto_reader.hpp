@@ -1,7 +1,7 @@
 // The fields of a protobuf message, one after the other (protobuf.dev, "encoding").
 #pragma once
 
-#include "../byte_reader.hpp"
+#include "proxy/base/byte_reader.hpp"
 
 #include <cstddef>
 #include <cstdint>

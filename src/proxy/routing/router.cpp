@@ -1,13 +1,13 @@
-#include <muxpro/proxy/router.hpp>
+#include "proxy/routing/router.hpp"
 
-#include "addresses.hpp"
-#include "balancer.hpp"
-#include "domain_index.hpp"
-#include "mistake.hpp"
-#include "rule.hpp"
+#include "proxy/base/addresses.hpp"
+#include "proxy/policy/dial_policy.hpp"
+#include "proxy/routing/balancer.hpp"
+#include "proxy/routing/config_error.hpp"
+#include "proxy/routing/domain_index.hpp"
+#include "proxy/routing/rule.hpp"
 
 #include <muxpro/proxy/context.hpp>
-#include <muxpro/proxy/dial_policy.hpp>
 
 #include <fmt/format.h>
 
@@ -150,7 +150,9 @@ route_decision router::tables::decision(std::size_t number) const {
 }
 
 router::router(const router_options& options, geo_files& geo, outbound_load load)
-    : tables_(std::make_unique<tables>(options, geo, std::move(load))) {}
+    : by_content_(std::any_of(options.rules.begin(), options.rules.end(),
+                              [](const routing_rule& r) { return !r.protocol.empty() || !r.attrs.empty(); })),
+      tables_(std::make_unique<tables>(options, geo, std::move(load))) {}
 router::router(router&&) noexcept = default;
 router::~router() = default;
 

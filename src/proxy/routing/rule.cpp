@@ -1,6 +1,6 @@
-#include "rule.hpp"
+#include "proxy/routing/rule.hpp"
 
-#include "mistake.hpp"
+#include "proxy/routing/config_error.hpp"
 
 #include <fmt/format.h>
 

@@ -1,10 +1,9 @@
 // A rule in a form that is fast to ask, without its domains: the router looks them up for all rules at once.
 #pragma once
 
-#include "port_set.hpp"
-#include "rule_texts.hpp"
-
-#include <muxpro/proxy/router.hpp>
+#include "proxy/base/port_set.hpp"
+#include "proxy/routing/router.hpp"
+#include "proxy/routing/rule_texts.hpp"
 
 #include <optional>
 #include <set>

@@ -1,8 +1,7 @@
-#include "rule_texts.hpp"
+#include "proxy/routing/rule_texts.hpp"
 
-#include "geo_data.hpp"
-
-#include <muxpro/proxy/dial_policy.hpp>
+#include "proxy/policy/dial_policy.hpp"
+#include "proxy/routing/geo_data.hpp"
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -67,7 +66,8 @@ std::string add_list(domain_index& to, list_name name, domain_index::value v, ge
   if (!found.mistake.empty()) return fmt::format("and {} {}", name.file, found.mistake);
   for (const geo_domain& d : found.entries) {
     const std::string mistake = to.add(d.kind, d.text, v);
-    // A text that no name can hold may be left out. An expression might have matched: without it the list has a hole.
+    // A text that no name can hold may be left out. An expression might have matched: without it the list has
+    // a hole.
     if (!mistake.empty() && d.kind == domain_kind::regexp)
       return fmt::format("and {} has '{}', {}", name.file, d.text, mistake);
   }

@@ -1,10 +1,10 @@
 // How rules spell domains and addresses.
 #pragma once
 
-#include "domain_index.hpp"
+#include "proxy/base/ip_set.hpp"
+#include "proxy/routing/domain_index.hpp"
 
 #include <muxpro/proxy/geo_files.hpp>
-#include <muxpro/proxy/ip_set.hpp>
 
 #include <asio/ip/address.hpp>
 

@@ -1,4 +1,5 @@
-// The status page: one file without anything from elsewhere. Names come from strangers, so all text is set as text.
+// The status page: one file without anything from elsewhere. Names come from strangers, so all text is set as
+// text.
 #pragma once
 
 #include <string_view>

@@ -1,9 +1,10 @@
-#include "report_text.hpp"
+#include "proxy/status/report_text.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <iterator>
+#include <numeric>
 #include <string_view>
 
 namespace muxpro::proxy {
@@ -29,7 +30,7 @@ std::string labels(std::string_view kind, std::string_view name) {
   return fmt::format("kind=\"{}\",name=\"{}\"", kind, escaped(name));
 }
 
-std::string labels(const stats::row& row) { return labels(name_of(row.what), row.name); }
+std::string labels(const counter_row& row) { return labels(name_of(row.what), row.name); }
 
 class metrics {
  public:
@@ -109,17 +110,21 @@ json as_json(const session_stats& s) {
 }
 
 json connection_of(const instance_report::connection& c) {
-  const context& about = c.about;
-  return {{"id", about.id},
-          {"source", fmt::format("{}:{}", about.inbound.source.to_string(), about.inbound.source_port)},
-          {"inbound", about.inbound.tag},
-          {"user", about.inbound.user},
-          {"target", to_string(about.outbound.target)},
-          {"protocol", about.content.protocol},
-          {"outbound", about.outbound.tag},
+  const context& ctx = c.ctx;
+  return {{"id", ctx.id},
+          {"source", fmt::format("{}:{}", ctx.inbound.source.to_string(), ctx.inbound.source_port)},
+          {"inbound", ctx.inbound.tag},
+          {"user", ctx.inbound.user},
+          {"target", to_string(ctx.outbound.target)},
+          {"protocol", ctx.content.protocol},
+          {"outbound", ctx.outbound.tag},
           {"up", c.up},
           {"down", c.down},
           {"seconds", c.seconds}};
+}
+
+std::uint64_t drops_of(const instance_report& r) {
+  return std::accumulate(r.drops.begin(), r.drops.end(), std::uint64_t{0});
 }
 
 }  // namespace
@@ -130,9 +135,12 @@ std::string metrics_text(const instance_report& r) {
   add_main_connections(m, r);
   m.begin("muxpro_timers", "gauge", "Timers that exist on the proxy's threads, set or not.");
   m.line("muxpro_timers", r.timers);
-  m.begin("muxpro_dropped_datagrams_total", "counter",
-          "Datagrams to the outside beyond what one user may send in a second, or to a port that is refused.");
-  m.line("muxpro_dropped_datagrams_total", r.datagrams.over_rate + r.datagrams.refused);
+  m.begin("muxpro_dropped_datagrams_total", "counter", "Datagrams that were dropped, for any reason.");
+  m.line("muxpro_dropped_datagrams_total", drops_of(r));
+  m.begin("muxpro_datagram_drops_total", "counter", "The same by reason.");
+  for (std::size_t i = 0; i < drop_reasons; ++i)
+    m.line("muxpro_datagram_drops_total", fmt::format("reason=\"{}\"", name_of(static_cast<drop_reason>(i))),
+           r.drops[i]);
   m.begin("muxpro_sent_datagram_bytes_total", "counter", "Bytes of datagrams to the outside.");
   m.line("muxpro_sent_datagram_bytes_total", r.datagrams.sent);
   m.begin("muxpro_received_datagram_bytes_total", "counter",
@@ -142,10 +150,8 @@ std::string metrics_text(const instance_report& r) {
 }
 
 std::string status_json(const instance_report& r) {
-  json out{{"complete", r.complete},
-           {"live", r.live},
-           {"timers", r.timers},
-           {"dropped_datagrams", r.datagrams.over_rate + r.datagrams.refused}};
+  json out{
+      {"complete", r.complete}, {"live", r.live}, {"timers", r.timers}, {"dropped_datagrams", drops_of(r)}};
   out["counters"] = json::object();
   for (const auto& row : r.counters) {
     out["counters"][counter_name(row.what, row.name, true)] = row.up;

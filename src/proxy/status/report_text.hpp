@@ -1,7 +1,7 @@
 // A report for programs. Ring 4, a rule.
 #pragma once
 
-#include <muxpro/proxy/instance_report.hpp>
+#include <muxpro/proxy/report.hpp>
 
 #include <string>
 

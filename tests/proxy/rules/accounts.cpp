@@ -1,7 +1,7 @@
 // Users and their secrets.
 #include "catch.hpp"
 
-#include <muxpro/proxy/accounts.hpp>
+#include "proxy/policy/accounts.hpp"
 
 #include <string>
 #include <string_view>
@@ -55,14 +55,14 @@ TEST_CASE("accounts: others may take their place, in all copies", "[proxy][accou
   users.add("alice", "secret");
   others.add("bob", "secret");
   const accounts serving = users;
-  users.become(others);
+  users.replace_with(others);
   CHECK_FALSE(serving.check("alice", "secret"));
   CHECK(serving.check("bob", "secret"));
   others.add("carol", "secret");
   CHECK_FALSE(serving.check("carol", "secret"));
-  users.become(users);
+  users.replace_with(users);
   CHECK(serving.size() == 1);
-  users.become(accounts());
+  users.replace_with(accounts());
   CHECK(serving.empty());
 }
 

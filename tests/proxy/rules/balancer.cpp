@@ -1,7 +1,7 @@
 // One outbound of several.
 #include "catch.hpp"
 
-#include <muxpro/proxy/router.hpp>
+#include "proxy/routing/router.hpp"
 
 #include <map>
 #include <optional>

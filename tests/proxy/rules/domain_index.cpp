@@ -1,7 +1,7 @@
 // Patterns for names: what matches, what is refused, and that many are told apart.
 #include "catch.hpp"
 
-#include "../../../src/proxy/routing/domain_index.hpp"
+#include "proxy/routing/domain_index.hpp"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 
 #include "message.hpp"
 
-#include <muxpro/proxy/fake_dns.hpp>
+#include "proxy/fake_dns/fake_dns.hpp"
 
 #include <algorithm>
 #include <random>

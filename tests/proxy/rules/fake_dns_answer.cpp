@@ -3,7 +3,8 @@
 
 #include "message.hpp"
 
-#include <muxpro/proxy/fake_dns.hpp>
+#include "proxy/fake_dns/fake_dns.hpp"
+
 #include <muxpro/testing/hex.hpp>
 
 #include <random>

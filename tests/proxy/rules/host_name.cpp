@@ -1,7 +1,7 @@
 // One spelling for each host.
 #include "catch.hpp"
 
-#include <muxpro/proxy/host_name.hpp>
+#include "proxy/base/host_name.hpp"
 
 #include <string>
 

@@ -1,8 +1,9 @@
 // What the proxy says by itself.
 #include "catch.hpp"
 
+#include "proxy/http/answer.hpp"
+
 #include <muxpro/error.hpp>
-#include <muxpro/proxy/http_answer.hpp>
 
 #include <fmt/format.h>
 #include <asio/error.hpp>
@@ -24,9 +25,9 @@ TEST_CASE("http: golden answers", "[proxy][http]") {
         "Cache-Control: no-store\r\nConnection: close\r\n\r\nNo.\n");
   CHECK(http_answer(http_status::proxy_authentication_required) ==
         "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Type: text/plain; "
-        "charset=utf-8\r\nContent-Length: 37\r\n"
+        "charset=utf-8\r\nContent-Length: 47\r\n"
         "Cache-Control: no-store\r\nProxy-Authenticate: Basic realm=\"proxy\", charset=\"UTF-8\"\r\n"
-        "Connection: close\r\n\r\nThe proxy wants to know who you are.\n");
+        "Connection: close\r\n\r\nThe proxy requires a user name and a password.\n");
   CHECK(http_answer(http_status::forbidden, "No.", "HEAD") ==
         "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 4\r\n"
         "Cache-Control: no-store\r\nConnection: close\r\n\r\n");
@@ -58,10 +59,10 @@ TEST_CASE("http: answers to what became of a dial", "[proxy][http]") {
       {asio::error::timed_out, 504, "The target did not answer the proxy in time."},
       {asio::error::connection_refused, 502, "The target has refused the connection."},
       {end_code::remote_disconnect, 502, "The target has refused the connection."},
-      {end_code::unreachable, 502, "The target has no address, or none that can be reached."},
-      {asio::error::host_not_found, 502, "The target has no address, or none that can be reached."},
-      {asio::error::network_unreachable, 502, "There is no way to the target's network."},
-      {asio::error::address_family_not_supported, 502, "The proxy has no address of the target's kind."},
+      {end_code::unreachable, 502, "The target has no address that can be reached."},
+      {asio::error::host_not_found, 502, "The target has no address that can be reached."},
+      {asio::error::network_unreachable, 502, "The target's network is unreachable."},
+      {asio::error::address_family_not_supported, 502, "The proxy has no address of the target's family."},
       {end_code::resources, 502, "The proxy cannot reach the target."},
       {errc::session_closed, 502, "The proxy cannot reach the target."},
   };

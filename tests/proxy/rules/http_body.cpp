@@ -1,4 +1,4 @@
-// Where bodies end, and whether an upgrade was agreed to.
+// Where bodies end, and what they hold.
 #include "catch.hpp"
 #include "http_transcript.hpp"
 
@@ -128,44 +128,34 @@ TEST_CASE("http body: random chunks end where they end", "[proxy][http]") {
   }
 }
 
-http_upgrade::status upgrade_after(std::string_view in, std::size_t piece) {
-  http_upgrade u;
-  auto said = u.next({});
-  for (; !in.empty(); in.remove_prefix(std::min(piece, in.size())))
-    said = u.next(as_bytes(in.substr(0, piece)));
-  return said;
+/// The content of a body that comes in pieces of that size.
+std::string content_of(const http_framing& f, std::string_view in, std::size_t piece) {
+  http_body b(f);
+  std::string out;
+  for (std::string_view part = in.substr(0, piece); !part.empty();) {
+    const_bytes content;
+    const http_body::step s = b.next(as_bytes(part), content);
+    out.append(reinterpret_cast<const char*>(content.data()), content.size());
+    in.remove_prefix(s.bytes);
+    part.remove_prefix(s.bytes);
+    if (s.what != http_body::status::more) break;
+    if (part.empty()) part = in.substr(0, piece);
+  }
+  return out;
 }
 
-TEST_CASE("http: an upstream agrees to an upgrade, or does not", "[proxy][http]") {
-  using status = http_upgrade::status;
-  const std::string early(http_upgrade::max_interim, 'x');
-  const std::pair<std::string, status> all[] = {
-      {"", status::need_more},
-      {"HTTP/1.1 101", status::need_more},
-      {"HTTP/1.1 101 ", status::agreed},
-      {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\nHTTP/1.1 200 OK\r\n", status::agreed},
-      {"HTTP/1.1 101\r\n\r\n", status::agreed},
-      {"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 Switching\r\n\r\n", status::declined},
-      {"HTTP/1.1 400 Bad Request\r\n", status::declined},
-      {"HTTP/1.1 1010 x", status::declined},
-      {"HTTP/1.1 10 x", status::declined},
-      {"HTTP/1.x 101 x", status::declined},
-      {"HTTP/2.0 101 x", status::declined},
-      {" HTTP/1.1 101 x", status::declined},
-      {"ICY 101 x", status::declined},
-      {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n", status::agreed},
-      {"HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 102 x\r\n\r\nHTTP/1.1 101 x\r\n", status::agreed},
-      {"HTTP/1.1 100 Continue\r\n\r\r\n\r\nHTTP/1.1 101 x", status::agreed},
-      {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\n", status::declined},
-      {"HTTP/1.1 100 Continue\r\n\r\n101", status::declined},
-      {"HTTP/1.1 100 Continue\r\nX: HTTP/1.1 101 x\r\n", status::need_more},
-      {"HTTP/1.1 100 " + early, status::declined},
-  };
-  for (const auto& [in, expected] : all) {
-    CAPTURE(in);
-    for (const std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{100000}})
-      CHECK(upgrade_after(in, piece) == expected);
+TEST_CASE("http: the content of a body is what its chunks hold", "[proxy][http]") {
+  for (const std::size_t piece : {1U, 2U, 3U, 7U, 100U}) {
+    CHECK(content_of(chunked, "5;a=b\r\nhello\r\n01\r\n \r\n6\r\nworld!\r\n0\r\nSum: 1\r\n\r\nmore", piece) ==
+          "hello world!");
+    CHECK(content_of({http_framing::kind::length, 5}, "hello world", piece) == "hello");
+    CHECK(content_of({http_framing::kind::until_close, 0}, "hello\r\n\r\n", piece) == "hello\r\n\r\n");
+    CHECK(content_of({}, "hello", piece).empty());
   }
+}
+
+TEST_CASE("http: a body that ends with its connection is never done", "[proxy][http]") {
+  CHECK(body({http_framing::kind::until_close, 0}, "0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n") == "more 24");
 }
 
 }  // namespace

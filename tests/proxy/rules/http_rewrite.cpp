@@ -53,6 +53,12 @@ TEST_CASE("http: golden rewrites", "[proxy][http]") {
         "close\r\n\r\n");
 }
 
+TEST_CASE("http: a connection to the upstream that is to stay is asked for", "[proxy][http]") {
+  CHECK(http_upstream_head(request_in("GET http://a/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+                           http_upstream::keeps) ==
+        "GET /x HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
+}
+
 TEST_CASE("http: fields that end at this hop", "[proxy][http]") {
   const std::string bare = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
   for (const char* field :
@@ -68,10 +74,13 @@ TEST_CASE("http: fields that end at this hop", "[proxy][http]") {
         "close\r\n\r\n");
 }
 
-TEST_CASE("http: an upgrade to WebSocket goes on, others do not", "[proxy][http]") {
+TEST_CASE("http: an upgrade goes on, one to HTTP/2 does not", "[proxy][http]") {
   CHECK(upstream("Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key: k\r\n") ==
-        "GET /x HTTP/1.1\r\nHost: a\r\nSec-WebSocket-Key: k\r\nUpgrade: websocket\r\nConnection: "
+        "GET /x HTTP/1.1\r\nHost: a\r\nSec-WebSocket-Key: k\r\nUpgrade: WebSocket\r\nConnection: "
         "Upgrade\r\n\r\n");
+  CHECK(
+      upstream("Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n", "POST http://a/x HTTP/1.1") ==
+      "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\n");
   CHECK(upstream("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n") ==
         "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 }
@@ -100,7 +109,7 @@ TEST_CASE("http: what was rewritten, read again, asks for the same", "[proxy][ht
     REQUIRE(again.request.target == s.request.target);
     REQUIRE(again.request.path == s.request.path);
     REQUIRE(again.request.body == s.request.body);
-    REQUIRE(again.request.websocket == s.request.websocket);
+    REQUIRE(again.request.upgrade == s.request.upgrade);
     REQUIRE(http_upstream_head(again.request) == rewritten);
   }
 }

@@ -1,9 +1,9 @@
 // An HTTP head or body that comes in pieces, as one line of text.
 #pragma once
 
-#include <muxpro/proxy/http_body.hpp>
-#include <muxpro/proxy/http_request.hpp>
-#include <muxpro/proxy/http_upgrade.hpp>
+#include "proxy/http/body.hpp"
+#include "proxy/http/request.hpp"
+#include "proxy/http/response.hpp"
 
 #include <fmt/format.h>
 
@@ -26,7 +26,7 @@ inline std::string describe(const http_request& r) {
   std::string out = fmt::format("{} HTTP/1.{} {} {}", r.method, r.version_1_1 ? 1 : 0, r.target, r.path);
   if (r.body.what == http_framing::kind::length) out += fmt::format(" length {}", r.body.length);
   if (r.body.what == http_framing::kind::chunked) out += " chunked";
-  if (r.websocket) out += " websocket";
+  if (!r.upgrade.empty()) out += fmt::format(" upgrade [{}]", r.upgrade);
   for (const http_field& f : r.fields) out += fmt::format("; {}={}", f.name, f.value);
   return out;
 }
@@ -101,6 +101,55 @@ inline std::string body(const http_framing& f, std::string_view in) {
       return fmt::format("{} BUT CUT AT {}: {}", whole, cut, two);
   const std::string bytewise = body_in_pieces(f, in, std::vector<std::size_t>(in.size(), 1));
   return bytewise == whole ? whole : fmt::format("{} BUT BYTE BY BYTE: {}", whole, bytewise);
+}
+
+/// "200 HTTP/1.1 [OK] length 5 keeps; Content-Length=5"
+inline std::string describe(const http_response& r) {
+  constexpr const char* framings[] = {"none", "length", "chunked", "until close"};
+  std::string out = fmt::format("{} HTTP/1.{} [{}] {}", r.status, r.version_1_1 ? 1 : 0, r.reason,
+                                framings[static_cast<int>(r.body.what)]);
+  if (r.body.what == http_framing::kind::length) out += fmt::format(" {}", r.body.length);
+  if (r.keeps) out += " keeps";
+  if (r.authenticates_connection) out += " binds";
+  for (const http_field& f : r.fields) out += fmt::format("; {}={}", f.name, f.value);
+  return out;
+}
+
+inline std::string describe(const http_response_parser::step& s) {
+  using status = http_response_parser::status;
+  if (s.what == status::need_more) return "more";
+  if (s.what == status::complete) return fmt::format("{}: {}", s.consumed, describe(s.response));
+  return fmt::format("refused: {}", s.reason);
+}
+
+/// What the parser makes of an answer to `method` that comes in pieces.
+inline std::string answer_in_pieces(std::string_view in, std::string_view method = "GET",
+                                    std::vector<std::size_t> pieces = {}) {
+  http_response_parser p(method);
+  std::size_t come = 0;
+  pieces.push_back(in.size());
+  std::string found = "more";
+  for (const std::size_t size : pieces) {
+    come = std::min(come + size, in.size());
+    found = describe(p.next(as_bytes(in.substr(0, come))));
+    if (found != "more") return found;
+    if (come >= http_head_limits().bytes) return "it needs too much";
+  }
+  return found;
+}
+
+/// The same, if it does not depend on where the input is cut.
+inline std::string answer(std::string_view in, std::string_view method = "GET") {
+  const std::string whole = answer_in_pieces(in, method);
+  for (std::size_t cut = 0; cut < in.size(); ++cut)
+    if (const std::string two = answer_in_pieces(in, method, {cut}); two != whole)
+      return fmt::format("{} BUT CUT AT {}: {}", whole, cut, two);
+  const std::string bytewise = answer_in_pieces(in, method, std::vector<std::size_t>(in.size(), 1));
+  return bytewise == whole ? whole : fmt::format("{} BUT BYTE BY BYTE: {}", whole, bytewise);
+}
+
+inline http_response response_in(std::string_view in, std::string_view method = "GET") {
+  return http_response_parser(method).next(as_bytes(in)).response;
 }
 
 inline constexpr http_framing chunked{http_framing::kind::chunked, 0};

@@ -1,7 +1,7 @@
 // Blocks of addresses, and sets of them.
 #include "catch.hpp"
 
-#include <muxpro/proxy/ip_set.hpp>
+#include "proxy/base/ip_set.hpp"
 
 #include <algorithm>
 #include <random>

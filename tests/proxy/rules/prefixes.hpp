@@ -3,7 +3,7 @@
 
 #include "message.hpp"
 
-#include <muxpro/proxy/sniffer.hpp>
+#include "proxy/sniff/sniffer.hpp"
 
 #include <fmt/format.h>
 

@@ -102,13 +102,14 @@ struct initial_packet {
   std::size_t number_size = 4;
   byte_string frames;
   std::size_t padded_to = 0;  ///< size of the frames with PADDING behind them
+  std::uint8_t form = 0xc0;   ///< the bits of a long header, and the fixed bit
 
   byte_string bytes() const {
     byte_string plain = frames;
     plain.resize(std::max(plain.size(), padded_to));
     const std::size_t length = number_size + plain.size() + 16;
     message head;
-    head.number(0xc0 | flavour->initial << 4 | (number_size - 1), 1).number(flavour->version, 4);
+    head.number(form | flavour->initial << 4 | (number_size - 1), 1).number(flavour->version, 4);
     head.counted(1, message().raw(id)).counted(1, message().raw(source_id));
     head.raw(varint(token.size()).bytes()).raw(token).raw(varint(length, 2).bytes());
     const std::size_t number_at = head.bytes().size();

@@ -3,8 +3,9 @@
 
 #include "geo_message.hpp"
 
+#include "proxy/routing/router.hpp"
+
 #include <muxpro/proxy/context.hpp>
-#include <muxpro/proxy/router.hpp>
 
 #include <string>
 #include <vector>

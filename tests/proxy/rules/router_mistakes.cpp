@@ -1,7 +1,7 @@
 // Rules that cannot be are refused in one sentence that says where and what may stand there.
 #include "catch.hpp"
 
-#include <muxpro/proxy/router.hpp>
+#include "proxy/routing/router.hpp"
 
 #include <stdexcept>
 #include <string>

@@ -1,7 +1,7 @@
 // The router against rules that are gone through one by one; and many rules.
 #include "catch.hpp"
 
-#include <muxpro/proxy/router.hpp>
+#include "proxy/routing/router.hpp"
 
 #include <fmt/format.h>
 

@@ -1,14 +1,12 @@
 // How rules spell ports, addresses and domains, and geo data as a stranger may have damaged it.
 #include "catch.hpp"
 
-#include "../../../src/proxy/routing/geo_data.hpp"
-#include "../../../src/proxy/routing/port_set.hpp"
-#include "../../../src/proxy/routing/rule_texts.hpp"
 #include "geo_message.hpp"
+#include "proxy/base/port_set.hpp"
+#include "proxy/routing/geo_data.hpp"
+#include "proxy/routing/rule_texts.hpp"
 
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -232,22 +230,4 @@ TEST_CASE("geo data: random damage", "[proxy][router][property]") {
     REQUIRE(a.entries.size() <= sites.size());
     REQUIRE(read_geoip(ips, "private").entries.size() <= ips.size());
   }
-}
-
-TEST_CASE("geo files are read from their directory, and from nowhere else", "[proxy][router]") {
-  const auto directory = std::filesystem::temp_directory_path() / "muxpro-geo-files";
-  std::filesystem::create_directories(directory / "sub.dat");
-  const byte_string content = geosite();
-  std::ofstream(directory / "mine.dat", std::ios::binary)
-      .write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
-  geo_files f(directory);
-  REQUIRE(f.find("mine.dat"));
-  CHECK(f.find("mine.dat")->size() == content.size());
-  for (const char* name : {"", ".", "..", "sub.dat", "missing.dat", "../muxpro-geo-files/mine.dat",
-                           "/etc/passwd", ".hidden", "a b", "sub.dat/../mine.dat"}) {
-    INFO(name);
-    CHECK_FALSE(f.find(name));
-  }
-  CHECK_FALSE(geo_files().find("mine.dat"));
-  std::filesystem::remove_all(directory);
 }

@@ -3,7 +3,7 @@
 
 #include "prefixes.hpp"
 
-#include <muxpro/proxy/sniffers/bittorrent.hpp>
+#include "proxy/sniff/bittorrent.hpp"
 
 namespace {
 
@@ -69,6 +69,11 @@ TEST_CASE("utp: a SYN is enough", "[proxy][sniff]") {
       "abcdefgh",
       10);
   CHECK(utp_status({bits.bytes()}) == sniff_status::found);
+  utp reason = bits;  // the last extension in use is the close reason
+  reason.first_extension = 3;
+  CHECK(utp_status({reason.bytes()}) == sniff_status::found);
+  reason.first_extension = 4;
+  CHECK(utp_status({reason.bytes()}) == sniff_status::no_clue);
 }
 
 TEST_CASE("utp: a SYN that knows of the other side is none", "[proxy][sniff]") {

@@ -3,7 +3,7 @@
 
 #include "prefixes.hpp"
 
-#include <muxpro/proxy/sniffers/http1.hpp>
+#include "proxy/sniff/http1.hpp"
 
 #include <random>
 
@@ -71,6 +71,19 @@ TEST_CASE("http1: the Host header is required, once", "[proxy][sniff]") {
   check_no_http("GET / HTTP/1.1\r\nHost: a.example\r\nhost: b.example\r\n\r\n");
 }
 
+TEST_CASE("http1: empty lines before a request do not hide its host", "[proxy][sniff]") {
+  using muxpro::proxy::max_http_head;
+  const std::string request = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+  for (const char* before : {"\r\n", "\n", "\r\n\r\n\n"}) {
+    CHECK(http(before + request) == http(request));
+    CHECK(judge_prefixes(bytes_of(before + request), http_whole) == "");
+    CHECK(http(before).status == sniff_status::need_more);
+  }
+  CHECK(http("\r").status == sniff_status::need_more);
+  CHECK(http("\r\r\n" + request).status == sniff_status::no_clue);
+  CHECK(http(std::string(max_http_head, '\n') + request).status == sniff_status::no_clue);
+}
+
 TEST_CASE("http1: heads that are none", "[proxy][sniff]") {
   const std::string host = "Host: a.example\r\n\r\n";
   for (const char* line :
@@ -112,7 +125,7 @@ TEST_CASE("http1: a head is bounded", "[proxy][sniff]") {
   CHECK(http("GET /" + std::string(100000, 'a')).status == sniff_status::no_clue);
 
   std::string lines = begin;
-  for (int i = 1; i < 64; ++i) lines += "x: y\r\n";
+  for (int i = 1; i < 256; ++i) lines += "x: y\r\n";
   CHECK(http(lines + "\r\n").domain == "a.example");
   CHECK(http(lines + "x: y\r\n\r\n").status == sniff_status::no_clue);
 }

@@ -1,7 +1,7 @@
 // What becomes of what sniffers and FakeDNS found.
 #include "catch.hpp"
 
-#include <muxpro/proxy/sniff_policy.hpp>
+#include "proxy/sniff/sniff_policy.hpp"
 
 #include <stdexcept>
 #include <string>
@@ -128,28 +128,48 @@ TEST_CASE("sniffing: exclusions", "[proxy][sniff]") {
   for (const char* name : {"a.courier.push.example", "one.example.com", "r1.example.com"})
     CHECK(decided(o, real, no_fake, sniffed("tls", name)) == sniff_decision{"tls", {}, {}});
   CHECK(decided(o, real, no_fake, sniffed("tls", "two.one.example.com")).target);
-  CHECK(decided(o, fake_target, {true, "courier.example"}, nothing) == sniff_decision{"fakedns", {}, {}});
+  // An address of FakeDNS leads nowhere by itself.
+  CHECK(decided(o, fake_target, {true, "courier.example"}, nothing) ==
+        sniff_decision{"fakedns", named("courier.example"), {}});
+  CHECK(decided(o, fake_target, forgotten, sniffed("tls", "courier.example")).target);
   o = sniffing(false);
   o.ips_excluded = {"203.0.113.0/24", "198.18.0.0/15"};
   CHECK(decided(o, real, no_fake, sniffed("tls")) == sniff_decision{"tls", {}, {}});
   CHECK(decided(o, {network::tcp, "::ffff:203.0.113.9", 443}, no_fake, sniffed("tls")) ==
         sniff_decision{"tls", {}, {}});
   CHECK(decided(o, named("some.example"), no_fake, sniffed("tls")).target);
-  CHECK(decided(o, fake_target, known_fake, nothing) == sniff_decision{"fakedns", {}, {}});
+  CHECK(decided(o, fake_target, known_fake, nothing) == sniff_decision{"fakedns", named("fake.example"), {}});
 }
 
 TEST_CASE("sniffing: whose content is waited for", "[proxy][sniff]") {
   geo_files none;
   sniffing_options o;
-  CHECK_FALSE(sniff_policy(o, none).reads_content(real));
+  CHECK_FALSE(sniff_policy(o, none).reads_content(real, false));
   o.enabled = true;
-  CHECK(sniff_policy(o, none).reads_content(real));
+  CHECK(sniff_policy(o, none).reads_content(real, false));
   o.ports_excluded = "25,440-450";
-  CHECK_FALSE(sniff_policy(o, none).reads_content(real));
-  CHECK(sniff_policy(o, none).reads_content({network::tcp, "203.0.113.5", 80}));
+  CHECK_FALSE(sniff_policy(o, none).reads_content(real, false));
+  CHECK(sniff_policy(o, none).reads_content({network::tcp, "203.0.113.5", 80}, false));
   o.metadata_only = true;
-  CHECK_FALSE(sniff_policy(o, none).reads_content({network::tcp, "203.0.113.5", 80}));
+  CHECK_FALSE(sniff_policy(o, none).reads_content({network::tcp, "203.0.113.5", 80}, false));
   CHECK(o.timeout == std::chrono::milliseconds(300));
+}
+
+TEST_CASE("sniffing: content is not waited for where nothing would be done with it", "[proxy][sniff]") {
+  geo_files none;
+  const auto reads = [&none](std::vector<std::string> listed, bool for_rules) {
+    sniffing_options o = sniffing(true);
+    o.dest_override = std::move(listed);
+    return sniff_policy(o, none).reads_content(real, for_rules);
+  };
+  CHECK_FALSE(reads({"fakedns"}, false));
+  CHECK_FALSE(reads({}, false));
+  for (const char* listed : {"http", "tls", "https", "ssl", "quic", "fakedns+others"}) {
+    CHECK(reads({listed}, false));
+    CHECK(reads({"fakedns", listed}, false));
+  }
+  CHECK(reads({"fakedns"}, true));
+  CHECK(reads({}, true));
 }
 
 TEST_CASE("sniffing: mistakes are told in one sentence", "[proxy][sniff]") {

@@ -6,7 +6,8 @@
 #include "prefixes.hpp"
 #include "quic_packet.hpp"
 
-#include <muxpro/proxy/sniffers/quic.hpp>
+#include "proxy/sniff/quic.hpp"
+
 #include <muxpro/testing/hex.hpp>
 
 #include <algorithm>

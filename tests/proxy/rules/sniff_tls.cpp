@@ -5,7 +5,7 @@
 #include "client_hello.hpp"
 #include "prefixes.hpp"
 
-#include <muxpro/proxy/sniffers/tls.hpp>
+#include "proxy/sniff/tls.hpp"
 
 #include <random>
 

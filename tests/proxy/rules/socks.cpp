@@ -109,7 +109,7 @@ TEST_CASE("socks 5: commands and address types that are not spoken", "[proxy][so
   CHECK(open_server("05 01 00 | 04 01 0050 c0000201 00") ==
         "say 0500; refused 05010001000000000000 The request is not one of SOCKS 5.");
   CHECK(open_server("05 01 00 | 05 01 00 01 c0000201 0000") ==
-        "say 0500; refused 05010001000000000000 There is no port 0.");
+        "say 0500; refused 05010001000000000000 The port is 0.");
 }
 
 TEST_CASE("socks: other protocols get no answer", "[proxy][socks]") {
@@ -141,7 +141,7 @@ TEST_CASE("socks 5: names", "[proxy][socks]") {
         std::string_view("b\xc3\xbc"), std::string_view("a/b"), std::string_view("user@a"),
         std::string_view("[::1"), std::string_view("fe80::1%eth0"), std::string_view("127.0.0.1\0", 10),
         std::string_view("\r\n")})
-    CHECK(open_server(hello + request_for(name)) == refused + "The name is none that a host can have.");
+    CHECK(open_server(hello + request_for(name)) == refused + "The name is not a valid host name.");
 }
 
 TEST_CASE("socks: a name that spells an address is that address", "[proxy][socks]") {
@@ -171,11 +171,11 @@ TEST_CASE("socks 4: what is refused", "[proxy][socks]") {
   const std::string no = "refused 005b000000000000 ";
   for (const char* c : {"00", "02", "03", "ff"})
     CHECK(open_server(fmt::format("04 {} 0050 c0000201 00", c)) == no + "The command is not CONNECT.");
-  CHECK(open_server("04 01 0000 c0000201 00") == no + "There is no port 0.");
-  CHECK(open_server("04 01 0000 00000001 00 61 00") == no + "There is no port 0.");
-  CHECK(open_server("04 01 0050 00000001 00 00") == no + "The name is none that a host can have.");
-  CHECK(open_server("04 01 0050 00000001 00 612062 00") == no + "The name is none that a host can have.");
-  CHECK(closed_server("04 01 0050 c0000201 616c69636500") == no + "SOCKS 4 has no secret to say.");
+  CHECK(open_server("04 01 0000 c0000201 00") == no + "The port is 0.");
+  CHECK(open_server("04 01 0000 00000001 00 61 00") == no + "The port is 0.");
+  CHECK(open_server("04 01 0050 00000001 00 00") == no + "The name is not a valid host name.");
+  CHECK(open_server("04 01 0050 00000001 00 612062 00") == no + "The name is not a valid host name.");
+  CHECK(closed_server("04 01 0050 c0000201 616c69636500") == no + "SOCKS 4 has no password.");
 }
 
 TEST_CASE("socks 4: texts have 255 bytes at most", "[proxy][socks]") {

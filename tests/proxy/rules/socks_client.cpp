@@ -52,9 +52,11 @@ TEST_CASE("socks client: what it asks for", "[proxy][socks]") {
 
 TEST_CASE("socks client: methods that it does not take", "[proxy][socks]") {
   CHECK(without("05ff") ==
-        "say 050100; refused the destination was rejected: The SOCKS server accepts no method of ours.");
+        "say 050100; refused the destination was rejected: The SOCKS server accepts none of the offered "
+        "methods.");
   const std::string not_offered =
-      "refused the peer reports a protocol error: The SOCKS server chose a method that it was not offered.";
+      "refused the server's answer breaks its protocol: The SOCKS server chose a method that it was not "
+      "offered.";
   CHECK(without("0502 0100") == "say 050100; " + not_offered);
   CHECK(without("0501") == "say 050100; " + not_offered);
   CHECK(with("0503") == "say 05020002; " + not_offered);
@@ -65,15 +67,17 @@ TEST_CASE("socks client: methods that it does not take", "[proxy][socks]") {
 }
 
 TEST_CASE("socks client: servers that do not speak SOCKS 5", "[proxy][socks]") {
-  const std::string no = "refused the peer reports a protocol error: The server does not speak SOCKS 5.";
+  const std::string no =
+      "refused the server's answer breaks its protocol: The server's answer is not SOCKS 5.";
   CHECK(without("0400") == "say 050100; " + no);
   CHECK(without("48545450") == "say 050100; " + no);
   CHECK(without("0500 0400") == "say 050100; " + asks + no);
   CHECK(with("0502 0500") == "say 05020002; " + logs_in + no);
-  CHECK(without("0500 05 00 00 02 c0000201 1234") ==
-        "say 050100; " + asks +
-            "refused the peer reports a protocol error: The SOCKS server is bound to an unknown type of "
-            "address.");
+  CHECK(
+      without("0500 05 00 00 02 c0000201 1234") ==
+      "say 050100; " + asks +
+          "refused the server's answer breaks its protocol: The SOCKS server is bound to an unknown type of "
+          "address.");
 }
 
 TEST_CASE("socks client: a refusal means to our client what the server meant", "[proxy][socks]") {

@@ -2,8 +2,9 @@
 #include "catch.hpp"
 #include "socks_transcript.hpp"
 
+#include "proxy/policy/dial_outcome.hpp"
+
 #include <muxpro/error.hpp>
-#include <muxpro/proxy/dial_outcome.hpp>
 
 #include <asio/error.hpp>
 

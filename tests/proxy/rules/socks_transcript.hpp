@@ -1,8 +1,9 @@
 // A SOCKS handshake over an input that comes in pieces, as one line of text.
 #pragma once
 
-#include <muxpro/proxy/socks.hpp>
-#include <muxpro/proxy/socks_client.hpp>
+#include "proxy/socks/client.hpp"
+#include "proxy/socks/server.hpp"
+
 #include <muxpro/testing/hex.hpp>
 
 #include <fmt/format.h>

@@ -1,0 +1,141 @@
+// A stream whose type is erased: what async_relay() needs of it, behind one virtual interface. Ring 3.
+#pragma once
+
+#include <muxpro/detail/buffers.hpp>
+#include <muxpro/detail/initiation.hpp>
+#include <muxpro/detail/loop.hpp>
+#include <muxpro/detail/relay_buffer.hpp>
+#include <muxpro/detail/sink.hpp>
+#include <muxpro/detail/stream_end.hpp>
+
+#include <asio/socket_base.hpp>
+
+#include <cstddef>
+#include <utility>
+
+namespace muxpro {
+
+namespace detail {
+
+template <plain_socket Socket>
+void wait_for_room(Socket& s, transfer_step done) {
+  s.async_wait(asio::socket_base::wait_write, std::move(done));
+}
+
+template <class Stream>
+requires requires(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
+std::size_t write_now(Stream& s, const write_buffers& data, error_code& ec) { return s.write_now(data, ec); }
+template <class Stream>
+requires requires(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
+void wait_for_room(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
+
+template <class From>
+concept flows_out = requires(From& from, sink& to, transfer_step done) {
+  from.async_flow(to, std::move(done));
+};
+template <class To>
+concept takes_at_once = requires(To& to, transfer_step done, error_code& ec) {
+  write_now(to, write_buffers(), ec);
+  wait_for_room(to, std::move(done));
+};
+
+}  // namespace detail
+
+/// Erases the type of a stream for async_relay(): a relay of two of them makes a virtual call for each read
+/// and write, and needs no code of its own for each pair of types. The relay calls its members.
+class any_stream {
+ public:
+  using executor_type = asio::any_io_executor;
+
+  any_stream() = default;
+  any_stream(const any_stream&) = delete;
+  virtual ~any_stream() = default;
+  virtual executor_type get_executor() = 0;
+  /// False: the stream is an empty handle.
+  virtual bool valid() const noexcept = 0;
+
+  virtual void async_take(detail::relay_buffer& to, detail::transfer_step done) = 0;
+  virtual void async_give(detail::relay_buffer& from, detail::transfer_step done) = 0;
+  virtual void async_write_some(asio::const_buffer from, detail::transfer_step done) = 0;
+  virtual void async_shutdown(detail::transfer_step done) = 0;
+
+  /// Whether async_flow() exists, and whether write_now() and async_wait_for_room() do.
+  virtual bool flows_out() const noexcept = 0;
+  virtual bool takes_at_once() const noexcept = 0;
+  virtual void async_flow(detail::sink& to, detail::transfer_step done) = 0;
+  virtual std::size_t write_now(const detail::write_buffers& from, error_code& ec) = 0;
+  virtual void async_wait_for_room(detail::transfer_step done) = 0;
+
+  virtual void end(detail::stream_ending how, end_code code) noexcept = 0;
+  virtual std::size_t undelivered() noexcept = 0;
+  /// Whether the lowest layer is a socket, whose kernel discards what it has not delivered at a reset.
+  virtual bool over_socket() const noexcept = 0;
+  /// Whether EOF is a message of the peer.
+  virtual bool has_goodbye() const noexcept = 0;
+};
+
+/// Refers to `stream`, which must outlive it.
+template <async_stream Stream>
+class any_stream_over final : public any_stream {
+ public:
+  explicit any_stream_over(Stream& stream) noexcept : stream_(stream) {}
+
+  executor_type get_executor() override { return stream_.get_executor(); }
+  bool valid() const noexcept override { return detail::is_usable(stream_); }
+
+  void async_take(detail::relay_buffer& to, detail::transfer_step done) override {
+    if constexpr (requires { stream_.async_take(to, std::move(done)); })
+      stream_.async_take(to, std::move(done));
+    else
+      stream_.async_read_some(to.room(), std::move(done));
+  }
+  void async_give(detail::relay_buffer& from, detail::transfer_step done) override {
+    if constexpr (requires { stream_.async_give(from, std::move(done)); })
+      stream_.async_give(from, std::move(done));
+    else
+      stream_.async_write_some(from.bytes(), std::move(done));
+  }
+  void async_write_some(asio::const_buffer from, detail::transfer_step done) override {
+    stream_.async_write_some(from, std::move(done));
+  }
+  void async_shutdown(detail::transfer_step done) override {
+    if constexpr (detail::shuts_down_in_time<Stream>) {
+      detail::initiate_eof<Stream>{&stream_}(std::move(done));
+    } else {
+      detail::pass_eof_at_once(stream_);
+      done(error_code());
+    }
+  }
+
+  bool flows_out() const noexcept override { return detail::flows_out<Stream>; }
+  bool takes_at_once() const noexcept override { return detail::takes_at_once<Stream>; }
+  void async_flow([[maybe_unused]] detail::sink& to, [[maybe_unused]] detail::transfer_step done) override {
+    if constexpr (detail::flows_out<Stream>) stream_.async_flow(to, std::move(done));
+  }
+  std::size_t write_now([[maybe_unused]] const detail::write_buffers& from,
+                        [[maybe_unused]] error_code& ec) override {
+    if constexpr (detail::takes_at_once<Stream>) return detail::write_now(stream_, from, ec);
+    return 0;
+  }
+  void async_wait_for_room([[maybe_unused]] detail::transfer_step done) override {
+    if constexpr (detail::takes_at_once<Stream>) detail::wait_for_room(stream_, std::move(done));
+  }
+
+  void end(detail::stream_ending how, end_code code) noexcept override {
+    detail::end_stream(stream_, how, code);
+  }
+  std::size_t undelivered() noexcept override { return detail::undelivered(stream_); }
+  bool over_socket() const noexcept override { return detail::over_socket<Stream>(); }
+  bool has_goodbye() const noexcept override { return detail::has_close_notify<Stream>; }
+
+ private:
+  Stream& stream_;
+};
+
+namespace detail {
+
+inline bool is_usable(const any_stream& s) noexcept { return s.valid(); }
+inline void end_stream(any_stream& s, stream_ending how, end_code code) noexcept { s.end(how, code); }
+
+}  // namespace detail
+}  // namespace muxpro

@@ -1,0 +1,194 @@
+// Protocols and layers of transports by the names that configuration files have for them. Ring 4.
+#pragma once
+
+#include <muxpro/client_pool_options.hpp>
+#include <muxpro/options.hpp>
+#include <muxpro/proxy/settings.hpp>
+#include <muxpro/proxy/stream_socket.hpp>
+#include <muxpro/relay_options.hpp>
+
+#include <any>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace asio {
+class io_context;
+}
+
+namespace muxpro::proxy {
+
+class accounts;
+class dial_policy;
+class inbound;
+class outbound;
+class resolver;
+class transport;
+class transport_dialer;
+class udp_nat;
+struct dial_options;
+struct nat_limits;
+
+/// The parts of one kind, in the order in which they were added.
+template <class Reader>
+class named_readers {
+ public:
+  struct entry {
+    std::string name;
+    std::string meaning;  ///< for the reference of the configuration
+    /// Reads the object of the configuration that belongs to the part, and opens nothing. Mistakes go to the
+    /// settings.
+    Reader read;
+  };
+
+  /// False: the name is taken.
+  bool add(std::string name, std::string meaning, Reader read) {
+    if (find(name)) return false;
+    all_.push_back({std::move(name), std::move(meaning), std::move(read)});
+    return true;
+  }
+  /// Names may be in any case. Null: there is none.
+  const entry* find(std::string_view name) const {
+    for (const entry& e : all_)
+      if (same_word(e.name, name)) return &e;
+    return nullptr;
+  }
+  const std::vector<entry>& all() const noexcept { return all_; }
+
+ private:
+  std::vector<entry> all_;
+};
+
+/// Timers and buffers of a level of users. V2Ray's documentation says 4, 300, 2, 5 s, its code 60, 300, 1, 1:
+/// these are the library's own, and their reasons stand where they are defined.
+struct policy_level {
+  duration handshake = std::chrono::seconds(10);
+  relay_options relay;
+  /// Datagrams that a user may send outside in a second; nothing: what the outbound allows.
+  std::optional<rate_limit> user_datagrams;
+  /// Bytes that a link holds each way: a part of what its relays hold.
+  std::size_t link_capacity() const noexcept { return relay.buffer / 4; }
+};
+
+/// An inbound that a configuration asks for.
+struct inbound_plan {
+  /// Makes it. Throws std::exception with one sentence.
+  std::function<std::shared_ptr<const inbound>()> make;
+  /// What was read, as the protocol's own type.
+  std::any options;
+  /// Who may use it. A reload changes them. Null: the protocol has no accounts.
+  std::shared_ptr<accounts> users;
+  /// The protocol asks every client for its account.
+  bool authenticates = false;
+  /// Every client reaches the same target.
+  bool one_target = false;
+  /// Whether connections are sniffed where the configuration wants that.
+  bool sniffs = true;
+  /// What it listens for.
+  bool tcp = true, udp = false;
+  /// Its datagrams have no target without a transparent listener.
+  bool datagrams_need_tproxy = false;
+  /// Its connections carry datagrams: in sub-streams, or beside them after a request such as UDP ASSOCIATE.
+  bool carries_datagrams = false, associates = false;
+};
+
+/// What becomes of datagrams; the larger, the better.
+enum class datagram_support : std::uint8_t {
+  none,       ///< the outbound carries no UDP: they are dropped, counted and logged
+  discarded,  ///< the outbound takes and drops them on purpose
+  carried
+};
+
+/// "mux": main connections to a server.
+struct mux_options {
+  /// A server that comes back is found within 2 s, however long it was away: a client waits.
+  mux_options() { pool.backoff_max = std::chrono::seconds(1); }
+
+  client_pool_options pool;
+  std::uint8_t priority = 0;  ///< of sub-streams that get none from a rule or the client
+};
+
+/// What an outbound is made with. It exists longer than the outbound.
+class outbound_resources {
+ public:
+  virtual ~outbound_resources() = default;
+  /// For outbound_plan::server, over the transport that the configuration names.
+  virtual std::shared_ptr<transport_dialer> dialer() = 0;
+  /// Of relays behind any inbound.
+  virtual const relay_options& relay() const = 0;
+  /// Set if the configuration enables multiplexing for this outbound.
+  virtual const std::optional<mux_options>& mux() const = 0;
+  /// Whether clients of this machine alone reach the inbounds.
+  virtual bool local_only() const = 0;
+  virtual resolver& names() = 0;
+  virtual const dial_policy& policy(bool allow_private) const = 0;
+  /// Outbounds that allow the same datagrams share one.
+  virtual udp_nat& nat(bool allow_private, const nat_limits& limits, const dial_options& dial) = 0;
+};
+
+/// Makes an outbound for each thread.
+using outbound_factory = std::function<std::shared_ptr<outbound>(asio::io_context&)>;
+
+/// An outbound that a configuration asks for.
+struct outbound_plan {
+  enum class multiplexing : std::uint8_t { never, possible, always };
+
+  /// Throws std::exception with one sentence.
+  std::function<outbound_factory(outbound_resources&)> make;
+  /// What was read, as the protocol's own type.
+  std::any options;
+  /// Where the transport leads. None: the protocol has no server, so streamSettings are a mistake.
+  std::optional<stream_address> server;
+  /// Without multiplexing; with it datagrams are carried.
+  datagram_support datagrams = datagram_support::none;
+  multiplexing mux = multiplexing::never;
+};
+
+/// A layer of a transport that a configuration asks for.
+struct transport_plan {
+  /// Makes it, files and all. Throws std::exception with one sentence. Empty, or a null result: the layer
+  /// changes nothing.
+  using maker = std::function<std::shared_ptr<const transport>()>;
+
+  transport_plan() = default;
+  transport_plan(maker m, bool a = false) : make(std::move(m)), authenticates(a) {}
+
+  maker make;
+  /// Of a server: it lets no client in that has not proved who it is.
+  bool authenticates = false;
+};
+
+/// A protocol or a layer of your own is one class and one registration:
+///
+///   class obfuscated : public transport { ... };
+///   const bool known = registry::global().carriers.add("obfs", "...", [](settings& s, role side,
+///   std::string) {
+///     std::string password;
+///     s.text("password", password);
+///     return transport_plan([=] { return std::make_shared<const obfuscated>(side, password); });
+///   });
+struct registry {
+  /// Reads "settings" of an inbound or an outbound.
+  using inbound_reader = std::function<void(settings& s, const policy_level& policy, inbound_plan& to)>;
+  using outbound_reader = std::function<void(settings& s, outbound_plan& to)>;
+  /// Reads "NAMESettings" of streamSettings. `server` is the host that a client connects to, or empty.
+  using transport_reader = std::function<transport_plan(settings& s, role side, const std::string& server)>;
+
+  /// That of this process, with all that muxpro has. Add to it before the first thread.
+  static registry& global();
+
+  named_readers<inbound_reader> inbounds;
+  named_readers<outbound_reader> outbounds;
+  /// A connection goes through the security that streamSettings.security names, and then through the carrier
+  /// that streamSettings.network names.
+  named_readers<transport_reader> securities, carriers;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,67 @@
+// What a proxy does now, as plain values. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/context.hpp>
+#include <muxpro/proxy/datagram_counts.hpp>
+#include <muxpro/stats.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// Whose traffic a counter counts.
+enum class counter_kind : std::uint8_t { inbound, outbound, user };
+
+/// The traffic of one inbound, outbound or user. Bytes of datagrams are counted without their addresses.
+struct counter_row {
+  counter_kind what = counter_kind::inbound;
+  std::string name;
+  std::uint64_t up = 0, down = 0, connections = 0;
+  std::size_t live = 0;
+};
+
+/// "inbound", "outbound" or "user".
+std::string_view name_of(counter_kind what) noexcept;
+/// "inbound>>>socks>>>traffic>>>uplink", as Xray calls it.
+std::string counter_name(counter_kind what, std::string_view name, bool up);
+
+struct instance_report {
+  struct connection {
+    context ctx;
+    std::uint64_t up = 0, down = 0;
+    double seconds = 0;
+  };
+  struct outbound {
+    std::size_t live = 0;
+    std::vector<session_stats> main_connections;
+  };
+  /// A main connection that a client has made.
+  struct accepted : session_stats {
+    std::string source;
+    std::string user;  ///< empty: its client did not have to authenticate
+  };
+  struct inbound {
+    std::vector<accepted> main_connections;
+    std::uint64_t ever = 0;  ///< main connections since the start
+  };
+
+  std::vector<connection> connections;  ///< the oldest of each thread, as many as were asked for
+  std::size_t live = 0;                 ///< all connections
+  std::map<std::string, outbound> outbounds;
+  std::map<std::string, inbound> inbounds;  ///< those that accept main connections
+  std::vector<counter_row> counters;
+  /// That exist on its threads, set or not: the library's and the proxy's own, one at least for each main
+  /// connection and each relay; with those that it takes to make this report, if its threads make it.
+  std::size_t timers = 0;
+  nat_counts datagrams;
+  std::array<std::uint64_t, drop_reasons> drops{};  ///< datagrams by drop_reason
+  bool complete = true;                             ///< every thread has answered in time
+};
+
+}  // namespace muxpro::proxy

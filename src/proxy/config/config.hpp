@@ -1,0 +1,101 @@
+// What a configuration file says, as structs: the JSON that users of V2Ray and Xray know. Ring 4, a rule: it
+// sees text, opens nothing, and so tests and fuzzers can have it all.
+#pragma once
+
+#include "proxy/fake_dns/fake_dns.hpp"
+#include "proxy/routing/router.hpp"
+#include "proxy/sniff/sniff_policy.hpp"
+
+#include <muxpro/proxy/config.hpp>
+#include <muxpro/proxy/log.hpp>
+#include <muxpro/proxy/registry.hpp>
+#include <muxpro/proxy/settings.hpp>
+#include <muxpro/proxy/stream_socket.hpp>
+
+#include <asio/ip/address.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct log_config {
+  std::optional<log_level> level = log_level::warning;  ///< nothing: no log
+  std::string file;                                     ///< empty: stderr
+  /// Where a line about each connection goes: a file; empty: the log, at level info; nothing: nowhere.
+  std::optional<std::string> access = std::string();
+  bool dns = false;                                   ///< lines about queries as well
+  std::uint32_t access_lines = default_access_lines;  ///< about one source address in a second
+  access_detail detail = access_detail::full;
+};
+
+/// "streamSettings"
+struct stream_config {
+  transport_plan security, carrier;
+  socket_options socket;
+
+  bool authenticates() const noexcept { return security.authenticates || carrier.authenticates; }
+};
+
+struct inbound_config {
+  std::string tag, protocol;
+  stream_endpoint at;
+  struct place {
+    place(stream_endpoint e, std::optional<std::uint32_t> mode = {}) : at(std::move(e)), file_mode(mode) {}
+    stream_endpoint at;
+    std::optional<std::uint32_t> file_mode;  ///< see socket_options
+  };
+  /// Further places: in a file, the same address with the other ports of a range or a list.
+  std::vector<place> more;
+  stream_config stream;
+  sniffing_options sniffing;
+  inbound_plan plan;
+  std::size_t link_capacity = policy_level().link_capacity();
+  std::optional<rate_limit> user_datagrams;  ///< of its policy level
+};
+
+struct outbound_config {
+  std::string tag, protocol;
+  stream_config stream;
+  outbound_plan plan;
+  std::optional<mux_options> mux;
+};
+
+struct config {
+  log_config log;
+  std::vector<inbound_config> inbounds;
+  std::vector<outbound_config> outbounds;  ///< the first one is the default
+  router_options routing;
+  /// The most patient and the largest of all levels: what holds behind an inbound, which has its own level's.
+  policy_level outbound_policy;
+  /// Where the status page is served, which names users and targets: a place that only this machine reaches.
+  std::optional<stream_endpoint> metrics;
+  std::optional<std::uint32_t> metrics_mode;  ///< see socket_options::file_mode
+  /// Names that no freedom outbound dials, with their sub-domains.
+  std::vector<std::string> blocked_names;
+  /// See instance_options.
+  duration drain_timeout = std::chrono::seconds(30);
+  /// Names that are answered without a query.
+  std::map<std::string, std::vector<asio::ip::address>> hosts;
+  /// Addresses that inbounds of protocol dns give out.
+  std::optional<fake_dns_options> fakes;
+  /// What it was read from, without what configured_proxy::reload() changes.
+  setting restart_only;
+  /// What the text takes from environment variables that this process does not have. The text is right
+  /// without them; a proxy cannot be made of it.
+  std::vector<config_mistake> unset;
+};
+
+/// All mistakes go to `mistakes`; the result is of use if there are none. Lists that rules name are looked
+/// for in `geo`; ports that are said as env:NAME are looked for in `variables`.
+config read_config(const setting& root, const registry& known, geo_files& geo, config_mistakes& mistakes,
+                   const environment& variables = process_environment());
+
+}  // namespace muxpro::proxy

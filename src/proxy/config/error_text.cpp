@@ -1,0 +1,38 @@
+#include "proxy/config/readers.hpp"
+
+#include <fmt/format.h>
+
+namespace muxpro::proxy {
+
+namespace {
+
+// "outbound_tag" of a struct is "outboundTag" of a file.
+std::string as_key(std::string_view member) {
+  std::string out;
+  bool upper = false;
+  for (const char c : member) {
+    if (c == '_') {
+      upper = true;
+      continue;
+    }
+    out += upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    upper = false;
+  }
+  return out == "sourceIp" ? "sourceIP" : out;
+}
+
+}  // namespace
+
+std::string joined(const std::vector<std::string_view>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+void report(settings& s, std::string_view sentence) {
+  const auto end = sentence.find(" is '");
+  if (end == std::string_view::npos)
+    s.wrong(shown(sentence, 300));
+  else
+    s.wrong(as_key(sentence.substr(0, end)), shown(sentence.substr(end + 1), 300));
+}
+
+}  // namespace muxpro::proxy

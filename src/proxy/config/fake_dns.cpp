@@ -1,0 +1,79 @@
+#include "proxy/config/readers.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace muxpro::proxy {
+
+namespace {
+
+bool is_dns(const inbound_config& i) { return i.protocol == dns_protocol; }
+
+bool knows_fakes(const inbound_config& i) {
+  const auto& names = i.sniffing.dest_override;
+  return i.sniffing.enabled && std::any_of(names.begin(), names.end(),
+                                           [](const std::string& n) { return n.starts_with("fakedns"); });
+}
+
+void read_pools(settings& s, fake_dns_options& to) {
+  std::vector<std::string> pools{to.v4};
+  if (!s.texts({"ipPool", "A block of IPv4 addresses, a block of IPv6, or one of each."}, pools)) return;
+  to.v4.clear();
+  for (const std::string& p : pools) {
+    std::string& family = p.find(':') == std::string::npos ? to.v4 : to.v6;
+    if (!family.empty())
+      s.wrong("ipPool", "has two blocks of one family; it may have one of IPv4 and one of IPv6");
+    family = p;
+  }
+  if (pools.empty()) s.wrong("ipPool", "is empty; it must be a block such as 198.18.0.0/15");
+}
+
+void replace(std::string& in, std::string_view what, std::string_view by) {
+  if (const auto at = in.find(what); at != std::string::npos) in.replace(at, what.size(), by);
+}
+
+// "v4 is '198.18.0.0/24', it must have twice as many addresses as capacity, ..."
+void report_pool(settings& s, std::string mistake) {
+  if (mistake.empty()) return;
+  mistake.erase(0, mistake.find(' ') + 1);
+  replace(mistake, "capacity", "poolSize");
+  replace(mistake, "empty or ", "");
+  s.wrong("ipPool", shown(mistake, 300));
+}
+
+}  // namespace
+
+// Without ipPool there are no IPv6 addresses, because not every machine routes connections to them here.
+void read_fakes(settings& root, config& to) {
+  const auto& all = to.inbounds;
+  const auto answers = std::find_if(all.begin(), all.end(), is_dns);
+  fake_dns_options o;
+  o.v6.clear();
+  o.capacity = 65535;
+  const std::string_view key = root.either("fakedns", "fakeDns");  // Xray has both
+  const std::string_view meaning =
+      "Addresses that stand for names. An inbound of protocol dns gives them out; an inbound with fakedns in "
+      "sniffing.destOverride turns them into the names again, for connections and datagrams. A connection to "
+      "an address of the pool that has no name ends at once.";
+  root.object({key, meaning}, [&](settings& s) {
+    read_pools(s, o);
+    s.number<std::size_t>({"poolSize", "The most names at a time; the pool needs twice as many addresses."},
+                          o.capacity, 1, 1 << 20);
+    report_pool(s, o.validate());
+    if (answers == all.end()) s.wrong("is there, and no inbound of protocol dns uses it");
+  });
+  if (answers == all.end()) return;
+  to.fakes = o;
+  const auto place = fmt::format("inbounds[{}]", answers - all.begin());
+  if (std::none_of(all.begin(), all.end(), knows_fakes))
+    root.wrong(place,
+               "answers with addresses that no inbound turns into names again; one must have 'fakedns' in "
+               "sniffing.destOverride");
+  for (const outbound_config& other : to.outbounds)
+    if (other.tag == fake_dns_outbound)
+      root.wrong(place, fmt::format("answers as the outbound '{}'; no other one may have that tag",
+                                    fake_dns_outbound));
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,50 @@
+#include "proxy/config/config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace muxpro::proxy {
+
+namespace {
+
+enum class udp_use : std::uint8_t { no, listens, associates };
+
+udp_use udp_of(const inbound_config& i) {
+  if (i.plan.udp || i.plan.carries_datagrams) return udp_use::listens;
+  return i.plan.associates && !is_unix(i.at) ? udp_use::associates : udp_use::no;
+}
+
+datagram_support datagrams_of(const outbound_config& o) {
+  return o.mux ? datagram_support::carried : o.plan.datagrams;
+}
+
+void warn_of(const inbound_config& i, const config& c, std::vector<std::string>& out) {
+  const udp_use use = udp_of(i);
+  if (use == udp_use::no || i.protocol == dns_protocol) return;
+  const auto tags = possible_outbounds(c.routing, i.tag, network::udp);
+  bool any = false;
+  std::vector<std::string> without;
+  for (const outbound_config& o : c.outbounds) {
+    if (std::find(tags.begin(), tags.end(), o.tag) == tags.end()) continue;
+    any |= datagrams_of(o) == datagram_support::carried;
+    if (datagrams_of(o) == datagram_support::none) without.push_back(o.tag);
+  }
+  if (!any && use == udp_use::associates)
+    out.push_back(fmt::format(
+        "inbound {}: UDP ASSOCIATE is refused, no rule leads to an outbound that carries UDP", shown(i.tag)));
+  else if (!without.empty())
+    out.push_back(
+        fmt::format("inbound {}: rules lead datagrams to {}, which carries no UDP: they are dropped",
+                    shown(i.tag), shown(fmt::format("{}", fmt::join(without, ", ")))));
+}
+
+}  // namespace
+
+std::vector<std::string> warnings_of(const config& c) {
+  std::vector<std::string> out;
+  for (const inbound_config& i : c.inbounds) warn_of(i, c, out);
+  return out;
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,42 @@
+#include "proxy/dial/dial_session.hpp"
+
+#include "proxy/inbound/mux.hpp"
+
+#include <muxpro/proxy/connection.hpp>
+
+#include <cstddef>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace muxpro::proxy {
+
+namespace {
+
+asio::awaitable<std::shared_ptr<connection>> connect_by(std::shared_ptr<transport_dialer> way) {
+  std::error_code ec;
+  auto c = co_await way->dial(ec);
+  if (ec) throw std::system_error(ec);
+  co_return c;
+}
+
+}  // namespace
+
+asio::awaitable<session> dial_session(std::shared_ptr<transport_dialer> way, session_options options) {
+  const auto c = co_await connect_by(std::move(way));
+  co_return c->into_session(role::client, options);
+}
+
+asio::awaitable<session> dial_session_by_socks(std::shared_ptr<transport_dialer> way,
+                                               socks_outbound_options server, session_options options) {
+  const auto c = co_await connect_by(std::move(way));
+  std::error_code ec;
+  host_port target(address(std::string(main_connection_host)), main_connection_port);
+  const std::vector<std::byte> early = co_await ask_socks_server(c, std::move(target), server, ec);
+  if (!ec && !early.empty()) ec = errc::bad_answer;  // it is the client that begins
+  if (ec) throw std::system_error(ec);
+  co_return c->into_session(role::client, options);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,94 @@
+// From a destination to a connected socket: policy, DNS, happy eyeballs (RFC 8305), one deadline. Ring 4.
+#pragma once
+
+#include "proxy/dial/resolver.hpp"
+#include "proxy/policy/dial_policy.hpp"
+
+#include <muxpro/destination.hpp>
+#include <muxpro/error.hpp>
+#include <muxpro/option_range.hpp>
+#include <muxpro/options.hpp>
+#include <muxpro/proxy/stream_socket.hpp>
+#include <muxpro/timer.hpp>
+
+#include <asio/awaitable.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// Which addresses of a name are dialled; those of the other family only if it has no such one.
+enum class dial_family : std::uint8_t { any, ipv4, ipv6 };
+
+struct dial_options {
+  /// From the call to the connected socket, DNS included (Envoy: 15 s for edges, attacks.md: 10 s).
+  duration timeout = std::chrono::seconds(10);
+  /// Between the starts of two attempts (RFC 8305 section 5: 250 ms).
+  duration stagger = std::chrono::milliseconds(250);
+  socket_options socket{};
+  dial_family family = dial_family::any;
+
+  /// Empty if every value makes sense, else one sentence that names the option and its bounds.
+  std::string validate() const {
+    constexpr double day = 86400;
+    return out_of_range<double>({{"dial.timeout (s)", seconds_of(timeout), 0.001, day},
+                                 {"dial.stagger (s)", seconds_of(stagger), 0.001, day}});
+  }
+};
+
+/// Addresses of both families in turns, the family of the first one first (RFC 8305 section 4).
+std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address> found);
+
+/// One dial. Belongs to the executor's strand.
+class dial : public std::enable_shared_from_this<dial> {
+ public:
+  /// `names` and `policy` must outlive it.
+  dial(asio::any_io_executor executor, resolver& names, const dial_policy& policy, dial_options options)
+      : executor_(std::move(executor)),
+        names_(names),
+        policy_(policy),
+        options_(options),
+        event_(executor_) {}
+
+  /// Connects by TCP. `ec` is errc::target_rejected (by the policy), target_unreachable, target_timeout,
+  /// out_of_room (resources of this machine), asio::error::connection_reset if the target reset it at once,
+  /// or what cancel() was given. Once per object.
+  asio::awaitable<asio::ip::tcp::socket> connect(destination target, std::error_code& ec);
+  /// What the system said of a target that connect() calls unreachable, for whoever has words for it; else
+  /// `ec`.
+  std::error_code in_detail(std::error_code ec) const {
+    return failure_ && ec == errc::target_unreachable ? failure_ : ec;
+  }
+  /// The addresses of a host that the policy allows, first choice first; `ec` as above.
+  asio::awaitable<std::vector<asio::ip::address>> find(address host, std::uint16_t port, std::error_code& ec);
+  /// connect() and find() end with `why`, sockets are closed.
+  void cancel(std::error_code why);
+
+ private:
+  void start_attempt(const asio::ip::tcp::endpoint& to);
+  void attempt_ended(std::size_t which, std::error_code ec);
+  asio::awaitable<void> wait_until(time_point when);
+  bool over(std::error_code& ec) const;
+  void set_deadline();
+
+  asio::any_io_executor executor_;
+  resolver& names_;
+  const dial_policy& policy_;
+  const dial_options options_;
+  counted_timer event_;
+  bool happened_ = false;
+  time_point deadline_ = time_point::max();
+  std::error_code cancelled_;
+  std::vector<asio::ip::tcp::socket> attempts_;
+  std::size_t running_ = 0;
+  std::size_t connected_ = 0;  ///< counted from 1
+  std::error_code failure_;
+};
+
+}  // namespace muxpro::proxy

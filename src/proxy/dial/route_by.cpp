@@ -1,0 +1,41 @@
+#include "proxy/dial/route_by.hpp"
+
+#include <utility>
+
+namespace muxpro::proxy {
+
+namespace {
+
+// What is asked for a rule is not dialled: the outbound's policy decides on that.
+const dial_policy& every_address() {
+  static const dial_policy everything = [] {
+    dial_policy p;
+    p.allow_private(true);
+    return p;
+  }();
+  return everything;
+}
+
+// The router is held by the coroutine: others may have taken its place in the dispatcher meanwhile.
+asio::awaitable<outbound_choice> ask(std::shared_ptr<const router> rules, resolver& names,
+                                     dial_options limits, context c) {
+  const route_request request = request_of(c);
+  if (auto decided = rules->route(request))
+    co_return outbound_choice(std::move(decided->outbound_tag), decided->priority);
+  const auto query =
+      std::make_shared<dial>(co_await asio::this_coro::executor, names, every_address(), limits);
+  std::error_code ec;
+  const auto found = co_await query->find(request.target.host, request.target.port, ec);
+  route_decision decided = rules->route(request, found);
+  co_return outbound_choice(std::move(decided.outbound_tag), decided.priority);
+}
+
+}  // namespace
+
+dispatcher::choose_outbound by_rules(std::shared_ptr<const router> rules, resolver& names,
+                                     dial_options limits) {
+  return
+      [rules = std::move(rules), &names, limits](const context& c) { return ask(rules, names, limits, c); };
+}
+
+}  // namespace muxpro::proxy

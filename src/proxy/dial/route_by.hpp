@@ -1,0 +1,19 @@
+// A router as the dispatcher asks it: with names resolved where its rules want that. Ring 4.
+#pragma once
+
+#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/resolver.hpp"
+#include "proxy/routing/router.hpp"
+
+#include <muxpro/proxy/dispatcher.hpp>
+
+#include <memory>
+
+namespace muxpro::proxy {
+
+/// For dispatcher::route_by(). A name that `names` does not answer within `limits` has no addresses: rules
+/// about addresses do not match. `names` must outlive what uses it.
+dispatcher::choose_outbound by_rules(std::shared_ptr<const router> rules, resolver& names,
+                                     dial_options limits = {});
+
+}  // namespace muxpro::proxy

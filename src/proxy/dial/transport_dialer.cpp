@@ -1,0 +1,100 @@
+#include <muxpro/proxy/transport_dialer.hpp>
+
+#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/resolver.hpp"
+#include "proxy/net/or_error.hpp"
+
+#include <asio/this_coro.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace muxpro::proxy {
+
+struct transport_dialer::socket_dialer {
+  explicit socket_dialer(const dial_options& o) : options(o) { everything.allow_private(true); }
+  std::shared_ptr<proxy::dial> attempt(const asio::any_io_executor& executor) {
+    return std::make_shared<proxy::dial>(executor, names, everything, options);
+  }
+
+  dial_options options;
+  resolver names{2};
+  dial_policy everything;
+};
+
+transport_dialer::transport_dialer(stream_address to, transport_use how)
+    : transport_dialer(std::move(to), std::move(how), dial_options()) {}
+transport_dialer::transport_dialer(stream_address to, transport_use how, const dial_options& limits)
+    : to_(std::move(to)), over_(std::move(how.over)), sockets_(std::make_unique<socket_dialer>(limits)) {
+  sockets_->options.socket = how.socket;
+}
+transport_dialer::~transport_dialer() = default;
+
+void transport_dialer::stop() { sockets_->names.stop(); }
+
+// A unix socket connects at once or not at all.
+asio::awaitable<stream_socket> transport_dialer::connect(std::error_code& ec) {
+  const auto executor = co_await asio::this_coro::executor;
+  if (to_.is_unix()) {
+    stream_socket socket(executor);
+    co_await socket.async_connect(unix_endpoint(to_.path), or_error(ec));
+    co_return socket;
+  }
+  const auto attempt = sockets_->attempt(executor);
+  destination target(network::tcp, to_.at.host, to_.at.port);
+  asio::ip::tcp::socket socket = co_await attempt->connect(std::move(target), ec);
+  if (ec) co_return stream_socket(executor);
+  co_return stream_socket(std::move(socket));
+}
+
+namespace {
+
+transport_dialer::socket_addresses addresses_of(const stream_socket& s) {
+  std::error_code gone;
+  return {to_tcp(s.local_endpoint(gone)).address(), to_tcp(s.remote_endpoint(gone)).address()};
+}
+
+}  // namespace
+
+asio::awaitable<std::vector<asio::ip::address>> transport_dialer::find(address host, std::uint16_t port,
+                                                                       std::error_code& ec) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto search = sockets_->attempt(executor);
+  co_return co_await search->find(std::move(host), port, ec);
+}
+
+asio::awaitable<std::shared_ptr<connection>> transport_dialer::open_socket(std::error_code& ec,
+                                                                           socket_addresses* at) {
+  stream_socket socket = co_await connect(ec);
+  if (ec) co_return nullptr;
+  if (at) *at = addresses_of(socket);
+  std::shared_ptr<connection> c = make_connection(std::move(socket));
+  co_return c;
+}
+
+asio::awaitable<std::shared_ptr<connection>> transport_dialer::dial(std::error_code& ec,
+                                                                    socket_addresses* at) {
+  std::shared_ptr<connection> c;
+  if (over_) {
+    transport::opener below = [this, at](std::error_code& why) { return open_socket(why, at); };
+    c = co_await over_->dial(std::move(below), ec);
+  } else {
+    c = co_await open_socket(ec, at);
+  }
+  note(ec);
+  if (ec) co_return nullptr;
+  co_return c;
+}
+
+bool transport_dialer::failing() const noexcept {
+  constexpr duration memory = std::chrono::seconds(10);
+  const time_point failed = failed_.load(std::memory_order_relaxed);
+  return failed != time_point::min() && std::chrono::steady_clock::now() - failed < memory;
+}
+
+void transport_dialer::note(std::error_code outcome) noexcept {
+  if (outcome == asio::error::operation_aborted) return;
+  failed_.store(outcome ? std::chrono::steady_clock::now() : time_point::min(), std::memory_order_relaxed);
+}
+
+}  // namespace muxpro::proxy

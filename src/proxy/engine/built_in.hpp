@@ -1,0 +1,21 @@
+// What registry::global() has from the beginning. Each function stands beside its protocol or layer.
+#pragma once
+
+#include <muxpro/proxy/registry.hpp>
+
+namespace muxpro::proxy {
+
+void add_socks_inbound(registry& to);
+void add_http_inbound(registry& to);
+void add_mixed_inbound(registry& to);
+void add_mux_inbound(registry& to);
+void add_dokodemo_inbound(registry& to);
+void add_dns_inbound(registry& to);
+void add_freedom_outbound(registry& to);
+void add_blackhole_outbound(registry& to);
+void add_mux_outbound(registry& to);
+void add_socks_outbound(registry& to);
+void add_plain_transports(registry& to);
+void add_tls(registry& to);
+
+}  // namespace muxpro::proxy

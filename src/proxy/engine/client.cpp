@@ -1,0 +1,154 @@
+#include <muxpro/proxy/client.hpp>
+
+#include "proxy/net/or_error.hpp"
+#include "proxy/policy/dial_outcome.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace muxpro::proxy {
+
+client::client(std::shared_ptr<connection> c, relay_options limits, std::vector<std::byte> early)
+    : connection_(std::move(c)), limits_(std::move(limits)), early_(std::move(early)) {}
+
+client::~client() {
+  if (!ended_ && !relayed_) connection_->cut();
+}
+
+std::vector<std::byte> client::reply_to(std::error_code) { return {}; }
+
+asio::awaitable<void> client::answer(std::error_code outcome, std::error_code& ec) {
+  if (answered_ || refusal_) co_return;
+  refusal_ = outcome;
+  if (outcome) co_return;
+  answered_ = true;
+  const std::vector<std::byte> reply = reply_to(outcome);
+  const auto rest = connection_->write_now(reply);
+  if (rest.size() > 0) co_await connection_->write(rest, ec);
+}
+
+namespace {
+
+/// The limits of both sides hold.
+void tighten(relay_options& o, const relay_options& other) {
+  o.idle = std::min(o.idle, other.idle);
+  o.uplink_only = std::min(o.uplink_only, other.uplink_only);
+  o.downlink_only = std::min(o.downlink_only, other.downlink_only);
+  o.linger = std::min(o.linger, other.linger);
+}
+
+class cut_by_exception {
+ public:
+  explicit cut_by_exception(connection& c) noexcept : c_(&c) {}
+  cut_by_exception(const cut_by_exception&) = delete;
+  ~cut_by_exception() {
+    if (c_) c_->cut();
+  }
+  void completed() noexcept { c_ = nullptr; }
+
+ private:
+  connection* c_;
+};
+
+}  // namespace
+
+asio::awaitable<void> client::relay(connection& far, const relay_options& limits, std::error_code& ec) {
+  cut_by_exception unless_completed(far);
+  relay_begins();
+  relay_options both = limits;
+  tighten(both, limits_);
+  both.early_of_a = std::move(early_);
+  both.progress = bytes_;
+  co_await async_relay(connection_->stream_to_relay(), far.stream_to_relay(), std::move(both), or_error(ec));
+  relayed_ = true;
+  unless_completed.completed();
+}
+
+void client::on_abandoned(std::function<void(std::error_code)> call) {
+  on_abandoned_ = std::move(call);
+  if (abandoned_ && on_abandoned_) std::exchange(on_abandoned_, nullptr)(abandoned_);
+}
+
+void client::abandon(std::error_code why) {
+  abandoned_ = why;
+  if (on_abandoned_) std::exchange(on_abandoned_, nullptr)(why);
+}
+
+asio::awaitable<std::size_t> client::read_some(asio::mutable_buffer into, std::error_code& ec) {
+  std::size_t n = asio::buffer_copy(into, asio::buffer(early_));
+  early_.erase(early_.begin(), early_.begin() + static_cast<std::ptrdiff_t>(n));
+  if (n == 0) n = co_await connection_->read_some(into, ec);
+  count(&relay_bytes::a_to_b, n);
+  co_return n;
+}
+
+asio::awaitable<void> client::write(asio::const_buffer from, std::error_code& ec) {
+  co_await connection_->write(from, ec);
+  if (!ec) count(&relay_bytes::b_to_a, from.size());
+}
+
+asio::awaitable<void> client::finish() {
+  finished_ = true;
+  return connection_->finish();
+}
+
+std::vector<std::byte> client::take_early() {
+  count(&relay_bytes::a_to_b, early_.size());
+  return std::exchange(early_, {});
+}
+
+asio::awaitable<void> client::read_early(std::size_t most, asio::cancellation_slot stop,
+                                         std::error_code& ec) {
+  constexpr std::size_t least = 2048;
+  const std::size_t had = early_.size();
+  early_.resize(std::min(std::max(2 * had, least), std::max(had, most)));
+  const std::size_t n = co_await connection_->read_some(asio::buffer(early_) + had, ec, stop);
+  early_.resize(had + n);
+}
+
+namespace {
+
+asio::awaitable<void> drop_and_close(std::shared_ptr<connection> c) {
+  const deadline limit(c, lingering_limit, &connection::close);
+  constexpr std::size_t most = 16 << 20;
+  std::array<std::byte, 4096> room;
+  std::error_code ec;
+  for (std::size_t dropped = 0; !ec && dropped < most;)
+    dropped += co_await c->read_some(asio::buffer(room), ec);
+  c->close();
+}
+
+}  // namespace
+
+asio::awaitable<void> client::end(std::error_code why) {
+  ended_ = true;
+  if (!answered_) {
+    const std::error_code refusal = refusal_ ? refusal_ : why ? why : asio::error::operation_aborted;
+    const std::vector<std::byte> reply = reply_to(refusal);
+    if (reply.empty())
+      connection_->cut(end_code_of(refusal));
+    else
+      co_await write_and_close(connection_, reply);
+  } else if (!relayed_ && finished_ && !why) {
+    co_await drop_and_close(connection_);
+  } else if (!relayed_) {
+    connection_->cut(end_code_of(why));
+  }
+  has_ended(why);
+}
+
+std::shared_ptr<connection> client::release() noexcept {
+  ended_ = true;
+  return connection_;
+}
+
+asio::awaitable<void> write_and_close(std::shared_ptr<connection> c, const_bytes reply) {
+  const deadline limit(c, lingering_limit, &connection::close);
+  std::error_code ec;
+  co_await c->write(asio::buffer(reply.data(), reply.size()), ec);
+  if (ec) co_return;
+  co_await c->finish();
+  co_await drop_and_close(c);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,22 @@
+// Asks the threads of a proxy what they do. Ring 4.
+#pragma once
+
+#include "proxy/engine/workers.hpp"
+
+#include <muxpro/proxy/report.hpp>
+
+#include <asio/awaitable.hpp>
+
+#include <cstddef>
+#include <functional>
+
+namespace muxpro::proxy {
+
+/// What the thread with this number does; called on it.
+using thread_report = std::function<instance_report(std::size_t)>;
+
+/// The sum of what each thread reports, and its timers. Any executor; waits a second at most. `threads` and
+/// the executor must outlive it.
+asio::awaitable<instance_report> collect_reports(workers& threads, thread_report describe);
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,246 @@
+#include <muxpro/proxy/configured_proxy.hpp>
+
+#include "proxy/config/changes.hpp"
+#include "proxy/config/config.hpp"
+#include "proxy/dial/route_by.hpp"
+#include "proxy/engine/access_log.hpp"
+#include "proxy/engine/resources.hpp"
+#include "proxy/inbound/status.hpp"
+#include "proxy/outbound/dns.hpp"
+#include "proxy/policy/accounts.hpp"
+#include "proxy/udp/datagram_drops.hpp"
+
+#include <muxpro/proxy/instance.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <utility>
+
+namespace muxpro::proxy {
+
+struct configured_proxy::parts {
+  parts(const config& c, geo_files& geo, std::size_t threads, log_sink log, log_sink access);
+  ~parts();
+
+  std::optional<std::size_t> load(std::string_view tag) const;
+  void route(const router_options& o, geo_files& geo);
+  dispatcher::possible_outbounds possible(const router_options& o) const;
+  void equip(dispatcher& to, asio::io_context& io);
+  void take_accounts(const config& c);
+  std::vector<std::string> reload(const config& c, geo_files& geo);
+  void listen(const inbound_config& i, geo_files& geo);
+  void listen_at(stream_endpoint at, const inbound_config& i, const std::shared_ptr<const inbound>& serves,
+                 const transport_use& how, const std::shared_ptr<const sniff_policy>& sniffing);
+  void add_listening(const std::string& tag, const stream_endpoint& at);
+  void listen_for_status(const stream_endpoint& at);
+
+  /// What it began with; of what has accounts, the accounts of now.
+  config began;
+  const policy_level& behind = began.outbound_policy;
+  const std::shared_ptr<access_log> access_lines;
+  const std::shared_ptr<datagram_drops> drops;
+  resources shared;
+  std::vector<std::pair<std::string, outbound_factory>> outbounds;
+  std::shared_ptr<const router> rules;
+  dispatcher::possible_outbounds possible_now;
+  std::shared_ptr<fake_dns> fakes;
+  bool swept = false;
+  std::vector<listening_endpoint> listening;
+  std::unique_ptr<instance> running;
+};
+
+namespace {
+
+/// For lines about connections that have ended; null: there is no place for them.
+std::shared_ptr<access_log> access_lines_of(const log_config& c, const log_sink& log,
+                                            const log_sink& access) {
+  const bool by_log = !access, heard = c.level && *c.level <= log_level::info;
+  if (!c.access || (by_log && !heard)) return nullptr;
+  return std::make_shared<access_log>(by_log ? log : access, c.access_lines, c.detail);
+}
+
+std::function<void(const ended_connection&)> written_down(const log_config& c,
+                                                          std::shared_ptr<access_log> to) {
+  if (!to) return [](const ended_connection&) {};
+  return [dns = c.dns, to = std::move(to)](const ended_connection& e) {
+    if (!dns && e.ctx.inbound.protocol == "dns") return;
+    to->note(e);
+  };
+}
+
+router_options seeded(router_options o) {
+  o.seed = std::random_device()();
+  return o;
+}
+
+}  // namespace
+
+configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t threads, log_sink log,
+                               log_sink access)
+    : began(c),
+      access_lines(access_lines_of(c.log, log, access)),
+      drops(std::make_shared<datagram_drops>(log)),
+      shared(began, drops) {
+  for (const config_mistake& m : c.unset) throw std::runtime_error(fmt::format("{} {}", m.path, m.sentence));
+  if (!c.routing.rules.empty()) route(c.routing, geo);
+  possible_now = possible(c.routing);
+  began.routing.rules.clear();  // the router has them in its own form
+  if (c.fakes) fakes = std::make_shared<fake_dns>(*c.fakes);
+  for (const outbound_config& o : began.outbounds) outbounds.emplace_back(o.tag, shared.make_outbound(o));
+  const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
+  instance_options options;
+  options.access = written_down(c.log, access_lines);
+  options.drops = drops;
+  options.drain_timeout = c.drain_timeout;
+  running = std::make_unique<instance>(std::move(options), threads, each_thread, std::move(log));
+  if (access_lines) access_lines->report_on(running->get_executor());
+  for (const inbound_config& i : c.inbounds) listen(i, geo);
+  if (c.metrics) listen_for_status(*c.metrics);
+}
+
+// What resolvers have under way ends before the executors that it would be told to.
+configured_proxy::parts::~parts() {
+  if (running) running->stop();
+  if (access_lines) access_lines->finish();
+  shared.stop();
+}
+
+void configured_proxy::parts::route(const router_options& o, geo_files& geo) {
+  rules = std::make_shared<const router>(seeded(o), geo, [this](std::string_view tag) { return load(tag); });
+}
+
+// The rules are long lists: what they allow is found once for each inbound.
+dispatcher::possible_outbounds configured_proxy::parts::possible(const router_options& o) const {
+  std::map<std::string, std::vector<std::string>> of_inbound;
+  for (const inbound_config& i : began.inbounds)
+    of_inbound[i.tag] = proxy::possible_outbounds(o, i.tag, network::udp);
+  return [of_inbound = std::move(of_inbound), any = o.outbound_tags](const context& c) {
+    const auto found = of_inbound.find(c.inbound.tag);
+    return found == of_inbound.end() ? any : found->second;
+  };
+}
+
+// Whoever cannot be connected has few connections, and would get all.
+std::optional<std::size_t> configured_proxy::parts::load(std::string_view tag) const {
+  if (shared.failing(tag)) return std::nullopt;
+  return running->load(tag);
+}
+
+void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
+  for (const auto& [tag, make] : outbounds) to.add(tag, make(io));
+  if (fakes) {
+    to.add(std::string(fake_dns_outbound), std::make_shared<dns_outbound>(fakes));
+    to.know_fakes(fakes);
+  }
+  to.link_capacity(behind.link_capacity());
+  if (rules) to.route_by(by_rules(rules, shared.names), rules->by_content(), possible_now);
+  // They are shared by all threads; the first one tidies up.
+  if (!std::exchange(swept, true)) shared.sweep(io);
+}
+
+void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
+  if (!i.plan.make) throw std::logic_error("an inbound without a protocol");
+  const auto serves = i.plan.make();
+  transport_use how = shared.make_transport(i.stream, i.tag);
+  std::shared_ptr<const sniff_policy> sniffing;
+  if (i.sniffing.enabled) sniffing = std::make_shared<const sniff_policy>(i.sniffing, geo);
+  listen_at(i.at, i, serves, how, sniffing);
+  for (const auto& [at, file_mode] : i.more) {
+    how.socket.file_mode = file_mode;
+    listen_at(at, i, serves, how, sniffing);
+  }
+}
+
+void configured_proxy::parts::listen_at(stream_endpoint at, const inbound_config& i,
+                                        const std::shared_ptr<const inbound>& serves,
+                                        const transport_use& how,
+                                        const std::shared_ptr<const sniff_policy>& sniffing) {
+  try {
+    if (i.plan.tcp) at = running->listen(at, i.tag, serves, how, sniffing, i.link_capacity, i.user_datagrams);
+    if (i.plan.udp) {
+      const asio::ip::udp::endpoint here(to_tcp(at).address(), to_tcp(at).port());
+      const auto found = running->listen_for_datagrams(here, i.tag, serves, how.socket.transparent, sniffing,
+                                                       i.user_datagrams);
+      at = asio::ip::tcp::endpoint(found.address(), found.port());
+    }
+    add_listening(i.tag, at);
+  } catch (const std::system_error& e) {
+    throw std::runtime_error(
+        fmt::format("{}: cannot listen on {}: {}", i.tag, to_string(at), e.code().message()));
+  }
+}
+
+// No outbound comes back in by it.
+void configured_proxy::parts::add_listening(const std::string& tag, const stream_endpoint& at) {
+  listening.push_back({tag, at});
+  if (!is_unix(at)) shared.add_listener(to_tcp(at));
+}
+
+void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
+  transport_use how;
+  how.socket.file_mode = began.metrics_mode;
+  auto report = [this](std::size_t connections) -> asio::awaitable<instance_report> {
+    instance_report r = co_await running->report(connections);
+    r.datagrams += shared.datagrams();
+    co_return r;
+  };
+  try {
+    add_listening("status",
+                  running->listen(at, "status", std::make_shared<status_inbound>(std::move(report)), how));
+  } catch (const std::system_error& e) {
+    throw std::runtime_error(
+        fmt::format("metrics: cannot listen on {}: {}", to_string(at), e.code().message()));
+  }
+}
+
+// Accounts are those of the inbound that listens at the same place for the same protocol: which one it is in
+// the list means nothing.
+void configured_proxy::parts::take_accounts(const config& c) {
+  for (const inbound_config& now : c.inbounds) {
+    const auto same = [&](const inbound_config& i) {
+      return i.tag == now.tag && i.protocol == now.protocol && i.at == now.at;
+    };
+    const auto old = std::find_if(began.inbounds.begin(), began.inbounds.end(), same);
+    if (now.plan.users && old != began.inbounds.end()) old->plan.users->replace_with(*now.plan.users);
+  }
+}
+
+// Rules may name outbounds that are not here: then the old ones stay.
+std::vector<std::string> configured_proxy::parts::reload(const config& c, geo_files& geo) {
+  std::vector<std::string> left = changes(began.restart_only, c.restart_only);
+  take_accounts(c);
+  router_options options = c.routing;
+  options.outbound_tags = began.routing.outbound_tags;
+  try {
+    route(options, geo);
+    running->change([this, r = rules, p = possible(options)](dispatcher& to) {
+      to.route_by(by_rules(r, shared.names), r->by_content(), p);
+    });
+  } catch (const std::invalid_argument& e) {
+    left.push_back(fmt::format("routing ({})", e.what()));
+  }
+  return left;
+}
+
+configured_proxy::configured_proxy(const config& c, geo_files& geo, std::size_t threads, log_sink log,
+                                   log_sink access)
+    : parts_(std::make_unique<parts>(c, geo, threads, std::move(log), std::move(access))) {}
+configured_proxy::~configured_proxy() = default;
+
+const std::vector<configured_proxy::listening_endpoint>& configured_proxy::listening() const noexcept {
+  return parts_->listening;
+}
+void configured_proxy::start() { parts_->running->start(); }
+std::vector<std::string> configured_proxy::reload(const config& c, geo_files& geo) {
+  return parts_->reload(c, geo);
+}
+std::vector<std::string> configured_proxy::reload_files() { return parts_->shared.reload_files(); }
+void configured_proxy::drain() { parts_->running->drain(); }
+void configured_proxy::wait() { parts_->running->wait(); }
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,203 @@
+#include "proxy/engine/datagram_listener.hpp"
+
+#include "proxy/base/addresses.hpp"
+#include "proxy/net/local_addresses.hpp"
+#include "proxy/net/or_error.hpp"
+#include "proxy/policy/dial_policy.hpp"
+#include "proxy/udp/datagram_drops.hpp"
+#include "proxy/udp/transparent_udp.hpp"
+
+#include <asio/co_spawn.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace muxpro::proxy {
+
+using asio::ip::udp;
+
+namespace {
+
+constexpr int datagrams_a_turn = 32;
+
+}  // namespace
+
+struct datagram_listener::source {
+  source(const key& k, const context& known, const udp::endpoint& to, std::unique_ptr<datagram_stream> l,
+         duration idle)
+      : who(k),
+        asked(to_host_port(to)),
+        target(known.outbound.target.host, known.outbound.target.port),
+        everywhere(k.redirected && target == asked),
+        link(std::move(l)),
+        voice(link->get_executor()),
+        quiet(link->get_executor(), idle, [this] { link->end(end_code::graceful); }) {}
+  const key who;
+  host_port asked;         ///< where its last datagram was sent to, if it was redirected
+  const host_port target;  ///< where they go
+  const bool everywhere;   ///< no, each goes where it was sent to
+  const std::unique_ptr<datagram_stream> link;
+  order::iterator place;
+  udp::socket voice;  ///< has sent the last answer, if that was not from the listener's own address
+  quiet_timer quiet;
+};
+
+datagram_listener::datagram_listener(asio::io_context& io, const udp::endpoint& at, std::string tag,
+                                     std::shared_ptr<const inbound> serves, dispatcher& to,
+                                     datagram_listener_options options)
+    : socket_(io, at.protocol()),
+      tag_(std::move(tag)),
+      serves_(std::move(serves)),
+      to_(to),
+      options_(std::move(options)),
+      local_(options_.transparent ? local_addresses() : std::vector<asio::ip::address>()) {
+  if (options_.transparent) make_transparent(socket_.native_handle());
+  if (at.address().is_unspecified()) ask_for_local_address(socket_);
+  socket_.bind(at);
+  socket_.non_blocking(true);
+}
+
+void datagram_listener::start() {
+  asio::co_spawn(socket_.get_executor(), run(shared_from_this()), [](std::exception_ptr) {});
+}
+
+void datagram_listener::close() {
+  std::error_code ignored;
+  socket_.close(ignored);
+  while (!sources_.empty()) drop(heard_.front());
+}
+
+// A datagram is copied or dropped before anything waits: one memory does for all listeners of a thread.
+asio::awaitable<void> datagram_listener::run([[maybe_unused]] std::shared_ptr<datagram_listener> self) {
+  thread_local std::array<std::byte, max_datagram> memory;
+  for (;;) {
+    std::error_code ec;
+    co_await socket_.async_wait(udp::socket::wait_read, or_error(ec));
+    if (ec) co_return;
+    for (int i = 0; i < datagrams_a_turn && socket_.is_open(); ++i) {
+      arrival how;
+      const std::size_t n = receive_addressed(socket_, asio::buffer(memory), how, ec);
+      if (ec) break;
+      try {
+        co_await forward(how, const_bytes(memory).first(n));
+      } catch (...) {
+        drop_datagram(drop_reason::refused);  // there was no memory for it, or its inbound has failed
+      }
+    }
+  }
+}
+
+bool datagram_listener::is_of_this_machine(const asio::ip::address& a) const {
+  return a.is_unspecified() || a.is_loopback() || a.is_multicast() ||
+         std::find(local_.begin(), local_.end(), a) != local_.end();
+}
+
+// `to` is nowhere if the listener is not transparent.
+bool datagram_listener::is_redirected(const udp::endpoint& to) const {
+  if (to.port() == 0) return false;
+  return to.port() != socket_.local_endpoint().port() || !is_of_this_machine(unwrapped(to.address()));
+}
+
+void datagram_listener::drop_datagram(drop_reason why) const { to_.drops()->note(why, "inbound " + tag_); }
+
+asio::awaitable<void> datagram_listener::forward(const arrival& how, const_bytes payload) {
+  const bool redirected = is_redirected(how.original);
+  const key who{how.from, redirected ? asio::ip::address() : how.local, redirected};
+  const auto found = sources_.find(who);
+  const auto s = found != sources_.end() ? found->second : admit(who, how.original);
+  if (!s) {
+    drop_datagram(drop_reason::unreachable);
+    co_return;
+  }
+  s->quiet.touch();
+  heard_.splice(heard_.end(), heard_, s->place);
+  if (who.redirected) s->asked = to_host_port(how.original);
+  std::error_code lost;
+  const host_port target = s->everywhere ? s->asked : s->target;
+  co_await s->link->send(asio::buffer(payload.data(), payload.size()), target, lost);
+  if (lost) drop_datagram(drop_reason::refused);
+}
+
+// A redirected client reaches us at the address that it meant, any other at the one that it has asked.
+context datagram_listener::context_of(const key& who, const udp::endpoint& to) const {
+  udp::endpoint gateway = who.redirected ? to : socket_.local_endpoint();
+  if (!who.redirected && !who.asked.is_unspecified()) gateway.address(who.asked);
+  context known;
+  known.id = context::new_id();
+  known.inbound.tag = tag_;
+  known.inbound.source = unmapped(who.from.address());
+  known.inbound.source_port = who.from.port();
+  known.inbound.user_datagrams = options_.user_datagrams;
+  known.content.sniffing = options_.sniffing;
+  known.inbound.gateway = unwrapped(gateway.address());
+  known.inbound.gateway_port = gateway.port();
+  return known;
+}
+
+std::shared_ptr<datagram_listener::source> datagram_listener::admit(const key& who, const udp::endpoint& to) {
+  context known = context_of(who, to);
+  if (!serves_->admit_datagrams(known)) return nullptr;
+  if (sources_.size() >= options_.sources) drop(heard_.front());
+  const auto s = std::make_shared<source>(who, known, to, to_.dispatch_datagrams(known), options_.idle);
+  order place{who};
+  s->place = place.begin();
+  sources_.emplace(who, s);
+  heard_.splice(heard_.end(), place);
+  const auto self = shared_from_this();
+  try {
+    asio::co_spawn(socket_.get_executor(), bring_answers(self, s),
+                   [self, s](std::exception_ptr) { self->drop_if_there(s); });
+  } catch (...) {
+    drop(who);
+    throw;
+  }
+  return s;
+}
+
+void datagram_listener::drop(const key& which) {
+  const auto found = sources_.find(which);
+  const auto s = found->second;
+  sources_.erase(found);
+  heard_.erase(s->place);
+  s->link->end(end_code::graceful);
+}
+
+void datagram_listener::drop_if_there(const std::shared_ptr<source>& s) {
+  if (const auto found = sources_.find(s->who); found != sources_.end() && found->second == s) drop(s->who);
+}
+
+asio::awaitable<void> datagram_listener::bring_answers(std::shared_ptr<datagram_listener> self,
+                                                       std::shared_ptr<source> s) {
+  const auto memory = std::make_unique_for_overwrite<std::byte[]>(max_datagram);
+  std::error_code ec;
+  for (;;) {
+    host_port peer;
+    const std::size_t n = co_await s->link->receive(asio::buffer(memory.get(), max_datagram), peer, ec);
+    if (ec) co_return;
+    s->quiet.touch();
+    co_await self->answer(*s, asio::buffer(memory.get(), n), peer);
+  }
+}
+
+// Nobody elsewhere speaks as this machine, except as the address that the client has asked.
+asio::awaitable<void> datagram_listener::answer(source& s, asio::const_buffer data, const host_port& peer) {
+  std::error_code lost;
+  if (!s.who.redirected) {
+    const packet_parts packet{data, asio::const_buffer()};
+    co_await async_send_from(socket_, packet, s.who.from, s.who.asked, lost);
+    if (lost) drop_datagram(socket_.is_open() ? drop_reason::not_sent : drop_reason::ended);
+    co_return;
+  }
+  const host_port& by = s.everywhere ? peer : s.asked;
+  if (by.host.is_domain() || by.port == 0) co_return;
+  const udp::endpoint self(to_asio(by.host.octets()), by.port),
+      client(unwrapped(s.who.from.address()), s.who.from.port());
+  if (!(by == s.asked) && is_of_this_machine(self.address())) co_return;
+  if (!s.voice.is_open() || s.voice.local_endpoint(lost) != self)
+    s.voice = speak_as(socket_.get_executor(), self, lost);
+  if (!lost) co_await s.voice.async_send_to(data, client, or_error(lost));
+  if (lost) drop_datagram(drop_reason::not_sent);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,86 @@
+// Datagrams of many sources on one port: each source is a connection of its own.
+#pragma once
+
+#include "proxy/net/quiet_timer.hpp"
+#include "proxy/udp/addressed_udp.hpp"
+
+#include <muxpro/proxy/dispatcher.hpp>
+#include <muxpro/proxy/inbound.hpp>
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/udp.hpp>
+
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct datagram_listener_options {
+  /// At a time; then the one that was silent for longest has to go.
+  std::size_t sources = 1024;
+  /// Without a datagram (RFC 4787 REQ-5: 2 min).
+  duration idle = std::chrono::minutes(2);
+  /// TPROXY sends it datagrams to other addresses: such an address is the gateway that the inbound is asked
+  /// about, and what answers come from. If that becomes the target, each further datagram has its own, too.
+  bool transparent = false;
+  std::shared_ptr<const sniff_policy> sniffing;
+  std::optional<rate_limit> user_datagrams;  ///< context::inbound_part::user_datagrams
+};
+
+/// Lives on one thread. A client's datagrams to another address of this machine are another source: answers
+/// come from the address that was asked.
+class datagram_listener : public std::enable_shared_from_this<datagram_listener> {
+ public:
+  /// Binds. Throws std::system_error.
+  datagram_listener(asio::io_context& io, const asio::ip::udp::endpoint& at, std::string tag,
+                    std::shared_ptr<const inbound> serves, dispatcher& to, datagram_listener_options options);
+
+  asio::ip::udp::endpoint local() const { return socket_.local_endpoint(); }
+  void start();
+  /// On its thread. Ends all sources.
+  void close();
+  std::size_t sources() const noexcept { return sources_.size(); }
+
+ private:
+  struct source;
+  struct key {
+    asio::ip::udp::endpoint from;
+    asio::ip::address
+        asked;  ///< of this machine; unspecified: the listener has only one, or it is redirected
+    bool redirected = false;
+    friend bool operator<(const key& a, const key& b) {
+      return std::tie(a.from, a.asked, a.redirected) < std::tie(b.from, b.asked, b.redirected);
+    }
+  };
+  using order = std::list<key>;  ///< least recently heard first
+
+  asio::awaitable<void> run(std::shared_ptr<datagram_listener> self);
+  asio::awaitable<void> forward(const arrival& how, const_bytes payload);
+  std::shared_ptr<source> admit(const key& who, const asio::ip::udp::endpoint& to);
+  context context_of(const key& who, const asio::ip::udp::endpoint& to) const;
+  void drop_datagram(drop_reason why) const;
+  void drop(const key& which);
+  void drop_if_there(const std::shared_ptr<source>& s);
+  bool is_of_this_machine(const asio::ip::address& a) const;
+  bool is_redirected(const asio::ip::udp::endpoint& to) const;
+  asio::awaitable<void> answer(source& s, asio::const_buffer data, const host_port& peer);
+  static asio::awaitable<void> bring_answers(std::shared_ptr<datagram_listener> self,
+                                             std::shared_ptr<source> s);
+
+  asio::ip::udp::socket socket_;
+  const std::string tag_;
+  const std::shared_ptr<const inbound> serves_;
+  dispatcher& to_;
+  const datagram_listener_options options_;
+  const std::vector<asio::ip::address> local_;
+  std::map<key, std::shared_ptr<source>> sources_;
+  order heard_;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,96 @@
+#include <muxpro/proxy/instance.hpp>
+
+#include "proxy/engine/collect_reports.hpp"
+#include "proxy/engine/worker.hpp"
+
+namespace muxpro::proxy {
+
+using asio::ip::udp;
+
+struct instance::parts : shared_parts {
+  using shared_parts::shared_parts;
+
+  std::vector<std::unique_ptr<worker>> by_thread;
+  std::vector<std::unique_ptr<listener>> listeners;
+  std::vector<listener*> closed_by_drain;
+  std::size_t datagram_listeners = 0;
+};
+
+instance::instance(instance_options options, std::size_t threads, const equip& outbounds, log_sink log)
+    : parts_(std::make_unique<parts>(std::move(options), threads, std::move(log))) {
+  for (std::size_t i = 0; i < parts_->threads.size(); ++i) {
+    asio::io_context& io = parts_->threads[i];
+    parts_->by_thread.push_back(std::make_unique<worker>(*parts_, io));
+    outbounds(parts_->by_thread.back()->outbounds(), io);
+  }
+}
+
+instance::~instance() { stop(); }
+
+void instance::stop() { parts_->stop(); }
+void instance::wait() { parts_->threads.join(); }
+asio::any_io_executor instance::get_executor() { return parts_->threads[0].get_executor(); }
+
+asio::awaitable<instance_report> instance::report(std::size_t connections_of_thread) {
+  auto all = collect_reports(parts_->threads, [this, connections_of_thread](std::size_t thread) {
+    return parts_->by_thread[thread]->describe(connections_of_thread);
+  });
+  instance_report r = co_await std::move(all);
+  r.counters = parts_->counts->rows();
+  r.drops = parts_->drops->counts();
+  for (const auto& [tag, ever] : parts_->counts->main_connections()) r.inbounds[tag].ever = ever;
+  co_return r;
+}
+
+std::size_t instance::load(std::string_view outbound_tag) const {
+  return parts_->counts->of(counter_kind::outbound, outbound_tag).live;
+}
+
+stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
+                                 transport_use how, std::shared_ptr<const sniff_policy> sniffing,
+                                 std::size_t link_capacity, std::optional<rate_limit> user_datagrams) {
+  listener_options options;
+  options.socket = how.socket;
+  options.backoff = parts_->options.accept_backoff;
+  options.lead = i->long_lived() ? 0 : 1;
+  if (i->long_lived()) parts_->counts->expect_main_connections(tag);
+  const auto own_places = i->waiting();
+  const auto way = std::make_shared<const listening_inbound>(
+      std::move(tag), std::move(i), std::move(how), std::move(sniffing), link_capacity, user_datagrams);
+  auto take = [this, way](accepted_client c) {
+    worker& thread = *parts_->by_thread[c.slot.worker()];
+    thread.take(std::move(c), way);
+  };
+  auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
+    parts_->events.note(level, source, line);
+  };
+  parts_->listeners.push_back(std::make_unique<listener>(parts_->threads, at, options,
+                                                         own_places ? own_places : parts_->waiting,
+                                                         std::move(take), std::move(note)));
+  if (!way->is_monitor) parts_->closed_by_drain.push_back(parts_->listeners.back().get());
+  return parts_->listeners.back()->local();
+}
+
+void instance::change(const std::function<void(dispatcher&)>& change) {
+  for (const auto& l : parts_->by_thread) l->change(change);
+}
+
+udp::endpoint instance::listen_for_datagrams(const udp::endpoint& at, std::string tag,
+                                             std::shared_ptr<const inbound> i, bool transparent,
+                                             std::shared_ptr<const sniff_policy> sniffing,
+                                             std::optional<rate_limit> user_datagrams) {
+  return parts_->by_thread[parts_->datagram_listeners++ % parts_->by_thread.size()]->listen(
+      at, std::move(tag), std::move(i), transparent, std::move(sniffing), user_datagrams);
+}
+
+void instance::start() {
+  for (const auto& l : parts_->listeners) l->start();
+  parts_->threads.start();
+}
+
+void instance::drain() {
+  for (listener* l : parts_->closed_by_drain) l->close();
+  for (const auto& l : parts_->by_thread) l->drain();
+}
+
+}  // namespace muxpro::proxy

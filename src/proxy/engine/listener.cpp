@@ -1,0 +1,133 @@
+#include "proxy/policy/dial_policy.hpp"
+
+#include "proxy/engine/listener.hpp"
+#include "proxy/net/descriptor.hpp"
+#include "proxy/net/or_error.hpp"
+#include "proxy/net/unix_socket_file.hpp"
+
+#include <asio/co_spawn.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/post.hpp>
+
+#include <fmt/format.h>
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <utility>
+
+namespace muxpro::proxy {
+
+using asio::ip::tcp;
+
+listener::listener(workers& threads, const stream_endpoint& at, const listener_options& options,
+                   std::shared_ptr<admission> admit, taker take, noter note)
+    : workers_(threads),
+      admit_(std::move(admit)),
+      take_(std::move(take)),
+      note_(std::move(note)),
+      options_(options),
+      protocol_(at.protocol()),
+      acceptor_(threads[0]),
+      pause_(threads[0].get_executor()) {
+  listen(at);
+}
+
+listener::~listener() = default;
+
+void listener::listen(const stream_endpoint& at) {
+  const std::string path = socket_file(at);
+  if (!path.empty()) remove_stale_socket(path);
+  acceptor_.open(at.protocol());
+  if (path.empty()) acceptor_.set_option(asio::socket_base::reuse_address(true));
+  {
+    const creation_mode permissions(path.empty() ? std::nullopt : options_.socket.file_mode);
+    acceptor_.bind(at);
+  }
+  set_listening_options(acceptor_.native_handle(), options_.socket);
+  // What it accepts has inherited these.
+  socket_options inherited = options_.socket;
+  inherited.fast_open = false;  // is for who connects
+  set_options(acceptor_.native_handle(), inherited);
+  acceptor_.listen();
+  acceptor_.non_blocking(true);
+  if (!path.empty()) file_ = std::make_unique<unix_socket_file>(path);
+}
+
+void listener::start() {
+  asio::co_spawn(acceptor_.get_executor(), run(), [](std::exception_ptr) {});
+}
+
+void listener::close() {
+  asio::post(acceptor_.get_executor(), [this] {
+    std::error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+  });
+}
+
+// Whatever is thrown costs a connection or a line of the log: a listener that ended would be deaf.
+asio::awaitable<void> listener::run() {
+  bool tired = false;
+  while (acceptor_.is_open()) {
+    try {
+      if (std::exchange(tired, false)) co_await rest();
+      const std::error_code ec = co_await accept_one();
+      tired = must_rest(ec);
+    } catch (...) {
+      tired = true;
+    }
+  }
+}
+
+// After the wait it is known who has the fewest connections, which it was not before.
+asio::awaitable<std::error_code> listener::accept_one() {
+  std::error_code ec;
+  co_await acceptor_.async_wait(acceptor_.wait_read, or_error(ec));
+  if (ec) co_return ec;
+  workers::slot slot = workers_.take_slot(options_.lead);
+  stream_endpoint source;
+  auto size = static_cast<socklen_t>(source.capacity());
+  descriptor client(::accept(acceptor_.native_handle(), source.data(), &size));
+  if (!client) co_return std::error_code(errno, asio::error::get_system_category());
+  source.resize(std::min<std::size_t>(size, source.capacity()));
+  hand_over(std::move(slot), std::move(client), to_tcp(source));
+  co_return ec;
+}
+
+void listener::hand_over(workers::slot slot, descriptor client, const tcp::endpoint& from) {
+  const auto source = unmapped(from.address());
+  auto ticket = admit_->enter(source);
+  if (!ticket) {
+    note_(log_level::warning, source,
+          fmt::format("a connection of {} was dropped: too many have not negotiated", source.to_string()));
+    return;
+  }
+  asio::io_context& thread = workers_[slot.worker()];
+  asio::dispatch(thread, [this, &thread, from, p = std::move(slot), c = std::move(client),
+                          t = std::move(*ticket)]() mutable {
+    stream_socket socket(thread);
+    socket.assign(protocol_, c.get());
+    c.release();
+    take_({std::move(p), std::move(socket), from, std::move(t)});
+  });
+}
+
+// A client that left while it was in the queue is no reason to rest; a lack of descriptors or memory is.
+bool listener::must_rest(std::error_code why) {
+  const bool left = why == asio::error::connection_aborted || why == asio::error::would_block ||
+                    why == std::error_code(EPROTO, asio::error::get_system_category());
+  if (!why || left || !acceptor_.is_open()) return false;
+  note_(log_level::error, {}, fmt::format("cannot accept: {}", why.message()));
+  return true;
+}
+
+asio::awaitable<void> listener::rest() {
+  pause_.expires_after(options_.backoff);
+  std::error_code ignored;
+  co_await pause_.async_wait(or_error(ignored));
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,73 @@
+#include "proxy/engine/rate_limited_log.hpp"
+
+#include "proxy/base/stream_address.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace muxpro::proxy {
+
+log_rate_limiter::decision log_rate_limiter::ask(const asio::ip::address& source, time_point now) {
+  const std::lock_guard lock(mutex_);
+  const auto d = limiter_.ask(source, now);
+  return {d.allowed, d.omitted};
+}
+
+std::vector<log_rate_limiter::left_out> log_rate_limiter::take_ended(time_point now) {
+  const std::lock_guard lock(mutex_);
+  return limiter_.take_ended(now);
+}
+
+time_point log_rate_limiter::next_end() {
+  const std::lock_guard lock(mutex_);
+  return limiter_.next_end();
+}
+
+namespace {
+
+std::string line_about(std::uint64_t lines, const std::string& sources) {
+  return fmt::format("{} lines about {} were left out", lines, sources);
+}
+
+}  // namespace
+
+rate_limited_log::rate_limited_log(log_sink to, std::uint32_t per_second)
+    : to_(std::move(to)), brake_(per_second), timer_([this] {
+        report_left_out(std::chrono::steady_clock::now());
+        return brake_.next_end();
+      }) {}
+
+rate_limited_log::~rate_limited_log() { finish(); }
+
+void rate_limited_log::note(log_level level, const asio::ip::address& source, const std::string& line) {
+  if (may_note(source)) to_(level, line);
+}
+
+void rate_limited_log::note(log_level level, const asio::ip::address& source,
+                            const std::function<std::string()>& line) {
+  if (may_note(source)) to_(level, line());
+}
+
+bool rate_limited_log::may_note(const asio::ip::address& source) {
+  const auto decision = brake_.ask(source, std::chrono::steady_clock::now());
+  if (decision.suppressed > 0) to_(log_level::info, line_about(decision.suppressed, shown_source(source)));
+  if (!decision.write) timer_.arm();
+  return decision.write;
+}
+
+void rate_limited_log::report_left_out(time_point ended_at) {
+  for (const auto& [source, lines] : brake_.take_ended(ended_at))
+    to_(log_level::info, line_about(lines, source ? shown_source(*source) : "other sources"));
+}
+
+void rate_limited_log::finish() noexcept {
+  timer_.stop();
+  try {
+    report_left_out(time_point::max());
+  } catch (...) {
+    // The log cannot be written.
+  }
+}
+
+}  // namespace muxpro::proxy

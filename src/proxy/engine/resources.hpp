@@ -1,0 +1,64 @@
+// What the outbounds of a proxy share: names, policies, dialers, transports, NAT tables.
+#pragma once
+
+#include "proxy/config/config.hpp"
+#include "proxy/dial/dialer.hpp"
+#include "proxy/udp/udp_nat.hpp"
+
+#include <muxpro/proxy/registry.hpp>
+#include <muxpro/proxy/transport_dialer.hpp>
+
+#include <asio/io_context.hpp>
+
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace muxpro::proxy {
+
+class resources {
+ public:
+  /// `c` must outlive it.
+  resources(const config& c, std::shared_ptr<datagram_drops> drops);
+  resources(const resources&) = delete;
+  ~resources();
+
+  /// Throws std::runtime_error with one sentence that names `tag`.
+  transport_use make_transport(const stream_config& s, const std::string& tag);
+  outbound_factory make_outbound(const outbound_config& o);
+  /// No outbound dials this listener.
+  void add_listener(const asio::ip::tcp::endpoint& at);
+  /// Removes what is idle from the NAT tables, on `io`.
+  void sweep(asio::io_context& io);
+  /// As configured_proxy::reload_files().
+  std::vector<std::string> reload_files() const;
+  /// Whether the last dial of an outbound's server has failed a moment ago.
+  bool failing(std::string_view tag) const;
+  nat_counts datagrams() const;
+  /// Ends the queries under way. Before the executors of their callers go.
+  void stop();
+
+  resolver names;
+
+ private:
+  class of_outbound;
+  /// By whether private targets are allowed, by the family that names get, by the ports that are refused, by
+  /// the datagrams of a user in a second, and by their time-outs.
+  using nat_key = std::tuple<bool, dial_family, std::string, std::uint32_t, duration, duration>;
+
+  const config& config_;
+  const bool local_only_;
+  const std::shared_ptr<datagram_drops> drops_;
+  dial_policy open_, careful_;
+  std::map<nat_key, udp_nat> nats_;
+  std::map<std::string, std::shared_ptr<transport_dialer>, std::less<>> dialers_;  // by tag
+  std::vector<std::pair<std::string, std::shared_ptr<const transport>>> transports_;
+  std::list<of_outbound> of_outbounds_;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,301 @@
+// One thread of an instance: its dispatcher, and the connections that its inbounds serve.
+#pragma once
+
+#include "proxy/base/addresses.hpp"
+#include "proxy/engine/access_log.hpp"
+#include "proxy/engine/datagram_listener.hpp"
+#include "proxy/engine/listener.hpp"
+#include "proxy/engine/live_connection.hpp"
+#include "proxy/engine/rate_limited_log.hpp"
+#include "proxy/engine/stats.hpp"
+#include "proxy/engine/workers.hpp"
+#include "proxy/inbound/main_connection.hpp"
+#include "proxy/policy/dial_policy.hpp"
+#include "proxy/udp/datagram_drops.hpp"
+
+#include <muxpro/proxy/instance.hpp>
+#include <muxpro/timer.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// What waits for connections behind a listener.
+struct listening_inbound {
+  listening_inbound(std::string t, std::shared_ptr<const inbound> i, transport_use how,
+                    std::shared_ptr<const sniff_policy> s, std::size_t link, std::optional<rate_limit> rate)
+      : tag(std::move(t)),
+        serves(std::move(i)),
+        over(std::move(how.over)),
+        sniffing(std::move(s)),
+        link_capacity(link),
+        user_datagrams(rate) {}
+  const std::string tag;
+  const std::shared_ptr<const inbound> serves;
+  const std::shared_ptr<const transport> over;
+  const std::shared_ptr<const sniff_policy> sniffing;
+  const std::size_t link_capacity;
+  const std::optional<rate_limit> user_datagrams;
+  const bool is_monitor = serves->is_monitor();
+};
+
+/// What the threads of an instance share.
+struct shared_parts {
+  shared_parts(instance_options o, std::size_t threads_wanted, log_sink to)
+      : options(std::move(o)),
+        events(to, options.log_lines),
+        access(to, options.access_lines),
+        drops(options.drops ? options.drops : std::make_shared<datagram_drops>(to)),
+        waiting(std::make_shared<admission>(options.max_waiting, options.max_waiting_per_source)),
+        threads(threads_wanted),
+        busy(threads.size()) {
+    const auto executor = threads[0].get_executor();
+    events.report_on(executor);
+    access.report_on(executor);
+    drops->report_on(executor);
+  }
+  void stop() {
+    threads.stop();
+    events.finish();
+    access.finish();
+    drops->finish();
+  }
+  void note_access(const ended_connection& c) {
+    if (options.access)
+      options.access(c);
+    else
+      access.note(c);
+  }
+
+  const instance_options options;
+  rate_limited_log events;
+  access_log access;
+  const std::shared_ptr<datagram_drops> drops;
+  const std::shared_ptr<admission> waiting;
+  const std::shared_ptr<stats> counts = std::make_shared<stats>();
+  workers threads;
+  std::atomic<std::size_t> busy;  ///< threads that a drain waits for
+};
+
+/// By their contexts' ids. Null: the handshake is not over.
+using open_connections = std::unordered_map<std::uint32_t, std::shared_ptr<connection>>;
+
+/// A thread's connections.
+class worker {
+ public:
+  worker(shared_parts& whole, asio::io_context& io)
+      : whole_(whole), io_(io), to_(io.get_executor()), deadline_(io.get_executor()) {
+    to_.count_in(whole.counts);
+    to_.count_drops_in(whole.drops);
+    to_.observe_by([&whole](const context& c, const connection_result& how, duration took) {
+      whole.note_access({c, how, took});
+    });
+    to_.note_by([&whole](log_level level, const asio::ip::address& source, const std::string& line) {
+      whole.events.note(level, source, line);
+    });
+  }
+  dispatcher& outbounds() noexcept { return to_; }
+
+  /// Any thread.
+  void change(std::function<void(dispatcher&)> change) {
+    asio::post(io_, [this, change = std::move(change)] { change(to_); });
+  }
+  instance_report describe(std::size_t connections) {
+    instance_report r;
+    const auto now = std::chrono::steady_clock::now();
+    for (live_connection* const c : to_.live_connections()) {
+      c->count();
+      ++r.live;
+      if (r.connections.size() == connections) continue;
+      r.connections.push_back(
+          {c->ctx, c->up(), c->down(), std::chrono::duration<double>(now - c->begun).count()});
+    }
+    for (const auto& [tag, o] : to_.outbounds()) r.outbounds[tag] = {o->live(), o->main_connections()};
+    for (const main_connection* m : *to_.main_connections())
+      r.inbounds[m->inbound_tag()].main_connections.push_back(m->describe());
+    return r;
+  }
+
+  void take(accepted_client client, std::shared_ptr<const listening_inbound> way) {
+    if (draining_ && !way->is_monitor) return;
+    context known = context_of(client, *way);
+    const std::uint32_t id = known.id;
+    const auto c = std::make_shared<connection_over<stream_socket>>(std::move(client.socket));
+    open_->emplace(id, way->over ? nullptr : c);
+    if (!way->is_monitor) ++served_;
+    try {
+      asio::awaitable<void> served =
+          way->over ? accept_over(way, c, std::move(known), std::move(client.place))
+                    : way->serves->serve(c, std::move(known), to_, std::move(client.place));
+      asio::co_spawn(io_, std::move(served),
+                     [this, id, way, slot = std::move(client.slot)](std::exception_ptr) {
+                       forget(id, *way);
+                       if (draining_) end_if_done();
+                     });
+    } catch (...) {
+      forget(id, *way);
+      throw;
+    }
+  }
+
+  asio::ip::udp::endpoint listen(const asio::ip::udp::endpoint& at, std::string tag,
+                                 std::shared_ptr<const inbound> i, bool transparent,
+                                 std::shared_ptr<const sniff_policy> sniffing,
+                                 std::optional<rate_limit> user_datagrams) {
+    datagrams_.push_back(std::make_shared<datagram_listener>(
+        io_, at, std::move(tag), std::move(i), to_,
+        datagram_listener_options{whole_.options.datagram_sources, whole_.options.datagram_idle, transparent,
+                                  std::move(sniffing), user_datagrams}));
+    datagrams_.back()->start();
+    return datagrams_.back()->local();
+  }
+
+  /// Any thread.
+  void drain() {
+    asio::post(io_, [this] {
+      if (std::exchange(draining_, true)) return;
+      cut_at_deadline();
+      to_.drop_kept();
+      for (const auto& d : datagrams_) d->close();
+      for (const auto& [id, c] : *open_)
+        if (c) c->drain();
+      end_if_done();
+    });
+  }
+
+ private:
+  static context context_of(const accepted_client& client, const listening_inbound& way) {
+    std::error_code gone;
+    const asio::ip::tcp::endpoint gateway = to_tcp(client.socket.local_endpoint(gone));
+    context known;
+    known.id = context::new_id();
+    known.inbound.tag = way.tag;
+    known.content.sniffing = way.sniffing;
+    known.inbound.link_capacity = way.link_capacity;
+    known.inbound.user_datagrams = way.user_datagrams;
+    known.inbound.source = unmapped(client.source.address());
+    known.inbound.source_port = client.source.port();
+    known.inbound.gateway = unwrapped(gateway.address());
+    known.inbound.gateway_port = gateway.port();
+    return known;
+  }
+  asio::awaitable<void> accept_over(std::shared_ptr<const listening_inbound> way,
+                                    std::shared_ptr<connection> below, context known,
+                                    admission::ticket place) {
+    std::error_code ec;
+    transport::server serve = [&](std::shared_ptr<connection> c) {
+      return serve_layered(*way, std::move(c), known, std::move(place));
+    };
+    co_await way->over->accept(std::move(below), std::move(serve), ec);
+    const auto& source = known.inbound.source;
+    if (ec)
+      whole_.events.note(
+          log_level::info, source,
+          fmt::format("{} {} {}: no connection: {}", known.id, shown_source(source), way->tag, ec.message()));
+  }
+  // A connection over a socket has the socket's id, unless another one has it now. The first one has the
+  // socket's place among those that wait.
+  asio::awaitable<void> serve_layered(const listening_inbound& way, std::shared_ptr<connection> c,
+                                      context known, admission::ticket place) {
+    const opened entry(open_, known.id, c);
+    known.id = entry.id;
+    known.inbound.user = c->user();
+    if (draining_) c->drain();
+    co_await way.serves->serve(std::move(c), std::move(known), to_, std::move(place));
+  }
+  /// A layered connection that is served. Holds the entries, since a coroutine may outlive its worker.
+  struct opened {
+    opened(std::shared_ptr<open_connections> a, std::uint32_t socket_id, std::shared_ptr<connection> c)
+        : all(std::move(a)),
+          id((*all)[socket_id] ? context::new_id() : socket_id),
+          is_first(id == socket_id) {
+      (*all)[id] = std::move(c);
+    }
+    opened(const opened&) = delete;
+    ~opened() {
+      if (is_first)
+        (*all)[id] = nullptr;
+      else
+        all->erase(id);
+    }
+
+    const std::shared_ptr<open_connections> all;
+    const std::uint32_t id;
+    const bool is_first;  ///< over its socket, whose entry stays until the socket's end
+  };
+  void forget(std::uint32_t id, const listening_inbound& way) {
+    open_->erase(id);
+    if (!way.is_monitor) --served_;
+  }
+  // Main connections without sub-streams are closed in good order: EOF is sent before the thread ends, the
+  // peer's is not waited for.
+  void end_if_done() {
+    if (served_ > 0 || std::exchange(ended_, true)) return;
+    constexpr int patience = 200;
+    try {
+      stop_when_quiet(std::chrono::milliseconds(20), patience);
+      to_.drain();
+    } catch (...) {
+      end();
+    }
+  }
+  // The threads end together: the last one with clients still shows what it does.
+  void end() {
+    if (!std::exchange(quiet_, true) && --whole_.busy == 0) whole_.threads.end();
+  }
+  // The clients are gone. What they were connected to is told within a moment.
+  void stop_when_quiet(duration pause, int patience) {
+    deadline_.expires_after(pause);
+    deadline_.async_wait([this, patience](std::error_code cancelled) {
+      if (cancelled) return;
+      if (to_.live() > 0 && patience > 0)
+        stop_when_quiet(std::chrono::milliseconds(5), patience - 1);
+      else
+        end();
+    });
+  }
+  // First of all: what is thrown later in a drain delays its end then, and does not prevent it.
+  void cut_at_deadline() {
+    deadline_.expires_after(whole_.options.drain_timeout);
+    deadline_.async_wait([this](std::error_code cancelled) {
+      if (cancelled) return;
+      stop_in(std::chrono::seconds(1));  // a half-closed one that waits for its target does not notice
+      for (const auto& [id, c] : *open_)
+        if (c) c->cut();
+      to_.close();
+    });
+  }
+  void stop_in(duration d) {
+    deadline_.expires_after(d);
+    deadline_.async_wait([this](std::error_code cancelled) {
+      if (!cancelled) end();
+    });
+  }
+
+  shared_parts& whole_;
+  asio::io_context& io_;
+  dispatcher to_;
+  counted_timer deadline_;
+  /// Null: in the transport's handshake, which ends by itself.
+  const std::shared_ptr<open_connections> open_ = std::make_shared<open_connections>();
+  std::size_t served_ = 0;  ///< those of `open_` that a drain waits for
+  std::vector<std::shared_ptr<datagram_listener>> datagrams_;
+  bool draining_ = false, ended_ = false, quiet_ = false;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,65 @@
+// What the heads of HTTP/1 messages have in common: fields, limits, framing, and where a head ends. Ring 4,
+// rules: no I/O, no clock.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace muxpro::proxy {
+
+struct http_field {
+  std::string name, value;  ///< as sent; the value without the white space around it
+};
+
+/// How long a body is (RFC 9112 section 6). Only the body of an answer may end with its connection.
+struct http_framing {
+  enum class kind : std::uint8_t { none, length, chunked, until_close };
+  kind what = kind::none;
+  std::uint64_t length = 0;
+
+  friend bool operator==(const http_framing&, const http_framing&) = default;
+};
+
+/// Bytes of a head, and lines behind its first (HAProxy: 16 KiB, Squid: 64 KiB, Go: 1 MiB; Apache: 100
+/// fields). A site may have set 50 cookies of 4 KiB each (RFC 6265 section 6.1), and few do.
+struct http_head_limits {
+  std::size_t bytes = 64 * 1024;
+  std::size_t fields = 256;
+};
+
+/// Finds the empty line that ends a head, and the characters that can make two readings of one head. Holds no
+/// bytes. Looks at each byte once.
+class http_head_scanner {
+ public:
+  enum class status : std::uint8_t {
+    need_more,
+    complete,
+    bare_line_end,      ///< CR or LF alone
+    control_character,  ///< NUL and others; the tab is allowed
+    too_many_fields,
+    too_long,
+  };
+  /// Whether empty lines before the first line are skipped (RFC 9112 section 2.2: servers do).
+  enum class empty_lines : std::uint8_t { kept, skipped };
+
+  http_head_scanner(const http_head_limits& limits, empty_lines e) noexcept : limits_(limits), empty_(e) {}
+
+  /// With all bytes that have come, those of earlier calls first. What is no need_more is final.
+  status next(std::string_view all) noexcept;
+  /// When complete: from the first line to the empty one.
+  std::string_view head(std::string_view all) const noexcept { return all.substr(first_, end_ - first_); }
+  /// When complete: bytes of the head and of the empty lines before it.
+  std::size_t size() const noexcept { return end_; }
+
+ private:
+  http_head_limits limits_;
+  empty_lines empty_;
+  std::size_t first_ = 0, end_ = 0;  ///< where the head begins and ends
+  std::size_t seen_ = 0;             ///< bytes that were looked at
+  std::size_t line_start_ = 0;       ///< of the line that they end in
+  std::size_t lines_ = 0;            ///< before that line
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,62 @@
+#include "proxy/inbound/dokodemo.hpp"
+
+#include "proxy/net/local_addresses.hpp"
+#include "proxy/net/original_destination.hpp"
+#include "proxy/policy/dial_policy.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace muxpro::proxy {
+
+dokodemo_inbound::dokodemo_inbound(dokodemo_inbound_options options)
+    : options_(std::move(options)), local_(local_addresses()) {
+  const auto& t = options_.target;
+  if (!t && !options_.follow_redirect) throw std::invalid_argument("there is no target to go to");
+  if (t && (!t->host.valid() || t->port == 0))
+    throw std::invalid_argument("the target is not a valid host and port");
+}
+
+// TPROXY leaves the address that a client sends to, which is none of this machine.
+std::optional<host_port> dokodemo_inbound::elsewhere(const context& ctx) const {
+  const asio::ip::address& here = ctx.inbound.gateway;
+  if (here.is_unspecified() || here.is_loopback() ||
+      std::find(local_.begin(), local_.end(), here) != local_.end())
+    return std::nullopt;
+  return host_port(here.to_string(), ctx.inbound.gateway_port);
+}
+
+// REDIRECT has changed the address that the connection came to, and remembers the first one.
+std::optional<host_port> dokodemo_inbound::target_of(connection& c, const context& ctx) const {
+  if (!options_.follow_redirect) return options_.target;
+  const auto original = original_destination(c);
+  if (original && *original != host_port(ctx.inbound.gateway.to_string(), ctx.inbound.gateway_port))
+    return original;
+  return elsewhere(ctx);
+}
+
+asio::awaitable<void> dokodemo_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
+                                              admission::ticket place) const {
+  place.release();
+  const auto target = target_of(*c, ctx);
+  if (!target) {
+    c->cut();
+    co_return;
+  }
+  ctx.inbound.protocol = "dokodemo-door";
+  ctx.outbound.original = ctx.outbound.target = {network::tcp, target->host, target->port};
+  client whole(std::move(c), options_.relay);
+  co_await to.dispatch(std::move(ctx), whole);
+}
+
+bool dokodemo_inbound::admit_datagrams(context& ctx) const {
+  auto target = options_.follow_redirect ? elsewhere(ctx) : std::nullopt;
+  if (!target) target = options_.target;
+  if (!target) return false;
+  ctx.inbound.protocol = "dokodemo-door";
+  ctx.outbound.original = ctx.outbound.target = {network::udp, target->host, target->port};
+  return true;
+}
+
+}  // namespace muxpro::proxy

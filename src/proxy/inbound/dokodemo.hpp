@@ -1,0 +1,42 @@
+// "Any door": connections to one place, or to where they went before the kernel redirected them here. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/inbound.hpp>
+#include <muxpro/relay_options.hpp>
+
+#include <asio/ip/address.hpp>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct dokodemo_inbound_options {
+  /// Where connections and datagrams go.
+  std::optional<host_port> target;
+  /// Connections go where their clients wanted to instead: netfilter's REDIRECT, or its TPROXY and a listener
+  /// with socket_options::transparent. What was not redirected is cut, for it would come back here. So do
+  /// datagrams that a transparent listener gets by TPROXY; others go to the target, if there is one.
+  bool follow_redirect = false;
+  relay_options relay;
+};
+
+class dokodemo_inbound final : public inbound {
+ public:
+  /// Throws std::invalid_argument without a valid target and without follow_redirect.
+  explicit dokodemo_inbound(dokodemo_inbound_options options);
+
+  asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
+                              admission::ticket place) const override;
+  bool admit_datagrams(context& ctx) const override;
+
+ private:
+  std::optional<host_port> elsewhere(const context& ctx) const;
+  std::optional<host_port> target_of(connection& c, const context& ctx) const;
+
+  const dokodemo_inbound_options options_;
+  const std::vector<asio::ip::address> local_;
+};
+
+}  // namespace muxpro::proxy

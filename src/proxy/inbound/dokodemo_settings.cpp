@@ -1,0 +1,44 @@
+// The configuration of inbounds of protocol dokodemo-door.
+#include "proxy/engine/built_in.hpp"
+#include "proxy/inbound/dokodemo.hpp"
+#include "proxy/inbound/settings.hpp"
+
+#include <fmt/format.h>
+
+namespace muxpro::proxy {
+
+namespace {
+
+void read_dokodemo(settings& s, const policy_level& policy, inbound_plan& to) {
+  dokodemo_inbound_options o;
+  o.relay = policy.relay;
+  s.flag({"followRedirect",
+          "Whether a client's original target is used: connections redirected by REDIRECT, or by TPROXY with "
+          "sockopt.tproxy, which datagrams need. On 0.0.0.0 or [::] answers to datagrams come from the "
+          "address that the client has sent to."},
+         o.follow_redirect);
+  std::string host;
+  std::uint16_t port = 0;
+  const bool named = s.text({"address", "The target's name or IP address."}, host);
+  const bool numbered =
+      s.number<std::uint16_t>({"port", "The target's port; needed if address is there."}, port, 1);
+  if (named != numbered) s.wrong("must have both address and port, or neither");
+  if (named && numbered) o.target.emplace(address(host), port);
+  if (o.target && !o.target->host.valid())
+    s.wrong("address", fmt::format("is '{}'; it must be a name or an IP address", shown(host)));
+  if (!named && !numbered && !o.follow_redirect)
+    s.needs("address", "the one place to go to, unless followRedirect is true");
+  read_networks(s, to);
+  to.one_target = !o.follow_redirect;
+  to.datagrams_need_tproxy = !o.target;
+  plan<dokodemo_inbound>(to, std::move(o));
+}
+
+}  // namespace
+
+void add_dokodemo_inbound(registry& to) {
+  to.inbounds.add("dokodemo-door",
+                  "One target for all clients, or the original target of redirected traffic.", read_dokodemo);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,241 @@
+#include "proxy/inbound/main_connection.hpp"
+
+#include "proxy/base/log_text.hpp"
+#include "proxy/engine/live_connection.hpp"
+#include "proxy/engine/stats.hpp"
+#include "proxy/net/or_error.hpp"
+#include "proxy/policy/dial_policy.hpp"
+#include "proxy/udp/udp_nat.hpp"
+
+#include <muxpro/proxy/client.hpp>
+#include <muxpro/proxy/datagram_stream.hpp>
+#include <muxpro/timer.hpp>
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/co_spawn.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace muxpro::proxy {
+
+using std::chrono::steady_clock;
+
+namespace {
+
+// Everything was sent by then, and the peer has its EOF.
+constexpr auto peer_closes_within = std::chrono::seconds(1);
+
+/// Calls if a sub-stream is reset while no operation reads it; not after it is destroyed.
+class cut_watch {
+ public:
+  cut_watch(sub_stream& s, std::function<void(std::error_code)> call) : state_(std::make_shared<state>()) {
+    state_->call = std::move(call);
+    auto on_cut = [state = state_](std::error_code why) {
+      if (state->call) state->call(why);
+    };
+    s.async_wait_cut(asio::bind_cancellation_slot(state_->over.slot(), std::move(on_cut)));
+  }
+  cut_watch(const cut_watch&) = delete;
+  ~cut_watch() {
+    state_->call = nullptr;
+    state_->over.emit(asio::cancellation_type::terminal);
+  }
+
+ private:
+  struct state {
+    std::function<void(std::error_code)> call;
+    asio::cancellation_signal over;
+  };
+  const std::shared_ptr<state> state_;
+};
+
+}  // namespace
+
+main_connection::main_connection(session s, admission::ticket place, const mux_inbound_options& o,
+                                 context ctx, dispatcher& to)
+    : session_(std::move(s)),
+      place_(std::move(place)),
+      dials_(session_.get_executor(), o.max_pending_dials),
+      max_waiting_(o.max_waiting_dials),
+      new_rate_(o.new_rate),
+      relay_(o.relay),
+      ctx_(std::move(ctx)),
+      to_(to),
+      all_(to.main_connections()) {
+  ctx_.inbound.protocol = "mux.pro";
+  ctx_.inbound.carrier = ctx_.id;
+  ctx_.inbound.main_connection = to.counts()->count_main_connection(ctx_.inbound.tag);
+  place_in_all_ = all_->insert(all_->end(), this);
+}
+
+main_connection::~main_connection() { all_->erase(place_in_all_); }
+
+asio::awaitable<void> main_connection::run() {
+  const auto self = shared_from_this();
+  std::error_code ec;
+  co_await session_.async_handshake(or_error(ec));
+  place_.release();
+  if (!ec) {
+    asio::co_spawn(session_.get_executor(), accept_streams(self), [](std::exception_ptr) {});
+    co_await session_.async_run(or_error(ec));
+  }
+  log_end(ec);
+}
+
+void main_connection::drain() {
+  asio::co_spawn(session_.get_executor(), drain_and_close(shared_from_this()), [](std::exception_ptr) {});
+}
+
+asio::awaitable<void> main_connection::drain_and_close(std::shared_ptr<main_connection> self) {
+  std::error_code ignored;
+  co_await self->session_.async_drain(or_error(ignored));
+  counted_timer limit(self->session_.get_executor(), peer_closes_within);
+  limit.async_wait([weak = self->weak_from_this()](std::error_code cancelled) {
+    const auto m = weak.lock();
+    if (m && !cancelled) m->close();
+  });
+  co_await self->session_.async_close(or_error(ignored));
+}
+
+instance_report::accepted main_connection::describe() const {
+  const context::inbound_part& in = ctx_.inbound;
+  instance_report::accepted now{session_.stats(), shown_source(in.source), in.user};
+  const bool by_tcp = in.source_port != 0;
+  if (by_tcp) now.source = to_string(host_port(in.source.to_string(), in.source_port));
+  return now;
+}
+
+// A client that closes its connection without having sent a byte is not worth a line.
+void main_connection::log_end(std::error_code why) const {
+  const session_stats s = session_.stats();
+  const context::inbound_part& in = ctx_.inbound;
+  const bool silent = why == errc::connection_lost && s.wire_received == 0;
+  const std::string line = fmt::format(
+      "main connection {} of {}: {}; {} sub-streams, {} bytes in, {} out", in.main_connection,
+      shown_client(in.source, in.user), why ? why.message() : "closed",
+      s.received[static_cast<std::size_t>(frame_type::new_stream)].frames, s.wire_received, s.wire_sent);
+  to_.note(silent ? log_level::debug : why ? log_level::warning : log_level::info, in.source, line);
+}
+
+// --- sub-streams
+
+/// A sub-stream on its way to its target. It holds its place among the dials until the target is known, and
+/// gives up when its peer resets it.
+class main_connection::stream_client final : public client {
+ public:
+  stream_client(const std::shared_ptr<connection_over<sub_stream>>& stream, const relay_options& limits)
+      : client(stream, limits), watch_(std::in_place, stream->stream(), [this](std::error_code why) {
+          gone_ = why;
+          given_up_->emit(asio::cancellation_type::terminal);
+          abandon(why);
+        }) {}
+
+  // Even if there is a place this takes a turn, in which a sub-stream that is reset already is found out.
+  asio::awaitable<void> wait_for_turn(main_connection& main, std::error_code& ec) {
+    auto place = co_await main.wait_for_turn(given_up_, ec);
+    if (place) {
+      place_.emplace(std::move(*place));
+      if (main.new_rate_ > 0) co_await main.pace();
+    }
+    if (gone_) ec = gone_;
+  }
+
+ private:
+  std::vector<std::byte> reply_to(std::error_code) override {
+    place_.reset();
+    return {};
+  }
+  void relay_begins() noexcept override { watch_.reset(); }
+
+  std::error_code gone_;
+  const std::shared_ptr<asio::cancellation_signal> given_up_ = std::make_shared<asio::cancellation_signal>();
+  std::optional<cut_watch> watch_;
+  std::optional<dial_place> place_;
+};
+
+asio::awaitable<void> main_connection::accept_streams(std::shared_ptr<main_connection> self) {
+  for (;;) {
+    std::error_code ec;
+    sub_stream stream = co_await self->session_.async_accept(or_error(ec));
+    if (ec) co_return;
+    std::shared_ptr<stream_connection> c;
+    try {
+      c = std::make_shared<stream_connection>(std::move(stream));
+      asio::co_spawn(self->session_.get_executor(), serve(self, c), [](std::exception_ptr) {});
+    } catch (...) {
+      // Out of memory for this sub-stream: the next one may find some.
+      cut(c ? c->stream() : stream);
+    }
+  }
+}
+
+asio::awaitable<void> main_connection::serve(std::shared_ptr<main_connection> self,
+                                             std::shared_ptr<stream_connection> c) {
+  try {
+    context ctx = self->context_of(c->stream());
+    if (c->stream().target().net == network::udp)
+      co_await self->carry_datagrams(std::move(c->stream()), std::move(ctx));
+    else
+      co_await self->carry_bytes(c, std::move(ctx));
+  } catch (...) {
+    c->cut();  // an exception must not look like a clean end to the peer
+  }
+}
+
+context main_connection::context_of(const sub_stream& stream) const {
+  context ctx = ctx_;
+  ctx.id = context::new_id();
+  ctx.inbound.sub_stream = stream.id();
+  ctx.outbound.original = ctx.outbound.target = stream.target();
+  ctx.outbound.priority = stream.priority();
+  return ctx;
+}
+
+asio::awaitable<void> main_connection::carry_bytes(std::shared_ptr<stream_connection> stream, context ctx) {
+  stream_client c(stream, relay_);
+  connection_result refused;
+  co_await c.wait_for_turn(*this, refused.why);
+  if (!refused.why) {
+    co_await to_.dispatch(std::move(ctx), c);
+    co_return;
+  }
+  const auto counted = to_.count(std::move(ctx), nullptr);
+  to_.end(*counted, refused);
+  co_await c.end(refused.why);
+}
+
+asio::awaitable<std::optional<main_connection::dial_place>> main_connection::wait_for_turn(
+    std::shared_ptr<asio::cancellation_signal> given_up, std::error_code& ec) {
+  if (dials_.available() == 0 && waiting_ >= max_waiting_) {
+    ec = errc::out_of_room;
+    co_return std::nullopt;
+  }
+  ++waiting_;
+  co_await dials_.async_acquire(1, asio::bind_cancellation_slot(given_up->slot(), or_error(ec)));
+  --waiting_;
+  if (ec) co_return std::nullopt;
+  co_return dial_place(dials_);
+}
+
+asio::awaitable<void> main_connection::pace() {
+  const time_point mine = std::max(next_dial_, steady_clock::now());
+  next_dial_ = mine + std::chrono::duration_cast<duration>(std::chrono::seconds(1)) / new_rate_;
+  counted_timer timer(session_.get_executor());
+  timer.expires_at(mine);
+  std::error_code ignored;
+  co_await timer.async_wait(or_error(ignored));
+}
+
+asio::awaitable<void> main_connection::carry_datagrams(sub_stream stream, context ctx) {
+  ctx.datagrams.source = stream.source();
+  ctx.datagrams.addressed = session_.negotiated().value_or(version_0_0) >= version_0_1;
+  auto dropped = [drops = to_.drops(), whose = udp_nat::owner(ctx.inbound.user, ctx.inbound.source).shown](
+                     drop_reason why, std::uint64_t n) { drops->note(why, whose, n); };
+  auto datagrams = std::make_unique<sub_datagram_stream>(sub_datagram(std::move(stream)), std::move(dropped));
+  co_await to_.dispatch_datagrams(std::move(ctx), std::move(datagrams));
+}
+
+}  // namespace muxpro::proxy

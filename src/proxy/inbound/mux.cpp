@@ -1,0 +1,74 @@
+#include "proxy/inbound/mux.hpp"
+
+#include "proxy/inbound/main_connection.hpp"
+#include "proxy/policy/dial_policy.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace muxpro::proxy {
+
+namespace {
+
+// A main connection accepts its sub-streams at once: no backlog may refuse one that max_streams allows.
+mux_inbound_options with_backlog(mux_inbound_options o) {
+  o.session.accept_backlog = std::max<std::uint32_t>(o.session.accept_backlog, o.session.max_streams);
+  return o;
+}
+
+/// Calls `end` for a main connection as long as it exists.
+std::function<void()> unless_gone(const std::shared_ptr<main_connection>& main,
+                                  void (main_connection::*end)()) {
+  return [weak = std::weak_ptr(main), end] {
+    if (const auto m = weak.lock()) (m.get()->*end)();
+  };
+}
+
+}  // namespace
+
+mux_inbound::mux_inbound(mux_inbound_options options)
+    : options_(with_backlog(std::move(options))),
+      unnegotiated_(
+          std::make_shared<admission>(options_.max_unnegotiated, options_.max_unnegotiated_per_source)) {
+  if (const std::string mistake = options_.validate(); !mistake.empty()) throw std::invalid_argument(mistake);
+}
+
+asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
+                                         admission::ticket place) const {
+  return serve(std::move(c), {}, std::move(ctx), to, std::move(place));
+}
+
+asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, std::vector<std::byte> early,
+                                         context ctx, dispatcher& to, admission::ticket place) const {
+  session s = c->into_session(role::server, options_.session, std::move(early));
+  const auto main =
+      std::make_shared<main_connection>(std::move(s), std::move(place), options_, std::move(ctx), to);
+  c->set_close_hooks(
+      {unless_gone(main, &main_connection::drain), unless_gone(main, &main_connection::close)});
+  co_await main->run();
+}
+
+asio::awaitable<void> mux_inbound::serve(client& c, context ctx, dispatcher& to) const {
+  std::error_code ec;
+  co_await c.answer({}, ec);
+  if (ec) co_return;
+  std::vector<std::byte> early = c.take_early();
+  co_await serve(c.release(), std::move(early), std::move(ctx), to, {});
+}
+
+bool asks_for_main_connection(const destination& target) {
+  return target.net == network::tcp && target.port == main_connection_port && target.host.is_domain() &&
+         normalized(target.host.domain()) == main_connection_host;
+}
+
+asio::awaitable<void> dispatch_or_accept_mux(client& c, context ctx, dispatcher& to,
+                                             const std::shared_ptr<const mux_inbound>& inside) {
+  if (inside && asks_for_main_connection(ctx.outbound.target)) return inside->serve(c, std::move(ctx), to);
+  return to.dispatch(std::move(ctx), c);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,74 @@
+// Main connections whose sub-streams are connections of their own, and the limits of both. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/inbound.hpp>
+#include <muxpro/proxy/registry.hpp>
+#include <muxpro/relay_options.hpp>
+#include <muxpro/session.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace muxpro::proxy {
+
+struct mux_inbound_options {
+  /// A half-closed sub-stream has as long as session.half_close_linger allows.
+  mux_inbound_options() { relay.uplink_only = relay.downlink_only = session.half_close_linger; }
+
+  /// All time-outs divided by `factor`, for tests. Rates and sizes stay.
+  mux_inbound_options scaled(double factor) const;
+  /// Empty if every value makes sense, else one sentence that names the option and its bounds.
+  std::string validate() const;
+
+  session_options session;
+  relay_options relay;
+  /// Main connections whose negotiation is not over, of the inbound and of one source address (OpenSSH
+  /// MaxStartups). The newest connection is dropped beyond that.
+  std::uint32_t max_unnegotiated = 1024;
+  std::uint32_t max_unnegotiated_per_source = 16;
+  /// Sub-streams of a main connection whose targets are dialled, at a time and waiting for that; more are
+  /// ended with code 4.
+  std::uint32_t max_pending_dials = 128;
+  std::uint32_t max_waiting_dials = 128;
+  /// Dials in a second for one main connection; further ones wait. 0: no limit.
+  std::uint32_t new_rate = 0;
+};
+
+/// The plan of an inbound with these options.
+inbound_plan plan_of(const mux_inbound_options& o);
+
+/// Each sub-stream is a connection of its own for the dispatcher, with the context of its main connection.
+class mux_inbound final : public inbound {
+ public:
+  /// Throws std::invalid_argument with a sentence about an option that makes no sense.
+  explicit mux_inbound(mux_inbound_options options);
+
+  asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
+                              admission::ticket place) const override;
+  const mux_inbound_options& options() const noexcept { return options_; }
+  bool long_lived() const noexcept override { return true; }
+  std::shared_ptr<admission> waiting() const noexcept override { return unnegotiated_; }
+  /// A main connection inside another protocol, whose inbound has read the request of `c`.
+  asio::awaitable<void> serve(client& c, context ctx, dispatcher& to) const;
+
+ private:
+  asio::awaitable<void> serve(std::shared_ptr<connection> c, std::vector<std::byte> early, context ctx,
+                              dispatcher& to, admission::ticket place) const;
+
+  const mux_inbound_options options_;
+  const std::shared_ptr<admission> unnegotiated_;
+};
+
+/// What a client asks another protocol for that wants a main connection.
+inline constexpr std::string_view main_connection_host = "mux.pro";
+inline constexpr std::uint16_t main_connection_port = 9527;
+bool asks_for_main_connection(const destination& target);
+
+/// `inside` serves `c` if it asks for a main connection, unless `inside` is null. Else
+/// dispatcher::dispatch().
+asio::awaitable<void> dispatch_or_accept_mux(client& c, context ctx, dispatcher& to,
+                                             const std::shared_ptr<const mux_inbound>& inside);
+
+}  // namespace muxpro::proxy

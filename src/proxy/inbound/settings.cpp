@@ -1,0 +1,56 @@
+#include "proxy/inbound/settings.hpp"
+
+#include <tuple>
+
+namespace muxpro::proxy {
+
+void read_accounts(settings& s, accounts& to) {
+  constexpr std::size_t most = 100'000;
+  const auto account = [&](settings& a, std::size_t) {
+    std::string user, secret;
+    a.needs("user", "the name of a user");
+    a.needs("pass", "the user's password");
+    const bool named = a.text({"user", "The name, 1 to 255 bytes. Logs and rules show it."}, user);
+    const bool has_secret = a.secret({"pass", "The password, 1 to 255 bytes. No message shows it."}, secret);
+    if (named && (user.empty() || user.size() > 255)) a.wrong("user", "must have 1 to 255 bytes");
+    if (has_secret && (secret.empty() || secret.size() > 255)) a.wrong("pass", "must have 1 to 255 bytes");
+    if (!s.describing()) to.add(user, secret);
+  };
+  s.objects({"accounts", "Users who may connect. Without accounts the inbound asks for no password."},
+            account, most);
+}
+
+void read_head_limits(settings& s, http_head_limits& to) {
+  s.number<std::size_t>(
+      {"maxHeaderBytes", "The longest head of a request (else 431) or of an answer (else 502), in bytes."},
+      to.bytes, 1024, 1024 * 1024);
+  s.number<std::size_t>({"maxHeaderFields", "The most fields in the head of a request or an answer."},
+                        to.fields, 16, 10'000);
+}
+
+void read_networks(settings& s, inbound_plan& to) {
+  using networks = std::pair<bool, bool>;
+  networks for_tcp_udp{to.tcp, to.udp};
+  s.one_of<networks>({"network", "What the inbound listens for."}, for_tcp_udp,
+                     {{"tcp", {true, false}}, {"udp", {false, true}}, {"tcp,udp", {true, true}}});
+  std::tie(to.tcp, to.udp) = for_tcp_udp;
+}
+
+mux_inbound_options mux_options_of(const policy_level& policy) {
+  mux_inbound_options o;
+  o.session.negotiate_timeout = policy.handshake;
+  o.relay.idle = policy.relay.idle;
+  o.relay.buffer = policy.relay.buffer;
+  return o;
+}
+
+std::shared_ptr<const mux_inbound> read_main_connections(settings& s, const policy_level& policy) {
+  bool allowed = false;
+  s.flag({"mainConnections",
+          "Whether a connection to the target mux.pro:9527 is a main connection: its sub-streams go through "
+          "the rules. Otherwise that target is a host like any other."},
+         allowed);
+  return allowed ? std::make_shared<const mux_inbound>(mux_options_of(policy)) : nullptr;
+}
+
+}  // namespace muxpro::proxy

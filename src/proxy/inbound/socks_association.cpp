@@ -1,0 +1,153 @@
+#include "proxy/inbound/socks_association.hpp"
+
+#include "proxy/net/or_error.hpp"
+#include "proxy/policy/dial_policy.hpp"
+#include "proxy/socks/server.hpp"
+#include "proxy/udp/datagram_drops.hpp"
+
+#include <muxpro/proxy/stream_socket.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/ip/v6_only.hpp>
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+namespace muxpro::proxy {
+
+using asio::ip::udp;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr int datagrams_a_turn = 32;
+/// After a refusal: its client's next datagrams are not worth a connection and a line of the log each.
+constexpr auto refusal_pause = std::chrono::seconds(1);
+
+}  // namespace
+
+socks_association::socks_association(const asio::any_io_executor& executor, context known, dispatcher& to,
+                                     duration limit, std::function<void()> idle)
+    : known_(std::move(known)), to_(to), socket_(executor), quiet_(executor, limit, std::move(idle)) {}
+
+void socks_association::bind(const udp::endpoint& at, std::error_code& ec) {
+  ec.clear();
+  socket_ = udp::socket(socket_.get_executor());
+  socket_.open(at.protocol(), ec);
+  if (!ec && at.address().is_unspecified()) ask_for_local_address(socket_);
+  if (!ec && at.address().is_v6()) socket_.set_option(asio::ip::v6_only(false), ec);
+  if (!ec) socket_.bind(at, ec);
+  if (!ec) socket_.non_blocking(true, ec);
+}
+
+host_port socks_association::open(const std::optional<asio::ip::address>& told, std::error_code& ec) {
+  const asio::ip::address& gateway = known_.inbound.gateway;
+  if (gateway.is_unspecified()) {  // the client came by a unix socket
+    ec = asio::error::operation_not_supported;
+    return {};
+  }
+  const bool everywhere = told && *told != gateway;
+  bind(everywhere ? udp::endpoint(udp::v6(), 0) : udp::endpoint(gateway, 0), ec);
+  if (ec && everywhere) bind({udp::v4(), 0}, ec);  // a machine without IPv6
+  if (ec) return {};
+  return {address((everywhere ? *told : gateway).to_string()), socket_.local_endpoint(ec).port()};
+}
+
+void socks_association::start() {
+  asio::co_spawn(socket_.get_executor(), hear_client(shared_from_this()), [](std::exception_ptr) {});
+}
+
+void socks_association::end() {
+  std::error_code ignored;
+  socket_.close(ignored);
+  quiet_.stop();
+  if (const auto link = std::exchange(link_, nullptr)) link->end(end_code::graceful);
+}
+
+bool socks_association::is_client(const udp::endpoint& from) const {
+  return unmapped(from.address()) == known_.inbound.source;
+}
+
+void socks_association::drop(drop_reason why) const {
+  to_.drops()->note(why, shown_source(known_.inbound.source));
+}
+
+// A datagram is copied or dropped before anything waits: one memory does for all associations of a thread.
+asio::awaitable<void> socks_association::hear_client(std::shared_ptr<socks_association> self) {
+  thread_local std::array<std::byte, max_datagram> memory;
+  udp::socket& socket = self->socket_;
+  for (;;) {
+    std::error_code ec;
+    co_await socket.async_wait(udp::socket::wait_read, or_error(ec));
+    if (ec) co_return;
+    for (int i = 0; i < datagrams_a_turn && socket.is_open(); ++i) {
+      arrival how;
+      const std::size_t n = receive_addressed(socket, asio::buffer(memory), how, ec);
+      if (ec) break;
+      try {
+        co_await self->accept(how, const_bytes(memory).first(n));
+      } catch (...) {
+        self->drop(drop_reason::refused);  // there was no memory for it
+      }
+    }
+  }
+}
+
+// Only a datagram that can be forwarded moves the association to another port.
+asio::awaitable<void> socks_association::accept(const arrival& how, const_bytes packet) {
+  const auto datagram = read_socks_datagram(packet);
+  if (!is_client(how.from)) {
+    drop(drop_reason::foreign_sender);
+  } else if (!datagram) {
+    drop(drop_reason::malformed);
+  } else {
+    client_ = how.from;
+    asked_ = how.local;
+    quiet_.touch();
+    co_await forward(datagram->where, datagram->payload);
+  }
+}
+
+asio::awaitable<void> socks_association::forward(const host_port& where, const_bytes payload) {
+  if (!link_ && steady_clock::now() < refused_until_) {
+    drop(drop_reason::refused);
+    co_return;
+  }
+  if (!link_) dispatch(where);
+  const auto link = link_;
+  std::error_code lost;
+  co_await link->send(asio::buffer(payload.data(), payload.size()), where, lost);
+  if (lost) drop(drop_reason::refused);
+}
+
+void socks_association::dispatch(const host_port& first) {
+  context c = known_;
+  c.inbound.source_port = client_->port();
+  c.outbound.original = c.outbound.target = {network::udp, first.host, first.port};
+  link_ = to_.dispatch_datagrams(std::move(c));
+  asio::co_spawn(socket_.get_executor(), hear_target(shared_from_this(), link_), [](std::exception_ptr) {});
+}
+
+asio::awaitable<void> socks_association::hear_target(std::shared_ptr<socks_association> self,
+                                                     std::shared_ptr<datagram_stream> link) {
+  const auto memory = std::make_unique_for_overwrite<std::byte[]>(max_datagram);
+  std::array<std::byte, max_socks_datagram_header> header;
+  std::error_code ec;
+  for (;;) {
+    host_port peer;
+    const std::size_t n = co_await link->receive(asio::buffer(memory.get(), max_datagram), peer, ec);
+    if (ec) break;
+    self->quiet_.touch();
+    const packet_parts packet{asio::buffer(header.data(), write_socks_datagram_header(peer, header)),
+                              asio::buffer(memory.get(), n)};
+    std::error_code lost;
+    co_await async_send_from(self->socket_, packet, *self->client_, self->asked_, lost);
+    if (lost) self->drop(self->socket_.is_open() ? drop_reason::not_sent : drop_reason::ended);
+  }
+  if (self->link_ != link) co_return;
+  self->link_ = nullptr;
+  if (ec != asio::error::eof) self->refused_until_ = steady_clock::now() + refusal_pause;
+}
+
+}  // namespace muxpro::proxy

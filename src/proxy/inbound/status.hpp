@@ -1,0 +1,36 @@
+// What the proxy does now: a page for people, /metrics for Prometheus, /status.json for both. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/inbound.hpp>
+#include <muxpro/proxy/report.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace muxpro::proxy {
+
+/// Names users and targets: for a listener that only the operator reaches. It answers only requests that name
+/// it by an address or as localhost, so that no page of the web can read it by a name of its own (DNS
+/// rebinding).
+class status_inbound final : public inbound {
+ public:
+  /// From the accepted connection to the end of its request's head.
+  static constexpr duration handshake = std::chrono::seconds(5);
+
+  /// What there is to tell, with so many connections of each thread. Called on any thread.
+  using reporter = std::function<asio::awaitable<instance_report>(std::size_t connections_of_thread)>;
+
+  explicit status_inbound(reporter report) : report_(std::move(report)) {}
+
+  asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
+                              admission::ticket place) const override;
+  bool is_monitor() const noexcept override { return true; }
+
+ private:
+  const reporter report_;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,76 @@
+#include "proxy/outbound/mux.hpp"
+
+#include "proxy/inbound/main_connection.hpp"
+#include "proxy/net/or_error.hpp"
+#include "proxy/udp/datagram_drops.hpp"
+#include "proxy/udp/relay_datagrams.hpp"
+#include "proxy/udp/source_id.hpp"
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace muxpro::proxy {
+
+asio::awaitable<connection_result> mux_outbound::carry(const context& ctx, client& c) {
+  const counted here(*this);
+  connection_result result;
+  open_request request(ctx.outbound.target, ctx.outbound.priority.value_or(priority_));
+  constexpr std::size_t most = 65535;  // that New carries
+  if (c.early().size() <= most) request.first_data = c.take_early();
+  sub_stream opened;
+  if (!pool_.try_open(request, result.why, opened))
+    opened = co_await wait_for_stream(c, std::move(request), result.why);
+  unfinished_stream stream(std::move(opened));
+  // The protocol does not confirm a target: one that was not reached ends the sub-stream later.
+  co_await c.answer(result.why, result.why);
+  if (result.why) co_return result;
+  result.sub_stream = (*stream).id();
+  connection_over<sub_stream> far(std::move(*stream));
+  stream.done();
+  co_await c.relay(far, relay_, result.why);
+  co_return result;
+}
+
+asio::awaitable<sub_stream> mux_outbound::wait_for_stream(client& c, open_request request,
+                                                          std::error_code& ec) {
+  const auto given_up = std::make_shared<asio::cancellation_signal>();
+  c.on_abandoned([given_up](std::error_code) { given_up->emit(asio::cancellation_type::terminal); });
+  auto opened =
+      pool_.async_open(std::move(request), asio::bind_cancellation_slot(given_up->slot(), or_error(ec)));
+  sub_stream stream = co_await std::move(opened);
+  c.on_abandoned(nullptr);
+  co_return stream;
+}
+
+// Under version 0.0 a sub-stream has neither a source nor addresses: it is tied to its target.
+asio::awaitable<connection_result> mux_outbound::carry_datagrams(context ctx,
+                                                                 std::unique_ptr<datagram_stream> datagrams) {
+  const counted here(*this);
+  connection_result result;
+  open_request request(ctx.outbound.target, ctx.outbound.priority.value_or(priority_));
+  request.source = source_id(ctx);
+  sub_stream stream = co_await pool_.async_open(std::move(request), or_error(result.why));
+  if (result.why) {
+    datagrams->end(end_code::unreachable);
+    co_return result;
+  }
+  result.sub_stream = stream.id();
+  std::optional<host_port> only;
+  if (!stream.source() || !ctx.datagrams.addressed)
+    only = host_port(ctx.outbound.target.host, ctx.outbound.target.port);
+  auto dropped = [drops = drops(), whose = "outbound " + ctx.outbound.tag](drop_reason why, std::uint64_t n) {
+    drops->note(why, whose, n);
+  };
+  auto far = std::make_unique<sub_datagram_stream>(sub_datagram(std::move(stream)), std::move(dropped));
+  result.why = co_await relay_datagrams(std::move(datagrams), std::move(far), relay_.idle, std::move(only));
+  co_return result;
+}
+
+void mux_outbound::drain() {
+  pool_.async_drain([](std::error_code) {});
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,142 @@
+#include "proxy/outbound/socks_datagrams.hpp"
+
+#include "proxy/base/addresses.hpp"
+#include "proxy/net/or_error.hpp"
+#include "proxy/socks/server.hpp"
+
+#include <asio/co_spawn.hpp>
+
+#include <array>
+#include <utility>
+
+namespace muxpro::proxy {
+
+using asio::ip::udp;
+
+namespace {
+
+constexpr int most_at_once = 32;
+
+}  // namespace
+
+struct socks_datagrams::state {
+  state(std::shared_ptr<connection> c, udp::socket s, const udp::endpoint& r)
+      : control(std::move(c)), socket(std::move(s)), relay(r) {}
+
+  void end(std::error_code why) noexcept {
+    if (ended) return;
+    ended = why;
+    std::error_code ignored;
+    socket.close(ignored);
+    control->close();
+  }
+
+  const std::shared_ptr<connection> control;
+  udp::socket socket;
+  const udp::endpoint relay;
+  std::error_code ended;
+};
+
+socks_datagrams::socks_datagrams(std::shared_ptr<connection> control, udp::socket socket,
+                                 const udp::endpoint& relay, std::optional<host_port> only,
+                                 count_drops dropped)
+    : state_(std::make_shared<state>(std::move(control), std::move(socket), relay)),
+      only_(std::move(only)),
+      dropped_(std::move(dropped)) {
+  asio::co_spawn(state_->socket.get_executor(), watch(state_), [](std::exception_ptr) {});
+}
+
+socks_datagrams::~socks_datagrams() { end(end_code::graceful); }
+
+asio::any_io_executor socks_datagrams::get_executor() const { return state_->socket.get_executor(); }
+
+void socks_datagrams::end(end_code) noexcept { state_->end(asio::error::operation_aborted); }
+
+// The server has nothing to say any more. That the connection is there keeps the association.
+asio::awaitable<void> socks_datagrams::watch(std::shared_ptr<state> s) {
+  std::array<std::byte, 64> unread;
+  std::error_code ec;
+  while (!ec) co_await s->control->read_some(asio::buffer(unread), ec);
+  s->end(end_code::remote_disconnect);
+}
+
+asio::awaitable<std::size_t> socks_datagrams::receive(asio::mutable_buffer into, host_port& peer,
+                                                      std::error_code& ec) {
+  const auto s = state_;
+  for (;;) {
+    if (at_once_ >= most_at_once) {
+      at_once_ = 0;
+      co_await s->socket.async_wait(udp::socket::wait_read, or_error(ec));
+      if (ec && !s->ended) co_return 0;
+    }
+    ec = s->ended;
+    if (ec) co_return 0;
+    ++at_once_;
+    const auto size = take(into, peer, ec);
+    if (size) co_return *size;
+  }
+}
+
+// Nothing: there was none, or it was dropped. What the system reports of one datagram does not end the
+// stream.
+std::optional<std::size_t> socks_datagrams::take(asio::mutable_buffer into, host_port& peer,
+                                                 std::error_code& ec) {
+  thread_local std::array<std::byte, max_datagram> memory;
+  udp::endpoint from;
+  std::error_code none;
+  const std::size_t n = state_->socket.receive_from(asio::buffer(memory), from, 0, none);
+  if (none) {
+    at_once_ = most_at_once;
+    return std::nullopt;
+  }
+  const auto drop = [this](drop_reason why) { return dropped_(why, 1), std::nullopt; };
+  if (from != state_->relay) return drop(drop_reason::foreign_sender);
+  auto datagram = read_socks_datagram(const_bytes(memory).first(n));
+  if (!datagram) return drop(drop_reason::malformed);
+  if (!is_answer(datagram->where)) return drop(drop_reason::foreign_sender);
+  peer = std::move(datagram->where);
+  if (datagram->payload.size() > into.size()) ec = asio::error::message_size;
+  return asio::buffer_copy(into, asio::buffer(datagram->payload.data(), datagram->payload.size()));
+}
+
+// The server resolves a name: the first address that answers is that of the target.
+bool socks_datagrams::is_answer(const host_port& peer) {
+  if (!only_) return true;
+  if (only_->host.is_domain() && !peer.host.is_domain() && only_->port == peer.port) only_ = peer;
+  return peer == *only_;
+}
+
+asio::awaitable<void> socks_datagrams::send(asio::const_buffer data, const host_port& peer,
+                                            std::error_code& ec) {
+  const auto s = state_;
+  ec = s->ended;
+  if (ec) co_return;
+  std::array<std::byte, max_socks_datagram_header> header;
+  const std::size_t size = write_socks_datagram_header(peer, header);
+  if (size + data.size() > max_datagram) {
+    dropped_(drop_reason::not_sent, 1);
+    ec = errc::datagram_too_large;
+    co_return;
+  }
+  const std::array<asio::const_buffer, 2> packet{asio::buffer(header.data(), size), data};
+  std::error_code lost;
+  co_await s->socket.async_send_to(packet, s->relay, or_error(lost));
+  ec = s->ended;
+  if (lost && !ec) dropped_(drop_reason::not_sent, 1);
+}
+
+udp::socket socket_for_relay(const asio::any_io_executor& executor, const udp::endpoint& relay,
+                             const asio::ip::address& local, const asio::ip::address& peer,
+                             std::error_code& ec) {
+  udp::socket s(executor);
+  s.open(relay.protocol(), ec);
+  const bool same = unwrapped(peer) == relay.address() && !peer.is_unspecified();
+  const asio::ip::address from = unwrapped(local);
+  udp::endpoint at(relay.protocol(), 0);
+  if (same && from.is_v4() == relay.address().is_v4()) at.address(from);
+  if (!ec) s.bind(at, ec);
+  if (!ec) s.non_blocking(true, ec);
+  return s;
+}
+
+}  // namespace muxpro::proxy

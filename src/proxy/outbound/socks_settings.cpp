@@ -1,0 +1,77 @@
+// The configuration of outbounds of protocol socks.
+#include "proxy/dial/dial_session.hpp"
+#include "proxy/engine/built_in.hpp"
+#include "proxy/outbound/settings.hpp"
+#include "proxy/outbound/socks.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace muxpro::proxy {
+
+namespace {
+
+outbound_factory make_socks(outbound_resources& from, socks_outbound_options options) {
+  options.relay = from.relay();
+  const auto server = from.dialer();
+  if (from.mux())
+    return multiplexed(from, [server, options, s = from.mux()->pool.session] {
+      return dial_session_by_socks(server, options, s);
+    });
+  return [server, options](asio::io_context&) { return std::make_shared<socks_outbound>(server, options); };
+}
+
+outbound_plan plan_of(stream_address server, socks_outbound_options options) {
+  outbound_plan out;
+  out.datagrams = server.is_unix() ? datagram_support::none : datagram_support::carried;
+  out.server = std::move(server);
+  out.options = options;
+  out.mux = outbound_plan::multiplexing::possible;
+  out.make = [options = std::move(options)](outbound_resources& from) { return make_socks(from, options); };
+  return out;
+}
+
+void read_socks_user(settings& u, socks_outbound_options& to) {
+  socks_credentials c;
+  u.needs("user", "the name of a user");
+  u.needs("pass", "the user's password");
+  const bool named = u.text({"user", "The name, 1 to 255 bytes."}, c.user);
+  const bool has_secret = u.secret({"pass", "The password, 1 to 255 bytes. No message shows it."}, c.secret);
+  if (named && has_secret && !c.valid()) u.wrong("must have 1 to 255 bytes in user and pass");
+  to.credentials = std::move(c);
+}
+
+// The form is V2Ray's, a list of servers with a list of users each. One of each is allowed.
+void read_socks_server(settings& s, outbound_plan& to) {
+  socks_outbound_options c;
+  stream_address address;
+  if (!s.needs("servers", "a list of one object")) return;
+  bool some = false;
+  const bool is_list = s.objects(
+      {"servers", "The one server; balancers choose among outbounds."}, [&](settings& server, std::size_t n) {
+        some = true;
+        if (n > 0)
+          server.wrong("is one too many; an outbound has one server, and balancers choose among outbounds");
+        address = read_server(server);
+        server.objects({"users", "At most one user, whose name and password the server asks for."},
+                       [&](settings& u, std::size_t m) {
+                         if (m > 0) u.wrong("is one too many; an outbound has one user");
+                         read_socks_user(u, c);
+                       });
+      });
+  if (is_list && !some) s.wrong("servers", "is empty; it must have one object");
+  to = plan_of(std::move(address), std::move(c));
+}
+
+}  // namespace
+
+void add_socks_outbound(registry& to) {
+  to.outbounds.add(
+      "socks",
+      "A SOCKS 5 server. Datagrams go by UDP ASSOCIATE, one for each socket of a client; a server at a "
+      "unix socket carries none without mux.",
+      read_socks_server);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,135 @@
+// Rules that choose an outbound for a connection. Ring 4, a rule: no I/O, no clock; names are resolved by the
+// caller.
+#pragma once
+
+#include "proxy/sniff/sniffer.hpp"
+
+#include <muxpro/destination.hpp>
+#include <muxpro/proxy/geo_files.hpp>
+
+#include <asio/ip/address.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct context;
+
+/// A rule matches where all of its fields do; a field matches where one of its values does. A field without
+/// values does not count, but one field must have some. Values are spelled as in Xray.
+struct routing_rule {
+  /// full:NAME, domain:NAME, keyword:TEXT, TEXT, regexp:EXPRESSION, dotless:TEXT, geosite:LIST[@ATTRIBUTE],
+  /// ext:FILE:LIST. Expressions are RE2's, found anywhere in the name, which is in lower case.
+  std::vector<std::string> domain;
+  /// An address, a block, geoip:LIST, ext:FILE:LIST, or one of them behind '!': where none of the plain
+  /// values matches, all of those behind '!' must hold.
+  std::vector<std::string> ip, source_ip;
+  /// "53,443,1000-2000"
+  std::string port, source_port;
+  /// "tcp", "udp" or "tcp,udp"
+  std::string network;
+  std::vector<std::string> inbound_tag;
+  /// A name, or regexp:EXPRESSION.
+  std::vector<std::string> user;
+  /// Beginnings of the sniffed or inbound protocol: "http" stands for "http1". unknown: nothing is known of
+  /// it.
+  std::vector<std::string> protocol;
+  /// Names of attributes, in any case, to expressions that must be found in their values. All of them must.
+  std::map<std::string, std::string> attrs;
+
+  /// Where to; balancer_tag counts only where this is empty.
+  std::string outbound_tag, balancer_tag;
+  /// Of the sub-stream, where the outbound multiplexes: 0 is served first, 255 last. Nothing: as it was.
+  std::optional<std::uint8_t> mux_priority;
+};
+
+/// When a rule about addresses meets a name: it does not match; or names are resolved if no rule matches
+/// otherwise; or as soon as such a rule would match otherwise.
+enum class domain_strategy : std::uint8_t { as_is, ip_if_non_match, ip_on_demand };
+
+enum class balancing : std::uint8_t { random, round_robin, least_load };
+
+struct balancer_options {
+  std::string tag;
+  /// Beginnings of the tags of outbounds.
+  std::vector<std::string> selector;
+  balancing strategy = balancing::random;
+  /// The outbound for when none of those selected can be used.
+  std::string fallback_tag;
+};
+
+struct router_options {
+  std::vector<routing_rule> rules;
+  std::vector<balancer_options> balancers;
+  domain_strategy strategy = domain_strategy::as_is;
+  /// All outbounds there are. The first one is for what no rule matches.
+  std::vector<std::string> outbound_tags;
+  /// Of the numbers behind balancing::random.
+  std::uint64_t seed = 0;
+};
+
+/// Tags of the outbounds that connections of `net` from an inbound can get to, whatever else their rules ask
+/// for: those of balancers with all of their outbounds.
+std::vector<std::string> possible_outbounds(const router_options& options, std::string_view inbound_tag,
+                                            network net);
+
+struct route_request {
+  destination target;
+  /// The name that was sniffed, where the target is an address.
+  std::string domain;
+  asio::ip::address source;
+  std::uint16_t source_port = 0;
+  std::string inbound_tag, user, protocol;
+  attributes attrs;
+  /// Off for what the resolver itself sends: it must not wait for itself.
+  bool may_resolve = true;
+};
+
+/// The target is what would be dialled; a route target that is a name becomes the domain.
+route_request request_of(const context& c);
+
+struct route_decision {
+  std::string outbound_tag;
+  /// Of the rule that matched; nothing: none did.
+  std::optional<std::size_t> rule;
+  std::optional<std::uint8_t> priority{};
+
+  friend bool operator==(const route_decision&, const route_decision&) = default;
+};
+
+/// Set up once, then asked by any thread.
+class router {
+ public:
+  /// Live connections or sub-streams of an outbound; nothing: it cannot be used now. Called from route(), in
+  /// its thread.
+  using outbound_load = std::function<std::optional<std::size_t>(std::string_view outbound_tag)>;
+
+  /// Throws std::invalid_argument with one sentence that names the rule, the field and what it may be.
+  /// Without `load` all outbounds can be used and have nothing to do.
+  router(const router_options& options, geo_files& geo, outbound_load load = {});
+  router(router&&) noexcept;
+  ~router();
+
+  /// Nothing: resolve request.target.host, and ask again with the addresses.
+  std::optional<route_decision> route(const route_request& request) const;
+  /// Always decides; without addresses if the name has none.
+  route_decision route(const route_request& request, std::span<const asio::ip::address> resolved) const;
+  /// Whether a rule has a condition on the protocol or on attributes.
+  bool by_content() const noexcept { return by_content_; }
+
+ private:
+  struct tables;
+  bool by_content_;
+  std::unique_ptr<const tables> tables_;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,78 @@
+// Which connections are sniffed, and what becomes of what was found. Ring 4, a rule: no I/O, no clock.
+#pragma once
+
+#include "proxy/fake_dns/fake_dns.hpp"
+#include "proxy/sniff/sniffer.hpp"
+
+#include <muxpro/destination.hpp>
+#include <muxpro/options.hpp>
+#include <muxpro/proxy/geo_files.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct sniffing_options {
+  bool enabled = false;
+  /// Whose host name takes the place of the destination: http, tls (https, ssl), quic, fakedns
+  /// (fakedns+others).
+  std::vector<std::string> dest_override{"http", "tls", "quic", "fakedns"};
+  /// Names that never do, as rules of the router spell them; TEXT stands for all names that hold it. An
+  /// address of FakeDNS is replaced all the same, here and below, since it leads nowhere.
+  std::vector<std::string> domains_excluded;
+  /// Destinations that keep their address, as rules of the router spell them.
+  std::vector<std::string> ips_excluded;
+  /// Destinations whose clients wait for the server's first word, so that waiting for theirs is lost time:
+  /// "25,110".
+  std::string ports_excluded;
+  /// FakeDNS alone: no byte is waited for.
+  bool metadata_only = false;
+  /// The name is for the rules alone, what is dialled stays: nobody gets past a policy by a name he made up.
+  bool route_only = true;
+  /// For all waiting together (Xray: 200 ms).
+  duration timeout = std::chrono::milliseconds(300);
+
+  /// Empty if every value makes sense, else one sentence that names the option and what is allowed.
+  std::string validate() const;
+};
+
+struct sniff_decision {
+  /// For rules on protocols, overridden or not; empty if nothing was found.
+  std::string protocol;
+  /// What is dialled, if that changes; and what the router looks at, if that alone changes.
+  std::optional<destination> target, route_target;
+
+  friend bool operator==(const sniff_decision&, const sniff_decision&) = default;
+};
+
+/// The options in a form that is fast to ask. Set up once, then read by any thread.
+class sniff_policy {
+ public:
+  /// Throws std::invalid_argument with one sentence, also about geosite: and geoip: lists that `geo` does not
+  /// have.
+  sniff_policy(const sniffing_options& options, geo_files& geo);
+  ~sniff_policy();
+
+  /// Whether first bytes are to be waited for, for options.timeout at most: if a name in them may take the
+  /// place of the destination, or if rules look at the content.
+  bool reads_content(const destination& d, bool for_rules) const;
+  duration timeout() const noexcept { return options_.timeout; }
+  /// `fake` is what FakeDNS knows about the destination's address, `content` what sniffers found, or nothing.
+  sniff_decision decide(const destination& d, const fake_dns::clue& fake, const sniff_result& content) const;
+
+ private:
+  struct conditions;
+  bool overrides(const destination& d, const std::string& domain, const std::string& protocol,
+                 bool fake) const;
+  bool excludes(const destination& d, const std::string& domain) const;
+
+  const sniffing_options options_;
+  const std::unique_ptr<const conditions> conditions_;
+  const bool overrides_by_content_;
+};
+
+}  // namespace muxpro::proxy

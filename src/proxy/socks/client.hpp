@@ -1,0 +1,79 @@
+// SOCKS 5 as a client speaks it, to a server further on. Ring 4, a rule: no I/O, no clock.
+#pragma once
+
+#include "proxy/socks/server.hpp"
+
+#include <muxpro/codec.hpp>
+#include <muxpro/destination.hpp>
+
+#include <asio/ip/address.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// 1..255 bytes each (RFC 1929).
+struct socks_credentials {
+  std::string user, secret;
+
+  bool valid() const noexcept;
+};
+
+/// Call next(), first with no bytes, then with all that came and were not consumed:
+///   say:       send `message`, drop `consumed` bytes, call again
+///   need_more: the same again, when more bytes have come
+///   connected: drop `consumed` bytes; what follows is the target's data
+///   refused:   close
+/// Any cut of the input gives the same steps. It never needs more than max_message bytes.
+class socks_client {
+ public:
+  enum class status : std::uint8_t { need_more, say, connected, refused };
+
+  struct step {
+    status what = status::need_more;
+    std::size_t consumed = 0;
+    std::vector<std::byte> message;
+    /// Where the server's socket is; its host may be invalid. For UDP ASSOCIATE: where to send datagrams, and
+    /// an unspecified address stands for the server's own.
+    host_port bound;
+    /// What outcome_of() turns into the same reply again; bad_host, bad_option: the server was not asked;
+    /// errc::bad_answer: it does not speak SOCKS 5; target_rejected: nor does it accept the credentials.
+    std::error_code error;
+    const char* reason = "";  ///< one sentence without secrets, when refused
+  };
+
+  /// VER, REP, RSV and the longest address.
+  static constexpr std::size_t max_message = 3 + 1 + 1 + 255 + 2;
+
+  /// Without credentials it offers none.
+  socks_client(socks_command command, host_port target, std::optional<socks_credentials> credentials = {});
+
+  step next(const_bytes received);
+
+ private:
+  enum class state : std::uint8_t { start, method, authentication, reply, over };
+
+  step greet();
+  step read_method(std::uint8_t chosen);
+  step read_status(std::uint8_t said);
+  step read_reply(std::uint8_t code, const_bytes in);
+  step ask(std::size_t consumed);
+  step refuse(std::error_code error, const char* reason);
+
+  socks_command command_;
+  host_port target_;
+  std::optional<socks_credentials> credentials_;
+  state state_ = state::start;
+};
+
+/// Where datagrams go after UDP ASSOCIATE: to socks_client::step::bound of the reply, or to the server's own
+/// address if `bound` has an unspecified or no address, or a loopback one of another machine. Nothing: the
+/// reply has no port.
+std::optional<host_port> socks_relay_address(const host_port& bound, const asio::ip::address& server);
+
+}  // namespace muxpro::proxy

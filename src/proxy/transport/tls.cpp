@@ -1,0 +1,235 @@
+#include "proxy/transport/tls.hpp"
+
+#include "proxy/engine/built_in.hpp"
+#include "proxy/net/or_error.hpp"
+#include "proxy/transport/certificate.hpp"
+#include "proxy/transport/erased_stream.hpp"
+#include "proxy/transport/tls_stream.hpp"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+namespace muxpro::proxy {
+
+namespace {
+
+/// OpenSSL's reason in words of a file: its own are "unsupported" and "no start line".
+std::string reason_of(unsigned long e, std::string_view what) {
+  const int library = ERR_GET_LIB(e), reason = ERR_GET_REASON(e);
+  if (ERR_SYSTEM_ERROR(e)) return std::strerror(reason);
+  if ((library == ERR_LIB_PEM && reason == PEM_R_NO_START_LINE) ||
+      (library == ERR_LIB_OSSL_DECODER && reason == ERR_R_UNSUPPORTED))
+    return fmt::format("there is no {} as PEM in it", what);
+  if (library == ERR_LIB_PROV) return "it is encrypted, and muxpro has no passphrase for it";
+  const char* const text = ERR_reason_error_string(e);
+  return text ? text : "it is not PEM";
+}
+
+/// Throws a sentence about `file` with OpenSSL's first reason, unless `done`.
+void must(bool done, std::string_view what, const std::string& file) {
+  if (done) return;
+  const std::string reason = reason_of(ERR_get_error(), what);
+  ERR_clear_error();
+  throw std::runtime_error(fmt::format("cannot use the {} in {}: {}", what, file, reason));
+}
+
+// A key of another kind than the certificate's has a place of its own in OpenSSL: then check_private_key
+// fails.
+void load_key(SSL_CTX* c, const std::string& key, const std::string& certificate) {
+  const bool loaded = SSL_CTX_use_PrivateKey_file(c, key.c_str(), SSL_FILETYPE_PEM) == 1;
+  if (!loaded && ERR_GET_LIB(ERR_peek_error()) != ERR_LIB_X509) must(false, "key", key);
+  if (loaded && SSL_CTX_check_private_key(c) == 1) return;
+  ERR_clear_error();
+  throw std::runtime_error(
+      fmt::format("cannot use the key in {}: it does not belong to the certificate in {}", key, certificate));
+}
+
+// Nobody sits at a terminal to type it.
+int no_passphrase(char*, int, int, void*) { return 0; }
+
+/// The list as it is on the wire.
+std::vector<unsigned char> on_the_wire(const std::vector<std::string>& protocols) {
+  std::vector<unsigned char> out;
+  for (const std::string& p : protocols) {
+    out.push_back(static_cast<unsigned char>(p.size()));
+    out.insert(out.end(), p.begin(), p.end());
+  }
+  return out;
+}
+
+int choose_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in,
+                    unsigned int in_size, void* list) {
+  const auto& ours = *static_cast<const std::vector<unsigned char>*>(list);
+  unsigned char* chosen = nullptr;
+  const int found =
+      SSL_select_next_proto(&chosen, size, ours.data(), static_cast<unsigned>(ours.size()), in, in_size);
+  *out = chosen;
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+bool is_address(const std::string& name) {
+  std::error_code no;
+  asio::ip::make_address(name, no);
+  return !no;
+}
+
+}  // namespace
+
+struct tls_transport::state {
+  state(role s, tls_options o);
+  void load_files();
+  void choose_verification();
+  void set_up(SSL* tls) const;
+  std::error_code judge(SSL* tls, const X509* shown) const;
+  std::string user_of(const X509* shown) const;
+
+  const role side;
+  tls_options options;
+  std::vector<unsigned char> protocols;
+  mutable asio::ssl::context context;  // a stream takes it by reference; OpenSSL's part is thread-safe
+};
+
+tls_transport::state::state(role s, tls_options o)
+    : side(s),
+      options(std::move(o)),
+      protocols(on_the_wire(options.alpn)),
+      context(s == role::server ? asio::ssl::context::tls_server : asio::ssl::context::tls_client) {
+  if (const std::string mistake = options.validate(side); !mistake.empty())
+    throw std::invalid_argument(mistake);
+  for (std::string& p : options.pins) p = normalized_pin(p);
+  SSL_CTX* const c = context.native_handle();
+  SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
+  // A resumed session would not show its certificate again.
+  SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(c, 0);
+  ERR_clear_error();
+  load_files();
+  choose_verification();
+  if (protocols.empty()) return;
+  if (side == role::client)
+    SSL_CTX_set_alpn_protos(c, protocols.data(), static_cast<unsigned>(protocols.size()));
+  else
+    SSL_CTX_set_alpn_select_cb(c, choose_protocol, &protocols);
+}
+
+void tls_transport::state::load_files() {
+  SSL_CTX* const c = context.native_handle();
+  SSL_CTX_set_default_passwd_cb(c, no_passphrase);
+  if (const auto& [file, key] = std::pair(options.certificate, options.key); !file.empty()) {
+    must(SSL_CTX_use_certificate_chain_file(c, file.c_str()) == 1, "certificate", file);
+    load_key(c, key, file);
+  }
+  if (const std::string& file = options.authority; !file.empty()) {
+    must(SSL_CTX_load_verify_locations(c, file.c_str(), nullptr) == 1, "authorities", file);
+    if (side == role::server) SSL_CTX_set_client_CA_list(c, SSL_load_client_CA_file(file.c_str()));
+  } else if (side == role::client) {
+    SSL_CTX_set_default_verify_paths(c);
+  }
+}
+
+// A pin says who the peer is without anybody's signature: then the handshake asks for a certificate, and
+// judge() looks at it.
+void tls_transport::state::choose_verification() {
+  const bool by_authority = !options.authority.empty() || (side == role::client && options.pins.empty());
+  int mode = SSL_VERIFY_NONE;
+  if (side == role::client ? by_authority && options.verify : by_authority || !options.pins.empty())
+    mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+  const auto anybody = [](int, X509_STORE_CTX*) { return 1; };
+  SSL_CTX_set_verify(context.native_handle(), mode, by_authority ? nullptr : +anybody);
+}
+
+void tls_transport::state::set_up(SSL* tls) const {
+  if (side == role::server || options.name.empty()) return;
+  if (is_address(options.name)) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), options.name.c_str());
+    return;
+  }
+  SSL_set_tlsext_host_name(tls, options.name.c_str());
+  SSL_set1_host(tls, options.name.c_str());
+}
+
+std::error_code tls_transport::state::judge(SSL* tls, const X509* shown) const {
+  const auto& pins = options.pins;
+  if (!pins.empty() && std::find(pins.begin(), pins.end(), pin_of(shown)) == pins.end())
+    return tls_errc::unknown_certificate;
+  const unsigned char* agreed = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(tls, &agreed, &size);
+  if (side == role::client && !protocols.empty() && size == 0) return tls_errc::no_agreement;
+  return {};
+}
+
+// Who signs his own certificate writes into it what he likes; his pin is what we know of him.
+std::string tls_transport::state::user_of(const X509* shown) const {
+  if (options.authority.empty()) return pinned_user(shown);
+  return vouched_user(shown);
+}
+
+tls_transport::tls_transport(role side, tls_options options)
+    : state_(std::make_shared<const state>(side, std::move(options))) {}
+tls_transport::~tls_transport() = default;
+
+std::shared_ptr<const tls_transport::state> tls_transport::current() const {
+  const std::lock_guard lock(change_);
+  return state_;
+}
+
+void tls_transport::reload() const {
+  const auto old = current();
+  auto next = std::make_shared<const state>(old->side, old->options);
+  const std::lock_guard lock(change_);
+  state_ = std::move(next);
+}
+
+template <class Next>
+asio::awaitable<std::shared_ptr<connection>> tls_transport::open_over(Next next, std::error_code& ec) const {
+  const std::shared_ptr<const state> now = current();
+  const auto c =
+      std::make_shared<connection_over<tls_stream<Next>>>(tls_stream<Next>(std::move(next), now->context));
+  tls_stream<Next>& stream = c->stream();
+  SSL* const tls = stream.native_handle();
+  now->set_up(tls);
+  {
+    const deadline limit(c, now->options.handshake);
+    const auto kind =
+        now->side == role::server ? asio::ssl::stream_base::server : asio::ssl::stream_base::client;
+    co_await stream.async_handshake(kind, or_error(ec));
+    if (ec && limit.over()) ec = asio::error::timed_out;
+  }
+  const X509* const shown = SSL_get0_peer_certificate(tls);
+  if (!ec) ec = now->judge(tls, shown);
+  // Closed rather than cut if it failed: a reset could overtake the alert that tells the peer why.
+  if (ec) co_return nullptr;
+  if (now->side == role::server) c->set_user(now->user_of(shown));
+  co_return c;
+}
+
+// A socket of its own saves a virtual call for each read and write.
+asio::awaitable<std::shared_ptr<connection>> tls_transport::open(std::shared_ptr<connection> below,
+                                                                 std::error_code& ec) const {
+  if (auto* const plain = dynamic_cast<connection_over<stream_socket>*>(below.get()))
+    return open_over(std::move(plain->stream()), ec);
+  return open_over(erased_stream(std::move(below)), ec);
+}
+
+namespace {
+
+transport_plan read_tls(settings& s, role side, const std::string& server) {
+  const tls_options options = read_tls_options(s, side, server);
+  const bool asks = !options.authority.empty() || !options.pins.empty();
+  return {[side, options] { return std::make_shared<const tls_transport>(side, options); },
+          side == role::server && asks};
+}
+
+}  // namespace
+
+void add_tls(registry& to) { to.securities.add("tls", "TLS 1.3.", read_tls); }
+
+}  // namespace muxpro::proxy

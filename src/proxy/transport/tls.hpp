@@ -1,0 +1,83 @@
+// TLS 1.3 by OpenSSL. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/settings.hpp>
+#include <muxpro/proxy/transport.hpp>
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct tls_options {
+  tls_options() = default;
+
+  /// PEM files with this side's chain and key. A server needs them; a client, where the server asks for them.
+  std::string certificate, key;
+  /// PEM file with the authorities that vouch for the peer. Empty: a client takes those of the system, a
+  /// server asks no client who it is.
+  std::string authority;
+  /// SHA-256 of whole certificates (DER), as 64 hex digits, with or without colons. The peer must have one of
+  /// them. That is enough, whoever has signed it and until when, unless `authority` says that both have to
+  /// hold.
+  std::vector<std::string> pins;
+  /// Of a client: the server's name, or its address. Sent, if it is a name, and demanded of the certificate.
+  std::string name;
+  /// First choice first. Where a client has some, the server must agree to one.
+  std::vector<std::string> alpn;
+  /// Off: a client takes whatever certificate. Anybody in between can read and change everything then.
+  bool verify = true;
+  /// Absolute, for the whole handshake.
+  duration handshake = std::chrono::seconds(10);
+
+  /// What this side could not work with: one sentence; empty if nothing. Opens no file.
+  std::string validate(role side) const;
+};
+
+/// From the object "tlsSettings" of a configuration; `server` is the name where it gives none.
+tls_options read_tls_options(settings& s, role side, const std::string& server);
+
+/// A certificate's pin from how users write it; empty if it is none.
+std::string normalized_pin(std::string_view text);
+
+enum class tls_errc {
+  unknown_certificate = 1,  ///< the peer's certificate is none of those that were pinned
+  no_agreement,             ///< the peer agreed to no application protocol
+};
+const std::error_category& tls_category() noexcept;
+inline std::error_code make_error_code(tls_errc e) noexcept { return {static_cast<int>(e), tls_category()}; }
+
+/// Versions before 1.3, and resuming of sessions, are not spoken.
+class tls_transport final : public transport {
+ public:
+  /// Reads the files. Throws std::invalid_argument with the sentence of tls_options::validate(), and
+  /// std::runtime_error with one that names the file and what is wrong with it.
+  tls_transport(role side, tls_options options);
+  ~tls_transport() override;
+
+  /// Errors: those of asio::error's SSL categories, tls_errc, asio::error::timed_out; what the socket
+  /// reports. The peer has been told why by an alert, where there is one for it. Cancellation (terminal):
+  /// operation_aborted, without an alert.
+  asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> below,
+                                                    std::error_code& ec) const override;
+  /// Handshakes that have begun end with the old files.
+  void reload() const override;
+
+ private:
+  struct state;
+  std::shared_ptr<const state> current() const;
+  template <class Next>
+  asio::awaitable<std::shared_ptr<connection>> open_over(Next next, std::error_code& ec) const;
+
+  mutable std::mutex change_;
+  mutable std::shared_ptr<const state> state_;
+};
+
+}  // namespace muxpro::proxy
+
+template <>
+struct std::is_error_code_enum<muxpro::proxy::tls_errc> : std::true_type {};

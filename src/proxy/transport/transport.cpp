@@ -1,0 +1,72 @@
+#include <muxpro/proxy/transport.hpp>
+
+#include "proxy/engine/built_in.hpp"
+
+#include <utility>
+
+namespace muxpro::proxy {
+
+namespace {
+
+class stack final : public transport {
+ public:
+  stack(std::shared_ptr<const transport> lower, std::shared_ptr<const transport> upper)
+      : lower_(std::move(lower)), upper_(std::move(upper)) {}
+
+  asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> below,
+                                                    std::error_code& ec) const override {
+    auto between = co_await lower_->open(std::move(below), ec);
+    if (ec) co_return nullptr;
+    auto c = co_await upper_->open(std::move(between), ec);
+    co_return c;
+  }
+  asio::awaitable<void> accept(std::shared_ptr<connection> below, server serve,
+                               std::error_code& ec) const override {
+    server serve_between = [this, &serve, &ec](std::shared_ptr<connection> c) {
+      return upper_->accept(std::move(c), serve, ec);
+    };
+    co_await lower_->accept(std::move(below), std::move(serve_between), ec);
+  }
+  asio::awaitable<std::shared_ptr<connection>> dial(opener below, std::error_code& ec) const override {
+    opener dial_below = [this, &below](std::error_code& why) { return lower_->dial(below, why); };
+    auto c = co_await upper_->dial(std::move(dial_below), ec);
+    co_return c;
+  }
+  void reload() const override {
+    lower_->reload();
+    upper_->reload();
+  }
+
+ private:
+  const std::shared_ptr<const transport> lower_, upper_;
+};
+
+transport_plan read_nothing(settings&, role, const std::string&) { return {}; }
+
+}  // namespace
+
+asio::awaitable<void> transport::accept(std::shared_ptr<connection> below, server serve,
+                                        std::error_code& ec) const {
+  auto c = co_await open(std::move(below), ec);
+  if (!ec) co_await serve(std::move(c));
+}
+
+asio::awaitable<std::shared_ptr<connection>> transport::dial(opener below, std::error_code& ec) const {
+  auto c = co_await below(ec);
+  if (ec) co_return nullptr;
+  auto upper = co_await open(std::move(c), ec);
+  co_return upper;
+}
+
+std::shared_ptr<const transport> stacked(std::shared_ptr<const transport> lower,
+                                         std::shared_ptr<const transport> upper) {
+  if (!lower || !upper) return lower ? std::move(lower) : std::move(upper);
+  return std::make_shared<const stack>(std::move(lower), std::move(upper));
+}
+
+void add_plain_transports(registry& to) {
+  to.carriers.add("tcp", "The bytes of the connection themselves; raw is another name.", read_nothing);
+  to.carriers.add("unix", "The same, for the socket of a path.", read_nothing);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,19 @@
+// UDP sockets between clients and where those send to: TPROXY of Linux. Ring 4.
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/ip/udp.hpp>
+
+#include <system_error>
+
+namespace muxpro::proxy {
+
+/// Before it is bound: it gets datagrams to other addresses than its own, and arrival::original. Throws
+/// std::system_error if there is no right to that.
+void make_transparent(int socket);
+
+/// A socket that sends as `self`, which need be none of this machine's.
+asio::ip::udp::socket speak_as(const asio::any_io_executor& executor, const asio::ip::udp::endpoint& self,
+                               std::error_code& ec);
+
+}  // namespace muxpro::proxy

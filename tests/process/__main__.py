@@ -1,0 +1,52 @@
+"""The program, and the examples beside it, as processes, on loopback alone: python3 tests/process [--program PATH] [CASE...]."""
+import argparse
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import certificates
+import documents
+import examples
+import places
+import signals
+from parts import Failed, Scene
+
+CASES = {case.__name__: case for case in (
+    signals.log_without_reader, signals.access_log_without_reader, signals.output_without_reader, signals.hangup,
+    signals.closed_streams, certificates.unusable_files, certificates.unusable_authority, certificates.replaced,
+    certificates.trusted_anew, places.several_ports, places.unset_variable, places.modes, places.abstract_names,
+    places.address_for_datagrams, places.shared_places, examples.echo_client_signals, examples.own_stages,
+    documents.example_configurations, documents.readme_configuration, documents.configuration_reference)}
+
+
+def run(name, program):
+    begin = time.monotonic()
+    try:
+        with Scene(program) as scene:
+            try:
+                CASES[name](scene)
+            except Exception:
+                print(f"--- standard error\n{scene.text('err')[-2000:]}")
+                raise
+    except Exception as why:  # a case fails by whatever it did not expect
+        print(f"FAILED {name}: {why if isinstance(why, Failed) else repr(why)}", flush=True)
+        return False
+    print(f"ok  {name:26} {time.monotonic() - begin:5.1f} s  {CASES[name].__doc__}", flush=True)
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/process", description=__doc__)
+    parser.add_argument("--program", default="build/tests/bin/muxpro", help="default: %(default)s")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    options = parser.parse_args()
+    unknown = [name for name in options.cases if name not in CASES]
+    if unknown:
+        sys.exit(f"'{unknown[0]}' is no case; there are {', '.join(CASES)}")
+    results = [run(name, options.program) for name in options.cases or CASES]
+    print(f"{results.count(True)} passed, {results.count(False)} failed")
+    sys.exit(1 if False in results else 0)
+
+
+main()
