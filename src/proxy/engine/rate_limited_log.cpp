@@ -1,6 +1,6 @@
 #include "proxy/engine/rate_limited_log.hpp"
 
-#include "proxy/base/stream_address.hpp"
+#include <muxpro/proxy/stream_socket.hpp>
 
 #include <fmt/format.h>
 
