@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+namespace fake_dns_test {
 namespace {
 
 using namespace rules_test;
@@ -166,3 +167,5 @@ TEST_CASE("fake_dns: options are checked", "[proxy][fake_dns]") {
   CHECK(mistake([](auto& o) { o.capacity = 0; }) == "capacity is 0, it must be 1 to 1048576");
   CHECK(mistake([](auto& o) { o.ttl = std::chrono::seconds(0); }) == "ttl (s) is 0, it must be 1 to 86400");
 }
+
+}  // namespace fake_dns_test
