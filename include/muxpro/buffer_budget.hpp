@@ -13,10 +13,10 @@
 namespace muxpro {
 
 /// Bytes promised or held, shared by all sessions of a process: the one object that threads share.
-/// When 95 % are used, the holder of the most unread bytes has to let go of them, one holder at a time.
+/// When 95 % are used, the holder of the most unread bytes must release them, one holder at a time.
 class buffer_budget {
  public:
-  /// Who holds unread bytes.
+  /// Something that holds unread bytes.
   class holder {
    public:
     std::uint64_t held() const noexcept { return held_.load(std::memory_order_relaxed); }
@@ -75,7 +75,7 @@ class buffer_budget {
   holder* letting_go_ = nullptr;
 };
 
-/// The budget of sessions that name none: 25 % of the machine's RAM, at most 512 MiB.
+/// The budget of sessions without one of their own: 25 % of the machine's RAM, at most 512 MiB.
 std::shared_ptr<buffer_budget> process_wide_budget();
 
 }  // namespace muxpro

@@ -51,7 +51,7 @@ struct instance_options {
   /// Sources of one UDP port at a time, and how long each may be silent (RFC 4787 REQ-5: 2 min).
   std::size_t datagram_sources = 1024;
   duration datagram_idle = std::chrono::minutes(2);
-  /// About one source address in a second; further lines are counted.
+  /// About one source address in a second. Further lines are counted.
   std::uint32_t log_lines = 10;
   /// The same for lines about connections that have ended; see access_log.
   std::uint32_t access_lines = default_access_lines;
@@ -91,7 +91,10 @@ class instance {
                                                std::shared_ptr<const inbound> i, bool transparent = false,
                                                std::shared_ptr<const sniff_policy> sniffing = {},
                                                std::optional<rate_limit> user_datagrams = {});
-  /// Any executor. Waits a second at most for its threads. The instance must outlive it.
+  /// Any executor. The instance must outlive it.
+  /// Completes when all threads have reported, or after 1 s with instance_report::complete unset.
+  /// Errors: none.
+  /// Cancellation (terminal): reports at once, without the threads that are missing.
   asio::awaitable<instance_report> report(std::size_t connections_of_thread);
   /// Live connections of an outbound, for the router's balancers. Any thread.
   std::size_t load(std::string_view outbound_tag) const;

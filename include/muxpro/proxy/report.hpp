@@ -56,8 +56,8 @@ struct instance_report {
   std::map<std::string, outbound> outbounds;
   std::map<std::string, inbound> inbounds;  ///< those that accept main connections
   std::vector<counter_row> counters;
-  /// That exist on its threads, set or not: the library's and the proxy's own, one at least for each main
-  /// connection and each relay; with those that it takes to make this report, if its threads make it.
+  /// Timers that exist on its threads, set or not, of the library and of the proxy: at least one for each
+  /// main connection and each relay. Includes those of making this report, if its own threads make it.
   std::size_t timers = 0;
   nat_counts datagrams;
   std::array<std::uint64_t, drop_reasons> drops{};  ///< datagrams by drop_reason

@@ -103,7 +103,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   if (c.metrics) listen_for_status(*c.metrics);
 }
 
-// What resolvers have under way ends before the executors that it would be told to.
+// Look-ups of resolvers end before the executors that their results would be posted to.
 configured_proxy::parts::~parts() {
   if (running) running->stop();
   if (access_lines) access_lines->finish();
@@ -125,7 +125,7 @@ dispatcher::possible_outbounds configured_proxy::parts::possible(const router_op
   };
 }
 
-// Whoever cannot be connected has few connections, and would get all.
+// A server that cannot be reached has few connections, and would get all new ones.
 std::optional<std::size_t> configured_proxy::parts::load(std::string_view tag) const {
   if (shared.failing(tag)) return std::nullopt;
   return running->load(tag);
@@ -139,7 +139,7 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
   }
   to.link_capacity(behind.link_capacity());
   if (rules) to.route_by(by_rules(rules, shared.names), rules->by_content(), possible_now);
-  // They are shared by all threads; the first one tidies up.
+  // They are shared by all threads. The first one tidies up.
   if (!std::exchange(swept, true)) shared.sweep(io);
 }
 

@@ -35,8 +35,8 @@ void accounts::replace_with(const accounts& others) {
   book_->known = std::move(known);
 }
 
-// The search compares digests that nobody without the key can foresee: how far it gets says nothing about
-// them.
+// The search compares keyed digests. Without the key they cannot be predicted, so the time of the search
+// reveals nothing about them.
 bool accounts::check(std::string_view user, std::string_view secret) const {
   const std::shared_lock lock(book_->access);
   return book_->known.contains(book_->digest_of(user, secret));

@@ -1,4 +1,4 @@
-// Who may use an inbound: users and their secrets. Ring 4.
+// accounts: the users of an inbound and their secrets. Ring 4.
 #pragma once
 
 #include <array>
@@ -11,11 +11,10 @@
 
 namespace muxpro::proxy {
 
-/// Keeps neither names nor secrets: an account is one keyed digest of both. So a user who is not known is
-/// told from a secret that is wrong by nothing, not even by the time that check() takes.
+/// Stores neither names nor secrets: an account is one keyed digest of both. Therefore an unknown user and a
+/// wrong secret cannot be distinguished, not even by the time that check() takes.
 ///
-/// Copies are the same accounts: what one is told all know, so that who may use an inbound can change while
-/// it serves. Thread-safe.
+/// Copies share one list of accounts, so that it can be replaced while an inbound serves. Thread-safe.
 class accounts {
  public:
   /// Draws its key. Throws std::runtime_error if libcrypto has no random numbers.
@@ -23,13 +22,14 @@ class accounts {
 
   /// A user may have several secrets, as while one is being replaced.
   void add(std::string_view user, std::string_view secret);
-  /// Nobody was added: an inbound asks nobody for his name then.
+  /// Without accounts an inbound does not authenticate its clients.
   bool empty() const { return size() == 0; }
   std::size_t size() const;
-  /// From now on these are the accounts, in all copies. Nobody who was let in is sent away.
+  /// Replaces the accounts of all copies. Open connections stay.
   void replace_with(const accounts& others);
 
-  /// Takes as long for the same lengths whoever asks. Throws std::runtime_error if libcrypto has no SHA-256.
+  /// For the same lengths it takes the same time for any user. Throws std::runtime_error if libcrypto has no
+  /// SHA-256.
   bool check(std::string_view user, std::string_view secret) const;
 
  private:

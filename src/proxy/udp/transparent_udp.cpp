@@ -11,7 +11,7 @@ using asio::ip::udp;
 
 namespace {
 
-// Of Linux; its headers with the one for IPv6 do not go together with those of libc.
+// Of Linux. Its headers with the one for IPv6 do not go together with those of libc.
 constexpr int ip_original_destination = 20, ipv6_original_destination = 74;
 
 bool turn_on(int socket, int level, int option) {

@@ -37,7 +37,7 @@ TEST_CASE("accounts: exactly those that were added", "[proxy][accounts]") {
     CHECK_FALSE(users.check(user, secret));
 }
 
-TEST_CASE("accounts: a user may have several secrets, and copies know the same", "[proxy][accounts]") {
+TEST_CASE("accounts: a user may have several secrets, and copies share them", "[proxy][accounts]") {
   accounts users;
   users.add("alice", "old");
   const accounts before = users;

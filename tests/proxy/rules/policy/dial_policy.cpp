@@ -107,7 +107,7 @@ TEST_CASE("private addresses may be allowed, own listeners never", "[proxy][poli
   CHECK(check(p, "10.0.0.1", 9527) == verdict::allowed);
 }
 
-TEST_CASE("a listener on all addresses is known by each of them", "[proxy][policy]") {
+TEST_CASE("a listener on all addresses is recognized by each of them", "[proxy][policy]") {
   dial_policy p;
   p.allow_private(true);
   p.own_listener({make_address("::"), 443}, {make_address("203.0.113.5"), make_address("2001:db8::5")});
