@@ -1,0 +1,86 @@
+// Who may have a name looked up next: users take turns, and each has a bound. Ring 4, a rule: no I/O.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct name_turns_bounds {
+  /// Names under way at a time. One takes a socket or two and 75 kB in c-ares.
+  std::size_t under_way = 128;
+  /// Those of one user. A page of a browser names about 30 hosts.
+  std::size_t of_user = 32;
+  /// Look-ups of one user that wait for their turn.
+  std::size_t waiting_of_user = 2048;
+};
+
+/// Look-ups of one name share one query, which takes a place of a user that waits for it.
+class name_turns {
+ public:
+  using ticket = std::uint64_t;
+
+  explicit name_turns(name_turns_bounds bounds = {}) : bounds_(bounds) {}
+
+  /// Nothing: too many of this user wait.
+  std::optional<ticket> ask(const std::string& name, const std::string& user);
+  /// Whether a query of the name is under way.
+  bool is_under_way(const std::string& name) const;
+  /// The name whose query begins now: the first one of the user whose turn it is.
+  std::optional<std::string> next();
+  /// A look-up is not wanted any more. Returns the name whose query ends with it.
+  std::optional<std::string> give_up(ticket t);
+  /// The query of `name` has ended: those that have waited for it, and their places are free.
+  std::vector<ticket> finish(const std::string& name);
+  /// Whose place the query of `name` takes; empty if none is under way.
+  std::string user_of(const std::string& name) const;
+
+  std::size_t under_way() const noexcept { return under_way_; }
+  /// Look-ups that wait for their query to begin.
+  std::size_t waiting() const noexcept { return waiting_; }
+  /// What is kept about users, for tests.
+  std::size_t users() const noexcept { return users_.size(); }
+
+ private:
+  struct user {
+    std::list<ticket> queue;
+    std::size_t look_ups = 0, under_way = 0;
+    bool has_turn = false;  ///< stands in turns_
+  };
+  using user_entry = std::map<std::string, user>::iterator;
+  struct query {
+    std::list<ticket> askers;
+    std::optional<user_entry> charged;  ///< nothing: has not begun
+  };
+  using query_entry = std::map<std::string, query>::iterator;
+  struct look_up {
+    query_entry query;
+    user_entry user;
+    std::list<ticket>::iterator asker, queued;
+    bool waits = false;
+  };
+
+  void leave_queue(look_up& l);
+  void forget(user_entry u);
+  std::optional<std::string> leave_query(query_entry q);
+  void end(query_entry q);
+  void charge(query& q, user_entry u);
+  void uncharge(query& q);
+  void charge_another(query& q);
+
+  name_turns_bounds bounds_;
+  ticket last_ = 0;
+  std::map<std::string, query> queries_;
+  std::map<std::string, user> users_;
+  std::unordered_map<ticket, look_up> look_ups_;
+  std::list<user_entry> turns_;  ///< users with a queue, the next one first
+  std::size_t under_way_ = 0, waiting_ = 0;
+};
+
+}  // namespace muxpro::proxy
