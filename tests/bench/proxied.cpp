@@ -64,10 +64,7 @@ class proxies {
     }
     asio::co_spawn(io, echo_all(target_), asio::detached);
   }
-  ~proxies() {
-    front_.close();
-    names_.stop();
-  }
+  ~proxies() { front_.close(); }
 
   /// A client's connection that is connected to the echo.
   asio::awaitable<stream_socket> connect() {
@@ -132,7 +129,7 @@ class proxies {
   }
 
   muxpro::testing::manual_clock clock_;
-  resolver names_{1};
+  resolver names_;
   dial_policy anywhere_;
   geo_files no_lists_;
   std::shared_ptr<const sniff_policy> sniffing_;

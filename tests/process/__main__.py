@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import certificates
 import documents
 import examples
+import names
 import places
 import signals
 from parts import Failed, Scene
@@ -17,6 +18,7 @@ CASES = {case.__name__: case for case in (
     signals.closed_streams, certificates.unusable_files, certificates.unusable_authority, certificates.replaced,
     certificates.trusted_anew, places.several_ports, places.unset_variable, places.modes, places.abstract_names,
     places.address_for_datagrams, places.shared_places, examples.echo_client_signals, examples.own_stages,
+    names.dead_names, names.addresses_of_a_name, names.half_of_an_answer,
     documents.example_configurations, documents.readme_configuration, documents.configuration_reference)}
 
 

@@ -156,7 +156,6 @@ struct standing : targets {
       : standing([i](const targets&) { return i; }, o) {}
   explicit standing(const make_inbound& make, instance_options o = {})
       : in(make(*this)),
-        names(1),
         nat(nat_limits(), dial_options(), names, policy),
         whole(
             o, 1,

@@ -43,10 +43,7 @@ class server_engine {
             [this, &o](muxpro::proxy::dispatcher& d, asio::io_context& io) { equip(d, io, o); }, log) {
     policy.allow_private(true);
   }
-  ~server_engine() {
-    engine.stop();
-    names.stop();
-  }
+  ~server_engine() { engine.stop(); }
 
   muxpro::proxy::stream_endpoint listen(const muxpro::proxy::stream_endpoint& at,
                                         muxpro::proxy::transport_use how = {}) {

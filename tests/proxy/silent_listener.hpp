@@ -10,10 +10,12 @@
 #include <vector>
 
 struct silent_listener {
-  explicit silent_listener(asio::io_context& io) : acceptor(io) {
+  /// On the unspecified address, all of the loopback block is silent.
+  explicit silent_listener(asio::io_context& io, asio::ip::address_v4 here = asio::ip::address_v4::loopback())
+      : acceptor(io) {
     using asio::ip::tcp;
     acceptor.open(tcp::v4());
-    acceptor.bind({asio::ip::address_v4::loopback(), 0});
+    acceptor.bind({here, 0});
     acceptor.listen(0);
     for (int i = 0; i < 4; ++i) {
       tcp::socket filler(io, tcp::v4());

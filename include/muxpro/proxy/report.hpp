@@ -31,6 +31,13 @@ std::string_view name_of(counter_kind what) noexcept;
 /// "inbound>>>socks>>>traffic>>>uplink", as Xray calls it.
 std::string counter_name(counter_kind what, std::string_view name, bool up);
 
+/// Look-ups of names; pinned names and those of the hosts file take none.
+struct name_counts {
+  std::size_t under_way = 0;  ///< names that servers are asked for
+  std::size_t waiting = 0;    ///< look-ups whose query has not begun: their users have too many under way
+  std::size_t cached = 0;     ///< names in the cache
+};
+
 struct instance_report {
   struct connection {
     context ctx;
@@ -60,6 +67,7 @@ struct instance_report {
   /// main connection and each relay. Includes those of making this report, if its own threads make it.
   std::size_t timers = 0;
   nat_counts datagrams;
+  name_counts names;
   std::array<std::uint64_t, drop_reasons> drops{};  ///< datagrams by drop_reason
   bool complete = true;                             ///< every thread has answered in time
 };

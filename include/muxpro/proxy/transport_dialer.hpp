@@ -42,8 +42,6 @@ class transport_dialer {
   /// Whether the last dial that was not cancelled has failed less than 10 s ago, for balancers. Any thread.
   bool failing() const noexcept;
   const stream_address& target() const noexcept { return to_; }
-  /// Called before the executors of dial() are destroyed.
-  void stop();
 
  private:
   asio::awaitable<stream_socket> connect(std::error_code& ec);

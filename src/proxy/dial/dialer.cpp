@@ -76,38 +76,49 @@ asio::awaitable<void> dial::wait_until(time_point when) {
   }
 }
 
-asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::error_code& ec) {
-  struct answer {
+asio::awaitable<addresses> dial::look_up(std::string name, std::error_code& ec) {
+  struct reply {
     bool there = false;
     std::error_code error;
     addresses found;
   };
+  const auto answer = std::make_shared<reply>();
+  resolver::handler done = [self = shared_from_this(), answer](std::error_code error, addresses list) {
+    *answer = {true, error, std::move(list)};
+    self->happened_ = true;
+    self->event_.cancel();
+  };
+  resolver::name_check may_ask = [&policy = policy_](std::string_view completed) {
+    return policy.check_name(completed) == verdict::allowed;
+  };
+  const auto under_way = names_.resolve(name, asker_, executor_, std::move(may_ask), std::move(done));
+  while (!answer->there) {
+    co_await wait_until(time_point::max());
+    if (!answer->there && over(ec)) co_return addresses();
+  }
+  ec = answer->error;
+  co_return std::move(answer->found);
+}
+
+asio::awaitable<addresses> dial::find_name(std::string name, std::error_code& ec) {
+  if (policy_.check_name(name) != verdict::allowed) {
+    ec = errc::target_rejected;
+    co_return addresses();
+  }
+  addresses found = co_await look_up(std::move(name), ec);
+  if (ec.category() == error_category() || !ec || ec == cancelled_) co_return found;
+  failure_ = ec;
+  ec = out_of_resources(ec) ? errc::out_of_room : errc::target_unreachable;
+  co_return found;
+}
+
+asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::error_code& ec) {
   set_deadline();
   addresses found;
-  if (host.is_domain()) {
-    if (policy_.check_name(host.domain()) != verdict::allowed) {
-      ec = errc::target_rejected;
-      co_return found;
-    }
-    const auto reply = std::make_shared<answer>();
-    const auto self = shared_from_this();
-    resolver::handler done = [self, reply](std::error_code error, addresses list) {
-      reply->there = true;
-      reply->error = error;
-      reply->found = std::move(list);
-      self->happened_ = true;
-      self->event_.cancel();
-    };
-    names_.resolve(std::string(host.domain()), executor_, std::move(done));
-    while (!reply->there) {
-      co_await wait_until(time_point::max());
-      if (!reply->there && over(ec)) co_return found;
-    }
-    if (reply->error) ec = errc::target_unreachable;
-    found = std::move(reply->found);
-  } else {
+  if (host.is_domain())
+    found = co_await find_name(std::string(host.domain()), ec);
+  else
     found.push_back(to_asio(host.octets()));
-  }
   if (ec) co_return found;
   std::erase_if(found, [&](const auto& a) { return policy_.check(a, port) != verdict::allowed; });
   if (found.empty()) ec = errc::target_rejected;
@@ -118,55 +129,86 @@ asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& 
   set_deadline();
   addresses found = co_await find(target.host, target.port, ec);
   found = interleaved(std::move(found));
+  if (found.size() > most_attempts) found.resize(most_attempts);
   attempts_.reserve(found.size());  // sockets that connect must not move
-  std::size_t next = 0;
   time_point next_start = time_point::min();
   while (!ec && connected_ == 0) {
-    const bool more = next < found.size();
+    const bool more = attempts_.size() < found.size();
     if (!more && running_ == 0) ec = as_own_code(failure_);
     if (ec || over(ec)) break;
     const time_point now = std::chrono::steady_clock::now();
-    if (more && (running_ == 0 || now >= next_start)) {
+    const time_point start = std::max(next_start, place_free_at());
+    if (more && (running_ == 0 || now >= start)) {
+      make_place();
       next_start = now + options_.stagger;
-      start_attempt({found[next++], target.port});
+      start_attempt({found[attempts_.size()], target.port});
       continue;
     }
-    co_await wait_until(more ? next_start : time_point::max());
+    co_await wait_until(more ? start : time_point::max());
   }
   if (!ec && cancelled_) ec = cancelled_;  // it connected in the same moment
-  for (std::size_t i = 0; i < attempts_.size(); ++i) {
-    std::error_code ignored;
-    if (i + 1 == connected_ && !ec) continue;
-    // A target that has accepted already must not take the cut for a request without a byte.
-    if (cancelled_) attempts_[i].set_option(asio::socket_base::linger(true, 0), ignored);
-    attempts_[i].close(ignored);
-  }
+  for (std::size_t i = 0; i < attempts_.size(); ++i)
+    if (i + 1 != connected_ || ec) close(attempts_[i]);
   if (ec) co_return tcp::socket(executor_);
-  co_return std::move(attempts_[connected_ - 1]);
+  co_return std::move(attempts_[connected_ - 1].socket);
+}
+
+void dial::close(attempt& a) {
+  std::error_code ignored;
+  // A target that has accepted already must not take the cut for a request without a byte.
+  if (cancelled_ && a.socket.is_open()) a.socket.set_option(asio::socket_base::linger(true, 0), ignored);
+  a.socket.close(ignored);
+}
+
+// The first one that is still under way.
+dial::attempt* dial::oldest() {
+  const auto found =
+      std::find_if(attempts_.begin(), attempts_.end(), [](const attempt& a) { return a.running; });
+  return found == attempts_.end() ? nullptr : &*found;
+}
+
+// When as many are under way as may be, the oldest one has had its time at some point.
+time_point dial::place_free_at() {
+  if (running_ < most_running) return time_point::min();
+  return oldest()->begun + options_.timeout / 4;
+}
+
+void dial::make_place() {
+  if (running_ < most_running) return;
+  attempt& a = *oldest();
+  a.running = false;
+  --running_;
+  if (!failure_) failure_ = asio::error::timed_out;
+  close(a);
 }
 
 void dial::start_attempt(const tcp::endpoint& to) {
-  attempts_.emplace_back(executor_);
-  tcp::socket& socket = attempts_.back();
+  attempt& a = attempts_.emplace_back(executor_);
   std::error_code ec;
-  socket.open(to.protocol(), ec);
+  a.socket.open(to.protocol(), ec);
   if (ec) {
     failure_ = ec;
     return;
   }
-  set_options(socket.native_handle(), options_.socket);
+  set_options(a.socket.native_handle(), options_.socket);
+  a.running = true;
   ++running_;
   const std::size_t which = attempts_.size();
-  socket.async_connect(
+  a.socket.async_connect(
       to, [self = shared_from_this(), which](std::error_code result) { self->attempt_ended(which, result); });
 }
 
 void dial::attempt_ended(std::size_t which, std::error_code ec) {
+  attempt& a = attempts_[which - 1];
+  if (!a.running) return;  // closed, to make place
+  a.running = false;
   --running_;
-  if (ec)
+  if (ec) {
     failure_ = ec;
-  else if (connected_ == 0)
+    close(a);
+  } else if (connected_ == 0) {
     connected_ = which;
+  }
   happened_ = true;
   event_.cancel();
 }

@@ -45,12 +45,16 @@ struct dial_options {
 /// Addresses of both families in turns, the family of the first one first (RFC 8305 section 4).
 std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address> found);
 
-/// One dial. Belongs to the executor's strand.
+/// One dial: 8 addresses at most, 3 of them at a time, whatever a name has. The fourth one waits until an
+/// attempt has failed or had a quarter of the time. Belongs to the executor's strand.
 class dial : public std::enable_shared_from_this<dial> {
  public:
-  /// `names` and `policy` must outlive it.
-  dial(asio::any_io_executor executor, resolver& names, const dial_policy& policy, dial_options options)
-      : executor_(std::move(executor)),
+  /// `names` and `policy` must outlive it. `asker`: whose place a look-up takes, asker_of(); empty: this
+  /// program's own.
+  dial(asio::any_io_executor executor, resolver& names, const dial_policy& policy, dial_options options,
+       std::string asker = {})
+      : asker_(std::move(asker)),
+        executor_(std::move(executor)),
         names_(names),
         policy_(policy),
         options_(options),
@@ -71,12 +75,28 @@ class dial : public std::enable_shared_from_this<dial> {
   void cancel(std::error_code why);
 
  private:
+  static constexpr std::size_t most_attempts = 8, most_running = 3;
+
+  asio::awaitable<std::vector<asio::ip::address>> look_up(std::string name, std::error_code& ec);
+  asio::awaitable<std::vector<asio::ip::address>> find_name(std::string name, std::error_code& ec);
+  struct attempt {
+    explicit attempt(const asio::any_io_executor& executor) : socket(executor) {}
+    asio::ip::tcp::socket socket;
+    const time_point begun = std::chrono::steady_clock::now();
+    bool running = false;
+  };
+
+  attempt* oldest();
+  time_point place_free_at();
+  void make_place();
+  void close(attempt& a);
   void start_attempt(const asio::ip::tcp::endpoint& to);
   void attempt_ended(std::size_t which, std::error_code ec);
   asio::awaitable<void> wait_until(time_point when);
   bool over(std::error_code& ec) const;
   void set_deadline();
 
+  const std::string asker_;
   asio::any_io_executor executor_;
   resolver& names_;
   const dial_policy& policy_;
@@ -85,7 +105,7 @@ class dial : public std::enable_shared_from_this<dial> {
   bool happened_ = false;
   time_point deadline_ = time_point::max();
   std::error_code cancelled_;
-  std::vector<asio::ip::tcp::socket> attempts_;
+  std::vector<attempt> attempts_;
   std::size_t running_ = 0;
   std::size_t connected_ = 0;  ///< counted from 1
   std::error_code failure_;

@@ -1,95 +1,89 @@
-#include "proxy/policy/dial_policy.hpp"
-
 #include "proxy/dial/resolver.hpp"
 
-#include <asio/ip/tcp.hpp>
-#include <asio/post.hpp>
-#include <asio/prefer.hpp>
+#include "proxy/dial/name_lane.hpp"
+#include "proxy/dial/shared_names.hpp"
+#include "proxy/names/final_names.hpp"
+#include "proxy/policy/dial_policy.hpp"
 
-#include <netdb.h>
-#include <sys/socket.h>
-
-#include <algorithm>
 #include <chrono>
-#include <cstring>
-#include <memory>
-#include <new>
-#include <thread>
-#include <utility>
+#include <optional>
 
 namespace muxpro::proxy {
 
 namespace {
 
-resolver::addresses ask_system(const std::string& name, std::error_code& ec) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_ADDRCONFIG;
-  addrinfo* list = nullptr;
-  if (::getaddrinfo(name.c_str(), nullptr, &hints, &list) != 0)
-    return ec = asio::error::host_not_found, resolver::addresses();
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, ::freeaddrinfo);
-  resolver::addresses found;
-  for (const addrinfo* i = list; i; i = i->ai_next) {
-    asio::ip::tcp::endpoint e;
-    if (i->ai_addrlen > e.capacity()) continue;
-    std::memcpy(e.data(), i->ai_addr, i->ai_addrlen);
-    if (std::find(found.begin(), found.end(), e.address()) == found.end()) found.push_back(e.address());
-  }
-  if (found.empty()) ec = asio::error::host_not_found;
-  return found;
+std::vector<std::string> names_to_ask(std::string_view asked, system_names& system) {
+  const bool may_be_completed = asked.find('.') == std::string_view::npos;
+  return final_names(asked, may_be_completed ? system.servers()->domains : std::vector<std::string>());
 }
-
-/// A name on its way to an answer. An exception would end the thread, and the process with it.
-class asked : public std::enable_shared_from_this<asked> {
- public:
-  asked(std::string name, asio::any_io_executor executor, resolver::handler done)
-      : name_(std::move(name)), executor_(std::move(executor)), done_(std::move(done)) {}
-
-  void ask() noexcept {
-    try {
-      found_ = ask_system(name_, ec_);
-    } catch (const std::bad_alloc&) {
-      ec_ = asio::error::no_memory;
-    }
-    // Whoever has asked waits, and may have no limit for that.
-    for (int patience = 100; patience > 0 && !answers(); --patience)
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-
- private:
-  bool answers() noexcept {
-    try {
-      asio::post(executor_, [self = shared_from_this()] {
-        const auto done = std::move(self->done_);  // goes here, not on the thread of the query
-        done(self->ec_, std::move(self->found_));
-      });
-      return true;
-    } catch (...) {
-      return false;
-    }
-  }
-
-  const std::string name_;
-  const asio::any_io_executor executor_;
-  resolver::handler done_;
-  std::error_code ec_;
-  resolver::addresses found_;
-};
 
 }  // namespace
 
-void resolver::pin(std::string_view name, addresses answer) { pinned_[normalized(name)] = std::move(answer); }
+std::optional<name_answer> shared_names::cached(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  const name_answer* const found = cache_.find(name, std::chrono::steady_clock::now());
+  return found ? std::optional(*found) : std::nullopt;
+}
 
-void resolver::resolve(std::string name, asio::any_io_executor executor, handler done) {
-  executor = asio::prefer(executor, asio::execution::outstanding_work.tracked);
-  if (const auto found = pinned_.find(normalized(name)); found != pinned_.end()) {
-    const std::error_code ec = found->second.empty() ? asio::error::host_not_found : std::error_code();
-    asio::post(executor, [done = std::move(done), ec, answer = found->second] { done(ec, answer); });
-    return;
+void shared_names::remember(const std::string& name, const std::string& user, const name_answer& answer,
+                            duration ttl) {
+  const std::lock_guard lock(mutex_);
+  cache_.put(name, user, answer, ttl, std::chrono::steady_clock::now());
+}
+
+std::optional<name_answer> shared_names::without_query(std::string_view name) {
+  using kind = name_answer::kind;
+  const std::string normal = normalized(name);
+  if (const auto found = pinned.find(normal); found != pinned.end())
+    return name_answer{found->second.empty() ? kind::not_there : kind::found, found->second};
+  if (const auto* const found = system.hosts()->find(normal))
+    return name_answer{kind::found, by_routes(*found)};
+  if (!is_localhost(normal)) return std::nullopt;
+  return name_answer{kind::found,
+                     by_routes({asio::ip::address_v6::loopback(), asio::ip::address_v4::loopback()})};
+}
+
+resolver::resolver(name_sources from) : shared_(std::make_shared<shared_names>(std::move(from))) {}
+resolver::~resolver() = default;
+
+void resolver::pin(std::string_view name, addresses answer) {
+  shared_->pinned[normalized(name)] = std::move(answer);
+}
+
+resolver::look_up resolver::resolve(std::string_view name, std::string asker, asio::any_io_executor executor,
+                                    name_check may_ask, handler done) {
+  std::optional<name_answer> known = shared_->without_query(name);
+  std::vector<std::string> names;
+  if (!known) names = names_to_ask(name, shared_->system);
+  const auto request = std::make_shared<name_request>(
+      shared_, std::move(asker), std::move(names), std::move(executor), std::move(may_ask), std::move(done));
+  if (known || request->names.empty()) {
+    if (known) request->found = std::move(known->addresses);
+    if (request->found.empty()) request->error = asio::error::host_not_found;
+    answer(request);
+    return {{}, request};
   }
-  const auto a = std::make_shared<asked>(std::move(name), std::move(executor), std::move(done));
-  asio::post(pool_, [a] { a->ask(); });
+  const auto lane = name_lane::of(request->executor, shared_);
+  look_up result(lane, request);
+  lane->ask(request);
+  return result;
+}
+
+resolver::look_up::look_up(std::weak_ptr<name_lane> lane, std::shared_ptr<name_request> request)
+    : lane_(std::move(lane)), request_(std::move(request)) {}
+
+resolver::look_up::~look_up() {
+  if (!request_) return;
+  if (const auto lane = lane_.lock()) lane->give_up(*request_);
+  request_->done = nullptr;
+}
+
+name_counts resolver::counts() const {
+  name_counts c;
+  c.under_way = shared_->under_way;
+  c.waiting = shared_->waiting;
+  c.cached = shared_->entries();
+  return c;
 }
 
 }  // namespace muxpro::proxy

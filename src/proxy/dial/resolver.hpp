@@ -1,51 +1,71 @@
-// Names to addresses by the system's resolver, on threads of its own. Ring 4.
+// Names to addresses by c-ares, on the thread that asks. Ring 4.
 #pragma once
 
+#include "proxy/dial/system_names.hpp"
+
 #include <muxpro/error.hpp>
+#include <muxpro/proxy/report.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/ip/address.hpp>
-#include <asio/thread_pool.hpp>
 
-#include <cstddef>
 #include <functional>
-#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace muxpro::proxy {
 
-/// Shared by all threads. Asio's own resolver has one thread for a whole process: one slow name would hold up
-/// all others.
+class name_lane;
+struct name_request;
+struct shared_names;
+
+/// Shared by all threads: pinned answers and a cache. Queries are those of the thread that asks: 128 at a
+/// time, 32 of one user, further ones wait for their user's turn. Look-ups of one name share a query. A query
+/// ends after 5 s.
 class resolver {
  public:
   using addresses = std::vector<asio::ip::address>;
   using handler = std::function<void(std::error_code, addresses)>;
+  /// Whether a server may be asked for a name. It is in lower case, and completed.
+  using name_check = std::function<bool(std::string_view)>;
 
-  explicit resolver(std::size_t threads = 16) : pool_(threads) {}
-  ~resolver() { stop(); }
-  /// Waits for the queries under way, not for those that have not begun. To be called before an executor that
-  /// was given to resolve() goes.
-  void stop() {
-    pool_.stop();
-    pool_.join();
-  }
+  explicit resolver(name_sources from = {});
+  ~resolver();
 
   /// Answers `name` from now on without a query. Only before the first resolve().
   void pin(std::string_view name, addresses answer);
 
-  /// Calls `done` on `executor`, in the resolver's order of preference, without duplicates; never inside
-  /// resolve(), and not at all if stop() comes before its query. Errors, without an address:
-  /// asio::error::host_not_found, whatever the system's reason, or if the pinned answer is empty; no_memory.
-  /// There is no way to stop getaddrinfo(): who gives up ignores the call. Keeps the executor's context at
-  /// work until then.
-  void resolve(std::string name, asio::any_io_executor executor, handler done);
+  /// A look-up that is given up when it goes, on its executor.
+  class look_up {
+   public:
+    look_up() = default;
+    look_up(std::weak_ptr<name_lane> lane, std::shared_ptr<name_request> request);
+    look_up(look_up&&) = default;
+    look_up& operator=(look_up&&) = delete;
+    ~look_up();
+
+   private:
+    std::weak_ptr<name_lane> lane_;
+    std::shared_ptr<name_request> request_;
+  };
+
+  /// Calls `done` on `executor` unless the result goes first, in the order in which addresses are to be
+  /// dialled, without duplicates; never inside resolve(). `asker` is whose place the look-up takes. Errors,
+  /// without an address: asio::error::host_not_found, also if the pinned answer is empty;
+  /// host_not_found_try_again if no server answers; no_recovery if there is no server, or c-ares cannot be
+  /// used; errc::target_rejected if `may_ask` refuses a completed name; no_buffer_space if too many look-ups
+  /// of the asker wait. The executor's context may go first: then `done` is not called.
+  [[nodiscard]] look_up resolve(std::string_view name, std::string asker, asio::any_io_executor executor,
+                                name_check may_ask, handler done);
+
+  name_counts counts() const;
 
  private:
-  std::map<std::string, addresses> pinned_;
-  asio::thread_pool pool_;
+  const std::shared_ptr<shared_names> shared_;
 };
 
 }  // namespace muxpro::proxy

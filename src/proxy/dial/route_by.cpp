@@ -1,5 +1,7 @@
 #include "proxy/dial/route_by.hpp"
 
+#include "proxy/names/asker.hpp"
+
 #include <utility>
 
 namespace muxpro::proxy {
@@ -22,8 +24,8 @@ asio::awaitable<outbound_choice> ask(std::shared_ptr<const router> rules, resolv
   const route_request request = request_of(c);
   if (auto decided = rules->route(request))
     co_return outbound_choice(std::move(decided->outbound_tag), decided->priority);
-  const auto query =
-      std::make_shared<dial>(co_await asio::this_coro::executor, names, every_address(), limits);
+  const auto query = std::make_shared<dial>(co_await asio::this_coro::executor, names, every_address(),
+                                            limits, asker_of(c.inbound.user, c.inbound.source));
   std::error_code ec;
   const auto found = co_await query->find(request.target.host, request.target.port, ec);
   route_decision decided = rules->route(request, found);

@@ -18,7 +18,7 @@ struct transport_dialer::socket_dialer {
   }
 
   dial_options options;
-  resolver names{2};
+  resolver names;
   dial_policy everything;
 };
 
@@ -29,8 +29,6 @@ transport_dialer::transport_dialer(stream_address to, transport_use how, const d
   sockets_->options.socket = how.socket;
 }
 transport_dialer::~transport_dialer() = default;
-
-void transport_dialer::stop() { sockets_->names.stop(); }
 
 // A unix socket connects at once or not at all.
 asio::awaitable<stream_socket> transport_dialer::connect(std::error_code& ec) {

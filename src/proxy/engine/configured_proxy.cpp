@@ -103,11 +103,9 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   if (c.metrics) listen_for_status(*c.metrics);
 }
 
-// Look-ups of resolvers end before the executors that their results would be posted to.
 configured_proxy::parts::~parts() {
   if (running) running->stop();
   if (access_lines) access_lines->finish();
-  shared.stop();
 }
 
 void configured_proxy::parts::route(const router_options& o, geo_files& geo) {
@@ -187,6 +185,7 @@ void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
   auto report = [this](std::size_t connections) -> asio::awaitable<instance_report> {
     instance_report r = co_await running->report(connections);
     r.datagrams += shared.datagrams();
+    r.names = shared.names.counts();
     co_return r;
   };
   try {

@@ -109,9 +109,4 @@ nat_counts resources::datagrams() const {
   return all;
 }
 
-void resources::stop() {
-  names.stop();
-  for (const auto& [tag, d] : dialers_) d->stop();
-}
-
 }  // namespace muxpro::proxy

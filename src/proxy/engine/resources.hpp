@@ -40,8 +40,6 @@ class resources {
   /// Whether the last dial of an outbound's server has failed a moment ago.
   bool failing(std::string_view tag) const;
   nat_counts datagrams() const;
-  /// Ends the queries under way. Before the executors of their callers go.
-  void stop();
 
   resolver names;
 

@@ -1,5 +1,7 @@
 #include "proxy/outbound/freedom.hpp"
 
+#include "proxy/names/asker.hpp"
+
 #include <memory>
 #include <utility>
 
@@ -10,7 +12,8 @@ using asio::ip::tcp;
 asio::awaitable<connection_result> freedom::carry(const context& ctx, client& c) {
   const counted here(*this);
   connection_result result;
-  const auto attempt = std::make_shared<dial>(c.get_executor(), names_, policy_, dial_);
+  const auto attempt = std::make_shared<dial>(c.get_executor(), names_, policy_, dial_,
+                                              asker_of(ctx.inbound.user, ctx.inbound.source));
   c.on_abandoned([attempt](std::error_code why) { attempt->cancel(why); });
   tcp::socket target = co_await attempt->connect(ctx.outbound.target, result.why);
   c.on_abandoned(nullptr);

@@ -31,7 +31,7 @@ dial_outcome outcome_of_errc(errc e) noexcept {
 
 bool is_no_such_name(const std::error_code& ec) noexcept {
   return ec == asio::error::host_not_found || ec == asio::error::host_not_found_try_again ||
-         ec == asio::error::no_data;
+         ec == asio::error::no_data || ec == asio::error::no_recovery;
 }
 
 dial_outcome outcome_of_system(const std::error_code& ec) noexcept {

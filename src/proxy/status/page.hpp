@@ -36,6 +36,7 @@ td.n, th.n { text-align: right; }
 <div><b id="streams">-</b><small>sub-streams</small></div>
 <div><b id="up" class="up">-</b><small>up</small></div>
 <div><b id="down" class="down">-</b><small>down</small></div>
+<div><b id="names">-</b><small>look-ups of names</small></div>
 <div><b id="timers">-</b><small>timers</small></div>
 <span id="gone"></span>
 </header>
@@ -93,6 +94,7 @@ function show(s) {
   by("live").textContent = s.live;
   by("mains").textContent = mains.length;
   by("streams").textContent = mains.reduce((a, m) => a + m.streams, 0);
+  by("names").textContent = s.names.under_way + s.names.waiting;
   by("timers").textContent = s.timers;
   fill("main_table", mains.slice(0, most_rows).map(m => [m.other_end, n(m.streams), n(m.opened),
     n(size(m.sent)), n(size(m.received)), n(size(m.window)), n(size(m.unread)), n(m.queued), n(m.stalls), n((m.stalled_ms / 1000).toFixed(1) + " s"),

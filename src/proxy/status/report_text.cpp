@@ -135,6 +135,12 @@ std::string metrics_text(const instance_report& r) {
   add_main_connections(m, r);
   m.begin("muxpro_timers", "gauge", "Timers that exist on the proxy's threads, set or not.");
   m.line("muxpro_timers", r.timers);
+  m.begin("muxpro_names_under_way", "gauge", "Names that DNS servers are asked for.");
+  m.line("muxpro_names_under_way", r.names.under_way);
+  m.begin("muxpro_names_waiting", "gauge", "Look-ups that wait: their users have too many names under way.");
+  m.line("muxpro_names_waiting", r.names.waiting);
+  m.begin("muxpro_names_cached", "gauge", "Names whose answers are kept.");
+  m.line("muxpro_names_cached", r.names.cached);
   m.begin("muxpro_dropped_datagrams_total", "counter", "Datagrams that were dropped, for any reason.");
   m.line("muxpro_dropped_datagrams_total", drops_of(r));
   m.begin("muxpro_datagram_drops_total", "counter", "The same by reason.");
@@ -152,6 +158,7 @@ std::string metrics_text(const instance_report& r) {
 std::string status_json(const instance_report& r) {
   json out{
       {"complete", r.complete}, {"live", r.live}, {"timers", r.timers}, {"dropped_datagrams", drops_of(r)}};
+  out["names"] = {{"under_way", r.names.under_way}, {"waiting", r.names.waiting}, {"cached", r.names.cached}};
   out["counters"] = json::object();
   for (const auto& row : r.counters) {
     out["counters"][counter_name(row.what, row.name, true)] = row.up;

@@ -3,6 +3,7 @@
 #include <muxpro/timer.hpp>
 #include "proxy/base/log_text.hpp"
 #include "proxy/base/port_set.hpp"
+#include "proxy/names/asker.hpp"
 #include "proxy/net/local_addresses.hpp"
 #include "proxy/udp/udp_association.hpp"
 
@@ -24,7 +25,8 @@ using std::chrono::steady_clock;
 
 udp_nat::owner::owner(const std::string& user, const asio::ip::address& address)
     : key(user.empty() ? "address " + address.to_string() : "user " + user),
-      shown(user.empty() ? shown_source(address) : "user " + percent_encoded(user)) {}
+      shown(user.empty() ? shown_source(address) : "user " + percent_encoded(user)),
+      asker(asker_of(user, address)) {}
 
 namespace {
 

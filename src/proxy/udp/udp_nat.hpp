@@ -44,6 +44,7 @@ class udp_nat {
 
     const std::string key;               ///< of their mappings and their rate; no user's is an address's
     const std::string shown;             ///< for the log
+    const std::string asker;             ///< whose places their look-ups of names take
     std::optional<rate_limit> rate;      ///< instead of nat_limits::user_datagrams
     nat_table::session_key session = 0;  ///< distinct for each main connection
     destination target;                  ///< what the client named first

@@ -10,8 +10,15 @@
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <iterator>
 #include <optional>
+#include <vector>
 
 namespace {
 
@@ -39,7 +46,7 @@ struct fixture {
   }
 
   asio::io_context io;
-  resolver names{2};
+  resolver names;
   dial_policy policy;
   std::shared_ptr<dial> attempt;
   std::error_code error;
@@ -141,6 +148,69 @@ TEST_CASE("a target that refuses, does not exist or may not be dialled has its o
   CHECK(code_of("127.0.0.1", false) == errc::target_rejected);
   CHECK(code_of("rebind.test", false) == errc::target_rejected);
   CHECK(code_of("www.blocked.test", true) == errc::target_rejected);
+}
+
+namespace {
+
+/// The addresses 127.1.0.0 and following ones.
+std::vector<asio::ip::address> many_addresses(std::uint32_t count) {
+  std::vector<asio::ip::address> all;
+  for (std::uint32_t i = 0; i < count; ++i) all.emplace_back(asio::ip::address_v4(0x7f010000u + i));
+  return all;
+}
+
+/// The most descriptors that are open beside those of the beginning.
+struct descriptor_watch {
+  explicit descriptor_watch(asio::io_context& io) : timer(io), before(open()) { look(); }
+  static std::size_t open() {
+    const std::filesystem::directory_iterator all("/proc/self/fd"), end;
+    return static_cast<std::size_t>(std::distance(all, end));
+  }
+  void look() {
+    most = std::max(most, open() - before);
+    timer.expires_after(std::chrono::milliseconds(1));
+    timer.async_wait([this](std::error_code stopped) {
+      if (!stopped && looks_left-- > 0) look();
+    });
+  }
+  asio::steady_timer timer;
+  const std::size_t before;
+  std::size_t most = 0;
+  int looks_left = 600;
+};
+
+}  // namespace
+
+TEST_CASE("a name with 2,000 silent addresses takes 3 sockets at a time", "[proxy][dialer]") {
+  fixture f;
+  silent_listener silent(f.io, asio::ip::address_v4::any());
+  f.names.pin("many.test", many_addresses(2000));
+  descriptor_watch watch(f.io);
+  f.connect({network::tcp, "many.test", silent.port()}, {500ms, 1ms});
+  CHECK(f.error == errc::target_timeout);
+  CHECK(watch.most == 3);
+}
+
+TEST_CASE("of a name with 2,000 addresses that refuse, 8 are tried, one by one", "[proxy][dialer]") {
+  fixture f;
+  tcp::acceptor target(f.io, {make_address("127.1.0.8"), 0});  // the ninth
+  f.names.pin("many.test", many_addresses(2000));
+  descriptor_watch watch(f.io);
+  f.connect({network::tcp, "many.test", target.local_endpoint().port()}, {5s, 100ms});
+  CHECK(f.error == errc::target_unreachable);
+  CHECK(watch.most <= 1);
+}
+
+TEST_CASE("an address behind three silent ones is reached", "[proxy][dialer]") {
+  fixture f;
+  silent_listener silent(f.io);
+  tcp::acceptor target(f.io, {make_address("127.0.0.2"), silent.port()});
+  const auto dead = make_address("127.0.0.1");
+  f.names.pin("four.test", {dead, dead, dead, make_address("127.0.0.2")});
+  f.connect({network::tcp, "four.test", silent.port()}, {4s, 10ms});
+  CHECK_FALSE(f.error);
+  CHECK(f.remote == target.local_endpoint());
+  CHECK(f.took >= 1s);
 }
 
 TEST_CASE("a name of this machine is found by the system's resolver", "[proxy][dialer]") {

@@ -91,8 +91,7 @@ struct parts_of_proxy {
 
 struct fused : targets {
   explicit fused(parts_of_proxy p)
-      : names(1),
-        whole(
+      : whole(
             p.options, 1,
             [this, choose = p.choose](dispatcher& d, asio::io_context&) {
               d.add("direct",

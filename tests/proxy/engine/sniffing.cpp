@@ -61,7 +61,6 @@ struct stages {
     to.add("other", other);
     to.observe_by([this](const context&, const connection_result& how, duration) { why = how.why; });
   }
-  ~stages() { names.stop(); }
 
   context known(address host, std::uint16_t port) {
     context c;
@@ -103,7 +102,7 @@ struct stages {
 
   asio::io_context io;
   geo_files geo;
-  resolver names{1};
+  resolver names;
   sniffing_options sniffing;
   std::shared_ptr<witness> by_default = std::make_shared<witness>(), other = std::make_shared<witness>();
   dispatcher to;

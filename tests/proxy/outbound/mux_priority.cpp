@@ -43,7 +43,6 @@ struct ways {
     options.outbound_tags = {"server"};
     to.route_by(by_rules(std::make_shared<const router>(options, geo), names));
   }
-  ~ways() { names.stop(); }
 
   // A wire that is narrow, so that there is something to wait for.
   static asio::awaitable<session> dial(ways& w) {
@@ -95,7 +94,7 @@ struct ways {
 
   asio::io_context io;
   geo_files geo;
-  resolver names{1};
+  resolver names;
   dispatcher to;
   session server;
   std::map<std::uint16_t, std::uint64_t> heard;

@@ -24,7 +24,6 @@ struct front {
     to.observe_by([this](const context&, const connection_result& how, duration) { ended.push_back(how); });
     to.add("socks", std::make_shared<socks_outbound>(way, std::move(o)));
   }
-  ~front() { way->stop(); }
   target_link open(const destination& target) {
     context c;
     c.outbound.target = target;

@@ -25,7 +25,6 @@ struct front {
     to.observe_by([this](const context&, const connection_result& how, duration) { ended.push_back(how); });
     to.add("far", std::make_shared<socks_outbound>(way, std::move(o)));
   }
-  ~front() { way->stop(); }
   std::unique_ptr<datagram_stream> open(const destination& target, bool addressed = true) {
     context c;
     c.outbound.target = target;

@@ -151,8 +151,6 @@ TEST_CASE("layers: TLS stands on TLS", "[proxy][transport]") {
   CHECK(f.ask(both) == "hello");
   transport_dialer once(at, transport_use(std::make_shared<const tls_transport>(role::client, client_side)));
   CHECK(f.ask(once) != "hello");
-  both.stop();
-  once.stop();
   f.end();
 }
 
@@ -174,7 +172,6 @@ TEST_CASE("layers: a layer that carries many connections over one, with a layer 
   }
   CHECK(above->all_gone());
   CHECK_FALSE(below->all_gone());
-  way.stop();
   many->end();
   f.end();
 }

@@ -54,10 +54,8 @@ struct fixture {
   explicit fixture(const test::server_limits& o = {}) : server(o, 1, lines.sink()) {}
   std::string ask(std::shared_ptr<transport_dialer> way) {
     asio::co_spawn(io, echo_once(target), asio::detached);
-    const std::string said =
-        test::run(io, test::word_through(*way, {network::tcp, "127.0.0.1", target.local_endpoint().port()}));
-    way->stop();
-    return said;
+    return test::run(io,
+                     test::word_through(*way, {network::tcp, "127.0.0.1", target.local_endpoint().port()}));
   }
   void end() {
     server.drain();

@@ -312,7 +312,7 @@ awaitable<> is_refused_quietly(association& a) {
 
 struct direct {
   explicit direct(association& a, bool allow_private, nat_limits limits = {})
-      : names(1), nat(limits, dial_options(), names, policy) {
+      : nat(limits, dial_options(), names, policy) {
     policy.allow_private(allow_private);
     a.to.add("direct", std::make_shared<freedom>(names, policy, dial_options(), relay_options(), &nat));
   }

@@ -1,0 +1,230 @@
+#include "proxy/dial/name_lane.hpp"
+
+#include <asio/execution_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
+
+#include <exception>
+#include <new>
+#include <optional>
+
+namespace muxpro::proxy {
+
+namespace {
+
+/// The lanes of a context.
+class name_lanes final : public asio::execution_context::service {
+ public:
+  using key_type = name_lanes;
+  static inline asio::execution_context::id id;
+
+  explicit name_lanes(asio::execution_context& context) : service(context) {}
+
+  std::shared_ptr<name_lane> of(const asio::any_io_executor& executor,
+                                const std::shared_ptr<shared_names>& known) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& lane : lanes_)
+      if (lane->is_of(known)) return lane;
+    std::erase_if(lanes_, [](const auto& lane) { return lane->is_useless(); });
+    return lanes_.emplace_back(std::make_shared<name_lane>(executor, known));
+  }
+
+ private:
+  void shutdown() noexcept override {
+    std::vector<std::shared_ptr<name_lane>> all;
+    {
+      const std::lock_guard lock(mutex_);
+      all.swap(lanes_);
+    }
+    for (const auto& lane : all) lane->context_destroyed();
+  }
+
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<name_lane>> lanes_;
+};
+
+std::error_code code_of(name_answer::kind what) {
+  switch (what) {
+    case name_answer::kind::found: return {};
+    case name_answer::kind::not_there: return asio::error::host_not_found;
+    case name_answer::kind::failed: return asio::error::host_not_found_try_again;
+    case name_answer::kind::not_asked: break;
+  }
+  return asio::error::no_recovery;
+}
+
+void answer_all(const name_requests& all) {
+  for (const auto& r : all) {
+    try {
+      answer(r);
+    } catch (const std::bad_alloc&) {
+      // The dial that waits has a deadline.
+    }
+  }
+}
+
+}  // namespace
+
+void answer(const std::shared_ptr<name_request>& request) {
+  asio::post(request->executor, [request] {
+    if (const auto done = std::exchange(request->done, nullptr))
+      done(request->error, std::move(request->found));
+  });
+}
+
+std::shared_ptr<name_lane> name_lane::of(const asio::any_io_executor& executor,
+                                         const std::shared_ptr<shared_names>& known) {
+  auto& context = asio::query(executor, asio::execution::context);
+  if (!asio::has_service<name_lanes>(context)) {
+    // Services that a lane's objects use go after it.
+    const counted_timer timer(executor);
+    const asio::posix::stream_descriptor socket(executor);
+  }
+  return asio::use_service<name_lanes>(context).of(executor, known);
+}
+
+void name_lane::ask(const std::shared_ptr<name_request>& request) {
+  name_requests answered;
+  {
+    const std::lock_guard lock(mutex_);
+    if (gone_) return;
+    if (advance(request)) answered.push_back(request);
+    start_queries(answered);
+    count();
+  }
+  answer_all(answered);
+}
+
+void name_lane::give_up(name_request& request) noexcept {
+  std::shared_ptr<name_request> mine;  // goes after the lock: it may hold the caller
+  std::shared_ptr<ares_query> ended;
+  name_requests answered;
+  try {
+    const std::lock_guard lock(mutex_);
+    const auto found = requests_.find(request.ticket);
+    if (gone_ || found == requests_.end()) return;
+    mine = std::move(found->second);
+    requests_.erase(found);
+    if (const auto name = turns_.give_up(request.ticket)) {
+      const auto q = queries_.find(*name);
+      ended = std::move(q->second);
+      queries_.erase(q);
+      ended->close();
+    }
+    start_queries(answered);
+    count();
+  } catch (...) {
+  }
+  answer_all(answered);
+}
+
+void name_lane::context_destroyed() noexcept {
+  decltype(requests_) requests;
+  decltype(queries_) queries;
+  {
+    const std::lock_guard lock(mutex_);
+    gone_ = true;
+    requests.swap(requests_);
+    queries.swap(queries_);
+    turns_ = name_turns();
+    count();
+  }
+  for (const auto& [name, q] : queries) q->close();
+}
+
+bool name_lane::take(name_request& r, name_answer answer) {
+  if (answer.what == name_answer::kind::not_there && ++r.next < r.names.size()) return false;
+  r.error = code_of(answer.what);
+  r.found = std::move(answer.addresses);
+  return true;
+}
+
+bool name_lane::advance(const std::shared_ptr<name_request>& r) {
+  for (;;) {
+    const std::string& name = r->names[r->next];
+    if (r->may_ask && !r->may_ask(name)) {
+      r->error = errc::target_rejected;
+      return true;
+    }
+    if (auto known = r->known->cached(name)) {
+      if (take(*r, std::move(*known))) return true;
+      continue;
+    }
+    if (const auto ticket = turns_.ask(name, r->asker)) {
+      r->ticket = *ticket;
+      requests_.emplace(*ticket, r);
+      return false;
+    }
+    r->error = asio::error::no_buffer_space;
+    return true;
+  }
+}
+
+void name_lane::start_queries(name_requests& answered) {
+  const auto known = known_.lock();
+  if (!known) return;
+  while (const auto name = turns_.next()) start(*known, *name, answered);
+}
+
+void name_lane::start(shared_names& known, const std::string& name, name_requests& answered) {
+  // Another thread may have asked meanwhile.
+  if (const auto found = known.cached(name)) return finish(name, *found, answered);
+  const auto servers = known.system.servers();
+  auto happened = [weak = weak_from_this()](ares_query& q, int readable, int writable) {
+    if (const auto lane = weak.lock()) lane->happened(q, readable, writable);
+  };
+  const auto q = std::make_shared<ares_query>(name, executor_, std::move(happened));
+  queries_.emplace(name, q);
+  try {
+    q->start(*servers, known.system.has_ipv6());
+  } catch (const std::exception&) {
+    q->close();  // no memory for its sockets
+  }
+  if (q->over()) finish(*q, answered);
+}
+
+void name_lane::happened(ares_query& q, int readable, int writable) {
+  name_requests answered;
+  {
+    const std::lock_guard lock(mutex_);
+    if (q.over()) return;
+    try {
+      q.process(readable, writable);
+    } catch (const std::exception&) {
+      q.close();
+    }
+    if (!q.over()) return;
+    finish(q, answered);
+    start_queries(answered);
+    count();
+  }
+  answer_all(answered);
+}
+
+void name_lane::finish(ares_query& q, name_requests& answered) {
+  const auto keep = queries_.extract(q.name());
+  q.close();
+  name_answer answer = q.take_answer();
+  answer.addresses = by_routes(answer.addresses);
+  if (const auto known = known_.lock()) known->remember(q.name(), turns_.user_of(q.name()), answer, q.ttl());
+  finish(q.name(), answer, answered);
+}
+
+void name_lane::finish(const std::string& name, const name_answer& answer, name_requests& answered) {
+  for (const auto ticket : turns_.finish(name)) {
+    auto waited = requests_.extract(ticket);
+    if (waited.empty()) continue;
+    auto& r = waited.mapped();
+    if (take(*r, answer) || advance(r)) answered.push_back(std::move(r));
+  }
+}
+
+// The lane's part of the resolver's counts.
+void name_lane::count() noexcept {
+  const auto known = known_.lock();
+  if (!known) return;
+  known->under_way += turns_.under_way() - std::exchange(counted_under_way_, turns_.under_way());
+  known->waiting += turns_.waiting() - std::exchange(counted_waiting_, turns_.waiting());
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,90 @@
+// The look-ups of one resolver on one execution context. Ring 4.
+#pragma once
+
+#include "proxy/dial/ares_query.hpp"
+#include "proxy/dial/shared_names.hpp"
+#include "proxy/names/name_turns.hpp"
+
+#include <asio/any_io_executor.hpp>
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// One look-up: final names, of which the first that exists is the answer.
+struct name_request {
+  name_request(std::shared_ptr<shared_names> k, std::string a, std::vector<std::string> n,
+               asio::any_io_executor e, resolver::name_check check, resolver::handler d)
+      : known(std::move(k)),
+        asker(std::move(a)),
+        names(std::move(n)),
+        executor(std::move(e)),
+        may_ask(std::move(check)),
+        done(std::move(d)) {}
+
+  const std::shared_ptr<shared_names> known;
+  const std::string asker;
+  const std::vector<std::string> names;
+  const asio::any_io_executor executor;
+  const resolver::name_check may_ask;
+  resolver::handler done;  ///< empty: answered, or given up; on the executor alone
+  std::size_t next = 0;    ///< the name that is asked for
+  name_turns::ticket ticket = 0;
+  std::error_code error;
+  resolver::addresses found;
+};
+using name_requests = std::vector<std::shared_ptr<name_request>>;
+
+/// Calls request.done on its executor, with what the request has by now.
+void answer(const std::shared_ptr<name_request>& request);
+
+class name_lane : public std::enable_shared_from_this<name_lane> {
+ public:
+  name_lane(asio::any_io_executor executor, const std::shared_ptr<shared_names>& known)
+      : executor_(std::move(executor)), known_(known) {}
+
+  /// The lane of a resolver on the executor's context, which ends with the context.
+  static std::shared_ptr<name_lane> of(const asio::any_io_executor& executor,
+                                       const std::shared_ptr<shared_names>& known);
+
+  void ask(const std::shared_ptr<name_request>& request);
+  /// Frees its place at once; the query ends if no other look-up waits for it.
+  void give_up(name_request& request) noexcept;
+  /// Its context is being destroyed: drops everything.
+  void context_destroyed() noexcept;
+  /// Whether its resolver and all look-ups are gone.
+  bool is_useless() const noexcept { return known_.expired(); }
+  bool is_of(const std::shared_ptr<shared_names>& known) const noexcept {
+    return !known_.owner_before(known) && !known.owner_before(known_);
+  }
+
+ private:
+  /// Whether the request is answered.
+  bool advance(const std::shared_ptr<name_request>& request);
+  bool take(name_request& request, name_answer answer);
+  void start_queries(name_requests& answered);
+  void start(shared_names& known, const std::string& name, name_requests& answered);
+  void happened(ares_query& q, int readable, int writable);
+  void finish(ares_query& q, name_requests& answered);
+  void finish(const std::string& name, const name_answer& answer, name_requests& answered);
+  void count() noexcept;
+
+  const asio::any_io_executor executor_;
+  const std::weak_ptr<shared_names> known_;
+  std::mutex mutex_;
+  bool gone_ = false;
+  name_turns turns_;
+  std::unordered_map<name_turns::ticket, std::shared_ptr<name_request>> requests_;
+  std::map<std::string, std::shared_ptr<ares_query>> queries_;
+  std::size_t counted_under_way_ = 0, counted_waiting_ = 0;
+};
+
+}  // namespace muxpro::proxy
