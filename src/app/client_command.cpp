@@ -2,9 +2,9 @@
 #include "commands.hpp"
 
 #include "endpoints.hpp"
+#include "program_log.hpp"
 #include "proxy/inbound/mixed.hpp"
 #include "proxy/outbound/mux.hpp"
-#include "stderr_log.hpp"
 #include "tls_flags.hpp"
 #include "until_signal.hpp"
 
@@ -90,7 +90,7 @@ proxy::config config_of(const client_flags& flags) {
 
 int run_client(const client_flags& flags) {
   if (const std::string mistake = flags.pool.validate(); !mistake.empty()) throw usage_error(mistake);
-  return run_proxy(config_of(flags), flags.threads, flags.log_level, "socks", "SOCKS and HTTP");
+  return run_proxy(config_of(flags), flags.threads, "socks", "SOCKS and HTTP");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // muxpro run and muxpro check: run and check a configuration file.
 #include "commands.hpp"
 #include "lines.hpp"
-#include "stderr_log.hpp"
+#include "program_log.hpp"
 #include "until_signal.hpp"
 
 #include <muxpro/proxy/configured_proxy.hpp>
@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,15 +43,19 @@ std::string content_of(const std::string& file) {
   return text;
 }
 
-void print(const config_flags& flags, const proxy::config_mistake& m) {
-  print_line(stderr, fmt::format("{}: {}", m.path.empty() ? flags.file : m.path, m.sentence));
+std::string line_about(const config_flags& flags, const proxy::config_mistake& m) {
+  return fmt::format("{}: {}", m.path.empty() ? flags.file : m.path, m.sentence);
 }
+
+using line_taker = std::function<void(const std::string&)>;
+void print_mistake(const std::string& line) { print_line(stderr, line); }
 
 /// What is read besides the text.
 enum class reading { text_alone, files, files_and_variables };
 
-/// Prints all mistakes and returns nullopt if there are some.
-std::optional<proxy::config> read(const config_flags& flags, proxy::geo_files& geo, reading what) {
+/// `take` gets a line for each mistake. Returns nullopt if there are some.
+std::optional<proxy::config> read(const config_flags& flags, proxy::geo_files& geo, reading what,
+                                  const line_taker& take) {
   proxy::config_mistakes mistakes;
   proxy::config c;
   if (const auto root = proxy::parse_json(content_of(flags.file), mistakes))
@@ -58,9 +63,9 @@ std::optional<proxy::config> read(const config_flags& flags, proxy::geo_files& g
   if (what != reading::text_alone) check_files(c, mistakes);
   if (what == reading::files_and_variables)
     for (const auto& m : c.unset) mistakes.add(m.path, m.sentence);
-  for (const auto& m : mistakes.all()) print(flags, m);
+  for (const auto& m : mistakes.all()) take(line_about(flags, m));
   if (const auto more = mistakes.count() - mistakes.all().size(); more > 0)
-    print_line(stderr, fmt::format("and {} more", more));
+    take(fmt::format("and {} more", more));
   if (!mistakes.empty()) return std::nullopt;
   return c;
 }
@@ -68,9 +73,10 @@ std::optional<proxy::config> read(const config_flags& flags, proxy::geo_files& g
 // An unset variable is not a mistake here, because muxpro run may have another environment.
 int check(const config_flags& flags) {
   proxy::geo_files geo(flags.directory());
-  const auto c = read(flags, geo, reading::files);
+  const auto c = read(flags, geo, reading::files, print_mistake);
   if (!c) return 1;
-  for (const auto& m : c->unset) print(flags, {m.path, m.sentence + " here; muxpro run needs it"});
+  for (const auto& m : c->unset)
+    print_mistake(line_about(flags, {m.path, m.sentence + " here; muxpro run needs it"}));
   for (const std::string& w : warnings_of(*c)) print_line(stdout, "warning: " + w);
   print_line(stdout, fmt::format("{}: good, {} inbounds, {} outbounds, {} rules", flags.file,
                                  c->inbounds.size(), c->outbounds.size(), c->routing.rules.size()));
@@ -79,14 +85,15 @@ int check(const config_flags& flags) {
 
 /// Keeps the old state if the file cannot be read or has mistakes. Keeps each certificate that cannot be
 /// replaced.
-void reload(const config_flags& flags, proxy::configured_proxy& running, configured_log& to) {
+void reload(const config_flags& flags, proxy::configured_proxy& running, program_log& to) {
   using proxy::log_level;
-  const proxy::log_sink& log = to.log();
+  const proxy::log_sink& log = to.lines();
   to.reopen();
   log_files_read(running.reload_files(), log);
   try {
     proxy::geo_files geo(flags.directory());
-    const auto c = read(flags, geo, reading::text_alone);
+    const auto c = read(flags, geo, reading::text_alone,
+                        [&log](const std::string& line) { log(log_level::error, line); });
     if (!c) return log(log_level::error, fmt::format("{} has mistakes and is not reloaded", flags.file));
     const auto left = running.reload(*c, geo);
     log(log_level::info, fmt::format("{} reloaded", flags.file));
@@ -98,18 +105,18 @@ void reload(const config_flags& flags, proxy::configured_proxy& running, configu
 
 int run_config(const config_flags& flags) {
   proxy::geo_files geo(flags.directory());
-  const auto c = read(flags, geo, reading::files_and_variables);
+  const auto c = read(flags, geo, reading::files_and_variables, print_mistake);
   if (!c) return 1;
   ending_signals signals;
-  configured_log lines(c->log);
-  for (const std::string& w : warnings_of(*c)) lines.log()(proxy::log_level::warning, w);
-  proxy::configured_proxy running(*c, geo, threads_or_cores(flags.threads), lines.log(), lines.access());
+  program_log log(c->log);
+  for (const std::string& w : warnings_of(*c)) log.lines()(proxy::log_level::warning, w);
+  proxy::configured_proxy running(*c, geo, threads_or_cores(flags.threads), log.lines(), log.access());
   for (const auto& [tag, at] : running.listening())
     print_line(stdout, fmt::format("{} on {}", tag, proxy::to_string(at)));
   std::fflush(stdout);
   running.start();
   run_until_drained(
-      signals, [&] { running.drain(); }, [&] { running.wait(); }, [&] { reload(flags, running, lines); });
+      signals, [&] { running.drain(); }, [&] { running.wait(); }, [&] { reload(flags, running, log); });
   return 0;
 }
 

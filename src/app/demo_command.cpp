@@ -1,7 +1,7 @@
 // muxpro demo: a client, a server and something to fetch through them, in one process.
 #include "commands.hpp"
 #include "lines.hpp"
-#include "stderr_log.hpp"
+#include "program_log.hpp"
 #include "until_signal.hpp"
 
 #include "proxy/engine/server_config.hpp"
@@ -97,15 +97,16 @@ proxy::config server_of(const std::string& level) {
 
 int demo(std::uint16_t port, const std::string& level) {
   ending_signals signals;
-  const proxy::log_sink log = make_log(level);
+  const proxy::config of_server = server_of(level);
+  program_log log(of_server.log);
   // The page lives on the thread that waits for signals.
   tcp::acceptor page_at(signals.io, {loopback, 0});
   asio::co_spawn(signals.io, serve_page(page_at), [](std::exception_ptr) {});
 
   proxy::geo_files none;
-  proxy::configured_proxy server(server_of(level), none, 1, log);
+  proxy::configured_proxy server(of_server, none, 1, log.lines(), log.access());
   const tcp::endpoint server_at = proxy::to_tcp(server.listening().front().at);
-  proxy::configured_proxy client(client_of(server_at, port, level), none, 1, log);
+  proxy::configured_proxy client(client_of(server_at, port, level), none, 1, log.lines());
   server.start();
   client.start();
   const auto socks = proxy::to_string(client.listening().front().at);

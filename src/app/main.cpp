@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -23,11 +24,20 @@ void open_standard_streams() {
     if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) return;
 }
 
+/// The usual soft limit is 1024, for the sake of programs that call select().
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   muxpro::app::ignore_harmless_signals();
   open_standard_streams();
+  raise_descriptor_limit();
   CLI::App app("Mux.Pro: many connections over one.", "muxpro");
   app.set_version_flag("--version", fmt::format("muxpro {}.{}.{}", MUXPRO_VERSION_MAJOR, MUXPRO_VERSION_MINOR,
                                                 MUXPRO_VERSION_PATCH));

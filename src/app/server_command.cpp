@@ -1,7 +1,7 @@
 // muxpro server: accepts main connections and dials what their sub-streams ask for.
 #include "commands.hpp"
 #include "endpoints.hpp"
-#include "stderr_log.hpp"
+#include "program_log.hpp"
 #include "tls_flags.hpp"
 #include "until_signal.hpp"
 
@@ -151,9 +151,7 @@ void add_server_command(CLI::App& app, command& run) {
       "SIGINT or SIGTERM: nothing new, open sub-streams may end, then exit with 0. A second one ends it at "
       "once. SIGHUP: certificates are read again.");
   s.callback([flags, &run] {
-    run = [flags] {
-      return run_proxy(config_of(*flags), flags->threads, flags->log_level, "server", "listening");
-    };
+    run = [flags] { return run_proxy(config_of(*flags), flags->threads, "server", "listening"); };
   });
 }
 

@@ -1,6 +1,7 @@
 #include "until_signal.hpp"
 #include "lines.hpp"
-#include "stderr_log.hpp"
+#include "program_log.hpp"
+#include "proxy/engine/start_thread.hpp"
 
 #include <muxpro/proxy/configured_proxy.hpp>
 
@@ -34,7 +35,7 @@ void run_until_drained(ending_signals& signals, const std::function<void()>& dra
     signals.hangup.async_wait(on_hangup);
   };
   signals.hangup.async_wait(on_hangup);
-  std::thread waiting([&] {
+  std::thread waiting = proxy::start_thread([&] {
     wait();
     signals.io.stop();
   });
@@ -46,19 +47,18 @@ std::size_t threads_or_cores(std::size_t asked) {
   return asked ? asked : std::max(1u, std::thread::hardware_concurrency());
 }
 
-int run_proxy(const proxy::config& c, std::size_t threads, const std::string& log_level, std::string_view tag,
-              std::string_view shown) {
+int run_proxy(const proxy::config& c, std::size_t threads, std::string_view tag, std::string_view shown) {
   ending_signals signals;
   proxy::geo_files none;
-  const proxy::log_sink log = make_log(log_level);
-  proxy::configured_proxy running(c, none, threads_or_cores(threads), log);
+  program_log log(c.log);
+  proxy::configured_proxy running(c, none, threads_or_cores(threads), log.lines(), log.access());
   for (const auto& in : running.listening())
     print_line(stdout, fmt::format("{} on {}", in.tag == tag ? shown : in.tag, proxy::to_string(in.at)));
   std::fflush(stdout);
   running.start();
   run_until_drained(
       signals, [&] { running.drain(); }, [&] { running.wait(); },
-      [&] { log_files_read(running.reload_files(), log); });
+      [&] { log_files_read(running.reload_files(), log.lines()); });
   return 0;
 }
 

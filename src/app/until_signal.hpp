@@ -10,7 +10,6 @@
 #include <csignal>
 #include <cstddef>
 #include <functional>
-#include <string>
 #include <string_view>
 
 namespace muxpro::app {
@@ -35,7 +34,6 @@ std::size_t threads_or_cores(std::size_t asked);
 
 /// Runs a proxy without geo files until it has drained, and prints where it listens. `shown` replaces `tag`
 /// in that.
-int run_proxy(const proxy::config& c, std::size_t threads, const std::string& log_level, std::string_view tag,
-              std::string_view shown);
+int run_proxy(const proxy::config& c, std::size_t threads, std::string_view tag, std::string_view shown);
 
 }  // namespace muxpro::app

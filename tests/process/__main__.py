@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import certificates
 import documents
 import examples
+import logs
 import names
 import places
 import signals
@@ -15,7 +16,8 @@ from parts import Failed, Scene
 
 CASES = {case.__name__: case for case in (
     signals.log_without_reader, signals.access_log_without_reader, signals.output_without_reader, signals.hangup,
-    signals.closed_streams, certificates.unusable_files, certificates.unusable_authority, certificates.replaced,
+    signals.closed_streams, logs.log_reader_stops, logs.lines_lost, logs.descriptor_limit, logs.no_thread,
+    certificates.unusable_files, certificates.unusable_authority, certificates.replaced,
     certificates.trusted_anew, places.several_ports, places.unset_variable, places.modes, places.abstract_names,
     places.address_for_datagrams, places.shared_places, examples.echo_client_signals, examples.own_stages,
     names.dead_names, names.addresses_of_a_name, names.half_of_an_answer,

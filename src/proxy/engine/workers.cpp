@@ -1,5 +1,7 @@
 #include "proxy/engine/workers.hpp"
 
+#include "proxy/engine/start_thread.hpp"
+
 #include <algorithm>
 
 namespace muxpro::proxy {
@@ -35,7 +37,7 @@ workers::slot workers::take_slot(std::uint32_t lead) noexcept {
 }
 
 void workers::start() {
-  for (const auto& w : all_) w->thread = std::thread([&io = w->io] { run(io); });
+  for (const auto& w : all_) w->thread = start_thread([&io = w->io] { run(io); });
 }
 
 void workers::end() noexcept {

@@ -48,7 +48,8 @@ class workers {
   std::size_t size() const noexcept { return all_.size(); }
   asio::io_context& operator[](std::size_t i) noexcept { return all_[i]->io; }
 
-  /// What a handler throws ends that handler alone.
+  /// What a handler throws ends that handler alone. Throws std::runtime_error if there is no thread left:
+  /// then those that have started go on until stop().
   void start();
   /// The threads end after what they are at. What waits is not called any more. Any thread.
   void end() noexcept;

@@ -1,0 +1,116 @@
+#include "program_log.hpp"
+
+#include "append_file.hpp"
+#include "proxy/engine/log_thread.hpp"
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <ctime>
+#include <exception>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+namespace muxpro::app {
+
+namespace {
+
+using proxy::log_level;
+
+constexpr std::array<std::string_view, 4> levels{"debug", "info", "warning", "error"};
+
+/// Of this moment, by the local clock.
+std::string time_stamp() {
+  const auto now = std::chrono::system_clock::now();
+  const std::time_t second = std::chrono::system_clock::to_time_t(now);
+  const auto since = now - std::chrono::system_clock::from_time_t(second);
+  std::tm t{};
+  ::localtime_r(&second, &t);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
+                     t.tm_hour, t.tm_min, t.tm_sec,
+                     std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+}
+
+std::string time_and_level(log_level level) {
+  return fmt::format("{} {}", time_stamp(), levels[static_cast<std::size_t>(level)]);
+}
+
+std::string time_alone(log_level) { return time_stamp(); }
+
+std::size_t write_to_stderr(std::string_view text) { return write_all(STDERR_FILENO, text); }
+
+}  // namespace
+
+/// stderr or a file, with the thread that writes to it.
+class program_log::place {
+ public:
+  place() : thread(write_to_stderr, time_and_level) {}
+  place(const std::string& path, proxy::log_thread::heading head)
+      : file(std::make_shared<append_file>(path)),
+        thread([f = file](std::string_view text) { return f->write(text); }, std::move(head)) {}
+
+  const std::shared_ptr<append_file> file;  ///< the thread may outlive the log
+  proxy::log_thread thread;
+};
+
+program_log::program_log(const proxy::log_config& c) {
+  if (!c.level)
+    lines_ = [](log_level, std::string_view) {};
+  else if (c.file.empty())
+    lines_ = add(std::make_unique<place>(), *c.level);
+  else
+    lines_ = add(std::make_unique<place>(c.file, time_and_level), *c.level);
+  if (!c.access)
+    access_ = [](log_level, std::string_view) {};
+  else if (!c.access->empty())
+    access_ = add(std::make_unique<place>(*c.access, time_alone), log_level::info);
+}
+
+program_log::~program_log() {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  for (const auto& p : places_) p->thread.end(until);
+}
+
+proxy::log_sink program_log::add(std::unique_ptr<place> p, log_level least) {
+  proxy::log_thread& to = places_.emplace_back(std::move(p))->thread;
+  return [&to, least](log_level level, std::string_view line) {
+    if (level >= least) to.push(level, line);
+  };
+}
+
+void program_log::reopen() {
+  for (const auto& p : places_) {
+    if (!p->file) continue;
+    try {
+      p->file->reopen();
+    } catch (const std::exception& e) {
+      lines_(log_level::error, e.what());
+    }
+  }
+}
+
+void log_files_read(const std::vector<std::string>& refused, const proxy::log_sink& log) {
+  if (refused.empty()) log(log_level::info, "SIGHUP: files read again");
+  for (const std::string& sentence : refused)
+    log(log_level::error, fmt::format("{}; what was read before stays in use", sentence));
+}
+
+std::optional<log_level> level_named(const std::string& level) {
+  const auto found = std::find(levels.begin(), levels.end(), level);
+  if (found == levels.end()) return std::nullopt;
+  return static_cast<log_level>(found - levels.begin());
+}
+
+void add_log_level(CLI::App& command, std::string& level) {
+  command.add_option("--log-level", level, "debug, info, warning, error or off")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}))
+      ->capture_default_str();
+}
+
+}  // namespace muxpro::app
