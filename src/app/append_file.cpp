@@ -22,11 +22,11 @@ bool wait_until_writable(int fd) noexcept {
 }
 
 /// open() of a FIFO without a reader would wait for one.
-proxy::descriptor open_to_append(const std::string& path) {
+proxy::unique_fd open_to_append(const std::string& path) {
   std::error_code ignored;
   if (const auto parent = std::filesystem::path(path).parent_path(); !parent.empty())
     std::filesystem::create_directories(parent, ignored);
-  proxy::descriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644));
+  proxy::unique_fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644));
   if (!file || ::fcntl(file.get(), F_SETFL, O_APPEND) < 0)
     throw std::system_error(errno, std::system_category(), fmt::format("cannot write {}", path));
   return file;
@@ -47,7 +47,7 @@ std::size_t write_all(int to, std::string_view text) noexcept {
 }
 
 append_file::append_file(std::string path)
-    : path_(std::move(path)), file_(std::make_shared<const proxy::descriptor>(open_to_append(path_))) {}
+    : path_(std::move(path)), file_(std::make_shared<const proxy::unique_fd>(open_to_append(path_))) {}
 
 std::size_t append_file::write(std::string_view text) {
   std::unique_lock lock(change_);
@@ -57,7 +57,7 @@ std::size_t append_file::write(std::string_view text) {
 }
 
 void append_file::reopen() {
-  auto next = std::make_shared<const proxy::descriptor>(open_to_append(path_));
+  auto next = std::make_shared<const proxy::unique_fd>(open_to_append(path_));
   const std::lock_guard lock(change_);
   file_ = std::move(next);
 }

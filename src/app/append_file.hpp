@@ -1,7 +1,7 @@
 // A file descriptor that text is appended to.
 #pragma once
 
-#include "proxy/net/descriptor.hpp"
+#include "proxy/net/unique_fd.hpp"
 
 #include <cstddef>
 #include <memory>
@@ -30,7 +30,7 @@ class append_file {
  private:
   const std::string path_;
   std::mutex change_;
-  std::shared_ptr<const proxy::descriptor> file_;
+  std::shared_ptr<const proxy::unique_fd> file_;
 };
 
 }  // namespace muxpro::app

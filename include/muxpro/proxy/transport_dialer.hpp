@@ -5,11 +5,12 @@
 #include <muxpro/options.hpp>
 #include <muxpro/proxy/transport.hpp>
 
+#include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
 #include <asio/ip/address.hpp>
 
-#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <system_error>
 #include <vector>
@@ -17,6 +18,7 @@
 namespace muxpro::proxy {
 
 struct dial_options;
+class server_watch;
 
 /// Shared by all threads. The operator chooses the address, therefore no dial policy applies.
 class transport_dialer {
@@ -39,20 +41,29 @@ class transport_dialer {
   /// Errors: why the name has no address.
   /// Cancellation (terminal): operation_aborted.
   asio::awaitable<std::vector<asio::ip::address>> find(address host, std::uint16_t port, std::error_code& ec);
-  /// Whether the last dial that was not cancelled has failed less than 10 s ago, for balancers. Any thread.
+  /// Negotiates with the server over a connection of its own, and closes that; fails by an exception. Once
+  /// failing() has returned true, it is called from time to time, until it succeeds. Before the first dial().
+  void probe_by(std::function<asio::awaitable<void>()> probe);
+  /// What became of an attempt to use the server, where a protocol negotiates after dial(): no error: the
+  /// server is well; operation_aborted: not known. dial() itself notes its failures, and without a probe its
+  /// success. `executor`: that of the attempt. Any thread.
+  void note(std::error_code outcome, const asio::any_io_executor& executor);
+  /// The same for an attempt since `began` that ends because its client has gone.
+  void note_given_up(time_point began, const asio::any_io_executor& executor);
+  /// The last attempt has failed, and no probe has succeeded since; without a probe: less than 10 s ago. A
+  /// balancer may have something better. Any thread.
   bool failing() const noexcept;
   const stream_address& target() const noexcept { return to_; }
 
  private:
   asio::awaitable<stream_socket> connect(std::error_code& ec);
   asio::awaitable<std::shared_ptr<connection>> open_socket(std::error_code& ec, socket_addresses* at);
-  void note(std::error_code outcome) noexcept;
 
   const stream_address to_;
   const std::shared_ptr<const transport> over_;
   struct socket_dialer;
   const std::unique_ptr<socket_dialer> sockets_;
-  std::atomic<time_point> failed_{time_point::min()};
+  const std::shared_ptr<server_watch> watch_;
 };
 
 }  // namespace muxpro::proxy

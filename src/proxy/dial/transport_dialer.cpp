@@ -2,6 +2,7 @@
 
 #include "proxy/dial/dialer.hpp"
 #include "proxy/dial/resolver.hpp"
+#include "proxy/dial/server_watch.hpp"
 #include "proxy/net/or_error.hpp"
 
 #include <asio/this_coro.hpp>
@@ -25,7 +26,10 @@ struct transport_dialer::socket_dialer {
 transport_dialer::transport_dialer(stream_address to, transport_use how)
     : transport_dialer(std::move(to), std::move(how), dial_options()) {}
 transport_dialer::transport_dialer(stream_address to, transport_use how, const dial_options& limits)
-    : to_(std::move(to)), over_(std::move(how.over)), sockets_(std::make_unique<socket_dialer>(limits)) {
+    : to_(std::move(to)),
+      over_(std::move(how.over)),
+      sockets_(std::make_unique<socket_dialer>(limits)),
+      watch_(std::make_shared<server_watch>()) {
   sockets_->options.socket = how.socket;
 }
 transport_dialer::~transport_dialer() = default;
@@ -79,20 +83,23 @@ asio::awaitable<std::shared_ptr<connection>> transport_dialer::dial(std::error_c
   } else {
     c = co_await open_socket(ec, at);
   }
-  note(ec);
+  if (ec || !watch_->probes()) note(ec, co_await asio::this_coro::executor);
   if (ec) co_return nullptr;
   co_return c;
 }
 
-bool transport_dialer::failing() const noexcept {
-  constexpr duration memory = std::chrono::seconds(10);
-  const time_point failed = failed_.load(std::memory_order_relaxed);
-  return failed != time_point::min() && std::chrono::steady_clock::now() - failed < memory;
+void transport_dialer::probe_by(std::function<asio::awaitable<void>()> probe) {
+  watch_->probe_by(std::move(probe));
 }
 
-void transport_dialer::note(std::error_code outcome) noexcept {
-  if (outcome == asio::error::operation_aborted) return;
-  failed_.store(outcome ? std::chrono::steady_clock::now() : time_point::min(), std::memory_order_relaxed);
+void transport_dialer::note(std::error_code outcome, const asio::any_io_executor& executor) {
+  watch_->note(outcome, executor);
 }
+
+void transport_dialer::note_given_up(time_point began, const asio::any_io_executor& executor) {
+  watch_->note_given_up(began, executor);
+}
+
+bool transport_dialer::failing() const noexcept { return watch_->failing(); }
 
 }  // namespace muxpro::proxy

@@ -9,11 +9,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-outbound_factory make_mux(outbound_resources& from) {
-  return multiplexed(from, [server = from.dialer(), options = from.mux().value().pool.session] {
-    return dial_session(server, options);
-  });
-}
+outbound_factory make_mux(outbound_resources& from) { return multiplexed(from, dial_session); }
 
 }  // namespace
 

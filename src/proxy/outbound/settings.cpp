@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
+#include <asio/use_awaitable.hpp>
 
 #include <memory>
 #include <string>
@@ -34,9 +36,48 @@ stream_address read_server(settings& s) {
   return server;
 }
 
-outbound_factory multiplexed(outbound_resources& from, mux_outbound::dialer dial) {
-  return [&from, dial = std::move(dial), mux = from.mux().value()](asio::io_context& io) {
-    return std::make_shared<mux_outbound>(io.get_executor(), dial, mux.pool, from.relay(), mux.priority);
+namespace {
+
+asio::awaitable<void> negotiate(session_dialer dial, std::shared_ptr<transport_dialer> server,
+                                session_options options) {
+  auto dialing = dial(std::move(server), std::move(options));
+  session main = co_await std::move(dialing);
+  co_await main.async_handshake(asio::use_awaitable);
+  main.close();
+}
+
+/// It belongs to the server, so it cannot own it.
+std::function<asio::awaitable<void>()> probe_of(const std::shared_ptr<transport_dialer>& server,
+                                                session_dialer dial, session_options options) {
+  return [weak = std::weak_ptr(server), dial = std::move(dial), options = std::move(options)] {
+    return negotiate(dial, std::shared_ptr(weak), options);
+  };
+}
+
+/// A main connection that has stalled says of the server what a negotiation that takes too long does. For one
+/// that has ended in another way the next dial decides.
+void judge(transport_dialer& server, const pool_event& e, const asio::any_io_executor& executor) {
+  using kind = pool_event::kind;
+  if (e.what == kind::connected) server.note({}, executor);
+  const bool stalled = e.what == kind::lost && e.why == errc::stalled;
+  if (stalled || e.what == kind::dial_failed) server.note(e.why, executor);
+}
+
+}  // namespace
+
+outbound_factory multiplexed(outbound_resources& from, session_dialer dial) {
+  const auto server = from.dialer();
+  const mux_options mux = from.mux().value();
+  server->probe_by(probe_of(server, dial, mux.pool.session));
+  return [&from, server, dial = std::move(dial), mux](asio::io_context& io) {
+    client_pool_options pool = mux.pool;
+    pool.on_event = [server, executor = io.get_executor(), next = mux.pool.on_event](const pool_event& e) {
+      judge(*server, e, executor);
+      if (next) next(e);
+    };
+    auto connect = [server, dial, options = pool.session] { return dial(server, options); };
+    return std::make_shared<mux_outbound>(io.get_executor(), std::move(connect), std::move(pool),
+                                          from.relay(), mux.priority);
   };
 }
 

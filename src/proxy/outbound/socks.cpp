@@ -10,32 +10,65 @@
 #include <muxpro/proxy/connection.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 namespace muxpro::proxy {
 
 namespace {
 
-/// The steps of `client` until it is connected. Returns where the server is bound. The bytes behind its reply
-/// go to `heard`.
-asio::awaitable<host_port> converse(std::shared_ptr<connection> server, socks_client client,
-                                    duration handshake, std::vector<std::byte>& heard, std::error_code& ec) {
-  const deadline limit(server, handshake);
+/// The steps of a client at a server.
+struct conversation {
+  conversation(std::shared_ptr<connection> s, socks_client c, const socks_outbound_options& o)
+      : server(std::move(s)),
+        client(std::move(c)),
+        handshake(o.handshake),
+        limit(std::in_place, server, o.greeting) {}
+
+  /// Until it is connected, or before the request. Returns where the server is bound.
+  asio::awaitable<host_port> run(std::error_code& ec, bool greeting_alone = false);
+  asio::awaitable<void> write(const std::vector<std::byte>& message, std::error_code& ec);
+  asio::awaitable<void> read(std::error_code& ec);
+
+  const std::shared_ptr<connection> server;
+  socks_client client;
+  const duration handshake;
+  std::optional<deadline> limit;
+  std::vector<std::byte> heard;  ///< in the end what follows the reply
+};
+
+asio::awaitable<host_port> conversation::run(std::error_code& ec, bool greeting_alone) {
   while (!ec) {
+    const bool admitted = client.is_admitted();
     socks_client::step step = client.next(heard);
     heard.erase(heard.begin(), heard.begin() + static_cast<std::ptrdiff_t>(step.consumed));
-    if (step.what == socks_client::status::connected) co_return std::move(step.bound);
+    if (client.is_admitted() && greeting_alone) break;
+    if (client.is_admitted() && !admitted) limit.emplace(server, handshake);
+    if (step.what == socks_client::status::connected) {
+      limit.reset();
+      co_return std::move(step.bound);
+    }
     if (step.what == socks_client::status::refused) ec = step.error;
-    if (step.what == socks_client::status::send) co_await server->write(asio::buffer(step.message), ec);
-    if (step.what != socks_client::status::need_more) continue;
-    const std::size_t had = heard.size();
-    heard.resize(socks_client::max_message);
-    const std::size_t n = co_await server->read_some(asio::buffer(heard) + had, ec);
-    heard.resize(had + n);
-    if (ec && limit.over()) ec = errc::target_timeout;
-    if (ec == asio::error::eof) ec = errc::connection_lost;
+    if (step.what == socks_client::status::send) co_await write(step.message, ec);
+    if (step.what == socks_client::status::need_more) co_await read(ec);
   }
   co_return host_port();
+}
+
+asio::awaitable<void> conversation::write(const std::vector<std::byte>& message, std::error_code& ec) {
+  co_await server->write(asio::buffer(message), ec);
+  if (ec && limit->over()) ec = errc::target_timeout;
+}
+
+asio::awaitable<void> conversation::read(std::error_code& ec) {
+  const std::size_t had = heard.size();
+  heard.resize(socks_client::max_message);
+  const std::size_t n = co_await server->read_some(asio::buffer(heard) + had, ec);
+  heard.resize(had + n);
+  if (ec && limit->over()) ec = errc::target_timeout;
+  if (ec == asio::error::eof) ec = errc::connection_lost;
 }
 
 }  // namespace
@@ -44,9 +77,43 @@ asio::awaitable<std::vector<std::byte>> ask_socks_server(std::shared_ptr<connect
                                                          const socks_outbound_options& options,
                                                          std::error_code& ec) {
   socks_client client(socks_command::connect, std::move(target), options.credentials);
-  std::vector<std::byte> heard;
-  co_await converse(std::move(server), std::move(client), options.handshake, heard, ec);
-  co_return heard;
+  conversation c(std::move(server), std::move(client), options);
+  co_await c.run(ec);
+  co_return std::move(c.heard);
+}
+
+asio::awaitable<void> greet_socks_server(std::shared_ptr<transport_dialer> server,
+                                         socks_outbound_options options) {
+  std::error_code ec;
+  const auto there = co_await server->dial(ec);
+  if (ec) throw std::system_error(ec);
+  // A target that is not asked for.
+  socks_client client(socks_command::connect, host_port(address("0.0.0.0"), 1), options.credentials);
+  conversation c(there, std::move(client), options);
+  co_await c.run(ec, true);
+  if (ec) throw std::system_error(ec);
+}
+
+// A server that has let the client in is well, whatever becomes of the target.
+asio::awaitable<std::vector<std::byte>> socks_outbound::ask(std::shared_ptr<connection> server,
+                                                            const context& ctx, client& c,
+                                                            std::error_code& ec) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto given_up = std::make_shared<bool>(false);
+  c.on_abandoned([weak = std::weak_ptr(server), given_up](std::error_code) {
+    *given_up = true;
+    if (const auto s = weak.lock()) s->cut();
+  });
+  host_port target(ctx.outbound.target.host, ctx.outbound.target.port);
+  socks_client asks(socks_command::connect, std::move(target), options_.credentials);
+  conversation talk(server, std::move(asks), options_);
+  co_await talk.run(ec);
+  c.on_abandoned(nullptr);
+  if (*given_up && !talk.client.is_admitted())
+    server_->note_given_up(began, server->get_executor());
+  else
+    server_->note(talk.client.is_admitted() ? std::error_code() : ec, server->get_executor());
+  co_return std::move(talk.heard);
 }
 
 asio::awaitable<connection_result> socks_outbound::carry(const context& ctx, client& c) {
@@ -54,14 +121,7 @@ asio::awaitable<connection_result> socks_outbound::carry(const context& ctx, cli
   connection_result result;
   const auto server = co_await server_->dial(result.why);
   relay_options limits = options_.relay;
-  if (!result.why) {
-    c.on_abandoned([weak = std::weak_ptr(server)](std::error_code) {
-      if (const auto s = weak.lock()) s->cut();
-    });
-    host_port target(ctx.outbound.target.host, ctx.outbound.target.port);
-    limits.early_of_b = co_await ask_socks_server(server, std::move(target), options_, result.why);
-    c.on_abandoned(nullptr);
-  }
+  if (!result.why) limits.early_of_b = co_await ask(server, ctx, c, result.why);
   co_await c.answer(result.why, result.why);
   if (!result.why) co_await c.relay(*server, limits, result.why);
   co_return result;
@@ -74,8 +134,9 @@ asio::awaitable<std::unique_ptr<datagram_stream>> socks_outbound::associate(cont
   const auto server = co_await server_->dial(ec, &at);
   if (ec) co_return nullptr;
   socks_client client(socks_command::udp_associate, host_port(), options_.credentials);
-  std::vector<std::byte> heard;
-  const host_port bound = co_await converse(server, std::move(client), options_.handshake, heard, ec);
+  conversation talk(server, std::move(client), options_);
+  const host_port bound = co_await talk.run(ec);
+  server_->note(talk.client.is_admitted() ? std::error_code() : ec, server->get_executor());
   asio::ip::udp::endpoint relay;
   if (!ec) relay = co_await relay_of(bound, at.peer, ec);
   if (ec) co_return nullptr;

@@ -20,7 +20,9 @@ namespace muxpro::proxy {
 struct socks_outbound_options {
   /// None: none are offered.
   std::optional<socks_credentials> credentials;
-  /// From the connected server to its reply, absolute; longer than the server's own dial should take.
+  /// From the connected server until it has agreed to the method and the credentials, absolute.
+  duration greeting = std::chrono::seconds(10);
+  /// From then to its reply, absolute; longer than the server's own dial should take.
   duration handshake = std::chrono::seconds(20);
   relay_options relay;
 };
@@ -31,6 +33,10 @@ struct socks_outbound_options {
 asio::awaitable<std::vector<std::byte>> ask_socks_server(std::shared_ptr<connection> server, host_port target,
                                                          const socks_outbound_options& options,
                                                          std::error_code& ec);
+
+/// Connects to the server, agrees on the method and the credentials, and leaves it. Throws std::system_error.
+asio::awaitable<void> greet_socks_server(std::shared_ptr<transport_dialer> server,
+                                         socks_outbound_options options);
 
 /// A connection to the server for each one that it carries, and one with a UDP ASSOCIATE for the datagrams of
 /// each client's socket. It carries no datagrams if the server is at a unix socket, or refuses to.
@@ -47,6 +53,9 @@ class socks_outbound final : public outbound {
   }
 
  private:
+  /// What follows the server's reply.
+  asio::awaitable<std::vector<std::byte>> ask(std::shared_ptr<connection> server, const context& ctx,
+                                              client& c, std::error_code& ec);
   asio::awaitable<std::unique_ptr<datagram_stream>> associate(context ctx, std::error_code& ec);
   asio::awaitable<asio::ip::udp::endpoint> relay_of(host_port bound, asio::ip::address server,
                                                     std::error_code& ec);

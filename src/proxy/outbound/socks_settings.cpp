@@ -14,11 +14,13 @@ namespace {
 
 outbound_factory make_socks(outbound_resources& from, socks_outbound_options options) {
   options.relay = from.relay();
-  const auto server = from.dialer();
   if (from.mux())
-    return multiplexed(from, [server, options, s = from.mux()->pool.session] {
-      return dial_session_by_socks(server, options, s);
+    return multiplexed(from, [options](std::shared_ptr<transport_dialer> server, session_options s) {
+      return dial_session_by_socks(std::move(server), options, std::move(s));
     });
+  const auto server = from.dialer();
+  server->probe_by(
+      [weak = std::weak_ptr(server), options] { return greet_socks_server(std::shared_ptr(weak), options); });
   return [server, options](asio::io_context&) { return std::make_shared<socks_outbound>(server, options); };
 }
 

@@ -108,6 +108,7 @@ step socks_client::read_status(std::uint8_t said) {
 
 step socks_client::ask(std::size_t consumed) {
   state_ = state::reply;
+  admitted_ = true;
   std::vector<std::byte> message = octets({5, static_cast<std::uint8_t>(command_), 0});
   append_socks_address(message, target_);
   return send(std::move(message), consumed);

@@ -54,6 +54,8 @@ class socks_client {
   socks_client(socks_command command, host_port target, std::optional<socks_credentials> credentials = {});
 
   step next(const_bytes received);
+  /// The server has agreed to the method and the credentials: the request was said, or more.
+  bool is_admitted() const noexcept { return admitted_; }
 
  private:
   enum class state : std::uint8_t { start, method, authentication, reply, over };
@@ -69,6 +71,7 @@ class socks_client {
   host_port target_;
   std::optional<socks_credentials> credentials_;
   state state_ = state::start;
+  bool admitted_ = false;
 };
 
 /// Where datagrams go after UDP ASSOCIATE: to socks_client::step::bound of the reply, or to the server's own
