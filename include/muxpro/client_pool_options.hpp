@@ -47,6 +47,9 @@ struct client_pool_options {
   /// again by chance, but never longer than backoff_max.
   duration backoff_min = std::chrono::milliseconds(100);
   duration backoff_max = std::chrono::seconds(30);
+  /// Least time between the beginnings of two dials; 0: opens of one moment are dialed for in that moment, up
+  /// to max_connections.
+  duration dial_spacing{0};
   /// Of each main connection, unless the dialer makes the sessions itself.
   /// session.random_seed seeds the pool's jitter, too, and session.log gets a line for each pool_event.
   session_options session;

@@ -94,6 +94,35 @@ TEST_CASE("a pool dials as many connections as the waiting opens need", "[pool_p
   CHECK(s.policy.dialing() == 4);
 }
 
+TEST_CASE("a pool that hangs in its dials has max_connections of them, however many opens wait",
+          "[pool_policy]") {
+  subject s;
+  s.waits(1000);
+  CHECK(s.dials().size() == 4);
+  s.now += s.options.dial_timeout;
+  while (s.policy.next_overdue(s.now)) {
+  }
+  s.now += 2 * s.options.backoff_max;
+  CHECK(s.dials().empty());  // none of them has ended yet
+  CHECK(s.policy.full());
+}
+
+TEST_CASE("dials keep their distance", "[pool_policy]") {
+  auto options = small_pool();
+  options.dial_spacing = 100ms;
+  subject s(options);
+  s.waits(5);
+  const auto first = s.dials();
+  REQUIRE(first.size() == 1);
+  CHECK(s.policy.next_deadline() == s.now + 100ms);
+  REQUIRE(s.policy.connected(first[0], s.now));  // which lifts a backoff, and no distance
+  s.now += 100ms - 1ns;
+  CHECK(s.dials().empty());
+  s.now += 1ns;
+  CHECK(s.dials().size() == 1);
+  CHECK(s.dials().empty());
+}
+
 TEST_CASE("a connection that lives shorter than its concurrency counts for less", "[pool_policy]") {
   auto options = small_pool();
   options.max_concurrency = 8;

@@ -53,7 +53,7 @@ class pool_policy {
 
   // --- dials
   /// A connection that must be dialed: one for each max_concurrency waiting opens, but after a failure one
-  /// at a time and not before the backoff is over.
+  /// at a time and not before the backoff is over; never sooner than dial_spacing after the last one.
   std::optional<connection_id> next_dial(time_point now);
   /// Returns false if the connection is not needed any more.
   bool connected(connection_id c, time_point now);
@@ -107,6 +107,8 @@ class pool_policy {
   std::size_t room_left(const connection& c) const noexcept;
   time_point retires_at(const connection& c) const noexcept;
   bool dial_wanted() const noexcept;
+  /// The backoff is over, and the last dial began dial_spacing ago.
+  time_point may_dial_at() const noexcept { return std::max(next_dial_, spaced_until_); }
   bool counts(const connection& c) const noexcept {
     return c.is == state::dialing || c.is == state::overdue || c.is == state::live;
   }
@@ -123,6 +125,7 @@ class pool_policy {
   std::uint32_t failures_ = 0;
   time_point last_failure_ = time_point::min();
   time_point next_dial_ = time_point::min();
+  time_point spaced_until_ = time_point::min();
   bool draining_ = false;
 };
 

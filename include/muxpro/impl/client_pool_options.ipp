@@ -23,6 +23,7 @@ MUXPRO_DECL std::string client_pool_options::validate() const {
       {"dial_timeout (s)", seconds_of(dial_timeout), 0.001, day},
       {"backoff_min (s)", seconds_of(backoff_min), 0.001, day},
       {"backoff_max (s)", seconds_of(backoff_max), seconds_of(backoff_min), day},
+      {"dial_spacing (s)", seconds_of(dial_spacing), 0, day},
   });
   if (!times.empty()) return times;
 

@@ -85,7 +85,8 @@ MUXPRO_DECL bool pool_policy::dial_wanted() const noexcept {
 }
 
 MUXPRO_DECL std::optional<pool_policy::connection_id> pool_policy::next_dial(time_point now) {
-  if (now < next_dial_ || !dial_wanted()) return std::nullopt;
+  if (now < may_dial_at() || !dial_wanted()) return std::nullopt;
+  spaced_until_ = now + options_.dial_spacing;
   connection c;
   c.id = ++last_id_;
   c.since = c.dialed = now;
@@ -197,7 +198,7 @@ MUXPRO_DECL time_point pool_policy::next_deadline() const noexcept {
     if (c.is == state::live) next = std::min(next, retires_at(c));
     if (c.is == state::retired) return time_point::min();
   }
-  return dial_wanted() ? std::min(next, next_dial_) : next;
+  return dial_wanted() ? std::min(next, may_dial_at()) : next;
 }
 
 }  // namespace muxpro::detail

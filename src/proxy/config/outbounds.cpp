@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 namespace muxpro::proxy {
 
 namespace {
@@ -22,6 +24,10 @@ void read_mux(settings& s, outbound_config& to) {
                           pool.max_concurrency, 1, 65535);
   s.number<std::uint32_t>({"maxConnections", "Main connections of each thread."}, pool.max_connections, 1,
                           65535);
+  s.time({"dialSpacing",
+          "Least time between two dials of a thread, for servers that limit new connections. 0: as many at "
+          "once as waiting connections need, up to maxConnections."},
+         pool.dial_spacing, std::chrono::seconds(1), 0, 60);
   s.number<std::uint8_t>({"priority",
                           "The priority of sub-streams that get none from a rule's muxPriority or from a "
                           "client's own sub-stream. 255 gets an eighth of what 0 gets."},
