@@ -25,6 +25,8 @@ enum class role : std::uint8_t { client, server };
 struct rate_limit {
   std::uint32_t burst = 0;
   double per_second = 0;
+
+  friend bool operator==(const rate_limit&, const rate_limit&) = default;
 };
 
 /// How much an operator has to care about a line of the log.

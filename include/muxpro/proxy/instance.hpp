@@ -20,7 +20,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -73,12 +72,11 @@ class instance {
   ~instance();
 
   /// Listens, accepts from start() on. `sniffing`: how contents are looked at; none: not at all.
-  /// `link_capacity`: bytes that the link of a connection holds each way; 0: as its dispatcher has it.
-  /// `user_datagrams`: context::inbound_part::user_datagrams. Returns the address with the port that was
+  /// `anonymous`: the user of a client until it is authenticated. Returns the address with the port that was
   /// chosen for port 0. Throws std::system_error.
   stream_endpoint listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
                          transport_use how = {}, std::shared_ptr<const sniff_policy> sniffing = {},
-                         std::size_t link_capacity = 0, std::optional<rate_limit> user_datagrams = {});
+                         user_account anonymous = {});
   asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at, std::string tag,
                                  std::shared_ptr<const inbound> i, transport_use how = {}) {
     return to_tcp(listen(stream_endpoint(at), std::move(tag), std::move(i), std::move(how)));
@@ -90,7 +88,7 @@ class instance {
   asio::ip::udp::endpoint listen_for_datagrams(const asio::ip::udp::endpoint& at, std::string tag,
                                                std::shared_ptr<const inbound> i, bool transparent = false,
                                                std::shared_ptr<const sniff_policy> sniffing = {},
-                                               std::optional<rate_limit> user_datagrams = {});
+                                               user_account anonymous = {});
   /// Any executor. Waits a second at most for its threads. The instance must outlive it.
   asio::awaitable<instance_report> report(std::size_t connections_of_thread);
   /// Live connections of an outbound, for the router's balancers. Any thread.

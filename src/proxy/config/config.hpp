@@ -57,8 +57,7 @@ struct inbound_config {
   stream_config stream;
   sniffing_options sniffing;
   inbound_plan plan;
-  std::size_t link_capacity = policy_level().link_capacity();
-  std::optional<rate_limit> user_datagrams;  ///< of its policy level
+  user_account anonymous = policy_level().user();
 };
 
 struct outbound_config {

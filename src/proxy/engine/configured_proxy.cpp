@@ -161,11 +161,11 @@ void configured_proxy::parts::listen_at(stream_endpoint at, const inbound_config
                                         const transport_use& how,
                                         const std::shared_ptr<const sniff_policy>& sniffing) {
   try {
-    if (i.plan.tcp) at = running->listen(at, i.tag, serves, how, sniffing, i.link_capacity, i.user_datagrams);
+    if (i.plan.tcp) at = running->listen(at, i.tag, serves, how, sniffing, i.anonymous);
     if (i.plan.udp) {
       const asio::ip::udp::endpoint here(to_tcp(at).address(), to_tcp(at).port());
-      const auto found = running->listen_for_datagrams(here, i.tag, serves, how.socket.transparent, sniffing,
-                                                       i.user_datagrams);
+      const auto found =
+          running->listen_for_datagrams(here, i.tag, serves, how.socket.transparent, sniffing, i.anonymous);
       at = asio::ip::tcp::endpoint(found.address(), found.port());
     }
     add_listening(i.tag, at);

@@ -48,15 +48,15 @@ std::size_t instance::load(std::string_view outbound_tag) const {
 
 stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
                                  transport_use how, std::shared_ptr<const sniff_policy> sniffing,
-                                 std::size_t link_capacity, std::optional<rate_limit> user_datagrams) {
+                                 user_account anonymous) {
   listener_options options;
   options.socket = how.socket;
   options.backoff = parts_->options.accept_backoff;
   options.lead = i->long_lived() ? 0 : 1;
   if (i->long_lived()) parts_->counts->expect_main_connections(tag);
   const auto own_places = i->waiting();
-  const auto way = std::make_shared<const listening_inbound>(
-      std::move(tag), std::move(i), std::move(how), std::move(sniffing), link_capacity, user_datagrams);
+  const auto way = std::make_shared<const listening_inbound>(std::move(tag), std::move(i), std::move(how),
+                                                             std::move(sniffing), std::move(anonymous));
   auto take = [this, way](accepted_client c) {
     worker& thread = *parts_->by_thread[c.slot.worker()];
     thread.take(std::move(c), way);
@@ -78,9 +78,9 @@ void instance::change(const std::function<void(dispatcher&)>& change) {
 udp::endpoint instance::listen_for_datagrams(const udp::endpoint& at, std::string tag,
                                              std::shared_ptr<const inbound> i, bool transparent,
                                              std::shared_ptr<const sniff_policy> sniffing,
-                                             std::optional<rate_limit> user_datagrams) {
+                                             user_account anonymous) {
   return parts_->by_thread[parts_->datagram_listeners++ % parts_->by_thread.size()]->listen(
-      at, std::move(tag), std::move(i), transparent, std::move(sniffing), user_datagrams);
+      at, std::move(tag), std::move(i), transparent, std::move(sniffing), std::move(anonymous));
 }
 
 void instance::start() {

@@ -38,19 +38,17 @@ namespace muxpro::proxy {
 /// What waits for connections behind a listener.
 struct listening_inbound {
   listening_inbound(std::string t, std::shared_ptr<const inbound> i, transport_use how,
-                    std::shared_ptr<const sniff_policy> s, std::size_t link, std::optional<rate_limit> rate)
+                    std::shared_ptr<const sniff_policy> s, user_account a)
       : tag(std::move(t)),
         serves(std::move(i)),
         over(std::move(how.over)),
         sniffing(std::move(s)),
-        link_capacity(link),
-        user_datagrams(rate) {}
+        anonymous(std::move(a)) {}
   const std::string tag;
   const std::shared_ptr<const inbound> serves;
   const std::shared_ptr<const transport> over;
   const std::shared_ptr<const sniff_policy> sniffing;
-  const std::size_t link_capacity;
-  const std::optional<rate_limit> user_datagrams;
+  const user_account anonymous;
   const bool is_monitor = serves->is_monitor();
 };
 
@@ -155,12 +153,11 @@ class worker {
 
   asio::ip::udp::endpoint listen(const asio::ip::udp::endpoint& at, std::string tag,
                                  std::shared_ptr<const inbound> i, bool transparent,
-                                 std::shared_ptr<const sniff_policy> sniffing,
-                                 std::optional<rate_limit> user_datagrams) {
+                                 std::shared_ptr<const sniff_policy> sniffing, user_account anonymous) {
     datagrams_.push_back(std::make_shared<datagram_listener>(
         io_, at, std::move(tag), std::move(i), to_,
         datagram_listener_options{whole_.options.datagram_sources, whole_.options.datagram_idle, transparent,
-                                  std::move(sniffing), user_datagrams}));
+                                  std::move(sniffing), std::move(anonymous)}));
     datagrams_.back()->start();
     return datagrams_.back()->local();
   }
@@ -186,8 +183,7 @@ class worker {
     known.id = context::new_id();
     known.inbound.tag = way.tag;
     known.content.sniffing = way.sniffing;
-    known.inbound.link_capacity = way.link_capacity;
-    known.inbound.user_datagrams = way.user_datagrams;
+    known.inbound.user = way.anonymous;
     known.inbound.source = unmapped(client.source.address());
     known.inbound.source_port = client.source.port();
     known.inbound.gateway = unwrapped(gateway.address());
@@ -214,7 +210,7 @@ class worker {
                                       context known, admission::ticket place) {
     const opened entry(open_, known.id, c);
     known.id = entry.id;
-    known.inbound.user = c->user();
+    known.inbound.user.name = c->user();
     if (draining_) c->drain();
     co_await way.serves->serve(std::move(c), std::move(known), to_, std::move(place));
   }

@@ -70,9 +70,9 @@ class http_request_parser {
   http_head_scanner scanner_;
 };
 
-/// Who has sent it, by `Proxy-Authorization: Basic` (RFC 7617): a user whom `users` knows with that secret;
-/// "" if `users` is empty; nothing: answer 407. Throws as accounts::check does.
-std::optional<std::string> http_user(const http_request& r, const accounts& users);
+/// The account that `Proxy-Authorization: Basic` names (RFC 7617). Nothing: answer 407. Throws as
+/// accounts::check does.
+std::optional<user_account> http_user(const http_request& r, const accounts& users);
 
 /// Whether the connection to the upstream is to carry further requests.
 enum class http_upstream : std::uint8_t { closes, keeps };

@@ -80,9 +80,11 @@ class link_owner {
 // What to answer instead of serving the request; empty: it is served.
 std::string http_inbound::judge(const http_request_parser::step& step, context& ctx) const {
   if (step.what == http_request_parser::status::refused) return http_answer(step.answer, step.reason);
-  const auto user = http_user(step.request, options_.users);
-  if (!user) return http_answer(http_status::proxy_authentication_required, {}, step.request.method);
-  if (!user->empty()) ctx.inbound.user = *user;
+  if (!options_.users.empty()) {
+    const auto user = http_user(step.request, options_.users);
+    if (!user) return http_answer(http_status::proxy_authentication_required, {}, step.request.method);
+    ctx.inbound.user = *user;
+  }
   ctx.inbound.protocol = "http";
   ctx.outbound.original = ctx.outbound.target = step.request.target;
   ctx.content.attributes = http_attributes(step.request);

@@ -40,7 +40,7 @@ asio::awaitable<void> socks_inbound::serve(pending_client& who, dispatcher& to) 
   const auto request = co_await negotiate(who);
   if (!request) co_return;
   who.ctx.inbound.protocol = "socks";
-  if (!request->user.empty()) who.ctx.inbound.user = request->user;
+  if (request->user) who.ctx.inbound.user = *request->user;
   who.ctx.outbound.original = who.ctx.outbound.target = request->target;
   if (request->command == socks_command::connect) {
     co_await connect(who, to, request->version);

@@ -109,10 +109,10 @@ step socks_handshake::authenticate(const_bytes in) {
                   "The client does not authenticate.");
   const std::string_view user = as_text(r.counted(1)), secret = as_text(r.counted(1));
   if (r.missing()) return {};
-  if (!users_.check(user, secret))
+  user_ = users_.check(user, secret);
+  if (!user_)
     return refuse(octets({socks_subnegotiation, socks_not_authenticated}),
                   "The user or the secret is wrong.");
-  user_ = user;
   state_ = state::request;
   return say(octets({socks_subnegotiation, socks_authenticated}), r.position());
 }

@@ -31,9 +31,8 @@ struct socks_request {
   socks_command command = socks_command::connect;
   /// Of a UDP ASSOCIATE: where the client's datagrams will come from, mostly 0.0.0.0 and port 0.
   destination target;
-  /// Who has said the right secret; empty if nobody was asked. The user id of SOCKS 4 proves nothing and is
-  /// not told.
-  std::string user;
+  /// Nothing: the client was not asked. The user id of SOCKS 4 proves nothing and is left out.
+  std::optional<user_account> user;
 
   friend bool operator==(const socks_request&, const socks_request&) = default;
 };
@@ -79,7 +78,7 @@ class socks_handshake {
 
   const accounts& users_;
   state state_ = state::start;
-  std::string user_;
+  std::optional<user_account> user_;
 };
 
 /// The answer to a request. Without an error, `bound` is where this side's socket is: that of the connection

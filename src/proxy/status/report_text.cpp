@@ -114,7 +114,7 @@ json connection_of(const instance_report::connection& c) {
   return {{"id", ctx.id},
           {"source", fmt::format("{}:{}", ctx.inbound.source.to_string(), ctx.inbound.source_port)},
           {"inbound", ctx.inbound.tag},
-          {"user", ctx.inbound.user},
+          {"user", ctx.inbound.user.name},
           {"target", to_string(ctx.outbound.target)},
           {"protocol", ctx.content.protocol},
           {"outbound", ctx.outbound.tag},
