@@ -66,9 +66,12 @@ struct session_options {
   /// All that this session grants beyond 64 KiB per sub-stream.
   std::uint64_t session_window_budget = 32 * 1024 * 1024;
   /// What all sessions that share it may buffer or promise; null = one for the process, of 25 % of
-  /// its RAM and at most 512 MiB. At 80 % new sub-streams of a peer are ended with code 4; at 95 % the
-  /// session with the most unread data is closed.
+  /// its RAM and at most 512 MiB. A session that buffer_budget::crowded() names ends new sub-streams of its
+  /// peer with code 4 and grants no more than 64 KiB at a time; at 95 % the largest session of the user with
+  /// the most unread data is closed.
   std::shared_ptr<buffer_budget> process_budget;
+  /// Sessions of one user have one share of it; empty: the session has a share of its own.
+  std::string budget_user;
   /// One read of the main connection takes at most this many bytes.
   std::uint32_t read_buffer = 128 * 1024;
   /// One gather write holds at most this many payload bytes.
@@ -96,7 +99,7 @@ struct session_options {
   log_function log;
 
   // --- liveness
-  /// Without sub-streams and without a frame: the session is closed.
+  /// Without sub-streams: the session is closed. KeepAlives of the peer do not hold it.
   duration session_idle = std::chrono::seconds(300);
   /// A KeepAlive is sent after this time, +-20 %, while sub-streams are open; 0 = never.
   duration keep_alive_interval = std::chrono::seconds(30);

@@ -112,6 +112,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void object_gone(stream_state& s) noexcept;
   void window_wanted(stream_state& s, std::uint32_t larger);
   void window_returned(std::uint64_t n) noexcept;
+  bool short_of_memory() const noexcept;
   void buffered(std::uint64_t n) noexcept;
   void unbuffered(std::uint64_t n) noexcept;
   void stalled_for(duration d) noexcept;

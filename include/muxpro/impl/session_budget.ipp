@@ -13,6 +13,7 @@ namespace muxpro::detail {
 // than a near window leaves as much to the session's others as it takes, and half of the promises to near
 // windows.
 MUXPRO_DECL void session_impl::window_wanted(stream_state& s, std::uint32_t larger) {
+  if (short_of_memory()) return;
   const std::uint32_t now = s.window.window();
   const bool near = larger <= near_window;
   const std::uint64_t own = now - initial_window;
@@ -28,6 +29,8 @@ MUXPRO_DECL void session_impl::window_returned(std::uint64_t n) noexcept {
   promised_ -= n;
   process_budget_->give(n);
 }
+
+MUXPRO_DECL bool session_impl::short_of_memory() const noexcept { return process_budget_->crowded(*this); }
 
 MUXPRO_DECL void session_impl::buffered(std::uint64_t n) noexcept {
   counted_.unread += n;

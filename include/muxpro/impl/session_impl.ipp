@@ -200,7 +200,7 @@ MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session
                                                          bool negotiated) {
   if (!negotiated) co_await self->negotiate();
   if (self->state_ != state::ready) co_return;
-  self->process_budget_->join(*self);
+  self->process_budget_->join(*self, self->options_.budget_user);
   self->spawn_loop(write_loop(self));
   self->spawn_loop(watch_loop(self), stop_watch);
   self->spawn_loop(read_loop(self));

@@ -206,7 +206,6 @@ MUXPRO_DECL bool session_impl::control_flooded() const noexcept {
 }
 
 MUXPRO_DECL void session_impl::handle_frame() {
-  active_at_ = turn_time_;
   data_for_ = nullptr;
   const frame& f = decoder_.current();
   ++counted_.received[f.index()].frames;
@@ -244,7 +243,7 @@ MUXPRO_DECL void session_impl::end_stream(stream_state& s, error_code why) {
 }
 
 MUXPRO_DECL void session_impl::open_by_peer(const new_stream& f) {
-  const bool crowded = backlog_size_ >= options_.accept_backlog || process_budget_->level() >= 0.8;
+  const bool crowded = backlog_size_ >= options_.accept_backlog || short_of_memory();
   if (crowded) log(severity::debug, "sub-stream {} ({}) was refused for want of resources", f.id, f.target);
   if (crowded) return act_on(rules_.refuse(f.id, end_code::resources, turn_time_));
   const auto s = add_stream(f.id, f.target, f.priority);
