@@ -51,9 +51,9 @@ class buffer_budget {
 
   explicit buffer_budget(std::uint64_t limit) noexcept : limit_(limit) {}
 
-  /// Takes `n` if that leaves the total within `share` of the limit (0..1).
-  bool try_take(std::uint64_t n, double share = 1) noexcept {
-    const auto most = static_cast<std::uint64_t>(static_cast<double>(limit_) * share);
+  /// Takes `n` if that leaves the total within `part` of the limit (0..1).
+  bool try_take(std::uint64_t n, double part = 1) noexcept {
+    const auto most = static_cast<std::uint64_t>(static_cast<double>(limit_) * part);
     std::uint64_t used = used_.load(std::memory_order_relaxed);
     do {
       if (n > most || used > most - n) return false;

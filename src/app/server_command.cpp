@@ -157,6 +157,12 @@ void add_server_command(CLI::App& app, command& run) {
       ->capture_default_str();
   s.add_option("--max-unnegotiated-per-source", o.max_unnegotiated_per_source, "The same from one address")
       ->capture_default_str();
+  s.add_option("--max-per-user", o.max_main_connections_per_user,
+               "Main connections of one client certificate")
+      ->capture_default_str();
+  s.add_option("--max-per-source", o.max_main_connections_per_source,
+               "Main connections of one IPv4 address or IPv6 /64")
+      ->capture_default_str();
   s.add_option("--max-pending-dials", o.max_pending_dials, "Dials at once for one main connection")
       ->capture_default_str();
   s.add_option("--new-rate", o.new_rate, "Dials in a second for one main connection; 0: no limit")

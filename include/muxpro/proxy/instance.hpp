@@ -40,9 +40,12 @@ struct ended_connection {
 };
 
 struct instance_options {
-  /// Connections whose request was not read yet, in the process and of one source address.
+  /// Connections whose request was not read yet, of each listener and of one source: an IPv4 address or the
+  /// /64 of an IPv6 address.
   std::uint32_t max_waiting = 4096;
   std::uint32_t max_waiting_per_source = 1024;
+  /// From the accepted connection to the client's first byte.
+  duration first_byte = std::chrono::seconds(3);
   /// How long accepting rests when descriptors or memory run out.
   duration accept_backoff = std::chrono::milliseconds(100);
   /// After drain(): what is still open then is cut.

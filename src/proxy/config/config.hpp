@@ -81,6 +81,8 @@ struct config {
   std::vector<std::string> blocked_names;
   /// See instance_options.
   duration drain_timeout = std::chrono::seconds(30);
+  /// From an accepted connection to the client's first byte.
+  duration first_byte = std::chrono::seconds(3);
   /// Names that are answered without a query.
   std::map<std::string, std::vector<asio::ip::address>> hosts;
   /// Addresses that inbounds of protocol dns give out.

@@ -97,6 +97,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   options.access = written_down(c.log, access_lines);
   options.drops = drops;
   options.drain_timeout = c.drain_timeout;
+  options.first_byte = c.first_byte;
   running = std::make_unique<instance>(std::move(options), threads, each_thread, std::move(log));
   if (access_lines) access_lines->report_on(running->get_executor());
   for (const inbound_config& i : c.inbounds) listen(i, geo);

@@ -54,7 +54,9 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
   options.backoff = parts_->options.accept_backoff;
   options.lead = i->long_lived() ? 0 : 1;
   if (i->long_lived()) parts_->counts->expect_main_connections(tag);
-  const auto own_places = i->waiting();
+  auto places = i->waiting();
+  if (!places)
+    places = std::make_shared<admission>(parts_->options.max_waiting, parts_->options.max_waiting_per_source);
   const auto way = std::make_shared<const listening_inbound>(std::move(tag), std::move(i), std::move(how),
                                                              std::move(sniffing), std::move(anonymous));
   auto take = [this, way](accepted_client c) {
@@ -64,9 +66,8 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
   auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     parts_->events.note(level, source, line);
   };
-  parts_->listeners.push_back(std::make_unique<listener>(parts_->threads, at, options,
-                                                         own_places ? own_places : parts_->waiting,
-                                                         std::move(take), std::move(note)));
+  parts_->listeners.push_back(
+      std::make_unique<listener>(parts_->threads, at, options, places, std::move(take), std::move(note)));
   if (!way->is_monitor) parts_->closed_by_drain.push_back(parts_->listeners.back().get());
   return parts_->listeners.back()->local();
 }

@@ -7,6 +7,7 @@
 #include "proxy/engine/listener.hpp"
 #include "proxy/engine/live_connection.hpp"
 #include "proxy/engine/rate_limited_log.hpp"
+#include "proxy/engine/silent_clients.hpp"
 #include "proxy/engine/stats.hpp"
 #include "proxy/engine/workers.hpp"
 #include "proxy/inbound/main_connection.hpp"
@@ -59,7 +60,6 @@ struct shared_parts {
         events(to, options.log_lines),
         access(to, options.access_lines),
         drops(options.drops ? options.drops : std::make_shared<datagram_drops>(to)),
-        waiting(std::make_shared<admission>(options.max_waiting, options.max_waiting_per_source)),
         threads(threads_wanted),
         busy(threads.size()) {
     const auto executor = threads[0].get_executor();
@@ -84,7 +84,6 @@ struct shared_parts {
   rate_limited_log events;
   access_log access;
   const std::shared_ptr<datagram_drops> drops;
-  const std::shared_ptr<admission> waiting;
   const std::shared_ptr<stats> counts = std::make_shared<stats>();
   workers threads;
   std::atomic<std::size_t> busy;  ///< threads that a drain waits for
@@ -97,7 +96,11 @@ using open_connections = std::unordered_map<std::uint32_t, std::shared_ptr<conne
 class worker {
  public:
   worker(shared_parts& whole, asio::io_context& io)
-      : whole_(whole), io_(io), to_(io.get_executor()), deadline_(io.get_executor()) {
+      : whole_(whole),
+        io_(io),
+        to_(io.get_executor()),
+        silent_(io.get_executor(), whole.options.first_byte),
+        deadline_(io.get_executor()) {
     to_.count_in(whole.counts);
     to_.count_drops_in(whole.drops);
     to_.observe_by([&whole](const context& c, const connection_result& how, duration took) {
@@ -135,6 +138,7 @@ class worker {
     const std::uint32_t id = known.id;
     const auto c = std::make_shared<connection_over<stream_socket>>(std::move(client.socket));
     open_->emplace(id, way->over ? nullptr : c);
+    watch(c, client.place);
     if (!way->is_monitor) ++served_;
     try {
       asio::awaitable<void> served =
@@ -176,6 +180,15 @@ class worker {
   }
 
  private:
+  // A connection that has sent no complete request yet may have to go.
+  void watch(const std::shared_ptr<connection_over<stream_socket>>& c, admission::ticket& place) {
+    silent_.watch(c, c->stream().native_handle(), place.watch());
+    place.on_eviction([executor = io_.get_executor(), weak = std::weak_ptr<connection>(c)] {
+      asio::post(executor, [weak] {
+        if (const auto still_there = weak.lock()) still_there->cut();
+      });
+    });
+  }
   static context context_of(const accepted_client& client, const listening_inbound& way) {
     std::error_code gone;
     const asio::ip::tcp::endpoint gateway = to_tcp(client.socket.local_endpoint(gone));
@@ -286,6 +299,7 @@ class worker {
   shared_parts& whole_;
   asio::io_context& io_;
   dispatcher to_;
+  silent_clients silent_;
   counted_timer deadline_;
   /// Null: in the transport's handshake, which ends by itself.
   const std::shared_ptr<open_connections> open_ = std::make_shared<open_connections>();

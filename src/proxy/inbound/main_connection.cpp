@@ -232,8 +232,7 @@ asio::awaitable<void> main_connection::pace() {
 asio::awaitable<void> main_connection::carry_datagrams(sub_stream stream, context ctx) {
   ctx.datagrams.source = stream.source();
   ctx.datagrams.addressed = session_.negotiated().value_or(version_0_0) >= version_0_1;
-  auto dropped = [drops = to_.drops(),
-                  whose = udp_nat::owner(ctx.inbound.user.name, ctx.inbound.source).shown](
+  auto dropped = [drops = to_.drops(), whose = udp_nat::owner(ctx.inbound).shown](
                      drop_reason why, std::uint64_t n) { drops->note(why, whose, n); };
   auto datagrams = std::make_unique<sub_datagram_stream>(sub_datagram(std::move(stream)), std::move(dropped));
   co_await to_.dispatch_datagrams(std::move(ctx), std::move(datagrams));

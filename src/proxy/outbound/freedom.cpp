@@ -25,12 +25,11 @@ asio::awaitable<connection_result> freedom::carry_datagrams(context ctx,
                                                             std::unique_ptr<datagram_stream> datagrams) {
   if (!nat_) co_return co_await outbound::carry_datagrams(std::move(ctx), std::move(datagrams));
   const counted here(*this);
-  udp_nat::owner who(ctx.inbound.user.name, ctx.inbound.source);
+  udp_nat::owner who(ctx.inbound);
   who.session = ctx.inbound.carrier ? ctx.inbound.carrier : ctx.id;
   who.target = ctx.outbound.target;
   who.source = ctx.datagrams.source;
   who.addressed = ctx.datagrams.addressed;
-  who.rate = ctx.inbound.user.datagrams;
   co_await nat_->carry(std::move(datagrams), std::move(who));
   co_return connection_result();
 }

@@ -1,6 +1,7 @@
 #include "proxy/udp/udp_nat.hpp"
 #include <muxpro/proxy/stream_socket.hpp>
 #include <muxpro/timer.hpp>
+#include "proxy/base/client_share.hpp"
 #include "proxy/base/log_text.hpp"
 #include "proxy/base/port_set.hpp"
 #include "proxy/net/local_addresses.hpp"
@@ -22,9 +23,11 @@ namespace muxpro::proxy {
 using asio::ip::udp;
 using std::chrono::steady_clock;
 
-udp_nat::owner::owner(const std::string& user, const asio::ip::address& address)
-    : key(user.empty() ? "address " + address.to_string() : "user " + user),
-      shown(user.empty() ? shown_source(address) : "user " + percent_encoded(user)) {}
+udp_nat::owner::owner(const context::inbound_part& client)
+    : key(share_of(client)),
+      shown(client.user.name.empty() ? shown_source(client.source)
+                                     : "user " + percent_encoded(client.user.name)),
+      rate(client.user.datagrams) {}
 
 namespace {
 

@@ -7,6 +7,7 @@
 #include "proxy/policy/user_rates.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 
+#include <muxpro/proxy/context.hpp>
 #include <muxpro/proxy/datagram_stream.hpp>
 
 #include <asio/any_io_executor.hpp>
@@ -39,10 +40,9 @@ class udp_nat {
 
   /// Whose datagrams they are.
   struct owner {
-    /// `user`: as who the client is known; empty: as its address.
-    owner(const std::string& user, const asio::ip::address& address);
+    explicit owner(const context::inbound_part& client);
 
-    const std::string key;               ///< of their mappings and their rate; no user's is an address's
+    const std::string key;               ///< share_of() the client: of its mappings and its rate
     const std::string shown;             ///< for the log
     std::optional<rate_limit> rate;      ///< instead of nat_limits::user_datagrams
     nat_table::session_key session = 0;  ///< distinct for each main connection
