@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -56,6 +57,8 @@ struct instance_report {
   std::map<std::string, outbound> outbounds;
   std::map<std::string, inbound> inbounds;  ///< those that accept main connections
   std::vector<counter_row> counters;
+  std::map<std::string, std::uint64_t, std::less<>>
+      failed_logins;  ///< wrong passwords since the start, by inbound
   /// That exist on its threads, set or not: the library's and the proxy's own, one at least for each main
   /// connection and each relay; with those that it takes to make this report, if its threads make it.
   std::size_t timers = 0;

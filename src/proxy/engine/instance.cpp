@@ -37,6 +37,7 @@ asio::awaitable<instance_report> instance::report(std::size_t connections_of_thr
   });
   instance_report r = co_await std::move(all);
   r.counters = parts_->counts->rows();
+  r.failed_logins = parts_->counts->failed_logins();
   r.drops = parts_->drops->counts();
   for (const auto& [tag, ever] : parts_->counts->main_connections()) r.inbounds[tag].ever = ever;
   co_return r;

@@ -70,6 +70,8 @@ class http_request_parser {
   http_head_scanner scanner_;
 };
 
+/// Whether it has a `Proxy-Authorization`. A client may send its first request without.
+bool has_login(const http_request& r);
 /// The account that `Proxy-Authorization: Basic` names (RFC 7617). Nothing: answer 407. Throws as
 /// accounts::check does.
 std::optional<user_account> http_user(const http_request& r, const accounts& users);

@@ -83,6 +83,11 @@ void append_framing(std::string& out, const http_framing& f) {
 
 }  // namespace
 
+bool has_login(const http_request& r) {
+  return std::any_of(r.fields.begin(), r.fields.end(),
+                     [](const http_field& f) { return is_name(f.name, proxy_authorization); });
+}
+
 std::optional<user_account> http_user(const http_request& r, const accounts& users) {
   constexpr std::string_view scheme = "basic ";
   const http_field* const f = only(r, proxy_authorization);

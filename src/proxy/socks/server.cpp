@@ -110,9 +110,12 @@ step socks_handshake::authenticate(const_bytes in) {
   const std::string_view user = as_text(r.counted(1)), secret = as_text(r.counted(1));
   if (r.missing()) return {};
   user_ = users_.check(user, secret);
-  if (!user_)
-    return refuse(octets({socks_subnegotiation, socks_not_authenticated}),
-                  "The user or the secret is wrong.");
+  if (!user_) {
+    step wrong =
+        refuse(octets({socks_subnegotiation, socks_not_authenticated}), "The user or the secret is wrong.");
+    wrong.wrong_secret = true;
+    return wrong;
+  }
   state_ = state::request;
   return say(octets({socks_subnegotiation, socks_authenticated}), r.position());
 }

@@ -54,6 +54,7 @@ class socks_handshake {
     std::vector<std::byte> reply;
     socks_request request;
     const char* reason = "";  ///< one sentence without secrets, when refused
+    bool wrong_secret = false;
   };
 
   /// The longest request of SOCKS 4a, with a user id and a name of 255 bytes each. RFC 1929 has 513 bytes,

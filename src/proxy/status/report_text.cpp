@@ -133,6 +133,9 @@ std::string metrics_text(const instance_report& r) {
   metrics m;
   add_counters(m, r);
   add_main_connections(m, r);
+  m.begin("muxpro_failed_logins_total", "counter", "Wrong passwords since the start.");
+  for (const auto& [tag, n] : r.failed_logins)
+    m.line("muxpro_failed_logins_total", labels("inbound", tag), n);
   m.begin("muxpro_timers", "gauge", "Timers that exist on the proxy's threads, set or not.");
   m.line("muxpro_timers", r.timers);
   m.begin("muxpro_dropped_datagrams_total", "counter", "Datagrams that were dropped, for any reason.");
