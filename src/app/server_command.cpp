@@ -28,7 +28,7 @@ struct server_flags {
   std::vector<std::string> listen;
   std::string status;
   bool allow_private = false, open_to_all = false;
-  std::vector<std::string> pinned, blocked;
+  std::vector<std::string> pinned, blocked, own_addresses;
   double time_scale = 1;
   double drain_timeout = 30;
   std::size_t threads = 0;
@@ -40,6 +40,13 @@ struct server_flags {
   tls_flags tls;
 };
 
+asio::ip::address ip_address(const std::string& flag, const std::string& whole, const std::string& text) {
+  std::error_code bad;
+  const auto a = asio::ip::make_address(text, bad);
+  if (bad) throw usage_error(fmt::format("{} {}: '{}' is no IP address", flag, whole, text));
+  return a;
+}
+
 /// "NAME=ADDRESS[,ADDRESS]..."; without an address the name does not resolve.
 void pin(proxy::config& c, const std::string& text) {
   const auto equals = text.find('=');
@@ -47,11 +54,7 @@ void pin(proxy::config& c, const std::string& text) {
     throw usage_error(fmt::format("--resolve {}: it must be NAME=ADDRESS[,ADDRESS]...", text));
   std::vector<asio::ip::address> answer;
   std::istringstream list(text.substr(equals + 1));
-  for (std::string a; std::getline(list, a, ',');) {
-    std::error_code ec;
-    answer.push_back(asio::ip::make_address(a, ec));
-    if (ec) throw usage_error(fmt::format("--resolve {}: '{}' is no IP address", text, a));
-  }
+  for (std::string a; std::getline(list, a, ',');) answer.push_back(ip_address("--resolve", text, a));
   c.hosts[text.substr(0, equals)] = std::move(answer);
 }
 
@@ -89,6 +92,8 @@ proxy::config config_of(const server_flags& flags) {
   proxy::config c = proxy::server_config(o);
   c.log.level = level_named(flags.log_level);
   c.blocked_names = flags.blocked;
+  for (const std::string& a : flags.own_addresses)
+    c.own_addresses.push_back(ip_address("--own-address", a, a));
   for (const std::string& p : flags.pinned) pin(c, p);
   proxy::inbound_config& server = c.inbounds.front();
   server.stream.security = proxy::transport_plan([how = flags.tls.server()] { return how.over; });
@@ -138,6 +143,9 @@ void add_server_command(CLI::App& app, command& run) {
   s.add_flag("--open-to-all", flags->open_to_all,
              "Listen without --tls-client-ca on an address that others reach");
   s.add_flag("--allow-private", flags->allow_private, "Dial private, local and other special addresses, too");
+  s.add_option(
+      "--own-address", flags->own_addresses,
+      "A further address of this machine, such as that of a NAT in front of it, which is not dialled");
   s.add_option("--block", flags->blocked, "A name to refuse, with its sub-domains");
   s.add_option(
       "--refuse-udp-ports", flags->refused_udp_ports,

@@ -81,6 +81,9 @@ struct config {
   std::vector<std::string> blocked_names;
   /// See instance_options.
   duration drain_timeout = std::chrono::seconds(30);
+  /// Further addresses of this machine, such as that of a NAT in front of it: outbounds that dial no private
+  /// targets refuse them.
+  std::vector<asio::ip::address> own_addresses;
   /// From an accepted connection to the client's first byte.
   duration first_byte = std::chrono::seconds(3);
   /// Names that are answered without a query.

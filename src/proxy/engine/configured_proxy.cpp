@@ -49,7 +49,7 @@ struct configured_proxy::parts {
   std::shared_ptr<const router> rules;
   dispatcher::possible_outbounds possible_now;
   std::shared_ptr<fake_dns> fakes;
-  bool swept = false;
+  bool first_is_there = false;
   std::vector<listening_endpoint> listening;
   std::unique_ptr<instance> running;
 };
@@ -140,8 +140,10 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
   }
   to.link_capacity(behind.link_capacity());
   if (rules) to.route_by(by_rules(rules, shared.names), rules->by_content(), possible_now);
-  // They are shared by all threads; the first one tidies up.
-  if (!std::exchange(swept, true)) shared.sweep(io);
+  // They are shared by all threads; the first one takes care of them.
+  if (std::exchange(first_is_there, true)) return;
+  shared.sweep(io);
+  shared.watch_addresses(io);
 }
 
 void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {

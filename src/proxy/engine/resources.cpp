@@ -1,7 +1,5 @@
 #include "proxy/engine/resources.hpp"
 
-#include "proxy/net/local_addresses.hpp"
-
 #include <asio/co_spawn.hpp>
 
 #include <fmt/format.h>
@@ -51,7 +49,10 @@ class resources::of_outbound final : public outbound_resources {
 };
 
 resources::resources(const config& c, std::shared_ptr<datagram_drops> drops)
-    : config_(c), local_only_(all_local(c)), drops_(std::move(drops)) {
+    : config_(c),
+      local_only_(all_local(c)),
+      drops_(std::move(drops)),
+      own_(std::make_shared<own_addresses>(c.own_addresses)) {
   open_.allow_private(true);
   for (const auto& [name, addresses] : c.hosts) names.pin(name, addresses);
   for (dial_policy* p : {&open_, &careful_})
@@ -78,8 +79,13 @@ outbound_factory resources::make_outbound(const outbound_config& o) {
   return o.plan.make(of_outbounds_.emplace_back(*this, o));
 }
 
+void resources::watch_addresses(asio::io_context& io) {
+  watch_.emplace(io.get_executor(), own_);
+  asio::co_spawn(io, watch_->run(), [](std::exception_ptr) {});
+}
+
 void resources::add_listener(const asio::ip::tcp::endpoint& at) {
-  for (dial_policy* p : {&open_, &careful_}) p->own_listener(at, local_addresses());
+  for (dial_policy* p : {&open_, &careful_}) p->own_listener(at);
 }
 
 void resources::sweep(asio::io_context& io) {

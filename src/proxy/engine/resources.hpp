@@ -3,6 +3,7 @@
 
 #include "proxy/config/config.hpp"
 #include "proxy/dial/dialer.hpp"
+#include "proxy/net/address_watch.hpp"
 #include "proxy/udp/udp_nat.hpp"
 
 #include <muxpro/proxy/registry.hpp>
@@ -13,6 +14,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -31,6 +33,8 @@ class resources {
   /// Throws std::runtime_error with one sentence that names `tag`.
   transport_use make_transport(const stream_config& s, const std::string& tag);
   outbound_factory make_outbound(const outbound_config& o);
+  /// Learns when the addresses of this machine change, on `io`. Once.
+  void watch_addresses(asio::io_context& io);
   /// No outbound dials this listener.
   void add_listener(const asio::ip::tcp::endpoint& at);
   /// Removes what is idle from the NAT tables, on `io`.
@@ -54,7 +58,9 @@ class resources {
   const config& config_;
   const bool local_only_;
   const std::shared_ptr<datagram_drops> drops_;
-  dial_policy open_, careful_;
+  const std::shared_ptr<own_addresses> own_;
+  std::optional<address_watch> watch_;
+  dial_policy open_{own_}, careful_{own_};
   std::map<nat_key, udp_nat> nats_;
   std::map<std::string, std::shared_ptr<transport_dialer>, std::less<>> dialers_;  // by tag
   std::vector<std::pair<std::string, std::shared_ptr<const transport>>> transports_;

@@ -118,7 +118,8 @@ asio::awaitable<void> udp_nat::association::send_outside() {
       ec = errc::target_rejected;
     else
       e = co_await where(std::move(to), ec);
-    if (ec && !to_refused_port) drop(drop_reason::unreachable);
+    if (ec && !to_refused_port)
+      drop(ec == errc::target_rejected ? drop_reason::not_allowed : drop_reason::unreachable);
     if (ec && is_target && !owner_.addressed) {  // there will never be another one
       stream_->end(end_code_of(ec));
       break;

@@ -4,7 +4,6 @@
 #include "proxy/base/client_share.hpp"
 #include "proxy/base/log_text.hpp"
 #include "proxy/base/port_set.hpp"
-#include "proxy/net/local_addresses.hpp"
 #include "proxy/udp/udp_association.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -50,7 +49,6 @@ udp_nat::udp_nat(nat_limits limits, dial_options dial, resolver& names, const di
       dial_(dial),
       names_(names),
       policy_(policy),
-      local_(local_addresses()),
       refused_(refused_by(limits_)),
       table_(limits_),
       rates_(limits_.user_datagrams),
@@ -71,8 +69,7 @@ nat_counts udp_nat::counts() const {
 }
 
 bool udp_nat::is_own_port(const udp::endpoint& e) const {
-  const asio::ip::address a = unmapped(e.address());
-  if (!a.is_loopback() && std::find(local_.begin(), local_.end(), a) == local_.end()) return false;
+  if (!policy_.is_own(e.address())) return false;
   const std::lock_guard lock(mutex_);
   return ports_.contains(e.port());
 }

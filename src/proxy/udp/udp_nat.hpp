@@ -80,7 +80,6 @@ class udp_nat {
   const dial_options dial_;
   resolver& names_;
   const dial_policy& policy_;
-  const std::vector<asio::ip::address> local_;
   const std::unique_ptr<const port_set> refused_;
   mutable std::mutex mutex_;
   nat_table table_;
