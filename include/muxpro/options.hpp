@@ -105,7 +105,7 @@ struct session_options {
   duration keep_alive_interval = std::chrono::seconds(30);
   /// A begun frame must end within this time or make 4 KiB of progress in each such period.
   duration frame_read_timeout = std::chrono::seconds(30);
-  /// Without a byte accepted by the main connection while bytes wait.
+  /// The main connection must accept 4 KiB in each such period while bytes wait, or all of them.
   duration write_stall_timeout = std::chrono::seconds(30);
 
   /// session::async_close(): until everything is sent and the peer has closed, too. Then the rest is cut.

@@ -229,6 +229,8 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   time_point active_at_{};
   time_point next_keep_alive_ = time_point::max();
   time_point armed_ = time_point::max();
+  /// Bytes of a begun frame, or of a write, in each period of their time-outs.
+  static constexpr std::uint64_t progress_floor = 4096;
   progress_watch read_watch_, write_watch_;
   error_code write_error_;  ///< nothing can be sent any more
 

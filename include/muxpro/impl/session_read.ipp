@@ -147,7 +147,7 @@ MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
   if (ec) return lost(ec);
   ++counted_.reads;
   counted_.wire_received += n;
-  if (read_watch_.running()) read_watch_.progress(n, 4096, now());
+  if (read_watch_.running()) read_watch_.progress(n, progress_floor, now());
   unparsed_ = const_bytes(read_buffer_).first(n);
 }
 
