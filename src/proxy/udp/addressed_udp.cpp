@@ -2,6 +2,7 @@
 
 #include "proxy/base/addresses.hpp"
 #include "proxy/net/or_error.hpp"
+#include "proxy/udp/transparent_udp.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -15,9 +16,6 @@ namespace muxpro::proxy {
 using asio::ip::udp;
 
 namespace {
-
-// Of Linux; its headers with the one for IPv6 do not go together with those of libc.
-constexpr int ip_original_destination = 20, ipv6_original_destination = 74;
 
 using control_memory = std::array<char, 256>;
 

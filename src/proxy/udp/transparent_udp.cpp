@@ -11,9 +11,6 @@ using asio::ip::udp;
 
 namespace {
 
-// Of Linux; its headers with the one for IPv6 do not go together with those of libc.
-constexpr int ip_original_destination = 20, ipv6_original_destination = 74;
-
 bool turn_on(int socket, int level, int option) {
   const int on = 1;
   return ::setsockopt(socket, level, option, &on, sizeof on) == 0;

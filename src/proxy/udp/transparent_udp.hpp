@@ -8,6 +8,9 @@
 
 namespace muxpro::proxy {
 
+/// Options and messages of Linux, whose header with the one for IPv6 does not go together with those of libc.
+inline constexpr int ip_original_destination = 20, ipv6_original_destination = 74;
+
 /// Before it is bound: it gets datagrams to other addresses than its own, and arrival::original. Throws
 /// std::system_error if there is no right to that.
 void make_transparent(int socket);
