@@ -6,6 +6,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import certificates
+import crowds
 import documents
 import examples
 import places
@@ -16,8 +17,9 @@ CASES = {case.__name__: case for case in (
     signals.log_without_reader, signals.access_log_without_reader, signals.output_without_reader, signals.hangup,
     signals.closed_streams, certificates.unusable_files, certificates.unusable_authority, certificates.replaced,
     certificates.trusted_anew, places.several_ports, places.unset_variable, places.modes, places.abstract_names,
-    places.address_for_datagrams, places.shared_places, examples.echo_client_signals, examples.own_stages,
-    documents.example_configurations, documents.readme_configuration, documents.configuration_reference)}
+    places.address_for_datagrams, places.shared_places, crowds.silent_crowd, crowds.first_byte,
+    examples.echo_client_signals, examples.own_stages, documents.example_configurations,
+    documents.readme_configuration, documents.configuration_reference)}
 
 
 def run(name, program):
