@@ -137,11 +137,10 @@ namespace {
 /// Lets go of all it holds when told, or refuses to be asked.
 class stub_holder : public buffer_budget::holder {
  public:
-  explicit stub_holder(buffer_budget& b, bool willing = true, const std::string& user = {})
+  explicit stub_holder(buffer_budget& b, const std::string& user = {}, bool willing = true)
       : budget_(b), willing_(willing) {
     b.join(*this, user);
   }
-  stub_holder(buffer_budget& b, const std::string& user) : stub_holder(b, true, user) {}
   ~stub_holder() {
     budget_.leave(*this);
     budget_.give(*this, held());
@@ -212,7 +211,7 @@ TEST_CASE("buffer_budget asks the next holder only when the one that was asked h
 
 TEST_CASE("buffer_budget asks again if a holder could not be told", "[rules][budget]") {
   buffer_budget b(1000);
-  stub_holder unwilling(b, false);
+  stub_holder unwilling(b, {}, false);
   unwilling.take(960);
   unwilling.take(1);
   CHECK(unwilling.asked == 2);
