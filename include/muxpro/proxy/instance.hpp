@@ -59,6 +59,9 @@ struct instance_options {
   std::uint32_t access_lines = default_access_lines;
   /// Counts datagrams that are dropped; none: an object of its own, which writes to the log.
   std::shared_ptr<datagram_drops> drops;
+  /// Whether the process has dialled a connection that it has accepted. Such a connection, a loop, is dropped. Any
+  /// thread; none: nothing is dropped.
+  std::function<bool(const context::inbound_part&)> is_own_dial;
   /// Gets each connection that has ended, from its thread; none: the log gets the line, at level info.
   std::function<void(const ended_connection&)> access;
 };

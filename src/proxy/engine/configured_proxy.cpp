@@ -96,6 +96,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   instance_options options;
   options.access = written_down(c.log, access_lines);
   options.drops = drops;
+  options.is_own_dial = [this](const context::inbound_part& accepted) { return shared.has_dialled(accepted); };
   options.drain_timeout = c.drain_timeout;
   options.first_byte = c.first_byte;
   running = std::make_unique<instance>(std::move(options), threads, each_thread, std::move(log));

@@ -1,10 +1,13 @@
 #include "proxy/engine/resources.hpp"
 
+#include "proxy/policy/own_dials.hpp"
+
 #include <asio/co_spawn.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <stdexcept>
 
 namespace muxpro::proxy {
@@ -82,6 +85,13 @@ outbound_factory resources::make_outbound(const outbound_config& o) {
 void resources::watch_addresses(asio::io_context& io) {
   watch_.emplace(io.get_executor(), own_);
   asio::co_spawn(io, watch_->run(), [](std::exception_ptr) {});
+}
+
+bool resources::has_dialled(const context::inbound_part& accepted) const {
+  const asio::ip::tcp::endpoint source(accepted.source, accepted.source_port);
+  const asio::ip::tcp::endpoint here(accepted.gateway, accepted.gateway_port);
+  return own_dials::of_process().has_dialled(source, here, own_->contains(accepted.source),
+                                             std::chrono::steady_clock::now());
 }
 
 void resources::add_listener(const asio::ip::tcp::endpoint& at) {

@@ -35,6 +35,8 @@ class resources {
   outbound_factory make_outbound(const outbound_config& o);
   /// Learns when the addresses of this machine change, on `io`. Once.
   void watch_addresses(asio::io_context& io);
+  /// Whether an outbound has dialled the connection itself.
+  bool has_dialled(const context::inbound_part& accepted) const;
   /// No outbound dials this listener.
   void add_listener(const asio::ip::tcp::endpoint& at);
   /// Removes what is idle from the NAT tables, on `io`.

@@ -73,6 +73,14 @@ struct shared_parts {
     access.finish();
     drops->finish();
   }
+  /// Notes it in the log.
+  bool is_own_dial(const context::inbound_part& in) {
+    if (!options.is_own_dial || !options.is_own_dial(in)) return false;
+    events.note(log_level::warning, in.source,
+                fmt::format("a connection from {} port {} was dropped: this process has dialled it",
+                            shown_source(in.source), in.source_port));
+    return true;
+  }
   void note_access(const ended_connection& c) {
     if (options.access)
       options.access(c);
@@ -135,6 +143,7 @@ class worker {
   void take(accepted_client client, std::shared_ptr<const listening_inbound> way) {
     if (draining_ && !way->is_monitor) return;
     context known = context_of(client, *way);
+    if (whole_.is_own_dial(known.inbound)) return;
     const std::uint32_t id = known.id;
     const auto c = std::make_shared<connection_over<stream_socket>>(std::move(client.socket));
     open_->emplace(id, way->over ? nullptr : c);

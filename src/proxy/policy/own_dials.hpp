@@ -23,6 +23,11 @@ class own_dials {
   /// A listener accepts a connection within this time.
   static constexpr duration remembered = std::chrono::seconds(10);
 
+  /// That of this process: a loop may lead through several proxies in it.
+  static own_dials& of_process() {
+    static own_dials all;
+    return all;
+  }
   /// Calls `connect`, which sends the first packet to `target` and returns the local port, or 0 if it has
   /// sent none. has_dialled() waits meanwhile, so that it finds the port however fast the connection is
   /// accepted.
