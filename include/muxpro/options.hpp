@@ -99,7 +99,8 @@ struct session_options {
   log_function log;
 
   // --- liveness
-  /// Without sub-streams: the session is closed. KeepAlives of the peer do not hold it.
+  /// Without sub-streams and without a frame: the session is closed. KeepAlives of the peer hold it for
+  /// twelve such periods at most, an hour.
   duration session_idle = std::chrono::seconds(300);
   /// A KeepAlive is sent after this time, +-20 %, while sub-streams are open; 0 = never.
   duration keep_alive_interval = std::chrono::seconds(30);

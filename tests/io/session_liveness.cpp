@@ -200,13 +200,21 @@ TEST_CASE("an unused session ends after session_idle", "[session][liveness]") {
   }
 }
 
-TEST_CASE("KeepAlives of the peer do not hold an unused session", "[session][liveness]") {
+TEST_CASE("KeepAlives of the peer hold an unused session for twelve periods", "[session][liveness]") {
   timed t(role::server);
   t.run(t.session.agree());
-  t.run(keep_alives(t.session, 29, 10s));
-  const ending e = t.end();
-  CHECK(e.why == errc::idle_timeout);
-  CHECK_TIME(e.after, 10s);
+  SECTION("one is closed 300 s after the last") {
+    t.run(keep_alives(t.session, 11, 299s));
+    const ending e = t.end();
+    CHECK(e.why == errc::idle_timeout);
+    CHECK_TIME(e.after, 300s);
+  }
+  SECTION("one is closed in spite of them after an hour") {
+    t.run(keep_alives(t.session, 359, 10s));
+    const ending e = t.end();
+    CHECK(e.why == errc::idle_timeout);
+    CHECK_TIME(e.after, 10s);
+  }
 }
 
 TEST_CASE("session_idle counts from the end of the last sub-stream", "[session][liveness]") {

@@ -177,6 +177,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   // --- watching
   void check_deadlines();
   time_point check_session(time_point t);
+  time_point idle_deadline() const noexcept;
   time_point close_idle();
   time_point stream_deadline(stream_state& s) const;
   void end_by_timeout(stream_state& s);
@@ -227,6 +228,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   time_point turn_time_{};
 
   time_point active_at_{};
+  time_point unused_since_{};  ///< without sub-streams
   time_point next_keep_alive_ = time_point::max();
   time_point armed_ = time_point::max();
   /// Bytes of a begun frame, or of a write, in each period of their time-outs.

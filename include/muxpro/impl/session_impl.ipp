@@ -132,7 +132,7 @@ MUXPRO_DECL void session_impl::release(stream_state& s) {
   rules_.release(s, now());
   watch(rules_.next_expiry());
   if (rules_.streams().size() == 0) {
-    active_at_ = now();
+    active_at_ = unused_since_ = now();
     watch(active_at_ + options_.session_idle);
   }
   if (s.detail::list_node<backlog_tag>::linked() && s.aborted) {

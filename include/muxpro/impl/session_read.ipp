@@ -116,7 +116,7 @@ MUXPRO_DECL void session_impl::ready(version v, dialect d) {
   log(severity::info, "version {}.{} is agreed", v.major, v.minor);
   decoder_.agreed(v);
   rules_.agreed(d);
-  active_at_ = now();
+  active_at_ = unused_since_ = now();
   if (role_ == role::server && !unparsed_.empty())
     rules_.oddity(active_at_);  // it did not wait for the answer
   serve_opens(serve::all);
@@ -206,6 +206,7 @@ MUXPRO_DECL bool session_impl::control_flooded() const noexcept {
 }
 
 MUXPRO_DECL void session_impl::handle_frame() {
+  active_at_ = turn_time_;
   data_for_ = nullptr;
   const frame& f = decoder_.current();
   ++counted_.received[f.index()].frames;

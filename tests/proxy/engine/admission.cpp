@@ -97,7 +97,7 @@ TEST_CASE("an IPv6 site is one source", "[proxy][admission]") {
 }
 
 TEST_CASE("random places agree with a list", "[proxy][admission]") {
-  std::mt19937 rng(19);
+  std::mt19937_64 rng(19);
   const auto a = std::make_shared<admission>(20, 8);
   struct entry {
     std::uint32_t source;
@@ -119,7 +119,7 @@ TEST_CASE("random places agree with a list", "[proxy][admission]") {
       all.erase(std::next(all.begin(), static_cast<std::ptrdiff_t>(rng() % all.size())));
       continue;
     }
-    const std::uint32_t source = rng() % 6;
+    const auto source = static_cast<std::uint32_t>(rng() % 6);
     const bool full = of(source) >= 8;
     entry* const victim = !full && a->inside() == 20 ? expected_victim() : nullptr;
     auto t = a->enter(host(source));

@@ -16,27 +16,27 @@ using muxpro::time_point;
 using muxpro::proxy::own_dials;
 using namespace std::chrono_literals;
 
-constexpr time_point origin{1h};
+constexpr time_point begin{1h};
 
 tcp::endpoint at(const char* address, std::uint16_t port) { return {make_address(address), port}; }
 
 TEST_CASE("own dials: a connection from a port that was dialled from is the process's own",
           "[proxy][dials]") {
   own_dials d;
-  d.start(at("8.8.8.8", 443), origin, [] { return std::uint16_t{5000}; });
-  d.start(at("8.8.8.9", 443), origin, [] { return std::uint16_t{0}; });
+  d.start(at("8.8.8.8", 443), begin, [] { return std::uint16_t{5000}; });
+  d.start(at("8.8.8.9", 443), begin, [] { return std::uint16_t{0}; });
   const auto here = at("10.0.0.1", 443);
   // A NAT leads back, and shows the address that was dialled, or that of this machine.
-  CHECK(d.has_dialled(at("8.8.8.8", 5000), here, false, origin));
-  CHECK(d.has_dialled(at("10.0.0.1", 5000), here, true, origin));
+  CHECK(d.has_dialled(at("8.8.8.8", 5000), here, false, begin));
+  CHECK(d.has_dialled(at("10.0.0.1", 5000), here, true, begin));
   // Without a NAT the target is a listener itself.
-  CHECK(d.has_dialled(at("127.0.0.1", 5000), at("8.8.8.8", 443), true, origin));
+  CHECK(d.has_dialled(at("127.0.0.1", 5000), at("8.8.8.8", 443), true, begin));
   // A local client may have the same port by chance.
-  CHECK_FALSE(d.has_dialled(at("127.0.0.1", 5000), at("127.0.0.1", 443), true, origin));
-  CHECK_FALSE(d.has_dialled(at("10.0.0.1", 5000), at("10.0.0.1", 1080), true, origin));
-  CHECK_FALSE(d.has_dialled(at("8.8.8.9", 5000), here, false, origin));
-  CHECK_FALSE(d.has_dialled(at("8.8.8.8", 5001), here, false, origin));
-  CHECK_FALSE(d.has_dialled(at("8.8.8.9", 0), here, false, origin));
+  CHECK_FALSE(d.has_dialled(at("127.0.0.1", 5000), at("127.0.0.1", 443), true, begin));
+  CHECK_FALSE(d.has_dialled(at("10.0.0.1", 5000), at("10.0.0.1", 1080), true, begin));
+  CHECK_FALSE(d.has_dialled(at("8.8.8.9", 5000), here, false, begin));
+  CHECK_FALSE(d.has_dialled(at("8.8.8.8", 5001), here, false, begin));
+  CHECK_FALSE(d.has_dialled(at("8.8.8.9", 0), here, false, begin));
 }
 
 TEST_CASE("own dials: a port is remembered for ten seconds after its last use", "[proxy][dials]") {
@@ -44,12 +44,12 @@ TEST_CASE("own dials: a port is remembered for ten seconds after its last use", 
   const auto dial = [&](time_point when) {
     d.start(at("8.8.8.8", 443), when, [] { return std::uint16_t{5000}; });
   };
-  dial(origin);
-  CHECK(d.has_dialled(at("8.8.8.8", 5000), at("10.0.0.1", 443), false, origin + 9999ms));
-  CHECK_FALSE(d.has_dialled(at("8.8.8.8", 5000), at("10.0.0.1", 443), false, origin + 10s));
-  dial(origin + 5s);
-  dial(origin + 11s);
-  CHECK(d.has_dialled(at("8.8.8.8", 5000), at("10.0.0.1", 443), false, origin + 16s));
+  dial(begin);
+  CHECK(d.has_dialled(at("8.8.8.8", 5000), at("10.0.0.1", 443), false, begin + 9999ms));
+  CHECK_FALSE(d.has_dialled(at("8.8.8.8", 5000), at("10.0.0.1", 443), false, begin + 10s));
+  dial(begin + 5s);
+  dial(begin + 11s);
+  CHECK(d.has_dialled(at("8.8.8.8", 5000), at("10.0.0.1", 443), false, begin + 16s));
 }
 
 TEST_CASE("own dials: a connection that is accepted at once waits until its port is known",
@@ -57,9 +57,9 @@ TEST_CASE("own dials: a connection that is accepted at once waits until its port
   own_dials d;
   std::atomic<bool> own = false;
   std::thread listener;
-  d.start(at("8.8.8.8", 443), origin, [&] {
+  d.start(at("8.8.8.8", 443), begin, [&] {
     listener =
-        std::thread([&] { own = d.has_dialled(at("8.8.8.8", 5000), at("10.0.0.1", 443), false, origin); });
+        std::thread([&] { own = d.has_dialled(at("8.8.8.8", 5000), at("10.0.0.1", 443), false, begin); });
     std::this_thread::sleep_for(20ms);
     return std::uint16_t{5000};
   });
