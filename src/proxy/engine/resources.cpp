@@ -1,5 +1,7 @@
 #include "proxy/engine/resources.hpp"
 
+#include "proxy/net/address_watch.hpp"
+#include "proxy/net/local_addresses.hpp"
 #include "proxy/policy/own_dials.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -56,6 +58,7 @@ resources::resources(const config& c, std::shared_ptr<datagram_drops> drops)
       local_only_(all_local(c)),
       drops_(std::move(drops)),
       own_(std::make_shared<own_addresses>(c.own_addresses)) {
+  own_->set(local_addresses());
   open_.allow_private(true);
   for (const auto& [name, addresses] : c.hosts) names.pin(name, addresses);
   for (dial_policy* p : {&open_, &careful_})
@@ -83,8 +86,7 @@ outbound_factory resources::make_outbound(const outbound_config& o) {
 }
 
 void resources::watch_addresses(asio::io_context& io) {
-  watch_.emplace(io.get_executor(), own_);
-  asio::co_spawn(io, watch_->run(), [](std::exception_ptr) {});
+  asio::co_spawn(io, proxy::watch_addresses(own_), [](std::exception_ptr) {});
 }
 
 bool resources::has_dialled(const context::inbound_part& accepted) const {

@@ -3,7 +3,6 @@
 
 #include "proxy/config/config.hpp"
 #include "proxy/dial/dialer.hpp"
-#include "proxy/net/address_watch.hpp"
 #include "proxy/udp/udp_nat.hpp"
 
 #include <muxpro/proxy/registry.hpp>
@@ -14,7 +13,6 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -33,7 +31,7 @@ class resources {
   /// Throws std::runtime_error with one sentence that names `tag`.
   transport_use make_transport(const stream_config& s, const std::string& tag);
   outbound_factory make_outbound(const outbound_config& o);
-  /// Learns when the addresses of this machine change, on `io`. Once.
+  /// Learns on `io` when the addresses of this machine change. Once.
   void watch_addresses(asio::io_context& io);
   /// Whether an outbound has dialled the connection itself.
   bool has_dialled(const context::inbound_part& accepted) const;
@@ -61,7 +59,6 @@ class resources {
   const bool local_only_;
   const std::shared_ptr<datagram_drops> drops_;
   const std::shared_ptr<own_addresses> own_;
-  std::optional<address_watch> watch_;
   dial_policy open_{own_}, careful_{own_};
   std::map<nat_key, udp_nat> nats_;
   std::map<std::string, std::shared_ptr<transport_dialer>, std::less<>> dialers_;  // by tag

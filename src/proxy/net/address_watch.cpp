@@ -4,6 +4,9 @@
 #include "proxy/net/local_addresses.hpp"
 #include "proxy/net/or_error.hpp"
 
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/this_coro.hpp>
+
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -26,32 +29,26 @@ descriptor announcements() {
   return s;
 }
 
+// Which address has changed does not matter. A queue that has overflowed (ENOBUFS) has announced a change,
+// too.
+void drop_messages(int socket) noexcept {
+  std::array<char, 8192> room;
+  while (::recv(socket, room.data(), room.size(), 0) > 0) {
+  }
+}
+
 }  // namespace
 
-address_watch::address_watch(asio::any_io_executor executor, std::shared_ptr<own_addresses> to)
-    : addresses_(std::move(to)), changes_(std::move(executor)) {
+asio::awaitable<void> watch_addresses(std::shared_ptr<own_addresses> to) {
   descriptor s = announcements();
-  if (s) {
-    changes_.assign(s.get());
-    s.release();
-  }
-  addresses_->set(local_addresses());
-}
-
-asio::awaitable<void> address_watch::run() {
+  if (!s) co_return;
+  asio::posix::stream_descriptor changes(co_await asio::this_coro::executor, s.get());
+  s.release();
   std::error_code ec;
-  while (changes_.is_open() && !ec) {
-    co_await changes_.async_wait(asio::posix::stream_descriptor::wait_read, or_error(ec));
-    if (ec) break;
-    forget_messages();
-    addresses_->set(local_addresses());
-  }
-}
-
-// Which address it was does not matter. A queue that has overflowed (ENOBUFS) has announced a change, too.
-void address_watch::forget_messages() {
-  std::array<char, 8192> room;
-  while (::recv(changes_.native_handle(), room.data(), room.size(), 0) > 0) {
+  while (!ec) {
+    to->set(local_addresses());
+    co_await changes.async_wait(asio::posix::stream_descriptor::wait_read, or_error(ec));
+    drop_messages(changes.native_handle());
   }
 }
 
