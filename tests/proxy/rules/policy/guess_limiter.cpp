@@ -15,30 +15,30 @@ using muxpro::proxy::guess_limiter;
 using namespace std::chrono_literals;
 
 asio::ip::address host(std::uint32_t n) { return asio::ip::address_v4(0x0a000000 + n); }
-constexpr time_point origin{1h};
+constexpr time_point begin{1h};
 
 TEST_CASE("guesses: ten failures are free, then one login in a second", "[proxy][guesses]") {
   guess_limiter g;
   for (int i = 0; i < 10; ++i) {
-    CHECK(g.wait(host(1), origin) == duration(0));
-    g.failed(host(1), origin);
+    CHECK(g.wait(host(1), begin) == duration(0));
+    g.failed(host(1), begin);
   }
-  for (int i = 1; i <= 10; ++i) CHECK(g.wait(host(1), origin) == i * 1s);
-  CHECK_FALSE(g.wait(host(1), origin));
-  CHECK(g.wait(host(2), origin) == duration(0));
+  for (int i = 1; i <= 10; ++i) CHECK(g.wait(host(1), begin) == i * 1s);
+  CHECK_FALSE(g.wait(host(1), begin));
+  CHECK(g.wait(host(2), begin) == duration(0));
 }
 
 TEST_CASE("guesses: logins that do not fail are never slowed", "[proxy][guesses]") {
   guess_limiter g;
-  for (int i = 0; i < 1000; ++i) CHECK(g.wait(host(1), origin) == duration(0));
+  for (int i = 0; i < 1000; ++i) CHECK(g.wait(host(1), begin) == duration(0));
   CHECK(g.sources() == 0);
 }
 
 TEST_CASE("guesses: a patient guesser gets one check in a second", "[proxy][guesses]") {
   guess_limiter g;
-  time_point now = origin;
+  time_point now = begin;
   int checked = 0;
-  while (now < origin + 60s) {
+  while (now < begin + 60s) {
     const auto pause = g.wait(host(1), now);
     REQUIRE(pause);
     now += *pause;
@@ -50,18 +50,18 @@ TEST_CASE("guesses: a patient guesser gets one check in a second", "[proxy][gues
 
 TEST_CASE("guesses: failures are forgiven with time", "[proxy][guesses]") {
   guess_limiter g;
-  for (int i = 0; i < 100; ++i) g.failed(host(1), origin);
-  CHECK(g.wait(host(1), origin + 999ms) == 1ms);
-  CHECK(g.wait(host(1), origin + 20s) == duration(0));
-  g.failed(host(2), origin + 21s);
+  for (int i = 0; i < 100; ++i) g.failed(host(1), begin);
+  CHECK(g.wait(host(1), begin + 999ms) == 1ms);
+  CHECK(g.wait(host(1), begin + 20s) == duration(0));
+  g.failed(host(2), begin + 21s);
   CHECK(g.sources() == 1);
 }
 
 TEST_CASE("guesses: an IPv6 site is one source, and memory is bounded", "[proxy][guesses]") {
   guess_limiter g;
-  for (int i = 0; i < 10; ++i) g.failed(asio::ip::make_address("2001:db8::1"), origin);
-  CHECK(g.wait(asio::ip::make_address("2001:db8::2"), origin) == 1s);
-  for (std::uint32_t i = 0; i < guess_limiter::most_sources + 10; ++i) g.failed(host(i), origin);
+  for (int i = 0; i < 10; ++i) g.failed(asio::ip::make_address("2001:db8::1"), begin);
+  CHECK(g.wait(asio::ip::make_address("2001:db8::2"), begin) == 1s);
+  for (std::uint32_t i = 0; i < guess_limiter::most_sources + 10; ++i) g.failed(host(i), begin);
   CHECK(g.sources() == guess_limiter::most_sources);
 }
 
