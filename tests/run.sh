@@ -218,7 +218,7 @@ run_planted() {
 mutation_list() { python3 tests/mutation/run.py --check; }
 
 # Comments of asynchronous functions have four parts.
-contracts() { python3 tests/contracts.py include/muxpro; }
+contracts() { python3 tests/contracts.py; }
 
 # The version that .clang-format names would change no file.
 formatting() {

@@ -1,4 +1,4 @@
-// A stream that watches what a session puts on its wire, and knows the rules that hold whatever the
+// A stream that watches what a session puts on its wire, and checks the rules that hold whatever the
 // application does: one End a side, nothing behind an End, no byte without credit, no id before its time.
 #pragma once
 

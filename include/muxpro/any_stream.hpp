@@ -4,6 +4,7 @@
 #include <muxpro/detail/buffers.hpp>
 #include <muxpro/detail/initiation.hpp>
 #include <muxpro/detail/loop.hpp>
+#include <muxpro/detail/relay_access.hpp>
 #include <muxpro/detail/relay_buffer.hpp>
 #include <muxpro/detail/sink.hpp>
 #include <muxpro/detail/stream_end.hpp>
@@ -22,16 +23,18 @@ void wait_for_room(Socket& s, transfer_step done) {
   s.async_wait(asio::socket_base::wait_write, std::move(done));
 }
 
-template <class Stream>
-requires requires(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
-std::size_t write_now(Stream& s, const write_buffers& data, error_code& ec) { return s.write_now(data, ec); }
-template <class Stream>
-requires requires(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
-void wait_for_room(Stream& s, transfer_step done) { s.async_wait_for_room(std::move(done)); }
+template <class Stream, class Access = relay_access<Stream>>
+requires requires(Stream& s, transfer_step done) { Access::wait_for_room(s, std::move(done)); }
+std::size_t write_now(Stream& s, const write_buffers& data, error_code& ec) {
+  return Access::write_now(s, data, ec);
+}
+template <class Stream, class Access = relay_access<Stream>>
+requires requires(Stream& s, transfer_step done) { Access::wait_for_room(s, std::move(done)); }
+void wait_for_room(Stream& s, transfer_step done) { Access::wait_for_room(s, std::move(done)); }
 
 template <class From>
 concept flows_out = requires(From& from, sink& to, transfer_step done) {
-  from.async_flow(to, std::move(done));
+  relay_access<From>::flow(from, to, std::move(done));
 };
 template <class To>
 concept takes_at_once = requires(To& to, transfer_step done, error_code& ec) {
@@ -54,17 +57,17 @@ class any_stream {
   /// False: the stream is an empty handle.
   virtual bool valid() const noexcept = 0;
 
-  virtual void async_take(detail::relay_buffer& to, detail::transfer_step done) = 0;
-  virtual void async_give(detail::relay_buffer& from, detail::transfer_step done) = 0;
+  virtual void take(detail::relay_buffer& to, detail::transfer_step done) = 0;
+  virtual void give(detail::relay_buffer& from, detail::transfer_step done) = 0;
   virtual void async_write_some(asio::const_buffer from, detail::transfer_step done) = 0;
   virtual void async_shutdown(detail::transfer_step done) = 0;
 
-  /// Whether async_flow() exists, and whether write_now() and async_wait_for_room() do.
+  /// Whether flow() exists, and whether write_now() and wait_for_room() do.
   virtual bool flows_out() const noexcept = 0;
   virtual bool takes_at_once() const noexcept = 0;
-  virtual void async_flow(detail::sink& to, detail::transfer_step done) = 0;
+  virtual void flow(detail::sink& to, detail::transfer_step done) = 0;
   virtual std::size_t write_now(const detail::write_buffers& from, error_code& ec) = 0;
-  virtual void async_wait_for_room(detail::transfer_step done) = 0;
+  virtual void wait_for_room(detail::transfer_step done) = 0;
 
   virtual void end(detail::stream_ending how, end_code code) noexcept = 0;
   virtual std::size_t undelivered() noexcept = 0;
@@ -83,17 +86,11 @@ class any_stream_over final : public any_stream {
   executor_type get_executor() override { return stream_.get_executor(); }
   bool valid() const noexcept override { return detail::is_usable(stream_); }
 
-  void async_take(detail::relay_buffer& to, detail::transfer_step done) override {
-    if constexpr (requires { stream_.async_take(to, std::move(done)); })
-      stream_.async_take(to, std::move(done));
-    else
-      stream_.async_read_some(to.room(), std::move(done));
+  void take(detail::relay_buffer& to, detail::transfer_step done) override {
+    detail::take(stream_, to, std::move(done));
   }
-  void async_give(detail::relay_buffer& from, detail::transfer_step done) override {
-    if constexpr (requires { stream_.async_give(from, std::move(done)); })
-      stream_.async_give(from, std::move(done));
-    else
-      stream_.async_write_some(from.bytes(), std::move(done));
+  void give(detail::relay_buffer& from, detail::transfer_step done) override {
+    detail::give(stream_, from, std::move(done));
   }
   void async_write_some(asio::const_buffer from, detail::transfer_step done) override {
     stream_.async_write_some(from, std::move(done));
@@ -109,15 +106,15 @@ class any_stream_over final : public any_stream {
 
   bool flows_out() const noexcept override { return detail::flows_out<Stream>; }
   bool takes_at_once() const noexcept override { return detail::takes_at_once<Stream>; }
-  void async_flow([[maybe_unused]] detail::sink& to, [[maybe_unused]] detail::transfer_step done) override {
-    if constexpr (detail::flows_out<Stream>) stream_.async_flow(to, std::move(done));
+  void flow([[maybe_unused]] detail::sink& to, [[maybe_unused]] detail::transfer_step done) override {
+    if constexpr (detail::flows_out<Stream>) detail::relay_access<Stream>::flow(stream_, to, std::move(done));
   }
   std::size_t write_now([[maybe_unused]] const detail::write_buffers& from,
                         [[maybe_unused]] error_code& ec) override {
     if constexpr (detail::takes_at_once<Stream>) return detail::write_now(stream_, from, ec);
     return 0;
   }
-  void async_wait_for_room([[maybe_unused]] detail::transfer_step done) override {
+  void wait_for_room([[maybe_unused]] detail::transfer_step done) override {
     if constexpr (detail::takes_at_once<Stream>) detail::wait_for_room(stream_, std::move(done));
   }
 
@@ -133,6 +130,17 @@ class any_stream_over final : public any_stream {
 };
 
 namespace detail {
+
+template <>
+struct relay_access<any_stream> {
+  static void take(any_stream& s, relay_buffer& to, transfer_step done) { s.take(to, std::move(done)); }
+  static void give(any_stream& s, relay_buffer& from, transfer_step done) { s.give(from, std::move(done)); }
+  static void flow(any_stream& s, sink& to, transfer_step done) { s.flow(to, std::move(done)); }
+  static std::size_t write_now(any_stream& s, const write_buffers& from, error_code& ec) {
+    return s.write_now(from, ec);
+  }
+  static void wait_for_room(any_stream& s, transfer_step done) { s.wait_for_room(std::move(done)); }
+};
 
 inline bool is_usable(const any_stream& s) noexcept { return s.valid(); }
 inline void end_stream(any_stream& s, stream_ending how, end_code code) noexcept { s.end(how, code); }

@@ -111,7 +111,7 @@ class buffer_budget {
   holder* letting_go_ = nullptr;
 };
 
-/// The budget of sessions that name none: 25 % of the machine's RAM, at most 512 MiB.
+/// The budget of sessions without one of their own: 25 % of the machine's RAM, at most 512 MiB.
 std::shared_ptr<buffer_budget> process_wide_budget();
 
 }  // namespace muxpro

@@ -41,7 +41,7 @@ class client_pool {
                                                 std::make_unique<detail::dialer_over<Dial>>(std::move(dial)),
                                                 std::move(options));
   }
-  /// Says in one sentence what is wrong with a dialer that brings streams of Boost.Asio.
+  /// Reports at compile time that the dialer returns streams of Boost.Asio.
   template <class Dial>
   requires detail::of_boost_asio<std::invoke_result_t<Dial&>> client_pool(asio::any_io_executor, Dial,
                                                                           client_pool_options = {}) {
@@ -75,7 +75,7 @@ class client_pool {
     return detail::is_there(impl_) ? impl_->report_sessions() : std::vector<session_stats>();
   }
 
-  /// Opens a sub-stream on the least loaded main connection that has room, dials if none has.
+  /// Opens a sub-stream on the least loaded main connection that has room, or dials a new one.
   /// Signature: void(error_code, sub_stream). Completes in the order of the calls, when New is queued.
   /// Errors: those of session::async_open() that are the request's fault; why the dial failed, if no other
   /// connection can serve it: asio::error::timed_out, errc::not_muxpro, the code of the std::system_error

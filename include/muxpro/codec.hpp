@@ -21,12 +21,12 @@ using bytes = std::span<std::byte>;
 ///   while (!in.empty()) {
 ///     auto s = decoder.next(in);             // consumes a prefix of `in`
 ///     in = in.subspan(s.consumed);
-///     header:    decoder.current() is a frame; if it announces data, payload steps follow
+///     header:    decoder.current() is a frame. If it announces data, payload steps follow
 ///     payload:   s.payload is a part of it, lying inside `in`; payload_left() bytes are to come
 ///     need_more: all of `in` was taken; feed what arrives next
-///     error:     s.error says why; the stream is unusable from here on
+///     error:     s.error is the reason. The stream is unusable from here on
 ///   }
-/// Any cut of the input gives the same frames; only the pieces of payload differ.
+/// Any cut of the input gives the same frames. Only the pieces of payload differ.
 /// Lengths are checked before anything is buffered; at most header_capacity bytes ever are.
 class decoder {
  public:
@@ -80,7 +80,7 @@ class decoder {
 /// Most bytes that encode() writes for a frame other than a negotiation.
 inline constexpr std::size_t max_encoded_header = 2 + 273 + 2;
 
-/// Writes a frame's header to the front of `out` and returns its size; the caller appends the announced data.
+/// Writes a frame's header to the front of `out` and returns its size. The caller appends the announced data.
 /// `out` must hold max_encoded_header bytes, for a negotiation 2 + 5 + 2 + 1 + 4 per version.
 /// An End carries its code only if the code is not graceful.
 std::size_t encode(const negotiate_version& f, bytes out) noexcept;

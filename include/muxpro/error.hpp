@@ -25,7 +25,7 @@ enum class errc {
   bad_metadata_length,
   /// A field runs past the metadata, or a length contradicts its count.
   bad_length,
-  /// A frame state that the protocol does not know.
+  /// A frame state that the protocol does not define.
   unknown_state,
   /// Id 0 in a frame that needs a sub-stream, or another id in a negotiation.
   reserved_id,
@@ -42,7 +42,7 @@ enum class errc {
   idle_timeout,
   /// session_options::max_streams sub-streams are in use, or all ids are.
   too_many_streams,
-  /// The session is draining and opens nothing new.
+  /// The session is draining and opens no sub-stream.
   draining,
   /// The sub-stream was reset by this side.
   stream_reset,
@@ -60,7 +60,7 @@ enum class errc {
   datagram_too_large,
   /// A host name that cannot be sent: empty, longer than 255 bytes or with bytes that no name has.
   bad_host,
-  /// An option has a value that makes no sense; session_options::validate() says which.
+  /// An option is outside its range; session_options::validate() names it.
   bad_option,
   /// The pool was closed, or its connection limits leave no room.
   pool_exhausted,
@@ -108,7 +108,7 @@ enum class errc {
   /// A server that is not Mux.Pro's (SOCKS, DNS) answered against its protocol.
   bad_answer,
 
-  /// session::async_close() was not over within session_options::close_timeout; the main connection was cut.
+  /// session::async_close() was not over within session_options::close_timeout. The main connection was cut.
   close_timeout,
   /// The dialer of a client pool threw something without an error code; client_pool_stats::last_failure has
   /// its

@@ -15,7 +15,7 @@
 namespace muxpro {
 
 using stream_id = std::uint16_t;
-/// Names a UDP source for the life of its process; all zero means absent.
+/// Names a UDP source for the life of its process. All zero means absent.
 using global_id = std::array<std::uint8_t, 8>;
 
 struct version {
@@ -29,7 +29,7 @@ inline constexpr version version_0_0{0, 0};
 /// Adds addresses on UDP datagrams and the GlobalID.
 inline constexpr version version_0_1{0, 1};
 
-/// Which reading of the draft the peer follows; told by the layout of its negotiation.
+/// Which reading of the draft the peer follows, seen in the layout of its negotiation.
 enum class dialect : std::uint8_t {
   spec,  ///< the count of versions stands in the metadata
   go,    ///< the count stands in the extra data; the peer cannot read error codes or half-closes

@@ -1,4 +1,4 @@
-// An outcome that one side tells and another one awaits. Ring 2, useful alone.
+// one_shot: an outcome that one side sets and another one awaits. Ring 2, useful alone.
 #pragma once
 
 #include <muxpro/detail/context_service.hpp>
@@ -9,7 +9,7 @@
 
 namespace muxpro {
 
-/// Told once: the first word counts. The waiter completes by post, never inside tell().
+/// Set once: later calls of set() are ignored. The waiter completes by post, never inside set().
 /// Not thread-safe: use it on one strand. Destroying it ends its waiter with operation_aborted.
 class one_shot final : private detail::parking {
  public:
@@ -18,18 +18,18 @@ class one_shot final : private detail::parking {
     if (waiter_) waiter_->complete(asio::error::operation_aborted);
   }
 
-  void tell(error_code outcome) {
-    if (std::exchange(told_, true)) return;
+  void set(error_code outcome) {
+    if (std::exchange(is_set_, true)) return;
     outcome_ = outcome;
     if (waiter_) std::exchange(waiter_, nullptr)->complete(outcome);
   }
-  bool told() const noexcept { return told_; }
-  /// Nothing before told().
+  bool is_set() const noexcept { return is_set_; }
+  /// No error before is_set().
   error_code outcome() const noexcept { return outcome_; }
 
   /// Waits for the outcome. `executor` is that of the strand, and the handler's unless that has one of its
   /// own.
-  /// Signature: void(error_code), the outcome. Completes after tell(), at once if that was before.
+  /// Signature: void(error_code), the outcome. Completes after set(), at once if that was before.
   /// Errors: the outcome; errc::operation_in_progress while another wait is pending.
   /// Cancellation (any type): operation_aborted; another wait may begin.
   template <class Token = asio::use_awaitable_t<>>
@@ -48,8 +48,8 @@ class one_shot final : private detail::parking {
     executor_type get_executor() const noexcept { return executor; }
     template <class Handler>
     void operator()(Handler&& handler) const {
-      if (self->told_ || self->waiter_) {
-        const error_code now = self->told_ ? self->outcome_ : make_error_code(errc::operation_in_progress);
+      if (self->is_set_ || self->waiter_) {
+        const error_code now = self->is_set_ ? self->outcome_ : make_error_code(errc::operation_in_progress);
         detail::post_completion(std::forward<Handler>(handler), executor, now);
         return;
       }
@@ -68,7 +68,7 @@ class one_shot final : private detail::parking {
   }
 
   wait_op* waiter_ = nullptr;
-  bool told_ = false;
+  bool is_set_ = false;
   error_code outcome_;
 };
 

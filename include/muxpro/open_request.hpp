@@ -1,4 +1,4 @@
-// What a client says of a sub-stream that it opens. Ring 0.
+// open_request: the target and properties of a sub-stream that a client opens. Ring 0.
 #pragma once
 
 #include <muxpro/frame.hpp>

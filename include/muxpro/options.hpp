@@ -1,5 +1,5 @@
 // Every limit and time-out of a session, with its default. Ring 0.
-// Precedents for the numbers are named beside them; all are checked by validate().
+// Precedents for the numbers are named beside them. All are checked by validate().
 #pragma once
 
 #include <muxpro/buffer_budget.hpp>
@@ -37,7 +37,7 @@ using log_function = std::function<void(severity, std::string_view)>;
 
 struct session_options {
   // --- negotiation
-  /// Versions this side speaks; a server picks the numerically highest that both know.
+  /// Versions that this side supports. A server picks the numerically highest that both support.
   std::vector<version> versions{version_0_1, version_0_0};
   /// From async_handshake to the agreed version, absolute (msquic, s2n-quic: 10 s).
   duration negotiate_timeout = std::chrono::seconds(10);
@@ -76,7 +76,7 @@ struct session_options {
   std::uint32_t read_buffer = 128 * 1024;
   /// One gather write holds at most this many payload bytes.
   std::uint32_t session_out_buffer = 256 * 1024;
-  /// A frame's payload while other sub-streams wait, too (rust-yamux splits at 16 KiB); their equal share of
+  /// A frame's payload while other sub-streams wait, too (rust-yamux splits at 16 KiB). Their equal share of
   /// a gather write if that is more.
   std::uint32_t frame_quantum = 16 * 1024;
   /// Datagrams kept for a UDP sub-stream in each direction; more are dropped and counted.

@@ -4,6 +4,7 @@
 
 #include <muxpro/detail/initiation.hpp>
 #include <muxpro/detail/pipe_core.hpp>
+#include <muxpro/detail/relay_access.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +13,8 @@
 
 namespace muxpro {
 
-/// What has gone through a pipe, as seen from one end, whoever owns that now. Empty: nothing.
+/// Counts the bytes that have gone through a pipe, as seen from one end. Outlives that end. A
+/// default-constructed one returns 0.
 class pipe_meter {
  public:
   pipe_meter() noexcept = default;
@@ -96,44 +98,6 @@ class pipe_end {
                                                                       side_, buffers, nullptr);
   }
 
-  /// As async_read_some() into `to.room()`, for async_relay(): the memory of a writer, with the bytes in it,
-  /// may be exchanged for that of `to`.
-  template <class Token = asio::use_awaitable_t<>>
-  auto async_take(detail::relay_buffer& to, Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_read{{core_.get()}}, token, side_,
-                                                                      to.room(), &to);
-  }
-  /// As async_write_some() of `from.bytes()`, for async_relay(): many bytes are not copied, but wait until a
-  /// reader takes them.
-  template <class Token = asio::use_awaitable_t<>>
-  auto async_give(detail::relay_buffer& from, Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(
-        start_write{{core_.get()}}, token, side_, from.bytes(), from.worth_handing() ? &from : nullptr);
-  }
-  /// As async_read_some(), for async_relay(): bytes go to `to` as they come. It completes when `to` is full
-  /// or the stream has ended, and its count means nothing.
-  template <class Token = asio::use_awaitable_t<>>
-  auto async_flow(detail::sink& to, Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_flow{{core_.get()}}, token, side_,
-                                                                      &to);
-  }
-  /// As many of the first bytes as async_write_some() would take at once; 0: none, or `ec`.
-  std::size_t write_now(const detail::write_buffers& from, error_code& ec) {
-    if (!detail::is_there(core_)) return ec = errc::bad_handle, 0;
-    const auto done = core_->try_write(side_, from, nullptr);
-    ec = done.error;
-    return done.transferred;
-  }
-  /// Waits until write_now() may take more.
-  /// Signature: void(error_code, std::size_t), 0. Completes when a read of the peer waits or has taken bytes.
-  /// Errors: those of async_write_some().
-  /// Cancellation (any type): operation_aborted.
-  template <class Token = asio::use_awaitable_t<>>
-  auto async_wait_for_room(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(start_wait{{core_.get()}}, token,
-                                                                      side_);
-  }
-
   /// No more writes: the peer reads what is buffered, then eof. Reading goes on.
   /// Signature: void(error_code). Completes at once, so that cancellation has no effect.
   /// Errors: errc::operation_in_progress while a write waits (nothing is shut down then);
@@ -164,6 +128,7 @@ class pipe_end {
   friend std::pair<pipe_end, pipe_end> make_pipe(asio::any_io_executor executor, std::size_t capacity);
 
  private:
+  friend struct detail::relay_access<pipe_end>;
   using core_type = detail::pipe_core;
 
   struct start_read : detail::initiation<core_type> {
@@ -185,24 +150,6 @@ class pipe_end {
       const core_type::write_buffers list(buffers);
       start<core_type::write_op>(std::forward<Handler>(handler), *object, side,
                                  object->try_write(side, list, memory), list, memory);
-    }
-  };
-
-  struct start_flow : detail::initiation<core_type> {
-    template <class Handler>
-    void operator()(Handler&& handler, core_type::side side, detail::sink* to) const {
-      if (!object) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
-      start<core_type::read_op>(std::forward<Handler>(handler), *object, side, object->try_flow(side, *to),
-                                core_type::read_buffers(), nullptr, to);
-    }
-  };
-
-  struct start_wait : detail::initiation<core_type> {
-    template <class Handler>
-    void operator()(Handler&& handler, core_type::side side) const {
-      if (!object) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
-      start<core_type::write_op>(std::forward<Handler>(handler), *object, side,
-                                 object->try_wait_for_room(side), core_type::write_buffers());
     }
   };
 
@@ -233,11 +180,46 @@ class pipe_end {
   core_type::side side_ = core_type::side::first;
 };
 
-/// The two ends of a new pipe. At most `capacity` bytes are buffered in each direction; with 0 a write waits
+/// The two ends of a new pipe. At most `capacity` bytes are buffered in each direction. With 0 a write waits
 /// until a read takes its bytes. Handlers without an executor of their own run on `executor`.
 inline std::pair<pipe_end, pipe_end> make_pipe(asio::any_io_executor executor, std::size_t capacity = 65536) {
   auto core = std::make_shared<detail::pipe_core>(executor, capacity);
   return {pipe_end(core, detail::pipe_core::side::first), pipe_end(core, detail::pipe_core::side::second)};
 }
 
+namespace detail {
+
+template <>
+struct relay_access<pipe_end> {
+  template <class Handler>
+  static void take(pipe_end& p, relay_buffer& to, Handler&& handler) {
+    pipe_end::start_read{{p.core_.get()}}(std::forward<Handler>(handler), p.side_, to.room(), &to);
+  }
+  template <class Handler>
+  static void give(pipe_end& p, relay_buffer& from, Handler&& handler) {
+    pipe_end::start_write{{p.core_.get()}}(std::forward<Handler>(handler), p.side_, from.bytes(),
+                                           from.worth_handing() ? &from : nullptr);
+  }
+  template <class Handler>
+  static void flow(pipe_end& p, sink& to, Handler&& handler) {
+    if (!p.core_) return refuse<std::size_t>(std::forward<Handler>(handler));
+    pipe_end::start<pipe_core::read_op>(std::forward<Handler>(handler), *p.core_, p.side_,
+                                        p.core_->try_flow(p.side_, to), pipe_core::read_buffers(), nullptr,
+                                        &to);
+  }
+  static std::size_t write_now(pipe_end& p, const write_buffers& from, error_code& ec) {
+    if (!is_there(p.core_)) return ec = errc::bad_handle, 0;
+    const auto done = p.core_->try_write(p.side_, from, nullptr);
+    ec = done.error;
+    return done.transferred;
+  }
+  template <class Handler>
+  static void wait_for_room(pipe_end& p, Handler&& handler) {
+    if (!p.core_) return refuse<std::size_t>(std::forward<Handler>(handler));
+    pipe_end::start<pipe_core::write_op>(std::forward<Handler>(handler), *p.core_, p.side_,
+                                         p.core_->try_wait_for_room(p.side_), pipe_core::write_buffers());
+  }
+};
+
+}  // namespace detail
 }  // namespace muxpro

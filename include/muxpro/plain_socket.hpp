@@ -19,7 +19,7 @@
 namespace muxpro {
 
 #if defined(MSG_DONTWAIT) && defined(MSG_NOSIGNAL)
-/// A TCP or local socket of Asio, on a system whose calls can be told not to wait.
+/// A TCP or local socket of Asio, on a system with system calls that do not wait.
 template <class Stream>
 concept plain_socket = requires {
   typename Stream::protocol_type;
@@ -59,13 +59,13 @@ std::size_t write_now(Socket& s, const write_buffers& data, error_code& ec) noex
 
 }  // namespace detail
 
-/// How many of the bytes went. Fewer than all: the socket is full, or broken if `ec` is set.
+/// Returns how many bytes were written. Fewer than all: the socket is full, or broken if `ec` is set.
 template <plain_socket Socket>
 std::size_t write_now(Socket& s, const_bytes data, std::error_code& ec) noexcept {
   return detail::write_now(s, detail::write_buffers(asio::buffer(data.data(), data.size())), ec);
 }
 
-/// How many bytes came. None: there are none yet, or the socket has ended; a read says which.
+/// Returns how many bytes were read. 0: no byte has come yet, or the socket has ended; a read reports which.
 template <plain_socket Socket>
 std::size_t read_now(Socket& s, bytes into) noexcept {
   const auto n = detail::uninterrupted(

@@ -11,21 +11,20 @@
 namespace muxpro {
 
 /// Copies a to b and b to a. Each is a TCP or local socket, an asio::ssl::stream, a pipe_end, a sub_stream,
-/// or any other stream; both belong to one strand and stay alive, and are read, written and closed by
-/// nobody else, until the relay completes.
+/// or any other stream. Both belong to one strand and stay alive, and are not read, written or closed
+/// elsewhere, until the relay completes.
 ///
 /// EOF on one side is passed on when everything before it is: by shutdown(shutdown_send) of a socket, else by
 /// async_shutdown() if the stream has one. The other direction goes on, within uplink_only or downlink_only.
 /// TLS has no EOF without close_notify: where that is missing it is a cut.
 ///
-/// A failure ends its own direction; what is on its way in the other one is delivered.
+/// A failure ends its own direction. What is on its way in the other one is delivered.
 /// - A write fails: the other direction goes on to its EOF, within uplink_only or downlink_only. What the
-/// side
-///   that is left still sends is dropped, 16 MiB at most. The relay ends when that side has sent EOF, or
-///   relay_options::linger after it has received everything. The side that took no more sees a cut.
+///   remaining side still sends is dropped, up to 16 MiB. The relay ends when that side has sent EOF, or
+///   relay_options::linger after it has received everything. The side whose write failed sees a cut.
 /// - A read fails: the other side gets what came before, then a reset. EOF of a socket counts as a failed
-/// read if
-///   a write has taken the error of its reset.
+///   read if a write has taken the error of its reset.
+///
 /// A reset or a cut never looks like EOF: a sub_stream is reset (with the code that the other one's peer
 /// gave, or timeout, else remote_disconnect), a TCP socket sends RST, a pipe_end is reset, any other stream
 /// is closed, and so are local sockets, which have no reset.
@@ -33,8 +32,8 @@ namespace muxpro {
 /// A limit and cancellation end both sides at once. A side that was passed EOF is closed and not reset, which
 /// would take back what its peer has not received yet.
 ///
-/// Signature: void(error_code, relay_result). Completes once both directions have ended; without an error
-/// after EOF on both sides; the streams are then the caller's to close. With an error it has ended them.
+/// Signature: void(error_code, relay_result). Completes once both directions have ended, without an error
+/// after EOF on both sides. The streams are then the caller's to close. With an error it has ended them.
 /// asio::as_tuple shows the byte counts of a relay that failed, too.
 /// Errors: what the first read or write that failed ended with, see relay_result::failed, also if the other
 /// direction went on to its EOF; asio::error::timed_out by a limit of relay_options; errc::bad_option if
@@ -60,7 +59,7 @@ auto async_relay(A& a, B& b) {
   return async_relay(a, b, relay_options(), asio::use_awaitable);
 }
 
-/// Says in one sentence what is wrong with a stream of Boost.Asio.
+/// Reports at compile time that a stream is one of Boost.Asio.
 template <class A, class B, class... More>
 requires(detail::of_boost_asio<A> || detail::of_boost_asio<B>) void async_relay(A&, B&, More&&...) {
   [[maybe_unused]] detail::boost_asio_is_refused<A> of_a;

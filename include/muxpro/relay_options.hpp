@@ -25,7 +25,7 @@ struct relay_options {
 
   /// Both directions are open (v2ray connIdle: 300 s).
   duration idle = std::chrono::seconds(300);
-  /// b has sent EOF, a has not: a client seldom says more to a server that has finished (v2ray: 1 to 2 s).
+  /// b has sent EOF, a has not: a client seldom sends more to a server that has finished (v2ray: 1 to 2 s).
   duration uplink_only = std::chrono::seconds(2);
   /// a has sent EOF, b has not: a client that half-closes waits for the answer to a complete request, which
   /// may take its time (nginx proxy_read_timeout: 60 s; the 1 to 5 s of v2ray cut slow answers off).
@@ -39,7 +39,7 @@ struct relay_options {
   /// Bytes that were read of a side before the relay began. They go to the other one first, and count.
   std::vector<std::byte> early_of_a, early_of_b;
 
-  /// Counts along while the relay runs, for whoever watches; null: nobody does.
+  /// Where the relay also counts its bytes while it runs. May be null.
   std::shared_ptr<relay_bytes> progress;
 
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.

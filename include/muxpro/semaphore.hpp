@@ -26,7 +26,7 @@ class semaphore final : private detail::parking {
   std::uint64_t available() const noexcept { return core_.available(); }
   bool closed() const noexcept { return static_cast<bool>(core_.closed()); }
 
-  /// All of `n` or nothing; nothing while others wait or after close().
+  /// Takes all of `n`, or nothing while others wait and after close().
   bool try_acquire(std::uint64_t n) { return core_.try_acquire(n, n) == n; }
   /// As much as there is, at most `most`; 0 while others wait or after close().
   std::uint64_t try_acquire_some(std::uint64_t most) { return core_.try_acquire(1, most); }
@@ -45,7 +45,7 @@ class semaphore final : private detail::parking {
     return start(most == 0 ? 0 : 1, most, std::forward<Token>(token));
   }
 
-  /// Adds `n` and wakes whoever can go on, in order. Ignored after close().
+  /// Adds `n` and completes the waiters that it satisfies, in order. Ignored after close().
   void release(std::uint64_t n = 1) { core_.release(n); }
 
   /// Waiters and all later acquires end with `reason`. The first reason stays.

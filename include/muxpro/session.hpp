@@ -3,6 +3,7 @@
 
 #include <muxpro/detail/initiation.hpp>
 #include <muxpro/detail/session_impl.hpp>
+#include <muxpro/detail/session_operations.hpp>
 #include <muxpro/detail/transport.hpp>
 #include <muxpro/options.hpp>
 #include <muxpro/stats.hpp>
@@ -19,54 +20,9 @@ namespace detail {
 
 struct session_access;
 
-/// The reaction to cancellation of an operation that only waits in a list.
-struct abort_waiting {
-  void operator()(drain_op* op) const {
-    op->unlink();
-    op->complete(asio::error::operation_aborted);
-  }
-  template <class Op>
-  void operator()(Op* op) const {
-    op->unlink();
-    op->complete(asio::error::operation_aborted, sub_stream());
-  }
-};
-
-/// session::async_close().
-struct initiate_close : initiation<session_impl> {
-  template <class Handler>
-  void operator()(Handler&& handler) const {
-    if (!object) return refuse(std::forward<Handler>(handler));
-    object->operation_begins();
-    error_code ec;
-    if (object->close_now(ec)) {
-      post_completion(std::forward<Handler>(handler), object->executor(), ec);
-      return;
-    }
-    object->start_close(park<drain_op>(std::forward<Handler>(handler), object->executor(), abort_waiting{}));
-  }
-};
-
-/// async_drain() of a session or a pool.
-template <class Impl>
-struct initiate_drain : initiation<Impl> {
-  template <class Handler>
-  void operator()(Handler&& handler) const {
-    Impl* const impl = this->object;
-    if (!impl) return refuse(std::forward<Handler>(handler));
-    impl->operation_begins();
-    error_code ec;
-    if (impl->drain_now(ec)) {
-      post_completion(std::forward<Handler>(handler), impl->executor(), ec);
-      return;
-    }
-    impl->start_drain(park<drain_op>(std::forward<Handler>(handler), impl->executor(), abort_waiting{}));
-  }
-};
-
 }  // namespace detail
 
-/// One main connection. Its executor is the next layer's; the session and all its sub-streams are used
+/// One main connection. Its executor is the next layer's. The session and all its sub-streams are used
 /// on that executor only, which must be a strand or run by one thread. Sessions are independent.
 ///
 ///   muxpro::session s(std::move(socket), muxpro::role::client);
@@ -74,26 +30,26 @@ struct initiate_drain : initiation<Impl> {
 ///   asio::co_spawn(ex, s.async_run(), asio::detached);
 ///   auto stream = co_await s.async_open({{muxpro::network::tcp, "example.com", 443}});
 ///
+// clang-format off
 /// How to end what:
 ///
-///   | call                        | what the peer sees                                 | what this side
-///   loses        |
-///   |-----------------------------|----------------------------------------------------|-----------------------------|
-///   | sub_stream::async_shutdown  | all bytes, then EOF; it may go on sending          | nothing | |
-///   sub_stream::close()         | all bytes of writes that are over, then EOF; a     | what the peer still
-///   sends   | |   or its destruction        |   write that waits or was cut short: a reset       | | |
-///   sub_stream::reset(code)     | `code`; queued bytes are lost on both sides        | what was not read |
-///   | session::async_drain        | New is refused (server); open sub-streams go on    | nothing | |
-///   session::async_close        | EOF (TLS: close_notify) behind everything          | open sub-streams:
-///   resets    | | session::close()            | a cut of every sub-stream that is open             |
-///   everything under way        | |   or its destruction        | |                             | |
-///   client_pool::async_drain    | as async_drain, then async_close, of each session  | nothing | |
-///   client_pool::close()        | as close() of each session                         | everything under way
-///   |
+/// | call                          | what the peer sees                           | what this side loses          |
+/// |-------------------------------|----------------------------------------------|-------------------------------|
+/// | sub_stream::async_shutdown()  | all bytes, then EOF; it may go on sending    | -                             |
+/// | sub_stream::close(), or its   | all bytes of completed writes, then EOF; a   | what the peer still sends     |
+/// | destruction                   | reset if a write waits or was cut short      |                               |
+/// | sub_stream::reset(code)       | `code`; queued bytes are lost on both sides  | what was not read             |
+/// | session::async_drain()        | New is refused (server); open ones go on     | -                             |
+/// | session::async_close()        | EOF (TLS: close_notify) behind everything    | open sub-streams: resets      |
+/// | session::close(), or its      | a cut of every open sub-stream               | everything that is under way  |
+/// | destruction                   |                                              |                               |
+/// | client_pool::async_drain()    | of each session: async_drain, async_close    | -                             |
+/// | client_pool::close()          | of each session: close()                     | everything that is under way  |
+// clang-format on
 ///
 /// In this order nothing is lost: async_shutdown() each sub-stream, read it to its EOF, async_drain() the
-/// session or the pool, async_close() the session, then destroy it. The peer's end is told apart in the same
-/// way: a sub-stream reads asio::error::eof after the peer has finished, an end_code after a reset, and
+/// session or the pool, async_close() the session, then destroy it. The peer's end is distinguished in the
+/// same way: a sub-stream reads asio::error::eof after the peer has finished, an end_code after a reset, and
 /// another error if the session ended before. async_run() completes without an error if the main connection
 /// ended between frames without sub-streams, by the EOF of its next layer; over TCP and pipes a reset at that
 /// point is the same, over TLS it is an error. Destroying the execution context before all of them is legal:
@@ -118,7 +74,7 @@ class session {
     impl_ = std::make_shared<detail::session_impl>(std::move(transport), std::move(executor), side,
                                                    std::move(options));
   }
-  /// Says in one sentence what is wrong with a stream of Boost.Asio.
+  /// Reports at compile time that the stream is one of Boost.Asio.
   template <class Stream>
   requires detail::of_boost_asio<Stream> session(Stream, role, session_options = {}) {
     [[maybe_unused]] detail::boost_asio_is_refused<Stream> sentence;
@@ -138,7 +94,7 @@ class session {
   /// Without one every operation is misuse: Debug builds assert, others complete with errc::bad_handle, and
   /// what returns a value returns an empty one. close() and destruction do nothing then.
   bool valid() const noexcept { return static_cast<bool>(impl_); }
-  /// Whether the session has not ended. A session that was not run yet is open; an empty handle is not.
+  /// Whether the session has not ended. A session that was not run yet is open. An empty handle is not.
   bool is_open() const noexcept { return impl_ && !impl_->closed(); }
   /// Why the session has ended, also after async_run() has completed: errc::session_closed after close() or
   /// when the peer left without open sub-streams, else what went wrong. No error while it is open.
@@ -177,7 +133,7 @@ class session {
   /// Cancellation (any type): closes the session.
   template <class Token = asio::use_awaitable_t<>>
   auto async_handshake(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(initiate_handshake{{impl_.get()}}, token);
+    return asio::async_initiate<Token, void(error_code)>(detail::initiate_handshake{{impl_.get()}}, token);
   }
 
   /// Moves bytes until the session ends; negotiates first if async_handshake() was not called.
@@ -187,7 +143,7 @@ class session {
   /// Cancellation (any type): like close().
   template <class Token = asio::use_awaitable_t<>>
   auto async_run(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(initiate_run{{impl_.get()}}, token);
+    return asio::async_initiate<Token, void(error_code)>(detail::initiate_run{{impl_.get()}}, token);
   }
 
   /// Client: opens a sub-stream. Waits for the negotiation, not for the peer: Mux.Pro has no answer to
@@ -200,8 +156,8 @@ class session {
   /// errc::not_running then; so it is if something is left to send. async_accept() likewise.
   template <class Token = asio::use_awaitable_t<>>
   auto async_open(open_request request, Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, sub_stream)>(initiate_open{{impl_.get()}}, token,
-                                                                     std::move(request));
+    return asio::async_initiate<Token, void(error_code, sub_stream)>(detail::initiate_open{{impl_.get()}},
+                                                                     token, std::move(request));
   }
 
   /// Server: the next sub-stream that the peer opened.
@@ -210,7 +166,8 @@ class session {
   /// Cancellation (any type): operation_aborted; no sub-stream is lost.
   template <class Token = asio::use_awaitable_t<>>
   auto async_accept(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, sub_stream)>(initiate_accept{{impl_.get()}}, token);
+    return asio::async_initiate<Token, void(error_code, sub_stream)>(detail::initiate_accept{{impl_.get()}},
+                                                                     token);
   }
 
   /// Opens and accepts nothing new: a server ends further News with code 4. The session stays; async_close()
@@ -253,63 +210,6 @@ class session {
 
  private:
   friend struct detail::session_access;
-
-  struct initiate_handshake : detail::initiation<detail::session_impl> {
-    template <class Handler>
-    void operator()(Handler&& handler) const {
-      auto* const impl = object;
-      if (!impl) return detail::refuse(std::forward<Handler>(handler));
-      impl->operation_begins();
-      auto cancel = [s = impl](detail::result_op*) { s->close(asio::error::operation_aborted); };
-      impl->start_handshake(
-          detail::park<detail::result_op>(std::forward<Handler>(handler), impl->executor(), cancel));
-    }
-  };
-  struct initiate_run : detail::initiation<detail::session_impl> {
-    template <class Handler>
-    void operator()(Handler&& handler) const {
-      auto* const impl = object;
-      if (!impl) return detail::refuse(std::forward<Handler>(handler));
-      impl->operation_begins();
-      auto cancel = [s = impl](detail::result_op*) { s->close(asio::error::operation_aborted); };
-      impl->start_run(
-          detail::park<detail::result_op>(std::forward<Handler>(handler), impl->executor(), cancel));
-    }
-  };
-  struct initiate_open : detail::initiation<detail::session_impl> {
-    template <class Handler>
-    void operator()(Handler&& handler, open_request request) const {
-      auto* const impl = object;
-      if (!impl) return detail::refuse<sub_stream>(std::forward<Handler>(handler));
-      impl->operation_begins();
-      error_code ec;
-      sub_stream stream;
-      impl->serve_waiting_opens();
-      if (impl->open_now(request, ec, stream)) {
-        detail::post_completion(std::forward<Handler>(handler), impl->executor(), ec, std::move(stream));
-        impl->wake_writer();  // after the handler: its first write shares New's gather write
-        return;
-      }
-      impl->start_open(detail::park<detail::open_op>(std::forward<Handler>(handler), impl->executor(),
-                                                     detail::abort_waiting{}, std::move(request)));
-    }
-  };
-  struct initiate_accept : detail::initiation<detail::session_impl> {
-    template <class Handler>
-    void operator()(Handler&& handler) const {
-      auto* const impl = object;
-      if (!impl) return detail::refuse<sub_stream>(std::forward<Handler>(handler));
-      impl->operation_begins();
-      error_code ec;
-      sub_stream stream;
-      if (impl->accept_now(ec, stream)) {
-        detail::post_completion(std::forward<Handler>(handler), impl->executor(), ec, std::move(stream));
-        return;
-      }
-      impl->start_accept(detail::park<detail::accept_op>(std::forward<Handler>(handler), impl->executor(),
-                                                         detail::abort_waiting{}));
-    }
-  };
 
   std::shared_ptr<detail::session_impl> impl_;
 };

@@ -17,6 +17,7 @@
 #include <muxpro/impl/relay_options.ipp>
 #include <muxpro/impl/relay_state.ipp>
 #include <muxpro/impl/session_budget.ipp>
+#include <muxpro/impl/session_ends.ipp>
 #include <muxpro/impl/session_goodbye.ipp>
 #include <muxpro/impl/session_impl.ipp>
 #include <muxpro/impl/session_read.ipp>

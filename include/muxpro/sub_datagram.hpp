@@ -20,7 +20,7 @@ class sub_datagram {
 
   /// Empty, like a default-constructed sub_stream.
   sub_datagram() noexcept = default;
-  /// Throws std::invalid_argument if the sub-stream is none of UDP.
+  /// Throws std::invalid_argument if the network of the sub-stream is not UDP.
   explicit sub_datagram(sub_stream stream) : stream_(std::move(stream)) {
     if (!stream_.is_open() || stream_.target().net != network::udp)
       throw std::invalid_argument("sub_datagram needs a sub-stream whose target is UDP");

@@ -5,6 +5,7 @@
 #include <muxpro/detail/buffers.hpp>
 #include <muxpro/detail/initiation.hpp>
 #include <muxpro/detail/ref.hpp>
+#include <muxpro/detail/relay_access.hpp>
 #include <muxpro/frame.hpp>
 #include <muxpro/stats.hpp>
 
@@ -76,17 +77,9 @@ class sub_stream {
     return read_at_once(detail::read_buffers(buffers), ec);
   }
 
-  /// As async_read_some(), for async_relay(): bytes go to `to` as they arrive, past any buffer. It completes
-  /// when `to` is full or the stream has ended, and its count means nothing.
-  template <class Token = asio::use_awaitable_t<>>
-  auto async_flow(detail::sink& to, Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(initiate_flow{{state_.get()}}, token,
-                                                                      &to);
-  }
-
   /// Sends the part that the peer's credit and session_options::session_out_buffer allow, at least one byte.
   /// Signature: void(error_code, std::size_t bytes). Completes when the main connection has taken the
-  /// bytes, or at once when a few of them were copied; the buffers are used until then. Waits for credit if
+  /// bytes, or at once when a few of them were copied. The buffers are used until then. Waits for credit if
   /// there is none.
   /// Errors: as async_read_some(); errc::already_shut_down.
   /// Cancellation (any type): operation_aborted if no byte was sent; if some are on their way already
@@ -126,7 +119,7 @@ class sub_stream {
   /// on.
   void cancel();
 
-  /// Ends both directions with a code; what is queued or unread is dropped. Pending operations
+  /// Ends both directions with a code. What is queued or unread is dropped. Pending operations
   /// complete with errc::stream_reset. After async_shutdown() no code can be sent any more: what
   /// the peer still sends is discarded.
   void reset(end_code code = end_code::remote_disconnect);
@@ -145,10 +138,6 @@ class sub_stream {
   struct initiate_read : detail::initiation<detail::stream_state> {
     template <class Handler>
     void operator()(Handler&& handler, detail::read_buffers into) const;
-  };
-  struct initiate_flow : detail::initiation<detail::stream_state> {
-    template <class Handler>
-    void operator()(Handler&& handler, detail::sink* to) const;
   };
   struct initiate_write : detail::initiation<detail::stream_state> {
     template <class Handler>
@@ -174,6 +163,12 @@ namespace detail {
 struct sub_stream_access {
   static sub_stream make(ref<stream_state> s) { return sub_stream(std::move(s)); }
   static const ref<stream_state>& state(const sub_stream& s) { return s.state_; }
+};
+
+template <>
+struct relay_access<sub_stream> {
+  template <class Handler>
+  static void flow(sub_stream& s, sink& to, Handler&& handler);
 };
 }  // namespace detail
 

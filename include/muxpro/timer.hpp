@@ -9,7 +9,7 @@
 
 namespace muxpro {
 
-/// asio::steady_timer, of which its context knows that it exists.
+/// asio::steady_timer, which its context counts.
 using detail::counted_timer;
 
 /// Those that exist in an io_context, the library's own included. Any thread.

@@ -2,23 +2,19 @@
 #include "commands.hpp"
 
 #include "endpoints.hpp"
-#include "lines.hpp"
 #include "proxy/inbound/mixed.hpp"
 #include "proxy/outbound/mux.hpp"
 #include "stderr_log.hpp"
 #include "tls_flags.hpp"
 #include "until_signal.hpp"
 
-#include <muxpro/proxy/configured_proxy.hpp>
+#include <muxpro/proxy/config.hpp>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace muxpro::app {
@@ -94,22 +90,7 @@ proxy::config config_of(const client_flags& flags) {
 
 int run_client(const client_flags& flags) {
   if (const std::string mistake = flags.pool.validate(); !mistake.empty()) throw usage_error(mistake);
-  const proxy::config c = config_of(flags);
-  const std::size_t threads =
-      flags.threads ? flags.threads : std::max(1u, std::thread::hardware_concurrency());
-  ending_signals signals;
-  proxy::geo_files none;
-  const proxy::log_sink log = make_log(flags.log_level);
-  proxy::configured_proxy client(c, none, threads, log);
-  for (const auto& in : client.listening())
-    print_line(stdout, fmt::format("{} on {}", in.tag == "socks" ? "SOCKS and HTTP" : in.tag,
-                                   proxy::to_string(in.at)));
-  std::fflush(stdout);
-  client.start();
-  run_until_drained(
-      signals, [&] { client.drain(); }, [&] { client.wait(); },
-      [&] { log_files_read(client.reload_files(), log); });
-  return 0;
+  return run_proxy(config_of(flags), flags.threads, flags.log_level, "socks", "SOCKS and HTTP");
 }
 
 }  // namespace

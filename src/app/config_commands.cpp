@@ -9,14 +9,12 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 
 namespace muxpro::app {
 
@@ -102,12 +100,10 @@ int run_config(const config_flags& flags) {
   proxy::geo_files geo(flags.directory());
   const auto c = read(flags, geo, reading::files_and_variables);
   if (!c) return 1;
-  const std::size_t threads =
-      flags.threads ? flags.threads : std::max(1u, std::thread::hardware_concurrency());
   ending_signals signals;
   configured_log lines(c->log);
   for (const std::string& w : warnings_of(*c)) lines.log()(proxy::log_level::warning, w);
-  proxy::configured_proxy running(*c, geo, threads, lines.log(), lines.access());
+  proxy::configured_proxy running(*c, geo, threads_or_cores(flags.threads), lines.log(), lines.access());
   for (const auto& [tag, at] : running.listening())
     print_line(stdout, fmt::format("{} on {}", tag, proxy::to_string(at)));
   std::fflush(stdout);

@@ -33,7 +33,7 @@ namespace {
 using asio::ip::tcp;
 
 const asio::ip::address loopback = asio::ip::address_v4::loopback();
-/// Known to the demo's server alone: who gets an answer from it was there.
+/// Only the demo's server resolves it, so that an answer from it came through that server.
 constexpr const char* name = "demo.example";
 
 std::string page() {
@@ -43,7 +43,7 @@ std::string page() {
       text.size(), text);
 }
 
-// The page for everybody, after the first bytes of whatever request; then until the visitor has seen it.
+// Sends the page after the first bytes of any request, then waits until the visitor has closed.
 asio::awaitable<void> answer(std::shared_ptr<tcp::socket> visitor) {
   std::error_code ec;
   auto token = asio::redirect_error(asio::use_awaitable, ec);

@@ -3,6 +3,8 @@
 #include "lines.hpp"
 #include "until_signal.hpp"
 
+#include <muxpro/config.hpp>
+
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -27,7 +29,8 @@ int main(int argc, char** argv) {
   muxpro::app::ignore_harmless_signals();
   open_standard_streams();
   CLI::App app("Mux.Pro: many connections over one.", "muxpro");
-  app.set_version_flag("--version", "muxpro 0.1.0");
+  app.set_version_flag("--version", fmt::format("muxpro {}.{}.{}", MUXPRO_VERSION_MAJOR, MUXPRO_VERSION_MINOR,
+                                                MUXPRO_VERSION_PATCH));
   app.require_subcommand(1);
   muxpro::app::command run;
   muxpro::app::add_client_command(app, run);

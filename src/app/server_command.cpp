@@ -1,14 +1,13 @@
 // muxpro server: accepts main connections and dials what their sub-streams ask for.
 #include "commands.hpp"
 #include "endpoints.hpp"
-#include "lines.hpp"
 #include "stderr_log.hpp"
 #include "tls_flags.hpp"
 #include "until_signal.hpp"
 
 #include "proxy/engine/server_config.hpp"
 
-#include <muxpro/proxy/configured_proxy.hpp>
+#include <muxpro/proxy/config.hpp>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -16,7 +15,6 @@
 #include <memory>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -105,26 +103,6 @@ proxy::config config_of(const server_flags& flags) {
   return c;
 }
 
-int serve(const server_flags& flags) {
-  const proxy::config c = config_of(flags);
-  const std::size_t threads =
-      flags.threads ? flags.threads : std::max(1u, std::thread::hardware_concurrency());
-  // The signals first: a thread that exists already would take them with the default action.
-  ending_signals signals;
-  proxy::geo_files none;
-  const proxy::log_sink log = make_log(flags.log_level);
-  proxy::configured_proxy server(c, none, threads, log);
-  for (const auto& in : server.listening())
-    print_line(stdout,
-               fmt::format("{} on {}", in.tag == "server" ? "listening" : in.tag, proxy::to_string(in.at)));
-  std::fflush(stdout);
-  server.start();
-  run_until_drained(
-      signals, [&] { server.drain(); }, [&] { server.wait(); },
-      [&] { log_files_read(server.reload_files(), log); });
-  return 0;
-}
-
 }  // namespace
 
 void add_server_command(CLI::App& app, command& run) {
@@ -186,7 +164,11 @@ void add_server_command(CLI::App& app, command& run) {
   s.footer(
       "SIGINT or SIGTERM: nothing new, open sub-streams may end, then exit with 0. A second one ends it at "
       "once. SIGHUP: certificates are read again.");
-  s.callback([flags, &run] { run = [flags] { return serve(*flags); }; });
+  s.callback([flags, &run] {
+    run = [flags] {
+      return run_proxy(config_of(*flags), flags->threads, flags->log_level, "server", "listening");
+    };
+  });
 }
 
 }  // namespace muxpro::app

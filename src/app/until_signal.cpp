@@ -1,5 +1,13 @@
 #include "until_signal.hpp"
+#include "lines.hpp"
+#include "stderr_log.hpp"
 
+#include <muxpro/proxy/configured_proxy.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 #include <utility>
@@ -32,6 +40,26 @@ void run_until_drained(ending_signals& signals, const std::function<void()>& dra
   });
   signals.io.run();
   waiting.join();
+}
+
+std::size_t threads_or_cores(std::size_t asked) {
+  return asked ? asked : std::max(1u, std::thread::hardware_concurrency());
+}
+
+int run_proxy(const proxy::config& c, std::size_t threads, const std::string& log_level, std::string_view tag,
+              std::string_view shown) {
+  ending_signals signals;
+  proxy::geo_files none;
+  const proxy::log_sink log = make_log(log_level);
+  proxy::configured_proxy running(c, none, threads_or_cores(threads), log);
+  for (const auto& in : running.listening())
+    print_line(stdout, fmt::format("{} on {}", in.tag == tag ? shown : in.tag, proxy::to_string(in.at)));
+  std::fflush(stdout);
+  running.start();
+  run_until_drained(
+      signals, [&] { running.drain(); }, [&] { running.wait(); },
+      [&] { log_files_read(running.reload_files(), log); });
+  return 0;
 }
 
 }  // namespace muxpro::app

@@ -2,11 +2,16 @@
 // program at once. SIGHUP opens log files again and reads certificates again.
 #pragma once
 
+#include <muxpro/proxy/config.hpp>
+
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 
 #include <csignal>
+#include <cstddef>
 #include <functional>
+#include <string>
+#include <string_view>
 
 namespace muxpro::app {
 
@@ -24,5 +29,13 @@ struct ending_signals {
 /// throw, for each SIGHUP.
 void run_until_drained(ending_signals& signals, const std::function<void()>& drain,
                        const std::function<void()>& wait, const std::function<void()>& reload = {});
+
+/// The number of threads that an option asks for; 0: one for each core.
+std::size_t threads_or_cores(std::size_t asked);
+
+/// Runs a proxy without geo files until it has drained, and prints where it listens. `shown` replaces `tag`
+/// in that.
+int run_proxy(const proxy::config& c, std::size_t threads, const std::string& log_level, std::string_view tag,
+              std::string_view shown);
 
 }  // namespace muxpro::app

@@ -110,7 +110,7 @@ TEST_CASE("the layers of a session are found by their types", "[session][layers]
   CHECK_FALSE(s.lowest_layer<tcp::socket>());
 }
 
-TEST_CASE("a session says whether it is open, and why no more", "[session][layers]") {
+TEST_CASE("a session reports whether it is open, and why it has ended", "[session][layers]") {
   asio::io_context io;
   session_pair p(io);
   test::run_until(io, [&] { return p.client.negotiated() && p.server.negotiated(); });

@@ -5,7 +5,7 @@ using namespace io_test;
 
 namespace {
 
-/// A session that nobody runs, against a peer that answers the negotiation.
+/// A session that is not run, against a peer that answers the negotiation.
 struct forgotten {
   explicit forgotten(role side, session_options options = {}) {
     auto [a, b] = make_pipe(context.get_executor());

@@ -1,4 +1,4 @@
-// The command line of the bench programs: some words in fixed places, then key=value.
+// The command line of the bench programs: some arguments in fixed places, then key=value.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ class arguments {
   std::uint64_t number(std::string_view key, std::uint64_t otherwise, std::uint64_t least,
                        std::uint64_t most);
   double real(std::string_view key, double otherwise);
-  /// Complains of a key that nobody has asked for.
+  /// Reports an unknown key.
   void check_all_used() const;
 
  private:

@@ -27,7 +27,7 @@ struct path_options {
   muxpro::session_options session;
 };
 
-/// One sub-stream that sends as fast as it can, and who watches it.
+/// One sub-stream that sends as fast as it can, and its observer.
 class long_fat_pipe {
  public:
   explicit long_fat_pipe(const path_options& o) : options_(o), world_(1, false) {

@@ -105,7 +105,7 @@ struct client {
   asio::io_context io{1};
 };
 
-/// A connection of the client that sends, until the server has said that it has everything.
+/// A connection of the client that sends, until the server has reported that it has everything.
 class sender {
  public:
   sender(client& c, std::uint64_t size)

@@ -1,4 +1,4 @@
-// The client role for the conformance runner: sessions and pools that do what lines on stdin say.
+// The client role for the conformance runner: sessions and pools that are driven by lines on stdin.
 //
 //   connect NAME PORT                          a session
 //   pool NAME PORT [KEY=VALUE]...              a pool: concurrency, reuse, connections
@@ -6,7 +6,7 @@
 //   write NAME ID HEX|*N                       send for a UDP sub-stream: [HOST:PORT] behind it
 //   shutdown NAME ID, reset NAME ID CODE, stats NAME ID, close NAME, drain NAME, twice NAME
 //
-// The port says what the application does with the sub-stream, as the runner's targets of that port would:
+// The port selects what the application does with the sub-stream, as the runner's targets of that port would:
 // 7007 echoes, 7008 never reads, 7009 writes without end, 7010 resets, 7011 answers the byte count, 7012 says
 // "bye" and ends. On all others it reads, and writes what it is told to.
 //
@@ -79,7 +79,7 @@ struct stream {
   muxpro::sub_stream bytes;
   muxpro::sub_datagram datagrams;
   std::uint64_t got = 0, sent = 0;
-  /// One write at a time: what is told meanwhile waits here.
+  /// One write at a time: further writes wait here.
   std::vector<std::byte> waiting;
   bool writing = false, ending = false;
 };

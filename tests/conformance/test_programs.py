@@ -28,8 +28,8 @@ TABLE = {
     ('SHD-10', 'C'): ('io', 'anything may be destroyed after any handler'),
     ('TMO-09', 'C'): ('io', 'a session is idle from the end of its last sub-stream on',
                       'a sub-stream that was idle for too long is ended, not its session'),
-    ('UDP-28', 'C'): ('proxy', 'datagrams: over a server, full cone, and the same port for who comes back'),
-    ('UDP-29', 'C'): ('proxy', "datagrams: another address than the connection's is nobody"),
+    ('UDP-28', 'C'): ('proxy', 'datagrams: over a server, full cone, and the same port for a returning source'),
+    ('UDP-29', 'C'): ('proxy', "datagrams: those from another address than the connection's are dropped"),
     ('UDP-30', 'C'): ('proxy', 'datagrams: fragments and torn ones are dropped'),
     ('UDP-31', 'C'): ('proxy', "datagrams: a client's go out and answers come back"),
 }

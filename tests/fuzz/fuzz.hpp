@@ -74,7 +74,7 @@ class choices {
   const_bytes left_;
 };
 
-/// An input for a session: one byte says how many bytes of choices follow, the rest is for the wire.
+/// An input for a session: one byte is the number of bytes of choices that follow, the rest is for the wire.
 struct script {
   explicit script(const_bytes in) : decide(const_bytes()), wire(in) {
     if (in.empty()) return;

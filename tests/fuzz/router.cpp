@@ -79,7 +79,7 @@ route_decision final_decision(const router& r, const route_request& request, boo
   return decided ? *decided : r.route(request, resolved);
 }
 
-// Each rule alone says the same as all of them in their order.
+// Each rule alone decides as all of them in their order.
 void first_one_wins(const router_options& o, geo_files& geo, const router& all,
                     const route_request& request) {
   bool asked = false;

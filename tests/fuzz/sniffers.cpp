@@ -36,7 +36,7 @@ void stream(const_bytes wire, choices& decide) {
   const sniff_result whole = muxpro::proxy::sniff_stream(wire);
   for (int i = 0; i < 3; ++i) {
     const const_bytes prefix = wire.first(decide.word() % (wire.size() + 1));
-    // An allocation of its own shows who reads beyond it.
+    // An allocation of its own shows reads beyond it.
     keeps(muxpro::proxy::sniff_stream(byte_string(prefix.begin(), prefix.end())), whole);
   }
 }

@@ -29,7 +29,7 @@ std::optional<socks_request> request_in(const accounts& users, const_bytes in) {
   for (;;) {
     auto s = h.next(in);
     if (s.what == socks_handshake::status::request) return std::move(s.request);
-    if (s.what != socks_handshake::status::say) return std::nullopt;
+    if (s.what != socks_handshake::status::send) return std::nullopt;
     in = in.subspan(s.consumed);
   }
 }

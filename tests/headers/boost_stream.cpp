@@ -1,4 +1,4 @@
-// Does not compile: what a session, a pool and a relay say of streams of another library's namespace.
+// Does not compile: the errors of a session, a pool and a relay about streams of another library's namespace.
 #include <muxpro.hpp>
 
 #include <utility>

@@ -204,7 +204,7 @@ TEST_CASE("what can be opened at once is, and nothing else is tried", "[client_p
   CHECK_FALSE(f.pool.try_open(more, ec, third));
   outcome& waits = f.open();
   stream = sub_stream();
-  CHECK_FALSE(f.pool.try_open(more, ec, third));  // there is room now, but not before who waits
+  CHECK_FALSE(f.pool.try_open(more, ec, third));  // there is room now, but not before the waiting open
   f.settle();
   CHECK(waits.is(no_error));
   more.target = destination(network::tcp, std::string(300, 'a'), 443);

@@ -1,4 +1,4 @@
-// Client pools whose dials fail: who is told, and when the next one begins.
+// Client pools whose dials fail: which opens fail, and when the next dial begins.
 #include "pool_support.hpp"
 
 #include <cmath>

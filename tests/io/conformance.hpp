@@ -1,5 +1,5 @@
 // A session under the conformance cases: an application that does what the targets of the cases do, and a
-// peer that delivers bytes in three ways. New(port) of the cases says what the application does with the
+// peer that delivers bytes in three ways. New(port) of the cases selects what the application does with the
 // sub-stream.
 #pragma once
 

@@ -78,7 +78,7 @@ TEST_CASE("a relay adds up its bytes while it runs", "[relay]") {
   CHECK(options.progress->b_to_a == 4);
 }
 
-TEST_CASE("the limit of an open half is none that is longer than idle", "[relay][limits]") {
+TEST_CASE("the limit of an open half is at most idle", "[relay][limits]") {
   for (const bool client_ends : {false, true}) {
     CAPTURE(client_ends);
     relayed r;
@@ -143,7 +143,7 @@ TEST_CASE("a side that breaks cuts the other one, and is named", "[relay]") {
   }
 }
 
-TEST_CASE("EOF that nobody waits for any more is no error", "[relay]") {
+TEST_CASE("EOF that is not awaited any more is no error", "[relay]") {
   relayed r;
   r.start();
   asio::async_write(r.server, asio::buffer("answer", 6), [](error_code, std::size_t) {});

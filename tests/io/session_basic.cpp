@@ -190,7 +190,7 @@ TEST_CASE("a session closed before it ran never runs", "[session]") {
   CHECK(b.available() == 0);
 }
 
-TEST_CASE("options that make no sense are refused in words", "[session]") {
+TEST_CASE("options out of range are refused with a sentence", "[session]") {
   asio::io_context context;
   auto [a, b] = make_pipe(context.get_executor());
   session_options o;

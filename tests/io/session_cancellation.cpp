@@ -1,5 +1,5 @@
 // Each operation cancelled, by each type of cancellation, in each of its states; then at random moments under
-// load. What is cancelled leaves no trace, or says exactly how far it came.
+// load. What is cancelled leaves no trace, or reports its exact bytes.
 #include "conformance.hpp"
 #include "wire_tap.hpp"
 
@@ -185,7 +185,7 @@ TEST_CASE("a read that is cancelled anywhere loses no byte", "[sub_stream][cance
   }
 }
 
-TEST_CASE("a read that is cancelled at any moment says how far it came", "[sub_stream][cancellation]") {
+TEST_CASE("a read that is cancelled at any moment reports its bytes", "[sub_stream][cancellation]") {
   bool came = false, was_cancelled = false;
   for (std::size_t handlers = 0; handlers < 30; ++handlers) {
     open_stream x;
@@ -232,7 +232,7 @@ TEST_CASE("a write that waits for credit is cancelled without a byte", "[sub_str
   }
 }
 
-TEST_CASE("a write that is cancelled at any moment says how far it came", "[sub_stream][cancellation]") {
+TEST_CASE("a write that is cancelled at any moment reports its bytes", "[sub_stream][cancellation]") {
   session_options options;
   options.session_out_buffer = options.read_buffer = 1024;
   bool nothing = false, something = false;

@@ -275,7 +275,7 @@ TEST_CASE("eof inside a frame is a lost connection", "[session][close]") {
   with_script(role::server, peer_leaves_inside_a_frame);
 }
 
-TEST_CASE("broken structure closes the session, and sub-streams know why", "[session][close]") {
+TEST_CASE("broken structure closes the session, and sub-streams report why", "[session][close]") {
   with_script(role::server, broken_structure);
 }
 

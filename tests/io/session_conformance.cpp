@@ -168,7 +168,7 @@ TEST_CASE("conformance NEG-29: the peer leaves without a byte, or inside its req
   }
 }
 
-TEST_CASE("conformance NEG-30: the server says nothing behind its reply", "[session][conformance]") {
+TEST_CASE("conformance NEG-30: the server sends nothing behind its reply", "[session][conformance]") {
   subject x(role::server);
   x.negotiate();
   x.clock.run_for(x.context, 5s);

@@ -312,7 +312,7 @@ TEST_CASE("conformance CRU-18: credit to the byte, half a window at a time", "[s
   CHECK(x.peer->take() == from_hex("0004 0001 05 01 0004 00008000"));
 }
 
-TEST_CASE("conformance CRU-19: no credit for what nobody has read", "[session][conformance]") {
+TEST_CASE("conformance CRU-19: no credit for unread bytes", "[session][conformance]") {
   const byte_string input =
       from_hex("000d0001010001001b60017f000001") + repeated("0004 0001 02 01 ea60", 'c', 60000);
   check_at_server({"CRU-19", "", ""}, input);

@@ -1,4 +1,4 @@
-// Credit to the byte, without auto-tuning: what may be sent, what is granted, who is held up.
+// Credit to the byte, without auto-tuning: what may be sent, what is granted, which writers wait.
 #include "session_support.hpp"
 
 #include <random>

@@ -160,7 +160,7 @@ TEST_CASE("datagrams beyond the credit are dropped and counted", "[sub_datagram]
   with_script(role::server, beyond_the_credit);
 }
 
-TEST_CASE("a datagram that nobody wants costs the session no more than others", "[sub_datagram]") {
+TEST_CASE("a datagram without a receiver costs the session no more than others", "[sub_datagram]") {
   with_script(role::server, discarded_piece_by_piece);
 }
 

@@ -116,7 +116,7 @@ TEST_CASE("a recorded negotiation in ascending order", "[session][dialect]") {
                  {from_server, "0004 0384 02 01 0006 616c6976653f"}});
 }
 
-TEST_CASE("a recorded abort, said twice, is answered with a bare End, once", "[session][dialect]") {
+TEST_CASE("a recorded abort, sent twice, is answered with a bare End, once", "[session][dialect]") {
   // 00-client-abort, 01-client-abort, 01-probe-end-d-nopad
   const std::string data = twenty;
   replay_client({{from_client, hello_go},
@@ -312,7 +312,7 @@ TEST_CASE("credit goes on while a half-close is held", "[session][dialect]") {
   CHECK(x.peer->take_hex() == hex({"0004 0001 05 01 0004 00008000"}));
 }
 
-TEST_CASE("a client under test says New as the Go client does", "[session][dialect]") {
+TEST_CASE("a client under test sends New as the Go client does", "[session][dialect]") {
   // 01-echo-ipv4-new-with-data
   open_request request(destination(network::tcp, "127.0.0.1", 7001));
   request.first_data = from_hex(twenty);

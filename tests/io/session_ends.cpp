@@ -324,7 +324,7 @@ TEST_CASE("nothing follows an End with a code", "[sub_stream][end]") {
   with_script(role::client, nothing_follows_an_abort);
 }
 
-TEST_CASE("nothing follows once both Ends are said", "[sub_stream][end]") {
+TEST_CASE("no frame follows once both Ends are sent", "[sub_stream][end]") {
   with_script(role::server, nothing_follows_the_last_end<40'000>);
   with_script(role::server, nothing_follows_the_last_end<40'100>);
   with_script(role::server, nothing_follows_the_last_end<60'000>);

@@ -64,7 +64,7 @@ struct course_set {
   std::vector<course_pair> all{course_pair(0, 90, 70), course_pair(1, 0, 120), course_pair(2, 150, 0)};
 };
 
-/// A whole life: negotiation, three sub-streams, drain, close. `faulty` says whose wire is bad.
+/// A whole life: negotiation, three sub-streams, drain, close. `faulty` is the side with the bad wire.
 class scenario {
  public:
   scenario(role faulty, std::shared_ptr<fault> faults) {
@@ -236,7 +236,7 @@ struct mute_client {
 
 }  // namespace
 
-TEST_CASE("a failed write does not overtake what the peer has said", "[session][failure]") {
+TEST_CASE("a failed write does not overtake what the peer has sent", "[session][failure]") {
   asio::io_context context;
   manual_clock clock(context);
   auto [near, far] = make_pipe(context.get_executor(), 1 << 20);

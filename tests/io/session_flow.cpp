@@ -34,6 +34,7 @@ void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 namespace {
 
 using namespace io_test;
+using access = muxpro::detail::relay_access<muxpro::sub_stream>;
 using test::bounded_sink;
 
 /// A sub-stream that the peer has opened.
@@ -43,7 +44,7 @@ struct opened_by_peer {
     co_await s.peer.send(new_tcp(1));
     stream = co_await s.subject.async_accept();
   }
-  void flow() { stream.async_flow(to, done.handler()); }
+  void flow() { access::flow(stream, to, done.handler()); }
   std::size_t unread() const { return stream.stats().unread; }
 
   sub_stream stream;
@@ -168,7 +169,7 @@ awaitable<> two_flow(scripted_session& s) {
   bounded_sink to;
   expected_completion done;
   a.flow();
-  second.async_flow(to, done.handler());
+  access::flow(second, to, done.handler());
   byte_string all = frames_of(100, 2);
   for (const byte_string& more : {frames_of(50, 2, 2), frames_of(100, 2), frames_of(50, 1, 2)})
     all.insert(all.end(), more.begin(), more.end());
@@ -206,7 +207,7 @@ awaitable<> is_full(scripted_session& s) {
   co_await send(s, 10, 40'000);
   o.to.room = 20'000;
   expected_completion again;
-  o.stream.async_flow(o.to, again.handler());
+  access::flow(o.stream, o.to, again.handler());
   co_await yield();
   CHECK(again.n() == 20'000);
   o.to.room = ~std::size_t{0};
@@ -249,7 +250,7 @@ awaitable<> is_cancelled(scripted_session& s) {
   opened_by_peer o;
   co_await o.from(s);
   asio::cancellation_signal stop;
-  o.stream.async_flow(o.to, asio::bind_cancellation_slot(stop.slot(), o.done.handler()));
+  access::flow(o.stream, o.to, asio::bind_cancellation_slot(stop.slot(), o.done.handler()));
   co_await send(s, 10);
   stop.emit(asio::cancellation_type::total);
   co_await yield();
@@ -267,7 +268,7 @@ awaitable<> is_one_read(scripted_session& s) {
   co_await o.from(s);
   o.flow();
   expected_completion second;
-  o.stream.async_flow(o.to, second.handler());
+  access::flow(o.stream, o.to, second.handler());
   byte_string into(10);
   expected_completion third;
   o.stream.async_read_some(asio::buffer(into), third.handler());
@@ -285,7 +286,7 @@ awaitable<> is_tcp(scripted_session& s) {
   sub_stream stream = co_await s.subject.async_accept();
   bounded_sink to;
   expected_completion done;
-  stream.async_flow(to, done.handler());
+  access::flow(stream, to, done.handler());
   co_await yield();
   CHECK(done.error() == errc::wrong_network);
 }
@@ -354,7 +355,7 @@ TEST_CASE("a context may be destroyed while a sub-stream flows", "[session][flow
   {
     session_pair sessions(*context);
     auto streams = test::run(*context, open_pair(sessions));
-    streams.server.async_flow(to, done.handler());
+    access::flow(streams.server, to, done.handler());
     context.reset();
   }
   CHECK_FALSE(done.done());

@@ -1,5 +1,5 @@
 // session::async_close(): what is finished is delivered, the peer gets EOF (over TLS: close_notify) and no
-// error; a connection that is cut is told apart. The same for a pool that drains.
+// error; a connection that is cut is distinguished. The same for a pool that drains.
 #include "certificate.hpp"
 #include "pool_support.hpp"
 
@@ -243,7 +243,7 @@ TEST_CASE("a server's async_close ends both sides without an error", "[session][
 TEST_CASE("both sides may call async_close at once", "[session][goodbye]") {
   over_each_layer(both_close_at_once);
 }
-TEST_CASE("over TLS a session that is cut is told apart from one that was closed", "[session][goodbye]") {
+TEST_CASE("over TLS a session that is cut differs from one that was closed", "[session][goodbye]") {
   over_tls(cut_over_tls);
 }
 TEST_CASE("async_close delivers what is finished and resets the rest", "[session][goodbye]") {
@@ -303,7 +303,7 @@ TEST_CASE("a context or a session may go while async_close waits", "[session][go
   }
 }
 
-TEST_CASE("over TLS an idle session says goodbye", "[session][goodbye]") {
+TEST_CASE("over TLS an idle session sends close_notify", "[session][goodbye]") {
   asio::io_context context;
   test_tls contexts;
   auto [a, b] = tcp_pair(context);

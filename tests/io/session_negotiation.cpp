@@ -103,7 +103,7 @@ TEST_CASE("a client asks with the request that both layouts accept, and waits", 
   check_client(usual, request_in_hex, "0004 0000 00 01 | 0005 01 00000000", version_0_0);
 }
 
-TEST_CASE("a client with a list of its own says it in layout S", "[session][negotiation]") {
+TEST_CASE("a client with a list of its own sends it in layout S", "[session][negotiation]") {
   check_client({version_0_0}, "0005 0000 00 01 01 | 0004 00000000", "0005 0000 00 01 01 | 0004 00000000",
                version_0_0);
   check_client({version_0_1}, "0005 0000 00 01 01 | 0004 00000001", "0005 0000 00 01 01 | 0004 00000001",
@@ -120,7 +120,7 @@ TEST_CASE("a client takes no version that it did not ask for", "[session][negoti
                none);
 }
 
-TEST_CASE("a client knows when the peer is no Mux.Pro peer", "[session][negotiation]") {
+TEST_CASE("a client reports a peer that is no Mux.Pro peer", "[session][negotiation]") {
   const error_code stranger = errc::not_muxpro;
   check_client(usual, request_in_hex, "4854 5450 2f31 2e31 2034 3030", {}, stranger);
   check_client(usual, request_in_hex, "0004 1234 04 00", {}, stranger);

@@ -1,4 +1,4 @@
-// Who gets the main connection when all want it: priorities, fairness, control before data.
+// Which sub-stream is served when all have data: priorities, fairness, control before data.
 #include "session_support.hpp"
 
 #include <numeric>

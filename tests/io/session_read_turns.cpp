@@ -105,11 +105,11 @@ TEST_CASE("an application that reads again at once has the next frame without a 
   with_script(role::server, reads_frame_by_frame);
 }
 
-TEST_CASE("an application that reads no more holds up nobody", "[session]") {
+TEST_CASE("an application that reads no more holds up no other sub-stream", "[session]") {
   with_script(role::server, reads_no_more);
 }
 
-TEST_CASE("what a read has taken is granted although nobody reads the rest", "[session]") {
+TEST_CASE("what a read has taken is granted although the rest is not read", "[session]") {
   with_script(role::server, reads_much_and_no_more);
 }
 

@@ -1,4 +1,4 @@
-// What the counters say, against what was sent.
+// The counters against what was sent.
 #include "session_support.hpp"
 
 #include <asio/bind_cancellation_slot.hpp>

@@ -113,9 +113,9 @@ frame data_frame(stream_id id, std::size_t size);
 frame end_of(stream_id id, end_code code = end_code::graceful);
 frame credit_for(stream_id id, std::uint32_t increment);
 
-/// What a peer sent, in words: "new 1", "keep 1 +5", "end 1 code 3", "credit 1 32768", "keep_alive".
+/// What a peer sent, as text: "new 1", "keep 1 +5", "end 1 code 3", "credit 1 32768", "keep_alive".
 std::string words(const muxpro::testing::received_frame& f);
-/// The next frame in words.
+/// The next frame as text.
 awaitable<std::string> next_words(scripted_peer& peer);
 
 // --- sessions

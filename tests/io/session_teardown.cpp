@@ -166,7 +166,7 @@ bool tear_down(victim v, std::size_t n, bool stranded, bool inside) {
     run_ready(*busy.context);
     CHECK(busy.all.called == busy.all.begun);
   }
-  // What outlives its context says so, and does no harm.
+  // An object that outlives its context reports it, and does no harm.
   for (const auto& s : busy.client_streams) {
     if (s->tcp.is_open()) static_cast<void>(s->tcp.stats());
   }
@@ -323,7 +323,7 @@ TEST_CASE("handlers that own each other's sub-streams die with their session", "
   }
 }
 
-TEST_CASE("who waits for the end of a session may own its sub-streams", "[session][teardown]") {
+TEST_CASE("the waiter for the end of a session may own its sub-streams", "[session][teardown]") {
   for (const bool stranded : {false, true}) {
     auto context = std::make_unique<asio::io_context>();
     asio::any_io_executor executor = context->get_executor();

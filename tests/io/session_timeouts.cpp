@@ -102,7 +102,7 @@ awaitable<> this_side_ended(scripted_session& s) {
   co_await yield();
   CHECK(read.error() == errc::stream_timeout);
   CHECK(s.subject.stats().streams == 0);
-  co_await s.peer.expect_silence(5s);  // the one End was said
+  co_await s.peer.expect_silence(5s);  // the one End was sent
 }
 
 awaitable<> end_held_back(scripted_session& s) {

@@ -1,4 +1,4 @@
-// Auto-tuning of windows: who gets a larger one, what limits it, what it is worth.
+// Auto-tuning of windows: which stream gets a larger one, what limits it, what it is worth.
 #include "session_support.hpp"
 
 namespace {

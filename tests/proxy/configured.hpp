@@ -65,7 +65,7 @@ inline asio::awaitable<void> serve_echo(tcp::acceptor& at) {
   }
 }
 
-/// What a SOCKS client hears of a target: an echo, or the code of the refusal.
+/// What a SOCKS client gets from a target: an echo, or the code of the refusal.
 template <class Socket>
 asio::awaitable<std::string> ask(Socket s, typename Socket::endpoint_type at, std::uint16_t port,
                                  std::string say = "hello") {
@@ -98,7 +98,7 @@ inline std::string to_port(std::uint16_t port) {
   return "\x05\x01\x00\x01\x7f\x00\x00\x01"s + static_cast<char>(port >> 8) + static_cast<char>(port & 255);
 }
 
-/// What an echo says that is right behind `at`.
+/// The reply of an echo that is right behind `at`.
 inline asio::awaitable<std::string> say(tcp::socket s, tcp::endpoint at, std::string what) {
   co_await s.async_connect(at, asio::use_awaitable);
   co_await asio::async_write(s, asio::buffer(what), asio::use_awaitable);

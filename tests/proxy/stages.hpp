@@ -45,7 +45,7 @@ class parrot final : public outbound {
   std::vector<context> seen;
 };
 
-/// Says what it hears, to whom it was meant for.
+/// Returns each datagram to the address that it was sent to.
 class datagram_parrot final : public outbound {
  public:
   asio::awaitable<connection_result> carry(const context&, client&) override {
@@ -185,7 +185,7 @@ inline asio::awaitable<std::string> say(bench& b, std::string what, std::size_t 
   co_return co_await read(b.client, answer);
 }
 
-/// Says it, and hears all that comes.
+/// Sends it, and reads all that comes.
 inline asio::awaitable<std::string> ask(bench& b, std::string what) {
   co_await write(b.client, std::move(what));
   co_return co_await read_all(b.client);

@@ -1,4 +1,4 @@
-// A word to an echo and back, over a connection of a transport.
+// A line to an echo and back, over a connection of a transport.
 #pragma once
 
 #include "support.hpp"

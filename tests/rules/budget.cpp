@@ -134,7 +134,7 @@ TEST_CASE("buffer_budget counts admitted bytes of all threads, above the limit a
 
 namespace {
 
-/// Lets go of all it holds when told, or refuses to be asked.
+/// Releases all it holds when asked, or refuses.
 class stub_holder : public buffer_budget::holder {
  public:
   explicit stub_holder(buffer_budget& b, const std::string& user = {}, bool willing = true)
@@ -209,7 +209,7 @@ TEST_CASE("buffer_budget asks the next holder only when the one that was asked h
   CHECK(second.asked == 1);
 }
 
-TEST_CASE("buffer_budget asks again if a holder could not be told", "[rules][budget]") {
+TEST_CASE("buffer_budget asks again if a holder could not be informed", "[rules][budget]") {
   buffer_budget b(1000);
   stub_holder unwilling(b, {}, false);
   unwilling.take(960);

@@ -112,7 +112,7 @@ TEST_CASE("trailing metadata is ignored", "[codec][bounds]") {
   }
 }
 
-TEST_CASE("an error is known before the bytes that it would ask for", "[codec][bounds]") {
+TEST_CASE("an error is reported before the bytes that it would need", "[codec][bounds]") {
   struct {
     const char* why;
     const char* bytes;

@@ -157,7 +157,7 @@ TEST_CASE("negotiate_version: 255 versions fit, more are not written", "[codec]"
   }
 }
 
-TEST_CASE("the compatible request reads as its two layouts say", "[codec]") {
+TEST_CASE("the compatible request can be read in both layouts", "[codec]") {
   const auto request = compatible_request();
   const std::string bytes = "0005 0000 00 01 04 | 0010 02000000 01000000 00000001 00000000";
   CHECK(hex(request) == hex(bytes));

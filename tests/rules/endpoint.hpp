@@ -1,4 +1,4 @@
-// One side of a session without I/O: a decoder, the protocol and a write queue, driven by steps in words or
+// One side of a session without I/O: a decoder, the protocol and a write queue, driven by steps as text or
 // by bytes, and writing down in words what happened and what it answered.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Every error code has a text of its own, a portable meaning, and is told apart by its category: what this
+// Every error code has a text of its own, a portable meaning, and is distinguished by its category: what this
 // side decided is in "muxpro", what the peer sent is in "muxpro.end".
 #include "../catch.hpp"
 

@@ -1,4 +1,4 @@
-// The rules of a client pool against a model that knows every connection, over random steps.
+// The rules of a client pool against a model that has every connection, over random steps.
 #include "catch.hpp"
 
 #include <muxpro/detail/pool_policy.hpp>
@@ -212,7 +212,7 @@ class modelled_pool {
     CHECK(policy_.waiting() == waiting_);
     CHECK(policy_.live() == count(model_connection::live));
     CHECK(policy_.dialing() == count(model_connection::dialing));
-    // Whoever waits has a reason to hope: a place to come, a dial, or a time when one begins.
+    // A waiting open can be served: by a place to come, a dial, or a time when one begins.
     if (waiting_ == 0) return;
     const bool full =
         count(model_connection::live) + count(model_connection::overdue) == options_.max_connections;
@@ -233,7 +233,7 @@ class modelled_pool {
 
 }  // namespace
 
-TEST_CASE("a pool does what its model says over random steps", "[pool_policy]") {
+TEST_CASE("a pool behaves as its model over random steps", "[pool_policy]") {
   std::size_t served = 0, refused = 0, dials = 0;
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     modelled_pool pool(seed);

@@ -155,7 +155,7 @@ TEST_CASE("protocol: Keep", "[rules][protocol]") {
   }
 }
 
-TEST_CASE("protocol: Keep for an id that nobody opened is answered once a second", "[rules][protocol]") {
+TEST_CASE("protocol: Keep for an id that was not opened is answered once a second", "[rules][protocol]") {
   for (const role side : both)
     play_all(
         side, dialect::spec,

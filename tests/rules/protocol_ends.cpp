@@ -62,7 +62,7 @@ TEST_CASE("protocol: Ends are counted by code, all codes without a name together
   CHECK(seen.ends_sent.at(end_code::timeout) == 1);
 }
 
-TEST_CASE("a New with a name that is too long is cut, and its length says so", "[codec][bounds]") {
+TEST_CASE("a New with a name that is too long is cut, and so is its length", "[codec][bounds]") {
   for (const std::size_t size : {254u, 255u, 256u, 300u, 1000u}) {
     INFO(size);
     new_stream f;

@@ -159,7 +159,7 @@ class side {
   void read(flow& s, std::uint64_t n) {
     s.window.consume(n);
     if (s.remote_ended || s.aborted) return;
-    if (const auto larger = s.window.wanted(1 << 20)) s.window.resize(*larger);
+    if (const auto larger = s.window.desired_window(1 << 20)) s.window.resize(*larger);
     if (s.window.grant_due()) queue.push_credit(s);
   }
 

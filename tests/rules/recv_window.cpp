@@ -11,8 +11,8 @@
 
 using namespace muxpro;
 using detail::initial_window;
-using detail::near_window;
 using detail::recv_window;
+using detail::small_path_cap;
 using rules_test::start;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -102,7 +102,7 @@ struct circuit {
   std::uint64_t sends = 1u << 30;  ///< bytes in a millisecond that the peer has to send
   std::uint64_t reads = 1u << 30;  ///< bytes in a millisecond that the application reads
   std::uint32_t limit = 4 * 1024 * 1024;
-  bool pays = true;  ///< to have a large window
+  bool large_allowed = true;  ///< to have a large window
 };
 
 struct outcome {
@@ -135,14 +135,14 @@ outcome simulate(const circuit& l) {
       w.consume(n);
       out.delivered += n;
     }
-    if (const auto larger = w.wanted(l.limit)) {
+    if (const auto larger = w.desired_window(l.limit)) {
       w.resize(*larger);
       out.windows.push_back(*larger);
     }
     if (w.grant_due()) grants.push_back({t + l.round_trip / 2, w.grant(now)});
     if (const auto sample = w.take_sample()) {
       out.samples.push_back(*sample);
-      w.pays(l.pays);
+      w.allow_large(l.large_allowed);
     }
   }
   return out;
@@ -272,14 +272,14 @@ TEST_CASE("recv_window wants more only if credit held up the peer of a reader th
   const auto wants = [&w](std::uint64_t came, std::uint64_t read) {
     REQUIRE(w.receive(came, start));
     w.consume(read);
-    return w.wanted(4 << 20).has_value();
+    return w.desired_window(4 << 20).has_value();
   };
   SECTION("credit left") { CHECK_FALSE(wants(65535, 65535)); }
   SECTION("bytes unread") { CHECK_FALSE(wants(65536, 65535)); }
   SECTION("neither") { CHECK(wants(65536, 65536)); }
   SECTION("asked once for each time") {
     REQUIRE(wants(65536, 65536));
-    CHECK_FALSE(w.wanted(4 << 20).has_value());
+    CHECK_FALSE(w.desired_window(4 << 20).has_value());
   }
   SECTION("while a grant is under way, the credit before it counts") {
     CHECK_FALSE(wants(40000, 40000));
@@ -291,22 +291,22 @@ TEST_CASE("recv_window wants more only if credit held up the peer of a reader th
 TEST_CASE("recv_window doubles up to the limit", "[rules][recv_window]") {
   const auto wanted_of = [](std::uint32_t window, std::uint32_t limit) {
     recv_window w;
-    w.pays(true);
+    w.allow_large(true);
     if (window > initial_window) {
       w.resize(window);
       w.grant(start);
     }
     REQUIRE(w.receive(w.outstanding(), start));
     w.consume(w.unread());
-    return w.wanted(limit).value_or(0);
+    return w.desired_window(limit).value_or(0);
   };
   CHECK(wanted_of(65536, 4 << 20) == 131072);
   CHECK(wanted_of(131072, 4 << 20) == 262144);
   CHECK(wanted_of(3 << 20, 4 << 20) == 4 << 20);
   CHECK(wanted_of(4 << 20, 4 << 20) == 0);
   CHECK(wanted_of(65536, 65536) == 0);
-  CHECK(wanted_of(1 << 19, 4 << 20) == near_window);
-  CHECK(wanted_of(near_window, 4 << 20) == 2 * near_window);
+  CHECK(wanted_of(1 << 19, 4 << 20) == small_path_cap);
+  CHECK(wanted_of(small_path_cap, 4 << 20) == 2 * small_path_cap);
   CHECK(wanted_of(1u << 30, 1u << 30) == 0);
 }
 
@@ -316,9 +316,9 @@ TEST_CASE("recv_window over a link", "[rules][recv_window]") {
     circuit on;
     windows expected;
   };
-  const windows near{1 << 16, 1 << 17, 1 << 18, 1 << 19, near_window};
+  const windows near{1 << 16, 1 << 17, 1 << 18, 1 << 19, small_path_cap};
   windows all = near;
-  for (const std::uint32_t larger : {2 * near_window, 4 * near_window, 4u << 20}) all.push_back(larger);
+  for (const std::uint32_t larger : {2 * small_path_cap, 4 * small_path_cap, 4u << 20}) all.push_back(larger);
   const row rows[] = {
       {"a fast reader of a fast peer", {}, all},
       {"a short way", {100, 1u << 30, 1u << 30, 4 << 20, false}, near},

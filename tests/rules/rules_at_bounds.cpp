@@ -88,7 +88,7 @@ TEST_CASE("protocol: an abort a second after the New is not premature", "[rules]
   CHECK(three_aborts_after("wait 1000") == "goes on");
 }
 
-TEST_CASE("protocol: frames for an id whose Ends are both through are late, whoever ended first",
+TEST_CASE("protocol: frames for an id whose Ends are both through are late, in either order of Ends",
           "[rules][protocol]") {
   endpoint e(role::client);
   e.run("open");

@@ -1,4 +1,5 @@
-// Who is next on the main connection: order of control frames, one credit slot, weights and fairness.
+// Which source is next on the main connection: order of control frames, one credit slot, weights and
+// fairness.
 #include "bytes.hpp"
 #include "catch.hpp"
 
@@ -216,7 +217,8 @@ TEST_CASE("write_queue: equal priorities share bytes equally, whatever the size 
   CHECK(jain(all) >= 0.95);
 }
 
-TEST_CASE("write_queue: who wakes after idling gets its share at once, and no more", "[rules][write_queue]") {
+TEST_CASE("write_queue: a source that wakes after idling gets its share at once, and no more",
+          "[rules][write_queue]") {
   struct row {
     std::uint8_t busy, woken;
     int least, most;  ///< frames of the woken one among the next 90
@@ -238,7 +240,8 @@ TEST_CASE("write_queue: who wakes after idling gets its share at once, and no mo
   }
 }
 
-TEST_CASE("write_queue: who wakes for single frames waits one round at most", "[rules][write_queue]") {
+TEST_CASE("write_queue: a source that wakes for single frames waits one round at most",
+          "[rules][write_queue]") {
   write_queue q;
   subs all;
   for (int i = 0; i < 10; ++i) add(q, all);
@@ -256,7 +259,7 @@ TEST_CASE("write_queue: who wakes for single frames waits one round at most", "[
   CHECK(longest <= 10);
 }
 
-TEST_CASE("write_queue: who leaves while queued is not served", "[rules][write_queue]") {
+TEST_CASE("write_queue: a source that leaves while queued is not served", "[rules][write_queue]") {
   write_queue q;
   sub a, b, c;
   for (sub* s : {&a, &b, &c}) q.push_data(*s);
@@ -283,7 +286,7 @@ TEST_CASE("write_queue: the last of a priority leaves while queued", "[rules][wr
   CHECK(pop(q) == &high);
 }
 
-TEST_CASE("write_queue: who is destroyed leaves the credit slots", "[rules][write_queue]") {
+TEST_CASE("write_queue: a destroyed source leaves the credit slots", "[rules][write_queue]") {
   write_queue q;
   sub a, c;
   q.push_credit(a);
@@ -297,7 +300,7 @@ TEST_CASE("write_queue: who is destroyed leaves the credit slots", "[rules][writ
   CHECK(q.pop_credit() == nullptr);
 }
 
-TEST_CASE("write_queue: who is removed may be destroyed", "[rules][write_queue]") {
+TEST_CASE("write_queue: a removed source may be destroyed", "[rules][write_queue]") {
   write_queue q;
   sub stays(3);
   q.push_data(stays);

@@ -1,4 +1,4 @@
-// What parties say: the bytes of each tag, at any place, without making them.
+// The content that parties send: the bytes of each tag, at any place, without making them.
 #pragma once
 
 #include <muxpro/codec.hpp>

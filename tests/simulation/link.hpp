@@ -60,7 +60,7 @@ class link final : public std::enable_shared_from_this<link>, private muxpro::de
   std::size_t held(int side) const noexcept { return lanes_[side].held; }
   world& owner() noexcept { return world_; }
   const asio::any_io_executor& executor() const noexcept { return executor_; }
-  /// Whose frames pass; null: nobody looks.
+  /// The observer of its frames, or null.
   std::array<std::shared_ptr<wire_rules>, 2> rules;
 
  private:

@@ -26,7 +26,7 @@ plan::plan(dice random) {
   if (random.chance(50)) most_per_operation_ = static_cast<std::size_t>(random.size(bulk ? 1000 : 1, 65536));
   if (random.chance(30)) capacity_ = static_cast<std::size_t>(random.size(bulk ? 1000 : 1, 65536));
   if (random.chance(30)) slow_ = random.size(20'000, 20'000'000);
-  // A link that brings nothing forward for half a minute is broken, and sessions say so.
+  // A link that brings nothing forward for half a minute is broken, and sessions report it.
   const auto per_delay = static_cast<std::size_t>(40'000 * std::chrono::duration<double>(delay_).count());
   capacity_ = std::max(capacity_, per_delay);
   most_bytes = std::min(most_bytes, 1000 * std::min(most_per_operation_, capacity_));

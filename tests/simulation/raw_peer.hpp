@@ -1,4 +1,4 @@
-// A peer that is no session of the library: it speaks frames over a link, honestly or not.
+// A peer that is no session of the library: it sends frames over a link, honestly or not.
 #pragma once
 
 #include "link.hpp"

@@ -18,7 +18,7 @@ class server_process {
 
   double megabytes() const;
   std::size_t descriptors() const;
-  /// As its /metrics says.
+  /// From its /metrics.
   std::size_t timers() const;
   /// Drains it. Returns its exit status.
   int stop();

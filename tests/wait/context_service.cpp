@@ -37,7 +37,7 @@ detail::context_service& service(asio::io_context& context) {
 
 }  // namespace
 
-TEST_CASE("whoever is parked hears once that the context is destroyed", "[context_service]") {
+TEST_CASE("a parked object is informed once that the context is destroyed", "[context_service]") {
   auto context = std::make_unique<asio::io_context>();
   parked first(context->get_executor());
   auto gone = std::make_unique<parked>(context->get_executor(), [] { FAIL("it had left"); });
@@ -48,7 +48,7 @@ TEST_CASE("whoever is parked hears once that the context is destroyed", "[contex
   CHECK(last.told == 1);
 }
 
-TEST_CASE("what is parked may destroy itself and others when told", "[context_service]") {
+TEST_CASE("a parked object may destroy itself and others when informed", "[context_service]") {
   auto context = std::make_unique<asio::io_context>();
   std::vector<std::unique_ptr<parked>> all(4);
   int told = 0;
@@ -177,7 +177,7 @@ TEST_CASE("a context counts its timers, set or not", "[context_service]") {
   CHECK(service(context).timers() == 0);
 }
 
-TEST_CASE("the context may be destroyed while somebody waits for a time", "[context_service]") {
+TEST_CASE("the context may be destroyed while a timer waits", "[context_service]") {
   auto alive = std::make_shared<int>();
   {
     asio::io_context context;

@@ -125,7 +125,7 @@ TEST_CASE("loop: a transfer's handler names its executor", "[loop]") {
   CHECK(o.use_count() == 1);
 }
 
-TEST_CASE("loop: whoever was to call it may forget it", "[loop]") {
+TEST_CASE("loop: a step may be destroyed without a call", "[loop]") {
   const auto o = std::make_shared<owner>();
   SECTION("before it has a step") {
     two_turns(o);

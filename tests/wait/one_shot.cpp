@@ -1,4 +1,4 @@
-// An outcome that is told once: before and after the wait, given up, and never.
+// An outcome that is set once: before and after the wait, given up, and never.
 #include "catch.hpp"
 #include "support.hpp"
 
@@ -31,28 +31,28 @@ struct fixture {
 
 }  // namespace
 
-TEST_CASE("an outcome is heard by post, told before or after", "[one_shot]") {
+TEST_CASE("an outcome completes its waiter by post, set before or after the wait", "[one_shot]") {
   fixture f;
   const bool before = GENERATE(true, false);
-  if (before) f.word->tell(end_code::timeout);
+  if (before) f.word->set(end_code::timeout);
   f.wait();
   CHECK_FALSE(f.heard);
   f.run_ready();
   if (!before) {
     CHECK_FALSE(f.heard);
-    f.word->tell(end_code::timeout);
+    f.word->set(end_code::timeout);
     CHECK_FALSE(f.heard);
     f.run_ready();
   }
   CHECK(f.heard == make_error_code(end_code::timeout));
-  CHECK(f.word->told());
+  CHECK(f.word->is_set());
 }
 
-TEST_CASE("the first word counts", "[one_shot]") {
+TEST_CASE("the first outcome counts", "[one_shot]") {
   fixture f;
-  CHECK_FALSE(f.word->told());
-  f.word->tell({});
-  f.word->tell(end_code::timeout);
+  CHECK_FALSE(f.word->is_set());
+  f.word->set({});
+  f.word->set(end_code::timeout);
   CHECK(f.word->outcome() == error_code());
   f.wait();
   f.run_ready();
@@ -66,7 +66,7 @@ TEST_CASE("one waits at a time", "[one_shot]") {
   f.word->async_wait(f.context.get_executor(), [&second](error_code ec) { second = ec; });
   f.run_ready();
   CHECK(second == errc::operation_in_progress);
-  f.word->tell({});
+  f.word->set({});
   f.run_ready();
   CHECK(f.heard == error_code());
 }
@@ -82,7 +82,7 @@ TEST_CASE("a wait that was given up may come again", "[one_shot]") {
   CHECK(f.heard == error_code(asio::error::operation_aborted));
   f.heard.reset();
   f.wait();
-  f.word->tell({});
+  f.word->set({});
   f.run_ready();
   CHECK(f.heard == error_code());
 }
@@ -102,5 +102,5 @@ TEST_CASE("a context may go first, the handler with it", "[one_shot]") {
   word->async_wait(context->get_executor(), [token](error_code) { FAIL("nobody is left to hear it"); });
   context.reset();
   CHECK(token.use_count() == 1);
-  word->tell({});
+  word->set({});
 }

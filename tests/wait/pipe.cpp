@@ -321,7 +321,7 @@ TEST_CASE("close drops what was written and resets the peer", "[pipe]") {
   CHECK(s.is(broken_pipe, 0));
 }
 
-TEST_CASE("waiting reads of both ends hear of a close", "[pipe]") {
+TEST_CASE("waiting reads of both ends complete at a close", "[pipe]") {
   pipe_fixture f;
   reading own(f.a, 1), peer(f.b, 1);
   f.a.close();

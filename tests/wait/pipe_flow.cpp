@@ -9,6 +9,7 @@
 namespace {
 
 using namespace muxpro;
+using access = detail::relay_access<pipe_end>;
 using asio::error::operation_aborted;
 using test::bounded_sink;
 using test::byte_string;
@@ -22,9 +23,9 @@ struct flowing {
     context.restart();
     context.poll();
   }
-  void flow() { b.async_flow(to, flow_op.handler()); }
+  void flow() { access::flow(b, to, flow_op.handler()); }
   std::size_t write_now(std::span<const std::byte> from, error_code& ec) {
-    return a.write_now(detail::write_buffers(asio::buffer(from.data(), from.size())), ec);
+    return access::write_now(a, detail::write_buffers(asio::buffer(from.data(), from.size())), ec);
   }
   void write(std::size_t size) {
     data = test::pattern(size, at);
@@ -91,7 +92,7 @@ TEST_CASE("room in a pipe comes with a reader", "[pipe][flow]") {
   CHECK(p.write_now(data, ec) == 100);
   CHECK(p.write_now(data, ec) == 0);
   CHECK_FALSE(ec);
-  p.a.async_wait_for_room(p.room_op.handler());
+  access::wait_for_room(p.a, p.room_op.handler());
   p.run_ready();
   CHECK(p.room_op.pending);
   p.write(1);
@@ -128,7 +129,7 @@ TEST_CASE("room in a pipe comes with a reader", "[pipe][flow]") {
 
 TEST_CASE("a pipe without room of its own has some when a reader comes", "[pipe][flow]") {
   flowing p(0);
-  p.a.async_wait_for_room(p.room_op.handler());
+  access::wait_for_room(p.a, p.room_op.handler());
   p.run_ready();
   CHECK(p.room_op.pending);
   p.flow();
@@ -180,7 +181,7 @@ TEST_CASE("a flow ends as a read does", "[pipe][flow]") {
   SECTION("a second one is refused") {
     p.flow();
     operation second;
-    p.b.async_flow(p.to, second.handler());
+    access::flow(p.b, p.to, second.handler());
     p.run_ready();
     CHECK(second.ended(errc::operation_in_progress, 0));
     CHECK(p.flow_op.pending);
@@ -194,8 +195,8 @@ TEST_CASE("a context may be destroyed while bytes flow", "[pipe][flow]") {
   {
     asio::io_context context;
     std::tie(a, b) = make_pipe(context.get_executor(), 0);
-    a.async_wait_for_room(room.handler());
-    b.async_flow(to, flow.handler());
+    access::wait_for_room(a, room.handler());
+    access::flow(b, to, flow.handler());
   }
   CHECK(flow.pending);
 }
@@ -219,7 +220,7 @@ TEST_CASE("sinks, readers and writers share a pipe in any order", "[pipe][flow]"
         const std::size_t n = p.write_now(test::pattern(size, p.at), ec);
         CHECK_FALSE(ec);
         p.at += n;
-        if (n < size) p.a.async_wait_for_room(p.room_op.handler());
+        if (n < size) access::wait_for_room(p.a, p.room_op.handler());
         break;
       }
       case 2:

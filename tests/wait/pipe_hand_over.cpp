@@ -29,8 +29,8 @@ struct holder : test::operation {
     test::fill_pattern(std::span(static_cast<std::byte*>(room.data()), size), offset);
     buffer.filled(size);
   }
-  void give(pipe_end& p) { p.async_give(buffer, handler()); }
-  void take(pipe_end& p) { p.async_take(buffer, handler()); }
+  void give(pipe_end& p) { detail::give(p, buffer, handler()); }
+  void take(pipe_end& p) { detail::take(p, buffer, handler()); }
   bool holds(std::size_t size, std::uint64_t offset = 0) const {
     const asio::const_buffer b = buffer.bytes();
     return b.size() == size &&

@@ -9,6 +9,7 @@
 namespace {
 
 using namespace muxpro;
+using access = detail::relay_access<pipe_end>;
 using detail::relay_buffer;
 
 constexpr std::size_t most_bytes = 8192;
@@ -44,7 +45,7 @@ class pipe_in_use {
     const std::size_t n = std::min(size, room.size());
     test::fill_pattern(std::span(static_cast<std::byte*>(room.data()), n), written_);
     from_.buffer.filled(n);
-    near_.async_give(from_.buffer, from_.handler());
+    detail::give(near_, from_.buffer, from_.handler());
   }
 
   void read(std::size_t size, unsigned kind) {
@@ -53,14 +54,14 @@ class pipe_in_use {
     kind_ = kind % 3;
     if (kind_ == 0) {
       to_.refill();
-      far_.async_take(to_.buffer, to_.handler());
+      detail::take(far_, to_.buffer, to_.handler());
     } else if (kind_ == 1) {
       plain_in_.resize(size);
       far_.async_read_some(asio::buffer(plain_in_), to_.handler());
     } else {
       sink_ = {};
       sink_.room = size;
-      far_.async_flow(sink_, to_.handler());
+      access::flow(far_, sink_, to_.handler());
     }
   }
 
@@ -157,7 +158,7 @@ TEST_CASE("a write goes on waiting when a sink that is full takes nothing of it"
   CHECK_FALSE(p.writes());
 }
 
-TEST_CASE("a write after a shutdown is told so, although the peer has gone since", "[pipe]") {
+TEST_CASE("a write after a shutdown reports that, although the peer has gone since", "[pipe]") {
   asio::io_context context;
   auto [near, far] = make_pipe(context.get_executor());
   near.async_shutdown([](error_code) {});

@@ -29,7 +29,7 @@ struct script_fixture {
     context.restart();
     context.poll();
   }
-  /// Empty if the script was kept to; else what it says.
+  /// Empty if the script was followed, else its error.
   std::string play(asio::awaitable<void> script) {
     try {
       test::run(context, std::move(script));
@@ -103,7 +103,7 @@ asio::awaitable<void> ignoring_result(scripted_peer& peer) { co_await peer.expec
 
 }  // namespace
 
-TEST_CASE("what is no frame is told", "[testing_kit]") {
+TEST_CASE("bytes that are not a frame are reported", "[testing_kit]") {
   script_fixture f;
   SECTION("garbage") {
     f.write("0001 ff");

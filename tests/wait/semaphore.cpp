@@ -90,7 +90,7 @@ TEST_CASE("waiters are served in the order of their arrival", "[semaphore]") {
   CHECK(f.sem.available() == 0);
 }
 
-TEST_CASE("nobody overtakes a waiter", "[semaphore]") {
+TEST_CASE("a later acquire does not overtake a waiter", "[semaphore]") {
   semaphore_fixture f(2);
   f.sem.async_acquire(3, f.note(1));
   CHECK_FALSE(f.sem.try_acquire(1));
@@ -359,7 +359,7 @@ TEST_CASE("semaphores on the strands of a thread pool", "[semaphore]") {
 
 namespace {
 
-/// What a semaphore does, said a second time and as plainly as possible.
+/// A second, plain implementation of a semaphore.
 class model {
  public:
   struct waiter {

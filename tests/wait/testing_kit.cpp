@@ -246,7 +246,7 @@ TEST_CASE("a direction ends after a byte", "[testing_kit]") {
   CHECK(f.b.available() == 7);
 }
 
-TEST_CASE("a delayed operation begins when a manual clock says so", "[testing_kit]") {
+TEST_CASE("a delayed operation begins by the manual clock", "[testing_kit]") {
   fault_options options;
   options.read.delay = 2s;
   options.write.delay = 5s;
@@ -324,7 +324,7 @@ TEST_CASE("closing, destroying and moving a faulty stream", "[testing_kit]") {
   CHECK(w.is(operation_aborted, 0));
 }
 
-TEST_CASE("a closed faulty stream says so", "[testing_kit]") {
+TEST_CASE("a closed faulty stream reports it", "[testing_kit]") {
   fault_fixture f;
   f.a->close();
   CHECK(f.read(1).is(asio::error::bad_descriptor, 0));

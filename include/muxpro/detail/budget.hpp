@@ -14,7 +14,7 @@ class token_bucket {
  public:
   explicit token_bucket(rate_limit limit) noexcept : limit_(limit), tokens_(limit.burst) {}
 
-  /// False if fewer than `weight` tokens are left; then none are taken.
+  /// False if fewer than `weight` tokens are left. Then none are taken.
   bool take(time_point now, double weight = 1) noexcept {
     if (last_ && now > *last_) {
       const double seconds = std::chrono::duration<double>(now - *last_).count();

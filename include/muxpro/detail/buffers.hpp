@@ -13,7 +13,7 @@
 
 namespace muxpro::detail {
 
-/// The first non-empty buffers of a sequence; a "some" operation may leave the rest alone.
+/// The first non-empty buffers of a sequence. A "some" operation may leave the rest alone.
 template <class Buffer, std::size_t Capacity = 4>
 class buffer_list {
  public:

@@ -14,7 +14,7 @@
 
 namespace muxpro::detail {
 
-/// Unbounded: whoever pushes knows the limit. Memory is at most 8 times the bytes held, or 1 KiB.
+/// Unbounded, since its callers have a limit. Memory is at most 8 times the bytes held, or 1 KiB.
 class byte_ring {
  public:
   byte_ring() noexcept = default;
@@ -26,7 +26,7 @@ class byte_ring {
   /// Bytes of memory held; 0 while empty.
   std::size_t allocated() const noexcept { return room_; }
 
-  /// Appends all of `in`. If memory runs out: std::bad_alloc, and nothing was appended.
+  /// Appends all of `in`. Throws std::bad_alloc without memory. Then no byte was appended.
   void push(std::span<const std::byte> in) {
     if (in.empty()) return;
     if (in.size() > room_ - size_) move_to(room_for(in.size()));

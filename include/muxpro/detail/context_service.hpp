@@ -1,6 +1,5 @@
-// What an execution_context must know of the library: who has handlers parked, to drop them
-// when the context is destroyed first; what time it is, so that tests can say so; and how many timers there
-// are.
+// context_service: drops waiting handlers when their execution context is destroyed first, provides a clock
+// that tests can replace, and counts timers.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
@@ -63,9 +62,9 @@ class context_service final : public asio::execution_context::service {
     manual_ = true;
   }
   void advance(clock::duration by);
-  /// The earliest time somebody waits for; time_point::max() if nobody does.
+  /// The earliest time that a timer waits for, or time_point::max().
   clock::time_point next_wake_up();
-  /// The timers that exist, whether anybody waits for them or not. Any thread.
+  /// The number of timers that exist, with and without a wait. Any thread.
   std::size_t timers() const noexcept { return timers_.load(std::memory_order_relaxed); }
 
  private:
@@ -86,7 +85,7 @@ inline context_service& service_of(const asio::any_io_executor& executor) {
   return asio::use_service<context_service>(asio::query(executor, asio::execution::context));
 }
 
-/// Asio's timer, of which its context knows that it exists.
+/// Asio's timer, which the context_service counts.
 class counted_timer : public asio::steady_timer {
  public:
   template <class... Expiry>
@@ -107,8 +106,8 @@ class counted_timer : public asio::steady_timer {
   context_service& service_;
 };
 
-/// A timer on the context's clock. Its waits end early when it is set again or cancelled:
-/// whoever waits looks at the clock, not at the error.
+/// A timer on the context's clock. Its waits end early when it is set again or cancelled, so that a waiter
+/// compares the clock and ignores the error.
 class wake_up : private list_node<> {
  public:
   explicit wake_up(const asio::any_io_executor& executor) : timer_(executor) {}

@@ -55,7 +55,7 @@ struct initiate_eof {
   }
 };
 
-/// Passes EOF on. Whether the other side still cares is its own matter: if it is broken, its reads say so.
+/// Passes EOF on. A broken side reports its error to its reads.
 template <class Stream>
 void pass_eof_at_once(Stream& s) {
   if constexpr (shuts_down_at_once<Stream>) {

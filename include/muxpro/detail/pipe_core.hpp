@@ -1,4 +1,4 @@
-// What the two ends of a pipe share. Bytes move here; the handlers wait here.
+// What the two ends of a pipe share. Bytes move here. The handlers wait here.
 #pragma once
 
 #include <muxpro/detail/buffers.hpp>
@@ -74,8 +74,8 @@ class pipe_core final : private parking {
   }
 
  private:
-  /// One direction. Invariants: a reader waits only while the ring is empty and no writer waits;
-  /// the ring never holds more than the capacity.
+  /// One direction. Invariants: a reader waits only while the ring is empty and no writer waits.
+  /// The ring never holds more than the capacity.
   struct lane {
     byte_ring ring;
     read_op* reader = nullptr;
@@ -97,7 +97,7 @@ class pipe_core final : private parking {
     op.place = &place;
   }
 
-  /// Why a reader need not wait; it must if there is no error.
+  /// Why a reader need not wait. It must if there is no error.
   error_code end_for_reader(const lane& l) const noexcept;
   error_code refusal(const lane& l) const noexcept;
   void tell_room(lane& l);

@@ -1,4 +1,4 @@
-// The driver of a client pool: dials, negotiates, runs the sessions, and does what the policy says.
+// The driver of a client pool, which dials, negotiates and runs the sessions as the policy decides.
 #pragma once
 
 #include <muxpro/detail/pool_policy.hpp>
@@ -43,10 +43,10 @@ struct pool_connection {
   std::uint64_t id = 0;  ///< counts the dials of the pool; pool_event::connection
   state is = state::dialing;
   std::string local,
-      remote;  ///< endpoints of the socket: "192.0.2.1:443" or a path; empty where there is none
+      remote;                 ///< endpoints of the socket: "192.0.2.1:443" or a path; or empty
   std::uint32_t streams = 0;  ///< sub-streams that the application still holds
   std::uint64_t opened = 0;
-  session_stats session;  ///< nothing while it is dialed
+  session_stats session;  ///< empty while it is dialed
 };
 
 namespace detail {

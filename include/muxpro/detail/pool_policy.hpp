@@ -1,8 +1,8 @@
 // The rules of a client pool: which connection an open goes to, when to dial, whose open fails with a
 // dial, when a connection retires. Ring 1.
 //
-// The driver tells what happens and when, and asks for what is due: next_overdue(), next_retired(),
-// pick(), next_dial(), in this order, each until it has nothing more.
+// The driver reports events with their time. It then calls next_overdue(), next_retired(), pick() and
+// next_dial(), in this order, each until it returns nothing.
 #pragma once
 
 #include <muxpro/client_pool_options.hpp>
@@ -43,7 +43,7 @@ class pool_policy {
   void waits() noexcept { ++waiting_; }
   /// `n` opens wait no longer: served, failed or cancelled.
   void waited(std::size_t n = 1) noexcept { waiting_ -= n; }
-  /// The least loaded connection with room; the oldest of equals, so that the others fall idle after a burst.
+  /// The least loaded connection with room. The oldest of equals, so that the others fall idle after a burst.
   std::optional<connection_id> pick() const noexcept;
   /// No connection has room, and none may be added.
   bool full() const noexcept;
@@ -55,11 +55,11 @@ class pool_policy {
   /// A connection that must be dialed: one for each max_concurrency waiting opens, but after a failure one
   /// at a time and not before the backoff is over.
   std::optional<connection_id> next_dial(time_point now);
-  /// False if nobody wants it any more.
+  /// Returns false if the connection is not needed any more.
   bool connected(connection_id c, time_point now);
   /// The dial has ended without a connection.
   share dial_failed(connection_id c, time_point now);
-  /// A dial beyond dial_timeout. It counts as a connection until dial_failed() or connected() is told.
+  /// A dial beyond dial_timeout. It counts as a connection until dial_failed() or connected() is called.
   std::optional<overdue_dial> next_overdue(time_point now);
 
   // --- ends
@@ -74,7 +74,7 @@ class pool_policy {
   /// Retires all; nothing is dialed any more.
   void drain();
 
-  /// When to ask again if nothing is told before.
+  /// When to ask again if no event comes before.
   time_point next_deadline() const noexcept;
 
   std::size_t waiting() const noexcept { return waiting_; }

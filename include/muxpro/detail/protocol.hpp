@@ -18,7 +18,7 @@
 
 namespace muxpro::detail {
 
-/// What both sides have said about one sub-stream. The driver derives its own state from this.
+/// The state of one sub-stream by the frames of both sides. The driver derives its own state from it.
 class stream_rules : public write_queue::source {
  public:
   stream_rules(stream_id stream, network n, std::uint8_t p, time_point now) noexcept
@@ -30,14 +30,14 @@ class stream_rules : public write_queue::source {
   const network net;
   bool local_ended = false;   ///< our End is queued or sent
   bool remote_ended = false;  ///< the peer's End has come
-  bool aborted = false;       ///< by either side: nothing more is delivered
+  bool aborted = false;       ///< by either side; no more bytes are delivered
   bool end_held = false;      ///< dialect G: our End(0) waits for the peer's
   bool listed = false;        ///< in the table
   recv_window window;
   time_point opened_at;
   time_point active_at;  ///< last frame in either direction
 
-  /// Nothing more will come or go.
+  /// Both directions have ended.
   bool over() const noexcept { return aborted || (local_ended && remote_ended); }
 
  protected:
@@ -95,7 +95,7 @@ class protocol {
   void send_held_end(stream_rules& s);
   /// Our End(code) unless we ended already, and the end of the sub-stream for this side.
   void abort(stream_rules& s, end_code code);
-  /// Takes a sub-stream that is over() out of the table; its id waits for the peer's End if need be.
+  /// Takes a sub-stream that is over() out of the table. Its id waits for the peer's End if need be.
   void release(stream_rules& s, time_point now);
 
   /// A data frame was sent: it earns the peer the right to ten CreditUpdates.
@@ -106,7 +106,7 @@ class protocol {
   stream_table<stream_rules>& streams() noexcept { return table_; }
   const stream_table<stream_rules>& streams() const noexcept { return table_; }
   bool id_known(stream_id id) const { return table_.find(id) || quarantine_.contains(id); }
-  /// Sub-streams whose objects still exist; the driver counts.
+  /// Sub-streams whose objects still exist. The driver counts.
   std::uint32_t in_use = 0;
 
   std::uint64_t opened() const noexcept { return opened_; }

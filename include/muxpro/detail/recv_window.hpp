@@ -1,8 +1,8 @@
-// The receive side of one direction's credit: what may come, what came, what was used. Ring 1.
+// recv_window: the receive side of one direction's credit. Ring 1.
 //
 //   consumed <= received <= granted <= consumed + window
 //
-// All four are totals since the sub-stream began, in 64 bits; nothing wraps and nothing is clamped.
+// All four are totals since the sub-stream began, in 64 bits, which do not wrap.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -18,13 +18,13 @@ namespace muxpro::detail {
 
 /// Credit of each direction of a new sub-stream (protocol.md section 4).
 inline constexpr std::uint32_t initial_window = 65536;
-/// Up to here a window grows whenever it holds up the peer: a processor that reads at 6 GB/s and looks away
-/// for 100 us needs it. A larger one is for paths that are long.
-inline constexpr std::uint32_t near_window = 768 * 1024;
+/// Up to here a window grows whenever it limits the peer: a reader of 6 GB/s that pauses for 100 us needs it.
+/// A larger window is for paths with a long round trip.
+inline constexpr std::uint32_t small_path_cap = 768 * 1024;
 
 class recv_window {
  public:
-  /// `n` more bytes came. False, and nothing counted, if the peer had no credit for them.
+  /// `n` more bytes have come. Returns false, without counting them, if the peer had no credit for them.
   bool receive(std::uint64_t n, time_point now) noexcept {
     if (n > granted_ - received_) return false;
     if (probing_ && received_ == probe_limit_ && n > 0) {
@@ -37,8 +37,8 @@ class recv_window {
     return true;
   }
 
-  /// The application took `n` bytes. If nothing is left and the peer had used all the credit
-  /// that it knew of, the window is what holds it up.
+  /// The application took `n` bytes. If no byte is left and the peer had used all credit that it had
+  /// received, the window limits the peer.
   void consume(std::uint64_t n) noexcept {
     assert(n <= unread());
     consumed_ += n;
@@ -51,11 +51,11 @@ class recv_window {
     return due() >= std::clamp<std::uint64_t>(window_ / 4, initial_window / 2, 256 * 1024);
   }
 
-  /// The increment to send now, which counts as granted; 0 if nothing is due any more. Where the peer has
-  /// taken longer than `lasting` to use what it had at the grant that is timed, the window loses up to a half
-  /// first: what is granted stays granted, so that it is no more than was consumed since.
+  /// Returns the increment to send now, which counts as granted, or 0 if none is due any more. If the peer
+  /// took longer than `shrink_after` to use its credit at the timed grant, the window first shrinks by up to
+  /// a half. Granted credit is not taken back, so the window shrinks by no more than was consumed since.
   std::uint32_t grant(time_point now) noexcept {
-    if (probing_ && now - probe_sent_ >= lasting) {
+    if (probing_ && now - probe_sent_ >= shrink_after) {
       probing_ = false;
       shrink(window_ / 2);
     }
@@ -80,13 +80,13 @@ class recv_window {
     window_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(window_, least));
   }
 
-  /// The window doubled, if it held up the peer since the last time; at most `limit`, and at most near_window
-  /// unless pays().
-  std::optional<std::uint32_t> wanted(std::uint32_t limit) noexcept {
+  /// Returns twice the window if it has limited the peer since the last call, up to `limit`, and up to
+  /// small_path_cap unless allow_large() was set.
+  std::optional<std::uint32_t> desired_window(std::uint32_t limit) noexcept {
     if (!starved_) return std::nullopt;
     starved_ = false;
-    const bool near = window_ < near_window || !pays_;
-    const std::uint32_t larger = std::min(2 * window_, near ? std::min(limit, near_window) : limit);
+    const bool near = window_ < small_path_cap || !large_allowed_;
+    const std::uint32_t larger = std::min(2 * window_, near ? std::min(limit, small_path_cap) : limit);
     if (larger <= window_) return std::nullopt;
     return larger;
   }
@@ -95,13 +95,13 @@ class recv_window {
     window_ = larger;
   }
 
-  /// Time from a grant to the first byte that needed it; taken once.
+  /// Returns the time from a grant to the first byte that needed it, once for each sample.
   std::optional<duration> take_sample() noexcept {
     if (sample_ < duration{}) return std::nullopt;
     return std::exchange(sample_, no_sample);
   }
-  /// Whether a large window would do more than make bytes wait elsewhere.
-  void pays(bool yes) noexcept { pays_ = yes; }
+  /// Sets whether the window may grow beyond small_path_cap.
+  void allow_large(bool yes) noexcept { large_allowed_ = yes; }
 
   std::uint32_t window() const noexcept { return window_; }
   std::uint64_t unread() const noexcept { return received_ - consumed_; }
@@ -111,25 +111,25 @@ class recv_window {
 
  private:
   static constexpr duration no_sample{-1};
-  static constexpr duration lasting = std::chrono::seconds(10);
+  static constexpr duration shrink_after = std::chrono::seconds(10);
 
   std::uint64_t due() const noexcept { return consumed_ + window_ - granted_; }
   void check() const noexcept {
-    assert(consumed_ <= received_ && "nothing is read before it came");
-    assert(received_ <= granted_ && "nothing comes without credit");
+    assert(consumed_ <= received_ && "bytes are read after they came");
+    assert(received_ <= granted_ && "no byte comes without credit");
     assert(granted_ <= consumed_ + window_ && "no more is granted than the window holds");
   }
 
   std::uint64_t received_ = 0;
   std::uint64_t consumed_ = 0;
   std::uint64_t granted_ = initial_window;
-  std::uint64_t probe_limit_ = 0;  // what the peer could send before the grant that is being timed
+  std::uint64_t probe_limit_ = 0;  // what the peer could send before the timed grant
   time_point probe_sent_{};
   duration sample_ = no_sample;
   std::uint32_t window_ = initial_window;
   bool probing_ = false;
   bool starved_ = false;
-  bool pays_ = false;
+  bool large_allowed_ = false;
 };
 
 }  // namespace muxpro::detail

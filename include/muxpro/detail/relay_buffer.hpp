@@ -1,4 +1,5 @@
-// The memory of one direction of a relay. A pipe hands it on to the next relay instead of copying. Ring 2.
+// relay_buffer: the memory of one direction of a relay, which a pipe hands to the next relay without a copy.
+// Ring 2.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
@@ -12,7 +13,7 @@
 
 namespace muxpro::detail {
 
-/// Filled by one read at a time, then emptied. Two sizes: the large one is there while reads make use of it.
+/// Filled by one read at a time, then emptied. It has the large one of two sizes while reads make use of it.
 class relay_buffer {
  public:
   /// `most`: bytes that one read takes.
@@ -45,10 +46,10 @@ class relay_buffer {
     size_ -= n;
   }
 
-  /// Whether to hand the memory on costs less than to copy what it holds.
+  /// Whether handing the memory on costs less than copying its bytes.
   bool worth_handing() const noexcept { return large_.bytes && size_ > sizeof small_; }
-  /// Both get the other's memory. Then it is as if the bytes had been copied: `to` was filled() with all of
-  /// them by whoever reads it, and its owner consume()s them here.
+  /// Swaps the large memory of both. The reader then calls to.filled(size()), the writer calls
+  /// consume(size()).
   void hand_to(relay_buffer& to) noexcept {
     std::swap(large_, to.large_);
     to.begin_ = begin_;

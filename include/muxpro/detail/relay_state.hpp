@@ -54,7 +54,7 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
     if (options_.progress) options_.progress.get()->*count += n;
     active();
   }
-  /// After each read and each write of the direction. True: it is over.
+  /// Called after each read and each write of the direction. Returns whether it is over.
   bool ends_reading(relay_side from, error_code why) {
     if (why) read_failed(from, why);
     return why || stopped_;
@@ -63,10 +63,10 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
     if (why) write_failed(from, why);
     return why || stopped_;
   }
-  /// What EOF of a side means that has no end of its own kind: a reset, if a write has taken that error.
+  /// The error that EOF of a side stands for, if its EOF may be the rest of a reset.
   error_code meaning_of_eof(relay_side from) const noexcept;
   void reached_eof(relay_side from);
-  /// And the other side has been told.
+  /// EOF was passed to the other side.
   void passed_eof(relay_side from);
   /// The side whose bytes are dropped has ended.
   bool ends_dropping(relay_side from, error_code why);
@@ -83,9 +83,9 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
   struct timer_done;
   struct direction {
     bool eof = false;         ///< of the side that it reads; every byte before it is written
-    bool passed = false;      ///< and the other side was told
-    bool broken = false;      ///< the other side takes no more: what comes is dropped
-    bool ended = false;       ///< the same, and nothing comes any more
+    bool passed = false;      ///< and EOF was passed to the other side
+    bool broken = false;      ///< the other side takes no more; what comes is dropped
+    bool ended = false;       ///< the same, and no more bytes come
     bool distrusted = false;  ///< EOF of the side that it reads may be the rest of a reset
     asio::cancellation_signal stop;
     bool over() const noexcept { return passed || broken; }

@@ -41,7 +41,7 @@ class semaphore_core {
   std::error_code closed() const noexcept { return closed_; }
   bool contended() const noexcept { return !waiters_.empty(); }
 
-  /// Between `least` and `most`, or 0; nobody overtakes a waiter.
+  /// Returns between `least` and `most`, or 0. A caller does not overtake a waiter.
   std::uint64_t try_acquire(std::uint64_t least, std::uint64_t most) noexcept {
     if (closed_ || contended() || available_ < least) return 0;
     return take(most);
@@ -56,7 +56,7 @@ class semaphore_core {
     grant();
   }
 
-  /// `w` waits no longer; whoever stood behind it may go on at once.
+  /// `w` stops waiting. Waiters behind it may complete at once.
   void leave(waiter& w) {
     w.unlink();
     grant();

@@ -32,7 +32,7 @@ struct open_op : pending_op<error_code, sub_stream>, list_node<> {
 struct accept_op : pending_op<error_code, sub_stream>, list_node<> {};
 struct drain_op : pending_op<error_code>, list_node<> {};
 
-/// Who counts the sub-streams that the application still holds.
+/// Counts the sub-streams that the application still holds.
 class stream_watcher {
  public:
   /// A sub-stream's object is gone. `refused`: the peer had ended it with code 4 before sending anything.
@@ -92,7 +92,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   const asio::any_io_executor& executor() const noexcept { return executor_; }
   std::optional<version> agreed() const noexcept { return version_; }
   session_stats report() const;
-  /// Why it was closed; no error before.
+  /// Why it was closed. No error before.
   error_code fate() const noexcept { return fate_; }
 
   // --- what sub-streams do
@@ -110,7 +110,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   /// An ended sub-stream leaves the table.
   void release(stream_state& s);
   void object_gone(stream_state& s) noexcept;
-  void window_wanted(stream_state& s, std::uint32_t larger);
+  void grow_window(stream_state& s, std::uint32_t larger);
   void window_returned(std::uint64_t n) noexcept;
   bool short_of_memory() const noexcept;
   void buffered(std::uint64_t n) noexcept;
@@ -120,7 +120,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   bool has_more_for(const stream_state& s) const noexcept {
     return data_for_ == &s && decoder_.payload_left() > 0 && !unparsed_.empty();
   }
-  void sampled(stream_state& s, duration round_trip) noexcept;
+  void on_rtt_sample(stream_state& s, duration round_trip) noexcept;
 
  private:
   enum class state { idle, negotiating, ready, closed };
@@ -141,7 +141,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   struct loop_done;
   struct negotiation_deadline;
   auto wait_for_output();
-  /// What stops them; the handshake is a part of the run, and read_on() takes the place of the writes.
+  /// What stops them. The handshake is a part of the run, and read_on() takes the place of the writes.
   enum stop_of { stop_run, stop_watch, stop_reads, stop_writes, stops };
   void spawn_loop(asio::awaitable<void> work, stop_of which);
   void spawn_loop(loop l);
@@ -234,7 +234,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   /// Bytes of a begun frame, or of a write, in each period of their time-outs.
   static constexpr std::uint64_t progress_floor = 4096;
   progress_watch read_watch_, write_watch_;
-  error_code write_error_;  ///< nothing can be sent any more
+  error_code write_error_;  ///< no more can be sent
 
   bool leaving_ = false;       ///< it is being closed in good order
   bool reads_ended_ = false;   ///< the peer's goodbye has come
@@ -262,6 +262,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
 #if !defined(MUXPRO_SEPARATE_COMPILATION)
 #include <muxpro/impl/outbox.ipp>
 #include <muxpro/impl/session_budget.ipp>
+#include <muxpro/impl/session_ends.ipp>
 #include <muxpro/impl/session_goodbye.ipp>
 #include <muxpro/impl/session_impl.ipp>
 #include <muxpro/impl/session_read.ipp>

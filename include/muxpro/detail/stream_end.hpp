@@ -39,7 +39,7 @@ constexpr bool over_socket() {
     return false;
 }
 
-/// Bytes that the stream has taken and its peer has not received, as far as this process can know.
+/// Bytes that the stream has taken and its peer has not received, as far as the system reports them.
 template <class Stream>
 std::size_t undelivered(Stream& s) noexcept {
   if constexpr (plain_socket<Stream>)
@@ -120,7 +120,7 @@ void end_stream(Stream& s, stream_ending how, end_code code) noexcept {
       case stream_ending::close: return close_behind_eof(s, code);
     }
   } catch (...) {
-    // Nothing can be done about it: the operations end by cancellation.
+    // The operations end by cancellation.
   }
 }
 

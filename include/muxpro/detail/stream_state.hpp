@@ -1,5 +1,6 @@
 // One sub-stream in the driver: the rules' view of it, its send credit, what was received and not
-// read, and the operations that wait. Owned by its handle and, while the peer knows it, by the session.
+// read, and the operations that wait. Owned by its handle and, until both sides have ended it, by the
+// session.
 #pragma once
 
 #include <muxpro/detail/buffers.hpp>
@@ -38,7 +39,7 @@ class read_op : public pending_op<error_code, std::size_t> {
   std::size_t taken() const noexcept { return taken_; }
   /// Completes in this turn of the read loop.
   virtual bool due() const noexcept = 0;
-  /// What a large read can still take; no limit if it is none.
+  /// What a large read can still take. No limit if it is none.
   virtual std::size_t large_room() const noexcept { return ~std::size_t{0}; }
   static constexpr std::size_t large = 16 * 1024;
   /// Where pieces lie that it takes together; null: it takes each as it comes.
@@ -126,12 +127,12 @@ using cut_op = pending_op<error_code>;
 
 class stream_state final : public stream_rules, public list_node<backlog_tag>, public ref_counted {
   // First, where the count leaves room.
-  bool flying_ = false;     ///< a gather write under way holds bytes of `writer_`
-  bool finishing_ = false;  ///< our End(0) follows what is not sent yet
-  bool closing_ = false;    ///< only what was taken over is before that End, and this side takes nothing back
-  bool torn_ = false;       ///< the last write was cancelled, or refused by close(), with bytes left
+  bool flying_ = false;      ///< a gather write under way holds bytes of `writer_`
+  bool finishing_ = false;   ///< our End(0) follows what is not sent yet
+  bool closing_ = false;     ///< only copied bytes precede that End; the shutdown cannot be cancelled
+  bool torn_ = false;        ///< the last write was cancelled, or refused by close(), with bytes left
   bool continuing_ = false;  ///< the handler of a write is being called
-  bool discarding_ = false;  ///< nobody will read what comes: it is taken and dropped
+  bool discarding_ = false;  ///< there is no reader; what comes is dropped
 
  public:
   stream_state(std::shared_ptr<session_impl> owner, stream_id stream, const destination& d, std::uint8_t p,
@@ -163,7 +164,7 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   /// As the cancellation of each pending operation.
   void cancel();
   void reset(end_code code);
-  /// End(0) behind what was taken over; what still comes is discarded, within session_options::discard_limit.
+  /// End(0) behind what was taken over. What still comes is discarded, within session_options::discard_limit.
   /// Pending reads are aborted. A write that waits or was cut short makes it a reset.
   void close();
   /// A handle is destroyed. Takes over its reference, and does what close() does, without exceptions.
@@ -209,7 +210,7 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
 
   // --- what the outbox does
   std::size_t sendable() const noexcept;
-  /// Small writes that were taken over; they go first.
+  /// Small writes that were taken over. They go first.
   const_bytes staged() const noexcept { return staged_; }
   void staged_sent(std::size_t n) noexcept;
   /// The credit that goes back now, see recv_window::grant().

@@ -90,10 +90,10 @@ class transport {
   /// `done` is called once, by its executor and never inside this call, or destroyed with its context.
   virtual void start_read(asio::mutable_buffer into, transfer_step done) = 0;
   virtual void start_write(gather_list from, transfer_step done) = 0;
-  /// Passes EOF on to the peer, behind what was written; a read may be under way, a write may not. Errors
-  /// mean nothing: the reads have them. A stream that has no EOF of its own completes at once.
+  /// Passes EOF on to the peer, behind what was written. A read may be pending, a write may not. Errors
+  /// are ignored, because reads report them. A stream that has no EOF of its own completes at once.
   virtual void start_shutdown(transfer_step done) = 0;
-  /// Whether the peer's EOF is told apart from a connection that was cut, as TLS does.
+  /// Whether the peer's EOF is distinct from a cut connection, as with TLS.
   virtual bool has_goodbye() const noexcept = 0;
   /// Whether start_shutdown() does anything.
   virtual bool has_eof() const noexcept = 0;
@@ -115,7 +115,7 @@ void close_stream(Stream& s) {
     s.close();
 }
 
-/// Calls a step that has nothing to report.
+/// Calls a step without results.
 class completed_step {
  public:
   explicit completed_step(transfer_step done) noexcept : done_(std::move(done)) {}
@@ -162,7 +162,7 @@ class transport_over final : public transport {
     try {
       close_stream(stream_);
     } catch (...) {
-      // Nothing can be done about it: the operations end by cancellation.
+      // The operations end by cancellation.
     }
   }
 

@@ -15,7 +15,7 @@
 
 namespace muxpro::detail {
 
-// A connection that fails an open leaves the picker; this many are tried before the open fails.
+// A connection that fails an open leaves the picker. This many are tried before the open fails.
 inline constexpr int open_tries = 4;
 
 MUXPRO_DECL pool_impl::pool_impl(asio::any_io_executor executor, std::unique_ptr<dialer> dial,
@@ -43,7 +43,7 @@ MUXPRO_DECL bool pool_impl::open_now(open_request& request, error_code& ec, sub_
   return ec = errc::pool_exhausted, true;
 }
 
-// Live sessions decide at once, so there is nothing between the choice and New but a dead session.
+// Live sessions decide at once, so only a dead session can come between the choice and New.
 MUXPRO_DECL bool pool_impl::try_open(open_request& request, int& tries, error_code& ec, sub_stream& stream) {
   while (const auto id = policy_.pick()) {
     const auto c = connections_.at(*id);

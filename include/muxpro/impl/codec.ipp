@@ -96,7 +96,7 @@ MUXPRO_DECL decoder::step decoder::next(const_bytes in) {
     payload_left_ -= n;
     return {n > 0 ? status::payload : status::need_more, n, in.first(n), {}};
   }
-  // The common case parses in place; a header cut by the input's end is gathered in header_.
+  // The common case parses in place. A header cut by the input's end is gathered in header_.
   if (held_ == 0) {
     const parsed p = parse(in);
     if (p.complete || p.error) return finish(p, p.size);

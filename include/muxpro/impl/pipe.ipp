@@ -100,7 +100,7 @@ MUXPRO_DECL pipe_core::attempt pipe_core::try_write(side s, const write_buffers&
   return {{}, n, n == 0};
 }
 
-/// Whoever waits has found the ring full, or no memory for it.
+/// A waiting writer has found the ring full, or no memory for it.
 MUXPRO_DECL pipe_core::attempt pipe_core::try_wait_for_room(side s) {
   const lane& l = lane_from(s);
   if (const error_code why = refusal(l)) return {why};

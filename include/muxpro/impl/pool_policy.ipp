@@ -122,7 +122,7 @@ MUXPRO_DECL std::optional<pool_policy::overdue_dial> pool_policy::next_overdue(t
   return std::nullopt;
 }
 
-// Nobody left to serve them: all fail. Otherwise those that the lost connection was for: the first ones
+// Without any connection or dial all fail. Otherwise those that the lost connection was for: the first ones
 // go to the dials that still run, the last ones have their own coming.
 MUXPRO_DECL pool_policy::share pool_policy::share_of_failed() const noexcept {
   if (dialing() == 0 && live() == 0) return {0, waiting_};

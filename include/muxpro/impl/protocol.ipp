@@ -71,7 +71,7 @@ MUXPRO_DECL protocol::event protocol::on(const keep& f, time_point now) {
   return receive_data(*s, *f.data, now);
 }
 
-// A Keep for an id that nobody opened gets one End(3) a second; one for an id that was in use
+// A Keep for an id that was not opened gets one End(3) a second; one for an id that was in use
 // until now is late, and never answered.
 MUXPRO_DECL protocol::event protocol::unknown_keep(stream_id id, time_point now) {
   if (quarantine_.contains(id)) return {};

@@ -3,6 +3,7 @@
 #include <muxpro/any_stream.hpp>
 #include <muxpro/detail/initiation.hpp>
 #include <muxpro/detail/pass_eof.hpp>
+#include <muxpro/detail/relay_access.hpp>
 #include <muxpro/detail/relay_buffer.hpp>
 #include <muxpro/detail/relay_state.hpp>
 #include <muxpro/detail/sink.hpp>
@@ -25,31 +26,23 @@ auto eof_to(relay_state& s, relay_side from, Stream& to) {
 
 /// What it awaits, each a read, a write or an End of one side.
 template <class From, class To>
-class copying_way {
+class copy_operations {
  public:
-  copying_way(relay_state& s, relay_side side, From& from, To& to)
+  copy_operations(relay_state& s, relay_side side, From& from, To& to)
       : state_(s), stop_(s.stop_of(side)), from_(from), to_(to), buffer_(s.options().buffer) {}
 
   relay_buffer& buffer() noexcept { return buffer_; }
   auto fill() {
-    return transfer(state_.executor(), stop_, [this](transfer_step done) {
-      if constexpr (requires { from_.async_take(buffer_, std::move(done)); })
-        from_.async_take(buffer_, std::move(done));
-      else
-        from_.async_read_some(buffer_.room(), std::move(done));
-    });
+    return transfer(state_.executor(), stop_,
+                    [this](transfer_step done) { take(from_, buffer_, std::move(done)); });
   }
   auto write(asio::const_buffer from) {
     return transfer(state_.executor(), stop_,
                     [this, from](transfer_step done) { to_.async_write_some(from, std::move(done)); });
   }
   auto drain() {
-    return transfer(state_.executor(), stop_, [this](transfer_step done) {
-      if constexpr (requires { to_.async_give(buffer_, std::move(done)); })
-        to_.async_give(buffer_, std::move(done));
-      else
-        to_.async_write_some(buffer_.bytes(), std::move(done));
-    });
+    return transfer(state_.executor(), stop_,
+                    [this](transfer_step done) { give(to_, buffer_, std::move(done)); });
   }
 
  private:
@@ -75,32 +68,32 @@ error_code meaning_of_eof(const relay_state& s, relay_side side, const Stream& f
 /// A direction is named by the side that it reads.
 template <class From, class To>
 loop copy_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to) {
-  copying_way<From, To> way(*s, side, from, to);
+  copy_operations<From, To> io(*s, side, from, to);
   {
     const std::vector<std::byte> early = s->take_early(side);
     for (std::size_t at = 0; at < early.size();) {
-      const auto [unwritten, n] = co_await way.write(asio::buffer(early) + at);
+      const auto [unwritten, n] = co_await io.write(asio::buffer(early) + at);
       s->written(side, n);
       if (s->ends_writing(side, unwritten)) co_return;
       at += n;
     }
   }
-  relay_buffer& buffer = way.buffer();
+  relay_buffer& buffer = io.buffer();
   for (;;) {
-    const auto [unread, n] = co_await way.fill();
+    const auto [unread, n] = co_await io.fill();
     if (unread == asio::error::eof) break;
     if (s->ends_reading(side, unread)) co_return;
     s->active();
     buffer.filled(n);
     while (buffer.size() > 0) {
-      const auto [unwritten, m] = co_await way.drain();
+      const auto [unwritten, m] = co_await io.drain();
       s->written(side, m);
       if (s->ends_writing(side, unwritten)) co_return;
       buffer.consume(m);
     }
   }
   // A socket that was reset reports it once: a write may have taken the error and be about to report it, and
-  // the read finds nothing but an end.
+  // this read sees EOF.
   co_await next_turn(s->executor());
   if (s->ends_reading(side, meaning_of_eof(*s, side, from))) co_return;
   s->reached_eof(side);
@@ -114,12 +107,12 @@ loop copy_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& 
 template <class From>
 loop drop_from(std::shared_ptr<relay_state> s, relay_side side, From& from) {
   constexpr std::size_t most = 16 << 20;
-  copying_way<From, From> way(*s, side, from, from);
+  copy_operations<From, From> io(*s, side, from, from);
   for (std::size_t dropped = 0; dropped < most;) {
-    const auto [unread, n] = co_await way.fill();
+    const auto [unread, n] = co_await io.fill();
     if (s->ends_dropping(side, unread)) co_return;
-    way.buffer().filled(n);
-    way.buffer().consume(n);
+    io.buffer().filled(n);
+    io.buffer().consume(n);
     dropped += n;
   }
 }
@@ -130,16 +123,16 @@ template <class From, class To>
 concept flows = flows_out<From> && takes_at_once<To>;
 
 template <class From, class To>
-class flowing_way final : private sink {
+class flow_operations final : private sink {
  public:
-  flowing_way(relay_state& s, relay_side side, From& from, To& to)
+  flow_operations(relay_state& s, relay_side side, From& from, To& to)
       : state_(s), side_(side), from_(from), to_(to) {}
 
   /// Until `to` is full or broken, or `from` has ended.
   auto flow() {
     return transfer(state_.executor(), state_.stop_of(side_), [this](transfer_step done) {
-      sink& way = *this;
-      from_.async_flow(way, std::move(done));
+      sink& self = *this;
+      relay_access<From>::flow(from_, self, std::move(done));
     });
   }
   auto write(asio::const_buffer from) {
@@ -169,22 +162,22 @@ class flowing_way final : private sink {
 
 template <class From, class To>
 loop flow_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to) {
-  flowing_way<From, To> way(*s, side, from, to);
+  flow_operations<From, To> io(*s, side, from, to);
   {
     const std::vector<std::byte> early = s->take_early(side);
     for (std::size_t at = 0; at < early.size();) {
-      const auto [unwritten, n] = co_await way.write(asio::buffer(early) + at);
+      const auto [unwritten, n] = co_await io.write(asio::buffer(early) + at);
       s->written(side, n);
       if (s->ends_writing(side, unwritten)) co_return;
       at += n;
     }
   }
   for (;;) {
-    const auto [unread, n] = co_await way.flow();
-    if (s->ends_writing(side, way.unwritten())) co_return;
+    const auto [unread, n] = co_await io.flow();
+    if (s->ends_writing(side, io.unwritten())) co_return;
     if (unread == asio::error::eof) break;
     if (s->ends_reading(side, unread)) co_return;
-    const auto [broken, none] = co_await way.room();
+    const auto [broken, none] = co_await io.room();
     if (s->ends_writing(side, broken)) co_return;
   }
   s->reached_eof(side);

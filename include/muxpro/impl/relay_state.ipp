@@ -37,7 +37,7 @@ MUXPRO_DECL void relay_state::start(relay_op* op, loop from_a, loop from_b) {
 }
 
 // Called where nothing may be thrown. Without memory for the handler's call the handler is lost, and what
-// waits for it with it; the other relays go on.
+// waits for it with it. The other relays go on.
 MUXPRO_DECL void relay_state::loop_ended(std::exception_ptr failure) noexcept {
   try {
     if (failure) fail(error_of_failure(failure));

@@ -1,5 +1,4 @@
-// What a session has promised and holds of the memory that its sub-streams share, and what its peer makes of
-// it.
+// A session's share of the memory for its sub-streams: windows that it has promised, bytes that it holds.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>
@@ -9,13 +8,13 @@
 
 namespace muxpro::detail {
 
-// Promises take at most half of what the process has: the rest is for bytes that really come. Who wants more
-// than a near window leaves as much to the session's others as it takes, and half of the promises to near
+// Promises take at most half of the process's budget. The rest is for bytes that have come. A window beyond
+// small_path_cap takes at most half of what is left to its session, and leaves half of the promises to small
 // windows.
-MUXPRO_DECL void session_impl::window_wanted(stream_state& s, std::uint32_t larger) {
+MUXPRO_DECL void session_impl::grow_window(stream_state& s, std::uint32_t larger) {
   if (short_of_memory()) return;
   const std::uint32_t now = s.window.window();
-  const bool near = larger <= near_window;
+  const bool near = larger <= small_path_cap;
   const std::uint64_t own = now - initial_window;
   const std::uint64_t left = options_.session_window_budget - promised_;
   const std::uint64_t share = near ? left : (std::max(left, own) - own) / 2;
@@ -45,15 +44,15 @@ MUXPRO_DECL void session_impl::stalled_for(duration d) noexcept {
   counted_.credit_stalled += d;
 }
 
-// A window beyond near_window pays if the way is long, and if it is what takes the time: bytes that wait on
-// their way would only wait in a longer queue. The way is the shortest round trip that was ever seen; one of
-// the last while would take a queue that this session keeps full itself for the way.
-MUXPRO_DECL void session_impl::sampled(stream_state& s, duration round_trip) noexcept {
+// A window beyond small_path_cap is allowed if the round trip is long, and if the path causes it and not a
+// queue: a larger window would only make that queue longer. The round trip of the path is the shortest that
+// was ever seen. A recent minimum would include a queue that this session itself keeps full.
+MUXPRO_DECL void session_impl::on_rtt_sample(stream_state& s, duration round_trip) noexcept {
   constexpr int much_longer = 3;
   constexpr auto far = std::chrono::milliseconds(1);
-  duration& way = counted_.round_trip;
-  if (way == duration{} || round_trip < way) way = std::max(round_trip, duration(1));
-  s.window.pays(way >= far && round_trip <= much_longer * way);
+  duration& rtt = counted_.round_trip;
+  if (rtt == duration{} || round_trip < rtt) rtt = std::max(round_trip, duration(1));
+  s.window.allow_large(rtt >= far && round_trip <= much_longer * rtt);
 }
 
 }  // namespace muxpro::detail

@@ -26,7 +26,7 @@ struct session_impl::negotiation_deadline {
   }
 };
 
-// One absolute deadline for all of it; the timer closes the session, it does not race.
+// One absolute deadline for all of it. The timer closes the session, it does not race.
 MUXPRO_DECL asio::awaitable<void> session_impl::negotiate() {
   const time_point deadline = now() + options_.negotiate_timeout;
   timer_->async_wait_until(deadline, negotiation_deadline{shared_from_this(), deadline});
@@ -42,7 +42,7 @@ MUXPRO_DECL asio::awaitable<void> session_impl::negotiate() {
 }
 
 MUXPRO_DECL asio::awaitable<error_code> session_impl::ask_version() {
-  // The request that both layouts can read holds 0.1 and 0.0; other wishes are said in layout S.
+  // The request that both layouts can read holds 0.1 and 0.0. Other versions are requested in layout S.
   std::vector<std::byte> request(25);
   const std::vector<version> usual{version_0_1, version_0_0};
   const auto compatible = compatible_request();
@@ -134,7 +134,7 @@ MUXPRO_DECL loop session_impl::read_loop(std::shared_ptr<session_impl> self) {
   while (!self->closed() && !self->reads_ended_) {
     if (!self->unparsed_.empty()) {
       self->process_turn();
-      // Whoever was given something goes on before the next bytes are looked for.
+      // Readers that got bytes continue before the next read.
       if (!self->closed()) co_await next_turn(self->executor_);
       continue;
     }
@@ -151,10 +151,10 @@ MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
   unparsed_ = const_bytes(read_buffer_).first(n);
 }
 
-// Handles frames up to the read budget; the executor's other work comes before the next turn. So it does when
-// a large read is full and its payload goes on, or much follows: its application may be back for that, which
-// is then copied once and not twice. Who reads little at a time gets all at once, or others would wait for
-// it.
+// Handles frames up to the read budget. Other work of the executor comes before the next turn. A turn also
+// ends when a large read is full and more of its payload follows: the application may read again in between,
+// so that the rest is copied once and not twice. A reader of small parts gets all of them in one turn, or
+// others would wait for it.
 MUXPRO_DECL void session_impl::process_turn() {
   const strand_check::turn here(strand_, executor_);
   std::uint32_t frames = 0;
@@ -195,7 +195,7 @@ MUXPRO_DECL void session_impl::end_turn() {
     read_watch_.start(turn_time_);
     watch(read_watch_.deadline(options_.frame_read_timeout));
   }
-  // Whoever was given something to read may answer: the writer comes right behind them.
+  // Readers may answer what they got: the writer runs right behind them.
   if (answers > 0 || !queue_.empty()) wake_writer(answers);
 }
 
@@ -260,7 +260,7 @@ MUXPRO_DECL void session_impl::open_by_peer(const new_stream& f) {
 }
 
 MUXPRO_DECL void session_impl::begin_data(stream_state& s, std::size_t size) {
-  if (const auto sample = s.window.take_sample()) sampled(s, *sample);
+  if (const auto sample = s.window.take_sample()) on_rtt_sample(s, *sample);
   const auto* const k = std::get_if<keep>(&decoder_.current());
   s.data_announced(size, k && k->addressed);
   data_for_ = &s;

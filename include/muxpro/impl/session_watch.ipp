@@ -105,7 +105,7 @@ MUXPRO_DECL time_point session_impl::close_idle() {
 
 MUXPRO_DECL void session_impl::set_keep_alive(time_point t) {
   if (options_.keep_alive_interval == duration{}) return;
-  // +-20 %, so that many sessions do not speak in step.
+  // +-20 %, so that many sessions do not send at the same time.
   const double factor = std::uniform_real_distribution<double>(0.8, 1.2)(random_);
   next_keep_alive_ = t + std::chrono::duration_cast<duration>(options_.keep_alive_interval * factor);
   watch(next_keep_alive_);

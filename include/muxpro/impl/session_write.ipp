@@ -74,15 +74,15 @@ MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
       co_return;
     }
     const bool writers_return = self->outbox_.land();
-    // Whoever was served comes back with its next write before the next gather is made; a relay has a read to
-    // do between the two, which takes a turn of its own. Without rivals it need not be waited for.
+    // A writer whose bytes were sent writes again before the next gather is made. A relay reads between the
+    // two, which takes another turn. Without other writers that turn is not waited for.
     turns = self->queue_.ready() > 0 ? 2 : writers_return ? 1 : 0;
     self->gather_size_ = self->queue_.waiting();
   }
   self->outbox_.land();
 }
 
-// False if there is nothing to write.
+// Returns false if there is no frame to write.
 MUXPRO_DECL bool session_impl::gather() {
   if (queue_.empty()) return false;
   const time_point begun = now();
@@ -105,8 +105,8 @@ MUXPRO_DECL bool session_impl::more_may_come(int turn, int least) {
   return turn < least || (grows && n < enough);
 }
 
-// A peer that has said all and closed refuses our next frame, and what it said may still wait to be read: the
-// session lives on while there is something to read at hand.
+// A write can fail because the peer has closed after its last frame. The session continues to read until no
+// more data is there, then it reports the error of the write.
 MUXPRO_DECL asio::awaitable<void> session_impl::read_on(std::shared_ptr<session_impl> self, error_code why) {
   constexpr int idle_turns = 4;  // a layer below may need some to bring the next bytes
   self->write_error_ = why;

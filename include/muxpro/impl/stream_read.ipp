@@ -1,4 +1,4 @@
-// Reading of a sub-stream: to whoever waits for its bytes, else they stay until somebody does.
+// Reading of a sub-stream: received bytes go to the pending read, or are kept until one starts.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>
@@ -133,12 +133,12 @@ MUXPRO_DECL bool stream_state::flush_reader() {
 // Credit goes back for what the application has taken, and only then.
 MUXPRO_DECL void stream_state::consumed(std::uint64_t n) {
   window.consume(n);
-  if (const auto larger = window.wanted(session_->options().max_window); larger && !over())
-    session_->window_wanted(*this, *larger);
+  if (const auto larger = window.desired_window(session_->options().max_window); larger && !over())
+    session_->grow_window(*this, *larger);
   grant_if_due();
 }
 
-// Inside a frame nothing but a due grant goes back: a datagram that comes in many pieces is worth one
+// Inside a frame only a due grant is sent: a datagram that comes in many pieces is worth one
 // CreditUpdate, or the peer, which budgets them by the frames that it sent, would give up on this session.
 MUXPRO_DECL void stream_state::return_credit(std::uint64_t n, bool frame_is_over) {
   window.consume(n);
@@ -148,7 +148,7 @@ MUXPRO_DECL void stream_state::return_credit(std::uint64_t n, bool frame_is_over
 
 MUXPRO_DECL void stream_state::grant_if_due(bool frame_is_over) {
   if (remote_ended || aborted) return;
-  if (session_->has_more_for(*this)) return;  // and behind it perhaps an End: then nobody needs the credit
+  if (session_->has_more_for(*this)) return;  // perhaps an End follows, and the credit is not needed
   const bool datagram_due = datagrams && frame_is_over && window.outstanding() < datagram_reserve;
   if (!window.grant_due() && !datagram_due) return;
   session_->queue().push_credit(*this);
@@ -171,7 +171,7 @@ MUXPRO_DECL std::uint64_t stream_state::drop_unread() noexcept {
   return n;
 }
 
-// Nobody will read: what came counts as taken, so that a peer that goes on sending gets to its end.
+// There is no reader. What came counts as taken, so that a peer that goes on sending gets to its end.
 MUXPRO_DECL void stream_state::discard() {
   discarding_ = true;
   std::uint64_t n = drop_unread();

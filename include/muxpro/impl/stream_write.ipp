@@ -18,8 +18,8 @@ MUXPRO_DECL error_code stream_state::check_write() {
   return {};
 }
 
-// A write of a few bytes, if credit covers it: whoever writes goes on at once, and the frame has what
-// follows, too.
+// A write of a few bytes that credit covers is copied. The writer continues at once, and the frame also takes
+// what it writes next.
 MUXPRO_DECL bool stream_state::stage(const write_buffers& from) {
   constexpr std::size_t limit = 512;  // what the outbox copies
   const std::size_t n = from.size();

@@ -31,19 +31,19 @@ void sub_stream::initiate_read::operator()(Handler&& handler, detail::read_buffe
 }
 
 template <class Handler>
-void sub_stream::initiate_flow::operator()(Handler&& handler, detail::sink* to) const {
-  auto* const s = object;
-  if (!s) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
+void detail::relay_access<sub_stream>::flow(sub_stream& stream, sink& to, Handler&& handler) {
+  auto* const s = sub_stream_access::state(stream).get();
+  if (!s) return refuse<std::size_t>(std::forward<Handler>(handler));
   s->session()->operation_begins();
   const auto& executor = s->session()->executor();
   error_code ec;
   std::size_t n = 0;
-  if (s->flow_now(*to, ec, n)) {
-    detail::post_completion(std::forward<Handler>(handler), executor, ec, n);
+  if (s->flow_now(to, ec, n)) {
+    post_completion(std::forward<Handler>(handler), executor, ec, n);
     return;
   }
-  auto cancel = [state = s](detail::read_op* op) { state->cancel_read(op); };
-  s->start_read(detail::park<detail::flow_op>(std::forward<Handler>(handler), executor, cancel, *to));
+  auto cancel = [state = s](read_op* op) { state->cancel_read(op); };
+  s->start_read(park<flow_op>(std::forward<Handler>(handler), executor, cancel, to));
 }
 
 template <class Handler>

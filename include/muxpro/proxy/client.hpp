@@ -23,11 +23,12 @@
 namespace muxpro::proxy {
 
 /// An inbound makes one and awaits dispatcher::dispatch(). An outbound dials the target, calls answer() and
-/// then relay(). The base class is a client whose protocol has no reply; derive from it for one that has.
-/// Belongs to one strand. Destroying it before end() cuts the connection.
+/// then relay(). The base class serves protocols without a reply. Derive from it for a protocol that has one.
+/// Belongs to one strand. Destroying it before end() cuts the connection. cut() ends what it waits for.
 class client {
  public:
-  /// `early`: bytes behind the request, which go to the target first. `limits`: the inbound's, for the relay.
+  /// `early`: bytes behind the request, which go to the target first. `limits`: those of the inbound for the
+  /// relay.
   client(std::shared_ptr<connection> c, relay_options limits, std::vector<std::byte> early = {});
   client(const client&) = delete;
   virtual ~client();
@@ -36,54 +37,69 @@ class client {
 
   // --- for outbounds
 
-  /// Reports whether the target was reached. The first call counts. Without an error in `outcome` it sends
-  /// the inbound's reply; `ec` is set if the client has gone, and otherwise not touched. With one the
-  /// dispatcher sends the reply when the outbound has returned and the connection was logged, and ends the
-  /// connection.
+  /// Reports whether the target was reached. Later calls are ignored. If `outcome` is no error, the reply of
+  /// the inbound's protocol is sent at once. If it is one, the dispatcher sends the reply and ends the
+  /// connection after the outbound has returned and the connection was logged.
+  /// Completes when the reply was written, or at once.
+  /// Errors: those of connection::write(). Without an error `ec` is not touched.
+  /// Cancellation: as connection::write().
   asio::awaitable<void> answer(std::error_code outcome, std::error_code& ec);
   /// After answer(): async_relay() with `far` as side b, within the limits of both sides. An exception cuts
-  /// `far`. Errors: those of async_relay().
+  /// `far`.
+  /// Completes when both directions have ended.
+  /// Errors: those of async_relay().
+  /// Cancellation: as async_relay().
   asio::awaitable<void> relay(connection& far, const relay_options& limits, std::error_code& ec);
-  /// Until the target is known: `call` is called once when the client gives up, at once if it has. Empty: it
-  /// is not called any more.
+  /// Until the target is known: `call` is called once when the client gives up, or at once if it has done so.
+  /// An empty `call` takes the previous one back.
   void on_abandoned(std::function<void(std::error_code)> call);
 
-  /// For an outbound that is the target itself, after answer(): the early bytes, then what the client sends.
-  /// Errors and cancellation are those of connection::read_some(), write() and finish().
+  /// For an outbound that is the target itself, after answer(): reads the early bytes, then what the client
+  /// sends. Otherwise as connection::read_some(). Completes at once while there are early bytes.
+  /// Errors: those of connection::read_some().
+  /// Cancellation: as connection::read_some().
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec);
+  /// As connection::write().
   asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec);
+  /// As connection::finish().
   asio::awaitable<void> finish();
-  /// Ends these operations.
+  /// Ends these three operations with operation_aborted.
   void cut() noexcept { connection_->cut(); }
-  /// The early bytes, for an outbound that sends them with its request to the target. They count as
+  /// Returns the early bytes, for an outbound that sends them with its request to the target. They count as
   /// delivered.
   std::vector<std::byte> take_early();
 
   // --- for the stages before
 
   const_bytes early() const noexcept { return early_; }
-  /// Appends what the client sends to early(), which may have `most` bytes then. Cancellation: by `stop`.
+  /// Appends what the client sends to early(), up to `most` bytes in all.
+  /// Completes when at least one byte has come.
+  /// Errors: those of connection::read_some().
+  /// Cancellation: by `stop`, as connection::read_some().
   asio::awaitable<void> read_early(std::size_t most, asio::cancellation_slot stop, std::error_code& ec);
-  /// The client gives up: calls what on_abandoned() has.
+  /// The client gives up: calls the function that on_abandoned() was given.
   void abandon(std::error_code why);
-  /// Where relay(), read_some() and write() count their bytes; a is the client.
+  /// Sets where relay(), read_some() and write() count their bytes. Side a is the client.
   void count_in(std::shared_ptr<relay_bytes> bytes) noexcept { bytes_ = std::move(bytes); }
   /// The outbound has returned with `why`. Sends the reply if none was sent, and ends the connection: in good
-  /// order behind a relay or finish() without an error, else by a cut with the end_code of `why`.
+  /// order after a relay or finish() without an error, else by a cut with the end_code of `why`.
+  /// Completes when the connection is closed, which takes at most lingering_limit.
+  /// Errors: none are reported.
+  /// Cancellation has no effect but that the connection is closed earlier.
   asio::awaitable<void> end(std::error_code why);
-  /// Instead of end(): the connection has another owner from now on, who gets take_early() as well.
+  /// Instead of end(): the caller owns the connection from now on, and the bytes of take_early().
   std::shared_ptr<connection> release() noexcept;
 
  private:
-  /// Called once, with what answer() or end() was given. Returns the reply of the inbound's protocol; empty:
-  /// it has none.
+  /// Called once, with the error that answer() or end() was given. Returns the reply of the inbound's
+  /// protocol, which may be empty.
   virtual std::vector<std::byte> reply_to(std::error_code outcome);
-  /// The relay begins, which notices when the client gives up.
+  /// The relay begins. From now on it notices when the client gives up.
   virtual void relay_begins() noexcept {}
   /// end() has ended the connection.
   virtual void has_ended(std::error_code) {}
-  void count(std::uint64_t relay_bytes::*way, std::size_t n) noexcept {
-    if (bytes_) bytes_.get()->*way += n;
+  void count(std::uint64_t relay_bytes::*direction, std::size_t n) noexcept {
+    if (bytes_) bytes_.get()->*direction += n;
   }
 
   std::shared_ptr<connection> connection_;
@@ -95,22 +111,25 @@ class client {
   bool answered_ = false, relayed_ = false, finished_ = false, ended_ = false;
 };
 
-/// How long a client may take to receive that it is refused.
+/// How long a client may take to receive a refusal.
 inline constexpr duration lingering_limit = std::chrono::seconds(2);
-/// Writes `reply` and closes so that it arrives: a socket that is closed with bytes unread discards what its
-/// peer has not received. So what the client still sends is read and dropped, until it ends, lingering_limit
-/// is over or 16 MiB have come.
+/// Writes `reply` and closes the connection so that the reply arrives. A socket that is closed with unread
+/// bytes discards what its peer has not received. Therefore what the client still sends is read and dropped,
+/// until the client ends, lingering_limit is over or 16 MiB have come.
+/// Completes when the connection is closed.
+/// Errors: none are reported.
+/// Cancellation: as connection::write() and read_some(). The connection is closed then.
 asio::awaitable<void> write_and_close(std::shared_ptr<connection> c, const_bytes reply);
 
 class link_client;
 
-/// One end of a pipe, whose other end is the client of an outbound. What is written to `stream` goes to the
-/// target. Destroying it gives the connection up. Belongs to one strand.
+/// One end of a pipe whose other end is the client of an outbound. Bytes that are written to `stream` go to
+/// the target. Destroying the link gives the connection up. Belongs to one strand.
 class target_link {
  public:
   struct promises {
     one_shot target, end;
-    link_client* far = nullptr;  ///< null: it has gone
+    link_client* far = nullptr;  ///< null: it was destroyed
   };
 
   target_link(pipe_end s, std::shared_ptr<promises> p) noexcept
@@ -120,20 +139,21 @@ class target_link {
   ~target_link() {
     if (promises_) abandon();
   }
-  /// Completes when the outbound has reached the target, or with the reason why it has not; with
-  /// operation_aborted if the outbound gave no reason. Signature: void(std::error_code). Cancellation (any
-  /// type): operation_aborted.
+  /// Signature: void(std::error_code). Completes when the outbound has reached the target or given up.
+  /// Errors: the reason why the target was not reached; operation_aborted if the outbound gave none.
+  /// Cancellation (any type): operation_aborted.
   template <class Token = asio::use_awaitable_t<>>
   auto async_wait_for_target(Token&& token = {}) {
     return promises_->target.async_wait(stream.get_executor(), std::forward<Token>(token));
   }
-  /// Whether that is known already. Sets `outcome` if it is.
+  /// Whether async_wait_for_target() would complete at once. Sets `outcome` if so.
   bool knows_target(std::error_code& outcome) const noexcept {
-    if (promises_->target.told()) outcome = promises_->target.outcome();
-    return promises_->target.told();
+    if (promises_->target.is_set()) outcome = promises_->target.outcome();
+    return promises_->target.is_set();
   }
-  /// Completes when the outbound is done, with why the connection has ended; without an error after EOF both
-  /// ways. Signature: void(std::error_code). Cancellation (any type): operation_aborted.
+  /// Signature: void(std::error_code). Completes when the outbound has returned.
+  /// Errors: why the connection has ended; none after EOF in both directions.
+  /// Cancellation (any type): operation_aborted.
   template <class Token = asio::use_awaitable_t<>>
   auto async_wait_for_end(Token&& token = {}) {
     return promises_->end.async_wait(stream.get_executor(), std::forward<Token>(token));
@@ -147,7 +167,7 @@ class target_link {
   std::shared_ptr<promises> promises_;
 };
 
-/// The other end of a target_link, as an outbound gets it. Has no limits for the relay.
+/// The client of an outbound that belongs to a target_link. Sets no limits for the relay.
 class link_client final : public client {
  public:
   link_client(pipe_end s, std::shared_ptr<target_link::promises> p);
@@ -156,12 +176,12 @@ class link_client final : public client {
  private:
   friend class target_link;
   std::vector<std::byte> reply_to(std::error_code outcome) override;
-  void has_ended(std::error_code why) override { promises_->end.tell(why); }
+  void has_ended(std::error_code why) override { promises_->end.set(why); }
 
   const std::shared_ptr<target_link::promises> promises_;
 };
 
-/// `capacity`: bytes that the pipe holds each way.
+/// `capacity`: bytes that the pipe holds in each direction.
 std::pair<target_link, std::unique_ptr<link_client>> make_link(const asio::any_io_executor& executor,
                                                                std::size_t capacity);
 

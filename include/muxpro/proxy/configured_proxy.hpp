@@ -34,7 +34,7 @@ class configured_proxy {
   /// The inbounds in their order, then the status page.
   const std::vector<listening_endpoint>& listening() const noexcept;
   void start();
-  /// Rules, balancers and accounts become those of `c`, for what comes from now on; what is open stays open.
+  /// Rules, balancers and accounts become those of `c`, for what comes from now on. What is open stays open.
   /// Returns what else has changed, which needs a restart, as paths. Any thread, one at a time.
   std::vector<std::string> reload(const config& c, geo_files& geo);
   /// Has each transport read its files again; see transport::reload(). Returns a sentence for each that stays

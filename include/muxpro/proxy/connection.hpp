@@ -1,4 +1,4 @@
-// connection: a stream of whatever transport, erased, which costs a virtual call for each read or write.
+// connection: a stream over any transport, with its type erased. Each read or write costs a virtual call.
 // Ring 4.
 #pragma once
 
@@ -31,43 +31,49 @@
 
 namespace muxpro::proxy {
 
-/// Belongs to one strand; one read and one write at a time.
+/// Belongs to one strand. One read and one write may be pending at a time.
 class connection {
  public:
   virtual ~connection() = default;
   virtual asio::any_io_executor get_executor() = 0;
 
-  /// For handshakes: what can be read at once. 0: nothing yet, or an end, as read_some() will say.
+  /// For handshakes: reads what is there, without waiting. Returns 0 if there is no byte yet or the stream
+  /// has ended; read_some() reports which.
   virtual std::size_t read_now(bytes) noexcept { return 0; }
-  /// Writes what can be written at once. Returns what is left to write().
+  /// Writes as much as the stream takes without waiting. Returns the rest, which is left to write().
   virtual asio::const_buffer write_now(const_bytes from) noexcept {
     return asio::buffer(from.data(), from.size());
   }
-  /// For handshakes: one byte at least. Errors: asio::error::eof after the peer's last one,
-  /// connection_reset if it was cut, or what the stream reports. Ended by cut() and close():
-  /// operation_aborted. Cancellation: that of the stream's async_read_some(), by `stop` if that is connected.
+  /// For handshakes. Completes when at least one byte was read.
+  /// Errors: asio::error::eof after the peer's last byte; connection_reset if the peer has cut it;
+  /// operation_aborted after cut() or close(); or an error of the stream.
+  /// Cancellation: that of the stream's async_read_some(), by `stop` if that is connected.
   virtual asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec,
                                                  asio::cancellation_slot stop = {}) = 0;
-  /// All of it. Errors: what the stream reports; how much of it went is not known then. Ended by cut() and
-  /// close(): operation_aborted. Cancellation: the same, and nothing but cut() makes sense after it.
+  /// Completes when all bytes of `from` were written.
+  /// Errors: operation_aborted after cut() or close(), or an error of the stream. It is unknown then how many
+  /// bytes were written.
+  /// Cancellation: that of the stream's async_write_some(). Only cut() makes sense after it.
   virtual asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) = 0;
-  /// EOF to the peer, behind what was written; not while a write is under way. Of TLS a close_notify, and the
-  /// peer's is not waited for. No errors: if the stream is broken, its reads say so.
+  /// Sends EOF to the peer behind what was written, as async_send_eof() does. Not while a write is pending.
+  /// Completes when the stream has taken EOF.
+  /// Errors: none are reported; a broken stream reports them to its reads.
+  /// Cancellation: as async_send_eof().
   virtual asio::awaitable<void> finish() = 0;
   /// The stream itself, for async_relay().
   virtual any_stream& stream_to_relay() noexcept = 0;
-  /// The stream becomes a main connection; say by set_close_hooks() how it ends from now on. `early` was read
-  /// of it already. Throws std::invalid_argument with the sentence of session_options::validate().
+  /// The stream becomes a main connection. set_close_hooks() then sets how it ends. `early`: bytes that were
+  /// read from it already. Throws std::invalid_argument with the text of session_options::validate().
   virtual session into_session(role side, const session_options& options,
                                std::vector<std::byte> early = {}) = 0;
-  /// Both ways, at once: its operations end with operation_aborted, the peer sees that it was no clean end.
-  /// What was written and has not arrived is lost: a TCP socket sends RST, under TLS without close_notify, a
-  /// sub-stream End with `code`; a unix socket or a pipe is closed. After set_close_hooks() its hook is
-  /// called instead.
+  /// Ends both directions at once. Pending operations complete with operation_aborted, and the peer sees an
+  /// unclean end. Bytes that were written and have not arrived are lost. A TCP socket sends RST, under TLS
+  /// without close_notify. A sub-stream sends End with `code`. A unix socket or a pipe is closed. After
+  /// set_close_hooks() the hook is called instead.
   virtual void cut(end_code code) noexcept = 0;
   void cut() noexcept { cut(end_code::remote_disconnect); }
-  /// After finish(): its operations end with operation_aborted; what was written still goes to the peer, as
-  /// close_after_eof() describes.
+  /// After finish(): pending operations complete with operation_aborted. What was written still goes to the
+  /// peer, see close_after_eof().
   virtual void close() noexcept = 0;
 
   struct close_hooks {
@@ -77,10 +83,10 @@ class connection {
     ways_ = std::move(w);
     if (draining_) drain();
   }
-  /// The name of the peer that its transport has proved; empty: the transport does not ask.
+  /// The name by which the transport has authenticated the peer. Empty: the transport does not authenticate.
   const std::string& user() const noexcept { return user_; }
   void set_user(std::string user) { user_ = std::move(user); }
-  /// Nothing new begins on it, where that makes a difference.
+  /// Starts nothing new on it, for example no sub-stream on a main connection.
   void drain() {
     draining_ = true;
     if (ways_.drain) ways_.drain();
@@ -94,14 +100,17 @@ class connection {
   bool draining_ = false;
 };
 
-/// A stream some of whose bytes were read already, and are read again first.
+/// A stream of which `early` was read already. Those bytes are read again first.
 template <class Stream>
 class buffered_stream : public Stream {
  public:
   buffered_stream(Stream itself, std::vector<std::byte> early)
       : Stream(std::move(itself)), early_(std::move(early)) {}
 
-  /// As that of the stream, which has no part in it until all of `early` was read.
+  /// Signature: void(std::error_code, std::size_t). Completes at once while there are bytes of `early`, else
+  /// as the stream's async_read_some().
+  /// Errors: those of the stream.
+  /// Cancellation: as the stream's; of bytes of `early` it has no effect.
   template <class Buffers, class Token = asio::use_awaitable_t<>>
   auto async_read_some(const Buffers& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(std::error_code, std::size_t)>(start_read{this}, token, buffers);
@@ -179,7 +188,7 @@ std::unique_ptr<connection> make_connection(Stream stream) {
   return std::make_unique<connection_over<Stream>>(std::move(stream));
 }
 
-/// Cuts or closes a connection in time, however busy it is; not any more once it is destroyed.
+/// Cuts or closes a connection after `limit`, however busy it is. Destroying the deadline cancels it.
 class deadline {
  public:
   deadline(const std::shared_ptr<connection>& c, duration limit,

@@ -20,25 +20,28 @@
 
 namespace muxpro::proxy {
 
-/// Belongs to one strand; one receive and one send at a time. Loses rather than waits.
+/// Belongs to one strand. One receive and one send may be pending at a time. It drops datagrams rather than
+/// wait.
 class datagram_stream {
  public:
   virtual ~datagram_stream() = default;
   virtual asio::any_io_executor get_executor() const = 0;
-  /// One datagram and its address: where a client wants it to go, or where an answer came from. Errors:
-  /// asio::error::message_size if `into` was too small (the rest is lost, the stream goes on); eof, after all
-  /// that the other side has sent, or the end_code that it ended with; operation_aborted after end().
+  /// Receives one datagram and its address: where a client wants it to go, or where an answer came from.
+  /// Completes when there is a datagram or the stream has ended.
+  /// Errors: asio::error::message_size if `into` was too small (the rest is lost, the stream goes on); eof or
+  /// the end_code of the other side, behind all that it has sent; operation_aborted after end().
   /// Cancellation: operation_aborted, no datagram is lost.
   virtual asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer,
                                                std::error_code& ec) = 0;
-  /// Taken over, or dropped where there is no room: no error. Errors: errc::datagram_too_large and bad_host,
-  /// which are of this datagram alone, or the stream's end. Does not wait: cancellation has no effect.
+  /// Sends one datagram. Completes when it was taken, or dropped because there is no room, which is no error.
+  /// Errors: errc::datagram_too_large and errc::bad_host concern this datagram alone; others are why the
+  /// stream has ended. Cancellation has no effect, since it does not wait.
   virtual asio::awaitable<void> send(asio::const_buffer data, const host_port& peer, std::error_code& ec) = 0;
-  /// Both ways; end_code::graceful: nothing went wrong. A receive under way ends.
+  /// Ends both directions and a pending receive. end_code::graceful: without an error.
   virtual void end(end_code code) noexcept = 0;
 };
 
-/// Gets the number of datagrams that were dropped.
+/// Called with the number of datagrams that were dropped.
 using count_drops = std::function<void(drop_reason, std::uint64_t datagrams)>;
 
 class sub_datagram_stream final : public datagram_stream {
@@ -62,23 +65,23 @@ class sub_datagram_stream final : public datagram_stream {
   std::uint64_t counted_ = 0;
 };
 
-/// Bytes of the datagrams that a stream has given and taken.
+/// Bytes of the datagrams that a stream has received and sent.
 struct datagram_bytes {
   std::uint64_t received = 0, sent = 0;
 };
 std::unique_ptr<datagram_stream> counted_by(std::shared_ptr<datagram_bytes> bytes,
                                             std::unique_ptr<datagram_stream> stream);
 
-/// What a queue of datagrams holds at most; more is dropped (as a session does:
-/// session_options::datagram_queue).
+/// The limits of a queue of datagrams. Further datagrams are dropped, as by
+/// session_options::datagram_queue.
 struct datagram_queue_limits {
   std::size_t datagrams = 64;
   std::size_t bytes = 64 * 1024;
 };
 
 /// Two ends inside the process: what one sends, the other receives. Destroying an end is end_code::graceful.
-/// `dropped` gets queue_full for a datagram without room, and ended or refused for those that wait when an
-/// end ends.
+/// `dropped` is called with queue_full for a datagram without room, and with ended or refused for those that
+/// wait when an end ends.
 std::pair<std::unique_ptr<datagram_stream>, std::unique_ptr<datagram_stream>> make_datagram_link(
     const asio::any_io_executor& executor, datagram_queue_limits limits = {}, count_drops dropped = {});
 

@@ -51,23 +51,23 @@ class dispatcher {
   explicit dispatcher(asio::any_io_executor executor);
   ~dispatcher();
 
-  /// The first one is the default. The tag must not have been given before.
+  /// The first outbound is the default. Tags must be unique.
   void add(std::string tag, std::shared_ptr<outbound> o);
-  /// For connections from now on that have no outbound yet; see by_rules(). `by_content`: protocols and
-  /// attributes matter to it, so that connections whose inbound sniffs are sniffed for that reason alone.
-  /// `possible`: the outbounds that it may choose for datagrams; none: any.
+  /// Sets what chooses the outbound of further connections that have none yet; see by_rules(). `by_content`:
+  /// it uses protocols and attributes, so that connections are sniffed for its sake if their inbound sniffs.
+  /// `possible`: the outbounds that it may choose for datagrams. Empty: any.
   void route_by(choose_outbound c, bool by_content = true, possible_outbounds possible = {}) {
     choose_ = std::make_shared<const choose_outbound>(std::move(c));
     by_content_ = by_content;
     possible_ = std::move(possible);
   }
-  /// Names of the addresses that a FakeDNS has given out, for connections whose inbound sniffs. A connection
-  /// to an address of its pools that has no name is refused with fake_dns_errc::unknown_address.
+  /// Replaces addresses that the FakeDNS has given out by their names, for connections whose inbound sniffs.
+  /// A connection to an address of its pools that has no name is refused with fake_dns_errc::unknown_address.
   void know_fakes(std::shared_ptr<fake_dns> f) { fakes_ = std::move(f); }
   void observe_by(observer o) { ended_ = std::move(o); }
-  /// For connections from now on. All dispatchers of a proxy share it.
+  /// Counts further connections in `s`. All dispatchers of a proxy share it.
   void count_in(std::shared_ptr<stats> s) { counts_ = std::move(s); }
-  /// Datagrams that its connections lose. Before add(). All dispatchers of a proxy share it.
+  /// Counts dropped datagrams in `d`. Called before add(). All dispatchers of a proxy share it.
   void count_drops_in(std::shared_ptr<datagram_drops> d) { drops_ = std::move(d); }
   const std::shared_ptr<datagram_drops>& drops() const noexcept { return drops_; }
   const std::shared_ptr<stats>& counts() const noexcept { return counts_; }
@@ -81,38 +81,44 @@ class dispatcher {
   const std::shared_ptr<std::list<main_connection*>>& main_connections() const noexcept {
     return main_connections_;
   }
-  /// Bytes that a link holds, each way, where its context does not say.
+  /// Sets how many bytes a link holds in each direction, unless context::inbound_part::link_capacity is set.
   void link_capacity(std::size_t bytes) { capacity_ = bytes; }
   std::size_t link_capacity(const context& ctx) const noexcept {
     return ctx.inbound.user.link_capacity ? ctx.inbound.user.link_capacity : capacity_;
   }
   asio::any_io_executor get_executor() const { return executor_; }
 
-  /// Takes `c` to its target: sniffs its content, chooses its outbound, and awaits that. Completes when the
-  /// connection has ended and was logged; the client has got its reply by then. A tag without an outbound
-  /// refuses the connection: rules that name one must not send its connections elsewhere. Throws only what
-  /// happens before and behind that, std::bad_alloc for instance; the connection is cut then. Not to be
-  /// cancelled.
+  /// Takes `c` to its target: sniffs its content, chooses its outbound, and awaits that. A tag without an
+  /// outbound refuses the connection, because rules that name one must not send it elsewhere.
+  /// Completes when the client has got its reply and the connection has ended and was logged.
+  /// Errors: the client gets them in its reply, and the observer in connection_result::why. Throws if the
+  /// connection cannot be recorded, for example std::bad_alloc. The connection is cut then.
+  /// Cancellation: not supported; cut the client's connection.
   asio::awaitable<void> dispatch(context ctx, client& c);
   /// The same for a stage without a connection of its own. Returns a link to the target at once.
   target_link dispatch(context ctx);
-  /// The same for the datagrams of a client's socket. Destroying the stream gives them up.
+  /// The same for the datagrams of a client's socket. Destroying the stream ends the association.
   std::unique_ptr<datagram_stream> dispatch_datagrams(context ctx);
-  /// Takes over the datagrams of a client themselves, without a link in between. Completes when they have
-  /// ended.
+  /// The same for a stream of datagrams, without a link in between.
+  /// Completes when the association has ended and was logged.
+  /// Errors: as dispatch().
+  /// Cancellation: not supported; end the stream.
   asio::awaitable<void> dispatch_datagrams(context ctx, std::unique_ptr<datagram_stream> datagrams);
-  /// The best that datagrams of a client can meet, by the rules for its inbound.
+  /// The best support that datagrams of a client can get from the outbounds of its inbound's rules.
   datagram_support support_for_datagrams(const context& ctx) const;
 
   /// For an inbound that reads HTTP itself, and whose connections to targets carry several exchanges. An
   /// exchange is routed, then counted from count() to end(), over a link of open() or one that was kept.
   ///
-  /// Finds what dispatch() would: names of FakeDNS, the outbound. From then on `ctx` is not sniffed, and its
-  /// tag is not empty. Throws what the rules throw.
+  /// Applies FakeDNS and chooses the outbound, as dispatch() does. From then on `ctx` is not sniffed, and its
+  /// tag is not empty.
+  /// Completes when the rules have decided, which may need the addresses of a name.
+  /// Errors: throws what the rules throw.
+  /// Cancellation: as that of the function that route_by() was given.
   asio::awaitable<void> route(context& ctx) const;
-  /// A link for exchanges of contexts that were routed alike. Its bytes are not counted.
+  /// Returns a link for exchanges whose contexts have the same route. Its bytes are not counted.
   target_link open(context ctx);
-  /// It is a live connection until it is destroyed. `bytes`: a is the client.
+  /// Returns a live connection, which ends when it is destroyed. `bytes`: side a is the client.
   std::unique_ptr<live_connection> count(context ctx, std::shared_ptr<const relay_bytes> bytes);
   /// Calls the observer: a connection has ended. Sets the bytes of `result`.
   void end(live_connection& live, connection_result result) const;

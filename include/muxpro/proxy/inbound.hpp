@@ -1,4 +1,4 @@
-// The first stage: it learns from a client where its connection goes. Ring 4.
+// inbound: the first stage, which reads from a client where its connection goes. Ring 4.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -23,21 +23,23 @@ class inbound {
  public:
   virtual ~inbound() = default;
   /// Serves `c` from its first byte to its end, on its strand. `ctx` has the inbound's tag, source and
-  /// gateway; `place` is to be released when the client's request was read. An exception ends this
-  /// connection alone, which is closed without a reply. It is not cancelled: c->cut() ends what it waits for.
+  /// gateway. `place` is to be released when the client's request was read.
+  /// Completes when the connection has ended.
+  /// Errors: an exception ends this connection alone, which is closed without a reply.
+  /// Cancellation: none; c->cut() ends what it waits for.
   virtual asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                                       admission::ticket place) const = 0;
-  /// Where datagrams go whose source and gateway are in `ctx`: completes it. False: nowhere, they are
-  /// dropped. An exception costs the one datagram that it was asked about.
+  /// Sets the target of datagrams whose source and gateway are in `ctx`. Returns false if they are dropped.
+  /// An exception drops the one datagram that it was called for.
   virtual bool admit_datagrams(context& ctx) const;
-  /// Whether its connections are few and last: then each goes to the thread that has the fewest. Short ones
-  /// that follow each other are better off on one thread, which need not be woken.
+  /// Whether its connections are few and long: each then goes to the thread that has the fewest. Short
+  /// connections in sequence stay on one thread, which need not be woken.
   virtual bool long_lived() const noexcept { return false; }
-  /// The places of its connections whose request was not read yet; null: it has the limits that
-  /// instance_options sets for all such inbounds.
+  /// The limits of connections whose request was not read yet. Null: those that instance_options sets for all
+  /// inbounds.
   virtual std::shared_ptr<admission> waiting() const noexcept { return nullptr; }
-  /// Whether it only shows what the proxy does. It then serves until a drain is over, and the drain does not
-  /// wait for its connections.
+  /// Whether it only reports on the proxy. It then serves until a drain is over, and the drain does not wait
+  /// for its connections.
   virtual bool is_monitor() const noexcept { return false; }
 };
 
@@ -50,18 +52,20 @@ class pending_client {
         place_(std::move(place)),
         deadline_(std::in_place, c, limit) {}
 
-  /// What it has sent, less what was consumed.
+  /// The bytes that the client has sent, without those that were consumed.
   const_bytes buffered() const noexcept { return buffered_; }
   void consume(std::size_t n) {
     buffered_.erase(buffered_.begin(), buffered_.begin() + static_cast<std::ptrdiff_t>(n));
   }
-  /// Takes what is there already, at most `most` bytes in all. True: buffered() has grown. False: no bytes
-  /// have come, the client has ended, or `most` is reached; read_more() reports which.
+  /// Reads what is there without waiting, up to `most` bytes in buffered(). Returns whether buffered() has
+  /// grown. If not, read_more() reports why.
   bool read_available(std::size_t most);
-  /// Waits for more. Errors: asio::error::message_size if there are `most` bytes already, else those of
-  /// connection::read_some(); operation_aborted when its time is over.
+  /// Completes when buffered() has grown, up to `most` bytes.
+  /// Errors: asio::error::message_size if there are `most` bytes already; operation_aborted when `limit` is
+  /// over; those of connection::read_some().
+  /// Cancellation: as connection::read_some().
   asio::awaitable<void> read_more(std::size_t most, std::error_code& ec);
-  /// Its request was read. Returns what it has sent behind that.
+  /// The request was read: ends the limits. Returns the bytes behind the request.
   std::vector<std::byte> release() {
     place_.release();
     deadline_.reset();

@@ -53,14 +53,14 @@ struct instance_options {
   /// Sources of one UDP port at a time, and how long each may be silent (RFC 4787 REQ-5: 2 min).
   std::size_t datagram_sources = 1024;
   duration datagram_idle = std::chrono::minutes(2);
-  /// About one source address in a second; further lines are counted.
+  /// About one source address in a second. Further lines are counted.
   std::uint32_t log_lines = 10;
   /// The same for lines about connections that have ended; see access_log.
   std::uint32_t access_lines = default_access_lines;
   /// Counts datagrams that are dropped; none: an object of its own, which writes to the log.
   std::shared_ptr<datagram_drops> drops;
-  /// Whether the process has dialled a connection that it has accepted. Such a connection, a loop, is dropped. Any
-  /// thread; none: nothing is dropped.
+  /// Whether the process has dialled a connection that it has accepted. Such a connection, a loop, is
+  /// dropped. Any thread; none: nothing is dropped.
   std::function<bool(const context::inbound_part&)> is_own_dial;
   /// Gets each connection that has ended, from its thread; none: the log gets the line, at level info.
   std::function<void(const ended_connection&)> access;
@@ -95,7 +95,10 @@ class instance {
                                                std::shared_ptr<const inbound> i, bool transparent = false,
                                                std::shared_ptr<const sniff_policy> sniffing = {},
                                                user_account anonymous = {});
-  /// Any executor. Waits a second at most for its threads. The instance must outlive it.
+  /// Any executor. The instance must outlive it.
+  /// Completes when all threads have reported, or after 1 s with instance_report::complete unset.
+  /// Errors: none.
+  /// Cancellation (terminal): reports at once, without the threads that are missing.
   asio::awaitable<instance_report> report(std::size_t connections_of_thread);
   /// Live connections of an outbound, for the router's balancers. Any thread.
   std::size_t load(std::string_view outbound_tag) const;

@@ -11,8 +11,7 @@ enum class log_level : std::uint8_t { debug, info, warning, error };
 /// Called by any thread.
 using log_sink = std::function<void(log_level, std::string_view)>;
 
-/// About one source in a second. Somebody may want to see all of them; a source that makes so many all day
-/// fills 10 GB.
+/// Lines about one source address in a second. A source that causes so many all day fills 10 GB.
 inline constexpr std::uint32_t default_access_lines = 1000;
 
 /// Which parts of its way the line about a connection names.

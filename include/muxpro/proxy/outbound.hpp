@@ -1,4 +1,4 @@
-// The last stage: it takes a connection to its target. Ring 4.
+// outbound: the last stage, which takes a connection to its target. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/client.hpp>
@@ -34,24 +34,27 @@ class outbound {
   outbound();
   virtual ~outbound();
 
-  /// Takes `c` to ctx.outbound.target: dials, calls c.answer(), then c.relay(), which ends when both
-  /// directions have. Ends the dial soon after the client has given up, see client::on_abandoned(); nothing
-  /// else cancels it. An exception ends the connection as well: std::system_error with its code, any other
-  /// with errc::out_of_room. Both parameters outlive the call.
+  /// Takes `c` to ctx.outbound.target: dials, calls c.answer(), then c.relay(). Both parameters outlive the
+  /// call.
+  /// Completes when both directions have ended.
+  /// Errors: connection_result::why. An exception ends the connection as well: std::system_error with its
+  /// code, any other with errc::out_of_room. Cancellation: only that of the dial, soon after the client has
+  /// given up; see client::on_abandoned().
   virtual asio::awaitable<connection_result> carry(const context& ctx, client& c) = 0;
-  /// Datagrams of one client's socket, until either side ends; ctx.outbound.target is where the first one
-  /// goes, and each has its own address. The stream counts their bytes. Exceptions as in carry(). Without one
-  /// of its own, an outbound drops them as drop_reason::no_udp, and refuses them when none has come for 1 s.
+  /// Carries datagrams of one client's socket. ctx.outbound.target is where the first one goes. Each has its
+  /// own address. The stream counts their bytes. The base class drops them as drop_reason::no_udp, and ends
+  /// the stream as refused when none has come for 1 s. Completes when either side has ended. Errors: as
+  /// carry(). Cancellation: none; ending the stream ends it.
   virtual asio::awaitable<connection_result> carry_datagrams(context ctx,
                                                              std::unique_ptr<datagram_stream> datagrams);
-  /// To be overridden together with carry_datagrams(): a UDP ASSOCIATE is refused if its rules lead to no
-  /// outbound that carries datagrams.
+  /// Overridden together with carry_datagrams(). A UDP ASSOCIATE is refused if the rules lead to no outbound
+  /// that carries datagrams.
   virtual datagram_support support_for_datagrams() const noexcept { return datagram_support::none; }
-  /// Where drops() counts; a dispatcher's add() sets it.
+  /// Sets what drops() returns. Called by dispatcher::add().
   void count_drops_in(std::shared_ptr<datagram_drops> d) { drops_ = std::move(d); }
-  /// Connections that it carries now, for balancers.
+  /// The number of connections that it carries now, for balancers.
   std::size_t live() const noexcept { return live_; }
-  /// What its main connections have seen, where it has any.
+  /// The counters of its main connections.
   virtual std::vector<session_stats> main_connections() const { return {}; }
   /// Opens nothing new.
   virtual void drain() {}
@@ -68,7 +71,7 @@ class outbound {
    private:
     outbound& o_;
   };
-  /// Counts datagrams that were dropped, and lets the log have a line. `whose`: "outbound far".
+  /// Counts datagrams that were dropped, and logs a line. `whose`: for example "outbound far".
   void drop(drop_reason why, std::string_view whose, std::uint64_t datagrams = 1) const noexcept;
   const std::shared_ptr<datagram_drops>& drops() const noexcept { return drops_; }
 

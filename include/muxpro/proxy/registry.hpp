@@ -105,7 +105,7 @@ struct inbound_plan {
   bool carries_datagrams = false, associates = false;
 };
 
-/// What becomes of datagrams; the larger, the better.
+/// What becomes of datagrams. The larger, the better.
 enum class datagram_support : std::uint8_t {
   none,       ///< the outbound carries no UDP: they are dropped, counted and logged
   discarded,  ///< the outbound takes and drops them on purpose
@@ -152,7 +152,7 @@ struct outbound_plan {
   std::any options;
   /// Where the transport leads. None: the protocol has no server, so streamSettings are a mistake.
   std::optional<stream_address> server;
-  /// Without multiplexing; with it datagrams are carried.
+  /// Without multiplexing. With it datagrams are always carried.
   datagram_support datagrams = datagram_support::none;
   multiplexing mux = multiplexing::never;
 };

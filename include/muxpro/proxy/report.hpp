@@ -59,8 +59,8 @@ struct instance_report {
   std::vector<counter_row> counters;
   std::map<std::string, std::uint64_t, std::less<>>
       failed_logins;  ///< wrong passwords since the start, by inbound
-  /// That exist on its threads, set or not: the library's and the proxy's own, one at least for each main
-  /// connection and each relay; with those that it takes to make this report, if its threads make it.
+  /// Timers that exist on its threads, set or not, of the library and of the proxy: at least one for each
+  /// main connection and each relay. Includes those of making this report, if its own threads make it.
   std::size_t timers = 0;
   nat_counts datagrams;
   std::array<std::uint64_t, drop_reasons> drops{};  ///< datagrams by drop_reason

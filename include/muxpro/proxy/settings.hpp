@@ -131,7 +131,7 @@ class settings {
   bool secret(const setting_key& key, std::string& out);
   bool flag(const setting_key& key, bool& out);
   bool flag(const setting_key& key, std::optional<bool>& out);
-  /// A whole number from `least` to `most`; a text of digits will do.
+  /// A whole number from `least` to `most`. A text of digits will do.
   template <class T>
   bool number(const setting_key& key, T& out, T least, T most = std::numeric_limits<T>::max()) {
     auto n = static_cast<std::int64_t>(out);

@@ -40,14 +40,14 @@ std::string to_string(const stream_address& a);
 
 /// A place to listen on: HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH,MODE.
 struct listening_address {
-  /// Empty if it is none of the four. MODE is octal, from 0 to 0777; an abstract name has none.
+  /// Empty if it is none of the four. MODE is octal, from 0 to 0777. An abstract name has none.
   static std::optional<listening_address> parse(std::string_view text);
 
   stream_address at;
   std::optional<std::uint32_t> mode;  ///< see socket_options::file_mode
 };
 
-/// Of a unix socket; the path must be valid.
+/// Of a unix socket. The path must be valid.
 stream_endpoint unix_endpoint(const std::string& path);
 bool is_unix(const stream_endpoint& e) noexcept;
 /// The path of a unix socket's file; empty if there is no file.

@@ -1,5 +1,4 @@
-// What lies between a socket and the connection that a protocol uses: layers such as TLS, or one of yours.
-// Ring 4.
+// transport: a layer between a socket and the connection that a protocol uses, such as TLS. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/connection.hpp>
@@ -15,37 +14,42 @@
 namespace muxpro::proxy {
 
 /// One side of a layer, shared by all threads and not changed while it serves. Any layer can stand on any
-/// other. Derive from it for a layer of your own, and add it to a registry so that configuration files know
-/// it.
+/// other. Derive from it for a layer of your own, and add it to a registry so that configuration files can
+/// name it.
 class transport {
  public:
-  /// What serves a connection; completes when the connection has ended.
+  /// Serves a connection. Completes when the connection has ended.
   using server = std::function<asio::awaitable<void>(std::shared_ptr<connection>)>;
-  /// What makes a connection to a server. Returns null and sets `ec` if it fails.
+  /// Makes a connection to a server. Returns null and sets `ec` if it fails.
   using opener = std::function<asio::awaitable<std::shared_ptr<connection>>(std::error_code& ec)>;
 
   virtual ~transport() = default;
-  /// `below` has just been connected or accepted. Returns the connection when the handshake, if there is
-  /// one, is over; null, with the reason in `ec`, if it failed or took too long: every layer has a limit for
-  /// that. `below` is closed then. An exception costs this connection alone. Cancellation (terminal), by a
-  /// client that dials: operation_aborted.
+  /// Makes a connection over `below`, which has just been connected or accepted.
+  /// Completes when the handshake is over. Every layer has a limit of time for that.
+  /// Errors: why the handshake failed. It then returns null and closes `below`. An exception costs this
+  /// connection alone.
+  /// Cancellation (terminal), when a client's dial is cancelled: operation_aborted.
   virtual asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> below,
                                                             std::error_code& ec) const = 0;
-  /// Of a server: serves the connections that `below` carries, until all have ended. open() and one
-  /// connection, unless a layer that carries many overrides it. Such a layer runs each `serve` on its own, on
-  /// the executor of `below`. Errors as open(). Not to be cancelled: cutting `below` ends it.
+  /// On the server side: serves the connections that `below` carries. The base class serves one, by open(). A
+  /// layer that carries many overrides it, and runs each `serve` on its own, on the executor of `below`.
+  /// Completes when all of them have ended.
+  /// Errors: as open().
+  /// Cancellation: not supported; cutting `below` ends it.
   virtual asio::awaitable<void> accept(std::shared_ptr<connection> below, server serve,
                                        std::error_code& ec) const;
-  /// Of a client: a connection over one that `below` makes. open(), unless a layer that carries many
-  /// overrides it: that layer calls `below` only when it needs a further one. Errors of `below` and of
-  /// open(). Cancellation as open().
+  /// On the client side: makes a connection over one that `below` makes, by open(). A layer that carries many
+  /// overrides it, and calls `below` only when it needs a further one.
+  /// Completes as open().
+  /// Errors: those of `below` and of open().
+  /// Cancellation: as open().
   virtual asio::awaitable<std::shared_ptr<connection>> dial(opener below, std::error_code& ec) const;
-  /// Reads its files again, for connections that are opened from then on. Throws std::exception with one
-  /// sentence, and stays as it was, if they cannot be used. Any thread, one at a time.
+  /// Reads its files again, for connections that are opened from then on. If they cannot be used, it throws
+  /// std::exception with one sentence, and stays as it was. Any thread, one call at a time.
   virtual void reload() const {}
 };
 
-/// How a listener is entered, or a server reached.
+/// How a listener accepts connections, or a client makes them.
 struct transport_use {
   transport_use() = default;
   explicit transport_use(std::shared_ptr<const transport> t) : over(std::move(t)) {}

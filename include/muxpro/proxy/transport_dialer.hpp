@@ -18,28 +18,31 @@ namespace muxpro::proxy {
 
 struct dial_options;
 
-/// Shared by all threads. The place is the operator's choice: no policy stands between.
+/// Shared by all threads. The operator chooses the address, therefore no dial policy applies.
 class transport_dialer {
  public:
   transport_dialer(stream_address to, transport_use how);
   transport_dialer(stream_address to, transport_use how, const dial_options& limits);
   ~transport_dialer();
 
-  /// `ec` says why not: as dial::connect() does, or what the transport says. dial_options::timeout is for the
-  /// socket, the transport's own limit for what comes then. Cancellable.
+  /// Completes when the transport's handshake is over. dial_options::timeout limits the dial of the socket,
+  /// the transport's own limit the handshake. Errors: those of the dial and of transport::dial(). It returns
+  /// null then. Cancellation (terminal): operation_aborted.
   asio::awaitable<std::shared_ptr<connection>> dial(std::error_code& ec) { return dial(ec, nullptr); }
-  /// Also sets the addresses of the socket, unspecified ones for a unix socket.
+  /// The addresses of a TCP socket. Those of a unix socket are unspecified.
   struct socket_addresses {
     asio::ip::address local, peer;
   };
+  /// As dial(). Also sets the addresses of the socket in `at`, unless that is null.
   asio::awaitable<std::shared_ptr<connection>> dial(std::error_code& ec, socket_addresses* at);
-  /// The addresses of a name that a server has given. `ec` as dial::find().
+  /// Looks up a name that the server has given. Completes with its addresses.
+  /// Errors: why the name has no address.
+  /// Cancellation (terminal): operation_aborted.
   asio::awaitable<std::vector<asio::ip::address>> find(address host, std::uint16_t port, std::error_code& ec);
-  /// The last dial that was not cancelled has failed, less than 10 s ago: a balancer may have something
-  /// better. Any thread.
+  /// Whether the last dial that was not cancelled has failed less than 10 s ago, for balancers. Any thread.
   bool failing() const noexcept;
   const stream_address& target() const noexcept { return to_; }
-  /// Before the executors go that dial() was called on.
+  /// Called before the executors of dial() are destroyed.
   void stop();
 
  private:

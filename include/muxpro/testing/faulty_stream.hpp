@@ -1,4 +1,4 @@
-// A stream around any stream that is short, slow, late or broken, exactly as told.
+// A stream around any stream that is short, slow, late or broken as its fault_options describe.
 #pragma once
 
 #include <muxpro/detail/context_service.hpp>
@@ -135,8 +135,8 @@ class transfer_op {
 }  // namespace faulty_detail
 
 /// AsyncReadStream and AsyncWriteStream. With no option set it does what `Next` does. Delays and rates follow
-/// the context's clock, so that a manual_clock drives them. Per-operation cancellation is that of `Next`;
-/// an operation that has not begun yet ends with operation_aborted for any type.
+/// the context's clock, so that a manual_clock drives them. Per-operation cancellation is that of `Next`.
+/// An operation that has not begun yet ends with operation_aborted for any type.
 /// `Next` is closed by its lowest_layer().close().
 template <class Next>
 class faulty_stream {
@@ -160,7 +160,7 @@ class faulty_stream {
   executor_type get_executor() noexcept { return state_->next.get_executor(); }
   next_layer_type& next_layer() noexcept { return state_->next; }
   lowest_layer_type& lowest_layer() noexcept { return state_->next.lowest_layer(); }
-  /// The options may be changed at any time; they hold from the next operation on.
+  /// The options may be changed at any time. They hold from the next operation on.
   fault& faults() noexcept { return *state_->faults; }
 
   /// Signature: void(error_code, std::size_t). As `Next`, but for the faults.

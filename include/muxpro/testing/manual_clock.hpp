@@ -28,11 +28,11 @@ class manual_clock {
   time_point now() const { return service_->now(); }
   /// Waits that end by then complete when the context runs next.
   void advance(duration by) { service_->advance(by); }
-  /// The earliest time that somebody waits for; time_point::max() if nobody does.
+  /// The earliest time that a timer waits for, or time_point::max().
   time_point next_wake_up() const { return service_->next_wake_up(); }
 
-  /// Runs until nothing is ready and nobody waits for a time up to now() + `at_most`, jumping from
-  /// one wake-up to the next. Returns how much time has passed.
+  /// Runs until no handler is ready and no timer waits for a time up to now() + `at_most`, jumping from
+  /// one timer to the next. Returns how much time has passed.
   duration run_until_idle(asio::io_context& context, duration at_most = std::chrono::hours(1)) {
     const time_point begin = now();
     const time_point limit = begin + at_most;

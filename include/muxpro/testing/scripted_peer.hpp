@@ -22,7 +22,7 @@
 
 namespace muxpro::testing {
 
-/// A peer did not do what the script says; what() shows what it did.
+/// A peer deviated from the script; what() shows how.
 class script_error : public std::runtime_error {
  public:
   using runtime_error::runtime_error;
@@ -137,7 +137,7 @@ class scripted_peer {
     return p;
   }
 
-  /// Fills `out`; on an error shortens it to what came before.
+  /// Fills `out`. On an error shortens it to what came before.
   asio::awaitable<error_code> read(std::vector<std::byte>& out) {
     error_code error;
     const std::size_t n =

@@ -1,5 +1,7 @@
 #include "proxy/base/host_name.hpp"
 
+#include "proxy/base/text.hpp"
+
 #include <muxpro/destination.hpp>
 
 #include <algorithm>
@@ -8,7 +10,6 @@ namespace muxpro::proxy {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }
 
 bool is_number(std::string_view label) {
@@ -32,16 +33,13 @@ bool is_name(std::string_view text) {
   }
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 }  // namespace
 
 std::optional<std::string> canonical_host(std::string_view text) {
   if (text.size() > max_host_name + 1) return std::nullopt;
   if (const address literal(text); !literal.is_domain()) return literal.to_string();
   if (text.ends_with('.')) text.remove_suffix(1);
-  std::string name(text);
-  std::transform(name.begin(), name.end(), name.begin(), lower);
+  std::string name = lower_case(text);
   if (!is_name(name)) return std::nullopt;
   return name;
 }

@@ -1,11 +1,11 @@
 #include "proxy/base/ip_set.hpp"
 
 #include "proxy/base/addresses.hpp"
+#include "proxy/base/text.hpp"
 
 #include <muxpro/destination.hpp>
 
 #include <algorithm>
-#include <charconv>
 
 namespace muxpro::proxy {
 
@@ -60,13 +60,9 @@ std::optional<ip_prefix> ip_prefix::parse(std::string_view text) {
   const auto slash = text.find('/');
   const muxpro::address a(text.substr(0, slash));
   if (a.is_domain()) return std::nullopt;
-  std::uint64_t bits = a.octets().size() * 8;
-  if (slash != std::string_view::npos) {
-    const std::string_view number = text.substr(slash + 1);
-    const auto end = number.data() + number.size();
-    if (std::from_chars(number.data(), end, bits) != std::from_chars_result{end, {}}) return std::nullopt;
-  }
-  return make(a.octets(), bits);
+  if (slash == std::string_view::npos) return make(a.octets(), a.octets().size() * 8);
+  const auto bits = number<std::uint64_t>(text.substr(slash + 1));
+  return bits ? make(a.octets(), *bits) : std::nullopt;
 }
 
 ip_set::ip_set(std::span<const ip_prefix> blocks) {

@@ -1,24 +1,18 @@
 #include "proxy/base/port_set.hpp"
 
+#include "proxy/base/text.hpp"
+
 #include <algorithm>
-#include <charconv>
 
 namespace muxpro::proxy {
-
-std::optional<std::uint16_t> port_number(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, port);
-  return error == std::errc() && stop == end ? std::optional(port) : std::nullopt;
-}
 
 std::optional<port_set> port_set::parse(std::string_view text) {
   port_set s;
   while (true) {
     const std::string_view item = text.substr(0, text.find(','));
     const auto dash = item.find('-');
-    const auto first = port_number(item.substr(0, dash));
-    const auto last = dash == std::string_view::npos ? first : port_number(item.substr(dash + 1));
+    const auto first = number<std::uint16_t>(item.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : number<std::uint16_t>(item.substr(dash + 1));
     if (!first || !last || *first > *last) return std::nullopt;
     s.ranges_.emplace_back(*first, *last);
     if (item.size() == text.size()) return s;

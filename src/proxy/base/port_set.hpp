@@ -9,9 +9,6 @@
 
 namespace muxpro::proxy {
 
-/// Decimal, from 0 to 65535; nothing if the text is anything else.
-std::optional<std::uint16_t> port_number(std::string_view text);
-
 class port_set {
  public:
   /// "53,443,1000-2000". Nothing if it is no such list.

@@ -1,6 +1,6 @@
 #include <muxpro/proxy/stream_socket.hpp>
 
-#include "proxy/base/port_set.hpp"
+#include "proxy/base/text.hpp"
 
 #include <muxpro/option_range.hpp>
 
@@ -50,7 +50,7 @@ std::optional<stream_address> stream_address::parse(std::string_view text) {
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
   const std::string_view host = text.substr(0, colon);
-  const auto port = port_number(text.substr(colon + 1));
+  const auto port = number<std::uint16_t>(text.substr(colon + 1));
   const bool bare_v6 =
       host.find(':') != std::string_view::npos && (host.front() != '[' || host.back() != ']');
   if (!port || host.empty() || bare_v6) return std::nullopt;

@@ -1,5 +1,5 @@
-// What a configuration file says, as structs: the JSON that users of V2Ray and Xray know. Ring 4, a rule: it
-// sees text, opens nothing, and so tests and fuzzers can have it all.
+// The content of a configuration file as structs, in the JSON format of V2Ray and Xray. Ring 4, a rule: it
+// reads text and opens no file, so that tests and fuzzers can run all of it.
 #pragma once
 
 #include "proxy/fake_dns/fake_dns.hpp"
@@ -93,12 +93,12 @@ struct config {
   /// What it was read from, without what configured_proxy::reload() changes.
   setting restart_only;
   /// What the text takes from environment variables that this process does not have. The text is right
-  /// without them; a proxy cannot be made of it.
+  /// without them, and a proxy cannot be made of it.
   std::vector<config_mistake> unset;
 };
 
-/// All mistakes go to `mistakes`; the result is of use if there are none. Lists that rules name are looked
-/// for in `geo`; ports that are said as env:NAME are looked for in `variables`.
+/// Adds all mistakes to `mistakes`. The result may be used if there are none. `geo` has the lists that rules
+/// name, `variables` the ports that are written as env:NAME.
 config read_config(const setting& root, const registry& known, geo_files& geo, config_mistakes& mistakes,
                    const environment& variables = process_environment());
 

@@ -1,5 +1,5 @@
 // Where inbounds listen: "listen" and "port", and whether two listeners would need one place.
-#include "proxy/base/port_set.hpp"
+#include "proxy/base/text.hpp"
 #include "proxy/config/readers.hpp"
 
 #include <fmt/format.h>
@@ -31,9 +31,9 @@ std::string_view without_blanks(std::string_view text) {
 /// Adds a port or a range; returns false if the item is neither. Keeps at most one port more than allowed.
 bool add_range(std::string_view item, std::set<std::uint16_t>& to) {
   const auto dash = item.find('-');
-  const auto first = port_number(without_blanks(item.substr(0, dash)));
+  const auto first = number<std::uint16_t>(without_blanks(item.substr(0, dash)));
   const auto last =
-      dash == std::string_view::npos ? first : port_number(without_blanks(item.substr(dash + 1)));
+      dash == std::string_view::npos ? first : number<std::uint16_t>(without_blanks(item.substr(dash + 1)));
   if (!first || !last || *first > *last) return false;
   for (std::uint32_t port = *first; port <= *last && to.size() <= most_places; ++port)
     to.insert(static_cast<std::uint16_t>(port));

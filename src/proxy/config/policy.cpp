@@ -1,11 +1,11 @@
 #include "proxy/config/readers.hpp"
 
+#include "proxy/base/text.hpp"
 #include "proxy/policy/nat_table.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace muxpro::proxy {
 
@@ -42,10 +42,8 @@ void read_level(settings& s, policy_level& to) {
 }
 
 std::optional<std::uint32_t> level_number(std::string_view text) {
-  std::uint32_t n = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (ec != std::errc() || end != text.data() + text.size() || n > 65535) return std::nullopt;
-  return n;
+  const auto n = number<std::uint32_t>(text);
+  return n && *n <= 65535 ? n : std::nullopt;
 }
 
 }  // namespace

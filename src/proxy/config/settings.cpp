@@ -1,9 +1,10 @@
 #include <muxpro/proxy/settings.hpp>
 
+#include "proxy/base/text.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 
@@ -24,25 +25,17 @@ std::string described(const setting& v) {
 std::optional<double> number_of(const setting& v) {
   if (const auto* n = std::get_if<double>(&v.is)) return *n;
   const auto* t = std::get_if<std::string>(&v.is);
-  if (!t || t->empty() || t->size() > 15) return std::nullopt;
-  std::uint64_t n = 0;
-  const auto [end, ec] = std::from_chars(t->data(), t->data() + t->size(), n);
-  if (ec != std::errc() || end != t->data() + t->size()) return std::nullopt;
-  return static_cast<double>(n);
+  if (!t || t->size() > 15) return std::nullopt;
+  const auto n = number<std::uint64_t>(*t);
+  return n ? std::optional(static_cast<double>(*n)) : std::nullopt;
 }
 
-// As JSON; an empty result for an empty text or list.
+// As JSON. An empty result for an empty text or list.
 std::string as_json(std::string_view text) { return text.empty() ? "" : fmt::format("\"{}\"", text); }
 std::string as_json(const std::vector<std::string>& texts) {
   std::string out;
   for (const std::string& t : texts) out += (out.empty() ? "[" : ", ") + as_json(t);
   return out.empty() ? out : out + "]";
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 }  // namespace

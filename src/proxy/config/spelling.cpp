@@ -1,6 +1,6 @@
 // Texts in messages: what a user wrote, the name that was meant, names in any case.
 #include <muxpro/proxy/settings.hpp>
-#include "proxy/policy/dial_policy.hpp"
+#include "proxy/base/text.hpp"
 
 #include <algorithm>
 
@@ -48,21 +48,17 @@ std::string shown(std::string_view text, std::size_t longest) {
 std::string_view alike(std::string_view text, const std::vector<std::string_view>& known) {
   constexpr std::size_t longest = 64;
   if (text.size() > longest) return {};
-  const std::string wanted = normalized(text);
+  const std::string wanted = lower_case(text);
   std::size_t least = std::max<std::size_t>(1, text.size() / 3) + 1;
   std::string_view best;
   for (const std::string_view k : known) {
     if (k.size() > longest) continue;
-    const std::size_t d = distance(wanted, normalized(k));
+    const std::size_t d = distance(wanted, lower_case(k));
     if (d < least) least = d, best = k;
   }
   return best;
 }
 
-bool same_word(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
+bool same_word(std::string_view a, std::string_view b) { return lower_case(a) == lower_case(b); }
 
 }  // namespace muxpro::proxy

@@ -96,7 +96,9 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   instance_options options;
   options.access = written_down(c.log, access_lines);
   options.drops = drops;
-  options.is_own_dial = [this](const context::inbound_part& accepted) { return shared.has_dialled(accepted); };
+  options.is_own_dial = [this](const context::inbound_part& accepted) {
+    return shared.has_dialled(accepted);
+  };
   options.drain_timeout = c.drain_timeout;
   options.first_byte = c.first_byte;
   running = std::make_unique<instance>(std::move(options), threads, each_thread, std::move(log));
@@ -105,7 +107,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   if (c.metrics) listen_for_status(*c.metrics);
 }
 
-// What resolvers have under way ends before the executors that it would be told to.
+// Look-ups of resolvers end before the executors that their results would be posted to.
 configured_proxy::parts::~parts() {
   if (running) running->stop();
   if (access_lines) access_lines->finish();
@@ -127,7 +129,7 @@ dispatcher::possible_outbounds configured_proxy::parts::possible(const router_op
   };
 }
 
-// Whoever cannot be connected has few connections, and would get all.
+// A server that cannot be reached has few connections, and would get all new ones.
 std::optional<std::size_t> configured_proxy::parts::load(std::string_view tag) const {
   if (shared.failing(tag)) return std::nullopt;
   return running->load(tag);

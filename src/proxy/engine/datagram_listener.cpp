@@ -180,7 +180,8 @@ asio::awaitable<void> datagram_listener::bring_answers(std::shared_ptr<datagram_
   }
 }
 
-// Nobody elsewhere speaks as this machine, except as the address that the client has asked.
+// No target's datagram has an address of this machine as its source, except the one that the client has sent
+// to.
 asio::awaitable<void> datagram_listener::answer(source& s, asio::const_buffer data, const host_port& peer) {
   std::error_code lost;
   if (!s.who.redirected) {

@@ -21,7 +21,7 @@
 namespace muxpro::proxy {
 
 struct datagram_listener_options {
-  /// At a time; then the one that was silent for longest has to go.
+  /// Sources at a time. Beyond it the one that was silent for longest is removed.
   std::size_t sources = 1024;
   /// Without a datagram (RFC 4787 REQ-5: 2 min).
   duration idle = std::chrono::minutes(2);
@@ -57,7 +57,7 @@ class datagram_listener : public std::enable_shared_from_this<datagram_listener>
       return std::tie(a.from, a.asked, a.redirected) < std::tie(b.from, b.asked, b.redirected);
     }
   };
-  using order = std::list<key>;  ///< least recently heard first
+  using order = std::list<key>;  ///< least recently active first
 
   asio::awaitable<void> run(std::shared_ptr<datagram_listener> self);
   asio::awaitable<void> forward(const arrival& how, const_bytes payload);

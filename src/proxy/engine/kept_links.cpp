@@ -40,7 +40,7 @@ void kept_links::put(std::string key, owner who, kept_link link) {
 
 void kept_links::watch(const std::shared_ptr<entry>& e) {
   auto ended = [e, weak = weak_from_this()](std::error_code ec, std::size_t) {
-    e->stopped.tell(ec ? ec : asio::error::message_size);
+    e->stopped.set(ec ? ec : asio::error::message_size);
     if (const auto self = weak.lock()) self->drop(*e);
   };
   e->kept.link.stream.async_read_some(asio::buffer(e->room),

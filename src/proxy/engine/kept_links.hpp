@@ -40,8 +40,9 @@ struct kept_link {
   bool owner_only = false;  ///< its target takes all that comes over it for its owner's
 };
 
-/// A link is kept under a key that has to hold all that tells its users apart: exchanges of the same key may
-/// share it. One that its target ends, or sends anything on, is dropped. Of one thread. In a shared_ptr.
+/// Links that wait for another exchange. Exchanges with the same key may share a link, so the key must
+/// contain all that distinguishes them. A link is dropped when its target ends it or sends bytes. Used on one
+/// thread, in a shared_ptr.
 class kept_links : public std::enable_shared_from_this<kept_links> {
  public:
   /// A connection of a client, by the id of its context.

@@ -24,12 +24,12 @@ link_client::link_client(pipe_end s, std::shared_ptr<target_link::promises> p)
 
 link_client::~link_client() {
   promises_->far = nullptr;
-  promises_->target.tell(asio::error::operation_aborted);
-  promises_->end.tell(asio::error::operation_aborted);
+  promises_->target.set(asio::error::operation_aborted);
+  promises_->end.set(asio::error::operation_aborted);
 }
 
 std::vector<std::byte> link_client::reply_to(std::error_code outcome) {
-  promises_->target.tell(outcome);
+  promises_->target.set(outcome);
   return {};
 }
 

@@ -1,8 +1,8 @@
 #include "proxy/policy/dial_policy.hpp"
 
 #include "proxy/engine/listener.hpp"
-#include "proxy/net/descriptor.hpp"
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/unique_fd.hpp"
 #include "proxy/net/unix_socket_file.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -49,7 +49,7 @@ void listener::listen(const stream_endpoint& at) {
   set_listening_options(acceptor_.native_handle(), options_.socket);
   // What it accepts has inherited these.
   socket_options inherited = options_.socket;
-  inherited.fast_open = false;  // is for who connects
+  inherited.fast_open = false;  // is for the side that connects
   set_options(acceptor_.native_handle(), inherited);
   acceptor_.listen();
   acceptor_.non_blocking(true);
@@ -82,7 +82,7 @@ asio::awaitable<void> listener::run() {
   }
 }
 
-// After the wait it is known who has the fewest connections, which it was not before.
+// The thread with the fewest connections is chosen after the wait, because the numbers change meanwhile.
 asio::awaitable<std::error_code> listener::accept_one() {
   std::error_code ec;
   co_await acceptor_.async_wait(acceptor_.wait_read, or_error(ec));
@@ -90,14 +90,14 @@ asio::awaitable<std::error_code> listener::accept_one() {
   workers::slot slot = workers_.take_slot(options_.lead);
   stream_endpoint source;
   auto size = static_cast<socklen_t>(source.capacity());
-  descriptor client(::accept(acceptor_.native_handle(), source.data(), &size));
+  unique_fd client(::accept(acceptor_.native_handle(), source.data(), &size));
   if (!client) co_return std::error_code(errno, asio::error::get_system_category());
   source.resize(std::min<std::size_t>(size, source.capacity()));
   hand_over(std::move(slot), std::move(client), to_tcp(source));
   co_return ec;
 }
 
-void listener::hand_over(workers::slot slot, descriptor client, const tcp::endpoint& from) {
+void listener::hand_over(workers::slot slot, unique_fd client, const tcp::endpoint& from) {
   const auto source = unmapped(from.address());
   auto ticket = admit_->enter(source);
   if (!ticket) {
@@ -115,7 +115,7 @@ void listener::hand_over(workers::slot slot, descriptor client, const tcp::endpo
   });
 }
 
-// A client that left while it was in the queue is no reason to rest; a lack of descriptors or memory is.
+// A client that left while it was in the queue is no reason to rest. A lack of descriptors or memory is.
 bool listener::must_rest(std::error_code why) {
   const bool left = why == asio::error::connection_aborted || why == asio::error::would_block ||
                     why == std::error_code(EPROTO, asio::error::get_system_category());

@@ -20,7 +20,7 @@
 
 namespace muxpro::proxy {
 
-class descriptor;
+class unique_fd;
 class unix_socket_file;
 
 struct listener_options {
@@ -64,7 +64,7 @@ class listener {
   void listen(const stream_endpoint& at);
   asio::awaitable<void> run();
   asio::awaitable<std::error_code> accept_one();
-  void hand_over(workers::slot slot, descriptor client, const asio::ip::tcp::endpoint& source);
+  void hand_over(workers::slot slot, unique_fd client, const asio::ip::tcp::endpoint& source);
   bool must_rest(std::error_code why);
   asio::awaitable<void> rest();
 

@@ -1,4 +1,4 @@
-// A connection on its way through the dispatcher, as those see it who count and watch. Ring 4.
+// live_connection: a connection in the dispatcher, for counters, reports and balancers. Ring 4.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -27,7 +27,7 @@ class live_connection {
   live_connection(const live_connection&) = delete;
   ~live_connection();
 
-  /// Where its bytes are counted; a is the client.
+  /// Where its bytes are counted. Side a is the client.
   void counted_by(std::shared_ptr<const relay_bytes> b) noexcept { bytes_ = std::move(b); }
   void counted_by(std::shared_ptr<const datagram_bytes> b) noexcept { datagrams_ = std::move(b); }
   /// Its outbound is known, and stays there until this has ended.

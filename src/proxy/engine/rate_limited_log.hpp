@@ -34,7 +34,7 @@ class log_rate_limiter {
 
   /// Without a source: about sources that there was no room for.
   using left_out = burst_limiter<asio::ip::address>::omission;
-  /// Lines left out in seconds that are over at `now`; each is returned once, here or by ask().
+  /// Lines left out in seconds that are over at `now`. Each is returned once, here or by ask().
   std::vector<left_out> take_ended(time_point now);
   /// When take_ended() has something to return; time_point::max(): no line was left out.
   time_point next_end();

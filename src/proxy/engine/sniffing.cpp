@@ -68,7 +68,7 @@ asio::awaitable<held_datagram> receive(datagram_stream& from, asio::mutable_buff
   co_return held_datagram{std::move(peer), {data, data + n}};
 }
 
-// The same for datagrams to `asked`; those to others are held meanwhile.
+// The same for datagrams to `asked`. Those to others are held meanwhile.
 asio::awaitable<sniff_result> sniff(datagram_stream& from, const host_port& asked, duration most,
                                     std::deque<held_datagram>& first, std::error_code& ec) {
   read_deadline limit(from.get_executor(), most);

@@ -31,7 +31,7 @@ class stats {
   counters& of(kind what, std::string_view name);
   std::vector<row> rows() const;
 
-  /// Counts a main connection that `inbound` has accepted. Returns its number; the first one of a proxy is 1.
+  /// Counts a main connection that `inbound` has accepted. Returns its number. The first one of a proxy is 1.
   std::uint64_t count_main_connection(std::string_view inbound);
   void count_failed_login(std::string_view inbound);
   /// Wrong passwords since the start, by inbound.

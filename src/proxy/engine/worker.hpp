@@ -276,7 +276,7 @@ class worker {
   void end() {
     if (!std::exchange(quiet_, true) && --whole_.busy == 0) whole_.threads.end();
   }
-  // The clients are gone. What they were connected to is told within a moment.
+  // The clients have gone. Their targets are informed shortly after.
   void stop_when_quiet(duration pause, int patience) {
     deadline_.expires_after(pause);
     deadline_.async_wait([this, patience](std::error_code cancelled) {

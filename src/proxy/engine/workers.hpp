@@ -50,7 +50,7 @@ class workers {
 
   /// What a handler throws ends that handler alone.
   void start();
-  /// The threads end after what they are at; what waits is not called any more. Any thread.
+  /// The threads end after what they are at. What waits is not called any more. Any thread.
   void end() noexcept;
   /// end(), then join().
   void stop();

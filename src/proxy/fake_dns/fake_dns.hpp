@@ -1,4 +1,4 @@
-// FakeDNS: names get addresses of their own, so that a connection to one tells its name without a byte of
+// FakeDNS: gives each name an address of its own, so that a connection's address leads to its name before any
 // data. Ring 4, a rule: no I/O, no clock.
 #pragma once
 
@@ -16,8 +16,8 @@
 
 namespace muxpro::proxy {
 
-/// The protocol of inbounds whose queries a FakeDNS answers, and the outbound that answers, whatever the
-/// rules say.
+/// The protocol of inbounds whose queries a FakeDNS answers, and the outbound that answers, without
+/// rules.
 inline constexpr std::string_view dns_protocol = "dns", fake_dns_outbound = "fakedns";
 
 /// Category "muxpro.fakedns".
@@ -29,7 +29,7 @@ enum class fake_dns_errc {
 std::error_code make_error_code(fake_dns_errc e) noexcept;
 
 struct fake_dns_options {
-  /// Where addresses are taken from (RFC 2544; Xray). Empty: none of that family.
+  /// Where addresses are taken from (RFC 2544; Xray). Empty: the family is not used.
   std::string v4 = "198.18.0.0/15";
   std::string v6 = "fc00::/18";
   /// Names in each pool; beyond it the least recently used one is forgotten (Xray: 32768).
@@ -51,7 +51,7 @@ class fake_dns {
   explicit fake_dns(const fake_dns_options& options = {});
   ~fake_dns();
 
-  /// The address that stands for a name. Nothing if canonical_host() knows no such name, if it is itself an
+  /// The address that stands for a name. Nothing if canonical_host() refuses the name, if it is itself an
   /// IP address, or if there is no pool of the family, which is ipv4 or ipv6. An address that was forgotten
   /// is given out again only after all others of its pool.
   std::optional<address> address_of(std::string_view name, address::kind family);
@@ -60,7 +60,7 @@ class fake_dns {
     bool in_pool = false;
     std::string domain;  ///< empty: forgotten, or never given out
   };
-  /// What a connection to that address tells.
+  /// The name that an address of a pool stands for.
   clue find(const address& a);
 
   /// Whether an address of the pools stands for no name: it leads nowhere.

@@ -1,4 +1,4 @@
-// What an HTTP proxy answers by itself: small, complete, and the last word on the connection. Ring 4, a rule.
+// Answers that an HTTP proxy itself makes: small, complete, the last on their connection. Ring 4, a rule.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace muxpro::proxy {
 
-/// Those that this proxy says (RFC 9110 section 15; 431: RFC 6585).
+/// Those that this proxy sends (RFC 9110 section 15; 431: RFC 6585).
 enum class http_status : std::uint16_t {
   connected = 200,
   bad_request = 400,
@@ -28,7 +28,7 @@ std::string http_answer(http_status s, std::string_view sentence = {}, std::stri
 
 /// 403 for what a rule has rejected, 504 for what took too long, 502 for any other error, 200 for none.
 http_status http_status_of(const std::error_code& outcome) noexcept;
-/// The answer with that status, which says what has happened.
+/// The answer with that status, and a sentence that describes the outcome.
 std::string http_answer_to(const std::error_code& outcome, std::string_view method = {});
 
 }  // namespace muxpro::proxy

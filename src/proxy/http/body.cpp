@@ -1,6 +1,6 @@
 #include "proxy/http/body.hpp"
 
-#include "proxy/http/text.hpp"
+#include "proxy/base/text.hpp"
 
 #include <algorithm>
 

@@ -16,7 +16,7 @@ namespace muxpro::proxy {
 /// lines end in CRLF, sizes are bare hex digits.
 class http_body {
  public:
-  /// Bytes of a line that says the size of a chunk, without its CRLF; size_digits of them are the size.
+  /// Bytes of the line with a chunk's size, without its CRLF, and digits of the size.
   static constexpr std::size_t max_chunk_line = 256;
   static constexpr std::size_t size_digits = 16;
   /// Bytes of all trailers, with their CRLFs.

@@ -1,6 +1,8 @@
 #include "proxy/http/head.hpp"
 
-#include "proxy/http/text.hpp"
+#include "proxy/base/text.hpp"
+
+#include <algorithm>
 
 namespace muxpro::proxy {
 
@@ -25,6 +27,32 @@ http_head_scanner::status http_head_scanner::next(std::string_view all) noexcept
     }
   }
   return seen_ < limits_.bytes ? status::need_more : status::too_long;
+}
+
+std::string_view take_line(std::string_view& text) noexcept {
+  const auto end = std::min(text.find('\n'), text.size());
+  std::string_view line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+std::optional<http_request_line> split_request_line(std::string_view line) noexcept {
+  const auto first = line.find(' '), last = line.rfind(' ');
+  if (first == last || line.find(' ', first + 1) != last) return std::nullopt;
+  return http_request_line{line.substr(0, first), line.substr(first + 1, last - first - 1),
+                           line.substr(last + 1)};
+}
+
+http_authority::http_authority(std::string_view text) noexcept {
+  const auto bracket = text.starts_with('[') ? text.find(']') : 0;
+  const auto colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  host = text.substr(0, colon);
+  if (colon != std::string_view::npos) port = text.substr(colon + 1);
+}
+
+std::uint16_t http_authority::port_or(std::uint16_t default_port) const noexcept {
+  return port.empty() ? default_port : number<std::uint16_t>(port).value_or(0);
 }
 
 }  // namespace muxpro::proxy

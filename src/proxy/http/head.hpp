@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -60,6 +61,25 @@ class http_head_scanner {
   std::size_t seen_ = 0;             ///< bytes that were looked at
   std::size_t line_start_ = 0;       ///< of the line that they end in
   std::size_t lines_ = 0;            ///< before that line
+};
+
+/// Takes the first line off `text`, and returns it without its end: CRLF, or LF alone (RFC 9112 section 2.2).
+std::string_view take_line(std::string_view& text) noexcept;
+
+/// Three words with one space between each two. The method and the target may be empty.
+struct http_request_line {
+  std::string_view method, target, version;
+};
+std::optional<http_request_line> split_request_line(std::string_view line) noexcept;
+
+/// uri-host [":" port] (RFC 3986 section 3.2). An IPv6 address stands in brackets. The colon may stand
+/// without a port.
+struct http_authority {
+  explicit http_authority(std::string_view text) noexcept;
+  /// 0: the port is not a number.
+  std::uint16_t port_or(std::uint16_t default_port) const noexcept;
+
+  std::string_view host, port;
 };
 
 }  // namespace muxpro::proxy

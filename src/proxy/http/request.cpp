@@ -1,9 +1,11 @@
 #include "proxy/http/request.hpp"
 
 #include "proxy/base/byte_reader.hpp"
-#include "proxy/http/text.hpp"
+#include "proxy/base/text.hpp"
 
+#include <algorithm>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -38,24 +40,8 @@ std::optional<std::string> decoded_name(std::string_view text) {
   return name;
 }
 
-/// uri-host [":" port] (RFC 3986 section 3.2). An IPv6 address stands in brackets. The colon may stand
-/// without a port.
-struct authority {
-  explicit authority(std::string_view text) {
-    const std::size_t bracket = text.starts_with('[') ? text.find(']') : 0;
-    const std::size_t colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
-    host = text.substr(0, colon);
-    if (colon != std::string_view::npos) port = text.substr(colon + 1);
-  }
-  /// 0: it is none.
-  std::uint16_t port_or(std::uint16_t default_port) const {
-    return port.empty() ? default_port : number<std::uint16_t>(port).value_or(0);
-  }
-  std::string_view host, port;
-};
-
 std::optional<host_port> read_authority(std::string_view text, std::uint16_t default_port) {
-  const authority a(text);
+  const http_authority a(text);
   const auto name = a.host.starts_with('[') ? std::string(a.host) : decoded_name(a.host);
   if (!name) return std::nullopt;
   host_port where(address(*name), a.port_or(default_port));
@@ -63,9 +49,9 @@ std::optional<host_port> read_authority(std::string_view text, std::uint16_t def
   return where;
 }
 
-/// By its form alone: the target says which host is asked (RFC 9112 section 3.2.2).
+/// By its form alone, because the target names the host (RFC 9112 section 3.2.2).
 bool is_host_field(std::string_view value) {
-  const authority a(value);
+  const http_authority a(value);
   const auto in_name = [](char c) {
     return is_digit(c) || is_letter(c) ||
            std::string_view("-._~%!$&'()*+,;=").find(c) != std::string_view::npos;
@@ -107,13 +93,8 @@ class head_reader {
 };
 
 verdict_on_head head_reader::read(std::string_view head) {
-  const auto take_line = [&head] {
-    const std::string_view line = head.substr(0, head.find("\r\n"));
-    head.remove_prefix(line.size() + 2);
-    return line;
-  };
-  if (auto no = read_first_line(take_line())) return no;
-  for (std::string_view line = take_line(); !line.empty(); line = take_line())
+  if (auto no = read_first_line(take_line(head))) return no;
+  for (std::string_view line = take_line(head); !line.empty(); line = take_line(head))
     if (auto no = read_field(line)) return no;
   request.keeps = request.version_1_1 && !closes_;
   if (!wants_upgrade_ || !request.version_1_1 || request.is_connect()) request.upgrade.clear();
@@ -122,11 +103,10 @@ verdict_on_head head_reader::read(std::string_view head) {
 
 // RFC 9112 section 3. Methods are names, and each but TRACE goes on as it is.
 verdict_on_head head_reader::read_first_line(std::string_view line) {
-  const std::size_t first = line.find(' '), last = line.rfind(' ');
-  if (first == last || line.find(' ', first + 1) != last)
-    return bad("The first line is not METHOD TARGET VERSION.");
-  const std::string_view target = line.substr(first + 1, last - first - 1), version = line.substr(last + 1);
-  request.method = line.substr(0, first);
+  const auto words = split_request_line(line);
+  if (!words) return bad("The first line is not METHOD TARGET VERSION.");
+  const auto [method, target, version] = *words;
+  request.method = method;
   if (!is_token(request.method)) return bad("The method is not a name.");
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return bad("The version is not HTTP/1.0 or HTTP/1.1.");
   request.version_1_1 = version == "HTTP/1.1";

@@ -1,4 +1,4 @@
-// HTTP/1.0 and 1.1 as a forward proxy reads it: the head of a request, who sent it, and what goes on to the
+// Requests of HTTP/1.0 and 1.1 as a forward proxy reads them: the head, its user, and the head for the
 // upstream. Ring 4, rules: no I/O, no clock.
 #pragma once
 
@@ -30,8 +30,8 @@ struct http_request {
   /// else empty. What follows its body must wait until the upstream answers 101. h2c is never among them:
   /// rules would not see the requests that follow.
   std::string upgrade;
-  /// The client may send another request behind this one. An HTTP/1.0 client never does, by RFC 9112 section
-  /// 9.3: what it says about that may have come through a proxy that does not understand it.
+  /// The client may send another request behind this one. An HTTP/1.0 client never does: its "keep-alive" may
+  /// have passed a proxy that does not understand it (RFC 9112 section 9.3).
   bool keeps = true;
 
   bool is_connect() const noexcept { return method == "CONNECT"; }
@@ -81,8 +81,8 @@ enum class http_upstream : std::uint8_t { closes, keeps };
 
 /// The head for the upstream, in origin-form and in the client's version: without hop-by-hop fields (RFC 9110
 /// section 7.6.1) and all that begin with "Proxy-", with the target as its Host, with the framing that was
-/// read, and with a Connection of its own. An upgrade goes on as one. No Via is added: it would tell each
-/// origin about the proxy.
+/// read, and with a Connection of its own. An upgrade goes on as one. No Via is added, because it would show
+/// the proxy to each origin.
 std::string http_upstream_head(const http_request& r, http_upstream u = http_upstream::closes);
 
 /// For routing: ":method" in upper case, ":path" but for a CONNECT, and all fields by their names in lower

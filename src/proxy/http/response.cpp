@@ -1,7 +1,7 @@
 #include "proxy/http/response.hpp"
 
 #include "proxy/base/byte_reader.hpp"
-#include "proxy/http/text.hpp"
+#include "proxy/base/text.hpp"
 
 #include <limits>
 #include <utility>
@@ -31,13 +31,8 @@ class response_reader {
 };
 
 reason response_reader::read(std::string_view head) {
-  const auto take_line = [&head] {
-    const std::string_view line = head.substr(0, head.find("\r\n"));
-    head.remove_prefix(line.size() + 2);
-    return line;
-  };
-  if (const reason no = read_status_line(take_line())) return no;
-  for (std::string_view line = take_line(); !line.empty(); line = take_line())
+  if (const reason no = read_status_line(take_line(head))) return no;
+  for (std::string_view line = take_line(head); !line.empty(); line = take_line(head))
     if (const reason no = read_field(line)) return no;
   return judge();
 }

@@ -35,7 +35,7 @@ struct http_response {
 };
 
 /// Reads the head of an answer that has one reading only; anything else is refused. Used as
-/// http_request_parser; a new one for each head. refused: answer 502, and use the connection no more.
+/// http_request_parser, with a new object for each head. refused: answer 502, and use the connection no more.
 class http_response_parser {
  public:
   enum class status : std::uint8_t { need_more, complete, refused };

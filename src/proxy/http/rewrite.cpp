@@ -1,7 +1,6 @@
+#include "proxy/base/text.hpp"
 #include "proxy/http/request.hpp"
-
 #include "proxy/http/response.hpp"
-#include "proxy/http/text.hpp"
 
 #include <fmt/format.h>
 

@@ -12,7 +12,7 @@
 namespace muxpro::proxy {
 
 struct dns_inbound_options {
-  /// The tag of the outbound that answers, whatever the rules say.
+  /// The tag of the outbound that answers, without rules.
   std::string outbound = std::string(fake_dns_outbound);
   relay_options relay;
 };

@@ -17,7 +17,7 @@ struct dokodemo_inbound_options {
   std::optional<host_port> target;
   /// Connections go where their clients wanted to instead: netfilter's REDIRECT, or its TPROXY and a listener
   /// with socket_options::transparent. What was not redirected is cut, for it would come back here. So do
-  /// datagrams that a transparent listener gets by TPROXY; others go to the target, if there is one.
+  /// datagrams that a transparent listener gets by TPROXY. Others go to the target, if there is one.
   bool follow_redirect = false;
   relay_options relay;
 };

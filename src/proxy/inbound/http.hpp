@@ -17,7 +17,7 @@
 namespace muxpro::proxy {
 
 struct http_inbound_options {
-  /// Basic authentication; empty: nobody is asked for his name.
+  /// Basic authentication. Empty: clients need no name.
   accounts users;
   /// From the accepted connection to the end of its request's head, absolute (nginx client_header_timeout:
   /// 60 s; attackers need less).
@@ -27,7 +27,7 @@ struct http_inbound_options {
   relay_options relay;
   /// Of requests and of answers.
   http_head_limits head;
-  /// Serves main connections to whom asks for mux.pro:9527; none: that is a target as any other.
+  /// Serves main connections to clients that ask for mux.pro:9527. Null: that is a target as any other.
   std::shared_ptr<const mux_inbound> main_connections;
 };
 
@@ -41,7 +41,7 @@ class http_inbound final : public inbound {
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                               admission::ticket place) const override;
-  /// A client that has sent something already. `who` must outlive the call.
+  /// Serves a client of which bytes were read already. `who` must outlive the call.
   asio::awaitable<void> serve(pending_client& who, dispatcher& to) const;
 
  private:

@@ -40,7 +40,7 @@ class http_answer_reader {
   asio::awaitable<std::error_code> receive();
   /// What has come of the body, in the form for the client. Valid until the next call.
   const_bytes take_body(http_body& body, const http_client_form& form);
-  /// The body is not what its framing says.
+  /// Whether the body contradicts its framing.
   bool is_malformed() const noexcept { return malformed_; }
   /// The link has ended with `why`, and this is the end of the body.
   bool ends_with(const std::error_code& why) const noexcept;

@@ -22,7 +22,7 @@ bool may_be_repeated(const http_request& r) {
          r.body.what != http_framing::kind::chunked && r.body.length == 0 && r.upgrade.empty();
 }
 
-/// All that rules and targets may tell two exchanges apart by.
+/// All by which rules and targets may distinguish two exchanges.
 std::string key_of(const context& ctx) {
   return fmt::format("{} {}:{} {}:{} {} {}:{} {} {}", ctx.outbound.target, ctx.inbound.tag.size(),
                      ctx.inbound.tag, ctx.inbound.user.name.size(), ctx.inbound.user.name,
@@ -155,8 +155,7 @@ asio::awaitable<bool> http_exchange::refuse() {
   co_return false;
 }
 
-// What the target has said behind its 101 goes first. A body that is still under way is the client's to
-// finish.
+// Bytes of the target behind its 101 go first. The client must finish a body that is still under way.
 asio::awaitable<bool> http_exchange::tunnel_on() {
   co_await body_ended_.async_acquire(1);
   quiet_.stop();

@@ -1,7 +1,6 @@
-#include "proxy/inbound/http_exchange_state.hpp"
-
+#include "proxy/base/text.hpp"
 #include "proxy/http/answer.hpp"
-#include "proxy/http/text.hpp"
+#include "proxy/inbound/http_exchange_state.hpp"
 #include "proxy/net/or_error.hpp"
 
 #include <asio/co_spawn.hpp>

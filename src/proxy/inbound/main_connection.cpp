@@ -4,6 +4,7 @@
 #include "proxy/engine/live_connection.hpp"
 #include "proxy/engine/stats.hpp"
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/quiet_timer.hpp"
 #include "proxy/policy/dial_policy.hpp"
 #include "proxy/udp/udp_nat.hpp"
 
@@ -92,11 +93,8 @@ void main_connection::drain() {
 asio::awaitable<void> main_connection::drain_and_close(std::shared_ptr<main_connection> self) {
   std::error_code ignored;
   co_await self->session_.async_drain(or_error(ignored));
-  counted_timer limit(self->session_.get_executor(), peer_closes_within);
-  limit.async_wait([weak = self->weak_from_this()](std::error_code cancelled) {
-    const auto m = weak.lock();
-    if (m && !cancelled) m->close();
-  });
+  const quiet_timer limit(self->session_.get_executor(), peer_closes_within,
+                          [m = self.get()] { m->close(); });
   co_await self->session_.async_close(or_error(ignored));
 }
 

@@ -30,7 +30,7 @@ struct mixed_inbound_options : socks_inbound_options {
 /// The plan of an inbound with these options.
 inbound_plan plan_of(const mixed_inbound_options& o);
 
-/// Tells them apart by the first byte.
+/// SOCKS and HTTP, distinguished by the first byte.
 class mixed_inbound final : public inbound {
  public:
   explicit mixed_inbound(const mixed_inbound_options& o)

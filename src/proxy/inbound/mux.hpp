@@ -39,7 +39,7 @@ struct mux_inbound_options {
   /// ended with code 4.
   std::uint32_t max_pending_dials = 128;
   std::uint32_t max_waiting_dials = 128;
-  /// Dials in a second for one main connection; further ones wait. 0: no limit.
+  /// Dials in a second for one main connection. Further ones wait. 0: no limit.
   std::uint32_t new_rate = 0;
 };
 

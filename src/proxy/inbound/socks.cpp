@@ -91,7 +91,7 @@ std::error_code socks_inbound::refuse_association(const context& ctx, const disp
   }
 }
 
-// The connection has nothing more to say; that it is there keeps the association.
+// The connection carries no more data. The association lives as long as it does.
 asio::awaitable<void> socks_inbound::associate(std::shared_ptr<connection> c, context ctx,
                                                dispatcher& to) const {
   const struct place {

@@ -24,19 +24,19 @@
 namespace muxpro::proxy {
 
 struct socks_inbound_options {
-  /// Empty: nobody is asked for his name.
+  /// Empty: clients need no name.
   accounts users;
   /// From the accepted connection to its request, absolute (OpenSSH's LoginGraceTime: 120 s; attackers need
   /// less).
   duration handshake = std::chrono::seconds(10);
   relay_options relay;
-  /// Serves main connections to whom asks for mux.pro:9527; none: that is a target as any other.
+  /// Serves main connections to clients that ask for mux.pro:9527. Null: that is a target as any other.
   std::shared_ptr<const mux_inbound> main_connections;
   /// UDP ASSOCIATE. An association ends with its connection, or when no datagram has come for relay.idle. It
   /// is refused (reply 7, 2 for a blackhole) if the rules lead datagrams to no outbound that carries them.
   bool udp = true;
-  /// The address that a client is told to send datagrams to; none: the one that the client has connected to.
-  /// For a machine behind a one-to-one NAT.
+  /// The address in the reply, to which a client sends its datagrams. Nothing: the one that the client has
+  /// connected to. For a machine behind a one-to-one NAT.
   std::optional<asio::ip::address> udp_address;
   /// Associations at a time.
   std::uint32_t max_associations = 1024;
@@ -51,7 +51,7 @@ class socks_inbound final : public inbound {
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                               admission::ticket place) const override;
-  /// A client that has sent something already. `who` must outlive the call.
+  /// Serves a client of which bytes were read already. `who` must outlive the call.
   asio::awaitable<void> serve(pending_client& who, dispatcher& to) const;
 
  private:

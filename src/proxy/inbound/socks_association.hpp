@@ -28,8 +28,8 @@ class socks_association : public std::enable_shared_from_this<socks_association>
   socks_association(const asio::any_io_executor& executor, context known, dispatcher& to, duration limit,
                     std::function<void()> idle);
 
-  /// Where the client is to send them; `ec` if there is no port. `told`: the address that the client is told,
-  /// if that is another one than it has connected to; then the port is there on all addresses.
+  /// Returns where the client is to send datagrams, and sets `ec` if there is no port. `told`: the address in
+  /// the reply, if the client has connected to another one. The port is then open on all addresses.
   host_port open(const std::optional<asio::ip::address>& told, std::error_code& ec);
   void start();
   /// With its TCP connection.

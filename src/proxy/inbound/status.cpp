@@ -1,6 +1,8 @@
 #include "proxy/inbound/status.hpp"
 
-#include "proxy/http/text.hpp"
+#include "proxy/base/byte_reader.hpp"
+#include "proxy/base/text.hpp"
+#include "proxy/http/head.hpp"
 #include "proxy/status/page.hpp"
 #include "proxy/status/report_text.hpp"
 
@@ -14,50 +16,29 @@ namespace muxpro::proxy {
 
 namespace {
 
-constexpr std::size_t max_head = 8 * 1024;
+constexpr std::size_t max_head = 8 * 1024, max_fields = 100;
 constexpr std::size_t connections_shown = 100;  // of each thread
 
-struct asked {
-  bool complete = false;
-  std::string_view method, path, host;
+struct question {
+  std::string method, path;
+  std::string host;  ///< without its port
 };
 
 // Only what the answer depends on.
-asked read_head(std::string_view said) {
-  asked a;
-  const auto end = said.find("\r\n\r\n");
-  if (end == std::string_view::npos) return a;
-  a.complete = true;
-  std::string_view head = said.substr(0, end);
-  const auto next_line = [&head] {
-    const auto at = std::min(head.find("\r\n"), head.size());
-    const auto line = head.substr(0, at);
-    head.remove_prefix(std::min(at + 2, head.size()));
-    return line;
-  };
-  const std::string_view request = next_line();
-  const auto first = request.find(' '), last = request.rfind(' ');
-  if (first != std::string_view::npos && last > first) {
-    a.method = request.substr(0, first);
-    a.path = request.substr(first + 1, last - first - 1);
-    a.path = a.path.substr(0, a.path.find('?'));
+question read_head(std::string_view head) {
+  question q;
+  if (const auto words = split_request_line(take_line(head))) {
+    q.method = words->method;
+    q.path = words->target.substr(0, words->target.find('?'));
   }
-  while (!head.empty()) {
-    const auto line = next_line();
-    const auto colon = line.find(':');
-    if (colon != std::string_view::npos && is_name(line.substr(0, colon), "host"))
-      a.host = trimmed(line.substr(colon + 1));
-  }
-  return a;
+  for (std::string_view line = take_line(head); !line.empty(); line = take_line(head))
+    if (const auto colon = line.find(':'); is_name(line.substr(0, colon), "host"))
+      q.host = http_authority(trimmed(line.substr(colon + 1))).host;
+  return q;
 }
 
-// Without its port: an address, or localhost.
-bool is_own_name(std::string_view host) {
-  const auto colon = host.rfind(':');
-  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos)
-    host = host.substr(0, colon);
-  return is_name(host, "localhost") || !address(host).is_domain();
-}
+// An address, or localhost.
+bool is_own_name(std::string_view host) { return is_name(host, "localhost") || !address(host).is_domain(); }
 
 std::string answer(std::string_view status, std::string_view type, std::string_view body) {
   return fmt::format(
@@ -71,18 +52,18 @@ std::string refusal(std::string_view status, std::string_view sentence) {
   return answer(status, "text/plain; charset=utf-8", fmt::format("{}\n", sentence));
 }
 
-asio::awaitable<std::string> answer_to(const asked& a, const status_inbound::reporter& ask) {
-  if (!is_own_name(a.host)) co_return refusal("403 Forbidden", "Ask for it by address or as localhost.");
-  if (a.method != "GET") co_return refusal("405 Method Not Allowed", "There is only GET.");
-  if (a.path == "/") co_return answer("200 OK", "text/html; charset=utf-8", status_page);
-  if (a.path == "/metrics") {
+asio::awaitable<std::string> answer_to(const question& q, const status_inbound::reporter& ask) {
+  if (!is_own_name(q.host)) co_return refusal("403 Forbidden", "Ask for it by address or as localhost.");
+  if (q.method != "GET") co_return refusal("405 Method Not Allowed", "There is only GET.");
+  if (q.path == "/") co_return answer("200 OK", "text/html; charset=utf-8", status_page);
+  if (q.path == "/metrics") {
     const auto report = co_await ask(0);
     // Sums without one thread would look like counters that began anew.
     if (!report.complete)
       co_return refusal("503 Service Unavailable", "Not every thread has answered in time.");
     co_return answer("200 OK", "text/plain; version=0.0.4; charset=utf-8", metrics_text(report));
   }
-  if (a.path == "/status.json") {
+  if (q.path == "/status.json") {
     const auto report = co_await ask(connections_shown);
     co_return answer("200 OK", "application/json", status_json(report));
   }
@@ -93,21 +74,25 @@ asio::awaitable<std::string> answer_to(const asked& a, const status_inbound::rep
 
 asio::awaitable<void> status_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher&,
                                             admission::ticket place) const {
+  using found = http_head_scanner::status;
   pending_client who(std::move(c), std::move(ctx), std::move(place), handshake);
-  asked a;
-  std::string said;
-  for (std::error_code ec; !a.complete;) {
+  http_head_scanner scanner({max_head, max_fields}, http_head_scanner::empty_lines::skipped);
+  found head = found::need_more;
+  for (std::error_code ec; head == found::need_more;) {
     co_await who.read_more(max_head, ec);
-    if (ec == asio::error::message_size) {
-      const std::string refused = refusal("431 Request Header Fields Too Large", "The request is too long.");
-      co_return co_await write_and_close(who.c, std::as_bytes(std::span(refused)));
-    }
     if (ec) co_return;
-    said.assign(reinterpret_cast<const char*>(who.buffered().data()), who.buffered().size());
-    a = read_head(said);
+    head = scanner.next(as_text(who.buffered()));
   }
-  who.release();
-  const std::string words = co_await answer_to(a, report_);
+  std::string words;
+  if (head == found::complete) {
+    const question q = read_head(scanner.head(as_text(who.buffered())));
+    who.release();
+    words = co_await answer_to(q, report_);
+  } else if (head == found::too_long || head == found::too_many_fields) {
+    words = refusal("431 Request Header Fields Too Large", "The request is too long.");
+  } else {
+    words = refusal("400 Bad Request", "The request is not HTTP/1.");
+  }
   co_await write_and_close(who.c, std::as_bytes(std::span(words)));
 }
 

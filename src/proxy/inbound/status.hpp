@@ -20,7 +20,7 @@ class status_inbound final : public inbound {
   /// From the accepted connection to the end of its request's head.
   static constexpr duration handshake = std::chrono::seconds(5);
 
-  /// What there is to tell, with so many connections of each thread. Called on any thread.
+  /// Makes a report, with so many connections of each thread. Called on any thread.
   using reporter = std::function<asio::awaitable<instance_report>(std::size_t connections_of_thread)>;
 
   explicit status_inbound(reporter report) : report_(std::move(report)) {}

@@ -7,7 +7,7 @@
 
 namespace muxpro::proxy {
 
-/// Empty if the system does not say.
+/// The addresses of this machine. Empty if the system does not report them.
 std::vector<asio::ip::address> local_addresses();
 
 }  // namespace muxpro::proxy

@@ -8,8 +8,8 @@
 
 namespace muxpro::proxy {
 
-/// What netfilter's connection tracking knows of it. Nothing: it does not know it, or it is no connection of
-/// TCP itself.
+/// The destination before netfilter's REDIRECT. Nothing if connection tracking has no entry, or if `c` is not
+/// a TCP connection itself.
 std::optional<host_port> original_destination(connection& c);
 
 }  // namespace muxpro::proxy

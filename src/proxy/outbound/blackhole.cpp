@@ -1,11 +1,10 @@
 #include "proxy/outbound/blackhole.hpp"
 
-#include "proxy/net/quiet_timer.hpp"
+#include "proxy/udp/relay_datagrams.hpp"
 
-#include <asio/error.hpp>
-
-#include <array>
 #include <chrono>
+#include <functional>
+#include <utility>
 
 namespace muxpro::proxy {
 
@@ -18,16 +17,8 @@ asio::awaitable<connection_result> blackhole::carry(const context&, client&) {
 asio::awaitable<connection_result> blackhole::carry_datagrams(context,
                                                               std::unique_ptr<datagram_stream> datagrams) {
   const counted here(*this);
-  constexpr auto patience = std::chrono::seconds(30);
-  quiet_timer quiet(datagrams->get_executor(), patience,
-                    [d = datagrams.get()] { d->end(end_code::rejected); });
-  std::array<std::byte, 1> none;
-  host_port to;
-  std::error_code ec;
-  do {
-    co_await datagrams->receive(asio::buffer(none), to, ec);
-    quiet.touch();
-  } while (!ec || ec == asio::error::message_size);
+  std::function<void()> not_counted = [] {};
+  co_await reject_datagrams(std::move(datagrams), std::chrono::seconds(30), std::move(not_counted));
   connection_result result;
   result.why = errc::target_rejected;
   co_return result;

@@ -14,7 +14,7 @@
 
 namespace muxpro::proxy {
 
-/// What a configuration says of one.
+/// The settings of a configuration.
 struct freedom_options {
   /// Private and local targets, too; nothing: if only this machine can reach the inbounds.
   std::optional<bool> allow_private;

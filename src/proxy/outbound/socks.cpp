@@ -16,8 +16,8 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// The steps of `client` until it is connected. Returns where the server is bound; `heard` gets the bytes
-/// that follow its reply.
+/// The steps of `client` until it is connected. Returns where the server is bound. The bytes behind its reply
+/// go to `heard`.
 asio::awaitable<host_port> converse(std::shared_ptr<connection> server, socks_client client,
                                     duration handshake, std::vector<std::byte>& heard, std::error_code& ec) {
   const deadline limit(server, handshake);
@@ -26,7 +26,7 @@ asio::awaitable<host_port> converse(std::shared_ptr<connection> server, socks_cl
     heard.erase(heard.begin(), heard.begin() + static_cast<std::ptrdiff_t>(step.consumed));
     if (step.what == socks_client::status::connected) co_return std::move(step.bound);
     if (step.what == socks_client::status::refused) ec = step.error;
-    if (step.what == socks_client::status::say) co_await server->write(asio::buffer(step.message), ec);
+    if (step.what == socks_client::status::send) co_await server->write(asio::buffer(step.message), ec);
     if (step.what != socks_client::status::need_more) continue;
     const std::size_t had = heard.size();
     heard.resize(socks_client::max_message);

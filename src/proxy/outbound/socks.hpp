@@ -25,9 +25,9 @@ struct socks_outbound_options {
   relay_options relay;
 };
 
-/// Asks the server at the other end of `server` for `target`. Returns what the target has said already; `ec`
-/// says why not, as socks_client::step::error does, or errc::target_timeout. Cancellable: then `server` is of
-/// no use any more.
+/// Requests `target` from the SOCKS server. Returns the bytes that the target has sent already. Sets `ec` to
+/// socks_client::step::error, errc::target_timeout or an error of `server`. After cancellation `server`
+/// cannot be used any more.
 asio::awaitable<std::vector<std::byte>> ask_socks_server(std::shared_ptr<connection> server, host_port target,
                                                          const socks_outbound_options& options,
                                                          std::error_code& ec);

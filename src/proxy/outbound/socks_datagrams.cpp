@@ -52,7 +52,7 @@ asio::any_io_executor socks_datagrams::get_executor() const { return state_->soc
 
 void socks_datagrams::end(end_code) noexcept { state_->end(asio::error::operation_aborted); }
 
-// The server has nothing to say any more. That the connection is there keeps the association.
+// The server sends no more data. The association lives as long as the connection.
 asio::awaitable<void> socks_datagrams::watch(std::shared_ptr<state> s) {
   std::array<std::byte, 64> unread;
   std::error_code ec;

@@ -15,7 +15,7 @@ namespace muxpro::proxy {
 /// Lives on the strand of its socket.
 class socks_datagrams final : public datagram_stream {
  public:
-  /// `control` keeps the association; its end ends the stream with end_code::remote_disconnect. Datagrams go
+  /// `control` keeps the association. Its end ends the stream with end_code::remote_disconnect. Datagrams go
   /// to `relay`, and only those from there are received. With `only`, answers of others than that target are
   /// dropped. `dropped` counts what is lost.
   socks_datagrams(std::shared_ptr<connection> control, asio::ip::udp::socket socket,

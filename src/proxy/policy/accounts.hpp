@@ -1,4 +1,4 @@
-// Who may use an inbound: users and their secrets. Ring 4.
+// accounts: the users of an inbound and their secrets. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/context.hpp>

@@ -1,4 +1,4 @@
-// What became of a dial, in the few words that inbound protocols have for it. Ring 4, a rule: no I/O.
+// dial_outcome: the result of a dial as inbound protocols can report it. Ring 4, a rule: no I/O.
 #pragma once
 
 #include <muxpro/error.hpp>
@@ -19,8 +19,8 @@ enum class dial_outcome : std::uint8_t {
   failed,
 };
 
-/// Knows muxpro's own codes, those of the system and Asio's for names. "No such name" is host_unreachable;
-/// what it does not know has failed.
+/// For codes of muxpro, of the system and of Asio's resolver. "No such name" is host_unreachable. Other codes
+/// are `failed`.
 dial_outcome outcome_of(const std::error_code& ec) noexcept;
 
 /// What ends a sub-stream whose target could not be had: the code itself, if `why` is one already.

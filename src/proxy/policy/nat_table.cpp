@@ -93,7 +93,7 @@ void nat_table::remove(mapping id) {
   if (entries_.contains(id)) erase(id);
 }
 
-// What there is no memory to tell of stays until the next time.
+// Mappings that there is no memory to report stay until the next call.
 std::vector<nat_table::mapping> nat_table::expire(time_point now) {
   std::vector<mapping> gone;
   try {
@@ -170,7 +170,7 @@ void nat_table::leave_session(entry& e) {
   if (of_session->second.empty()) sessions_.erase(of_session);
 }
 
-// To the end of each order; a time that goes back counts as standing still.
+// To the end of each order. A time that goes back counts as standing still.
 void nat_table::refresh(entry& e, time_point now) {
   e.used_at = std::max(e.used_at, now);
   in_use_.splice(in_use_.end(), in_use_, e.in_all);

@@ -1,5 +1,4 @@
-// Who has which outside UDP port, and for how long: mappings of UDP sub-streams. Ring 4, a rule: no I/O, no
-// clock.
+// nat_table: which UDP sub-stream has which outside port, and for how long. Ring 4, a rule: no I/O, no clock.
 #pragma once
 
 #include <muxpro/frame.hpp>
@@ -60,7 +59,7 @@ class nat_table {
     /// Those that had to go for it.
     std::vector<mapping> evicted;
   };
-  /// A sub-stream wants a mapping; without a GlobalID it is always a new one.
+  /// A sub-stream wants a mapping. Without a GlobalID it is always a new one.
   admitted admit(const std::string& user, session_key session, const std::optional<global_id>& source,
                  time_point now);
   /// A datagram went through.

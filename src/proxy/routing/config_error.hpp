@@ -1,5 +1,4 @@
-// Configuration that cannot be: one sentence, begun where the mistake is and completed by those who know
-// where that is.
+// Mistakes of a configuration: one sentence, which starts where the mistake is found. Callers add the place.
 #pragma once
 
 #include <fmt/format.h>

@@ -1,6 +1,7 @@
 #include "proxy/routing/domain_index.hpp"
 
 #include "proxy/base/host_name.hpp"
+#include "proxy/base/text.hpp"
 
 #include <muxpro/destination.hpp>
 
@@ -29,9 +30,7 @@ std::string domain_index::add_name(table& to, std::string_view text, value v) {
 }
 
 std::string domain_index::add_keyword(std::string_view text, value v) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string lower = lower_case(text);
   constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
   if (lower.empty() || lower.size() > max_host_name || lower.find_first_not_of(allowed) != std::string::npos)
     return fmt::format("it must be 1 to {} letters, digits, '-', '_' and '.'", max_host_name);

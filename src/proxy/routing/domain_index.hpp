@@ -14,7 +14,8 @@
 
 namespace muxpro::proxy {
 
-/// The name itself; the name and its sub-domains; any part of the name; a regular expression.
+/// full: the name itself; domain: also its sub-domains; keyword: any part of the name; regexp: a regular
+/// expression.
 enum class domain_kind : std::uint8_t { full, domain, keyword, regexp };
 
 /// Patterns and what they stand for. One look-up costs a hash for each label of the name, a pass for all

@@ -1,5 +1,6 @@
 #include "proxy/routing/geo_data.hpp"
 
+#include "proxy/base/text.hpp"
 #include "proxy/routing/proto_reader.hpp"
 
 #include <algorithm>
@@ -17,17 +18,10 @@ constexpr std::uint64_t cidr_ip = 1, cidr_prefix = 2;
 constexpr domain_kind kinds[] = {domain_kind::keyword, domain_kind::regexp, domain_kind::domain,
                                  domain_kind::full};
 
-char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
-
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return upper(x) == upper(y); });
-}
-
 bool is_named(const_bytes entry, std::string_view name) {
   proto_reader in(entry);
   while (in.next())
-    if (in.number() == entry_code) return same_name(as_text(in.bytes()), name);
+    if (in.number() == entry_code) return lower_case(as_text(in.bytes())) == lower_case(name);
   return false;
 }
 
@@ -75,7 +69,7 @@ bool read_item(const_bytes cidr, std::vector<ip_prefix>& to) {
   return true;
 }
 
-// `read` is called with each item of the lists of that name, and says whether it is whole.
+// Calls `read` with each item of the lists of that name. It returns whether the item is valid.
 template <class Entry, class Read>
 geo_list<Entry> read_lists(const_bytes file, std::string_view name, Read read) {
   geo_list<Entry> list;

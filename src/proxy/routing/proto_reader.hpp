@@ -8,7 +8,7 @@
 
 namespace muxpro::proxy {
 
-/// while (in.next()) looks at number() and at value() or bytes(); good() afterwards says whether it was a
+/// Use: while (in.next()) read number(), and value() or bytes(). good() then returns whether it was a
 /// message.
 class proto_reader {
  public:
@@ -25,7 +25,7 @@ class proto_reader {
       case 1: in_.take(8); break;
       case 2: bytes_ = take(varint()); break;
       case 5: in_.take(4); break;
-      default: valid_ = false;  // groups, which nobody uses any more
+      default: valid_ = false;  // groups, which are obsolete
     }
     valid_ = valid_ && in_.good() && number_ != 0;
     return valid_;

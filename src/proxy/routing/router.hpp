@@ -24,7 +24,7 @@ namespace muxpro::proxy {
 
 struct context;
 
-/// A rule matches where all of its fields do; a field matches where one of its values does. A field without
+/// A rule matches where all of its fields do. A field matches where one of its values does. A field without
 /// values does not count, but one field must have some. Values are spelled as in Xray.
 struct routing_rule {
   /// full:NAME, domain:NAME, keyword:TEXT, TEXT, regexp:EXPRESSION, dotless:TEXT, geosite:LIST[@ATTRIBUTE],
@@ -94,7 +94,7 @@ struct route_request {
   bool may_resolve = true;
 };
 
-/// The target is what would be dialled; a route target that is a name becomes the domain.
+/// The target is what would be dialled. A route target that is a name becomes the domain.
 route_request request_of(const context& c);
 
 struct route_decision {
@@ -121,7 +121,7 @@ class router {
 
   /// Nothing: resolve request.target.host, and ask again with the addresses.
   std::optional<route_decision> route(const route_request& request) const;
-  /// Always decides; without addresses if the name has none.
+  /// Always decides, without addresses if the name has none.
   route_decision route(const route_request& request, std::span<const asio::ip::address> resolved) const;
   /// Whether a rule has a condition on the protocol or on attributes.
   bool by_content() const noexcept { return by_content_; }

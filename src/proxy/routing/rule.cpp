@@ -1,5 +1,6 @@
 #include "proxy/routing/rule.hpp"
 
+#include "proxy/base/text.hpp"
 #include "proxy/routing/config_error.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +11,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-// Adds each of `texts` by `add`, which says what is wrong with it.
+// Adds each of `texts` by `add`, which returns its mistake or an empty text.
 template <class Add>
 void add_all(std::string_view field, const std::vector<std::string>& texts, Add add) {
   for (const std::string& t : texts) check(field, t, add(t));
@@ -32,14 +33,8 @@ std::optional<port_set> ports_of(std::string_view field, const std::string& text
   return ports;
 }
 
-// Nobody means what an empty beginning or tag would match.
+// An empty beginning or tag would match everything.
 std::string refuse_empty(const std::string& text) { return text.empty() ? "it must not be empty" : ""; }
-
-std::string lower_case(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
 
 std::string expression_mistake(const pattern& p) {
   if (p.mistake().empty()) return {};

@@ -18,7 +18,7 @@ namespace muxpro::proxy {
 /// ext:FILE:LIST[@ATTRIBUTE]... Empty, or what is wrong with it.
 std::string add_domain_rule(domain_index& to, std::string_view text, domain_index::value v, geo_files& geo);
 
-/// A condition on an address. One of the positive items suffices; without one, all negated ones must hold.
+/// A condition on an address. One of the positive items suffices. Without one, all negated ones must hold.
 class ip_rules {
  public:
   /// An address, a block, geoip:LIST or ext:FILE:LIST, each with '!' in front for the contrary, which may

@@ -2,6 +2,8 @@
 
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/base/host_name.hpp"
+#include "proxy/base/text.hpp"
+#include "proxy/http/head.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,27 +18,7 @@ namespace {
 constexpr std::array<std::string_view, 9> methods{"GET",     "POST",    "HEAD",  "PUT",  "DELETE",
                                                   "OPTIONS", "CONNECT", "PATCH", "TRACE"};
 
-char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-template <class Change>
-std::string changed(std::string_view text, Change change) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), change);
-  return out;
-}
-
-// A token of RFC 9110 section 5.6.2.
-bool is_token(std::string_view name) {
-  const auto allowed = [](char c) {
-    const char u = upper(c);
-    return (u >= 'A' && u <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  };
-  return !name.empty() && std::all_of(name.begin(), name.end(), allowed);
-}
-
-bool is_control(char c) { return (c >= 0 && c < ' ' && c != '\r' && c != '\n' && c != '\t') || c == 0x7f; }
+bool is_control(char c) { return !is_line_char(c) && c != '\r' && c != '\n'; }
 
 sniff_status method_clue(std::string_view text) {
   const std::string begin = changed(text.substr(0, 8), upper);  // the longest method and its space
@@ -47,15 +29,6 @@ sniff_status method_clue(std::string_view text) {
     possible |= with_space.starts_with(begin);
   }
   return possible ? sniff_status::need_more : sniff_status::no_clue;
-}
-
-// Takes a line off, without its end: CRLF, or LF alone (RFC 9112 section 2.2).
-std::string_view take_line(std::string_view& text) {
-  const auto end = std::min(text.find('\n'), text.size());
-  std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
 }
 
 // Servers skip empty lines before a request (RFC 9112 section 2.2).
@@ -73,42 +46,29 @@ std::optional<std::string_view> whole_head(std::string_view text) {
   return std::nullopt;
 }
 
-std::string_view trimmed(std::string_view value) {
-  const auto from = value.find_first_not_of(" \t");
-  if (from == std::string_view::npos) return {};
-  return value.substr(from, value.find_last_not_of(" \t") - from + 1);
-}
-
 bool read_request_line(std::string_view line, attributes& attrs) {
-  const auto first = line.find(' '), second = line.rfind(' ');
-  if (first == std::string_view::npos || second <= first + 1) return false;
-  const std::string_view target = line.substr(first + 1, second - first - 1);
-  if (target.find(' ') != std::string_view::npos || !line.substr(second + 1).starts_with("HTTP/1."))
-    return false;
-  attrs[":method"] = changed(line.substr(0, first), upper);
-  attrs[":path"] = target;
+  const auto words = split_request_line(line);
+  if (!words || words->target.empty() || !words->version.starts_with("HTTP/1.")) return false;
+  attrs[":method"] = changed(words->method, upper);
+  attrs[":path"] = words->target;
   return true;
 }
 
 bool read_header(std::string_view line, attributes& attrs) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return false;
-  const auto [at, is_new] =
-      attrs.try_emplace(changed(line.substr(0, colon), lower), trimmed(line.substr(colon + 1)));
-  // Two Host fields become a list, which is no host name: the receiver that picks one decides where it goes.
-  if (!is_new) at->second.append(", ").append(trimmed(line.substr(colon + 1)));
+  const std::string_view value = trimmed(line.substr(colon + 1));
+  const auto [at, is_new] = attrs.try_emplace(lower_case(line.substr(0, colon)), value);
+  // Two Host fields become a list, which is not a host name: the receiver that picks one decides where it
+  // goes.
+  if (!is_new) at->second.append(", ").append(value);
   return true;
 }
 
-// "name", "name:port", "[address]:port"
-std::optional<std::string> host_without_port(std::string_view host) {
-  const auto colon = host.find_last_of(":]");
-  if (colon != std::string_view::npos && host[colon] == ':') {
-    const std::string_view port = host.substr(colon + 1);
-    if (port.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
-    host = host.substr(0, colon);
-  }
-  return canonical_host(host);
+std::optional<std::string> host_without_port(std::string_view text) {
+  const http_authority host(text);
+  if (!std::all_of(host.port.begin(), host.port.end(), is_digit)) return std::nullopt;
+  return canonical_host(host.host);
 }
 
 sniff_result read_head(std::string_view head) {

@@ -37,8 +37,8 @@ struct long_packet {
   std::size_t number = 0;  ///< where the packet number begins
 };
 
-// Takes a packet off the front of a datagram. Nothing for short headers, versions and types that say nothing
-// about where they end, and for what is no QUIC.
+// Takes a packet off the front of a datagram. Nothing for short headers, for versions and types without a
+// length, and for other protocols.
 std::optional<long_packet> take_packet(const_bytes& datagram) {
   byte_reader in(datagram);
   long_packet p;
@@ -132,7 +132,7 @@ class initial_flight {
       if (!p->initial) continue;
       if (auto r = add(*p); r.status != sniff_status::need_more) return r;
     }
-    // Behind a first packet anything may come, and another datagram may be somebody else's.
+    // Any bytes may follow a first packet, and another datagram may belong to another connection.
     return {any || seen_ ? sniff_status::need_more : sniff_status::no_clue, {}, {}, {}};
   }
 

@@ -12,7 +12,7 @@ namespace muxpro::proxy {
 inline constexpr std::size_t max_quic_packets = 64;
 
 /// "quic", with the server name of the ClientHello in the CRYPTO frames of all Initial packets, in whatever
-/// order and pieces they come. The first Initial packet must authenticate itself; others that do not are
+/// order and pieces they come. The first Initial packet must authenticate itself. Others that do not are
 /// passed over.
 sniff_result sniff_quic(std::span<const const_bytes> first);
 

@@ -1,5 +1,4 @@
-// What opens a client's Initial packets: anybody who has seen the first one can derive it (RFC 9001
-// section 5.2).
+// The keys of a client's Initial packets, which are derived from the first packet (RFC 9001 section 5.2).
 #pragma once
 
 #include <muxpro/codec.hpp>

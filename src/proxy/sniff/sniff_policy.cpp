@@ -98,7 +98,7 @@ bool sniff_policy::overrides(const destination& d, const std::string& domain, co
   return std::any_of(
       options_.dest_override.begin(), options_.dest_override.end(), [&](const std::string& text) {
         const string_view listed = canonical_protocol(text);
-        // FakeDNS has forgotten the name, and the content still knows it.
+        // FakeDNS has forgotten the name, but the content still has it.
         return same_protocol(protocol, listed) || (listed == "fakedns" && fake && protocol != "bittorrent");
       });
 }

@@ -26,12 +26,13 @@ struct sniffing_options {
   std::vector<std::string> domains_excluded;
   /// Destinations that keep their address, as rules of the router spell them.
   std::vector<std::string> ips_excluded;
-  /// Destinations whose clients wait for the server's first word, so that waiting for theirs is lost time:
+  /// Ports whose clients wait for the server's first bytes, so that waiting for theirs is lost time:
   /// "25,110".
   std::string ports_excluded;
   /// FakeDNS alone: no byte is waited for.
   bool metadata_only = false;
-  /// The name is for the rules alone, what is dialled stays: nobody gets past a policy by a name he made up.
+  /// Uses the sniffed name for rules alone and dials the original address, so that a forged name cannot
+  /// bypass the dial policy.
   bool route_only = true;
   /// For all waiting together (Xray: 200 ms).
   duration timeout = std::chrono::milliseconds(300);
@@ -61,7 +62,8 @@ class sniff_policy {
   /// place of the destination, or if rules look at the content.
   bool reads_content(const destination& d, bool for_rules) const;
   duration timeout() const noexcept { return options_.timeout; }
-  /// `fake` is what FakeDNS knows about the destination's address, `content` what sniffers found, or nothing.
+  /// `fake`: the entry of FakeDNS for the destination's address. `content`: the result of sniffers, which may
+  /// be empty.
   sniff_decision decide(const destination& d, const fake_dns::clue& fake, const sniff_result& content) const;
 
  private:

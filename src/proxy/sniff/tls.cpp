@@ -19,8 +19,8 @@ struct handshake {
   bool open = true;
 };
 
-// The part of the next record's content that has come. `open` says whether the record could still be one of
-// ours.
+// The part of the next record's content that has come. Sets `open` to whether the record can still be part of
+// the handshake.
 const_bytes take_record(const_bytes& in, bool& open) {
   byte_reader header(in, record_header);
   const auto type = header.number(1);
@@ -54,7 +54,7 @@ handshake gather(const_bytes in) {
 
 sniff_result sniff_tls(const_bytes first) {
   const handshake all = gather(first.first(std::min(first.size(), sniff_limit)));
-  // What the records in front of a bad one say was said before it came.
+  // Records before a bad one count, because they came before it.
   hello_clue clue = read_client_hello(all.bytes);
   if (clue.status == sniff_status::need_more && !all.open) return {};
   if (clue.status != sniff_status::found) return {clue.status, {}, {}, {}};

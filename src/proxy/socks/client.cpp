@@ -48,8 +48,8 @@ void append_counted(std::vector<std::byte>& out, std::string_view s) {
   out.insert(out.end(), all.begin(), all.end());
 }
 
-step say(std::vector<std::byte> message, std::size_t consumed) {
-  return {status::say, consumed, std::move(message), {}, {}, ""};
+step send(std::vector<std::byte> message, std::size_t consumed) {
+  return {status::send, consumed, std::move(message), {}, {}, ""};
 }
 
 }  // namespace
@@ -83,9 +83,9 @@ step socks_client::greet() {
   if (credentials_ && !credentials_->valid())
     return refuse(errc::bad_option, "User and secret have 1 to 255 bytes each.");
   state_ = state::method;
-  return say(credentials_ ? octets({5, 2, socks_no_authentication, socks_user_and_secret})
-                          : octets({5, 1, socks_no_authentication}),
-             0);
+  return send(credentials_ ? octets({5, 2, socks_no_authentication, socks_user_and_secret})
+                           : octets({5, 1, socks_no_authentication}),
+              0);
 }
 
 step socks_client::read_method(std::uint8_t chosen) {
@@ -98,7 +98,7 @@ step socks_client::read_method(std::uint8_t chosen) {
   std::vector<std::byte> message = octets({socks_subnegotiation});
   append_counted(message, credentials_->user);
   append_counted(message, credentials_->secret);
-  return say(std::move(message), 2);
+  return send(std::move(message), 2);
 }
 
 step socks_client::read_status(std::uint8_t said) {
@@ -110,7 +110,7 @@ step socks_client::ask(std::size_t consumed) {
   state_ = state::reply;
   std::vector<std::byte> message = octets({5, static_cast<std::uint8_t>(command_), 0});
   append_socks_address(message, target_);
-  return say(std::move(message), consumed);
+  return send(std::move(message), consumed);
 }
 
 step socks_client::read_reply(std::uint8_t code, const_bytes in) {

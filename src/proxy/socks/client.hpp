@@ -1,4 +1,4 @@
-// SOCKS 5 as a client speaks it, to a server further on. Ring 4, a rule: no I/O, no clock.
+// The client side of SOCKS 5. Ring 4, a rule: no I/O, no clock.
 #pragma once
 
 #include "proxy/socks/server.hpp"
@@ -25,24 +25,24 @@ struct socks_credentials {
 };
 
 /// Call next(), first with no bytes, then with all that came and were not consumed:
-///   say:       send `message`, drop `consumed` bytes, call again
+///   send:      send `message`, drop `consumed` bytes, call again
 ///   need_more: the same again, when more bytes have come
 ///   connected: drop `consumed` bytes; what follows is the target's data
 ///   refused:   close
 /// Any cut of the input gives the same steps. It never needs more than max_message bytes.
 class socks_client {
  public:
-  enum class status : std::uint8_t { need_more, say, connected, refused };
+  enum class status : std::uint8_t { need_more, send, connected, refused };
 
   struct step {
     status what = status::need_more;
     std::size_t consumed = 0;
     std::vector<std::byte> message;
-    /// Where the server's socket is; its host may be invalid. For UDP ASSOCIATE: where to send datagrams, and
+    /// Where the server's socket is. Its host may be invalid. For UDP ASSOCIATE: where to send datagrams, and
     /// an unspecified address stands for the server's own.
     host_port bound;
     /// What outcome_of() turns into the same reply again; bad_host, bad_option: the server was not asked;
-    /// errc::bad_answer: it does not speak SOCKS 5; target_rejected: nor does it accept the credentials.
+    /// errc::bad_answer: its answer is not SOCKS 5; target_rejected: also if it refuses the credentials.
     std::error_code error;
     const char* reason = "";  ///< one sentence without secrets, when refused
   };

@@ -52,8 +52,8 @@ bool is_not_supported(const std::error_code& ec) noexcept {
   return ec == std::errc::operation_not_supported || ec == asio::error::operation_not_supported;
 }
 
-step say(std::vector<std::byte> reply, std::size_t consumed) {
-  return {status::say, consumed, std::move(reply), {}, ""};
+step send(std::vector<std::byte> reply, std::size_t consumed) {
+  return {status::send, consumed, std::move(reply), {}, ""};
 }
 
 std::vector<std::byte> refusal(socks_version v, socks_reply_code code) {
@@ -98,7 +98,7 @@ step socks_handshake::choose_method(const_bytes in) {
     return refuse(octets({5, socks_no_method}), users_.empty() ? "The client insists on authentication."
                                                                : "The client offers no user and secret.");
   state_ = users_.empty() ? state::request : state::authentication;
-  return say(octets({5, wanted}), r.position());
+  return send(octets({5, wanted}), r.position());
 }
 
 // RFC 1929.
@@ -117,7 +117,7 @@ step socks_handshake::authenticate(const_bytes in) {
     return wrong;
   }
   state_ = state::request;
-  return say(octets({socks_subnegotiation, socks_authenticated}), r.position());
+  return send(octets({socks_subnegotiation, socks_authenticated}), r.position());
 }
 
 // RFC 1928 section 4. RSV is not looked at.

@@ -1,5 +1,5 @@
-// SOCKS 4, 4a and 5 as a server speaks it: the handshake over bytes, the last reply, the header of datagrams.
-// Ring 4, rules: no I/O, no clock.
+// The server side of SOCKS 4, 4a and 5: handshake, last reply, and the header of datagrams. Ring 4, rules: no
+// I/O, no clock.
 #pragma once
 
 #include "proxy/policy/accounts.hpp"
@@ -17,7 +17,7 @@
 namespace muxpro::proxy {
 
 enum class socks_version : std::uint8_t { v4 = 4, v5 = 5 };
-/// Whether a connection whose first byte this is speaks SOCKS. No method of HTTP begins so: one port serves
+/// Whether `first` is the first byte of SOCKS. No method of HTTP starts with it, so that one port serves
 /// both.
 constexpr bool begins_socks(std::byte first) noexcept {
   return first == std::byte{4} || first == std::byte{5};
@@ -40,13 +40,13 @@ struct socks_request {
 /// From the first byte of a connection to its request. Call next() with all bytes that came and were not
 /// consumed:
 ///   need_more: the same again, when more bytes have come
-///   say:       send `reply`, drop `consumed` bytes, call again
+///   send:      send `reply`, drop `consumed` bytes, call again
 ///   request:   drop `consumed` bytes; what follows is the client's data, and socks_reply() is the answer
 ///   refused:   send `reply`, if there is one, and close
 /// Any cut of the input gives the same steps. It never needs more than max_message bytes.
 class socks_handshake {
  public:
-  enum class status : std::uint8_t { need_more, say, request, refused };
+  enum class status : std::uint8_t { need_more, send, request, refused };
 
   struct step {
     status what = status::need_more;
@@ -61,7 +61,7 @@ class socks_handshake {
   /// RFC 1928 has 262.
   static constexpr std::size_t max_message = 8 + 256 + 256;
 
-  /// Empty: nobody is asked for his name. Else all have to come by SOCKS 5 and the method of RFC 1929.
+  /// Empty: clients need no name. Otherwise all must use SOCKS 5 and the method of RFC 1929.
   /// `users` must outlive it.
   explicit socks_handshake(const accounts& users) noexcept : users_(users) {}
 
@@ -83,7 +83,7 @@ class socks_handshake {
 };
 
 /// The answer to a request. Without an error, `bound` is where this side's socket is: that of the connection
-/// to the target, or the one that awaits datagrams; SOCKS 4 has no IPv6 and says 0.0.0.0. With one, REP of
+/// to the target, or the one that awaits datagrams; SOCKS 4 has no IPv6 and sends 0.0.0.0. With one, REP of
 /// RFC 1928 section 6 is 2 rejected, 3 or 4 unreachable, 5 refused, 6 timed out, 8 wrong family, else 1; CD
 /// of SOCKS 4 is 91.
 std::vector<std::byte> socks_reply(socks_version v, const std::error_code& outcome,

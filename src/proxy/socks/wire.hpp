@@ -30,7 +30,7 @@ enum class socks_reply_code : std::uint8_t {
   address_type_not_supported = 8,
 };
 
-/// METHOD of RFC 1928 section 3; the version of RFC 1929 and its STATUS.
+/// METHOD of RFC 1928 section 3, the version of RFC 1929 and its STATUS.
 inline constexpr std::uint8_t socks_no_authentication = 0, socks_user_and_secret = 2, socks_no_method = 0xff;
 inline constexpr std::uint8_t socks_subnegotiation = 1, socks_authenticated = 0, socks_not_authenticated = 1;
 
@@ -46,7 +46,7 @@ std::array<std::uint8_t, N> take_octets(byte_reader& r) {
   return out;
 }
 
-/// ATYP, address and port (RFC 1928 section 5); its host may be invalid. Nothing: the type is unknown.
+/// ATYP, address and port (RFC 1928 section 5). Its host may be invalid. Nothing: the type is unknown.
 std::optional<host_port> read_socks_address(byte_reader& r);
 
 /// 255 bytes of name.

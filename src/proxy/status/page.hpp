@@ -108,7 +108,7 @@ async function look() {
     show(await (await fetch("status.json")).json());
     by("gone").textContent = "";
   } catch (e) {
-    by("gone").textContent = "It does not answer.";
+    by("gone").textContent = "The proxy does not answer.";
   }
   setTimeout(look, 1000);
 }

@@ -1,4 +1,4 @@
-// What a peer's certificate says of it.
+// The user name that a peer's certificate stands for.
 #pragma once
 
 #include <openssl/x509.h>
@@ -13,9 +13,9 @@ std::string pin_of(const X509* certificate);
 /// "sha256:" and the pin; empty if there is no certificate.
 std::string pinned_user(const X509* certificate);
 
-/// Who an authority says that it is: the subject's common name, as UTF-8. Where there is not exactly one, of
-/// 1 to 64 characters (X.520) without a control character among them, pinned_user(): nobody is left out, and
-/// no two are taken for one. Empty if there is no certificate.
+/// The subject's common name as UTF-8, which an authority has signed. It is used if there is exactly one, of
+/// 1 to 64 characters (X.520) without control characters. Otherwise it is pinned_user(), so that each
+/// certificate has a name and no two share one. Empty if there is no certificate.
 std::string vouched_user(const X509* certificate);
 
 }  // namespace muxpro::proxy

@@ -20,7 +20,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// OpenSSL's reason in words of a file: its own are "unsupported" and "no start line".
+/// OpenSSL's reason, in terms of the file. Its own texts are "unsupported" and "no start line".
 std::string reason_of(unsigned long e, std::string_view what) {
   const int library = ERR_GET_LIB(e), reason = ERR_GET_REASON(e);
   if (ERR_SYSTEM_ERROR(e)) return std::strerror(reason);
@@ -51,7 +51,7 @@ void load_key(SSL_CTX* c, const std::string& key, const std::string& certificate
       fmt::format("cannot use the key in {}: it does not belong to the certificate in {}", key, certificate));
 }
 
-// Nobody sits at a terminal to type it.
+// A passphrase cannot be typed, because there may be no terminal.
 int no_passphrase(char*, int, int, void*) { return 0; }
 
 /// The list as it is on the wire.
@@ -134,8 +134,8 @@ void tls_transport::state::load_files() {
   }
 }
 
-// A pin says who the peer is without anybody's signature: then the handshake asks for a certificate, and
-// judge() looks at it.
+// A pin identifies the peer without a signature. The handshake then requests a certificate, and judge()
+// checks it.
 void tls_transport::state::choose_verification() {
   const bool by_authority = !options.authority.empty() || (side == role::client && options.pins.empty());
   int mode = SSL_VERIFY_NONE;
@@ -166,7 +166,7 @@ std::error_code tls_transport::state::judge(SSL* tls, const X509* shown) const {
   return {};
 }
 
-// Who signs his own certificate writes into it what he likes; his pin is what we know of him.
+// A self-signed certificate can contain any name, so that only its pin identifies the peer.
 std::string tls_transport::state::user_of(const X509* shown) const {
   if (options.authority.empty()) return pinned_user(shown);
   return vouched_user(shown);
@@ -205,7 +205,7 @@ asio::awaitable<std::shared_ptr<connection>> tls_transport::open_over(Next next,
   }
   const X509* const shown = SSL_get0_peer_certificate(tls);
   if (!ec) ec = now->judge(tls, shown);
-  // Closed rather than cut if it failed: a reset could overtake the alert that tells the peer why.
+  // Closed rather than cut if it failed: a reset could overtake the alert with the reason.
   if (ec) co_return nullptr;
   if (now->side == role::server) c->set_user(now->user_of(shown));
   co_return c;

@@ -16,20 +16,21 @@ namespace muxpro::proxy {
 struct tls_options {
   tls_options() = default;
 
-  /// PEM files with this side's chain and key. A server needs them; a client, where the server asks for them.
+  /// PEM files with this side's chain and key. A server needs them, a client if its server requests a
+  /// certificate.
   std::string certificate, key;
   /// PEM file with the authorities that vouch for the peer. Empty: a client takes those of the system, a
-  /// server asks no client who it is.
+  /// server does not authenticate its clients.
   std::string authority;
   /// SHA-256 of whole certificates (DER), as 64 hex digits, with or without colons. The peer must have one of
-  /// them. That is enough, whoever has signed it and until when, unless `authority` says that both have to
+  /// them. Signer and expiry do not matter then, unless `authority` is set, which must also
   /// hold.
   std::vector<std::string> pins;
   /// Of a client: the server's name, or its address. Sent, if it is a name, and demanded of the certificate.
   std::string name;
   /// First choice first. Where a client has some, the server must agree to one.
   std::vector<std::string> alpn;
-  /// Off: a client takes whatever certificate. Anybody in between can read and change everything then.
+  /// Off: a client accepts any certificate. An attacker on the path can read and change everything then.
   bool verify = true;
   /// Absolute, for the whole handshake.
   duration handshake = std::chrono::seconds(10);
@@ -60,7 +61,7 @@ class tls_transport final : public transport {
   ~tls_transport() override;
 
   /// Errors: those of asio::error's SSL categories, tls_errc, asio::error::timed_out; what the socket
-  /// reports. The peer has been told why by an alert, where there is one for it. Cancellation (terminal):
+  /// reports. The peer gets an alert with the reason, where TLS has one. Cancellation (terminal):
   /// operation_aborted, without an alert.
   asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> below,
                                                     std::error_code& ec) const override;

@@ -1,4 +1,4 @@
-// asio::ssl::stream over any stream, whose truncation is an error that callers know from sockets.
+// asio::ssl::stream over any stream, with connection_reset for a truncated stream, as sockets report it.
 #pragma once
 
 #include <asio/associator.hpp>
@@ -14,8 +14,8 @@
 
 namespace muxpro::proxy {
 
-/// A peer that goes without close_notify is told as connection_reset: sessions and relays know what that
-/// means, and nothing of TLS.
+/// Reports a peer that goes without close_notify as connection_reset, which sessions and relays handle
+/// without knowing TLS.
 template <class Handler>
 struct truncation_as_reset {
   Handler handler;

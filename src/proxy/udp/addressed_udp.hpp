@@ -15,7 +15,7 @@ namespace muxpro::proxy {
 /// Where a datagram came from and where it was sent to.
 struct arrival {
   asio::ip::udp::endpoint from;
-  /// What TPROXY has redirected; port 0: the kernel does not say.
+  /// What TPROXY has redirected; port 0: the kernel does not report it.
   asio::ip::udp::endpoint original;
   /// Of this machine; unspecified: the socket does not ask, or no answer can come from there.
   asio::ip::address local;

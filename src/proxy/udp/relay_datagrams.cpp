@@ -6,7 +6,9 @@
 #include <muxpro/frame.hpp>
 
 #include <asio/co_spawn.hpp>
+#include <asio/error.hpp>
 
+#include <array>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -82,6 +84,20 @@ asio::awaitable<std::error_code> relay_datagrams(std::unique_ptr<datagram_stream
   co_await r->over.async_acquire(2, or_error(ec));
   r->quiet.stop();
   co_return r->why;
+}
+
+asio::awaitable<void> reject_datagrams(std::unique_ptr<datagram_stream> from, duration idle,
+                                       std::function<void()> dropped) {
+  quiet_timer quiet(from->get_executor(), idle, [d = from.get()] { d->end(end_code::rejected); });
+  std::array<std::byte, 1> unread;
+  host_port to;
+  for (;;) {
+    std::error_code ec;
+    co_await from->receive(asio::buffer(unread), to, ec);
+    if (ec && ec != asio::error::message_size) co_return;
+    dropped();
+    quiet.touch();
+  }
 }
 
 }  // namespace muxpro::proxy

@@ -67,8 +67,8 @@ class renamed_stream final : public datagram_stream {
     return known_.front().outside;
   }
 
-  // Names that were resolved further on are told apart by their order: the one that waits longest is answered
-  // first.
+  // Names that were resolved further on are distinguished by their order: the one that waits longest is
+  // answered first.
   const host_port& inside(const host_port& peer) {
     for (const names& n : known_)
       if (n.outside == peer || n.resolved == peer) return n.inside;

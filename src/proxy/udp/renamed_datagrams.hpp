@@ -1,4 +1,4 @@
-// Datagrams whose client knows their peers by other addresses than the outside does. Ring 4.
+// Datagrams whose peers have other addresses for the client than outside. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/datagram_stream.hpp>
@@ -17,16 +17,16 @@ struct held_datagram {
   std::vector<std::byte> data;
 };
 
-/// Where a datagram goes instead; nothing: it goes where its client says.
+/// Where a datagram goes instead. Nothing: it goes where its client sends it.
 using rename_peer = std::function<std::optional<host_port>(const host_port&)>;
 
-/// Peers of an association that are remembered; the one that was used last stays longest.
+/// Peers of an association that are remembered. The one that was used last stays longest.
 inline constexpr std::size_t max_renamed_peers = 64;
 
 /// `first` is received before what `stream` has. An answer from where a datagram went has the name that its
-/// client used. A name is resolved further on: the first answer from an address that nothing went to, from
-/// the name's port, says what the name's address is, for as long as the association lasts. Everything else
-/// comes from who has sent it.
+/// client used. A name is resolved further on: the first answer from an address that no datagram went to,
+/// from the name's port, sets the name's address, for as long as the association lasts. Other datagrams keep
+/// the address of their sender.
 std::unique_ptr<datagram_stream> renamed(std::unique_ptr<datagram_stream> stream, rename_peer rename,
                                          std::deque<held_datagram> first);
 

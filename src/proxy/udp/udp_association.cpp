@@ -168,9 +168,10 @@ asio::awaitable<void> udp_nat::association::receive_from_outside(std::shared_ptr
 
 namespace {
 
-// Whom there is no memory to tell goes on until its stream ends, or its mapping is idle for too long.
+// Posts `call`. Without memory for it, the association runs on until its stream ends or its mapping is idle
+// for too long.
 template <class Call>
-void tell(const asio::any_io_executor& executor, Call call) noexcept {
+void post_call(const asio::any_io_executor& executor, Call call) noexcept {
   try {
     asio::post(executor, std::move(call));
   } catch (...) {
@@ -180,7 +181,7 @@ void tell(const asio::any_io_executor& executor, Call call) noexcept {
 }  // namespace
 
 void udp_nat::association::stop(end_code code) noexcept {
-  tell(executor_, [weak = weak_from_this(), code] {
+  post_call(executor_, [weak = weak_from_this(), code] {
     const auto self = weak.lock();
     if (!self) return;
     self->stopped_ = true;
@@ -192,7 +193,7 @@ void udp_nat::association::stop(end_code code) noexcept {
 
 void udp_nat::association::hand_over(int descriptor) noexcept {
   handed_ = descriptor;
-  tell(executor_, [weak = weak_from_this()] {
+  post_call(executor_, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->handed_over_.cancel();
   });
 }

@@ -122,7 +122,7 @@ bool udp_nat::open_mapping(association& a) {
   return false;
 }
 
-// The socket goes to who waits for it, or is parked, or closed, where there is no memory to park it.
+// The socket goes to the association that waits for it, or is parked, or is closed without memory to park it.
 void udp_nat::end_mapping(association& a) {
   const std::lock_guard lock(mutex_);
   const auto used = in_use_.find(a.id);

@@ -29,10 +29,10 @@ namespace muxpro::proxy {
 
 class port_set;
 
-/// Shared by all threads; each association runs on the executor of its stream.
+/// Shared by all threads. Each association runs on the executor of its stream.
 class udp_nat {
  public:
-  /// `names` and `policy` must outlive it. Throws std::invalid_argument with what limits.validate() says.
+  /// `names` and `policy` must outlive it. Throws std::invalid_argument with the text of limits.validate().
   /// `drops` counts what is dropped; none: counts() alone has some of it.
   udp_nat(nat_limits limits, dial_options dial, resolver& names, const dial_policy& policy,
           std::shared_ptr<datagram_drops> drops = {});
@@ -51,10 +51,10 @@ class udp_nat {
     bool addressed = false;              ///< datagrams have addresses; else all go to the target
   };
   /// Carries datagrams until the stream has ended, the mapping is idle for too long or another one needs its
-  /// place; then ends the stream: gracefully, or with end_code::resources if there was no socket or it lost
-  /// its place. Without addresses, an end_code also says why the target could not be found. A datagram that
-  /// cannot be sent is lost. What it throws, for want of memory, ends this stream alone. Cancellation
-  /// (terminal): as if the stream had ended.
+  /// place. It then ends the stream: gracefully, or with end_code::resources if there was no socket or it
+  /// lost its place. Without addresses, an end_code also reports why the target could not be found. A
+  /// datagram that cannot be sent is lost. What it throws, for want of memory, ends this stream alone.
+  /// Cancellation (terminal): as if the stream had ended.
   asio::awaitable<void> carry(std::unique_ptr<datagram_stream> stream, owner who);
 
   /// Ends what is idle or parked for too long, for ever: cancel it, or destroy the context.

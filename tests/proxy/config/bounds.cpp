@@ -1,4 +1,4 @@
-// Configurations of strangers: whatever they hold, reading them ends, and says something that can be read.
+// Configurations of strangers: reading any of them ends with a readable result.
 #include "catch.hpp"
 #include "config_text.hpp"
 
@@ -66,7 +66,7 @@ TEST_CASE("config: lists have an end", "[proxy][config]") {
         "inbounds: has 1025 objects; it may have at most 1024\n");
 }
 
-TEST_CASE("config: of endless mistakes some are told, at once", "[proxy][config]") {
+TEST_CASE("config: of endless mistakes some are reported, at once", "[proxy][config]") {
   std::string text = "{";
   for (int i = 0; i < 200'000; ++i) text += "\"inbound" + std::to_string(i) + "\":0,";
   const read_text r(text + R"("outbounds": []})");

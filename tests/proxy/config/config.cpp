@@ -21,7 +21,7 @@ using test::read_text;
 
 }  // namespace
 
-TEST_CASE("config: all that there is can be said", "[proxy][config]") {
+TEST_CASE("config: every key can be set", "[proxy][config]") {
   const read_text r(test::everything);
   CHECK(r.all() == "");
   CHECK(r.c.log.level == log_level::info);
@@ -100,7 +100,7 @@ TEST_CASE("config: lines about connections go to the log, to a file or nowhere",
   CHECK_FALSE(access(R"("access": "none")"));
 }
 
-TEST_CASE("config: a server that speaks SOCKS", "[proxy][config]") {
+TEST_CASE("config: a server with SOCKS", "[proxy][config]") {
   const read_text r(test::everything);
   const auto& socks = options_of<socks_outbound_options>(r.c.outbounds[3]);
   CHECK(to_string(r.c.outbounds[3].plan.server.value()) == "192.0.2.7:1080");
@@ -202,7 +202,7 @@ TEST_CASE("config: a client in a few lines", "[proxy][config]") {
   CHECK_FALSE(r.c.outbounds[0].stream.carrier.make);
 }
 
-TEST_CASE("config: the name that a server has to show is its own unless another is said", "[proxy][config]") {
+TEST_CASE("config: the name in a server's certificate is its own unless another is set", "[proxy][config]") {
   std::string asked;
   registry known = registry::global();
   known.securities = {};

@@ -166,7 +166,7 @@ TEST_CASE("config: a rule names an inbound that there is", "[proxy][config]") {
         "'socks'?\n");
 }
 
-TEST_CASE("config: the address that UDP clients of a SOCKS inbound are told", "[proxy][config]") {
+TEST_CASE("config: the address for UDP clients in the reply of a SOCKS inbound", "[proxy][config]") {
   const auto with_ip = [](const std::string& protocol, const std::string& ip) {
     return read_text(R"({"inbounds": [{"protocol": ")" + protocol +
                      R"(", "listen": "127.0.0.1", "port": 1, "settings": {"udp": true, "ip": )" + ip +

@@ -41,7 +41,7 @@ TEST_CASE("config: what is missing", "[proxy][config]") {
         "outbounds[0].protocol: is missing; it must be the name of a protocol\n");
 }
 
-TEST_CASE("config: keys that nobody knows", "[proxy][config]") {
+TEST_CASE("config: unknown keys", "[proxy][config]") {
   CHECK(told(with_socks(R"(, "setings": {})")) ==
         "inbounds[0].setings: there is no such key; did you mean 'settings'?\n");
   CHECK(told(with_socks(R"(, "INBOUNDTAG": 1, "Tag": 2)"))
@@ -259,7 +259,8 @@ TEST_CASE("config: policies", "[proxy][config]") {
         "policy.levels.one: there is no such level; it must be a whole number from 0 to 65535\n");
 }
 
-TEST_CASE("config: FakeDNS needs whom it answers, and who knows its addresses again", "[proxy][config]") {
+TEST_CASE("config: FakeDNS needs an inbound for its queries, and one that uses its addresses",
+          "[proxy][config]") {
   const auto fakes = [](const std::string& f, const std::string& sniffing = R"("fakedns")",
                         const std::string& outbound = "direct") {
     return told(R"({"inbounds": [{"protocol": "dns", "listen": "127.0.0.1", "port": 53},

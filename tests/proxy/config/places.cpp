@@ -66,7 +66,7 @@ TEST_CASE("config: ports as numbers, texts, ranges and lists", "[proxy][config]"
   CHECK(to_string(read_in(socks("\"1000-1003\"", "::1")).c.inbounds[0].more.at(2).at) == "[::1]:1003");
 }
 
-TEST_CASE("config: ports that are none", "[proxy][config]") {
+TEST_CASE("config: texts that are no ports", "[proxy][config]") {
   for (const char* text : {"", "80-", "-80", "80-79", "80,,81", "80,", "65536", "0-65536", "http", "80;81",
                            "8 0", "env:", "ENV:PORT", "-1", "1e3", "0x50"}) {
     const read_in r(socks("\""s + text + "\""));
@@ -109,7 +109,7 @@ TEST_CASE("config: ports from the environment", "[proxy][config]") {
 }
 
 // The environment of muxpro check need not be that of muxpro run.
-TEST_CASE("config: a variable that is not set is told apart from a mistake", "[proxy][config]") {
+TEST_CASE("config: a variable that is not set differs from a mistake", "[proxy][config]") {
   const read_in r(socks("\"env:PORT\""));
   CHECK(r.all == "");
   CHECK(r.unset == "inbounds[0].port: names the environment variable PORT, which is not set\n");

@@ -121,7 +121,7 @@ TEST_CASE("a dial that is cancelled ends with the reason", "[proxy][dialer]") {
   CHECK(f.took < 5s);
 }
 
-TEST_CASE("who refuses, does not exist or may not be dialled has its own code", "[proxy][dialer]") {
+TEST_CASE("a target that refuses, does not exist or may not be dialled has its own code", "[proxy][dialer]") {
   const auto code_of = [](const char* host, bool allow_private) {
     fixture f;
     std::uint16_t closed = 0;

@@ -140,7 +140,7 @@ void run_short(Proxy& proxy, const tcp::endpoint& at, const counting& over) {
 
 }  // namespace
 
-TEST_CASE("accepting: nobody waits for a client that has left", "[proxy][listener]") {
+TEST_CASE("accepting: a client that has left delays no other", "[proxy][listener]") {
   const int why = GENERATE(ECONNABORTED, EPROTO);
   listening l;
   lost_by = why;

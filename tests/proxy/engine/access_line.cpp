@@ -1,4 +1,4 @@
-// What the access log says of a connection.
+// Lines of the access log about connections.
 #include "loopback.hpp"
 
 #include "proxy/inbound/http.hpp"
@@ -73,7 +73,7 @@ std::size_t lines_about_ten(std::uint32_t at_most) {
 
 }  // namespace
 
-TEST_CASE("access line: what is known, and nothing in the place of what is not", "[proxy][log]") {
+TEST_CASE("access line: known values, and empty ones for unknown", "[proxy][log]") {
   context c = known_connection();
   connection_result how;
   how.up = 10;

@@ -147,7 +147,8 @@ TEST_CASE("tickets outlive the admission and are given back by any thread", "[pr
   last.reset();
 }
 
-TEST_CASE("one source gets so many lines a second, and is told how many were left out", "[proxy][log]") {
+TEST_CASE("one source gets so many lines a second, and the number of omitted ones is reported",
+          "[proxy][log]") {
   log_rate_limiter b(3);
   for (int i = 0; i < 3; ++i) CHECK(b.ask(host(1), origin).write);
   for (int i = 0; i < 7; ++i) CHECK_FALSE(b.ask(host(1), origin + 900ms).write);

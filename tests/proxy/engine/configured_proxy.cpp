@@ -36,12 +36,13 @@ TEST_CASE("configured proxy: listens, routes, reaches targets", "[proxy][configu
   CHECK(b.by_tcp(port, b.port()) == "hello");
   CHECK(b.by_unix(path, b.port()) == "hello");
   CHECK(b.by_tcp(port, 1) == "refused 2");     // by the rule
-  CHECK(b.by_unix(path, 1) == "refused 5");    // nobody listens
+  CHECK(b.by_unix(path, 1) == "refused 5");    // no listener
   CHECK(b.by_tcp(port, port) == "refused 2");  // its own listener
   finish(*p);
 }
 
-TEST_CASE("configured proxy: lines about connections go where the log says", "[proxy][configured]") {
+TEST_CASE("configured proxy: lines about connections go to the file of the access log",
+          "[proxy][configured]") {
   bench b;
   const auto lines = [&](const std::string& log) {
     const auto heard = std::make_shared<std::atomic<int>>(0);

@@ -13,7 +13,7 @@ asio::awaitable<void> hang_up(tcp::socket& s) {
   co_await asio::async_read(s, asio::dynamic_buffer(rest), as_result);
 }
 
-/// What a user hears of a target: an echo's word, or how far he came.
+/// What a user gets from a target: an echo, or how far the connection came.
 asio::awaitable<std::string> ask_as(tcp::socket s, std::uint16_t proxy_port, std::string log_in,
                                     std::uint16_t port) {
   co_await s.async_connect({make_address("127.0.0.1"), proxy_port}, asio::use_awaitable);

@@ -44,7 +44,7 @@ struct running {
   tcp::endpoint at;
 };
 
-/// How a word comes back from each target, or the end of its sub-stream. All go over one main connection.
+/// How an echo comes back from each target, or the end of its sub-stream. All go over one main connection.
 asio::awaitable<std::vector<std::string>> asked(tcp::endpoint at, std::vector<destination> targets) {
   tcp::socket socket(co_await asio::this_coro::executor);
   co_await socket.async_connect(at, asio::use_awaitable);

@@ -144,7 +144,7 @@ awaitable<> none_is_lost(fused& f) {
   }
 }
 
-// The second one finds no place, and the log cannot say so.
+// The second one finds no place, and the log cannot be written.
 awaitable<> the_log_is_full(fused& f) {
   {
     tcp::socket waits(f.io), refused(f.io);
@@ -189,7 +189,7 @@ TEST_CASE("exceptions: what is thrown costs one connection", "[proxy][exceptions
   CHECK(f.burnt());
 }
 
-TEST_CASE("exceptions: lines that cannot be written cost nobody his connection", "[proxy][exceptions]") {
+TEST_CASE("exceptions: lines that cannot be written end no connection", "[proxy][exceptions]") {
   parts_of_proxy p;
   p.options.access = [](const ended_connection&) { throw std::runtime_error("the disk is full"); };
   fused(p).run(none_is_lost);

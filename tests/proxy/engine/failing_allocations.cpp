@@ -411,7 +411,7 @@ awaitable<unsigned> serve(poor& x, unsigned in_all, unsigned at_a_time) {
 
 // --- what is left
 
-/// What a proxy has while nobody uses it.
+/// What a proxy holds without connections.
 struct holdings {
   std::size_t connections = 0, streams = 0, sub_streams = 0, counted = 0, mappings = 0, unnegotiated = 0;
   std::size_t main_connections = 0, timers = 0, descriptors = 0;

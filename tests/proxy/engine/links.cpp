@@ -1,4 +1,4 @@
-// What connects the stages: the word about the target, the link's ends, datagrams between them.
+// What connects the stages: the outcome of the dial, the link's ends, datagrams between them.
 #include "catch.hpp"
 #include "stages.hpp"
 #include "support.hpp"
@@ -155,7 +155,7 @@ class mute final : public outbound {
   }
 };
 
-/// Bytes that a new connection's link takes while nobody reads it.
+/// Bytes that a new connection's link takes while it is not read.
 std::size_t taken_by_link(std::size_t own) {
   asio::io_context io;
   dispatcher to(io.get_executor());
@@ -177,7 +177,8 @@ std::size_t taken_by_link(std::size_t own) {
 
 }  // namespace
 
-TEST_CASE("a link holds what its connection's inbound says, else what its dispatcher does", "[proxy][link]") {
+TEST_CASE("a link has the capacity of its connection's inbound, else that of its dispatcher",
+          "[proxy][link]") {
   CHECK(taken_by_link(7) == 7);
   CHECK(taken_by_link(0) == 10);
 }
@@ -186,7 +187,7 @@ TEST_CASE("link: the outbound's first answer arrives", "[proxy][link]") { with_i
 TEST_CASE("link: a wait for the target may be cancelled, and begun again", "[proxy][link]") {
   with_io(a_wait_may_be_given_up);
 }
-TEST_CASE("link: the context may go before a link and those who wait", "[proxy][link]") {
+TEST_CASE("link: the context may go before a link and its waiters", "[proxy][link]") {
   auto context = std::make_unique<asio::io_context>();
   auto mark = std::make_shared<int>();
   std::optional strand(asio::make_strand(*context));
@@ -221,7 +222,7 @@ TEST_CASE("link: giving it up calls the outbound, before and after", "[proxy][li
 TEST_CASE("datagram link: what fits comes with its address, then the end", "[proxy][link]") {
   with_io(all_that_was_sent_comes);
 }
-TEST_CASE("datagram link: an end wakes who waits on either side", "[proxy][link]") {
+TEST_CASE("datagram link: an end wakes the waiters on both sides", "[proxy][link]") {
   with_io(ends_wake_receivers);
 }
 TEST_CASE("datagram link: a datagram is cut where there is no room for it", "[proxy][link]") {

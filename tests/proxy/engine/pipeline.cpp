@@ -81,7 +81,7 @@ TEST_CASE("pipeline: a SOCKS client talks to its target", "[proxy][pipeline]") {
   CHECK(b.ended == std::vector<std::string>{"tcp:example.com:443 via parrot: 5 5 done"});
 }
 
-TEST_CASE("pipeline: a refused target is told as the protocol says it", "[proxy][pipeline]") {
+TEST_CASE("pipeline: a refused target is reported by the protocol's code", "[proxy][pipeline]") {
   bench b(socks_inbound({}));
   b.to.add("hole", std::make_shared<blackhole>());
   b.run(is_refused);
@@ -110,7 +110,7 @@ TEST_CASE("pipeline: where there are users, nothing goes before the password", "
   CHECK(target->seen.empty());
 }
 
-TEST_CASE("pipeline: a client that says nothing is cut in time", "[proxy][pipeline]") {
+TEST_CASE("pipeline: a silent client is cut in time", "[proxy][pipeline]") {
   socks_inbound_options options;
   options.handshake = 20ms;
   bench b(socks_inbound(std::move(options)));

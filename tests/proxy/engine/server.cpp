@@ -155,7 +155,7 @@ awaitable<> datagrams(fixture& f) {
   {
     sub_datagram d(co_await s.async_open(request));
     CHECK(co_await udp_ask(d, "ping", target) == "ping");
-    // Full cone: a third party that hears of the port may send to it.
+    // Full cone: a third party may send to the port.
     const host_port other{"127.0.0.1", third.local_endpoint().port()};
     co_await d.async_send_to(asio::buffer("hi", 2), other);
     std::array<char, 100> room;
@@ -243,12 +243,12 @@ awaitable<> too_many_unnegotiated(fixture& f) {
   CHECK(co_await ask(stream, "in") == "in");
 }
 
-// --- probes: what a stranger learns who tries whether this is a server (J12)
+// --- probes: what a scanner learns about the server (J12)
 
 struct probe {
   const char* kind;
   std::string said;
-  std::size_t ends_after = 0;  ///< says that this was all when it has heard so many bytes; 0: never
+  std::size_t ends_after = 0;  ///< ends its side after so many received bytes; 0: never
   std::string heard{};         ///< as read_all() has it
   duration took{};
 };
@@ -360,7 +360,7 @@ awaitable<> unfinished_ones_are_cut_in_time(fixture& f) {
   CHECK(ever == 0);
 }
 
-// The versions are no secret: whoever says them hears that this is a server, and no more than that.
+// The versions are no secret: a client that sends them learns that this is a server, and no more than that.
 awaitable<> right_versions_are_answered(fixture& f) {
   std::mt19937 random(3);
   std::vector<probe> all;
@@ -410,7 +410,7 @@ TEST_CASE("server: a failed dial ends its sub-stream alone", "[proxy][server]") 
 TEST_CASE("server: private targets are refused unless allowed", "[proxy][server]") {
   fixture({}, false).run(private_target);
 }
-TEST_CASE("server: datagrams, full cone, and the same port for who comes back", "[proxy][server]") {
+TEST_CASE("server: datagrams, full cone, and the same port for a returning source", "[proxy][server]") {
   fixture().run(datagrams);
 }
 TEST_CASE("server: a mapping moves to a new sub-stream with its GlobalID", "[proxy][server]") {
@@ -471,14 +471,14 @@ TEST_CASE("server: senseless options are refused with a sentence", "[proxy][serv
   CHECK_THROWS_WITH(server_engine(o), "max_unnegotiated is 0, it must be 1 to 1048576");
 }
 
-TEST_CASE("server: who says something else hears nothing, whatever it was (J12)", "[proxy][server]") {
+TEST_CASE("server: a client of another protocol gets no byte, whatever it sends (J12)", "[proxy][server]") {
   server_limits o;
   o.inbound.session.negotiate_timeout = std::chrono::hours(1);
   fixture(o).run(wrong_ones_are_cut_at_once);
   o.inbound.session.negotiate_timeout = patience;
   fixture(o).run(unfinished_ones_are_cut_in_time);
 }
-TEST_CASE("server: who knows the versions hears the same answer each time (J12)", "[proxy][server]") {
+TEST_CASE("server: a client with the versions gets the same answer each time (J12)", "[proxy][server]") {
   fixture().run(right_versions_are_answered);
   fixture({}, false).run(a_replay_is_one_more_request);
 }

@@ -112,12 +112,12 @@ struct stages {
 
 const std::string request = "GET /index.html HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\n\r\n";
 
-// --- a server that has the first word
+// --- a server that sends first
 
 const std::string banner = "220 mail.example ready\r\n";
 constexpr duration tolerated = 200ms;
 
-/// Says it, and waits for the client to go.
+/// Sends it, and waits for the client to go.
 asio::awaitable<void> greet(asio::ip::tcp::acceptor& at) {
   for (;;) {
     auto [error, client] = co_await at.async_accept(as_result);
@@ -136,7 +136,7 @@ asio::awaitable<void> note_banner(pipe_end& from, std::string& heard, time_point
   heard = error ? error.message() : room;
 }
 
-/// How long a client waits for it that is silent, or says a byte of its request every now and then.
+/// How long a client waits for it that is silent, or sends a byte of its request every now and then.
 asio::awaitable<duration> wait_for_banner(stages& s, std::uint16_t port, bool drips) {
   context c = s.known("127.0.0.1", port);
   c.outbound.tag = "direct";
@@ -197,7 +197,7 @@ TEST_CASE("dispatcher: a sniffed name that is dialled is judged anew (K4)", "[pr
   }
 }
 
-TEST_CASE("dispatcher: without a word from the client sniffing ends in time", "[proxy][dispatcher]") {
+TEST_CASE("dispatcher: without a byte from the client sniffing ends in time", "[proxy][dispatcher]") {
   stages s;
   s.sniffing.enabled = true;
   s.sniffing.timeout = 20ms;
@@ -219,7 +219,7 @@ TEST_CASE("dispatcher: without a word from the client sniffing ends in time", "[
   CHECK(s.by_default->first == 10);
 }
 
-TEST_CASE("dispatcher: who waits for the server's first word loses the limit and no more (K3)",
+TEST_CASE("dispatcher: a client that waits for the server's first bytes loses the limit and no more (K3)",
           "[proxy][dispatcher]") {
   stages s;
   s.sniffing.enabled = true;

@@ -76,7 +76,7 @@ awaitable<> the_quietest_goes(standing& x) {
   CHECK(x.log().size() == 1);
 }
 
-/// Says where its connections go.
+/// Reports where its connections go.
 class teller final : public outbound {
  public:
   awaitable<connection_result> carry(const context& ctx, client& c) override {
@@ -271,7 +271,7 @@ TEST_CASE("dokodemo: TPROXY's datagrams go where they were meant to, and answers
   if (result) CHECK(*result == 0);
 }
 
-TEST_CASE("dokodemo: TPROXY's datagrams to one target are answered by whom they were sent to",
+TEST_CASE("dokodemo: TPROXY's datagrams to one target are answered from the address that they were sent to",
           "[proxy][dokodemo][network]") {
   const auto result = network_namespace::run(redirected_datagrams, datagrams_are_taken);
   if (result) CHECK(*result == 0);

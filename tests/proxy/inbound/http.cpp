@@ -28,7 +28,7 @@ http_inbound with_limits(duration handshake, duration idle = 300s) {
   return http_inbound(o);
 }
 
-/// A target that hears `size` bytes, says `answer`, and ends.
+/// A target that reads `size` bytes, sends `answer`, and ends.
 actor::part answers(std::string& heard, std::size_t size, std::string answer, error_code why = {}) {
   return [&heard, size, answer, why](pipe_end& link) -> asio::awaitable<error_code> {
     heard = co_await read(link, size);
@@ -41,7 +41,7 @@ actor::part answers(std::string& heard, std::size_t size, std::string answer, er
   };
 }
 
-/// What a client hears that says `request`, and the target that answers it heard.
+/// What a client gets for `request`, and what the target got.
 struct exchange {
   explicit exchange(std::string request, std::size_t size = get_upstream.size(), std::string answer = ok) {
     bench b(http_inbound({}));
@@ -67,7 +67,7 @@ std::string refusal(const error_code& why, std::string request = get) {
   return heard;
 }
 
-/// What a client hears whose target ends so.
+/// What a client gets if its target ends so.
 std::string broken_answer(std::string before, error_code why) {
   bench b(http_inbound({}));
   std::string at_target, heard;
@@ -100,7 +100,7 @@ TEST_CASE("http: a CONNECT becomes a tunnel, and early data waits for it", "[pro
   CHECK(b.ended == std::vector<std::string>{"tcp:example.com:443 via parrot: 5 5 done"});
 }
 
-TEST_CASE("http: a target that is not there is told in one sentence, and hears nothing", "[proxy][http]") {
+TEST_CASE("http: a missing target is reported in one sentence, and gets no byte", "[proxy][http]") {
   CHECK_THAT(refusal(end_code::rejected), StartsWith("HTTP/1.1 403 "));
   CHECK_THAT(refusal(end_code::timeout), StartsWith("HTTP/1.1 504 "));
   CHECK_THAT(refusal(end_code::unreachable), StartsWith("HTTP/1.1 502 "));
@@ -161,7 +161,7 @@ TEST_CASE("http: two readings of a request are one refusal, and no connection", 
   CHECK_THAT(e.at_client, StartsWith("HTTP/1.1 431 "));
 }
 
-TEST_CASE("http: a broken chunk is told to the client and cut at the target", "[proxy][http]") {
+TEST_CASE("http: a broken chunk is reported to the client and cut at the target", "[proxy][http]") {
   const exchange e("POST http://a/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz", 1000);
   CHECK_THAT(e.at_client, StartsWith("HTTP/1.1 400 "));
 }
@@ -187,7 +187,7 @@ TEST_CASE("http: where there are users, nothing goes without the right secret", 
   CHECK(try_with("Proxy-Authorization: Basic YWxpY2U6c2VjcmV0\r\n") == 1);
 }
 
-TEST_CASE("http: who does not say what he wants is cut in time", "[proxy][http]") {
+TEST_CASE("http: a client without a request is cut in time", "[proxy][http]") {
   for (const char* said : {"", "GET http://a/ HTTP/1.1\r\n"}) {
     bench b(with_limits(20ms));
     std::string heard;

@@ -178,7 +178,7 @@ TEST_CASE("http: a connection that its target has ended is not used", "[proxy][h
   CHECK(h.connections() == 3);
 }
 
-TEST_CASE("http: a connection whose target speaks unasked is not used", "[proxy][http][smuggling]") {
+TEST_CASE("http: a connection whose target sends without a request is not used", "[proxy][http][smuggling]") {
   const std::string evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
   const auto speaks = [evil](pipe_end& link) -> asio::awaitable<void> {
     for (int i = 0; i < 10; ++i) co_await asio::post(link.get_executor(), asio::use_awaitable);

@@ -175,7 +175,7 @@ awaitable<> a_missing_target_is_told(chain& c) {
 }  // namespace
 
 TEST_CASE("mixed: SOCKS and HTTP on one port", "[proxy][mixed]") { chain(mixed()).run(both_are_served); }
-TEST_CASE("mixed: noise is nobody's request", "[proxy][mixed]") { chain(mixed()).run(nobody_answers_noise); }
+TEST_CASE("mixed: noise gets no answer", "[proxy][mixed]") { chain(mixed()).run(nobody_answers_noise); }
 TEST_CASE("mixed: a refusal arrives in spite of what is unread", "[proxy][mixed]") {
   mixed_inbound_options options;
   options.users.add("alice", "secret");
@@ -193,7 +193,7 @@ TEST_CASE("mixed: one deadline for the first byte and all others", "[proxy][mixe
     }
   });
 }
-TEST_CASE("kill: a drain ends at its limit, whoever waits for a target", "[proxy][kill]") {
+TEST_CASE("kill: a drain ends at its limit, although clients wait for targets", "[proxy][kill]") {
   instance_options options;
   options.drain_timeout = 20ms;
   standing s(mixed(), options);
@@ -223,11 +223,11 @@ TEST_CASE("kill: a client in the middle cuts its target", "[proxy][kill]") {
 TEST_CASE("kill: a client in its request cuts its target", "[proxy][kill]") {
   chain(mixed()).run(a_client_dies_in_its_request);
 }
-TEST_CASE("kill: without its server, a client is cut, and the next one hears why", "[proxy][kill]") {
+TEST_CASE("kill: without its server, a client is cut, and the next one gets the reason", "[proxy][kill]") {
   server_limits options;
   options.engine.drain_timeout = 20ms;
   chain(mixed(), options).run(a_server_dies);
 }
-TEST_CASE("mixed: a target that is missing behind the server is told", "[proxy][mixed]") {
+TEST_CASE("mixed: a target that is missing behind the server is reported", "[proxy][mixed]") {
   chain(mixed()).run(a_missing_target_is_told);
 }

@@ -208,7 +208,7 @@ TEST_CASE("mux inbound: a missing target is an End with its code", "[proxy][mux]
   CHECK(refusal(errc::pool_exhausted) == end_code::remote_disconnect);
 }
 
-TEST_CASE("mux inbound: a target that nobody wants any more is not sought", "[proxy][mux]") {
+TEST_CASE("mux inbound: a target whose client has gone is not dialled", "[proxy][mux]") {
   bench b(mux_inbound({}));
   b.to.add("seeker", std::make_shared<seeker>());
   b.run(is_given_up);
@@ -233,7 +233,7 @@ TEST_CASE("mux inbound: datagrams with their addresses and their source", "[prox
   CHECK(parrots->seen[0].datagrams.addressed);
 }
 
-TEST_CASE("mux inbound: who does not negotiate is gone in time", "[proxy][mux]") {
+TEST_CASE("mux inbound: a client that does not negotiate is cut in time", "[proxy][mux]") {
   mux_inbound_options o;
   o.session.negotiate_timeout = 20ms;
   bench b{mux_inbound(o)};
@@ -281,7 +281,7 @@ TEST_CASE("mux inbound: where it is not allowed, mux.pro is a host as any other"
   CHECK(to_string(parrots->seen[0].outbound.target) == "tcp:mux.pro:9527");
 }
 
-TEST_CASE("mux inbound: a drain lets sub-streams end, and none begin", "[proxy][mux]") {
+TEST_CASE("mux inbound: a drain lets sub-streams end, and no new one begin", "[proxy][mux]") {
   standing x(main_connections());
   x.run(drains);
   x.whole.wait();

@@ -61,7 +61,7 @@ TEST_CASE("connections: a socket writes at once what there is room for", "[proxy
   REQUIRE((0 < rest.size() && rest.size() < much.size()));
   CHECK(static_cast<const std::byte*>(rest.data()) + rest.size() == much.data() + much.size());
   CHECK(m.c->write_now(much).size() == much.size());
-  // That it is broken is for write() to say.
+  // write() reports that it is broken.
   m.far.close();
   CHECK(m.c->write_now(much).size() == much.size());
   std::error_code ec;

@@ -1,4 +1,4 @@
-// Rules say which connections go first, and main connections keep to it.
+// Rules set which connections go first, and main connections follow them.
 #include "catch.hpp"
 #include "configured.hpp"
 #include "support.hpp"
@@ -103,7 +103,7 @@ struct ways {
   bool enough = false;
 };
 
-/// The priority of the first sub-stream that somebody opens there.
+/// The priority of the first sub-stream that is opened there.
 asio::awaitable<unsigned> first_priority(asio::ip::tcp::acceptor& at) {
   auto [error, socket] = co_await at.async_accept(as_result);
   session server(std::move(socket), role::server);
@@ -114,14 +114,14 @@ asio::awaitable<unsigned> first_priority(asio::ip::tcp::acceptor& at) {
 
 }  // namespace
 
-TEST_CASE("priority: of a rule, else what the client has said", "[proxy][priority]") {
+TEST_CASE("priority: of a rule, else that of the client", "[proxy][priority]") {
   ways w;
   w.run(1, 7);
   CHECK(w.priority[bulk] == 255);
   CHECK(w.priority[interactive] == 7);
 }
 
-TEST_CASE("priority: the outbound's, if nobody else has said one", "[proxy][priority]") {
+TEST_CASE("priority: the outbound's, if neither a rule nor the client sets one", "[proxy][priority]") {
   ways usual(100);
   usual.run(1, std::nullopt);
   CHECK(usual.priority[bulk] == 255);

@@ -77,7 +77,7 @@ awaitable<> refusals_come_through(standing& x) {
 }
 
 awaitable<> wrong_servers(targets& x) {
-  // The echo says our greeting back, which is no answer.
+  // The echo returns our greeting, which is no answer.
   const tcp::endpoint echo = x.tcp_echo.local_endpoint();
   socks_outbound_options o;
   o.handshake = 50ms;
@@ -98,7 +98,7 @@ awaitable<> a_target_that_speaks_first(targets& x) {
   tcp::socket server = co_await at.async_accept(asio::use_awaitable);
   const std::string greeting = co_await read(server, 3);
   CHECK(greeting == std::string("\x05\x01\x00", 3));
-  // The reply, and the target's first words with it.
+  // The reply, and the target's first bytes with it.
   const std::string method("\x05\x00", 2), reply("\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", 10);
   co_await write(server, method);
   co_await read(server, 10);
@@ -148,15 +148,16 @@ TEST_CASE("socks outbound: the wrong secret is a refusal", "[proxy][socks]") {
     CHECK(wrong == dial_outcome::rejected);
   });
 }
-TEST_CASE("socks outbound: what the server says of a target is said on", "[proxy][socks]") {
+TEST_CASE("socks outbound: the server's code for a target is passed on", "[proxy][socks]") {
   standing(server()).run(refusals_come_through);
 }
-TEST_CASE("socks outbound: other servers, silent ones and none are told apart", "[proxy][socks]") {
+TEST_CASE("socks outbound: other servers, silent ones and missing ones have errors of their own",
+          "[proxy][socks]") {
   with_targets(wrong_servers);
 }
-TEST_CASE("socks outbound: a target may speak first, and its cut is one", "[proxy][socks]") {
+TEST_CASE("socks outbound: a target may send first, and its cut is one", "[proxy][socks]") {
   with_targets(a_target_that_speaks_first);
 }
-TEST_CASE("socks outbound: nobody waits for a server that nobody wants", "[proxy][socks]") {
+TEST_CASE("socks outbound: a server is not waited for after its client has gone", "[proxy][socks]") {
   with_targets(is_given_up);
 }

@@ -64,7 +64,7 @@ awaitable<> talks(standing& x, socks_outbound_options o) {
     const std::string heard = co_await receive(*flow);
     CHECK(heard == to_string(echo) + " " + what);
   }
-  // The server resolves names, and says which address has answered.
+  // The server resolves names, and reports which address has answered.
   co_await send(*flow, "by name", host_port("localhost.test", echo.port));
   const std::string heard = co_await receive(*flow);
   CHECK(heard == to_string(echo) + " by name");
@@ -119,7 +119,7 @@ awaitable<> one_target_alone(standing& x) {
   co_await wait_for([&] { return f.to.live() == 0; });
 }
 
-/// A server that does what a test says.
+/// A server that a test controls.
 struct scripted {
   explicit scripted(asio::io_context& io) : at(io, {loopback, 0}), control(io), relay(io, {loopback, 0}) {}
   /// Answers the next client with `reply`, REP to BND.PORT, and its own port if that is empty.
@@ -193,8 +193,8 @@ awaitable<> ends_with_its_connection(targets& x) {
   CHECK(f.ended[0].why == end_code::remote_disconnect);
 }
 
-// Nobody listens at the relay's port: the system reports it, and the next datagram goes out all the same. One
-// that is too long for its header is lost.
+// There is no socket at the relay's port: the system reports it, and the next datagram goes out all the same.
+// One that is too long for its header is lost.
 awaitable<> errors_end_nothing(targets& x) {
   scripted s(x.io);
   front f(x.io, s.at.local_endpoint());

@@ -38,7 +38,7 @@ inline std::string describe(const http_request_parser::step& s) {
   return fmt::format("{} {}", static_cast<int>(s.answer), s.reason);
 }
 
-/// What the parser says of an input that comes in pieces.
+/// The parser's results for an input in pieces.
 inline std::string head_in_pieces(std::string_view in, std::vector<std::size_t> pieces = {}) {
   http_request_parser p;
   std::size_t come = 0;

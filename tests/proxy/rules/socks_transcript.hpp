@@ -39,7 +39,7 @@ inline std::string describe(const muxpro::proxy::socks_handshake::step& s) {
   using status = muxpro::proxy::socks_handshake::status;
   switch (s.what) {
     case status::need_more: return "more";
-    case status::say: return fmt::format("say {}; ", hex(s.reply));
+    case status::send: return fmt::format("say {}; ", hex(s.reply));
     case status::refused: return fmt::format("refused {} {}", hex(s.reply), s.reason);
     case status::request: break;
   }
@@ -53,7 +53,7 @@ inline std::string describe(const muxpro::proxy::socks_client::step& s) {
   using status = muxpro::proxy::socks_client::status;
   switch (s.what) {
     case status::need_more: return "more";
-    case status::say: return fmt::format("say {}; ", hex(s.message));
+    case status::send: return fmt::format("say {}; ", hex(s.message));
     case status::refused: return fmt::format("refused {}: {}", s.error.message(), s.reason);
     case status::connected: break;
   }
@@ -83,7 +83,7 @@ std::string transcript(Handshake h, const_bytes in, std::vector<std::size_t> pie
         break;
       }
       out += describe(s);
-      if (s.what == status::say) continue;
+      if (s.what == status::send) continue;
       return s.what == status::refused ? out : fmt::format("{}, {} left", out, held.size() + in.size());
     }
   }

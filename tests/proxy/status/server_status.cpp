@@ -1,4 +1,4 @@
-// What a server says of itself while it works.
+// The status of a server while it works.
 #include "loopback.hpp"
 
 #include <muxpro/session.hpp>

@@ -1,4 +1,4 @@
-// What a proxy says of itself while it works: counters, metrics, the page.
+// The status of a proxy while it works: counters, metrics, the page.
 #include "catch.hpp"
 #include "support.hpp"
 
@@ -24,7 +24,7 @@ using namespace muxpro::proxy;
 using asio::ip::tcp;
 using test::as_result;
 
-/// Says what it hears.
+/// An echo.
 class parrot final : public outbound {
  public:
   asio::awaitable<connection_result> carry(const context&, client& c) override {
@@ -121,7 +121,7 @@ TEST_CASE("status: a connection is seen while it lives, and counted after", "[pr
   CHECK(has(metrics, "muxpro_connections_total{kind=\"inbound\",name=\"in\"} 1\n"));
 }
 
-TEST_CASE("status: what is no question for it is refused in a sentence", "[proxy][stats]") {
+TEST_CASE("status: other requests are refused in a sentence", "[proxy][stats]") {
   watched w;
   CHECK(has(w.get("/"), "<!doctype html>"));
   CHECK(has(w.get("/nothing"), "HTTP/1.1 404 "));
@@ -131,4 +131,5 @@ TEST_CASE("status: what is no question for it is refused in a sentence", "[proxy
   CHECK(has(w.ask("GET /status.json HTTP/1.1\r\nHost: evil.example\r\n\r\n"), "HTTP/1.1 403 "));
   CHECK(has(w.ask("GET /status.json HTTP/1.1\r\n\r\n"), "HTTP/1.1 403 "));
   CHECK(has(w.ask(std::string(10000, 'x')), "HTTP/1.1 431 "));
+  CHECK(has(w.ask("GET / HTTP/1.1\nHost: localhost\n\n"), "HTTP/1.1 400 "));
 }

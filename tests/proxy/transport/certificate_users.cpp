@@ -1,4 +1,4 @@
-// Users who say who they are by a certificate: what they are called, in rules, counters and the log.
+// Users with certificates: their names, in rules, counters and the log.
 #include "configured.hpp"
 #include "kept_lines.hpp"
 #include "server_engine.hpp"
@@ -123,7 +123,7 @@ TEST_CASE("certificate users: names that could pass for others are replaced", "[
   }
 }
 
-TEST_CASE("certificate users: who is known by his pin alone is called by it", "[proxy][tls][users]") {
+TEST_CASE("certificate users: without an authority the pin is the name", "[proxy][tls][users]") {
   const test::directory here;
   const auto self_made =
       test::make_identity(here, "self-made", "DNS:who.example", nullptr, 3600, {{"alice"}});
@@ -142,7 +142,7 @@ TEST_CASE("certificate users: who is known by his pin alone is called by it", "[
   CHECK(called_as(self_made, true) == "nobody");
 }
 
-TEST_CASE("certificate users: nobody is called anything who was not asked", "[proxy][tls][users]") {
+TEST_CASE("certificate users: without a request for a certificate there is no name", "[proxy][tls][users]") {
   tls_options client = tls_test::of_client();
   client.certificate = known().alice.certificate_file;
   client.key = known().alice.key_file;
@@ -152,7 +152,7 @@ TEST_CASE("certificate users: nobody is called anything who was not asked", "[pr
   CHECK(m.client->c->user().empty());
 }
 
-TEST_CASE("certificate users: a name is one word of a line", "[proxy][users]") {
+TEST_CASE("certificate users: a name has no blanks in a line", "[proxy][users]") {
   CHECK(percent_encoded("alice@example.com") == "alice@example.com");
   CHECK(percent_encoded("Alice Smith") == "Alice%20Smith");
   CHECK(percent_encoded("a\nb\0\x7f"s) == "a%0Ab%00%7F");
@@ -161,7 +161,7 @@ TEST_CASE("certificate users: a name is one word of a line", "[proxy][users]") {
   CHECK(percent_encoded("") == "");
 }
 
-TEST_CASE("certificate users: a main connection's are known to rules, counters and the log",
+TEST_CASE("certificate users: rules, counters and the log have a main connection's user",
           "[proxy][configured][users]") {
   bench b;
   const test::directory here;
@@ -186,7 +186,7 @@ TEST_CASE("certificate users: a main connection's are known to rules, counters a
   CHECK(access.has(" in user Bob%20->%20b -> tcp:127.0.0.1"));
 }
 
-TEST_CASE("certificate users: who logs in as well is called by that", "[proxy][configured][users]") {
+TEST_CASE("certificate users: a login replaces the certificate's name", "[proxy][configured][users]") {
   bench b;
   const auto name_in_log = [&](const std::string& settings, const std::string& users) {
     test::kept_lines access;
@@ -224,7 +224,7 @@ TEST_CASE("certificate users: a server's log names them", "[proxy][server][users
   CHECK(log.has("main connection 1 of 127.0.0.1 user alice: "));
 }
 
-TEST_CASE("certificate users: nobody takes another one's outside port (L2)", "[proxy][server][users]") {
+TEST_CASE("certificate users: a user cannot take another one's outside port (L2)", "[proxy][server][users]") {
   bench b;
   asio::ip::udp::socket target(b.io, {make_address("127.0.0.1"), 0});
   asio::co_spawn(b.io, answer_datagrams(target), asio::detached);

@@ -1,4 +1,4 @@
-// A transport that a user adds: one class, one registration, and configuration files know it.
+// A transport that a user adds: one class, one registration, and configuration files can name it.
 #include "catch.hpp"
 #include "server_engine.hpp"
 #include "support.hpp"

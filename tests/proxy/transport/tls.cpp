@@ -1,4 +1,4 @@
-// TLS between two sockets: who is believed, and what is agreed upon.
+// TLS between two sockets: which peers are accepted, and what is agreed upon.
 #include "catch.hpp"
 #include "tls_meeting.hpp"
 
@@ -46,7 +46,7 @@ TEST_CASE("tls: a client refuses what it cannot check", "[proxy][tls]") {
   refused(system, of_server());
 }
 
-TEST_CASE("tls: whoever does not verify takes anything", "[proxy][tls]") {
+TEST_CASE("tls: a client that does not verify accepts any certificate", "[proxy][tls]") {
   tls_options o;
   o.verify = false;
   CHECK(meeting(o, of_server(known().expired)).both());
@@ -69,7 +69,7 @@ TEST_CASE("tls: a pin is enough, and with an authority both have to hold", "[pro
   CHECK(meeting(both, of_server(known().expired)).client->ec);
 }
 
-TEST_CASE("tls: a server that asks for certificates takes those it knows", "[proxy][tls]") {
+TEST_CASE("tls: a server that requests certificates accepts those of its authority", "[proxy][tls]") {
   tls_options server = of_server();
   server.authority = known().ca.certificate_file;
   tls_options alice = of_client();
@@ -86,7 +86,7 @@ TEST_CASE("tls: a server that asks for certificates takes those it knows", "[pro
     CHECK_FALSE(m.server->c);
     CHECK(verdict_for_client(m));
   }
-  // By its pin alone; then nobody has to have signed it.
+  // By its pin alone, without a signature.
   tls_options pinned = of_server();
   pinned.pins = {known().mallory.pin};
   CHECK(meeting(mallory, pinned).both());
@@ -119,7 +119,7 @@ TEST_CASE("tls: nothing older than 1.3", "[proxy][tls]") {
   CHECK(out->ec);
 }
 
-TEST_CASE("tls: options that cannot work are told in a sentence", "[proxy][tls]") {
+TEST_CASE("tls: options that cannot work are reported in a sentence", "[proxy][tls]") {
   using Catch::Matchers::ContainsSubstring;
   const auto mistake = [](role side, auto change) {
     tls_options o = side == role::client ? of_client() : of_server();

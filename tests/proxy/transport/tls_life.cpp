@@ -23,7 +23,7 @@ using test::as_result;
 
 }  // namespace
 
-TEST_CASE("tls: a peer that says nothing, or little, is left in time", "[proxy][tls]") {
+TEST_CASE("tls: a peer that sends nothing, or little, is cut in time", "[proxy][tls]") {
   for (const role side : {role::client, role::server}) {
     asio::io_context io;
     auto [a, b] = socket_pair(io);

@@ -49,7 +49,7 @@ asio::awaitable<void> echo_once(tcp::acceptor& at) {
   co_await asio::async_write(s, asio::buffer(room), asio::use_awaitable);
 }
 
-/// A server, and a target that says one word back.
+/// A server, and a target that sends one line back.
 struct fixture {
   explicit fixture(const test::server_limits& o = {}) : server(o, 1, lines.sink()) {}
   std::string ask(std::shared_ptr<transport_dialer> way) {
@@ -109,7 +109,7 @@ TEST_CASE("transports: a server on TCP, on a unix socket, on TLS over either", "
   CHECK(f.lines.has(" 127.0.0.1 server: no connection: "));
 }
 
-TEST_CASE("transports: who is in a handshake takes a place, and does not hold up a drain",
+TEST_CASE("transports: a client in a handshake takes a place, and does not hold up a drain",
           "[proxy][transport]") {
   const test::certificates known;
   tls_options o;
@@ -146,7 +146,7 @@ TEST_CASE("transports: the path of a unix socket is taken and left in order", "[
   }
   CHECK_FALSE(exists());
   {
-    // Left behind by somebody who was killed.
+    // Left behind by a killed process.
     asio::io_context io;
     asio::local::stream_protocol::acceptor gone(io, asio::local::stream_protocol::endpoint(path));
   }
@@ -164,7 +164,7 @@ TEST_CASE("transports: the path of a unix socket is taken and left in order", "[
   CHECK(exists());
 }
 
-TEST_CASE("transports: options of sockets are set where they are known", "[proxy][transport]") {
+TEST_CASE("transports: options of sockets are set where the system has them", "[proxy][transport]") {
   asio::io_context io;
   tcp::acceptor target(io, {make_address("127.0.0.1"), 0});
   tcp::socket s(io, tcp::v4());
@@ -206,7 +206,7 @@ TEST_CASE("transports: data goes with the SYN, or after it where the kernel does
   f.end();
 }
 
-TEST_CASE("transports: a dial that takes too long, or is refused, says so", "[proxy][transport]") {
+TEST_CASE("transports: a dial that takes too long, or is refused, reports it", "[proxy][transport]") {
   asio::io_context io;
   silent_listener silent(io);
   dial_options limits;
@@ -242,7 +242,7 @@ TEST_CASE("transports: places are read as users write them", "[proxy][transport]
   CHECK(read("unix:" + std::string(107, 'x')) == "unix:" + std::string(107, 'x'));
 }
 
-TEST_CASE("transports: each is known by its name", "[proxy][transport]") {
+TEST_CASE("transports: each is found by its name", "[proxy][transport]") {
   registry& all = registry::global();
   for (const char* name : {"tcp", "unix"}) CHECK(all.carriers.find(name) != nullptr);
   for (const char* name : {"tls", "TLS"}) CHECK(all.securities.find(name) != nullptr);

@@ -191,7 +191,7 @@ awaitable<> changes_its_port(association& a) {
   co_await a.end();
 }
 
-/// Answers when a test says so.
+/// Answers when a test asks for it.
 class late final : public outbound {
  public:
   awaitable<connection_result> carry(const context&, client&) override { co_return connection_result(); }
@@ -327,7 +327,7 @@ awaitable<> full_cone(association& a) {
   const host_port echo("127.0.0.1", a.to_udp_echo().port);
   const std::string answer = co_await a.me.ask(packet(echo, "hello"));
   CHECK(answer == packet(echo, "hello"));
-  // Who hears of the outside port may send to it.
+  // Any host may send to the outside port.
   caller third(a.io);
   co_await a.me.send(packet({"127.0.0.1", third.socket.local_endpoint().port()}, "hi"));
   std::array<char, 100> room;
@@ -469,10 +469,10 @@ TEST_CASE("datagrams: a client's go out and answers come back", "[proxy][udp]") 
 TEST_CASE("datagrams: fragments and torn ones are dropped", "[proxy][udp]") {
   association().run(drops_what_is_not_the_clients);
 }
-TEST_CASE("datagrams: another address than the connection's is nobody", "[proxy][udp]") {
+TEST_CASE("datagrams: those from another address than the connection's are dropped", "[proxy][udp]") {
   association({}, asio::ip::make_address("127.0.0.2")).run(hears_nobody_else);
 }
-TEST_CASE("datagrams: a declared address and its port say nothing about the client", "[proxy][udp]") {
+TEST_CASE("datagrams: a declared address and its port are ignored", "[proxy][udp]") {
   association().run(says_nothing_about_its_port);
 }
 TEST_CASE("datagrams: a client that changes its port keeps its association", "[proxy][udp]") {
@@ -541,6 +541,6 @@ TEST_CASE("datagrams: each one's address is judged", "[proxy][udp]") { associati
 TEST_CASE("datagrams: each one's address is judged, not only the first one's", "[proxy][udp]") {
   association().run(policy_after_the_first);
 }
-TEST_CASE("datagrams: over a server, full cone, and the same port for who comes back", "[proxy][udp]") {
+TEST_CASE("datagrams: over a server, full cone, and the same port for a returning source", "[proxy][udp]") {
   chain(std::make_shared<socks_inbound>(socks_inbound_options())).run(through_a_server);
 }

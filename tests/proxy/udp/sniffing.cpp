@@ -27,7 +27,7 @@ using namespace std::chrono_literals;
 
 const host_port server("192.0.2.7", 443), other("192.0.2.8", 443);
 
-/// Hears datagrams and says them again, from where a test says.
+/// Returns datagrams, from an address that a test chooses.
 class far_side final : public outbound {
  public:
   asio::awaitable<connection_result> carry(const context&, client&) override {
@@ -54,7 +54,7 @@ class far_side final : public outbound {
   }
   std::function<host_port(const host_port&)> answers_from = [](const host_port& p) { return p; };
   std::size_t at_once = 1;            ///< answers wait until there are so many
-  std::optional<host_port> stranger;  ///< says something after them
+  std::optional<host_port> stranger;  ///< sends something after them
   std::vector<context> seen;
   std::vector<std::string> heard;
 };
@@ -193,7 +193,7 @@ TEST_CASE("datagrams: a first flight that is never complete is waited for in vai
   CHECK(c.far->seen[0].content.protocol.empty());
 }
 
-TEST_CASE("datagrams: what is no known protocol waits for nothing", "[proxy][udp][sniffing]") {
+TEST_CASE("datagrams: an unknown protocol is not waited for", "[proxy][udp][sniffing]") {
   client c;
   c.sniffing.timeout = 10s;
   const auto begun = std::chrono::steady_clock::now();
@@ -219,7 +219,7 @@ TEST_CASE("datagrams: a client that goes while its first flight is looked at", "
   CHECK(c.ended.why == asio::error::eof);
 }
 
-TEST_CASE("datagrams: only those to the first peer tell its name", "[proxy][udp][sniffing]") {
+TEST_CASE("datagrams: only those to the first peer are sniffed", "[proxy][udp][sniffing]") {
   client c;
   c.run([](client& x) -> asio::awaitable<void> {
     const auto s = x.begin(server);
@@ -264,7 +264,7 @@ TEST_CASE("datagrams: an address of FakeDNS goes to its name, and answers come f
   CHECK(to_string(c.far->seen[0].outbound.original) == "udp:" + one.host.to_string() + ":443");
 }
 
-TEST_CASE("datagrams: names of one port are told apart by the order of their first answers",
+TEST_CASE("datagrams: names of one port are distinguished by the order of their first answers",
           "[proxy][udp][sniffing]") {
   client c;
   const host_port one = c.fake("one.example.com"), two = c.fake("two.example.com");
@@ -283,7 +283,7 @@ TEST_CASE("datagrams: names of one port are told apart by the order of their fir
   });
 }
 
-TEST_CASE("datagrams: a name that the client has said itself is answered by its address",
+TEST_CASE("datagrams: a name that the client has sent itself is answered by its address",
           "[proxy][udp][sniffing]") {
   client c;
   c.far->answers_from = [](const host_port& p) { return host_port("203.0.113.1", p.port); };

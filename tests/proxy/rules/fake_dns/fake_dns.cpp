@@ -1,4 +1,4 @@
-// Names that get addresses, and the DNS answers that tell them.
+// Names that get addresses, and the DNS answers with them.
 #include "catch.hpp"
 
 #include "message.hpp"

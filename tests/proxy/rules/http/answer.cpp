@@ -1,4 +1,4 @@
-// What the proxy says by itself.
+// Answers that the proxy itself makes.
 #include "catch.hpp"
 
 #include "proxy/http/answer.hpp"

@@ -1,4 +1,4 @@
-// What goes on to the upstream, what routing sees, and who has asked.
+// What goes on to the upstream, what routing sees, and the user.
 #include "catch.hpp"
 #include "http_transcript.hpp"
 
@@ -126,7 +126,7 @@ TEST_CASE("http: attributes for routing", "[proxy][http]") {
   CHECK(c == std::map<std::string, std::string>{{":method", "CONNECT"}});
 }
 
-TEST_CASE("http: who has asked (RFC 7617)", "[proxy][http]") {
+TEST_CASE("http: the user of a request (RFC 7617)", "[proxy][http]") {
   CHECK(base64("Aladdin:open sesame") == "QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
   CHECK(who("Proxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n") == "Aladdin");
   CHECK(who("proxy-authorization:\tbasic  " + base64("alice:wonder:land") + " \r\n") == "alice");

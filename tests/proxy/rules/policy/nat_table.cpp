@@ -1,4 +1,4 @@
-// Mappings of UDP sub-streams: who keeps his port, and who has to go.
+// Mappings of UDP sub-streams: which keep their port, and which are removed.
 #include "catch.hpp"
 
 #include "proxy/policy/nat_table.hpp"

@@ -85,7 +85,7 @@ TEST_CASE("balancer: a load that grows with each choice is shared equally", "[pr
   for (const auto& [tag, n] : r.live) CHECK(n == 100u);
 }
 
-TEST_CASE("balancer: when none can be used", "[proxy][router]") {
+TEST_CASE("balancer: when no outbound can be used", "[proxy][router]") {
   for (const auto strategy : {balancing::random, balancing::round_robin, balancing::least_load}) {
     balanced_router with(balanced(strategy, "spare"), {});
     CHECK(with.next() == "spare");

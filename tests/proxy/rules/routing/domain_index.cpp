@@ -1,4 +1,4 @@
-// Patterns for names: what matches, what is refused, and that many are told apart.
+// Patterns for names: what matches, what is refused, and that many are distinguished.
 #include "catch.hpp"
 
 #include "proxy/routing/domain_index.hpp"
@@ -72,7 +72,7 @@ TEST_CASE("domain_index: kinds of patterns", "[proxy][router]") {
   CHECK(index.find(std::string(254, 'a')).empty());
 }
 
-TEST_CASE("domain_index: names that are none do no harm", "[proxy][router]") {
+TEST_CASE("domain_index: invalid names do no harm", "[proxy][router]") {
   const domain_index index = index_of({{domain_kind::domain, "com"}, {domain_kind::keyword, "b"}});
   for (const char* name : {".", "..", ".com", "com.", "a..com", "...com", "\xff\xfe", "b\n"})
     index.find(name);
@@ -130,7 +130,7 @@ TEST_CASE("domain_index: keywords that overlap", "[proxy][router]") {
   CHECK(index.find("ssshea") == values{0, 1, 4, 5});
 }
 
-TEST_CASE("domain_index: expressions that ruin others take their time from nobody", "[proxy][router]") {
+TEST_CASE("domain_index: expensive expressions do not slow others", "[proxy][router]") {
   const domain_index index = index_of({{domain_kind::regexp, "^(a+)+$"},
                                        {domain_kind::regexp, "(a|aa)+$"},
                                        {domain_kind::regexp, "(.*)*b(.*)*c"},

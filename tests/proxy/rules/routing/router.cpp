@@ -131,7 +131,7 @@ TEST_CASE("router: sources", "[proxy][router]") {
   CHECK(rule_matches(local, from("::ffff:10.1.2.3")));
   CHECK(rule_matches(local, from("2001:db8::1")));
   CHECK_FALSE(rule_matches(local, from("11.1.2.3")));
-  // A source that nobody knows is neither inside nor outside.
+  // An unknown source is neither inside nor outside.
   CHECK_FALSE(rule_matches([](auto& r) { r.source_ip = {"!10.0.0.0/8"}; }, request_to("a")));
   CHECK_FALSE(rule_matches([](auto& r) { r.source_ip = {"0.0.0.0/0"}; }, request_to("a")));
 }
@@ -233,7 +233,7 @@ TEST_CASE("router: strategies for names", "[proxy][router]") {
   CHECK(tag_of(at_once, request_to("known.example", 80)) == "b");
 }
 
-TEST_CASE("router: nobody asks for addresses in vain", "[proxy][router]") {
+TEST_CASE("router: addresses are looked up only if a rule needs them", "[proxy][router]") {
   routing_rule by_ip = rule_to("a");
   by_ip.ip = {"10.0.0.0/8"};
   for (const auto strategy : {domain_strategy::ip_if_non_match, domain_strategy::ip_on_demand}) {

@@ -212,7 +212,7 @@ TEST_CASE("geo data: what is damaged", "[proxy][router]") {
   CHECK(ip(message().number(0x00, 1).number(0, 1)) == "is damaged");  // field 0
   CHECK(ip(message().fill(11, 0xff)) == "is damaged");                // a number of more than 64 bits
   CHECK(ip(message()) == "has no list 'x'");
-  // Fields that nobody knows are passed over, of all types.
+  // Unknown fields of all types are skipped.
   message unknown = message().raw(proto_field(9, 1u).bytes()).raw(proto_field(8, "text").bytes());
   unknown.number(9 << 3 | 1, 1).fill(8).number(9 << 3 | 5, 1).fill(4);
   CHECK(ip(unknown.raw(geo_list_of("X", {geo_block({1, 2, 3, 4}, 8)}).bytes())) == "");

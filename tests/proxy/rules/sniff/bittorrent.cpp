@@ -76,7 +76,7 @@ TEST_CASE("utp: a SYN is enough", "[proxy][sniff]") {
   CHECK(utp_status({reason.bytes()}) == sniff_status::no_clue);
 }
 
-TEST_CASE("utp: a SYN that knows of the other side is none", "[proxy][sniff]") {
+TEST_CASE("utp: a SYN that acknowledges something is refused", "[proxy][sniff]") {
   utp late;
   late.difference = 1;
   CHECK(utp_status({late.bytes()}) == sniff_status::no_clue);

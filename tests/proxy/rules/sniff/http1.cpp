@@ -84,7 +84,7 @@ TEST_CASE("http1: empty lines before a request do not hide its host", "[proxy][s
   CHECK(http(std::string(max_http_head, '\n') + request).status == sniff_status::no_clue);
 }
 
-TEST_CASE("http1: heads that are none", "[proxy][sniff]") {
+TEST_CASE("http1: bytes that are no head", "[proxy][sniff]") {
   const std::string host = "Host: a.example\r\n\r\n";
   for (const char* line :
        {"GET /", "GET  HTTP/1.1", "GET / x HTTP/1.1", "GET / HTTP/2.0", "GET / RTSP/1.0", "GET / ", "GET  "})
@@ -96,7 +96,7 @@ TEST_CASE("http1: heads that are none", "[proxy][sniff]") {
   check_no_http("GET / HTTP/1.1\r\nx: a\0b\r\n"s + host);
 }
 
-TEST_CASE("http1: binary data is known before its end", "[proxy][sniff]") {
+TEST_CASE("http1: binary data is recognized before its end", "[proxy][sniff]") {
   CHECK(http("GET \x01\x02").status == sniff_status::no_clue);
   CHECK(http("GE").status == sniff_status::need_more);
   CHECK(http("GET").status == sniff_status::need_more);

@@ -273,7 +273,7 @@ TEST_CASE("quic: hellos without a name, and no hellos", "[proxy][sniff]") {
 
 TEST_CASE("quic: work and memory are bounded", "[proxy][sniff]") {
   using namespace muxpro::proxy;
-  // A gap that is never filled, at offsets that nobody will allocate.
+  // A gap that is never filled, at offsets that are too far to allocate.
   datagrams gaps;
   for (std::uint32_t i = 0; i < max_sniffed_datagrams; ++i)
     gaps.push_back(initial(joined({crypto_frame(sniff_limit - 1, bytes_of("x")),
@@ -282,7 +282,7 @@ TEST_CASE("quic: work and memory are bounded", "[proxy][sniff]") {
   const std::vector<const_bytes> views(gaps.begin(), gaps.end());
   CHECK(sniff_datagrams(std::span(views).first(max_sniffed_datagrams - 1)).status == sniff_status::need_more);
   CHECK(sniff_datagrams(views).status == sniff_status::no_clue);
-  // More packets in a datagram than anybody needs.
+  // More packets in a datagram than any client sends.
   datagrams many;
   for (std::uint32_t i = 0; i <= max_quic_packets; ++i) many.push_back(initial({}, i, 30));
   CHECK(quic({joined({many.begin(), many.end() - 1})}).status == sniff_status::need_more);

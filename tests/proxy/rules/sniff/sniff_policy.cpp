@@ -111,7 +111,7 @@ TEST_CASE("sniffing: FakeDNS names the target", "[proxy][sniff]") {
   CHECK(decided(without, fake_target, known_fake, sniffed("tls")) == sniff_decision{"tls", {}, {}});
 }
 
-TEST_CASE("sniffing: what FakeDNS has forgotten the content may know", "[proxy][sniff]") {
+TEST_CASE("sniffing: content can have the name that FakeDNS has forgotten", "[proxy][sniff]") {
   for (const char* listed : {"fakedns", "fakedns+others"}) {
     sniffing_options o = sniffing(true);
     o.dest_override = {listed};
@@ -141,7 +141,7 @@ TEST_CASE("sniffing: exclusions", "[proxy][sniff]") {
   CHECK(decided(o, fake_target, known_fake, nothing) == sniff_decision{"fakedns", named("fake.example"), {}});
 }
 
-TEST_CASE("sniffing: whose content is waited for", "[proxy][sniff]") {
+TEST_CASE("sniffing: connections whose content is waited for", "[proxy][sniff]") {
   geo_files none;
   sniffing_options o;
   CHECK_FALSE(sniff_policy(o, none).reads_content(real, false));
@@ -172,7 +172,7 @@ TEST_CASE("sniffing: content is not waited for where nothing would be done with 
   CHECK(reads({}, true));
 }
 
-TEST_CASE("sniffing: mistakes are told in one sentence", "[proxy][sniff]") {
+TEST_CASE("sniffing: mistakes are reported in one sentence", "[proxy][sniff]") {
   const auto mistake = [](auto change) {
     sniffing_options o = sniffing(true);
     change(o);

@@ -182,8 +182,8 @@ TEST_CASE("tls: records and extensions are bounded", "[proxy][sniff]") {
   check_no_clue(records(many.bytes()));
 }
 
-TEST_CASE("tls: nobody waits for more than the limit", "[proxy][sniff]") {
-  // A hello may say that it has 16 MiB: nothing is allocated for that.
+TEST_CASE("tls: no more than the limit is waited for", "[proxy][sniff]") {
+  // A hello may announce 16 MiB: nothing is allocated for that.
   const byte_string huge =
       record(message().number(1, 1).number(0xffffff, 3).number(0x0303, 2).fill(32).bytes());
   CHECK(sniff_tls(huge).status == sniff_status::need_more);

@@ -66,7 +66,7 @@ TEST_CASE("socks client: methods that it does not take", "[proxy][socks]") {
                                                         "server does not accept the user and the secret.");
 }
 
-TEST_CASE("socks client: servers that do not speak SOCKS 5", "[proxy][socks]") {
+TEST_CASE("socks client: servers of other protocols than SOCKS 5", "[proxy][socks]") {
   const std::string no =
       "refused the server's answer breaks its protocol: The server's answer is not SOCKS 5.";
   CHECK(without("0400") == "say 050100; " + no);
@@ -121,11 +121,11 @@ TEST_CASE("socks client and server understand each other", "[proxy][socks]") {
         socks_handshake::step heard;
         while (heard.what != socks_handshake::status::request) {
           const auto s = c.next(said_by_server);
-          REQUIRE(s.what == socks_client::status::say);
+          REQUIRE(s.what == socks_client::status::send);
           CHECK(s.consumed == said_by_server.size());
           heard = h.next(s.message);
-          REQUIRE(
-              (heard.what == socks_handshake::status::say || heard.what == socks_handshake::status::request));
+          REQUIRE((heard.what == socks_handshake::status::send ||
+                   heard.what == socks_handshake::status::request));
           CHECK(heard.consumed == s.message.size());
           said_by_server = heard.reply;
         }

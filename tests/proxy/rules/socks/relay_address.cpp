@@ -29,7 +29,7 @@ TEST_CASE("socks client: an address of the reply is where datagrams go", "[proxy
   CHECK(relay({"10.0.0.1", 5000}, "198.51.100.1") == "10.0.0.1:5000");
 }
 
-TEST_CASE("socks client: an address that says nothing stands for the server's", "[proxy][socks][udp]") {
+TEST_CASE("socks client: an unspecified address stands for the server's", "[proxy][socks][udp]") {
   for (const char* nothing : {"0.0.0.0", "::", "::ffff:0.0.0.0", ""}) {
     CHECK(relay({nothing, 5000}, "198.51.100.1") == "198.51.100.1:5000");
     CHECK(relay({nothing, 5000}, "::ffff:198.51.100.1") == "198.51.100.1:5000");

@@ -1,4 +1,4 @@
-// SOCKS 4, 4a and 5 as a server: golden bytes, every cut, who may and who may not.
+// SOCKS 4, 4a and 5 as a server: golden bytes, every cut, users and others.
 #include "catch.hpp"
 #include "socks_transcript.hpp"
 
@@ -53,7 +53,7 @@ TEST_CASE("socks 5: golden requests", "[proxy][socks]") {
         "say 0500; v5 connect tcp:192.0.2.1:80 by '', 0 left");
 }
 
-TEST_CASE("socks 5: the method is the one that is wanted, or none", "[proxy][socks]") {
+TEST_CASE("socks 5: the method is the required one, or no method", "[proxy][socks]") {
   CHECK(open_server("05 00") == "refused 05ff The client insists on authentication.");
   CHECK(open_server("05 01 02") == "refused 05ff The client insists on authentication.");
   CHECK(open_server("05 02 01 ff") == "refused 05ff The client insists on authentication.");
@@ -89,7 +89,7 @@ TEST_CASE("socks 5: no request before authentication has succeeded (CVE-2023-436
   CHECK(closed_server("05 01 02 | 00") == no);
   const accounts users = two_users();
   socks_handshake h(users);
-  CHECK(h.next(from_hex("05 01 02")).what == socks_handshake::status::say);
+  CHECK(h.next(from_hex("05 01 02")).what == socks_handshake::status::send);
   CHECK(h.next(from_hex("01 01 61 01 62")).what == socks_handshake::status::refused);
   for (int again = 0; again < 3; ++again) {
     const auto s = h.next(request_for("a"));

@@ -1,4 +1,4 @@
-// What HTTP's heads are made of (RFC 9110 section 5.6). Ring 4, a rule.
+// ASCII text: case, digits, tokens and lists (RFC 9110 section 5.6). Ring 4, a rule.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ inline char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<c
 inline char upper(char c) noexcept { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
 inline bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 inline bool is_letter(char c) noexcept { return lower(c) >= 'a' && lower(c) <= 'z'; }
-/// -1: it is no hexadecimal digit.
+/// Returns -1 if `c` is not a hexadecimal digit.
 inline int hex_value(char c) noexcept {
   if (is_digit(c)) return c - '0';
   return lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
@@ -37,7 +37,9 @@ std::string changed(std::string_view text, Change change) {
   return out;
 }
 
-/// Whether they are the same name; `name` is in lower case.
+inline std::string lower_case(std::string_view text) { return changed(text, lower); }
+
+/// Whether they are equal but for the case. `name` is in lower case.
 inline bool is_name(std::string_view text, std::string_view name) noexcept {
   return std::equal(text.begin(), text.end(), name.begin(), name.end(),
                     [](char a, char b) { return lower(a) == b; });
@@ -62,7 +64,8 @@ inline std::string_view trimmed(std::string_view value) noexcept {
   return value.substr(from, value.find_last_not_of(" \t") - from + 1);
 }
 
-/// The elements of a comma-separated list that are not empty; true as soon as `found` says so of one.
+/// Calls `found` for the elements of a comma-separated list that are not empty, until it returns true.
+/// Returns whether it did.
 template <class Found>
 bool any_element(std::string_view list, Found found) {
   for (;;) {

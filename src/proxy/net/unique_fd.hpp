@@ -1,4 +1,4 @@
-// A file descriptor between two owners, neither of which is to lose it.
+// unique_fd: owns a file descriptor.
 #pragma once
 
 #include <unistd.h>
@@ -7,13 +7,13 @@
 
 namespace muxpro::proxy {
 
-class descriptor {
+class unique_fd {
  public:
-  /// Negative: none.
-  explicit descriptor(int number) noexcept : number_(number) {}
-  descriptor(descriptor&& other) noexcept : number_(other.release()) {}
-  descriptor& operator=(descriptor&&) = delete;
-  ~descriptor() {
+  /// A negative number is no descriptor.
+  explicit unique_fd(int number) noexcept : number_(number) {}
+  unique_fd(unique_fd&& other) noexcept : number_(other.release()) {}
+  unique_fd& operator=(unique_fd&&) = delete;
+  ~unique_fd() {
     if (*this) ::close(number_);
   }
   explicit operator bool() const noexcept { return number_ >= 0; }
