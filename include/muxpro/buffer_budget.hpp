@@ -3,20 +3,33 @@
 
 #include <muxpro/config.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace muxpro {
 
 /// Bytes promised or held, shared by all sessions of a process: the one object that threads share.
-/// When 95 % are used, the holder of the most unread bytes must release them, one holder at a time.
+///
+/// Users have shares: 80 % of the limit, divided by the users that hold much. From 80 % on crowded() is true
+/// for holders whose user holds more than a share. When 95 % are used, the user with the most unread bytes
+/// loses its largest holder, one holder at a time.
 class buffer_budget {
+  /// What all holders of a user hold together.
+  struct share {
+    std::atomic<std::uint64_t> held{0};
+    std::string user;
+    std::size_t holders = 0;  ///< that have joined
+  };
+
  public:
-  /// Something that holds unread bytes.
+  /// A session with unread bytes.
   class holder {
    public:
     std::uint64_t held() const noexcept { return held_.load(std::memory_order_relaxed); }
@@ -31,13 +44,16 @@ class buffer_budget {
     friend class buffer_budget;
     std::atomic<std::uint64_t> held_{0};  ///< written by the holder's thread alone
     std::size_t place_ = 0;               ///< in holders_, counted from 1; 0: not there
+    share own_;
+    std::shared_ptr<share> of_user_;
+    share* share_ = &own_;
   };
 
   explicit buffer_budget(std::uint64_t limit) noexcept : limit_(limit) {}
 
-  /// Takes `n` if that leaves the total within `share` of the limit (0..1).
-  bool try_take(std::uint64_t n, double share = 1) noexcept {
-    const auto most = static_cast<std::uint64_t>(static_cast<double>(limit_) * share);
+  /// Takes `n` if that leaves the total within `part` of the limit (0..1).
+  bool try_take(std::uint64_t n, double part = 1) noexcept {
+    const auto most = static_cast<std::uint64_t>(static_cast<double>(limit_) * part);
     std::uint64_t used = used_.load(std::memory_order_relaxed);
     do {
       if (n > most || used > most - n) return false;
@@ -48,16 +64,26 @@ class buffer_budget {
   void take(std::uint64_t n) noexcept { used_.fetch_add(n, std::memory_order_relaxed); }
   void give(std::uint64_t n) noexcept { used_.fetch_sub(n, std::memory_order_relaxed); }
 
-  void join(holder& h);
+  /// Before `h` takes anything. Holders of one `user` have one share; empty: `h` has a share of its own.
+  void join(holder& h, const std::string& user = {});
   /// Its bytes stay counted until they are given back.
   void leave(holder& h) noexcept;
+  /// Whether `h` should take less: 95 % are used, or 80 % while its user holds more than a share.
+  bool crowded(const holder& h) const noexcept {
+    const std::uint64_t used = this->used(), mine = h.share_->held.load(std::memory_order_relaxed);
+    return used >= limit_ - limit_ / 20 || (used >= shared() && mine > shared() / users_that_count());
+  }
   /// Unread bytes, which credit has admitted.
   void take(holder& h, std::uint64_t n) noexcept {
     h.held_.store(h.held() + n, std::memory_order_relaxed);
+    const std::uint64_t before = h.share_->held.fetch_add(n, std::memory_order_relaxed);
+    if (before < counts_from() && before + n >= counts_from()) ++large_users_;
     if (used_.fetch_add(n, std::memory_order_relaxed) + n > limit_ - limit_ / 20) shed();
   }
   void give(holder& h, std::uint64_t n) noexcept {
     h.held_.store(h.held() - n, std::memory_order_relaxed);
+    const std::uint64_t before = h.share_->held.fetch_sub(n, std::memory_order_relaxed);
+    if (before >= counts_from() && before - n < counts_from()) --large_users_;
     give(n);
   }
 
@@ -67,10 +93,20 @@ class buffer_budget {
 
  private:
   void shed() noexcept;
+  /// What users have shares of.
+  std::uint64_t shared() const noexcept { return limit_ - limit_ / 5; }
+  /// A user that holds less takes nothing from the shares of others: a thousand users at most make them
+  /// smaller.
+  std::uint64_t counts_from() const noexcept { return limit_ / 1000 + 1; }
+  std::uint32_t users_that_count() const noexcept {
+    return std::max(1u, large_users_.load(std::memory_order_relaxed));
+  }
 
   std::uint64_t limit_;
   std::atomic<std::uint64_t> used_{0};
+  std::atomic<std::uint32_t> large_users_{0};  ///< users that hold counts_from() or more
   std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<share>> users_;
   std::vector<holder*> holders_;
   holder* letting_go_ = nullptr;
 };

@@ -37,7 +37,8 @@ enum class errc {
   duplicate_id,
   /// A frame or a write made no progress within its time limit.
   stalled,
-  /// No frame and no sub-stream for session_options::session_idle.
+  /// No sub-stream and no frame for session_options::session_idle, or KeepAlives alone for twelve times as
+  /// long.
   idle_timeout,
   /// session_options::max_streams sub-streams are in use, or all ids are.
   too_many_streams,

@@ -25,6 +25,8 @@ enum class role : std::uint8_t { client, server };
 struct rate_limit {
   std::uint32_t burst = 0;
   double per_second = 0;
+
+  friend bool operator==(const rate_limit&, const rate_limit&) = default;
 };
 
 /// How much an operator has to care about a line of the log.
@@ -64,9 +66,12 @@ struct session_options {
   /// All that this session grants beyond 64 KiB per sub-stream.
   std::uint64_t session_window_budget = 32 * 1024 * 1024;
   /// What all sessions that share it may buffer or promise; null = one for the process, of 25 % of
-  /// its RAM and at most 512 MiB. At 80 % new sub-streams of a peer are ended with code 4; at 95 % the
-  /// session with the most unread data is closed.
+  /// its RAM and at most 512 MiB. A session that buffer_budget::crowded() names ends new sub-streams of its
+  /// peer with code 4 and grants no more than 64 KiB at a time; at 95 % the largest session of the user with
+  /// the most unread data is closed.
   std::shared_ptr<buffer_budget> process_budget;
+  /// Sessions of one user have one share of it; empty: the session has a share of its own.
+  std::string budget_user;
   /// One read of the main connection takes at most this many bytes.
   std::uint32_t read_buffer = 128 * 1024;
   /// One gather write holds at most this many payload bytes.
@@ -94,13 +99,14 @@ struct session_options {
   log_function log;
 
   // --- liveness
-  /// Without sub-streams and without a frame: the session is closed.
+  /// Without sub-streams and without a frame: the session is closed. KeepAlives of the peer hold it for
+  /// twelve such periods at most, an hour.
   duration session_idle = std::chrono::seconds(300);
   /// A KeepAlive is sent after this time, +-20 %, while sub-streams are open; 0 = never.
   duration keep_alive_interval = std::chrono::seconds(30);
   /// A begun frame must end within this time or make 4 KiB of progress in each such period.
   duration frame_read_timeout = std::chrono::seconds(30);
-  /// Without a byte accepted by the main connection while bytes wait.
+  /// The main connection must accept 4 KiB in each such period while bytes wait, or all of them.
   duration write_stall_timeout = std::chrono::seconds(30);
 
   /// session::async_close(): until everything is sent and the peer has closed, too. Then the rest is cut.

@@ -51,7 +51,7 @@ proxy::accounts read_users(const std::vector<std::string>& users) {
   for (const std::string& u : users) {
     const auto colon = u.find(':');
     if (colon == std::string::npos || colon == 0) throw usage_error("--user: it must be NAME:PASSWORD");
-    out.add(u.substr(0, colon), u.substr(colon + 1));
+    out.add(u.substr(0, colon), std::string_view(u).substr(colon + 1));
   }
   return out;
 }

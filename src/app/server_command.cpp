@@ -26,7 +26,7 @@ struct server_flags {
   std::vector<std::string> listen;
   std::string status;
   bool allow_private = false, open_to_all = false;
-  std::vector<std::string> pinned, blocked;
+  std::vector<std::string> pinned, blocked, own_addresses;
   double time_scale = 1;
   double drain_timeout = 30;
   std::size_t threads = 0;
@@ -38,18 +38,21 @@ struct server_flags {
   tls_flags tls;
 };
 
-/// "NAME=ADDRESS[,ADDRESS]...". Without an address the name does not resolve.
+asio::ip::address ip_address(const std::string& flag, const std::string& whole, const std::string& text) {
+  std::error_code bad;
+  const auto a = asio::ip::make_address(text, bad);
+  if (bad) throw usage_error(fmt::format("{} {}: '{}' is no IP address", flag, whole, text));
+  return a;
+}
+
+/// "NAME=ADDRESS[,ADDRESS]..."; without an address the name does not resolve.
 void pin(proxy::config& c, const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
     throw usage_error(fmt::format("--resolve {}: it must be NAME=ADDRESS[,ADDRESS]...", text));
   std::vector<asio::ip::address> answer;
   std::istringstream list(text.substr(equals + 1));
-  for (std::string a; std::getline(list, a, ',');) {
-    std::error_code ec;
-    answer.push_back(asio::ip::make_address(a, ec));
-    if (ec) throw usage_error(fmt::format("--resolve {}: '{}' is no IP address", text, a));
-  }
+  for (std::string a; std::getline(list, a, ',');) answer.push_back(ip_address("--resolve", text, a));
   c.hosts[text.substr(0, equals)] = std::move(answer);
 }
 
@@ -87,6 +90,8 @@ proxy::config config_of(const server_flags& flags) {
   proxy::config c = proxy::server_config(o);
   c.log.level = level_named(flags.log_level);
   c.blocked_names = flags.blocked;
+  for (const std::string& a : flags.own_addresses)
+    c.own_addresses.push_back(ip_address("--own-address", a, a));
   for (const std::string& p : flags.pinned) pin(c, p);
   proxy::inbound_config& server = c.inbounds.front();
   server.stream.security = proxy::transport_plan([how = flags.tls.server()] { return how.over; });
@@ -116,6 +121,9 @@ void add_server_command(CLI::App& app, command& run) {
   s.add_flag("--open-to-all", flags->open_to_all,
              "Listen without --tls-client-ca on an address that others reach");
   s.add_flag("--allow-private", flags->allow_private, "Dial private, local and other special addresses, too");
+  s.add_option(
+      "--own-address", flags->own_addresses,
+      "A further address of this machine, such as that of a NAT in front of it, which is not dialled");
   s.add_option("--block", flags->blocked, "A name to refuse, with its sub-domains");
   s.add_option(
       "--refuse-udp-ports", flags->refused_udp_ports,
@@ -134,6 +142,12 @@ void add_server_command(CLI::App& app, command& run) {
   s.add_option("--max-unnegotiated", o.max_unnegotiated, "Connections in their negotiation")
       ->capture_default_str();
   s.add_option("--max-unnegotiated-per-source", o.max_unnegotiated_per_source, "The same from one address")
+      ->capture_default_str();
+  s.add_option("--max-per-user", o.max_main_connections_per_user,
+               "Main connections of one client certificate")
+      ->capture_default_str();
+  s.add_option("--max-per-source", o.max_main_connections_per_source,
+               "Main connections of one IPv4 address or IPv6 /64")
       ->capture_default_str();
   s.add_option("--max-pending-dials", o.max_pending_dials, "Dials at once for one main connection")
       ->capture_default_str();

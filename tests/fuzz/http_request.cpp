@@ -93,7 +93,7 @@ void read_head(const_bytes wire, choices& decide) {
     return u;
   }();
   const auto user = http_user(r, users);
-  must(!user || *user == "a", "nobody else is known");
+  must(!user || user->name == "a", "nobody else is known");
   if (!r.is_connect()) rewritten(r);
 }
 

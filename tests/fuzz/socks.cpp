@@ -52,7 +52,8 @@ void serve(const accounts& users, script s) {
   if (!r) return;
   must(r->target.host.valid(), "a request has a host that can be sent");
   must(r->command != socks_command::connect || r->target.port != 0, "nobody connects to port 0");
-  must(users.empty() ? r->user.empty() : r->user == "alice", "a request says who has proved himself");
+  must(users.empty() ? !r->user : r->user && r->user->name == "alice",
+       "a request says who has proved himself");
   ask_again(*r);
 }
 

@@ -147,10 +147,10 @@ awaitable<> write_much(scripted_session& s, expected_completion& write, byte_str
                     [stream, done](error_code error, std::size_t n) { done(error, n); });
 }
 
-awaitable<> read_slowly(scripted_session& s, duration pause) {
+awaitable<> read_slowly(scripted_session& s, std::size_t piece, duration pause) {
   while (!s.fate->has_value()) {
-    byte_string one(1);
-    const auto [error, n] = co_await s.peer.wire().async_read_some(asio::buffer(one), as_result);
+    byte_string some(piece);
+    const auto [error, n] = co_await s.peer.wire().async_read_some(asio::buffer(some), as_result);
     if (error) co_return;
     co_await sleep_for(pause);
   }
@@ -200,13 +200,21 @@ TEST_CASE("an unused session ends after session_idle", "[session][liveness]") {
   }
 }
 
-TEST_CASE("KeepAlives of the peer hold an unused session", "[session][liveness]") {
+TEST_CASE("KeepAlives of the peer hold an unused session for twelve periods", "[session][liveness]") {
   timed t(role::server);
   t.run(t.session.agree());
-  t.run(keep_alives(t.session, 10, 299s));
-  const ending e = t.end();
-  CHECK(e.why == errc::idle_timeout);
-  CHECK_TIME(e.after, 300s);
+  SECTION("one is closed 300 s after the last") {
+    t.run(keep_alives(t.session, 11, 299s));
+    const ending e = t.end();
+    CHECK(e.why == errc::idle_timeout);
+    CHECK_TIME(e.after, 300s);
+  }
+  SECTION("one is closed in spite of them after an hour") {
+    t.run(keep_alives(t.session, 359, 10s));
+    const ending e = t.end();
+    CHECK(e.why == errc::idle_timeout);
+    CHECK_TIME(e.after, 10s);
+  }
 }
 
 TEST_CASE("session_idle counts from the end of the last sub-stream", "[session][liveness]") {
@@ -284,12 +292,15 @@ TEST_CASE("a main connection that takes nothing for 30 s is closed", "[session][
   CHECK(write.error() == errc::stalled);
 }
 
-TEST_CASE("a main connection that takes a little now and then is not stalled", "[session][liveness]") {
-  timed t(role::client, quiet(), 1);
-  expected_completion write;
-  byte_string data(60'000);
-  t.run(write_much(t.session, write, data));
-  spawn(t.context, read_slowly(t.session, 29s));
-  t.clock.run_for(t.context, 290s);
-  CHECK_FALSE(t.session.fate->has_value());
+TEST_CASE("a main connection that takes less than 4 KiB in 30 s is stalled", "[session][liveness]") {
+  for (const auto pause : {5s, 10s}) {
+    timed t(role::client, quiet(), 1000);
+    expected_completion write;
+    byte_string data(60'000);
+    t.run(write_much(t.session, write, data));
+    spawn(t.context, read_slowly(t.session, 1000, pause));
+    t.clock.run_for(t.context, 200s);
+    CHECK(t.session.fate->has_value() == (pause == 10s));
+    if (t.session.fate->has_value()) CHECK(**t.session.fate == errc::stalled);
+  }
 }

@@ -1,15 +1,19 @@
 // Sessions that share a budget for unread data: the one that holds the most goes when it runs short.
 #include "session_support.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <list>
+#include <string>
 #include <thread>
 
 namespace {
 
 using namespace io_test;
 
-session_options sharing(std::shared_ptr<buffer_budget> budget) {
+session_options sharing(std::shared_ptr<buffer_budget> budget, std::string user = {}) {
   session_options o;
+  o.budget_user = std::move(user);
   o.process_budget = std::move(budget);
   o.max_window = 65536;
   return o;
@@ -17,8 +21,8 @@ session_options sharing(std::shared_ptr<buffer_budget> budget) {
 
 /// Sub-streams to one server whose application reads nothing.
 struct hoard {
-  hoard(asio::io_context& context, std::shared_ptr<buffer_budget> budget)
-      : sessions(context, {}, sharing(std::move(budget))) {}
+  hoard(asio::io_context& context, std::shared_ptr<buffer_budget> budget, std::string user = {})
+      : sessions(context, {}, sharing(std::move(budget), std::move(user))) {}
   session_pair sessions;
   std::vector<stream_pair> streams;
 };
@@ -75,6 +79,32 @@ awaitable<> spare_the_closed(hoard& closed, hoard& open, buffer_budget& budget) 
   CHECK(kept.size() == 60'000);
 }
 
+using hoards = std::list<hoard>;
+
+// The attackers are one user, and each holds less than the honest uploader.
+awaitable<> outlast(hoard& honest, hoards& attackers) {
+  co_await open_streams(honest, 2);
+  for (hoard& a : attackers) co_await open_streams(a, 1);
+  for (const std::size_t i : {0, 1}) co_await fill(honest, i, 60'000);
+  for (hoard& a : attackers) co_await fill(a, 0, 19'000);  // 88 % are used
+
+  sub_stream refused = co_await attackers.front().sessions.client.async_open(to_tcp());
+  std::byte one{};
+  const auto [error, n] = co_await refused.async_read_some(asio::buffer(&one, 1), as_result);
+  CHECK(error == make_error_code(end_code::resources));
+  co_await open_streams(honest, 1);
+  co_await fill(honest, 2, 1'000);
+
+  const auto gone = [](const hoard& h) { return h.sessions.server_fate->has_value(); };
+  for (auto a = attackers.begin();
+       a != attackers.end() && std::none_of(attackers.begin(), attackers.end(), gone); ++a)
+    co_await fill(*a, 0, 19'000);
+  CHECK(std::any_of(attackers.begin(), attackers.end(), gone));
+  CHECK_FALSE(gone(honest));
+  const std::string kept = co_await read_text(honest.streams[1].server, 60'000);
+  CHECK(kept.size() == 60'000);
+}
+
 // Holds bytes and cannot be asked, so that it is another's turn.
 class gone final : public buffer_budget::holder {
  private:
@@ -96,6 +126,20 @@ TEST_CASE("at 95 % of the process's budget the session with the most unread data
   {
     hoard a(context, budget), b(context, budget);
     run(clock, context, shed_the_largest(a, b, *budget));
+  }
+  settle(clock, context);
+  CHECK(budget->used() == 0);
+}
+
+TEST_CASE("an honest uploader outlasts 40 sessions of another user", "[session][memory]") {
+  const auto budget = std::make_shared<buffer_budget>(1'000'000);
+  asio::io_context context;
+  manual_clock clock(context);
+  {
+    hoard honest(context, budget, "honest");
+    hoards attackers;
+    for (int i = 0; i < 40; ++i) attackers.emplace_back(context, budget, "attacker");
+    run(clock, context, outlast(honest, attackers));
   }
   settle(clock, context);
   CHECK(budget->used() == 0);

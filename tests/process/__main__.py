@@ -5,7 +5,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import balancing
 import certificates
+import crowds
 import documents
 import examples
 import logs
@@ -19,8 +21,9 @@ CASES = {case.__name__: case for case in (
     signals.closed_streams, logs.log_reader_stops, logs.lines_lost, logs.descriptor_limit, logs.no_thread,
     certificates.unusable_files, certificates.unusable_authority, certificates.replaced,
     certificates.trusted_anew, places.several_ports, places.unset_variable, places.modes, places.abstract_names,
-    places.address_for_datagrams, places.shared_places, examples.echo_client_signals, examples.own_stages,
-    names.dead_names, names.addresses_of_a_name, names.half_of_an_answer,
+    places.address_for_datagrams, places.shared_places, crowds.silent_crowd, crowds.first_byte, names.dead_names,
+    names.addresses_of_a_name, names.half_of_an_answer, balancing.hung_mux_server, balancing.hung_socks_server,
+    examples.echo_client_signals, examples.own_stages,
     documents.example_configurations, documents.readme_configuration, documents.configuration_reference)}
 
 

@@ -81,8 +81,7 @@ class server_engine {
   }
   // The dial policy refuses the own listener.
   muxpro::proxy::stream_endpoint own(muxpro::proxy::stream_endpoint at) {
-    if (!muxpro::proxy::is_unix(at))
-      policy.own_listener(muxpro::proxy::to_tcp(at), muxpro::proxy::local_addresses());
+    if (!muxpro::proxy::is_unix(at)) policy.own_listener(muxpro::proxy::to_tcp(at));
     return at;
   }
 

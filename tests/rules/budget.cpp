@@ -6,6 +6,8 @@
 #include <muxpro/buffer_budget.hpp>
 #include <muxpro/detail/budget.hpp>
 
+#include <list>
+#include <string>
 #include <thread>
 
 using namespace muxpro;
@@ -135,14 +137,16 @@ namespace {
 /// Releases all it holds when asked, or refuses.
 class stub_holder : public buffer_budget::holder {
  public:
-  explicit stub_holder(buffer_budget& b, bool willing = true) : budget_(b), willing_(willing) {
-    b.join(*this);
+  explicit stub_holder(buffer_budget& b, const std::string& user = {}, bool willing = true)
+      : budget_(b), willing_(willing) {
+    b.join(*this, user);
   }
   ~stub_holder() {
     budget_.leave(*this);
     budget_.give(*this, held());
   }
   void take(std::uint64_t n) { budget_.take(*this, n); }
+  void give(std::uint64_t n) { budget_.give(*this, n); }
   void give_all() {
     budget_.leave(*this);
     budget_.give(*this, held());
@@ -207,7 +211,7 @@ TEST_CASE("buffer_budget asks the next holder only when the one that was asked h
 
 TEST_CASE("buffer_budget asks again if a holder could not be informed", "[rules][budget]") {
   buffer_budget b(1000);
-  stub_holder unwilling(b, false);
+  stub_holder unwilling(b, {}, false);
   unwilling.take(960);
   unwilling.take(1);
   CHECK(unwilling.asked == 2);
@@ -233,4 +237,69 @@ TEST_CASE("the process-wide budget is one object of at most 512 MiB", "[rules][b
   CHECK(b == process_wide_budget());
   CHECK(b->limit() > 0);
   CHECK(b->limit() <= 512u << 20);
+}
+
+TEST_CASE("buffer_budget is crowded for the user that holds more than a share", "[rules][budget]") {
+  buffer_budget b(100'000);
+  stub_holder greedy(b, "a"), again(b, "a"), modest(b, "b"), idle(b);
+  greedy.take(30'000);
+  again.take(20'000);
+  modest.take(29'999);
+  CHECK_FALSE(b.crowded(greedy));  // less than 80 % are used
+  modest.take(1);
+  CHECK(b.crowded(greedy));
+  CHECK(b.crowded(again));
+  CHECK_FALSE(b.crowded(modest));
+  CHECK_FALSE(b.crowded(idle));
+  greedy.give(10'000);
+  CHECK_FALSE(b.crowded(again));
+  again.take(1);
+  idle.take(10'000);  // three users now
+  CHECK(b.crowded(modest));
+  CHECK_FALSE(b.crowded(idle));
+}
+
+TEST_CASE("buffer_budget is crowded for every user when 95 % are used", "[rules][budget]") {
+  buffer_budget b(1000);
+  stub_holder greedy(b, "a"), idle(b, "b");
+  greedy.take(949);
+  CHECK_FALSE(b.crowded(idle));
+  greedy.take(1);
+  CHECK(b.crowded(idle));
+}
+
+TEST_CASE("buffer_budget: users that hold little leave the shares of others as they are", "[rules][budget]") {
+  buffer_budget b(1'000'000);
+  std::list<stub_holder> small;
+  for (int i = 0; i < 500; ++i) small.emplace_back(b, std::to_string(i)).take(1'000);
+  stub_holder honest(b, "honest");
+  honest.take(310'000);
+  CHECK(b.used() == 810'000);
+  CHECK_FALSE(b.crowded(honest));
+  for (stub_holder& s : small) s.take(1);  // and now each counts
+  CHECK(b.crowded(honest));
+}
+
+TEST_CASE("buffer_budget asks the user that holds most, however many holders that is", "[rules][budget]") {
+  buffer_budget b(100'000);
+  stub_holder honest(b, "honest");
+  std::list<stub_holder> attackers;
+  for (int i = 0; i < 40; ++i) attackers.emplace_back(b, "attacker");
+  honest.take(14'000);
+  for (stub_holder& a : attackers) a.take(2'000);
+  attackers.back().take(1'001);
+  CHECK(attackers.back().asked == 1);
+  CHECK(honest.asked == 0);
+}
+
+TEST_CASE("buffer_budget forgets a user whose last holder has left", "[rules][budget]") {
+  buffer_budget b(1000);
+  stub_holder left(b, "a");
+  left.take(900);
+  b.leave(left);
+  stub_holder next(b, "a"), other(b, "b");
+  CHECK_FALSE(b.crowded(next));  // what left() still holds is of no user that is there
+  next.take(10);
+  left.give(900);
+  CHECK(b.used() == 10);
 }

@@ -32,6 +32,9 @@ struct totals {
     received += n;
     if (had && received > had->first) had.reset();
   }
+  void shrink(std::uint64_t smaller) {
+    window = std::min(window, std::max({smaller, granted - consumed, std::uint64_t{initial_window}}));
+  }
   std::uint64_t grant(time_point now) {
     if (had && now - had->second >= seconds(10)) {
       window = std::max({window / 2, granted - consumed, std::uint64_t{initial_window}});
@@ -85,7 +88,11 @@ bool random_step(recv_window& w, totals& model, random_engine& rng, time_point n
       const std::uint64_t larger = std::min<std::uint64_t>(model.window + pick(rng, 0, 65536), 16 << 20);
       w.resize(static_cast<std::uint32_t>(larger));
       model.window = larger;
-      return true;
+      if (rng() % 4 != 0) return true;
+      const auto smaller = static_cast<std::uint32_t>(pick(rng, 0, 1 << 20));
+      w.shrink(smaller);
+      model.shrink(smaller);
+      return w.window() == model.window;
     }
   }
 }

@@ -6,7 +6,10 @@
 #include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
 
+#include <fmt/format.h>
+
 #include <array>
+#include <vector>
 
 namespace soak {
 
@@ -46,14 +49,38 @@ enum class kind {
   keep_alives,
   tiny_frames,
   never_reading,
-  silent
+  silent,
+  dead_names,
+  hoarding,
+  crowd
 };
-constexpr int kinds = 8;
+constexpr int kinds = 11;
+
+muxpro::new_stream open_dead_name(stream_id id, std::uint32_t n) {
+  muxpro::new_stream f;
+  f.id = id;
+  f.target = {muxpro::network::tcp, fmt::format("name-{}.example.invalid", n), 80};
+  return f;
+}
+
+/// Fills the first window of a sub-stream whose target does not read.
+void add_hoard(bytes& to, const plan& p, stream_id id) {
+  constexpr std::uint16_t piece = 16'384;
+  muxpro::new_stream f = open(p, id);
+  f.target.port = p.tcp_deaf;
+  add(to, f);
+  for (int i = 0; i < 4; ++i) {
+    add(to, muxpro::keep{id, piece, false});
+    add_data(to, piece);
+  }
+}
 
 /// A batch of hostile frames, the n-th one.
 bytes batch(kind k, const plan& p, std::uint32_t n) {
   bytes wire;
-  if (n == 0 && k != kind::rapid_reset && k != kind::unknown_ids) add(wire, open(p, 1));
+  const bool opens_one = k != kind::rapid_reset && k != kind::unknown_ids && k < kind::dead_names;
+  if (n == 0 && opens_one) add(wire, open(p, 1));
+  if (k == kind::hoarding && n < 400) add_hoard(wire, p, static_cast<stream_id>(1 + n));
   for (std::uint32_t i = 0; i < 200; ++i) {
     const auto id = static_cast<stream_id>(1 + (n * 200 + i) % 65535);
     switch (k) {
@@ -74,19 +101,33 @@ bytes batch(kind k, const plan& p, std::uint32_t n) {
         add(wire, muxpro::keep{1, 1, false});
         add_data(wire, 1);
         break;
-      case kind::silent: break;
+      case kind::dead_names:
+        if (i < 3) add(wire, open_dead_name(id, n * 200 + i));
+        break;
+      case kind::silent:
+      case kind::hoarding:
+      case kind::crowd: break;
     }
   }
   return wire;
+}
+
+asio::awaitable<tcp::socket> connect(const plan& p, error_code& ec) {
+  tcp::socket s(co_await asio::this_coro::executor);
+  s.open(tcp::v4());
+  s.bind({hostile_source, 0});
+  co_await s.async_connect(p.server, or_error(ec));
+  co_return s;
 }
 
 // Half a megabyte a second at most: a flood that also reaches the good clients' own processor would prove
 // nothing.
 asio::awaitable<void> attack(const plan& p, kind k, const std::atomic<bool>& on, counters& c) {
   const auto executor = co_await asio::this_coro::executor;
-  tcp::socket s(executor);
   error_code ec;
-  co_await s.async_connect(p.server, or_error(ec));
+  std::vector<tcp::socket> silent;
+  for (int i = 0; k == kind::crowd && i < 1'200; ++i) silent.push_back(co_await connect(p, ec));
+  tcp::socket s = co_await connect(p, ec);
   if (ec) co_return;
   muxpro::negotiate_version request{muxpro::dialect::spec, {muxpro::version_0_0}};
   const bytes hello = muxpro::encoded(request);

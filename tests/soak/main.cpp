@@ -49,6 +49,8 @@ class load {
     plan_.udp_echo = udp_echo_.local_endpoint().port();
     asio::co_spawn(targets_, soak::serve_tcp_echo(tcp_echo_), asio::detached);
     asio::co_spawn(targets_, soak::serve_udp_echo(udp_echo_), asio::detached);
+    plan_.tcp_deaf = deaf_.local_endpoint().port();
+    asio::co_spawn(targets_, soak::accept_only(deaf_), asio::detached);
     for (std::size_t i = 0; i < plan_.sessions; ++i)
       asio::co_spawn(good_, soak::good_client(plan_, c, stop_, i), asio::detached);
     asio::co_spawn(bad_, soak::attacker(plan_, c, attacking, stop_), asio::detached);
@@ -76,6 +78,7 @@ class load {
   std::atomic<bool> stop_{false};
   asio::io_context targets_{1}, good_{1}, bad_{1};
   soak::tcp::acceptor tcp_echo_{targets_, {asio::ip::address_v4::loopback(), 0}};
+  soak::tcp::acceptor deaf_{targets_, {asio::ip::address_v4::loopback(), 0}};
   soak::udp::socket udp_echo_{targets_, {asio::ip::address_v4::loopback(), 0}};
   std::thread targets_thread_, good_thread_, bad_thread_;
 };

@@ -55,10 +55,16 @@ struct counters {
 struct plan {
   tcp::endpoint server;
   std::uint16_t tcp_echo = 0, udp_echo = 0;
+  std::uint16_t tcp_deaf = 0;  ///< accepts and never reads
   std::size_t sessions = 200;
   std::size_t streams_each = 15;
 };
 
+/// Hostile clients have another source than good ones.
+inline const auto hostile_source = asio::ip::make_address("127.0.0.2");
+
+/// Accepts and never reads, for ever; the last hundred connections stay.
+asio::awaitable<void> accept_only(tcp::acceptor& at);
 /// Echo over TCP and UDP on loopback, for ever.
 asio::awaitable<void> serve_tcp_echo(tcp::acceptor& at);
 asio::awaitable<void> serve_udp_echo(udp::socket& at);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 
 namespace soak {
 
@@ -30,6 +31,17 @@ std::vector<std::uint32_t> latencies::take() {
   }
   std::sort(all.begin(), all.end());
   return all;
+}
+
+asio::awaitable<void> accept_only(tcp::acceptor& at) {
+  std::deque<tcp::socket> kept;
+  for (;;) {
+    error_code ec;
+    tcp::socket s = co_await at.async_accept(or_error(ec));
+    if (ec == asio::error::operation_aborted) co_return;
+    if (!ec) kept.push_back(std::move(s));
+    if (kept.size() > 100) kept.pop_front();
+  }
 }
 
 asio::awaitable<void> serve_tcp_echo(tcp::acceptor& at) {

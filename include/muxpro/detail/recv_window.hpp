@@ -57,9 +57,7 @@ class recv_window {
   std::uint32_t grant(time_point now) noexcept {
     if (probing_ && now - probe_sent_ >= shrink_after) {
       probing_ = false;
-      const std::uint64_t still_granted = granted_ - consumed_;
-      window_ = static_cast<std::uint32_t>(
-          std::max({std::uint64_t{window_ / 2}, std::uint64_t{initial_window}, still_granted}));
+      shrink(window_ / 2);
     }
     const std::uint64_t n = due();
     if (n == 0) return 0;
@@ -71,6 +69,15 @@ class recv_window {
     granted_ += n;
     check();
     return static_cast<std::uint32_t>(n);
+  }
+
+  /// Reduces the window to `smaller`, or as far as initial_window and the credit that is granted already
+  /// allow.
+  void shrink(std::uint32_t smaller = initial_window) noexcept {
+    const std::uint64_t still_granted = granted_ - consumed_;
+    const std::uint64_t least =
+        std::max({std::uint64_t{smaller}, std::uint64_t{initial_window}, still_granted});
+    window_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(window_, least));
   }
 
   /// Returns twice the window if it has limited the peer since the last call, up to `limit`, and up to

@@ -112,6 +112,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void object_gone(stream_state& s) noexcept;
   void grow_window(stream_state& s, std::uint32_t larger);
   void window_returned(std::uint64_t n) noexcept;
+  bool short_of_memory() const noexcept;
   void buffered(std::uint64_t n) noexcept;
   void unbuffered(std::uint64_t n) noexcept;
   void stalled_for(duration d) noexcept;
@@ -176,6 +177,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   // --- watching
   void check_deadlines();
   time_point check_session(time_point t);
+  time_point idle_deadline() const noexcept;
   time_point close_idle();
   time_point stream_deadline(stream_state& s) const;
   void end_by_timeout(stream_state& s);
@@ -226,8 +228,11 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   time_point turn_time_{};
 
   time_point active_at_{};
+  time_point unused_since_{};  ///< without sub-streams
   time_point next_keep_alive_ = time_point::max();
   time_point armed_ = time_point::max();
+  /// Bytes of a begun frame, or of a write, in each period of their time-outs.
+  static constexpr std::uint64_t progress_floor = 4096;
   progress_watch read_watch_, write_watch_;
   error_code write_error_;  ///< no more can be sent
 

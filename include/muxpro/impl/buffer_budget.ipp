@@ -9,8 +9,16 @@
 
 namespace muxpro {
 
-MUXPRO_DECL void buffer_budget::join(holder& h) {
+MUXPRO_DECL void buffer_budget::join(holder& h, const std::string& user) {
   const std::lock_guard lock(mutex_);
+  if (!user.empty()) {
+    std::shared_ptr<share>& known = users_[user];
+    if (!known) known = std::make_shared<share>();
+    known->user = user;
+    ++known->holders;
+    h.of_user_ = known;
+    h.share_ = known.get();
+  }
   holders_.push_back(&h);
   h.place_ = holders_.size();
 }
@@ -24,13 +32,17 @@ MUXPRO_DECL void buffer_budget::leave(holder& h) noexcept {
   holders_.pop_back();
   h.place_ = 0;
   if (letting_go_ == &h) letting_go_ = nullptr;
+  if (h.of_user_ && --h.of_user_->holders == 0) users_.erase(h.of_user_->user);
 }
 
 MUXPRO_DECL void buffer_budget::shed() noexcept {
   const std::lock_guard lock(mutex_);
   if (letting_go_ || holders_.empty()) return;
+  const auto held = [](const holder* h) {
+    return std::pair(h->share_->held.load(std::memory_order_relaxed), h->held());
+  };
   const auto most = std::max_element(holders_.begin(), holders_.end(),
-                                     [](const holder* a, const holder* b) { return a->held() < b->held(); });
+                                     [&](const holder* a, const holder* b) { return held(a) < held(b); });
   if ((*most)->let_go()) letting_go_ = *most;
 }
 

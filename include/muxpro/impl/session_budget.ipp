@@ -12,6 +12,7 @@ namespace muxpro::detail {
 // small_path_cap takes at most half of what is left to its session, and leaves half of the promises to small
 // windows.
 MUXPRO_DECL void session_impl::grow_window(stream_state& s, std::uint32_t larger) {
+  if (short_of_memory()) return;
   const std::uint32_t now = s.window.window();
   const bool near = larger <= small_path_cap;
   const std::uint64_t own = now - initial_window;
@@ -27,6 +28,8 @@ MUXPRO_DECL void session_impl::window_returned(std::uint64_t n) noexcept {
   promised_ -= n;
   process_budget_->give(n);
 }
+
+MUXPRO_DECL bool session_impl::short_of_memory() const noexcept { return process_budget_->crowded(*this); }
 
 MUXPRO_DECL void session_impl::buffered(std::uint64_t n) noexcept {
   counted_.unread += n;

@@ -132,7 +132,7 @@ MUXPRO_DECL void session_impl::release(stream_state& s) {
   rules_.release(s, now());
   watch(rules_.next_expiry());
   if (rules_.streams().size() == 0) {
-    active_at_ = now();
+    active_at_ = unused_since_ = now();
     watch(active_at_ + options_.session_idle);
   }
   if (s.detail::list_node<backlog_tag>::linked() && s.aborted) {
@@ -200,7 +200,7 @@ MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session
                                                          bool negotiated) {
   if (!negotiated) co_await self->negotiate();
   if (self->state_ != state::ready) co_return;
-  self->process_budget_->join(*self);
+  self->process_budget_->join(*self, self->options_.budget_user);
   self->spawn_loop(write_loop(self));
   self->spawn_loop(watch_loop(self), stop_watch);
   self->spawn_loop(read_loop(self));

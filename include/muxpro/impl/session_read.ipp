@@ -116,7 +116,7 @@ MUXPRO_DECL void session_impl::ready(version v, dialect d) {
   log(severity::info, "version {}.{} is agreed", v.major, v.minor);
   decoder_.agreed(v);
   rules_.agreed(d);
-  active_at_ = now();
+  active_at_ = unused_since_ = now();
   if (role_ == role::server && !unparsed_.empty())
     rules_.oddity(active_at_);  // it did not wait for the answer
   serve_opens(serve::all);
@@ -147,7 +147,7 @@ MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
   if (ec) return lost(ec);
   ++counted_.reads;
   counted_.wire_received += n;
-  if (read_watch_.running()) read_watch_.progress(n, 4096, now());
+  if (read_watch_.running()) read_watch_.progress(n, progress_floor, now());
   unparsed_ = const_bytes(read_buffer_).first(n);
 }
 
@@ -244,7 +244,7 @@ MUXPRO_DECL void session_impl::end_stream(stream_state& s, error_code why) {
 }
 
 MUXPRO_DECL void session_impl::open_by_peer(const new_stream& f) {
-  const bool crowded = backlog_size_ >= options_.accept_backlog || process_budget_->level() >= 0.8;
+  const bool crowded = backlog_size_ >= options_.accept_backlog || short_of_memory();
   if (crowded) log(severity::debug, "sub-stream {} ({}) was refused for want of resources", f.id, f.target);
   if (crowded) return act_on(rules_.refuse(f.id, end_code::resources, turn_time_));
   const auto s = add_stream(f.id, f.target, f.priority);

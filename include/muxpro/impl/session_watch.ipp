@@ -75,7 +75,7 @@ MUXPRO_DECL time_point session_impl::check_session(time_point t) {
   const time_point read = read_watch_.deadline(options_.frame_read_timeout);
   const time_point write = write_watch_.deadline(options_.write_stall_timeout);
   const bool unused = rules_.streams().size() == 0;
-  const time_point idle = unused && !leaving_ ? active_at_ + options_.session_idle : time_point::max();
+  const time_point idle = unused && !leaving_ ? idle_deadline() : time_point::max();
   if (std::min(read, write) <= t) return close(errc::stalled), time_point::max();
   if (leaves_until_ <= t) return close(errc::close_timeout), time_point::max();
   if (idle <= t) return close_idle();
@@ -87,6 +87,12 @@ MUXPRO_DECL time_point session_impl::check_session(time_point t) {
     set_keep_alive(t);
   }
   return std::min({read, write, idle, leaves_until_, next_keep_alive_});
+}
+
+// KeepAlives hold a session without sub-streams for a while, and not for ever.
+MUXPRO_DECL time_point session_impl::idle_deadline() const noexcept {
+  constexpr int periods = 12;
+  return std::min(active_at_ + options_.session_idle, unused_since_ + periods * options_.session_idle);
 }
 
 MUXPRO_DECL time_point session_impl::close_idle() {

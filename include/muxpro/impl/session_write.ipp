@@ -64,7 +64,7 @@ MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
       ec = failed;
       ++self->counted_.writes;
       self->outbox_.advance(n);
-      if (!self->outbox_.written()) self->write_watch_.progress(n, 1, self->now());
+      if (!self->outbox_.written()) self->write_watch_.progress(n, progress_floor, self->now());
     }
     self->write_watch_.stop();
     if (self->closed()) break;

@@ -157,6 +157,7 @@ MUXPRO_DECL void stream_state::grant_if_due(bool frame_is_over) {
 
 MUXPRO_DECL std::uint32_t stream_state::grant(time_point t) noexcept {
   const std::uint32_t before = window.window();
+  if (session_->short_of_memory()) window.shrink();
   const std::uint32_t n = window.grant(t);
   if (window.window() < before) session_->window_returned(before - window.window());
   return n;

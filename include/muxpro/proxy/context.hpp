@@ -19,6 +19,17 @@ namespace muxpro::proxy {
 
 class sniff_policy;
 
+/// A user that an inbound or a transport has authenticated, and what the user may use.
+struct user_account {
+  std::string name;         ///< empty: the inbound asks for none
+  std::uint32_t level = 0;  ///< that of the configuration's policy
+  /// Datagrams that go outside in a second; nothing: as many as the outbound allows.
+  std::optional<rate_limit> datagrams;
+  std::size_t link_capacity = 0;  ///< bytes that a link holds each way; 0: as the dispatcher has it
+
+  friend bool operator==(const user_account&, const user_account&) = default;
+};
+
 struct context {
   context() = default;
   /// For a new one. Any thread.
@@ -31,7 +42,7 @@ struct context {
   struct inbound_part {
     std::string tag;
     std::string protocol;  ///< "socks", "http", "mux.pro", ...
-    std::string user;      ///< empty: the inbound does not ask
+    user_account user;
     asio::ip::address source;
     std::uint16_t source_port = 0;
     asio::ip::address gateway;  ///< the address that the client reached us at
@@ -39,9 +50,6 @@ struct context {
     std::uint32_t carrier = 0;          ///< the id of the main connection that it came over; 0: none
     std::uint64_t main_connection = 0;  ///< the number of that main connection in the log; 0: none
     std::uint16_t sub_stream = 0;       ///< the id of the sub-stream on that main connection
-    std::size_t link_capacity = 0;      ///< bytes that its link holds each way; 0: as the dispatcher has it
-    std::optional<rate_limit>
-        user_datagrams;  ///< what nat_limits has for a user, by the level of the inbound
   };
   /// Where it goes.
   struct outbound_part {

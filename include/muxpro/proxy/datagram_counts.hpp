@@ -15,11 +15,12 @@ enum class drop_reason : std::uint8_t {
   queue_full,      ///< the receiver is slower than the sender
   foreign_sender,  ///< from an address or a port that the association does not accept
   malformed,       ///< not a SOCKS datagram, or a fragment
-  unreachable,     ///< the target has no address, or the policy does not allow it
+  not_allowed,     ///< the dial policy refuses the target
+  unreachable,     ///< the target has no address
   not_sent,        ///< the system has not sent it
   ended,           ///< was waiting when its association ended
 };
-inline constexpr std::size_t drop_reasons = 10;
+inline constexpr std::size_t drop_reasons = 11;
 /// A name for metrics, "no_udp".
 std::string_view name_of(drop_reason why) noexcept;
 

@@ -84,7 +84,7 @@ class dispatcher {
   /// Sets how many bytes a link holds in each direction, unless context::inbound_part::link_capacity is set.
   void link_capacity(std::size_t bytes) { capacity_ = bytes; }
   std::size_t link_capacity(const context& ctx) const noexcept {
-    return ctx.inbound.link_capacity ? ctx.inbound.link_capacity : capacity_;
+    return ctx.inbound.user.link_capacity ? ctx.inbound.user.link_capacity : capacity_;
   }
   asio::any_io_executor get_executor() const { return executor_; }
 

@@ -20,7 +20,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,9 +40,12 @@ struct ended_connection {
 };
 
 struct instance_options {
-  /// Connections whose request was not read yet, in the process and of one source address.
+  /// Connections whose request was not read yet, of each listener and of one source: an IPv4 address or the
+  /// /64 of an IPv6 address.
   std::uint32_t max_waiting = 4096;
   std::uint32_t max_waiting_per_source = 1024;
+  /// From the accepted connection to the client's first byte.
+  duration first_byte = std::chrono::seconds(3);
   /// How long accepting rests when descriptors or memory run out.
   duration accept_backoff = std::chrono::milliseconds(100);
   /// After drain(): what is still open then is cut.
@@ -57,6 +59,9 @@ struct instance_options {
   std::uint32_t access_lines = default_access_lines;
   /// Counts datagrams that are dropped; none: an object of its own, which writes to the log.
   std::shared_ptr<datagram_drops> drops;
+  /// Whether the process has dialled a connection that it has accepted. Such a connection, a loop, is
+  /// dropped. Any thread; none: nothing is dropped.
+  std::function<bool(const context::inbound_part&)> is_own_dial;
   /// Gets each connection that has ended, from its thread; none: the log gets the line, at level info.
   std::function<void(const ended_connection&)> access;
 };
@@ -73,12 +78,11 @@ class instance {
   ~instance();
 
   /// Listens, accepts from start() on. `sniffing`: how contents are looked at; none: not at all.
-  /// `link_capacity`: bytes that the link of a connection holds each way; 0: as its dispatcher has it.
-  /// `user_datagrams`: context::inbound_part::user_datagrams. Returns the address with the port that was
+  /// `anonymous`: the user of a client until it is authenticated. Returns the address with the port that was
   /// chosen for port 0. Throws std::system_error.
   stream_endpoint listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
                          transport_use how = {}, std::shared_ptr<const sniff_policy> sniffing = {},
-                         std::size_t link_capacity = 0, std::optional<rate_limit> user_datagrams = {});
+                         user_account anonymous = {});
   asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at, std::string tag,
                                  std::shared_ptr<const inbound> i, transport_use how = {}) {
     return to_tcp(listen(stream_endpoint(at), std::move(tag), std::move(i), std::move(how)));
@@ -90,7 +94,7 @@ class instance {
   asio::ip::udp::endpoint listen_for_datagrams(const asio::ip::udp::endpoint& at, std::string tag,
                                                std::shared_ptr<const inbound> i, bool transparent = false,
                                                std::shared_ptr<const sniff_policy> sniffing = {},
-                                               std::optional<rate_limit> user_datagrams = {});
+                                               user_account anonymous = {});
   /// Any executor. The instance must outlive it.
   /// Completes when all threads have reported, or after 1 s with instance_report::complete unset.
   /// Errors: none.

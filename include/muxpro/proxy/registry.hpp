@@ -3,6 +3,7 @@
 
 #include <muxpro/client_pool_options.hpp>
 #include <muxpro/options.hpp>
+#include <muxpro/proxy/context.hpp>
 #include <muxpro/proxy/settings.hpp>
 #include <muxpro/proxy/stream_socket.hpp>
 #include <muxpro/relay_options.hpp>
@@ -69,12 +70,17 @@ class named_readers {
 /// Timers and buffers of a level of users. V2Ray's documentation says 4, 300, 2, 5 s, its code 60, 300, 1, 1:
 /// these are the library's own, and their reasons stand where they are defined.
 struct policy_level {
+  std::uint32_t number = 0;
   duration handshake = std::chrono::seconds(10);
   relay_options relay;
   /// Datagrams that a user may send outside in a second; nothing: what the outbound allows.
   std::optional<rate_limit> user_datagrams;
   /// Bytes that a link holds each way: a part of what its relays hold.
   std::size_t link_capacity() const noexcept { return relay.buffer / 4; }
+  /// A user of this level.
+  user_account user(std::string name = {}) const {
+    return {std::move(name), number, user_datagrams, link_capacity()};
+  }
 };
 
 /// An inbound that a configuration asks for.

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -63,6 +64,8 @@ struct instance_report {
   std::map<std::string, outbound> outbounds;
   std::map<std::string, inbound> inbounds;  ///< those that accept main connections
   std::vector<counter_row> counters;
+  std::map<std::string, std::uint64_t, std::less<>>
+      failed_logins;  ///< wrong passwords since the start, by inbound
   /// Timers that exist on its threads, set or not, of the library and of the proxy: at least one for each
   /// main connection and each relay. Includes those of making this report, if its own threads make it.
   std::size_t timers = 0;

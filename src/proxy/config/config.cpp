@@ -1,5 +1,6 @@
 #include "proxy/config/changes.hpp"
 #include "proxy/config/readers.hpp"
+#include "proxy/policy/dial_policy.hpp"
 
 #include <fmt/format.h>
 
@@ -105,6 +106,20 @@ void read_status_page(settings& s, config& to) {
   report_shared_places(to, key, s.mistakes());
 }
 
+void read_own_addresses(settings& s, config& to) {
+  std::vector<std::string> texts;
+  s.texts(
+      {"ownAddresses",
+       "IP addresses under which others reach this machine though no interface has them, such as that of a "
+       "NAT in front of it. An outbound that dials no private targets refuses them."},
+      texts);
+  for (const std::string& text : texts) {
+    std::error_code bad;
+    to.own_addresses.push_back(unmapped(asio::ip::make_address(text, bad)));
+    if (bad) s.wrong("ownAddresses", fmt::format("has '{}'; it must be a list of IP addresses", shown(text)));
+  }
+}
+
 void refuse_what_is_not_there(settings& s) {
   for (const char* key : {"reverse", "observatory", "burstObservatory"})
     s.refuse(key, "is there; muxpro does not support it");
@@ -123,6 +138,7 @@ void read_whole(settings& s, config& to, config_reading& with) {
   read_names(s, to);
   s.object({"stats", "Accepted from Xray's configurations, without effect: counters are always on."},
            [](settings&) {});
+  read_own_addresses(s, to);
   refuse_what_is_not_there(s);
 }
 

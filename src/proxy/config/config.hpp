@@ -57,8 +57,7 @@ struct inbound_config {
   stream_config stream;
   sniffing_options sniffing;
   inbound_plan plan;
-  std::size_t link_capacity = policy_level().link_capacity();
-  std::optional<rate_limit> user_datagrams;  ///< of its policy level
+  user_account anonymous = policy_level().user();
 };
 
 struct outbound_config {
@@ -82,6 +81,11 @@ struct config {
   std::vector<std::string> blocked_names;
   /// See instance_options.
   duration drain_timeout = std::chrono::seconds(30);
+  /// Further addresses of this machine, such as that of a NAT in front of it: outbounds that dial no private
+  /// targets refuse them.
+  std::vector<asio::ip::address> own_addresses;
+  /// From an accepted connection to the client's first byte.
+  duration first_byte = std::chrono::seconds(3);
   /// Names that are answered without a query.
   std::map<std::string, std::vector<asio::ip::address>> hosts;
   /// Addresses that inbounds of protocol dns give out.

@@ -13,8 +13,7 @@ inbound_config read_inbound(settings& s, config_reading& with) {
         {"userLevel", "The level in policy.levels whose timers, buffers and rates hold here."}, level, 0,
         65535);
     const policy_level& policy = with.policies.use(level);
-    to.link_capacity = policy.link_capacity();
-    to.user_datagrams = policy.user_datagrams;
+    to.anonymous = policy.user();
     p.read(own, policy, to.plan);
   });
   to.tag = to.protocol;

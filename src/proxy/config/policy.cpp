@@ -60,7 +60,11 @@ void policy_levels::read(settings& s) {
   });
 }
 
-const policy_level& policy_levels::use(std::uint32_t n) { return levels_[n]; }
+const policy_level& policy_levels::use(std::uint32_t n) {
+  policy_level& level = levels_[n];
+  level.number = n;
+  return level;
+}
 
 policy_level policy_levels::largest() const {
   if (levels_.empty()) return {};

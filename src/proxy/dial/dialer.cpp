@@ -194,8 +194,16 @@ void dial::start_attempt(const tcp::endpoint& to) {
   a.running = true;
   ++running_;
   const std::size_t which = attempts_.size();
-  a.socket.async_connect(
-      to, [self = shared_from_this(), which](std::error_code result) { self->attempt_ended(which, result); });
+  const auto connect = [&] {
+    a.socket.async_connect(to, [self = shared_from_this(), which](std::error_code result) {
+      self->attempt_ended(which, result);
+    });
+    return a.socket.local_endpoint(ec).port();
+  };
+  if (own_dials* const all = policy_.dials())
+    all->start(to, std::chrono::steady_clock::now(), connect);
+  else
+    connect();
 }
 
 void dial::attempt_ended(std::size_t which, std::error_code ec) {

@@ -49,7 +49,7 @@ std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address> found)
 /// attempt has failed or had a quarter of the time. Belongs to the executor's strand.
 class dial : public std::enable_shared_from_this<dial> {
  public:
-  /// `names` and `policy` must outlive it. `asker`: whose place a look-up takes, asker_of(); empty: this
+  /// `names` and `policy` must outlive it. `asker`: whose place a look-up takes, share_of(); empty: this
   /// program's own.
   dial(asio::any_io_executor executor, resolver& names, const dial_policy& policy, dial_options options,
        std::string asker = {})

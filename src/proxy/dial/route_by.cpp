@@ -1,6 +1,6 @@
 #include "proxy/dial/route_by.hpp"
 
-#include "proxy/names/asker.hpp"
+#include "proxy/base/client_share.hpp"
 
 #include <utility>
 
@@ -25,7 +25,7 @@ asio::awaitable<outbound_choice> ask(std::shared_ptr<const router> rules, resolv
   if (auto decided = rules->route(request))
     co_return outbound_choice(std::move(decided->outbound_tag), decided->priority);
   const auto query = std::make_shared<dial>(co_await asio::this_coro::executor, names, every_address(),
-                                            limits, asker_of(c.inbound.user, c.inbound.source));
+                                            limits, share_of(c.inbound));
   std::error_code ec;
   const auto found = co_await query->find(request.target.host, request.target.port, ec);
   route_decision decided = rules->route(request, found);

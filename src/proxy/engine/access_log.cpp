@@ -26,9 +26,9 @@ std::string shown_origin(const context& c, access_detail d) {
   const context::inbound_part& in = c.inbound;
   const std::string stream =
       fmt::format("sub-stream {} of main connection {}", in.sub_stream, in.main_connection);
-  if (is_brief(c, d)) return fmt::format("{} of {} to", stream, shown_client(in.source, in.user));
+  if (is_brief(c, d)) return fmt::format("{} of {} to", stream, shown_client(in.source, in.user.name));
   const std::string carrier = in.main_connection == 0 ? "" : " " + stream;
-  const std::string user = in.user.empty() ? "" : " user " + percent_encoded(in.user);
+  const std::string user = in.user.name.empty() ? "" : " user " + percent_encoded(in.user.name);
   return fmt::format("{} {}{}{} {}{} ->", c.id, shown_source(in.source), port_of(in), carrier, in.tag, user);
 }
 

@@ -49,7 +49,7 @@ struct configured_proxy::parts {
   std::shared_ptr<const router> rules;
   dispatcher::possible_outbounds possible_now;
   std::shared_ptr<fake_dns> fakes;
-  bool swept = false;
+  bool first_is_there = false;
   std::vector<listening_endpoint> listening;
   std::unique_ptr<instance> running;
 };
@@ -96,7 +96,11 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   instance_options options;
   options.access = written_down(c.log, access_lines);
   options.drops = drops;
+  options.is_own_dial = [this](const context::inbound_part& accepted) {
+    return shared.has_dialled(accepted);
+  };
   options.drain_timeout = c.drain_timeout;
+  options.first_byte = c.first_byte;
   running = std::make_unique<instance>(std::move(options), threads, each_thread, std::move(log));
   if (access_lines) access_lines->report_on(running->get_executor());
   for (const inbound_config& i : c.inbounds) listen(i, geo);
@@ -137,8 +141,10 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
   }
   to.link_capacity(behind.link_capacity());
   if (rules) to.route_by(by_rules(rules, shared.names), rules->by_content(), possible_now);
-  // They are shared by all threads. The first one tidies up.
-  if (!std::exchange(swept, true)) shared.sweep(io);
+  // They are shared by all threads; the first one takes care of them.
+  if (std::exchange(first_is_there, true)) return;
+  shared.sweep(io);
+  shared.watch_addresses(io);
 }
 
 void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
@@ -159,11 +165,11 @@ void configured_proxy::parts::listen_at(stream_endpoint at, const inbound_config
                                         const transport_use& how,
                                         const std::shared_ptr<const sniff_policy>& sniffing) {
   try {
-    if (i.plan.tcp) at = running->listen(at, i.tag, serves, how, sniffing, i.link_capacity, i.user_datagrams);
+    if (i.plan.tcp) at = running->listen(at, i.tag, serves, how, sniffing, i.anonymous);
     if (i.plan.udp) {
       const asio::ip::udp::endpoint here(to_tcp(at).address(), to_tcp(at).port());
-      const auto found = running->listen_for_datagrams(here, i.tag, serves, how.socket.transparent, sniffing,
-                                                       i.user_datagrams);
+      const auto found =
+          running->listen_for_datagrams(here, i.tag, serves, how.socket.transparent, sniffing, i.anonymous);
       at = asio::ip::tcp::endpoint(found.address(), found.port());
     }
     add_listening(i.tag, at);

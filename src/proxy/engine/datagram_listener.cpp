@@ -128,7 +128,7 @@ context datagram_listener::context_of(const key& who, const udp::endpoint& to) c
   known.inbound.tag = tag_;
   known.inbound.source = unmapped(who.from.address());
   known.inbound.source_port = who.from.port();
-  known.inbound.user_datagrams = options_.user_datagrams;
+  known.inbound.user = options_.anonymous;
   known.content.sniffing = options_.sniffing;
   known.inbound.gateway = unwrapped(gateway.address());
   known.inbound.gateway_port = gateway.port();

@@ -14,7 +14,6 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -30,7 +29,7 @@ struct datagram_listener_options {
   /// about, and what answers come from. If that becomes the target, each further datagram has its own, too.
   bool transparent = false;
   std::shared_ptr<const sniff_policy> sniffing;
-  std::optional<rate_limit> user_datagrams;  ///< context::inbound_part::user_datagrams
+  user_account anonymous;  ///< the user of a source
 };
 
 /// Lives on one thread. A client's datagrams to another address of this machine are another source: answers

@@ -37,6 +37,7 @@ asio::awaitable<instance_report> instance::report(std::size_t connections_of_thr
   });
   instance_report r = co_await std::move(all);
   r.counters = parts_->counts->rows();
+  r.failed_logins = parts_->counts->failed_logins();
   r.drops = parts_->drops->counts();
   for (const auto& [tag, ever] : parts_->counts->main_connections()) r.inbounds[tag].ever = ever;
   co_return r;
@@ -48,15 +49,17 @@ std::size_t instance::load(std::string_view outbound_tag) const {
 
 stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
                                  transport_use how, std::shared_ptr<const sniff_policy> sniffing,
-                                 std::size_t link_capacity, std::optional<rate_limit> user_datagrams) {
+                                 user_account anonymous) {
   listener_options options;
   options.socket = how.socket;
   options.backoff = parts_->options.accept_backoff;
   options.lead = i->long_lived() ? 0 : 1;
   if (i->long_lived()) parts_->counts->expect_main_connections(tag);
-  const auto own_places = i->waiting();
-  const auto way = std::make_shared<const listening_inbound>(
-      std::move(tag), std::move(i), std::move(how), std::move(sniffing), link_capacity, user_datagrams);
+  auto places = i->waiting();
+  if (!places)
+    places = std::make_shared<admission>(parts_->options.max_waiting, parts_->options.max_waiting_per_source);
+  const auto way = std::make_shared<const listening_inbound>(std::move(tag), std::move(i), std::move(how),
+                                                             std::move(sniffing), std::move(anonymous));
   auto take = [this, way](accepted_client c) {
     worker& thread = *parts_->by_thread[c.slot.worker()];
     thread.take(std::move(c), way);
@@ -64,9 +67,8 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
   auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     parts_->events.note(level, source, line);
   };
-  parts_->listeners.push_back(std::make_unique<listener>(parts_->threads, at, options,
-                                                         own_places ? own_places : parts_->waiting,
-                                                         std::move(take), std::move(note)));
+  parts_->listeners.push_back(
+      std::make_unique<listener>(parts_->threads, at, options, places, std::move(take), std::move(note)));
   if (!way->is_monitor) parts_->closed_by_drain.push_back(parts_->listeners.back().get());
   return parts_->listeners.back()->local();
 }
@@ -78,9 +80,9 @@ void instance::change(const std::function<void(dispatcher&)>& change) {
 udp::endpoint instance::listen_for_datagrams(const udp::endpoint& at, std::string tag,
                                              std::shared_ptr<const inbound> i, bool transparent,
                                              std::shared_ptr<const sniff_policy> sniffing,
-                                             std::optional<rate_limit> user_datagrams) {
+                                             user_account anonymous) {
   return parts_->by_thread[parts_->datagram_listeners++ % parts_->by_thread.size()]->listen(
-      at, std::move(tag), std::move(i), transparent, std::move(sniffing), user_datagrams);
+      at, std::move(tag), std::move(i), transparent, std::move(sniffing), std::move(anonymous));
 }
 
 void instance::start() {

@@ -8,9 +8,9 @@ live_connection::live_connection(context&& c, std::shared_ptr<stats> counts, std
     : ctx(std::move(c)), counts_(std::move(counts)), all_(std::move(all)) {
   // Without memory for one of them nothing is counted: no destructor would take it back.
   list mine{this};
-  if (counts_ && !ctx.inbound.user.empty()) counts_->of(stats::kind::user, ctx.inbound.user);
+  if (counts_ && !ctx.inbound.user.name.empty()) counts_->of(stats::kind::user, ctx.inbound.user.name);
   join(stats::kind::inbound, ctx.inbound.tag);
-  if (!ctx.inbound.user.empty()) join(stats::kind::user, ctx.inbound.user);
+  if (!ctx.inbound.user.name.empty()) join(stats::kind::user, ctx.inbound.user.name);
   place_ = mine.begin();
   all_->splice(all_->end(), mine);
 }

@@ -1,12 +1,15 @@
 #include "proxy/engine/resources.hpp"
 
+#include "proxy/net/address_watch.hpp"
 #include "proxy/net/local_addresses.hpp"
+#include "proxy/policy/own_dials.hpp"
 
 #include <asio/co_spawn.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <stdexcept>
 
 namespace muxpro::proxy {
@@ -51,8 +54,13 @@ class resources::of_outbound final : public outbound_resources {
 };
 
 resources::resources(const config& c, std::shared_ptr<datagram_drops> drops)
-    : config_(c), local_only_(all_local(c)), drops_(std::move(drops)) {
+    : config_(c),
+      local_only_(all_local(c)),
+      drops_(std::move(drops)),
+      own_(std::make_shared<own_addresses>(c.own_addresses)) {
+  own_->set(local_addresses());
   open_.allow_private(true);
+  for (dial_policy* p : {&open_, &careful_}) p->remember_dials(dials_);
   for (const auto& [name, addresses] : c.hosts) names.pin(name, addresses);
   for (dial_policy* p : {&open_, &careful_})
     for (const std::string& name : c.blocked_names) p->block(name);
@@ -78,8 +86,18 @@ outbound_factory resources::make_outbound(const outbound_config& o) {
   return o.plan.make(of_outbounds_.emplace_back(*this, o));
 }
 
+void resources::watch_addresses(asio::io_context& io) {
+  asio::co_spawn(io, proxy::watch_addresses(own_), [](std::exception_ptr) {});
+}
+
+bool resources::has_dialled(const context::inbound_part& accepted) const {
+  const asio::ip::tcp::endpoint source(accepted.source, accepted.source_port);
+  const asio::ip::tcp::endpoint here(accepted.gateway, accepted.gateway_port);
+  return dials_->has_dialled(source, here, own_->contains(accepted.source), std::chrono::steady_clock::now());
+}
+
 void resources::add_listener(const asio::ip::tcp::endpoint& at) {
-  for (dial_policy* p : {&open_, &careful_}) p->own_listener(at, local_addresses());
+  for (dial_policy* p : {&open_, &careful_}) p->own_listener(at);
 }
 
 void resources::sweep(asio::io_context& io) {

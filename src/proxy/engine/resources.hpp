@@ -31,6 +31,10 @@ class resources {
   /// Throws std::runtime_error with one sentence that names `tag`.
   transport_use make_transport(const stream_config& s, const std::string& tag);
   outbound_factory make_outbound(const outbound_config& o);
+  /// Learns on `io` when the addresses of this machine change. Once.
+  void watch_addresses(asio::io_context& io);
+  /// Whether an outbound has dialled the connection itself.
+  bool has_dialled(const context::inbound_part& accepted) const;
   /// No outbound dials this listener.
   void add_listener(const asio::ip::tcp::endpoint& at);
   /// Removes what is idle from the NAT tables, on `io`.
@@ -52,7 +56,9 @@ class resources {
   const config& config_;
   const bool local_only_;
   const std::shared_ptr<datagram_drops> drops_;
-  dial_policy open_, careful_;
+  const std::shared_ptr<own_addresses> own_;
+  const std::shared_ptr<own_dials> dials_ = std::make_shared<own_dials>();
+  dial_policy open_{own_}, careful_{own_};
   std::map<nat_key, udp_nat> nats_;
   std::map<std::string, std::shared_ptr<transport_dialer>, std::less<>> dialers_;  // by tag
   std::vector<std::pair<std::string, std::shared_ptr<const transport>>> transports_;

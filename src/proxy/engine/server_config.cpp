@@ -11,7 +11,7 @@ server_options server_options::scaled(double factor) const {
   server_options out = *this;
   out.inbound = inbound.scaled(factor);
   out.direct = direct.scaled(factor);
-  for (duration* d : {&out.socket.user_timeout, &out.drain_timeout})
+  for (duration* d : {&out.socket.user_timeout, &out.drain_timeout, &out.first_byte})
     *d = std::chrono::duration_cast<duration>(*d / factor);
   return out;
 }
@@ -21,7 +21,8 @@ std::string server_options::validate() const {
   std::string mistake = inbound.validate();
   if (mistake.empty()) mistake = direct.validate();
   if (mistake.empty())
-    mistake = out_of_range<double>({{"drain_timeout (s)", seconds_of(drain_timeout), 0.001, day}});
+    mistake = out_of_range<double>({{"drain_timeout (s)", seconds_of(drain_timeout), 0.001, day},
+                                    {"first_byte (s)", seconds_of(first_byte), 0.001, day}});
   return mistake;
 }
 
@@ -42,6 +43,7 @@ config server_config(const server_options& o) {
   c.outbounds.push_back(std::move(out));
   c.outbound_policy.relay = o.inbound.relay;
   c.drain_timeout = o.drain_timeout;
+  c.first_byte = o.first_byte;
   return c;
 }
 

@@ -14,6 +14,7 @@ struct server_options {
   freedom_options direct;
   socket_options socket = keepalive_socket();
   duration drain_timeout = config().drain_timeout;
+  duration first_byte = config().first_byte;
 
   /// All time-outs divided by `factor`, for tests. Rates and sizes stay.
   server_options scaled(double factor) const;

@@ -26,6 +26,16 @@ std::uint64_t stats::count_main_connection(std::string_view inbound) {
   return ++last_main_connection_;
 }
 
+void stats::count_failed_login(std::string_view inbound) {
+  const std::lock_guard lock(access_);
+  ++failed_logins_[std::string(inbound)];
+}
+
+std::map<std::string, std::uint64_t, std::less<>> stats::failed_logins() const {
+  const std::lock_guard lock(access_);
+  return failed_logins_;
+}
+
 void stats::expect_main_connections(std::string_view inbound) {
   const std::lock_guard lock(access_);
   main_connections_.try_emplace(std::string(inbound), 0);

@@ -33,6 +33,9 @@ class stats {
 
   /// Counts a main connection that `inbound` has accepted. Returns its number. The first one of a proxy is 1.
   std::uint64_t count_main_connection(std::string_view inbound);
+  void count_failed_login(std::string_view inbound);
+  /// Wrong passwords since the start, by inbound.
+  std::map<std::string, std::uint64_t, std::less<>> failed_logins() const;
   /// Makes main_connections() name `inbound` before its first main connection.
   void expect_main_connections(std::string_view inbound);
   /// Main connections accepted since the start, by inbound.
@@ -42,6 +45,7 @@ class stats {
   mutable std::mutex access_;
   std::array<std::map<std::string, counters, std::less<>>, 3> all_;
   std::map<std::string, std::uint64_t, std::less<>> main_connections_;
+  std::map<std::string, std::uint64_t, std::less<>> failed_logins_;
   std::uint64_t last_main_connection_ = 0;
 };
 

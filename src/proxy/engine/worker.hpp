@@ -7,6 +7,7 @@
 #include "proxy/engine/listener.hpp"
 #include "proxy/engine/live_connection.hpp"
 #include "proxy/engine/rate_limited_log.hpp"
+#include "proxy/engine/silent_clients.hpp"
 #include "proxy/engine/stats.hpp"
 #include "proxy/engine/workers.hpp"
 #include "proxy/inbound/main_connection.hpp"
@@ -38,19 +39,17 @@ namespace muxpro::proxy {
 /// What waits for connections behind a listener.
 struct listening_inbound {
   listening_inbound(std::string t, std::shared_ptr<const inbound> i, transport_use how,
-                    std::shared_ptr<const sniff_policy> s, std::size_t link, std::optional<rate_limit> rate)
+                    std::shared_ptr<const sniff_policy> s, user_account a)
       : tag(std::move(t)),
         serves(std::move(i)),
         over(std::move(how.over)),
         sniffing(std::move(s)),
-        link_capacity(link),
-        user_datagrams(rate) {}
+        anonymous(std::move(a)) {}
   const std::string tag;
   const std::shared_ptr<const inbound> serves;
   const std::shared_ptr<const transport> over;
   const std::shared_ptr<const sniff_policy> sniffing;
-  const std::size_t link_capacity;
-  const std::optional<rate_limit> user_datagrams;
+  const user_account anonymous;
   const bool is_monitor = serves->is_monitor();
 };
 
@@ -61,7 +60,6 @@ struct shared_parts {
         events(to, options.log_lines),
         access(to, options.access_lines),
         drops(options.drops ? options.drops : std::make_shared<datagram_drops>(to)),
-        waiting(std::make_shared<admission>(options.max_waiting, options.max_waiting_per_source)),
         threads(threads_wanted),
         busy(threads.size()) {
     const auto executor = threads[0].get_executor();
@@ -75,6 +73,14 @@ struct shared_parts {
     access.finish();
     drops->finish();
   }
+  /// Notes it in the log.
+  bool is_own_dial(const context::inbound_part& in) {
+    if (!options.is_own_dial || !options.is_own_dial(in)) return false;
+    events.note(log_level::warning, in.source,
+                fmt::format("a connection from {} port {} was dropped: this process has dialled it",
+                            shown_source(in.source), in.source_port));
+    return true;
+  }
   void note_access(const ended_connection& c) {
     if (options.access)
       options.access(c);
@@ -86,7 +92,6 @@ struct shared_parts {
   rate_limited_log events;
   access_log access;
   const std::shared_ptr<datagram_drops> drops;
-  const std::shared_ptr<admission> waiting;
   const std::shared_ptr<stats> counts = std::make_shared<stats>();
   workers threads;
   std::atomic<std::size_t> busy;  ///< threads that a drain waits for
@@ -99,7 +104,11 @@ using open_connections = std::unordered_map<std::uint32_t, std::shared_ptr<conne
 class worker {
  public:
   worker(shared_parts& whole, asio::io_context& io)
-      : whole_(whole), io_(io), to_(io.get_executor()), deadline_(io.get_executor()) {
+      : whole_(whole),
+        io_(io),
+        to_(io.get_executor()),
+        silent_(io.get_executor(), whole.options.first_byte),
+        deadline_(io.get_executor()) {
     to_.count_in(whole.counts);
     to_.count_drops_in(whole.drops);
     to_.observe_by([&whole](const context& c, const connection_result& how, duration took) {
@@ -134,11 +143,13 @@ class worker {
   void take(accepted_client client, std::shared_ptr<const listening_inbound> way) {
     if (draining_ && !way->is_monitor) return;
     context known = context_of(client, *way);
+    if (whole_.is_own_dial(known.inbound)) return;
     const std::uint32_t id = known.id;
     const auto c = std::make_shared<connection_over<stream_socket>>(std::move(client.socket));
     open_->emplace(id, way->over ? nullptr : c);
     if (!way->is_monitor) ++served_;
     try {
+      watch(c, client.place);
       asio::awaitable<void> served =
           way->over ? accept_over(way, c, std::move(known), std::move(client.place))
                     : way->serves->serve(c, std::move(known), to_, std::move(client.place));
@@ -155,12 +166,11 @@ class worker {
 
   asio::ip::udp::endpoint listen(const asio::ip::udp::endpoint& at, std::string tag,
                                  std::shared_ptr<const inbound> i, bool transparent,
-                                 std::shared_ptr<const sniff_policy> sniffing,
-                                 std::optional<rate_limit> user_datagrams) {
+                                 std::shared_ptr<const sniff_policy> sniffing, user_account anonymous) {
     datagrams_.push_back(std::make_shared<datagram_listener>(
         io_, at, std::move(tag), std::move(i), to_,
         datagram_listener_options{whole_.options.datagram_sources, whole_.options.datagram_idle, transparent,
-                                  std::move(sniffing), user_datagrams}));
+                                  std::move(sniffing), std::move(anonymous)}));
     datagrams_.back()->start();
     return datagrams_.back()->local();
   }
@@ -179,6 +189,15 @@ class worker {
   }
 
  private:
+  // A connection that has sent no complete request yet may have to go.
+  void watch(const std::shared_ptr<connection_over<stream_socket>>& c, admission::ticket& place) {
+    silent_.watch(c, c->stream().native_handle(), place.watch());
+    place.on_eviction([executor = io_.get_executor(), weak = std::weak_ptr<connection>(c)] {
+      asio::post(executor, [weak] {
+        if (const auto still_there = weak.lock()) still_there->cut();
+      });
+    });
+  }
   static context context_of(const accepted_client& client, const listening_inbound& way) {
     std::error_code gone;
     const asio::ip::tcp::endpoint gateway = to_tcp(client.socket.local_endpoint(gone));
@@ -186,8 +205,7 @@ class worker {
     known.id = context::new_id();
     known.inbound.tag = way.tag;
     known.content.sniffing = way.sniffing;
-    known.inbound.link_capacity = way.link_capacity;
-    known.inbound.user_datagrams = way.user_datagrams;
+    known.inbound.user = way.anonymous;
     known.inbound.source = unmapped(client.source.address());
     known.inbound.source_port = client.source.port();
     known.inbound.gateway = unwrapped(gateway.address());
@@ -214,7 +232,7 @@ class worker {
                                       context known, admission::ticket place) {
     const opened entry(open_, known.id, c);
     known.id = entry.id;
-    known.inbound.user = c->user();
+    known.inbound.user.name = c->user();
     if (draining_) c->drain();
     co_await way.serves->serve(std::move(c), std::move(known), to_, std::move(place));
   }
@@ -290,6 +308,7 @@ class worker {
   shared_parts& whole_;
   asio::io_context& io_;
   dispatcher to_;
+  silent_clients silent_;
   counted_timer deadline_;
   /// Null: in the transport's handshake, which ends by itself.
   const std::shared_ptr<open_connections> open_ = std::make_shared<open_connections>();

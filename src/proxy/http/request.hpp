@@ -70,9 +70,11 @@ class http_request_parser {
   http_head_scanner scanner_;
 };
 
-/// The user of `Proxy-Authorization: Basic` (RFC 7617), if `users` has it with that secret. "" if `users` is
-/// empty. Nothing: answer 407. Throws as accounts::check does.
-std::optional<std::string> http_user(const http_request& r, const accounts& users);
+/// Whether it has a `Proxy-Authorization`. A client may send its first request without.
+bool has_login(const http_request& r);
+/// The account that `Proxy-Authorization: Basic` names (RFC 7617). Nothing: answer 407. Throws as
+/// accounts::check does.
+std::optional<user_account> http_user(const http_request& r, const accounts& users);
 
 /// Whether the connection to the upstream is to carry further requests.
 enum class http_upstream : std::uint8_t { closes, keeps };

@@ -82,17 +82,19 @@ void append_framing(std::string& out, const http_framing& f) {
 
 }  // namespace
 
-std::optional<std::string> http_user(const http_request& r, const accounts& users) {
+bool has_login(const http_request& r) {
+  return std::any_of(r.fields.begin(), r.fields.end(),
+                     [](const http_field& f) { return is_name(f.name, proxy_authorization); });
+}
+
+std::optional<user_account> http_user(const http_request& r, const accounts& users) {
   constexpr std::string_view scheme = "basic ";
-  if (users.empty()) return "";
   const http_field* const f = only(r, proxy_authorization);
   if (!f || !is_name(std::string_view(f->value).substr(0, scheme.size()), scheme)) return std::nullopt;
   const auto pair = base64_decoded(trimmed(std::string_view(f->value).substr(scheme.size())));
   const std::size_t colon = pair ? pair->find(':') : std::string::npos;
   if (colon == std::string::npos) return std::nullopt;
-  std::string user = pair->substr(0, colon);
-  if (!users.check(user, std::string_view(*pair).substr(colon + 1))) return std::nullopt;
-  return user;
+  return users.check(std::string_view(*pair).substr(0, colon), std::string_view(*pair).substr(colon + 1));
 }
 
 std::string http_upstream_head(const http_request& r, http_upstream u) {

@@ -78,11 +78,15 @@ class link_owner {
 }  // namespace
 
 // What to answer instead of serving the request; empty: it is served.
-std::string http_inbound::judge(const http_request_parser::step& step, context& ctx) const {
+std::string http_inbound::judge(const http_request_parser::step& step, context& ctx,
+                                const dispatcher& to) const {
   if (step.what == http_request_parser::status::refused) return http_answer(step.answer, step.reason);
-  const auto user = http_user(step.request, options_.users);
-  if (!user) return http_answer(http_status::proxy_authentication_required, {}, step.request.method);
-  if (!user->empty()) ctx.inbound.user = *user;
+  if (!options_.users.empty()) {
+    const auto user = http_user(step.request, options_.users);
+    if (!user && has_login(step.request)) logins_->failed(ctx, to);
+    if (!user) return http_answer(http_status::proxy_authentication_required, {}, step.request.method);
+    ctx.inbound.user = *user;
+  }
   ctx.inbound.protocol = "http";
   ctx.outbound.original = ctx.outbound.target = step.request.target;
   ctx.content.attributes = http_attributes(step.request);
@@ -91,15 +95,19 @@ std::string http_inbound::judge(const http_request_parser::step& step, context& 
 }
 
 // Nothing: the client is gone, or was refused.
-asio::awaitable<std::optional<http_request>> http_inbound::negotiate(pending_client& who,
-                                                                     context& ctx) const {
+asio::awaitable<std::optional<http_request>> http_inbound::negotiate(pending_client& who, context& ctx,
+                                                                     const dispatcher& to) const {
+  if (!options_.users.empty()) {
+    const bool may_log_in = co_await logins_->wait_for_turn(who.c->get_executor(), ctx.inbound.source);
+    if (!may_log_in) co_return std::nullopt;
+  }
   http_request_parser parser(options_.head);
   std::error_code ec;
   while (!ec) {
     http_request_parser::step step = parser.next(who.buffered());
     if (step.what != http_request_parser::status::need_more) {
       who.consume(step.consumed);
-      const std::string refusal = judge(step, ctx);
+      const std::string refusal = judge(step, ctx, to);
       if (refusal.empty()) co_return std::move(step.request);
       co_await refuse(who.c, refusal);
       break;
@@ -111,7 +119,8 @@ asio::awaitable<std::optional<http_request>> http_inbound::negotiate(pending_cli
 
 // The same for a request behind the first.
 asio::awaitable<std::optional<http_request>> http_inbound::next_request(std::shared_ptr<http_client> client,
-                                                                        context& ctx) const {
+                                                                        context& ctx,
+                                                                        const dispatcher& to) const {
   constexpr std::size_t piece = 1024;
   http_input& in = *client->input;
   std::optional<idle_client> idle(client);
@@ -127,7 +136,7 @@ asio::awaitable<std::optional<http_request>> http_inbound::next_request(std::sha
     http_request_parser::step step = parser.next(in.unread());
     if (step.what != http_request_parser::status::need_more) {
       in.consume(step.consumed);
-      const std::string refusal = judge(step, ctx);
+      const std::string refusal = judge(step, ctx, to);
       if (refusal.empty()) co_return std::move(step.request);
       co_await refuse(client->c, refusal);
       break;
@@ -147,7 +156,7 @@ asio::awaitable<void> http_inbound::serve(std::shared_ptr<connection> c, context
 // Each request is a connection of its own for the rules and the log: it has a context of its own.
 asio::awaitable<void> http_inbound::serve(pending_client& who, dispatcher& to) const {
   context ctx = who.ctx;
-  auto request = co_await negotiate(who, ctx);
+  auto request = co_await negotiate(who, ctx, to);
   if (!request) co_return;
   const auto client =
       std::make_shared<http_client>(who.c, who.ctx.id, who.release(), options_.relay, options_.head);
@@ -158,7 +167,7 @@ asio::awaitable<void> http_inbound::serve(pending_client& who, dispatcher& to) c
     if (!more) co_return;
     ctx = who.ctx;
     ctx.id = context::new_id();
-    request = co_await next_request(client, ctx);
+    request = co_await next_request(client, ctx, to);
   }
   if (request)
     co_await open_tunnel(client, std::move(ctx), to, *request);

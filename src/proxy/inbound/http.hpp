@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/http/request.hpp"
+#include "proxy/inbound/login_guard.hpp"
 #include "proxy/inbound/mux.hpp"
 #include "proxy/policy/accounts.hpp"
 
@@ -44,14 +45,16 @@ class http_inbound final : public inbound {
   asio::awaitable<void> serve(pending_client& who, dispatcher& to) const;
 
  private:
-  std::string judge(const http_request_parser::step& step, context& ctx) const;
-  asio::awaitable<std::optional<http_request>> negotiate(pending_client& who, context& ctx) const;
-  asio::awaitable<std::optional<http_request>> next_request(std::shared_ptr<http_client> client,
-                                                            context& ctx) const;
+  std::string judge(const http_request_parser::step& step, context& ctx, const dispatcher& to) const;
+  asio::awaitable<std::optional<http_request>> negotiate(pending_client& who, context& ctx,
+                                                         const dispatcher& to) const;
+  asio::awaitable<std::optional<http_request>> next_request(std::shared_ptr<http_client> client, context& ctx,
+                                                            const dispatcher& to) const;
   asio::awaitable<void> open_tunnel(std::shared_ptr<http_client> from, context ctx, dispatcher& to,
                                     const http_request& request) const;
 
   const http_inbound_options options_;
+  const std::shared_ptr<login_guard> logins_ = std::make_shared<login_guard>();
 };
 
 }  // namespace muxpro::proxy

@@ -25,7 +25,7 @@ bool may_be_repeated(const http_request& r) {
 /// All by which rules and targets may distinguish two exchanges.
 std::string key_of(const context& ctx) {
   return fmt::format("{} {}:{} {}:{} {} {}:{} {} {}", ctx.outbound.target, ctx.inbound.tag.size(),
-                     ctx.inbound.tag, ctx.inbound.user.size(), ctx.inbound.user,
+                     ctx.inbound.tag, ctx.inbound.user.name.size(), ctx.inbound.user.name,
                      ctx.inbound.source.to_string(), ctx.outbound.tag.size(), ctx.outbound.tag,
                      ctx.outbound.priority.value_or(0), ctx.inbound.carrier);
 }

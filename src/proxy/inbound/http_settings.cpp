@@ -21,7 +21,7 @@ void read_http(settings& s, const policy_level& policy, inbound_plan& to) {
   http_inbound_options o;
   o.handshake = policy.handshake;
   o.relay = policy.relay;
-  read_accounts(s, o.users);
+  read_accounts(s, policy, o.users);
   read_head_limits(s, o.head);
   o.main_connections = read_main_connections(s, policy);
   to.users = std::make_shared<accounts>(o.users);

@@ -100,7 +100,7 @@ asio::awaitable<void> main_connection::drain_and_close(std::shared_ptr<main_conn
 
 instance_report::accepted main_connection::describe() const {
   const context::inbound_part& in = ctx_.inbound;
-  instance_report::accepted now{session_.stats(), shown_source(in.source), in.user};
+  instance_report::accepted now{session_.stats(), shown_source(in.source), in.user.name};
   const bool by_tcp = in.source_port != 0;
   if (by_tcp) now.source = to_string(host_port(in.source.to_string(), in.source_port));
   return now;
@@ -113,7 +113,7 @@ void main_connection::log_end(std::error_code why) const {
   const bool silent = why == errc::connection_lost && s.wire_received == 0;
   const std::string line = fmt::format(
       "main connection {} of {}: {}; {} sub-streams, {} bytes in, {} out", in.main_connection,
-      shown_client(in.source, in.user), why ? why.message() : "closed",
+      shown_client(in.source, in.user.name), why ? why.message() : "closed",
       s.received[static_cast<std::size_t>(frame_type::new_stream)].frames, s.wire_received, s.wire_sent);
   to_.note(silent ? log_level::debug : why ? log_level::warning : log_level::info, in.source, line);
 }
@@ -230,7 +230,7 @@ asio::awaitable<void> main_connection::pace() {
 asio::awaitable<void> main_connection::carry_datagrams(sub_stream stream, context ctx) {
   ctx.datagrams.source = stream.source();
   ctx.datagrams.addressed = session_.negotiated().value_or(version_0_0) >= version_0_1;
-  auto dropped = [drops = to_.drops(), whose = udp_nat::owner(ctx.inbound.user, ctx.inbound.source).shown](
+  auto dropped = [drops = to_.drops(), whose = udp_nat::owner(ctx.inbound).shown](
                      drop_reason why, std::uint64_t n) { drops->note(why, whose, n); };
   auto datagrams = std::make_unique<sub_datagram_stream>(sub_datagram(std::move(stream)), std::move(dropped));
   co_await to_.dispatch_datagrams(std::move(ctx), std::move(datagrams));

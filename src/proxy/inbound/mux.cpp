@@ -1,7 +1,11 @@
 #include "proxy/inbound/mux.hpp"
 
+#include "proxy/base/client_share.hpp"
+#include "proxy/base/log_text.hpp"
 #include "proxy/inbound/main_connection.hpp"
 #include "proxy/policy/dial_policy.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <functional>
@@ -33,7 +37,8 @@ std::function<void()> unless_gone(const std::shared_ptr<main_connection>& main,
 mux_inbound::mux_inbound(mux_inbound_options options)
     : options_(with_backlog(std::move(options))),
       unnegotiated_(
-          std::make_shared<admission>(options_.max_unnegotiated, options_.max_unnegotiated_per_source)) {
+          std::make_shared<admission>(options_.max_unnegotiated, options_.max_unnegotiated_per_source)),
+      main_connections_(std::make_shared<share_counts>()) {
   if (const std::string mistake = options_.validate(); !mistake.empty()) throw std::invalid_argument(mistake);
 }
 
@@ -42,9 +47,31 @@ asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, context 
   return serve(std::move(c), {}, std::move(ctx), to, std::move(place));
 }
 
+std::optional<mux_inbound::places> mux_inbound::take_places(const context::inbound_part& client) const {
+  context::inbound_part anyone = client;
+  anyone.user.name.clear();
+  places held;
+  held.of_source = main_connections_->take(share_of(anyone), options_.max_main_connections_per_source);
+  if (!held.of_source) return std::nullopt;
+  if (client.user.name.empty()) return held;
+  held.of_user = main_connections_->take(share_of(client), options_.max_main_connections_per_user);
+  if (!held.of_user) return std::nullopt;
+  return held;
+}
+
 asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, std::vector<std::byte> early,
                                          context ctx, dispatcher& to, admission::ticket place) const {
-  session s = c->into_session(role::server, options_.session, std::move(early));
+  const auto held = take_places(ctx.inbound);
+  if (!held) {
+    to.note(log_level::warning, ctx.inbound.source,
+            fmt::format("a main connection of {} was closed: there are as many as are allowed",
+                        shown_client(ctx.inbound.source, ctx.inbound.user.name)));
+    c->close();
+    co_return;
+  }
+  session_options options = options_.session;
+  options.budget_user = share_of(ctx.inbound);
+  session s = c->into_session(role::server, options, std::move(early));
   const auto main =
       std::make_shared<main_connection>(std::move(s), std::move(place), options_, std::move(ctx), to);
   c->set_close_hooks(

@@ -1,6 +1,8 @@
 // Main connections whose sub-streams are connections of their own, and the limits of both. Ring 4.
 #pragma once
 
+#include "proxy/policy/share_counts.hpp"
+
 #include <muxpro/proxy/inbound.hpp>
 #include <muxpro/proxy/registry.hpp>
 #include <muxpro/relay_options.hpp>
@@ -8,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +31,10 @@ struct mux_inbound_options {
   /// MaxStartups). The newest connection is dropped beyond that.
   std::uint32_t max_unnegotiated = 1024;
   std::uint32_t max_unnegotiated_per_source = 16;
+  /// Main connections at a time of one user, and of one source: an IPv4 address or the /64 of an IPv6
+  /// address.
+  std::uint32_t max_main_connections_per_user = 256;
+  std::uint32_t max_main_connections_per_source = 4096;
   /// Sub-streams of a main connection whose targets are dialled, at a time and waiting for that; more are
   /// ended with code 4.
   std::uint32_t max_pending_dials = 128;
@@ -54,11 +61,17 @@ class mux_inbound final : public inbound {
   asio::awaitable<void> serve(client& c, context ctx, dispatcher& to) const;
 
  private:
+  struct places {
+    std::optional<share_counts::one> of_source, of_user;
+  };
+  /// Nothing: there are too many main connections of the client's user or source.
+  std::optional<places> take_places(const context::inbound_part& client) const;
   asio::awaitable<void> serve(std::shared_ptr<connection> c, std::vector<std::byte> early, context ctx,
                               dispatcher& to, admission::ticket place) const;
 
   const mux_inbound_options options_;
   const std::shared_ptr<admission> unnegotiated_;
+  const std::shared_ptr<share_counts> main_connections_;
 };
 
 /// What a client asks another protocol for that wants a main connection.

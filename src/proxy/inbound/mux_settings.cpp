@@ -23,6 +23,10 @@ void read_mux_pro(settings& s, const policy_level& policy, inbound_plan& to) {
       o.max_unnegotiated, 1, 1 << 20);
   s.number<std::uint32_t>({"maxUnnegotiatedPerSource", "The same from one address."},
                           o.max_unnegotiated_per_source, 1, 1 << 20);
+  s.number<std::uint32_t>({"maxPerUser", "Main connections of one user at a time; further ones are closed."},
+                          o.max_main_connections_per_user, 1, 1 << 20);
+  s.number<std::uint32_t>({"maxPerSource", "The same of one IPv4 address or the /64 of an IPv6 address."},
+                          o.max_main_connections_per_source, 1, 1 << 20);
   s.number<std::uint32_t>({"maxPendingDials", "Targets that are dialled at a time for one main connection."},
                           o.max_pending_dials, 1, 65535);
   s.number<std::uint32_t>({"maxWaitingDials", "Sub-streams that wait for a dial; further ones are refused."},
@@ -50,6 +54,8 @@ std::string mux_inbound_options::validate() const {
   return out_of_range<std::uint64_t>({
       {"max_unnegotiated", max_unnegotiated, 1, 1 << 20},
       {"max_unnegotiated_per_source", max_unnegotiated_per_source, 1, 1 << 20},
+      {"max_main_connections_per_user", max_main_connections_per_user, 1, 1 << 20},
+      {"max_main_connections_per_source", max_main_connections_per_source, 1, 1 << 20},
       {"max_pending_dials", max_pending_dials, 1, 65535},
       {"max_waiting_dials", max_waiting_dials, 0, 65535},
       {"new_rate", new_rate, 0, 1 << 30},

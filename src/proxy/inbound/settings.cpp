@@ -4,7 +4,7 @@
 
 namespace muxpro::proxy {
 
-void read_accounts(settings& s, accounts& to) {
+void read_accounts(settings& s, const policy_level& policy, accounts& to) {
   constexpr std::size_t most = 100'000;
   const auto account = [&](settings& a, std::size_t) {
     std::string user, secret;
@@ -14,7 +14,7 @@ void read_accounts(settings& s, accounts& to) {
     const bool has_secret = a.secret({"pass", "The password, 1 to 255 bytes. No message shows it."}, secret);
     if (named && (user.empty() || user.size() > 255)) a.wrong("user", "must have 1 to 255 bytes");
     if (has_secret && (secret.empty() || secret.size() > 255)) a.wrong("pass", "must have 1 to 255 bytes");
-    if (!s.describing()) to.add(user, secret);
+    if (!s.describing()) to.add(policy.user(user), secret);
   };
   s.objects({"accounts", "Users who may connect. Without accounts the inbound asks for no password."},
             account, most);

@@ -12,7 +12,8 @@
 
 namespace muxpro::proxy {
 
-void read_accounts(settings& s, accounts& to);
+/// The users have the level `policy`.
+void read_accounts(settings& s, const policy_level& policy, accounts& to);
 void read_head_limits(settings& s, http_head_limits& to);
 void read_networks(settings& s, inbound_plan& to);
 /// The options of main connections at a level.

@@ -9,7 +9,12 @@
 namespace muxpro::proxy {
 
 // Nothing: the client is gone, or was refused.
-asio::awaitable<std::optional<socks_request>> socks_inbound::negotiate(pending_client& who) const {
+asio::awaitable<std::optional<socks_request>> socks_inbound::negotiate(pending_client& who,
+                                                                       const dispatcher& to) const {
+  if (!options_.users.empty()) {
+    const bool may_log_in = co_await logins_->wait_for_turn(who.c->get_executor(), who.ctx.inbound.source);
+    if (!may_log_in) co_return std::nullopt;
+  }
   socks_handshake handshake(options_.users);
   std::error_code ec;
   while (!ec) {
@@ -17,6 +22,7 @@ asio::awaitable<std::optional<socks_request>> socks_inbound::negotiate(pending_c
     who.consume(step.consumed);
     if (step.what == socks_handshake::status::request) co_return std::move(step.request);
     if (step.what == socks_handshake::status::refused) {
+      if (step.wrong_secret) logins_->failed(who.ctx, to);
       co_await write_and_close(who.c, step.reply);
       break;
     }
@@ -37,10 +43,10 @@ asio::awaitable<void> socks_inbound::serve(std::shared_ptr<connection> c, contex
 }
 
 asio::awaitable<void> socks_inbound::serve(pending_client& who, dispatcher& to) const {
-  const auto request = co_await negotiate(who);
+  const auto request = co_await negotiate(who, to);
   if (!request) co_return;
   who.ctx.inbound.protocol = "socks";
-  if (!request->user.empty()) who.ctx.inbound.user = request->user;
+  if (request->user) who.ctx.inbound.user = *request->user;
   who.ctx.outbound.original = who.ctx.outbound.target = request->target;
   if (request->command == socks_command::connect) {
     co_await connect(who, to, request->version);

@@ -1,6 +1,7 @@
 // SOCKS 4, 4a and 5. Ring 4.
 #pragma once
 
+#include "proxy/inbound/login_guard.hpp"
 #include "proxy/inbound/mux.hpp"
 #include "proxy/policy/accounts.hpp"
 #include "proxy/socks/server.hpp"
@@ -54,13 +55,14 @@ class socks_inbound final : public inbound {
   asio::awaitable<void> serve(pending_client& who, dispatcher& to) const;
 
  private:
-  asio::awaitable<std::optional<socks_request>> negotiate(pending_client& who) const;
+  asio::awaitable<std::optional<socks_request>> negotiate(pending_client& who, const dispatcher& to) const;
   asio::awaitable<void> connect(pending_client& who, dispatcher& to, socks_version version) const;
   /// Why a UDP ASSOCIATE is refused. `others`: associations that are there already.
   std::error_code refuse_association(const context& ctx, const dispatcher& to, std::uint32_t others) const;
   asio::awaitable<void> associate(std::shared_ptr<connection> c, context ctx, dispatcher& to) const;
 
   const socks_inbound_options options_;
+  const std::shared_ptr<login_guard> logins_ = std::make_shared<login_guard>();
   const std::shared_ptr<std::atomic<std::uint32_t>> associations_ =
       std::make_shared<std::atomic<std::uint32_t>>(0);
 };

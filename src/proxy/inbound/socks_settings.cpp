@@ -25,8 +25,8 @@ void read_told_address(settings& s, socks_inbound_options& to) {
     to.udp_address = ip;
 }
 
-void read_authentication(settings& s, accounts& users) {
-  read_accounts(s, users);
+void read_authentication(settings& s, const policy_level& policy, accounts& users) {
+  read_accounts(s, policy, users);
   const bool has_users = !users.empty();
   bool asks = has_users;
   s.one_of<bool>({"auth", "Whether clients need a password. With accounts the default is password."}, asks,
@@ -39,7 +39,7 @@ socks_inbound_options read_options(settings& s, const policy_level& policy) {
   socks_inbound_options o;
   o.handshake = policy.handshake;
   o.relay = policy.relay;
-  read_authentication(s, o.users);
+  read_authentication(s, policy, o.users);
   o.udp = false;  // the default of Xray
   s.flag({"udp",
           "Whether UDP ASSOCIATE is accepted. It is refused anyway if the rules lead the client's datagrams "

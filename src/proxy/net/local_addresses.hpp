@@ -1,4 +1,4 @@
-// The addresses of this machine's interfaces, for dial_policy::own_listener(). Ring 4.
+// The addresses of this machine's interfaces. Ring 4.
 #pragma once
 
 #include <asio/ip/address.hpp>

@@ -1,6 +1,6 @@
 #include "proxy/outbound/freedom.hpp"
 
-#include "proxy/names/asker.hpp"
+#include "proxy/base/client_share.hpp"
 
 #include <memory>
 #include <utility>
@@ -12,8 +12,8 @@ using asio::ip::tcp;
 asio::awaitable<connection_result> freedom::carry(const context& ctx, client& c) {
   const counted here(*this);
   connection_result result;
-  const auto attempt = std::make_shared<dial>(c.get_executor(), names_, policy_, dial_,
-                                              asker_of(ctx.inbound.user, ctx.inbound.source));
+  const auto attempt =
+      std::make_shared<dial>(c.get_executor(), names_, policy_, dial_, share_of(ctx.inbound));
   c.on_abandoned([attempt](std::error_code why) { attempt->cancel(why); });
   tcp::socket target = co_await attempt->connect(ctx.outbound.target, result.why);
   c.on_abandoned(nullptr);
@@ -28,12 +28,11 @@ asio::awaitable<connection_result> freedom::carry_datagrams(context ctx,
                                                             std::unique_ptr<datagram_stream> datagrams) {
   if (!nat_) co_return co_await outbound::carry_datagrams(std::move(ctx), std::move(datagrams));
   const counted here(*this);
-  udp_nat::owner who(ctx.inbound.user, ctx.inbound.source);
+  udp_nat::owner who(ctx.inbound);
   who.session = ctx.inbound.carrier ? ctx.inbound.carrier : ctx.id;
   who.target = ctx.outbound.target;
   who.source = ctx.datagrams.source;
   who.addressed = ctx.datagrams.addressed;
-  who.rate = ctx.inbound.user_datagrams;
   co_await nat_->carry(std::move(datagrams), std::move(who));
   co_return connection_result();
 }

@@ -6,6 +6,7 @@
 
 #include <mutex>
 #include <stdexcept>
+#include <utility>
 
 namespace muxpro::proxy {
 
@@ -14,9 +15,16 @@ accounts::accounts() {
     throw std::runtime_error("libcrypto has no random numbers");
 }
 
-void accounts::add(std::string_view user, std::string_view secret) {
+void accounts::add(user_account user, std::string_view secret) {
   const std::unique_lock lock(book_->access);
-  book_->known.insert(book_->digest_of(user, secret));
+  const digest key = book_->digest_of(user.name, secret);
+  book_->known.insert_or_assign(key, std::move(user));
+}
+
+void accounts::add(std::string name, std::string_view secret) {
+  user_account user;
+  user.name = std::move(name);
+  add(std::move(user), secret);
 }
 
 std::size_t accounts::size() const {
@@ -28,26 +36,28 @@ std::size_t accounts::size() const {
 void accounts::replace_with(const accounts& others) {
   std::shared_lock theirs(others.book_->access);
   const digest key = others.book_->key;
-  std::set<digest> known = others.book_->known;
+  std::map<digest, user_account> known = others.book_->known;
   theirs.unlock();
   const std::unique_lock ours(book_->access);
   book_->key = key;
   book_->known = std::move(known);
 }
 
-// The search compares keyed digests. Without the key they cannot be predicted, so the time of the search
-// reveals nothing about them.
-bool accounts::check(std::string_view user, std::string_view secret) const {
+// The search compares digests that nobody without the key can foresee: how far it gets says nothing about
+// them.
+std::optional<user_account> accounts::check(std::string_view name, std::string_view secret) const {
   const std::shared_lock lock(book_->access);
-  return book_->known.contains(book_->digest_of(user, secret));
+  const auto found = book_->known.find(book_->digest_of(name, secret));
+  if (found == book_->known.end()) return std::nullopt;
+  return found->second;
 }
 
-// HMAC(key, SHA-256(user) | SHA-256(secret)): the inner digests keep "ab", "c" apart from "a", "bc".
-accounts::digest accounts::book::digest_of(std::string_view user, std::string_view secret) const {
+// HMAC(key, SHA-256(name) | SHA-256(secret)): the inner digests keep "ab", "c" apart from "a", "bc".
+accounts::digest accounts::book::digest_of(std::string_view name, std::string_view secret) const {
   std::array<std::uint8_t, 64> both{};
   digest out{};
   const bool done =
-      EVP_Digest(user.data(), user.size(), both.data(), nullptr, EVP_sha256(), nullptr) == 1 &&
+      EVP_Digest(name.data(), name.size(), both.data(), nullptr, EVP_sha256(), nullptr) == 1 &&
       EVP_Digest(secret.data(), secret.size(), both.data() + 32, nullptr, EVP_sha256(), nullptr) == 1 &&
       HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), both.data(), both.size(), out.data(),
            nullptr) != nullptr;

@@ -1,45 +1,49 @@
 // accounts: the users of an inbound and their secrets. Ring 4.
 #pragma once
 
+#include <muxpro/proxy/context.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <shared_mutex>
+#include <string>
 #include <string_view>
 
 namespace muxpro::proxy {
 
-/// Stores neither names nor secrets: an account is one keyed digest of both. Therefore an unknown user and a
-/// wrong secret cannot be distinguished, not even by the time that check() takes.
+/// Accounts by one keyed digest of name and secret. Neither an answer nor the time that check() takes tells
+/// an unknown name from a wrong secret. Secrets are not kept.
 ///
-/// Copies share one list of accounts, so that it can be replaced while an inbound serves. Thread-safe.
+/// Copies share their accounts, which can change while an inbound serves. Thread-safe.
 class accounts {
  public:
   /// Draws its key. Throws std::runtime_error if libcrypto has no random numbers.
   accounts();
 
   /// A user may have several secrets, as while one is being replaced.
-  void add(std::string_view user, std::string_view secret);
-  /// Without accounts an inbound does not authenticate its clients.
+  void add(user_account user, std::string_view secret);
+  void add(std::string name, std::string_view secret);
+  /// An inbound without accounts asks no client for a name.
   bool empty() const { return size() == 0; }
   std::size_t size() const;
-  /// Replaces the accounts of all copies. Open connections stay.
+  /// From now on these are the accounts, in all copies. Connections that were authenticated stay.
   void replace_with(const accounts& others);
 
-  /// For the same lengths it takes the same time for any user. Throws std::runtime_error if libcrypto has no
-  /// SHA-256.
-  bool check(std::string_view user, std::string_view secret) const;
+  /// Nothing: there is no such account. Throws std::runtime_error if libcrypto has no SHA-256.
+  std::optional<user_account> check(std::string_view name, std::string_view secret) const;
 
  private:
   using digest = std::array<std::uint8_t, 32>;
   struct book {
-    digest digest_of(std::string_view user, std::string_view secret) const;
+    digest digest_of(std::string_view name, std::string_view secret) const;
 
     mutable std::shared_mutex access;
     digest key{};
-    std::set<digest> known;
+    std::map<digest, user_account> known;
   };
 
   std::shared_ptr<book> book_ = std::make_shared<book>();

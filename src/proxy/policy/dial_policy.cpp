@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 namespace muxpro::proxy {
 
@@ -23,11 +24,12 @@ constexpr std::uint32_t quad(std::uint32_t a, std::uint32_t b, std::uint32_t c, 
 
 // IANA's IPv4 special-purpose registry, less what is globally reachable; multicast and reserved.
 constexpr block_v4 special_v4[] = {
-    {quad(0, 0, 0, 0), 8},      {quad(10, 0, 0, 0), 8},     {quad(100, 64, 0, 0), 10},
-    {quad(127, 0, 0, 0), 8},    {quad(169, 254, 0, 0), 16}, {quad(172, 16, 0, 0), 12},
-    {quad(192, 0, 0, 0), 24},   {quad(192, 0, 2, 0), 24},   {quad(192, 88, 99, 0), 24},
-    {quad(192, 168, 0, 0), 16}, {quad(198, 18, 0, 0), 15},  {quad(198, 51, 100, 0), 24},
-    {quad(203, 0, 113, 0), 24}, {quad(224, 0, 0, 0), 4},    {quad(240, 0, 0, 0), 4},
+    {quad(0, 0, 0, 0), 8},        {quad(10, 0, 0, 0), 8},     {quad(100, 64, 0, 0), 10},
+    {quad(127, 0, 0, 0), 8},      {quad(169, 254, 0, 0), 16}, {quad(172, 16, 0, 0), 12},
+    {quad(192, 0, 0, 0), 24},     {quad(192, 0, 2, 0), 24},   {quad(192, 88, 99, 0), 24},
+    {quad(192, 168, 0, 0), 16},   {quad(198, 18, 0, 0), 15},  {quad(198, 51, 100, 0), 24},
+    {quad(203, 0, 113, 0), 24},   {quad(224, 0, 0, 0), 4},    {quad(240, 0, 0, 0), 4},
+    {quad(168, 63, 129, 16), 32},  // Azure's metadata; those of other clouds are in the blocks above
 };
 
 struct block_v6 {
@@ -92,10 +94,11 @@ bool is_special(const address_v6& a) {
                      [&](const block_v6& block) { return begins_with(b, block.network, block.bits); });
 }
 
-// The kernel takes a connection to the unspecified address for one to the loopback.
-bool reaches(const address& dialled, const address& listener) {
-  if (dialled == listener) return true;
-  return dialled.is_unspecified() && listener.is_loopback();
+// One block of the loopback stands for all of it, and so does the unspecified address, which the kernel takes
+// for the loopback.
+bool reaches(const address& dialled, bool own, const address& listener) {
+  if (dialled == listener || (own && listener.is_unspecified())) return true;
+  return listener.is_loopback() && (dialled.is_loopback() || dialled.is_unspecified());
 }
 
 }  // namespace
@@ -125,33 +128,30 @@ const char* to_string(verdict v) noexcept {
   switch (v) {
     case verdict::allowed: return "allowed";
     case verdict::private_address: return "a private address";
+    case verdict::own_address: return "an address of this server";
     case verdict::own_listener: return "a listener of this server";
     case verdict::blocked_name: return "a blocked name";
   }
   return "?";
 }
 
-void dial_policy::own_listener(const asio::ip::tcp::endpoint& at, const std::vector<address>& local) {
-  const address here = unmapped(at.address());
-  if (!here.is_unspecified()) {
-    own_.emplace_back(here, at.port());
-    return;
-  }
-  own_.emplace_back(address_v4::loopback(), at.port());  // stands for all of the loopback, ::1 included
-  for (const address& a : local) own_.emplace_back(unmapped(a), at.port());
+dial_policy::dial_policy(std::shared_ptr<const own_addresses> own)
+    : own_(own ? std::move(own) : std::make_shared<const own_addresses>()) {}
+
+void dial_policy::own_listener(const asio::ip::tcp::endpoint& at) {
+  listeners_.emplace_back(unmapped(at.address()), at.port());
 }
 
 void dial_policy::block(std::string_view name) { blocked_.insert(normalized(name)); }
 
 verdict dial_policy::check(const address& a, std::uint16_t port) const {
   const address real = unmapped(a);
-  for (const auto& listener : own_) {
-    if (listener.port() != port) continue;
-    const bool loopback_block = listener.address() == address_v4::loopback() && real.is_loopback();
-    if (reaches(real, listener.address()) || loopback_block) return verdict::own_listener;
-  }
-  if (!allow_private_ && is_private(a)) return verdict::private_address;
-  return verdict::allowed;
+  const bool own = own_->contains(real);
+  for (const auto& listener : listeners_)
+    if (listener.port() == port && reaches(real, own, listener.address())) return verdict::own_listener;
+  if (allow_private_) return verdict::allowed;
+  if (is_private(a)) return verdict::private_address;
+  return own ? verdict::own_address : verdict::allowed;
 }
 
 verdict dial_policy::check_name(std::string_view name) const {

@@ -2,13 +2,18 @@
 // rule: no I/O.
 #pragma once
 
+#include "proxy/policy/own_addresses.hpp"
+#include "proxy/policy/own_dials.hpp"
+
 #include <asio/ip/address.hpp>
 #include <asio/ip/tcp.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace muxpro::proxy {
@@ -25,26 +30,37 @@ bool is_private(const asio::ip::address& a);
 /// A name as policies compare it: lower case, without one trailing dot.
 std::string normalized(std::string_view name);
 
-enum class verdict : std::uint8_t { allowed, private_address, own_listener, blocked_name };
+enum class verdict : std::uint8_t { allowed, private_address, own_address, own_listener, blocked_name };
 const char* to_string(verdict v) noexcept;
 
 /// Set up before it is used, then read by any thread.
 class dial_policy {
  public:
-  /// Off: addresses for which is_private() holds are refused.
+  /// `own`: addresses of this machine. Null: the loopback alone.
+  explicit dial_policy(std::shared_ptr<const own_addresses> own);
+  dial_policy() : dial_policy(nullptr) {}
+  /// Off: the addresses of this machine are refused, and those for which is_private() holds. A service of
+  /// this machine behind a firewall is as private by its public address as by the loopback.
   void allow_private(bool allowed) noexcept { allow_private_ = allowed; }
   /// A listener of this process, which may never be dialled. One on the unspecified address stands for every
-  /// address in `local`.
-  void own_listener(const asio::ip::tcp::endpoint& at, const std::vector<asio::ip::address>& local = {});
+  /// address of this machine.
+  void own_listener(const asio::ip::tcp::endpoint& at);
   /// Names to refuse before any DNS query, each with its sub-domains.
   void block(std::string_view name);
 
   verdict check(const asio::ip::address& a, std::uint16_t port) const;
   verdict check_name(std::string_view name) const;
+  /// Where dials of targets are remembered. Null: nowhere.
+  void remember_dials(std::shared_ptr<own_dials> in) noexcept { dials_ = std::move(in); }
+  own_dials* dials() const noexcept { return dials_.get(); }
+  /// Whether `a` leads to this machine.
+  bool is_own(const asio::ip::address& a) const { return own_->contains(unmapped(a)); }
 
  private:
+  const std::shared_ptr<const own_addresses> own_;
+  std::shared_ptr<own_dials> dials_;
   bool allow_private_ = false;
-  std::vector<asio::ip::tcp::endpoint> own_;
+  std::vector<asio::ip::tcp::endpoint> listeners_;
   std::unordered_set<std::string> blocked_;
 };
 

@@ -172,7 +172,7 @@ route_request request_of(const context& c) {
   r.source = c.inbound.source;
   r.source_port = c.inbound.source_port;
   r.inbound_tag = c.inbound.tag;
-  r.user = c.inbound.user;
+  r.user = c.inbound.user.name;
   r.protocol = c.content.protocol;
   r.attrs = c.content.attributes;
   return r;

@@ -109,10 +109,13 @@ step socks_handshake::authenticate(const_bytes in) {
                   "The client does not authenticate.");
   const std::string_view user = as_text(r.counted(1)), secret = as_text(r.counted(1));
   if (r.missing()) return {};
-  if (!users_.check(user, secret))
-    return refuse(octets({socks_subnegotiation, socks_not_authenticated}),
-                  "The user or the secret is wrong.");
-  user_ = user;
+  user_ = users_.check(user, secret);
+  if (!user_) {
+    step wrong =
+        refuse(octets({socks_subnegotiation, socks_not_authenticated}), "The user or the secret is wrong.");
+    wrong.wrong_secret = true;
+    return wrong;
+  }
   state_ = state::request;
   return send(octets({socks_subnegotiation, socks_authenticated}), r.position());
 }

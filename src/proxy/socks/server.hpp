@@ -31,9 +31,8 @@ struct socks_request {
   socks_command command = socks_command::connect;
   /// Of a UDP ASSOCIATE: where the client's datagrams will come from, mostly 0.0.0.0 and port 0.
   destination target;
-  /// The authenticated user; empty without authentication. The user id of SOCKS 4 proves nothing and is
-  /// ignored.
-  std::string user;
+  /// Nothing: the client was not asked. The user id of SOCKS 4 proves nothing and is left out.
+  std::optional<user_account> user;
 
   friend bool operator==(const socks_request&, const socks_request&) = default;
 };
@@ -55,6 +54,7 @@ class socks_handshake {
     std::vector<std::byte> reply;
     socks_request request;
     const char* reason = "";  ///< one sentence without secrets, when refused
+    bool wrong_secret = false;
   };
 
   /// The longest request of SOCKS 4a, with a user id and a name of 255 bytes each. RFC 1929 has 513 bytes,
@@ -79,7 +79,7 @@ class socks_handshake {
 
   const accounts& users_;
   state state_ = state::start;
-  std::string user_;
+  std::optional<user_account> user_;
 };
 
 /// The answer to a request. Without an error, `bound` is where this side's socket is: that of the connection

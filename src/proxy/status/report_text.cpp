@@ -114,7 +114,7 @@ json connection_of(const instance_report::connection& c) {
   return {{"id", ctx.id},
           {"source", fmt::format("{}:{}", ctx.inbound.source.to_string(), ctx.inbound.source_port)},
           {"inbound", ctx.inbound.tag},
-          {"user", ctx.inbound.user},
+          {"user", ctx.inbound.user.name},
           {"target", to_string(ctx.outbound.target)},
           {"protocol", ctx.content.protocol},
           {"outbound", ctx.outbound.tag},
@@ -133,6 +133,9 @@ std::string metrics_text(const instance_report& r) {
   metrics m;
   add_counters(m, r);
   add_main_connections(m, r);
+  m.begin("muxpro_failed_logins_total", "counter", "Wrong passwords since the start.");
+  for (const auto& [tag, n] : r.failed_logins)
+    m.line("muxpro_failed_logins_total", labels("inbound", tag), n);
   m.begin("muxpro_timers", "gauge", "Timers that exist on the proxy's threads, set or not.");
   m.line("muxpro_timers", r.timers);
   m.begin("muxpro_names_under_way", "gauge", "Names that DNS servers are asked for.");

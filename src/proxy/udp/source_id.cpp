@@ -30,7 +30,7 @@ global_id source_id(const context& c) {
   static const key secret = random_key();
   const global_id named = c.datagrams.source.value_or(global_id{});
   const std::string where =
-      fmt::format("{}\n{}\n{}\n{}\n{}", c.inbound.tag, c.inbound.user, c.inbound.source.to_string(),
+      fmt::format("{}\n{}\n{}\n{}\n{}", c.inbound.tag, c.inbound.user.name, c.inbound.source.to_string(),
                   c.inbound.source_port, fmt::join(named, ","));
   std::array<std::uint8_t, 32> digest{};
   if (!HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),

@@ -62,7 +62,7 @@ udp::endpoint udp_nat::association::suited(const asio::ip::address& a, std::uint
 asio::awaitable<udp::endpoint> udp_nat::association::where(host_port to, std::error_code& ec) {
   const auto known = std::find_if(names_.begin(), names_.end(), [&](const auto& n) { return n.first == to; });
   if (known != names_.end()) co_return known->second;
-  search_ = std::make_shared<dial>(executor_, nat_.names_, nat_.policy_, nat_.dial_, owner_.asker);
+  search_ = std::make_shared<dial>(executor_, nat_.names_, nat_.policy_, nat_.dial_, owner_.key);
   const auto found = co_await search_->find(to.host, to.port, ec);
   if (ec) co_return udp::endpoint();
   auto usable = std::find_if(found.begin(), found.end(), [&](const auto& a) { return v6_ || a.is_v4(); });
@@ -118,7 +118,8 @@ asio::awaitable<void> udp_nat::association::send_outside() {
       ec = errc::target_rejected;
     else
       e = co_await where(std::move(to), ec);
-    if (ec && !to_refused_port) drop(drop_reason::unreachable);
+    if (ec && !to_refused_port)
+      drop(ec == errc::target_rejected ? drop_reason::not_allowed : drop_reason::unreachable);
     if (ec && is_target && !owner_.addressed) {  // there will never be another one
       stream_->end(end_code_of(ec));
       break;

@@ -1,10 +1,9 @@
 #include "proxy/udp/udp_nat.hpp"
 #include <muxpro/proxy/stream_socket.hpp>
 #include <muxpro/timer.hpp>
+#include "proxy/base/client_share.hpp"
 #include "proxy/base/log_text.hpp"
 #include "proxy/base/port_set.hpp"
-#include "proxy/names/asker.hpp"
-#include "proxy/net/local_addresses.hpp"
 #include "proxy/udp/udp_association.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -23,10 +22,11 @@ namespace muxpro::proxy {
 using asio::ip::udp;
 using std::chrono::steady_clock;
 
-udp_nat::owner::owner(const std::string& user, const asio::ip::address& address)
-    : key(user.empty() ? "address " + address.to_string() : "user " + user),
-      shown(user.empty() ? shown_source(address) : "user " + percent_encoded(user)),
-      asker(asker_of(user, address)) {}
+udp_nat::owner::owner(const context::inbound_part& client)
+    : key(share_of(client)),
+      shown(client.user.name.empty() ? shown_source(client.source)
+                                     : "user " + percent_encoded(client.user.name)),
+      rate(client.user.datagrams) {}
 
 namespace {
 
@@ -49,7 +49,6 @@ udp_nat::udp_nat(nat_limits limits, dial_options dial, resolver& names, const di
       dial_(dial),
       names_(names),
       policy_(policy),
-      local_(local_addresses()),
       refused_(refused_by(limits_)),
       table_(limits_),
       rates_(limits_.user_datagrams),
@@ -70,8 +69,7 @@ nat_counts udp_nat::counts() const {
 }
 
 bool udp_nat::is_own_port(const udp::endpoint& e) const {
-  const asio::ip::address a = unmapped(e.address());
-  if (!a.is_loopback() && std::find(local_.begin(), local_.end(), a) == local_.end()) return false;
+  if (!policy_.is_own(e.address())) return false;
   const std::lock_guard lock(mutex_);
   return ports_.contains(e.port());
 }

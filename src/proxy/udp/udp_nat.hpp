@@ -7,6 +7,7 @@
 #include "proxy/policy/user_rates.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 
+#include <muxpro/proxy/context.hpp>
 #include <muxpro/proxy/datagram_stream.hpp>
 
 #include <asio/any_io_executor.hpp>
@@ -39,13 +40,11 @@ class udp_nat {
 
   /// Whose datagrams they are.
   struct owner {
-    /// `user`: the client's user name. Empty: its address stands for it.
-    owner(const std::string& user, const asio::ip::address& address);
+    explicit owner(const context::inbound_part& client);
 
-    const std::string key;               ///< of their mappings and their rate; no user's is an address's
-    const std::string shown;             ///< for the log
-    const std::string asker;             ///< whose places their look-ups of names take
-    std::optional<rate_limit> rate;      ///< instead of nat_limits::user_datagrams
+    const std::string key;           ///< share_of() the client: of its mappings, its rate and its look-ups
+    const std::string shown;         ///< for the log
+    std::optional<rate_limit> rate;  ///< instead of nat_limits::user_datagrams
     nat_table::session_key session = 0;  ///< distinct for each main connection
     destination target;                  ///< what the client named first
     std::optional<global_id> source;     ///< brings it back to its mapping
@@ -81,7 +80,6 @@ class udp_nat {
   const dial_options dial_;
   resolver& names_;
   const dial_policy& policy_;
-  const std::vector<asio::ip::address> local_;
   const std::unique_ptr<const port_set> refused_;
   mutable std::mutex mutex_;
   nat_table table_;

@@ -140,9 +140,9 @@ TEST_CASE("config: a level's buffer is that of its inbounds", "[proxy][config]")
     return options_of<socks_inbound_options>(r.c.inbounds[i]).relay.buffer;
   };
   CHECK(buffer(0) == 512 * 1024);  // level 1
-  CHECK(r.c.inbounds[0].link_capacity == 128 * 1024);
+  CHECK(r.c.inbounds[0].anonymous.link_capacity == 128 * 1024);
   CHECK(buffer(1) == 16 * 1024);  // level 0
-  CHECK(r.c.inbounds[1].link_capacity == 4 * 1024);
+  CHECK(r.c.inbounds[1].anonymous.link_capacity == 4 * 1024);
   CHECK(policy_level().relay.buffer == 128 * 1024);
 }
 

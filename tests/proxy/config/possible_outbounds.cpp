@@ -98,7 +98,7 @@ TEST_CASE("config: how many datagrams a user may send", "[proxy][config]") {
                       freedom + R"(}}], "policy": {"levels": {"3": {)" + level + "}}}}");
     if (r.all() != "") return r.all();
     const auto of_outbound = options_of<freedom_options>(r.c.outbounds[0]).udp_rate;
-    const auto of_level = r.c.inbounds[0].user_datagrams;
+    const auto of_level = r.c.inbounds[0].anonymous.datagrams;
     return fmt::format("{} {}", of_outbound ? std::to_string(*of_outbound) : "default",
                        of_level ? fmt::format("{}/{}", of_level->burst, of_level->per_second) : "default");
   };

@@ -81,7 +81,7 @@ TEST_CASE("access line: known values, and empty ones for unknown", "[proxy][log]
   CHECK(ended_connection{c, how, 1500ms}.line() ==
         "7 192.0.2.1 in -> tcp:example.com:443 via server: 10 bytes up, 2000 down, 1.500 s, done");
   c.inbound.source_port = 4711;
-  c.inbound.user = "alice";
+  c.inbound.user.name = "alice";
   c.content.protocol = "tls";
   how.sub_stream = 65535;
   how.why = end_code::unreachable;
@@ -95,7 +95,7 @@ TEST_CASE("access line: known values, and empty ones for unknown", "[proxy][log]
 TEST_CASE("access line: a sub-stream is named with its main connection", "[proxy][log]") {
   context c = known_connection();
   c.inbound.source_port = 4711;
-  c.inbound.user = "alice";
+  c.inbound.user.name = "alice";
   c.inbound.main_connection = 3;
   c.inbound.sub_stream = 5;
   const connection_result how;

@@ -162,7 +162,7 @@ std::size_t taken_by_link(std::size_t own) {
   to.link_capacity(10);
   to.add("mute", std::make_shared<mute>());
   context c;
-  c.inbound.link_capacity = own;
+  c.inbound.user.link_capacity = own;
   target_link link = to.dispatch(std::move(c));
   const std::string much(100, 'x');
   std::size_t taken = 0;

@@ -178,7 +178,7 @@ TEST_CASE("http: where there are users, nothing goes without the right secret", 
       heard = co_await say(b, "CONNECT a:1 HTTP/1.1\r\n" + field + "\r\n", established.size());
     };
     b.run(talk());
-    if (heard == established) CHECK(target->seen.at(0).inbound.user == "alice");
+    if (heard == established) CHECK(target->seen.at(0).inbound.user.name == "alice");
     return heard == established ? target->seen.size() : heard.find(" 407 ") == 8 ? target->seen.size() : 99;
   };
   CHECK(try_with("") == 0);

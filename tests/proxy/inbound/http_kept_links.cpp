@@ -32,7 +32,7 @@ struct house {
     context known;
     known.id = context::new_id();
     known.inbound.tag = std::move(tag);
-    known.inbound.user = std::move(user);
+    known.inbound.user.name = std::move(user);
     known.inbound.source = asio::ip::make_address(source);
     asio::co_spawn(io, in.serve(make_connection(std::move(far)), known, to, {}), [](std::exception_ptr) {});
     return std::move(near);

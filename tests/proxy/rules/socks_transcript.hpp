@@ -46,7 +46,7 @@ inline std::string describe(const muxpro::proxy::socks_handshake::step& s) {
   const auto& r = s.request;
   return fmt::format("v{} {} {} by '{}'", static_cast<int>(r.version),
                      r.command == muxpro::proxy::socks_command::connect ? "connect" : "associate", r.target,
-                     r.user);
+                     r.user ? r.user->name : "");
 }
 
 inline std::string describe(const muxpro::proxy::socks_client::step& s) {

@@ -247,10 +247,17 @@ TEST_CASE("certificate users: a user cannot take another one's outside port (L2)
 }
 
 TEST_CASE("certificate users: a name is no address", "[proxy][users]") {
-  const auto address = make_address("127.0.0.1");
-  const auto key = [&](const std::string& user) { return udp_nat::owner(user, address).key; };
-  CHECK(key("alice") == udp_nat::owner("alice", make_address("192.0.2.1")).key);
+  const auto key = [](const std::string& user, const char* address = "127.0.0.1") {
+    context::inbound_part client;
+    client.user.name = user;
+    client.source = make_address(address);
+    return udp_nat::owner(client).key;
+  };
+  CHECK(key("alice") == key("alice", "192.0.2.1"));
   CHECK(key("alice") != key("bob"));
-  CHECK(key("") != udp_nat::owner("", make_address("192.0.2.1")).key);
+  CHECK(key("") != key("", "192.0.2.1"));
+  CHECK(key("", "2001:db8::1") == key("", "2001:db8::ffff:1"));
+  CHECK(key("", "2001:db8::1") != key("", "2001:db8:0:1::1"));
+  CHECK(key("", "::ffff:192.0.2.1") == key("", "192.0.2.1"));
   for (const std::string& name : {"127.0.0.1"s, key(""), key("alice")}) CHECK(key(name) != key(""));
 }

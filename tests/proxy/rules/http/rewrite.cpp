@@ -32,7 +32,8 @@ std::optional<std::string> who(std::string_view fields) {
     u.add("", "");
     return u;
   }();
-  return http_user(request_in(fmt::format("CONNECT a:1 HTTP/1.1\r\n{}\r\n", fields)), users);
+  const auto user = http_user(request_in(fmt::format("CONNECT a:1 HTTP/1.1\r\n{}\r\n", fields)), users);
+  return user ? std::optional(user->name) : std::nullopt;
 }
 
 TEST_CASE("http: golden rewrites", "[proxy][http]") {
@@ -150,8 +151,6 @@ TEST_CASE("http: the user of a request (RFC 7617)", "[proxy][http]") {
     CAPTURE(fields);
     CHECK_FALSE(who(fields));
   }
-  const accounts nobody;
-  CHECK(http_user(request_in("CONNECT a:1 HTTP/1.1\r\n\r\n"), nobody) == "");
 }
 
 TEST_CASE("http: users and secrets of any bytes", "[proxy][http]") {
@@ -169,7 +168,9 @@ TEST_CASE("http: users and secrets of any bytes", "[proxy][http]") {
     users.add(user, secret);
     const auto r = request_in(fmt::format("CONNECT a:1 HTTP/1.1\r\nProxy-Authorization: Basic {}\r\n\r\n",
                                           base64(user + ':' + secret)));
-    REQUIRE(http_user(r, users) == user);
+    const auto found = http_user(r, users);
+    REQUIRE(found);
+    REQUIRE(found->name == user);
   }
 }
 

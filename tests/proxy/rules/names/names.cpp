@@ -2,7 +2,6 @@
 #include "catch.hpp"
 
 #include "proxy/names/address_order.hpp"
-#include "proxy/names/asker.hpp"
 #include "proxy/names/final_names.hpp"
 #include "proxy/names/hosts_file.hpp"
 #include "proxy/names/name_cache.hpp"
@@ -162,12 +161,4 @@ TEST_CASE("addresses without a route come last, then RFC 6724 decides", "[proxy]
   const auto second = possible_address{a("203.0.113.9"), true, a("192.168.1.2")};
   CHECK(order({second, v4}) == addresses{second.to, v4.to});
   CHECK(order({}).empty());
-}
-
-TEST_CASE("a look-up is its user's, or its source's", "[proxy][names]") {
-  CHECK(asker_of("bob", make_address("192.0.2.1")) == asker_of("bob", make_address("192.0.2.2")));
-  CHECK(asker_of("", make_address("192.0.2.1")) != asker_of("", make_address("192.0.2.2")));
-  CHECK(asker_of("192.0.2.1", {}) != asker_of("", make_address("192.0.2.1")));
-  CHECK(asker_of("", make_address("2001:db8::1")) == asker_of("", make_address("2001:db8::ffff:1")));
-  CHECK(asker_of("", make_address("2001:db8::1")) != asker_of("", make_address("2001:db8:0:1::1")));
 }

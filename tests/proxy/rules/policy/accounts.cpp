@@ -10,6 +10,7 @@ namespace accounts_test {
 namespace {
 
 using muxpro::proxy::accounts;
+using muxpro::proxy::user_account;
 
 TEST_CASE("accounts: exactly those that were added", "[proxy][accounts]") {
   accounts users;
@@ -37,7 +38,22 @@ TEST_CASE("accounts: exactly those that were added", "[proxy][accounts]") {
     CHECK_FALSE(users.check(user, secret));
 }
 
-TEST_CASE("accounts: a user may have several secrets, and copies share them", "[proxy][accounts]") {
+TEST_CASE("accounts: an account gives its user, with level and limits", "[proxy][accounts]") {
+  user_account known;
+  known.name = "alice";
+  known.level = 7;
+  known.datagrams = {5, 2.5};
+  known.link_capacity = 1024;
+  accounts users;
+  users.add(known, "wonder");
+  CHECK(users.check("alice", "wonder") == known);
+  known.level = 8;
+  users.add(known, "wonder");
+  CHECK(users.size() == 1);
+  CHECK(users.check("alice", "wonder")->level == 8);
+}
+
+TEST_CASE("accounts: a user may have several secrets, and copies know the same", "[proxy][accounts]") {
   accounts users;
   users.add("alice", "old");
   const accounts before = users;

@@ -3,7 +3,9 @@
 
 #include "proxy/policy/dial_policy.hpp"
 
+#include <memory>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -107,15 +109,44 @@ TEST_CASE("private addresses may be allowed, own listeners never", "[proxy][poli
   CHECK(check(p, "10.0.0.1", 9527) == verdict::allowed);
 }
 
-TEST_CASE("a listener on all addresses is recognized by each of them", "[proxy][policy]") {
-  dial_policy p;
+TEST_CASE("a listener on all addresses is known by each of them", "[proxy][policy]") {
+  const auto own = std::make_shared<own_addresses>();
+  dial_policy p(own);
   p.allow_private(true);
-  p.own_listener({make_address("::"), 443}, {make_address("203.0.113.5"), make_address("2001:db8::5")});
+  p.own_listener({make_address("::"), 443});
+  CHECK(check(p, "203.0.113.5", 443) == verdict::allowed);
+  own->set({make_address("203.0.113.5"), make_address("2001:db8::5")});
   for (const char* a :
        {"203.0.113.5", "::ffff:203.0.113.5", "2001:db8::5", "127.0.0.1", "::1", "0.0.0.0", "::"}) {
     INFO(a);
     CHECK(check(p, a, 443) == verdict::own_listener);
     CHECK(check(p, a, 444) == verdict::allowed);
+  }
+}
+
+TEST_CASE("addresses of this machine are private, and may change", "[proxy][policy]") {
+  const auto own = std::make_shared<own_addresses>(std::vector{make_address("8.8.4.4")});
+  dial_policy careful(own), open(own);
+  open.allow_private(true);
+  own->set({make_address("8.8.8.8"), make_address("2620:fe::9")});
+  for (const char* a : {"8.8.8.8", "::ffff:8.8.8.8", "2620:fe::9", "8.8.4.4", "64:ff9b::8.8.4.4"}) {
+    INFO(a);
+    CHECK(check(careful, a) == verdict::own_address);
+    CHECK(check(open, a) == verdict::allowed);
+    CHECK(careful.is_own(make_address(a)));
+  }
+  own->set({make_address("9.9.9.9")});
+  CHECK(check(careful, "8.8.8.8") == verdict::allowed);
+  CHECK(check(careful, "9.9.9.9") == verdict::own_address);
+  CHECK(check(careful, "8.8.4.4") == verdict::own_address);
+  CHECK(check(careful, "127.0.0.1") == verdict::private_address);
+}
+
+TEST_CASE("metadata services of clouds are private", "[proxy][policy]") {
+  for (const char* a :
+       {"169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254"}) {
+    INFO(a);
+    CHECK(check({}, a) == verdict::private_address);
   }
 }
 

@@ -280,7 +280,7 @@ TEST_CASE("router: geo data", "[proxy][router]") {
 TEST_CASE("router: a context becomes a request", "[proxy][router]") {
   context c;
   c.inbound.tag = "in";
-  c.inbound.user = "u";
+  c.inbound.user.name = "u";
   c.inbound.source = make_address("10.0.0.1");
   c.inbound.source_port = 7;
   c.outbound.target = {network::udp, "203.0.113.5", 443};

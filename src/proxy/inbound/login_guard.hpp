@@ -1,0 +1,27 @@
+// What an inbound does about wrong passwords: it counts, logs and slows them.
+#pragma once
+
+#include "proxy/policy/guess_limiter.hpp"
+
+#include <muxpro/proxy/context.hpp>
+#include <muxpro/proxy/dispatcher.hpp>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+
+namespace muxpro::proxy {
+
+/// Shared by the threads of an inbound.
+class login_guard {
+ public:
+  /// Waits until a password of `source` may be checked. False: it may not be checked at all, because too many
+  /// logins of the source wait. No errors. Waits guess_limiter::longest_wait at most, and is not cancelled.
+  asio::awaitable<bool> wait_for_turn(asio::any_io_executor executor, asio::ip::address source);
+  /// A password of the client of `ctx` was wrong.
+  void failed(const context& ctx, const dispatcher& to);
+
+ private:
+  guess_limiter guesses_;
+};
+
+}  // namespace muxpro::proxy
