@@ -1,4 +1,33 @@
 // Frames to bytes and back, for both roles, both negotiation layouts, versions 0.0 and 0.1.
+//
+// A frame. Integers are big-endian.
+//   u16 L | metadata of L bytes, 4 <= L <= 512 | with extra data: u16 X | X bytes
+//   metadata = u16 id | u8 state | u8 options | fields of the state; bytes behind them are ignored
+// Option 1 announces extra data, in an End an error code. The states:
+//   0 NegotiateVersion  Id 0. In layout S the metadata have a u8 count, and the extra data have so many
+//                       versions of u32. In layout G the count is the first byte of the extra data.
+//   1 New               u8 network (1 TCP, 2 UDP), u8 priority (0 is served first), u16 port, u8 address
+//                       type (1 IPv4, 2 domain with a u8 length, 3 IPv6), address; for UDP in 0.1 an
+//                       optional GlobalID of 8 bytes. The extra data go to the target.
+//   2 Keep              The extra data are bytes of the sub-stream. With option 2, for UDP in 0.1, they
+//                       are u8 2, u16 port, u8 address type, address, and one datagram.
+//   3 End               No more bytes from this side. A u16 code aborts both directions: 1 disconnect,
+//                       2 timeout, 3 protocol error, 4 resources, 5 unreachable, 6 rejected. Each side
+//                       sends one End.
+//   4 KeepAlive         Any id, no options. It gets no answer.
+//   5 CreditUpdate      The extra data are an increment of u16 or u32.
+//
+// Negotiation. The server answers in the layout of the client, with the numerically highest version that
+// both know. 0.0 is 0x00000000; 0.1 is 0x00000001 and adds addresses of datagrams and the GlobalID. A reader
+// of layout G loses its place after an error code, so each End to it has none.
+//
+// Credit. Each direction of a sub-stream begins with 65536 bytes, against which extra data of New and Keep
+// count. A CreditUpdate grants what the application has consumed. A sub-stream that sends more than was
+// granted ends with code 3.
+//
+// Errors. A frame whose boundary or state cannot be trusted ends the session. A wrong meaning ends its
+// sub-stream. What is odd but harmless is counted against a budget.
+//
 // Useful alone: no Asio, no I/O, no allocation but for the list of versions and long host names.
 // Mux.Cool, a second dialect of the same frame, would be a second set of metadata readers here.
 #pragma once
@@ -93,7 +122,7 @@ std::size_t encode(const credit_update& f, bytes out) noexcept;
 /// The whole frame as bytes, payload included: for tests and tools.
 std::vector<std::byte> encoded(const frame& f, const_bytes payload = {});
 
-/// The client's request that both layouts accept (protocol.md section 2): two values nobody
+/// The client's request that both layouts accept: two values that no peer
 /// implements, 0.1 and 0.0 for a reader of layout S; 0.1 and 0.0 for a reader of layout G.
 std::array<std::byte, 25> compatible_request() noexcept;
 

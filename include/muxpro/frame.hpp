@@ -1,4 +1,4 @@
-// The frames of protocol.md section 1 as values, one struct each. Ring 0.
+// The frames as values, one struct each; codec.hpp has their bytes. Ring 0.
 #pragma once
 
 #include <muxpro/destination.hpp>

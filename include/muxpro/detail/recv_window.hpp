@@ -16,7 +16,7 @@
 
 namespace muxpro::detail {
 
-/// Credit of each direction of a new sub-stream (protocol.md section 4).
+/// Credit of each direction of a new sub-stream; see codec.hpp.
 inline constexpr std::uint32_t initial_window = 65536;
 /// Up to here a window grows whenever it limits the peer: a reader of 6 GB/s that pauses for 100 us needs it.
 /// A larger window is for paths with a long round trip.

@@ -211,7 +211,7 @@ MUXPRO_DECL void protocol::release(stream_rules& s, time_point now) {
     quarantine_.add(s.id, now);
 }
 
-// A Go reader loses its place after a code (protocol.md section 3): it gets the bare End.
+// A reader of layout G loses its place after a code: it gets the bare End.
 MUXPRO_DECL void protocol::send_end(stream_id id, end_code code, bool provoked) {
   ++ends_sent_[code];
   queue_.push_control(end{id, dialect_ == dialect::go ? end_code::graceful : code}, provoked);

@@ -67,8 +67,8 @@ class named_readers {
   std::vector<entry> all_;
 };
 
-/// Timers and buffers of a level of users. V2Ray's documentation says 4, 300, 2, 5 s, its code 60, 300, 1, 1:
-/// these are the library's own, and their reasons stand where they are defined.
+/// Timers and buffers of a level of users. V2Ray has 4, 300, 2, 5 s in its documentation, 60, 300, 1, 1 in
+/// its code: these are the library's own, and their reasons stand where they are defined.
 struct policy_level {
   std::uint32_t number = 0;
   duration handshake = std::chrono::seconds(10);

@@ -64,8 +64,7 @@ class dial : public std::enable_shared_from_this<dial> {
   /// out_of_room (resources of this machine), asio::error::connection_reset if the target reset it at once,
   /// or what cancel() was given. Once per object.
   asio::awaitable<asio::ip::tcp::socket> connect(destination target, std::error_code& ec);
-  /// What the system said of a target that connect() calls unreachable, for whoever has words for it; else
-  /// `ec`.
+  /// The system's error for a target that connect() calls unreachable; else `ec`.
   std::error_code in_detail(std::error_code ec) const {
     return failure_ && ec == errc::target_unreachable ? failure_ : ec;
   }

@@ -1,4 +1,4 @@
-// What this machine says of names: its hosts file, its DNS servers, its addresses. Ring 4.
+// The names that this machine knows: its hosts file, its DNS servers, its addresses. Ring 4.
 #pragma once
 
 #include "proxy/names/hosts_file.hpp"

@@ -54,8 +54,8 @@ std::function<asio::awaitable<void>()> probe_of(const std::shared_ptr<transport_
   };
 }
 
-/// A main connection that has stalled says of the server what a negotiation that takes too long does. For one
-/// that has ended in another way the next dial decides.
+/// A main connection that has stalled counts like a negotiation that takes too long. After any other end the
+/// next dial decides.
 void judge(transport_dialer& server, const pool_event& e, const asio::any_io_executor& executor) {
   using kind = pool_event::kind;
   if (e.what == kind::connected) server.note({}, executor);

@@ -43,8 +43,8 @@ void accounts::replace_with(const accounts& others) {
   book_->known = std::move(known);
 }
 
-// The search compares digests that nobody without the key can foresee: how far it gets says nothing about
-// them.
+// The search compares keyed digests. Without the key they cannot be predicted, so the time of the search
+// reveals nothing about them.
 std::optional<user_account> accounts::check(std::string_view name, std::string_view secret) const {
   const std::shared_lock lock(book_->access);
   const auto found = book_->known.find(book_->digest_of(name, secret));

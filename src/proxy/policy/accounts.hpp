@@ -15,7 +15,7 @@
 
 namespace muxpro::proxy {
 
-/// Accounts by one keyed digest of name and secret. Neither an answer nor the time that check() takes tells
+/// Accounts by one keyed digest of name and secret. Neither the answer nor the time of check() distinguishes
 /// an unknown name from a wrong secret. Secrets are not kept.
 ///
 /// Copies share their accounts, which can change while an inbound serves. Thread-safe.
