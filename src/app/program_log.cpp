@@ -27,14 +27,12 @@ constexpr std::array<std::string_view, 4> levels{"debug", "info", "warning", "er
 
 /// Of this moment, by the local clock.
 std::string time_stamp() {
-  const auto now = std::chrono::system_clock::now();
-  const std::time_t second = std::chrono::system_clock::to_time_t(now);
-  const auto since = now - std::chrono::system_clock::from_time_t(second);
+  std::timespec now{};
+  std::timespec_get(&now, TIME_UTC);
   std::tm t{};
-  ::localtime_r(&second, &t);
+  ::localtime_r(&now.tv_sec, &t);
   return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
-                     t.tm_hour, t.tm_min, t.tm_sec,
-                     std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+                     t.tm_hour, t.tm_min, t.tm_sec, now.tv_nsec / 1'000'000);
 }
 
 std::string time_and_level(log_level level) {

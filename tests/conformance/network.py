@@ -1,11 +1,14 @@
 """A loopback of one's own: runs do not disturb each other, and addresses can be added."""
 
 import ctypes
+import os
 import shutil
 import socket
 import struct
 import subprocess
 import sys
+import threading
+import time
 
 BLACK_HOLE = '192.0.2.1'
 PUBLIC = '8.8.8.8'
@@ -27,7 +30,7 @@ def request(kind, body, flags=0x5):
         return struct.unpack('=i', s.recv(4096)[16:20])[0] == 0
 
 
-def set_up(addresses=(BLACK_HOLE, PUBLIC)):
+def set_up(addresses=(BLACK_HOLE,)):
     """Inside a namespace: brings up the loopback and gives it these addresses."""
     rtm_newlink, rtm_newaddr, up = 16, 20, 1
     index = socket.if_nametoindex('lo')
@@ -35,6 +38,47 @@ def set_up(addresses=(BLACK_HOLE, PUBLIC)):
     for a in addresses:
         octets = struct.pack('=HH4s', 8, 2, socket.inet_aton(a)) + struct.pack('=HH4s', 8, 1, socket.inet_aton(a))
         request(rtm_newaddr, struct.pack('=BBBBI', socket.AF_INET, 32, 0, 0, index) + octets, 0x405)
+
+
+class Neighbour:
+    """Another machine at the other end of a wire. It has the address PUBLIC."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(['unshare', '--net', 'sleep', '600'], preexec_fn=die_with_parent)
+        own = os.readlink('/proc/self/ns/net')
+        while os.readlink(f'/proc/{self.holder.pid}/ns/net') == own:
+            time.sleep(0.01)
+        there = ['nsenter', '-t', str(self.holder.pid), '-n']
+        for command in (f'ip link add wire type veth peer name wire netns {self.holder.pid}',
+                        'ip addr add 198.18.0.1/30 dev wire', 'ip link set wire up'):
+            self.run(*command.split())
+        for command in ('ip addr add 198.18.0.2/30 dev wire', f'ip addr add {PUBLIC}/32 dev wire',
+                        'ip link set wire up'):
+            self.run(*there, *command.split())
+        self.run('ip', 'route', 'add', PUBLIC, 'via', '198.18.0.2')
+
+    @staticmethod
+    def run(*command):
+        path = os.environ.get('PATH', '') + ':/usr/sbin:/sbin'
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, 'PATH': path})
+
+    def socket(self, kind):
+        """A socket of that machine. A thread enters its network, because a process could not go back."""
+        made = []
+
+        def make():
+            clone_newnet = 0x40000000
+            with open(f'/proc/{self.holder.pid}/ns/net', 'rb') as network:
+                if ctypes.CDLL(None, use_errno=True).setns(network.fileno(), clone_newnet) == 0:
+                    made.append(socket.socket(socket.AF_INET, kind))
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        return made[0]
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
 
 
 class BlackHole:

@@ -3,7 +3,7 @@ import resource
 import socket
 import time
 
-from parts import PATIENCE, connect, eventually, expect
+from parts import PATIENCE, connect, expect, socks
 
 # The versions that a client offers: 2.0, 1.0, 0.1 and 0.0.
 HELLO = bytes.fromhex("0005 0000 00 01 04 0010 02000000 01000000 00000001 00000000")
@@ -56,10 +56,10 @@ def silent_crowd(scene):
 
 def first_byte(scene):
     """A connection that sends nothing is closed after 3 s, one that has begun to speak is not"""
-    process = scene.start("server", "--listen", "127.0.0.1:0")
+    process = scene.start("run", "-c", scene.config(socks()))
     begun = time.monotonic()
     with connect(scene.port()) as silent, connect(scene.port()) as slow:
-        slow.sendall(HELLO[:1])
+        slow.sendall(b"\x05")
         expect(is_closed(silent, PATIENCE), "the silent connection stays")
         took = time.monotonic() - begun
         expect(took > 2.5, f"the silent connection is closed after {took:.1f} s")

@@ -44,7 +44,7 @@ struct instance_options {
   /// /64 of an IPv6 address.
   std::uint32_t max_waiting = 4096;
   std::uint32_t max_waiting_per_source = 1024;
-  /// From the accepted connection to the client's first byte.
+  /// From the accepted connection to the client's first byte, but for main connections.
   duration first_byte = std::chrono::seconds(3);
   /// How long accepting rests when descriptors or memory run out.
   duration accept_backoff = std::chrono::milliseconds(100);

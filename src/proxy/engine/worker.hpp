@@ -149,7 +149,7 @@ class worker {
     open_->emplace(id, way->over ? nullptr : c);
     if (!way->is_monitor) ++served_;
     try {
-      watch(c, client.place);
+      watch(c, *way, client.place);
       asio::awaitable<void> served =
           way->over ? accept_over(way, c, std::move(known), std::move(client.place))
                     : way->serves->serve(c, std::move(known), to_, std::move(client.place));
@@ -189,9 +189,11 @@ class worker {
   }
 
  private:
-  // A connection that has sent no complete request yet may have to go.
-  void watch(const std::shared_ptr<connection_over<stream_socket>>& c, admission::ticket& place) {
-    silent_.watch(c, c->stream().native_handle(), place.watch());
+  // A connection that has sent no complete request yet may have to go. Main connections have the time limit
+  // of their negotiation instead of one for the first byte.
+  void watch(const std::shared_ptr<connection_over<stream_socket>>& c, const listening_inbound& way,
+             admission::ticket& place) {
+    if (!way.serves->long_lived()) silent_.watch(c, c->stream().native_handle(), place.watch());
     place.on_eviction([executor = io_.get_executor(), weak = std::weak_ptr<connection>(c)] {
       asio::post(executor, [weak] {
         if (const auto still_there = weak.lock()) still_there->cut();

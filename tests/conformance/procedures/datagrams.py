@@ -1,5 +1,6 @@
 """UDP: mappings, full cone, bounds."""
 
+import contextlib
 import socket
 import struct
 import time
@@ -46,9 +47,9 @@ def full_cone(context):
 
 @procedure('UDP-15', allow_private=False)
 def private_third_party(context):
-    """The outside is an address of this machine that is no private one."""
+    """The outside is another machine with an address that is no private one."""
     check(context.namespace, 'no network of its own for a public address')
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as public:
+    with contextlib.closing(network.Neighbour()) as machine, machine.socket(socket.SOCK_DGRAM) as public:
         public.bind((network.PUBLIC, 0))
         public.settimeout(2)
         peer = connect(context)
