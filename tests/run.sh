@@ -145,7 +145,7 @@ run_conformance() { # CONFIGURATION TARGETS RUNNER-ARGUMENT...
 # The programs of the plain build as processes: signals, certificates, places to listen on.
 run_process_cases() {
   wanted plain/process || return 0
-  if build_tests plain muxpro_program echo_client echo_server; then
+  if build_tests plain muxpro_program echo_client echo_server own_inbound own_outbound own_transport; then
     run_script plain/process process_cases
   else
     report plain/process 0 0 1 "not built"
