@@ -85,7 +85,7 @@ using hoards = std::list<hoard>;
 awaitable<> outlast(hoard& honest, hoards& attackers) {
   co_await open_streams(honest, 2);
   for (hoard& a : attackers) co_await open_streams(a, 1);
-  for (const std::size_t i : {0, 1}) co_await fill(honest, i, 60'000);
+  for (std::size_t i = 0; i < 2; ++i) co_await fill(honest, i, 60'000);
   for (hoard& a : attackers) co_await fill(a, 0, 19'000);  // 88 % are used
 
   sub_stream refused = co_await attackers.front().sessions.client.async_open(to_tcp());

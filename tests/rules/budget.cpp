@@ -135,7 +135,7 @@ TEST_CASE("buffer_budget counts admitted bytes of all threads, above the limit a
 namespace {
 
 /// Releases all it holds when asked, or refuses.
-class stub_holder : public buffer_budget::holder {
+class stub_holder final : public buffer_budget::holder {
  public:
   explicit stub_holder(buffer_budget& b, const std::string& user = {}, bool willing = true)
       : budget_(b), willing_(willing) {
