@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <map>
 #include <tuple>
 
 namespace muxpro::proxy {
@@ -50,11 +51,13 @@ auto rank(const possible_address& p) {
 
 }  // namespace
 
+// Addresses of equal rank keep their order.
 std::vector<asio::ip::address> in_order(std::vector<possible_address> all) {
-  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  std::multimap<decltype(rank(all.front())), asio::ip::address> ranked;
+  for (const possible_address& p : all) ranked.emplace(rank(p), p.to);
   std::vector<asio::ip::address> sorted;
   sorted.reserve(all.size());
-  for (const possible_address& p : all) sorted.push_back(p.to);
+  for (const auto& [position, a] : ranked) sorted.push_back(a);
   return sorted;
 }
 
