@@ -69,7 +69,7 @@ class dns_server {
   using bytes = std::vector<std::uint8_t>;
   static constexpr std::size_t longest_datagram = 512;
 
-  static void put(bytes& to, std::uint32_t value, int octets) {
+  static void put(bytes& to, std::uint64_t value, int octets) {
     while (octets-- > 0) to.push_back(static_cast<std::uint8_t>(value >> (8 * octets)));
   }
   /// Empty: none.
