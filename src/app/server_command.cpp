@@ -103,13 +103,38 @@ proxy::config config_of(const server_flags& flags) {
   return c;
 }
 
+void add_limits(CLI::App& s, server_flags& flags) {
+  proxy::mux_inbound_options& o = flags.inbound;
+  s.add_option("--max-streams", o.session.max_streams, "Open sub-streams of one main connection")
+      ->capture_default_str();
+  s.add_option("--max-window", o.session.max_window, "Bytes to which a sub-stream's window may grow")
+      ->capture_default_str();
+  s.add_option("--process-budget", flags.process_budget,
+               "Bytes that all main connections may hold unread; default: "
+               "25 % of the memory, at most 512 MiB");
+  s.add_option("--max-unnegotiated", o.max_unnegotiated, "Connections in their negotiation")
+      ->capture_default_str();
+  s.add_option("--max-unnegotiated-per-source", o.max_unnegotiated_per_source,
+               "The same of one IPv4 address or IPv6 /64")
+      ->capture_default_str();
+  s.add_option("--max-per-user", o.max_main_connections_per_user,
+               "Main connections of one client certificate")
+      ->capture_default_str();
+  s.add_option("--max-per-source", o.max_main_connections_per_source,
+               "Main connections of one IPv4 address or IPv6 /64")
+      ->capture_default_str();
+  s.add_option("--max-pending-dials", o.max_pending_dials, "Dials at once for one main connection")
+      ->capture_default_str();
+  s.add_option("--new-rate", o.new_rate, "Dials in a second for one main connection; 0: no limit")
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_server_command(CLI::App& app, command& run) {
   auto flags = std::make_shared<server_flags>();
   CLI::App& s =
       *app.add_subcommand("server", "Accept main connections and dial the targets of their sub-streams.");
-  proxy::mux_inbound_options& o = flags->inbound;
   s.add_option(
        "--listen", flags->listen,
        "HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH,MODE (octal, of the socket's file), several times "
@@ -132,27 +157,7 @@ void add_server_command(CLI::App& app, command& run) {
                "Datagrams that a user may send in a second, further ones are dropped; 0: no limit")
       ->capture_default_str();
   s.add_option("--resolve", flags->pinned, "NAME=ADDRESS[,ADDRESS]...: answer NAME without asking the DNS");
-  s.add_option("--max-streams", o.session.max_streams, "Open sub-streams of one main connection")
-      ->capture_default_str();
-  s.add_option("--max-window", o.session.max_window, "Bytes to which a sub-stream's window may grow")
-      ->capture_default_str();
-  s.add_option("--process-budget", flags->process_budget,
-               "Bytes that all main connections may hold unread; default: "
-               "25 % of the memory, at most 512 MiB");
-  s.add_option("--max-unnegotiated", o.max_unnegotiated, "Connections in their negotiation")
-      ->capture_default_str();
-  s.add_option("--max-unnegotiated-per-source", o.max_unnegotiated_per_source, "The same from one address")
-      ->capture_default_str();
-  s.add_option("--max-per-user", o.max_main_connections_per_user,
-               "Main connections of one client certificate")
-      ->capture_default_str();
-  s.add_option("--max-per-source", o.max_main_connections_per_source,
-               "Main connections of one IPv4 address or IPv6 /64")
-      ->capture_default_str();
-  s.add_option("--max-pending-dials", o.max_pending_dials, "Dials at once for one main connection")
-      ->capture_default_str();
-  s.add_option("--new-rate", o.new_rate, "Dials in a second for one main connection; 0: no limit")
-      ->capture_default_str();
+  add_limits(s, *flags);
   s.add_option("--drain-timeout", flags->drain_timeout,
                "Seconds for open sub-streams after SIGINT or SIGTERM")
       ->capture_default_str();

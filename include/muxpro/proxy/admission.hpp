@@ -64,8 +64,8 @@ class admission : public std::enable_shared_from_this<admission> {
   admission(std::uint32_t in_all, std::uint32_t per_source) noexcept
       : in_all_(in_all), per_source_(per_source) {}
 
-  /// Nothing: the source has as many places as it may have. If all places are taken, the oldest one of the
-  /// source with the most loses its own. A unix socket has no source; only the limit for all holds there.
+  /// Nothing: the source has all its places. If all places are taken, the oldest one of the source with the
+  /// most goes; throws what that eviction throws. Unix sockets have no source, only the limit for all holds.
   std::optional<ticket> enter(const asio::ip::address& source);
   std::uint32_t inside() const {
     const std::lock_guard lock(mutex_);

@@ -20,7 +20,7 @@ namespace muxpro::proxy {
 /// success. Only a server about which failing() is asked is probed.
 class server_watch : public std::enable_shared_from_this<server_watch> {
  public:
-  /// Negotiates with the server and lets go of it. Fails by an exception. Cancelled (terminal) after
+  /// Negotiates with the server and closes the connection. Fails by an exception. Cancelled (terminal) after
   /// `probe_limit`.
   using probe = std::function<asio::awaitable<void>()>;
   static constexpr duration probe_limit = std::chrono::seconds(10);
@@ -30,7 +30,7 @@ class server_watch : public std::enable_shared_from_this<server_watch> {
   /// Before the first attempt.
   void probe_by(probe p);
   bool probes() const noexcept { return static_cast<bool>(probe_); }
-  /// What became of an attempt. operation_aborted changes nothing.
+  /// The outcome of an attempt. operation_aborted changes nothing.
   void note(std::error_code outcome, const asio::any_io_executor& executor);
   /// An attempt without an outcome, since its client has gone.
   void note_given_up(time_point began, const asio::any_io_executor& executor);

@@ -2,17 +2,13 @@
 #pragma once
 
 #include "proxy/base/addresses.hpp"
-#include "proxy/engine/access_log.hpp"
 #include "proxy/engine/datagram_listener.hpp"
+#include "proxy/engine/instance_parts.hpp"
 #include "proxy/engine/listener.hpp"
 #include "proxy/engine/live_connection.hpp"
-#include "proxy/engine/rate_limited_log.hpp"
 #include "proxy/engine/silent_clients.hpp"
-#include "proxy/engine/stats.hpp"
-#include "proxy/engine/workers.hpp"
 #include "proxy/inbound/main_connection.hpp"
 #include "proxy/policy/dial_policy.hpp"
-#include "proxy/udp/datagram_drops.hpp"
 
 #include <muxpro/proxy/instance.hpp>
 #include <muxpro/timer.hpp>
@@ -22,80 +18,17 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace muxpro::proxy {
-
-/// What waits for connections behind a listener.
-struct listening_inbound {
-  listening_inbound(std::string t, std::shared_ptr<const inbound> i, transport_use how,
-                    std::shared_ptr<const sniff_policy> s, user_account a)
-      : tag(std::move(t)),
-        serves(std::move(i)),
-        over(std::move(how.over)),
-        sniffing(std::move(s)),
-        anonymous(std::move(a)) {}
-  const std::string tag;
-  const std::shared_ptr<const inbound> serves;
-  const std::shared_ptr<const transport> over;
-  const std::shared_ptr<const sniff_policy> sniffing;
-  const user_account anonymous;
-  const bool is_monitor = serves->is_monitor();
-};
-
-/// What the threads of an instance share.
-struct shared_parts {
-  shared_parts(instance_options o, std::size_t threads_wanted, log_sink to)
-      : options(std::move(o)),
-        events(to, options.log_lines),
-        access(to, options.access_lines),
-        drops(options.drops ? options.drops : std::make_shared<datagram_drops>(to)),
-        threads(threads_wanted),
-        busy(threads.size()) {
-    const auto executor = threads[0].get_executor();
-    events.report_on(executor);
-    access.report_on(executor);
-    drops->report_on(executor);
-  }
-  void stop() {
-    threads.stop();
-    events.finish();
-    access.finish();
-    drops->finish();
-  }
-  /// Notes it in the log.
-  bool is_own_dial(const context::inbound_part& in) {
-    if (!options.is_own_dial || !options.is_own_dial(in)) return false;
-    events.note(log_level::warning, in.source,
-                fmt::format("a connection from {} port {} was dropped: this process has dialled it",
-                            shown_source(in.source), in.source_port));
-    return true;
-  }
-  void note_access(const ended_connection& c) {
-    if (options.access)
-      options.access(c);
-    else
-      access.note(c);
-  }
-
-  const instance_options options;
-  rate_limited_log events;
-  access_log access;
-  const std::shared_ptr<datagram_drops> drops;
-  const std::shared_ptr<stats> counts = std::make_shared<stats>();
-  workers threads;
-  std::atomic<std::size_t> busy;  ///< threads that a drain waits for
-};
 
 /// By their contexts' ids. Null: the handshake is not over.
 using open_connections = std::unordered_map<std::uint32_t, std::shared_ptr<connection>>;
@@ -149,7 +82,7 @@ class worker {
     open_->emplace(id, way->over ? nullptr : c);
     if (!way->is_monitor) ++served_;
     try {
-      watch(c, *way, client.place);
+      watch(c, *way, known.inbound.source, client.place);
       asio::awaitable<void> served =
           way->over ? accept_over(way, c, std::move(known), std::move(client.place))
                     : way->serves->serve(c, std::move(known), to_, std::move(client.place));
@@ -192,11 +125,14 @@ class worker {
   // A connection that has sent no complete request yet may have to go. Main connections have the time limit
   // of their negotiation instead of one for the first byte.
   void watch(const std::shared_ptr<connection_over<stream_socket>>& c, const listening_inbound& way,
-             admission::ticket& place) {
+             const asio::ip::address& source, admission::ticket& place) {
     if (!way.serves->long_lived()) silent_.watch(c, c->stream().native_handle(), place.watch());
-    place.on_eviction([executor = io_.get_executor(), weak = std::weak_ptr<connection>(c)] {
-      asio::post(executor, [weak] {
-        if (const auto still_there = weak.lock()) still_there->cut();
+    place.on_eviction([this, source, weak = std::weak_ptr<connection>(c)] {
+      asio::post(io_, [this, source, weak] {
+        const auto still_there = weak.lock();
+        if (!still_there) return;
+        whole_.note_eviction(source);
+        still_there->cut();
       });
     });
   }

@@ -98,7 +98,7 @@ std::string http_inbound::judge(const http_request_parser::step& step, context& 
 asio::awaitable<std::optional<http_request>> http_inbound::negotiate(pending_client& who, context& ctx,
                                                                      const dispatcher& to) const {
   if (!options_.users.empty()) {
-    const bool may_log_in = co_await logins_->wait_for_turn(who.c->get_executor(), ctx.inbound.source);
+    const bool may_log_in = co_await logins_->wait_for_turn(ctx, to);
     if (!may_log_in) co_return std::nullopt;
   }
   http_request_parser parser(options_.head);

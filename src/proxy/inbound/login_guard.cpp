@@ -15,14 +15,21 @@ namespace muxpro::proxy {
 
 using std::chrono::steady_clock;
 
-asio::awaitable<bool> login_guard::wait_for_turn(asio::any_io_executor executor, asio::ip::address source) {
-  const auto pause = guesses_.wait(source, steady_clock::now());
-  if (pause && *pause > duration(0)) {
-    counted_timer timer(executor, *pause);
+asio::awaitable<bool> login_guard::wait_for_turn(const context& ctx, const dispatcher& to) {
+  const context::inbound_part& in = ctx.inbound;
+  const auto pause = guesses_.wait(in.source, steady_clock::now());
+  if (!pause) {
+    to.note(log_level::warning, in.source,
+            fmt::format("a login from {} port {} was not checked ({}): too many of its source wait",
+                        shown_source(in.source), in.source_port, in.tag));
+    co_return false;
+  }
+  if (*pause > duration(0)) {
+    counted_timer timer(to.get_executor(), *pause);
     std::error_code ignored;
     co_await timer.async_wait(or_error(ignored));
   }
-  co_return pause.has_value();
+  co_return true;
 }
 
 void login_guard::failed(const context& ctx, const dispatcher& to) {

@@ -6,7 +6,6 @@
 #include <muxpro/proxy/context.hpp>
 #include <muxpro/proxy/dispatcher.hpp>
 
-#include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
 
 namespace muxpro::proxy {
@@ -14,9 +13,10 @@ namespace muxpro::proxy {
 /// Shared by the threads of an inbound.
 class login_guard {
  public:
-  /// Waits until a password of `source` may be checked. False: it may not be checked at all, because too many
-  /// logins of the source wait. No errors. Waits guess_limiter::longest_wait at most, and is not cancelled.
-  asio::awaitable<bool> wait_for_turn(asio::any_io_executor executor, asio::ip::address source);
+  /// Waits until a password of the client of `ctx` may be checked. False: it may not be checked at all,
+  /// because too many logins of the source wait, which the log notes. No errors. Waits
+  /// guess_limiter::longest_wait at most, and is not cancelled. Both arguments must outlive the call.
+  asio::awaitable<bool> wait_for_turn(const context& ctx, const dispatcher& to);
   /// A password of the client of `ctx` was wrong.
   void failed(const context& ctx, const dispatcher& to);
 

@@ -12,7 +12,7 @@ namespace muxpro::proxy {
 asio::awaitable<std::optional<socks_request>> socks_inbound::negotiate(pending_client& who,
                                                                        const dispatcher& to) const {
   if (!options_.users.empty()) {
-    const bool may_log_in = co_await logins_->wait_for_turn(who.c->get_executor(), who.ctx.inbound.source);
+    const bool may_log_in = co_await logins_->wait_for_turn(who.ctx, to);
     if (!may_log_in) co_return std::nullopt;
   }
   socks_handshake handshake(options_.users);

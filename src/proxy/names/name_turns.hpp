@@ -1,4 +1,4 @@
-// Who may have a name looked up next: users take turns, and each has a bound. Ring 4, a rule: no I/O.
+// name_turns: users take turns at looking up names, and each has a bound. Ring 4, a rule: no I/O.
 #pragma once
 
 #include <cstddef>

@@ -27,8 +27,9 @@ std::optional<admission::ticket> admission::enter(const asio::ip::address& sourc
     if (inside_ >= in_all_) evict = evict_oldest_of_fullest();
     add(p);
   }
+  ticket entered(shared_from_this(), p);  // gives its place back if the eviction fails
   if (evict) evict();
-  return ticket(shared_from_this(), p);
+  return entered;
 }
 
 void admission::add(const std::shared_ptr<place>& p) {

@@ -1,5 +1,7 @@
 #include "proxy/policy/dial_policy.hpp"
 
+#include "proxy/base/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -118,10 +120,7 @@ bool is_private(const address& a) {
 
 std::string normalized(std::string_view name) {
   if (name.size() > 1 && name.back() == '.') name.remove_suffix(1);
-  std::string lower(name);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
+  return lower_case(name);
 }
 
 const char* to_string(verdict v) noexcept {

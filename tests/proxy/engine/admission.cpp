@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <list>
+#include <new>
 #include <random>
 #include <thread>
 #include <vector>
@@ -73,6 +74,15 @@ TEST_CASE("a place that went before its connection was there evicts it at once",
   CHECK_FALSE(watch.expired());
   first.release();
   CHECK(watch.expired());
+}
+
+TEST_CASE("an eviction that fails takes no place for the newcomer", "[proxy][admission]") {
+  const auto a = std::make_shared<admission>(1, 1);
+  auto first = a->enter(host(1)).value();
+  first.on_eviction([] { throw std::bad_alloc(); });
+  CHECK_THROWS_AS(a->enter(host(2)), std::bad_alloc);
+  CHECK(a->inside() == 0);
+  CHECK(a->enter(host(3)));
 }
 
 TEST_CASE("a newcomer gets a place beside 2,000 silent connections", "[proxy][admission]") {
