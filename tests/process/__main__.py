@@ -12,6 +12,7 @@ import documents
 import examples
 import logs
 import names
+import neighbours
 import places
 import signals
 from parts import Failed, Scene
@@ -22,7 +23,9 @@ CASES = {case.__name__: case for case in (
     certificates.unusable_files, certificates.unusable_authority, certificates.replaced,
     certificates.trusted_anew, places.several_ports, places.unset_variable, places.modes, places.abstract_names,
     places.address_for_datagrams, places.shared_places, crowds.silent_crowd, crowds.first_byte, names.dead_names,
-    names.addresses_of_a_name, names.half_of_an_answer, balancing.hung_mux_server, balancing.hung_socks_server,
+    names.addresses_of_a_name, names.addresses_beside_a_user, names.half_of_an_answer, neighbours.hoarders,
+    neighbours.zombies, neighbours.log_reader, neighbours.guesses,
+    balancing.hung_mux_server, balancing.hung_socks_server,
     examples.echo_client_signals, examples.own_stages,
     documents.example_configurations, documents.readme_configuration, documents.configuration_reference)}
 

@@ -9,7 +9,8 @@ import tempfile
 import time
 
 DIRECT = {"tag": "direct", "protocol": "freedom"}
-PATIENCE = 20  # seconds, for machines that are busy: no case measures time
+PATIENCE = 20  # seconds, for machines that are busy
+NOISE = 0.2  # seconds that a request may take on such a machine, whatever else happens
 
 
 class Failed(Exception):
@@ -28,14 +29,25 @@ def eventually(condition, sentence):
         time.sleep(0.02)
 
 
+def p99(measure, count=100):
+    """Of what `measure()` returns in `count` calls."""
+    return sorted(measure() for _ in range(count))[-1 - count // 100]
+
+
+def expect_undisturbed(alone, beside):
+    """The p99 of an honest user's requests, in seconds, without an attacker and beside one."""
+    expect(beside < max(2 * alone, NOISE), f"p99 is {beside:.3f} s beside the attacker, {alone:.3f} s without")
+    print(f"p99 {alone * 1000:.1f} ms alone, {beside * 1000:.1f} ms beside the attacker")
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def connect(port):
-    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+def connect(port, source="127.0.0.1"):
+    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE, source_address=(source, 0))
 
 
 def socks(tag="in", **more):
