@@ -52,6 +52,10 @@ awaitable<> begin_transfer(session_pair& p, transfer& t, std::size_t total, std:
   spawn(p.client.get_executor(), read_all(t, at_once, pause));
 }
 
+awaitable<> open_idle(session_pair& p, std::vector<stream_pair>& all, std::size_t count) {
+  while (all.size() < count) all.push_back(co_await open_pair(p));
+}
+
 awaitable<> until_done(std::vector<transfer>& all) {
   for (transfer& t : all) {
     while (!t.done) co_await sleep_for(1ms);
@@ -279,6 +283,21 @@ TEST_CASE("the process's budget limits windows, and gets everything back", "[ses
   CHECK(most <= 1 << 20);
   CHECK(most > 256 * 1024);
   CHECK(o.process_budget->used() == 0);
+}
+
+TEST_CASE("1,000 idle sub-streams take nothing of the process's budget", "[session][window]") {
+  session_options o;
+  o.process_budget = std::make_shared<buffer_budget>(4 << 20);
+  asio::io_context context;
+  manual_clock clock(context);
+  session_pair p = distant_pair(context, o);
+  std::vector<stream_pair> idle;
+  run(clock, context, open_idle(p, idle, 1000));
+  CHECK(o.process_budget->used() == 0);
+  std::vector<transfer> busy(1);
+  run(clock, context, begin_transfer(p, busy[0], 2'000'000));
+  run(clock, context, until_done(busy));
+  CHECK(busy[0].largest_window > 65'536);
 }
 
 TEST_CASE("a long way's window leaves the session's other sub-streams as much as it takes",
