@@ -288,6 +288,7 @@ TEST_CASE("the process's budget limits windows, and gets everything back", "[ses
 TEST_CASE("1,000 idle sub-streams take nothing of the process's budget", "[session][window]") {
   session_options o;
   o.process_budget = std::make_shared<buffer_budget>(4 << 20);
+  o.max_streams = 1001;
   asio::io_context context;
   manual_clock clock(context);
   session_pair p = distant_pair(context, o);
