@@ -6,11 +6,13 @@
 
 #include <asio/basic_stream_socket.hpp>
 #include <asio/error.hpp>
+#include <asio/socket_base.hpp>
 
 #include <array>
 #include <cerrno>
 #include <concepts>
 #include <cstddef>
+#include <utility>
 
 #if defined(__linux__)
 #include <sys/ioctl.h>
@@ -65,15 +67,29 @@ std::size_t write_now(Socket& s, const_bytes data, std::error_code& ec) noexcept
   return detail::write_now(s, detail::write_buffers(asio::buffer(data.data(), data.size())), ec);
 }
 
-/// Returns how many bytes were read. 0: no byte has come yet, or the socket has ended; a read reports which.
+namespace detail {
+
+/// `ec` is would_block if no byte has come yet.
 template <plain_socket Socket>
-std::size_t read_now(Socket& s, bytes into) noexcept {
-  const auto n = detail::uninterrupted(
-      [&] { return ::recv(s.native_handle(), into.data(), into.size(), MSG_DONTWAIT); });
-  return n > 0 ? static_cast<std::size_t>(n) : 0;
+std::size_t read_now(Socket& s, bytes into, error_code& ec) noexcept {
+  ec.clear();
+  const auto n =
+      uninterrupted([&] { return ::recv(s.native_handle(), into.data(), into.size(), MSG_DONTWAIT); });
+  if (n > 0) return static_cast<std::size_t>(n);
+  if (n == 0)
+    ec = asio::error::eof;
+  else if (errno == EAGAIN || errno == EWOULDBLOCK)
+    ec = asio::error::would_block;
+  else
+    ec.assign(errno, asio::error::get_system_category());
+  return 0;
 }
 
-namespace detail {
+/// Completes when read_now() gets bytes or the socket's end.
+template <plain_socket Socket, class Handler>
+void wait_for_bytes(Socket& s, Handler&& done) {
+  s.async_wait(asio::socket_base::wait_read, std::forward<Handler>(done));
+}
 
 /// Bytes that were written, EOF included, and that the peer's kernel has not acknowledged; of a local socket:
 /// that the peer has not read. 0 where the system does not report it.
@@ -87,6 +103,13 @@ std::size_t unacknowledged([[maybe_unused]] Socket& s) noexcept {
 }
 
 }  // namespace detail
+
+/// Returns how many bytes were read. 0: no byte has come yet, or the socket has ended; a read reports which.
+template <plain_socket Socket>
+std::size_t read_now(Socket& s, bytes into) noexcept {
+  error_code ignored;
+  return detail::read_now(s, into, ignored);
+}
 #else
 template <class Stream>
 concept plain_socket = false;

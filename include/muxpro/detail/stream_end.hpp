@@ -88,7 +88,7 @@ void drop_unread([[maybe_unused]] Socket& s) noexcept {
   if constexpr (plain_socket<Socket>) {
     constexpr std::size_t most = 1 << 20;
     std::array<std::byte, 4096> room;
-    for (std::size_t n = 0, all = 0; all < most && (n = read_now(s, room)) > 0;) all += n;
+    for (std::size_t n = 0, all = 0; all < most && (n = muxpro::read_now(s, room)) > 0;) all += n;
   }
 }
 

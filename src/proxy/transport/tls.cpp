@@ -10,9 +10,11 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <asio/ssl/context.hpp>
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -86,6 +88,7 @@ struct tls_transport::state {
   state(role s, tls_options o);
   void load_files();
   void choose_verification();
+  ssl_ptr connection() const;
   void set_up(SSL* tls) const;
   std::error_code judge(SSL* tls, const X509* shown) const;
   std::string user_of(const X509* shown) const;
@@ -93,7 +96,7 @@ struct tls_transport::state {
   const role side;
   tls_options options;
   std::vector<unsigned char> protocols;
-  mutable asio::ssl::context context;  // a stream takes it by reference; OpenSSL's part is thread-safe
+  mutable asio::ssl::context context;  // OpenSSL's part is thread-safe
 };
 
 tls_transport::state::state(role s, tls_options o)
@@ -109,6 +112,8 @@ tls_transport::state::state(role s, tls_options o)
   // A resumed session would not show its certificate again.
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(c, 0);
+  // OpenSSL's order begins with the long key, which costs more for every byte.
+  SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
   ERR_clear_error();
   load_files();
   choose_verification();
@@ -143,6 +148,17 @@ void tls_transport::state::choose_verification() {
     mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
   const auto anybody = [](int, X509_STORE_CTX*) { return 1; };
   SSL_CTX_set_verify(context.native_handle(), mode, by_authority ? nullptr : +anybody);
+}
+
+ssl_ptr tls_transport::state::connection() const {
+  ssl_ptr tls(SSL_new(context.native_handle()));
+  if (!tls) throw std::bad_alloc();
+  if (side == role::server)
+    SSL_set_accept_state(tls.get());
+  else
+    SSL_set_connect_state(tls.get());
+  set_up(tls.get());
+  return tls;
 }
 
 void tls_transport::state::set_up(SSL* tls) const {
@@ -191,16 +207,13 @@ void tls_transport::reload() const {
 template <class Next>
 asio::awaitable<std::shared_ptr<connection>> tls_transport::open_over(Next next, std::error_code& ec) const {
   const std::shared_ptr<const state> now = current();
-  const auto c =
-      std::make_shared<connection_over<tls_stream<Next>>>(tls_stream<Next>(std::move(next), now->context));
-  tls_stream<Next>& stream = c->stream();
-  SSL* const tls = stream.native_handle();
-  now->set_up(tls);
+  ssl_ptr fresh = now->connection();
+  SSL* const tls = fresh.get();
+  const auto c = std::make_shared<connection_over<tls_stream<Next>>>(
+      tls_stream<Next>(std::move(next), std::move(fresh)));
   {
     const deadline limit(c, now->options.handshake);
-    const auto kind =
-        now->side == role::server ? asio::ssl::stream_base::server : asio::ssl::stream_base::client;
-    co_await stream.async_handshake(kind, or_error(ec));
+    co_await c->stream().async_handshake(or_error(ec));
     if (ec && limit.over()) ec = asio::error::timed_out;
   }
   const X509* const shown = SSL_get0_peer_certificate(tls);

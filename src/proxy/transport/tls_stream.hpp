@@ -1,59 +1,108 @@
-// asio::ssl::stream over any stream, with connection_reset for a truncated stream, as sockets report it.
+// tls_stream: TLS by OpenSSL over any stream. It reads, opens, seals and writes many records at a time, and
+// has no memory for them while it waits on a socket. It is no part of the library, which needs no OpenSSL.
+// TLS by the kernel is left out: its own copies and system calls for each record cost more than they save.
+// Ring 4.
 #pragma once
 
-#include <asio/associator.hpp>
-#include <asio/async_result.hpp>
-#include <asio/error.hpp>
-#include <asio/ssl/context.hpp>
-#include <asio/ssl/error.hpp>
-#include <asio/ssl/stream.hpp>
+#include "proxy/transport/tls_operation.hpp"
 
+#include <array>
 #include <cstddef>
-#include <system_error>
+#include <memory>
 #include <utility>
 
 namespace muxpro::proxy {
 
-/// Reports a peer that goes without close_notify as connection_reset, which sessions and relays handle
-/// without knowing TLS.
-template <class Handler>
-struct truncation_as_reset {
-  Handler handler;
-  void operator()(std::error_code ec, std::size_t n) {
-    if (ec == asio::ssl::error::stream_truncated) ec = asio::error::connection_reset;
-    std::move(handler)(ec, n);
-  }
-};
-
+/// Belongs to one strand. One read and one write may be pending at a time; handshake and shutdown count as
+/// both. Moved only while nothing is pending. Pending operations complete with operation_aborted when it is
+/// destroyed or the stream below is closed.
 template <class Next>
-class tls_stream : public asio::ssl::stream<Next> {
+class tls_stream {
  public:
-  using base = asio::ssl::stream<Next>;
-  using base::base;
+  using executor_type = typename Next::executor_type;
+  using next_layer_type = Next;
+  using lowest_layer_type = typename Next::lowest_layer_type;
 
-  template <class Buffers, class Token>
-  auto async_read_some(const Buffers& buffers, Token&& token) {
-    return asio::async_initiate<Token, void(std::error_code, std::size_t)>(read_op(), token, this, buffers);
+  /// `ssl` knows whether it is a client or a server, and what it demands of the peer.
+  tls_stream(Next next, ssl_ptr ssl)
+      : core_(std::make_shared<tls_core<Next>>(std::move(next), std::move(ssl))) {}
+  tls_stream(tls_stream&&) noexcept = default;
+  tls_stream& operator=(tls_stream&& other) noexcept {
+    std::swap(core_, other.core_);
+    return *this;
+  }
+  ~tls_stream() {
+    if (core_) core_->next.reset();
+  }
+
+  executor_type get_executor() const noexcept { return core_->executor; }
+  Next& next_layer() noexcept { return *core_->next; }
+  const Next& next_layer() const noexcept { return *core_->next; }
+  lowest_layer_type& lowest_layer() noexcept { return core_->next->lowest_layer(); }
+  /// Bytes of memory that it holds for records, without OpenSSL's.
+  std::size_t memory() const noexcept {
+    return core_->engine.input.capacity() + core_->engine.output.capacity();
+  }
+  SSL* native_handle() const noexcept { return core_->engine.ssl(); }
+
+  /// Signature: void(std::error_code). Completes when the peer is authenticated, as far as it has to be, and
+  /// what it needs to be done, too, is written.
+  /// Errors: those of asio::error's SSL category, connection_reset if the peer goes; those of the stream
+  /// below. The peer gets an alert with the reason first.
+  /// Cancellation (terminal): operation_aborted. Only closing makes sense then.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_handshake(Token&& token = {}) {
+    return initiate<void(std::error_code)>(std::forward<Token>(token), tls_handshake());
+  }
+  /// Signature: void(std::error_code, std::size_t). Completes with the text of all records that are there and
+  /// fit, at least one byte; at once with 0 if `buffers` are empty.
+  /// Errors: eof after the peer's close_notify; connection_reset if the stream below ends without;
+  /// otherwise as async_handshake().
+  /// Cancellation (any type): operation_aborted, no byte was read.
+  template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
+  auto async_read_some(const MutableBuffers& buffers, Token&& token = {}) {
+    return initiate<void(std::error_code, std::size_t)>(std::forward<Token>(token),
+                                                        tls_read<MutableBuffers>(buffers));
+  }
+  /// Signature: void(std::error_code, std::size_t). Completes when the stream below has taken the records of
+  /// the first bytes, 256 KiB at most.
+  /// Errors: as async_handshake().
+  /// Cancellation (terminal): operation_aborted. Only closing makes sense then.
+  template <class ConstBuffers, class Token = asio::use_awaitable_t<>>
+  auto async_write_some(const ConstBuffers& buffers, Token&& token = {}) {
+    return initiate<void(std::error_code, std::size_t)>(std::forward<Token>(token), tls_write(), buffers);
+  }
+  /// Ends this direction: the peer reads EOF behind what was written. Not while a write is pending.
+  /// Signature: void(std::error_code). Completes when the stream below has taken close_notify.
+  /// Errors: as async_handshake().
+  /// Cancellation (terminal): operation_aborted. Only closing makes sense then.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_shutdown(Token&& token = {}) {
+    return initiate<void(std::error_code)>(std::forward<Token>(token), tls_shutdown());
   }
 
  private:
-  struct read_op {
-    template <class Handler, class Buffers>
-    void operator()(Handler&& handler, tls_stream* s, const Buffers& buffers) const {
-      using mapped = truncation_as_reset<std::decay_t<Handler>>;
-      static_cast<base*>(s)->async_read_some(buffers, mapped{std::forward<Handler>(handler)});
+  using core = tls_core<Next>;
+
+  struct start {
+    using executor_type = typename Next::executor_type;
+    std::shared_ptr<core> of;
+
+    executor_type get_executor() const noexcept { return of->executor; }
+    template <class Handler, class Task, class... Text>
+    void operator()(Handler&& handler, Task task, const Text&... text) const {
+      (task.begin(*of, text), ...);
+      tls_operation<core, Task, std::decay_t<Handler>> op(of, std::move(task),
+                                                          std::forward<Handler>(handler));
+      std::move(op).begin();
     }
   };
+  template <class Signature, class Token, class Task, class... Text>
+  auto initiate(Token&& token, Task task, const Text&... text) {
+    return asio::async_initiate<Token, Signature>(start{core_}, token, std::move(task), text...);
+  }
+
+  std::shared_ptr<core> core_;
 };
 
 }  // namespace muxpro::proxy
-
-template <template <class, class> class Associator, class Handler, class Default>
-struct asio::associator<Associator, muxpro::proxy::truncation_as_reset<Handler>, Default>
-    : Associator<Handler, Default> {
-  using outer = muxpro::proxy::truncation_as_reset<Handler>;
-  static decltype(auto) get(const outer& h) noexcept { return Associator<Handler, Default>::get(h.handler); }
-  static decltype(auto) get(const outer& h, const Default& d) noexcept {
-    return Associator<Handler, Default>::get(h.handler, d);
-  }
-};

@@ -1,0 +1,209 @@
+#include "proxy/transport/tls_engine.hpp"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <asio/error.hpp>
+#include <asio/ssl/error.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace muxpro::proxy {
+
+/// OpenSSL's door to `input` and `output`: a BIO without memory.
+struct tls_bio {
+  static int read(BIO* b, char* to, int size) {
+    BIO_clear_retry_flags(b);
+    const int n = of(b).give(to, size);
+    if (n == 0) BIO_set_retry_read(b);
+    return n > 0 ? n : -1;
+  }
+  static int write(BIO* b, const char* from, int size) {
+    BIO_clear_retry_flags(b);
+    const int n = of(b).take(from, size);
+    if (n == 0) BIO_set_retry_write(b);
+    return n > 0 ? n : -1;
+  }
+  static long control(BIO*, int what, long, void*) { return what == BIO_CTRL_FLUSH ? 1 : 0; }
+  static tls_engine& of(BIO* b) { return *static_cast<tls_engine*>(BIO_get_data(b)); }
+  static const BIO_METHOD* method();
+};
+
+const BIO_METHOD* tls_bio::method() {
+  static BIO_METHOD* const one = [] {
+    BIO_METHOD* const m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "muxpro");
+    if (!m) throw std::bad_alloc();
+    BIO_meth_set_read(m, read);
+    BIO_meth_set_write(m, write);
+    BIO_meth_set_ctrl(m, control);
+    return m;
+  }();
+  return one;
+}
+
+namespace {
+
+/// The rest of a gather list.
+class text_list {
+ public:
+  explicit text_list(std::span<const asio::const_buffer> parts) noexcept : parts_(parts) { skip(0); }
+  bool empty() const noexcept { return parts_.empty(); }
+  /// The next `most` bytes, or fewer at the end. They are copied where they lie in more than one part.
+  const_bytes next(std::size_t most, bytes copy) const noexcept {
+    const asio::const_buffer first = parts_.front() + at_;
+    if (first.size() >= most || parts_.size() == 1)
+      return {static_cast<const std::byte*>(first.data()), std::min(first.size(), most)};
+    const auto to = asio::buffer(copy.data(), most);
+    std::size_t n = asio::buffer_copy(to, first);
+    for (const asio::const_buffer& part : parts_.subspan(1)) n += asio::buffer_copy(to + n, part);
+    return copy.first(n);
+  }
+  void skip(std::size_t n) noexcept {
+    at_ += n;
+    while (!parts_.empty() && at_ >= parts_.front().size()) {
+      at_ -= parts_.front().size();
+      parts_ = parts_.subspan(1);
+    }
+  }
+
+ private:
+  std::span<const asio::const_buffer> parts_;
+  std::size_t at_ = 0;
+};
+
+thread_local std::array<std::byte, record_text> gathered;
+
+}  // namespace
+
+tls_engine::tls_engine(ssl_ptr ssl) : ssl_(std::move(ssl)) {
+  BIO* const door = BIO_new(tls_bio::method());
+  if (!door) throw std::bad_alloc();
+  BIO_set_data(door, this);
+  BIO_set_init(door, 1);
+  SSL_set_bio(ssl_.get(), door, door);
+}
+
+tls_engine::needs tls_engine::handshake(std::error_code& ec) noexcept {
+  ERR_clear_error();
+  return result_of(SSL_do_handshake(ssl_.get()), ec);
+}
+
+tls_engine::needs tls_engine::read(asio::mutable_buffer into, std::size_t& n, std::error_code& ec) noexcept {
+  while (into.size() > 0) {
+    std::size_t got = 0;
+    ERR_clear_error();
+    const int result = SSL_read_ex(ssl_.get(), into.data(), into.size(), &got);
+    if (result != 1) return result_of(result, ec);
+    n += got;
+    into += got;
+  }
+  return needs::nothing;
+}
+
+std::size_t tls_engine::write(std::span<const asio::const_buffer> parts, std::error_code& ec) {
+  std::size_t all = 0;
+  text_list text(parts);
+  begin_flow();
+  ec = dropped_;
+  while (!ec && !text.empty() && all < most_text && room_for_record()) {
+    const std::size_t record = std::min(flow_ < small_until ? small_record : record_text, most_text - all);
+    const std::size_t n = write_record(text.next(record, gathered), ec);
+    text.skip(n);
+    all += n;
+  }
+  if (all > 0) ec.clear();
+  return all;
+}
+
+bool tls_engine::room_for_record() { return output.room_left().size() >= full_record + tls_buffer::spare; }
+
+void tls_engine::begin_flow() noexcept {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - written_ > pause) flow_ = 0;
+  written_ = now;
+}
+
+std::size_t tls_engine::write_record(const_bytes text, std::error_code& ec) noexcept {
+  std::size_t n = 0;
+  ERR_clear_error();
+  const int result = SSL_write_ex(ssl_.get(), text.data(), text.size(), &n);
+  if (result != 1 && result_of(result, ec) != needs::nothing) ec = asio::error::not_connected;
+  flow_ += n;
+  return n;
+}
+
+tls_engine::needs tls_engine::close_notify(std::error_code& ec) {
+  if (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) return needs::nothing;
+  ec = dropped_;
+  if (ec) return needs::nothing;
+  if (output.room_left().size() < tls_buffer::spare) return needs::output;
+  // OpenSSL refuses to end what has still to announce new keys.
+  if (SSL_get_key_update_type(ssl_.get()) != SSL_KEY_UPDATE_NONE) {
+    const needs then = handshake(ec);
+    if (ec || then != needs::nothing) return then;
+  }
+  ERR_clear_error();
+  const int result = SSL_shutdown(ssl_.get());
+  return result < 0 ? result_of(result, ec) : needs::nothing;
+}
+
+std::error_code tls_engine::meaning_of_eof() const noexcept {
+  if (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) return asio::error::eof;
+  return asio::error::connection_reset;
+}
+
+void tls_engine::drop_output(std::error_code why) noexcept {
+  output.consume(output.size());
+  if (!dropped_) dropped_ = why;
+}
+
+void tls_engine::rest() noexcept {
+  if (!SSL_has_pending(ssl_.get())) SSL_free_buffers(ssl_.get());
+}
+
+// After an error OpenSSL reports others, which tell less.
+tls_engine::needs tls_engine::result_of(int result, std::error_code& ec) noexcept {
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_NONE: return needs::nothing;
+    case SSL_ERROR_WANT_READ: return needs::input;
+    case SSL_ERROR_WANT_WRITE: return needs::output;
+    case SSL_ERROR_ZERO_RETURN: ec = asio::error::eof; return needs::nothing;
+    default: break;
+  }
+  const unsigned long reason = ERR_get_error();
+  if (!failure_ && reason) failure_.assign(static_cast<int>(reason), asio::error::get_ssl_category());
+  if (!failure_) failure_ = asio::error::connection_aborted;
+  ec = failure_;
+  return needs::nothing;
+}
+
+// OpenSSL gets the head of a record together with the first byte behind it: SSL_free_buffers() of some
+// versions loses a head that is alone.
+int tls_engine::give(char* to, int size) noexcept {
+  const const_bytes there = input.data();
+  if (record_left_ == 0 && there.size() > record_header)
+    record_left_ = record_header +
+                   (std::to_integer<std::size_t>(there[3]) << 8 | std::to_integer<std::size_t>(there[4]));
+  const std::size_t n = std::min({static_cast<std::size_t>(size), record_left_, there.size()});
+  if (n == 0) return 0;
+  std::memcpy(to, there.data(), n);
+  input.consume(n);
+  record_left_ -= n;
+  return static_cast<int>(n);
+}
+
+int tls_engine::take(const char* from, int size) noexcept try {
+  const bytes room = output.room_left();
+  const std::size_t n = std::min(static_cast<std::size_t>(size), room.size());
+  std::memcpy(room.data(), from, n);
+  output.filled(n);
+  return static_cast<int>(n);
+} catch (const std::bad_alloc&) {
+  return 0;
+}
+
+}  // namespace muxpro::proxy

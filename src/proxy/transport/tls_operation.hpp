@@ -1,0 +1,269 @@
+// The operations of a tls_stream: what each does with OpenSSL, and what they all wait for. Ring 4.
+#pragma once
+
+#include "proxy/transport/tls_engine.hpp"
+
+#include <muxpro/plain_socket.hpp>
+
+#include <asio/associated_allocator.hpp>
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/cancellation_state.hpp>
+#include <asio/post.hpp>
+#include <asio/socket_base.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+namespace muxpro::proxy {
+
+/// What a stream and its operations share. Without `next` the stream is gone.
+template <class Next>
+struct tls_core {
+  static constexpr bool on_socket = plain_socket<Next>;
+  using executor_type = typename Next::executor_type;
+
+  tls_core(Next below, ssl_ptr ssl)
+      : executor(below.get_executor()), next(std::move(below)), engine(std::move(ssl)) {}
+
+  /// Reads what is there of the records of so much text. Returns whether anything came.
+  bool receive(std::size_t text, std::error_code& ec) requires on_socket {
+    const std::size_t size = std::clamp(text + text / 64, full_record, tls_buffer::large);
+    const std::size_t n = detail::read_now(*next, engine.input.room(size).first(size), ec);
+    if (ec == asio::error::would_block) ec.clear();
+    engine.input.filled(n);
+    much_comes = n >= record_text;
+    if (ec == asio::error::eof) ec = engine.meaning_of_eof();
+    return n > 0;
+  }
+  /// Writes what the socket takes. Returns whether that was all.
+  bool send(std::error_code& ec) requires on_socket {
+    engine.output.consume(write_now(*next, engine.output.data(), ec));
+    return engine.output.empty();
+  }
+
+  const executor_type executor;
+  std::optional<Next> next;
+  tls_engine engine;
+  bool writing = false;     ///< an operation waits for the stream below to take output
+  bool much_comes = false;  ///< the last read got many bytes, so that more may be there
+};
+
+// --- what each operation does with OpenSSL, as far as it gets
+
+struct tls_task {
+  /// Cancellation that it can obey.
+  static constexpr auto cancellation = asio::cancellation_type::terminal;
+  static constexpr bool reads = false, writes = true;
+  using needs = tls_engine::needs;
+  std::size_t wanted() const noexcept { return record_text; }
+};
+
+struct tls_handshake : tls_task {
+  static constexpr bool reads = true;
+  needs go_on(tls_engine& e, std::error_code& ec) { return e.handshake(ec); }
+  template <class Handler>
+  void complete(Handler&& handler, std::error_code ec) {
+    std::move(handler)(ec);
+  }
+};
+
+struct tls_shutdown : tls_task {
+  needs go_on(tls_engine& e, std::error_code& ec) { return e.close_notify(ec); }
+  template <class Handler>
+  void complete(Handler&& handler, std::error_code ec) {
+    std::move(handler)(ec);
+  }
+};
+
+class tls_write : public tls_task {
+ public:
+  /// The text is sealed before the operation waits, so that it needs no buffers then.
+  template <class Core, class Buffers>
+  void begin(Core& c, const Buffers& buffers) {
+    if (!c.writing) c.engine.output.room(full_record + tls_buffer::spare);
+    std::array<asio::const_buffer, 64> parts;
+    std::size_t count = 0;
+    for (auto i = asio::buffer_sequence_begin(buffers); i != asio::buffer_sequence_end(buffers); ++i)
+      if (count < parts.size() && asio::const_buffer(*i).size() > 0) parts[count++] = *i;
+    n_ = c.engine.write(std::span(parts).first(count), failure_);
+    if (n_ == 0 && count > 0 && !failure_) failure_ = asio::error::no_buffer_space;
+  }
+  needs go_on(tls_engine&, std::error_code& ec) {
+    ec = failure_;
+    return needs::nothing;
+  }
+  template <class Handler>
+  void complete(Handler&& handler, std::error_code ec) {
+    std::move(handler)(ec, ec ? 0 : n_);
+  }
+
+ private:
+  std::size_t n_ = 0;
+  std::error_code failure_;
+};
+
+template <class Buffers>
+class tls_read : public tls_task {
+ public:
+  static constexpr auto cancellation = asio::cancellation_type::all;
+  static constexpr bool reads = true;
+  static constexpr bool writes = false;  ///< but what OpenSSL must send before it can go on, and alerts
+
+  explicit tls_read(const Buffers& into) : into_(into) {}
+  std::size_t wanted() const noexcept { return asio::buffer_size(into_); }
+  needs go_on(tls_engine& e, std::error_code& ec) {
+    needs then = needs::nothing;
+    for (auto i = asio::buffer_sequence_begin(into_); i != asio::buffer_sequence_end(into_); ++i) {
+      then = e.read(*i, n_, ec);
+      if (ec || then != needs::nothing) break;
+    }
+    if (n_ == 0) return then;
+    ec.clear();
+    return needs::nothing;
+  }
+  template <class Handler>
+  void complete(Handler&& handler, std::error_code ec) {
+    std::move(handler)(ec, ec ? 0 : n_);
+  }
+
+ private:
+  Buffers into_;
+  std::size_t n_ = 0;
+};
+
+// --- an operation is the handler of what it waits for
+
+template <class Core, class Task, class Handler>
+class tls_operation {
+ public:
+  using executor_type = asio::associated_executor_t<Handler, typename Core::executor_type>;
+  using allocator_type = asio::associated_allocator_t<Handler>;
+  using cancellation_slot_type = asio::cancellation_slot;
+
+  tls_operation(std::shared_ptr<Core> core, Task task, Handler handler)
+      : core_(std::move(core)),
+        task_(std::move(task)),
+        handler_(std::move(handler)),
+        stop_(asio::get_associated_cancellation_slot(handler_),
+              asio::cancellation_filter<Task::cancellation>()) {}
+
+  executor_type get_executor() const noexcept {
+    return asio::get_associated_executor(handler_, core_->executor);
+  }
+  allocator_type get_allocator() const noexcept { return asio::get_associated_allocator(handler_); }
+  cancellation_slot_type get_cancellation_slot() const noexcept { return stop_.slot(); }
+
+  void begin() && {
+    if (go_on()) return wait();
+    waits_for_ = event::turn;
+    const executor_type executor = get_executor();
+    asio::post(executor, std::move(*this));
+  }
+  void operator()(std::error_code ec = {}, std::size_t n = 0) {
+    if (waits_for_ != event::turn && succeeded(ec, n) && go_on()) return wait();
+    const std::shared_ptr<Core> stays = std::move(core_);
+    task_.complete(std::move(handler_), ec_);
+  }
+
+ private:
+  using needs = tls_engine::needs;
+  enum class event { turn, readable, read, writable, written };
+
+  /// Whether the operation has to wait.
+  bool go_on() {
+    const bool waits = as_far_as_it_gets();
+    core_->engine.rest();
+    if (Task::reads) core_->engine.input.settle();
+    if (!core_->writing) core_->engine.output.settle(tls_buffer::spare);
+    return waits;
+  }
+  bool as_far_as_it_gets() {
+    for (;;) {
+      const needs then = task_.go_on(core_->engine, ec_);
+      const bool sends = Task::writes || then == needs::output || core_->engine.failed();
+      const bool can_send = !core_->writing && !core_->engine.output.empty();
+      if (then == needs::output && !can_send) ec_ = asio::error::no_buffer_space;
+      if (sends && can_send && !sent()) return true;
+      if (ec_ || then == needs::nothing) return false;
+      if (then == needs::input && !received()) return !ec_;
+    }
+  }
+  /// Whether nothing has to wait for the stream below to take output.
+  bool sent() {
+    waits_for_ = Core::on_socket ? event::writable : event::written;
+    std::error_code failed;
+    if constexpr (Core::on_socket) {
+      if (core_->send(failed)) return true;
+    }
+    if (failed) unsent(failed);
+    return static_cast<bool>(failed);
+  }
+  bool received() {
+    waits_for_ = Core::on_socket ? event::readable : event::read;
+    if constexpr (Core::on_socket) return core_->much_comes && core_->receive(task_.wanted(), ec_);
+    return false;
+  }
+  /// A reader has its own error then, or gets the bytes that have come before.
+  void unsent(std::error_code why) {
+    core_->engine.drop_output(why);
+    if (Task::writes && !ec_) ec_ = why;
+  }
+
+  void wait() {
+    if (waits_for_ == event::readable || waits_for_ == event::read) return wait_for_input();
+    core_->writing = true;
+    Core& c = *core_;
+    if constexpr (Core::on_socket)
+      c.next->async_wait(asio::socket_base::wait_write, std::move(*this));
+    else
+      c.next->async_write_some(asio::buffer(c.engine.output.data().data(), c.engine.output.size()),
+                               std::move(*this));
+  }
+  void wait_for_input() {
+    Core& c = *core_;
+    if constexpr (Core::on_socket) {
+      c.next->async_wait(asio::socket_base::wait_read, std::move(*this));
+    } else {
+      const bytes room = c.engine.input.room(c.much_comes ? full_record : 1);
+      c.next->async_read_some(asio::buffer(room.data(), room.size()), std::move(*this));
+    }
+  }
+
+  bool succeeded(std::error_code ec, std::size_t n) {
+    tls_engine& engine = core_->engine;
+    const bool was_read = waits_for_ == event::read || waits_for_ == event::readable;
+    if (waits_for_ == event::read) {
+      engine.input.filled(n);
+      core_->much_comes = n >= tls_buffer::small;
+      if (ec == asio::error::eof) ec = engine.meaning_of_eof();
+    }
+    if (waits_for_ == event::written) engine.output.consume(n);
+    if (!was_read) core_->writing = false;
+    if (!core_->next || stop_.cancelled() != asio::cancellation_type::none)
+      ec = asio::error::operation_aborted;
+    if constexpr (Core::on_socket) {
+      if (!ec && was_read) core_->receive(task_.wanted(), ec);
+    }
+    if (ec && was_read) ec_ = ec;
+    if (ec && !was_read) unsent(ec);
+    if (ec && Task::reads) engine.input.settle();
+    return !ec;
+  }
+
+  std::shared_ptr<Core> core_;
+  Task task_;
+  Handler handler_;
+  asio::cancellation_state stop_;
+  std::error_code ec_;
+  event waits_for_ = event::turn;
+};
+
+}  // namespace muxpro::proxy
