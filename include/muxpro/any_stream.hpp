@@ -69,6 +69,11 @@ class any_stream {
   virtual std::size_t write_now(const detail::write_buffers& from, error_code& ec) = 0;
   virtual void wait_for_room(detail::transfer_step done) = 0;
 
+  /// Whether the next two exist, by which a read waits without memory.
+  virtual bool reads_when_ready() const noexcept = 0;
+  virtual std::size_t read_now(bytes into, error_code& ec) = 0;
+  virtual void wait_for_bytes(detail::transfer_step done) = 0;
+
   virtual void end(detail::stream_ending how, end_code code) noexcept = 0;
   virtual std::size_t undelivered() noexcept = 0;
   /// Whether the lowest layer is a socket, whose kernel discards what it has not delivered at a reset.
@@ -118,6 +123,15 @@ class any_stream_over final : public any_stream {
     if constexpr (detail::takes_at_once<Stream>) detail::wait_for_room(stream_, std::move(done));
   }
 
+  bool reads_when_ready() const noexcept override { return detail::reads_when_ready<Stream>; }
+  std::size_t read_now([[maybe_unused]] bytes into, [[maybe_unused]] error_code& ec) override {
+    if constexpr (detail::reads_when_ready<Stream>) return detail::read_now(stream_, into, ec);
+    return 0;
+  }
+  void wait_for_bytes([[maybe_unused]] detail::transfer_step done) override {
+    if constexpr (detail::reads_when_ready<Stream>) detail::wait_for_bytes(stream_, std::move(done));
+  }
+
   void end(detail::stream_ending how, end_code code) noexcept override {
     detail::end_stream(stream_, how, code);
   }
@@ -140,6 +154,8 @@ struct relay_access<any_stream> {
     return s.write_now(from, ec);
   }
   static void wait_for_room(any_stream& s, transfer_step done) { s.wait_for_room(std::move(done)); }
+  static std::size_t read_now(any_stream& s, bytes into, error_code& ec) { return s.read_now(into, ec); }
+  static void wait_for_bytes(any_stream& s, transfer_step done) { s.wait_for_bytes(std::move(done)); }
 };
 
 inline bool is_usable(const any_stream& s) noexcept { return s.valid(); }

@@ -115,6 +115,9 @@ struct session_options {
   /// Seed of the jitter and of the ids on KeepAlives; 0 = different in each session.
   std::uint64_t random_seed = 0;
 
+  /// Bytes of the peer that were read from the stream already. They come before those of its reads.
+  std::vector<std::byte> early;
+
   // --- hostile peers
   /// Largest metadata accepted, 273 .. 512.
   std::uint32_t metadata_limit = max_metadata;

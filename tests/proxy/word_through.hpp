@@ -21,7 +21,7 @@ inline asio::awaitable<std::string> word_through(muxpro::proxy::transport_dialer
   std::error_code ec;
   const auto c = co_await way.dial(ec);
   if (ec) co_return ec.message();
-  muxpro::session main = c->into_session(muxpro::role::client, {}, {});
+  muxpro::session main = c->into_session(muxpro::role::client, {});
   main.async_run([](std::error_code) {});
   muxpro::open_request request(std::move(to));
   auto [failed, stream] = co_await main.async_open(std::move(request), as_result);

@@ -4,6 +4,7 @@
 
 #include <muxpro/detail/asio.hpp>
 #include <muxpro/detail/stream_state.hpp>
+#include <muxpro/detail/thread_memory.hpp>
 #include <muxpro/detail/transport.hpp>
 
 #include <array>
@@ -57,7 +58,8 @@ class outbox {
   session_stats& counted_;
 
   std::vector<std::byte> control_, ends_;
-  std::vector<std::byte> arena_;
+  thread_memory memory_;
+  bytes arena_;  ///< of it, from fill() to land()
   std::size_t arena_used_ = 0;
   std::array<asio::const_buffer, max_parts> parts_;
   std::size_t first_ = 0, count_ = 0;

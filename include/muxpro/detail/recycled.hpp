@@ -13,6 +13,18 @@
 
 namespace muxpro::detail {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool recycles_memory = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool recycles_memory = false;
+#else
+inline constexpr bool recycles_memory = true;
+#endif
+#else
+inline constexpr bool recycles_memory = true;
+#endif
+
 /// At most `most_kept` blocks of each size up to `largest`, in steps of malloc's; malloc has the rest.
 /// Sanitizers see every block.
 class recycled_memory {
@@ -41,18 +53,6 @@ class recycled_memory {
 
  private:
   static constexpr std::size_t step = 16, largest = 504, most_kept = 512;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  static constexpr bool recycles = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  static constexpr bool recycles = false;
-#else
-  static constexpr bool recycles = true;
-#endif
-#else
-  static constexpr bool recycles = true;
-#endif
-
   struct block {
     block* next;
   };
@@ -96,7 +96,7 @@ class recycled_memory {
     for (list& l : k.lists) l.length = 0;
     return true;
   }
-  static constexpr bool usual(std::size_t size) noexcept { return recycles && size != 0 && size <= largest; }
+  static constexpr bool usual(std::size_t size) noexcept { return recycles_memory && size != 0 && size <= largest; }
   // What glibc's malloc gives is a multiple of 16 and 8 more.
   static constexpr std::size_t size_class(std::size_t size) noexcept { return (size + step / 2 - 1) / step; }
   static constexpr std::size_t rounded(std::size_t size) noexcept {

@@ -1,7 +1,9 @@
-// What async_relay() does with the library's own streams beside reads and writes.
+// What sessions and relays do with the library's own streams and with sockets beside reads and writes.
 #pragma once
 
+#include <muxpro/detail/loop.hpp>
 #include <muxpro/detail/relay_buffer.hpp>
+#include <muxpro/plain_socket.hpp>
 
 #include <utility>
 
@@ -20,8 +22,24 @@ namespace muxpro::detail {
 /// - `write_now(s, buffers, ec)` returns how many of the first bytes the stream has taken. It does not wait.
 /// - `wait_for_room(s, handler)` completes with 0 when write_now() may take more. Its errors are those of
 ///   async_write_some().
+/// - `read_now(s, bytes, ec)` returns how many bytes it has read. It does not wait: `ec` is would_block then.
+/// - `wait_for_bytes(s, handler)` completes with 0 when read_now() gets bytes, the stream's end or its error.
 template <class Stream>
 struct relay_access {};
+
+template <class Stream, class Access = relay_access<Stream>>
+requires requires(Stream& s, transfer_step done) { Access::wait_for_bytes(s, std::move(done)); }
+std::size_t read_now(Stream& s, bytes into, error_code& ec) { return Access::read_now(s, into, ec); }
+template <class Stream, class Access = relay_access<Stream>>
+requires requires(Stream& s, transfer_step done) { Access::wait_for_bytes(s, std::move(done)); }
+void wait_for_bytes(Stream& s, transfer_step done) { Access::wait_for_bytes(s, std::move(done)); }
+
+/// A read of it needs no memory while it waits.
+template <class Stream>
+concept reads_when_ready = requires(Stream& s, transfer_step done, bytes into, error_code& ec) {
+  read_now(s, into, ec);
+  wait_for_bytes(s, std::move(done));
+};
 
 template <class Stream, class Handler>
 void take(Stream& s, relay_buffer& to, Handler&& handler) {

@@ -3,17 +3,19 @@
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
+#include <muxpro/detail/thread_memory.hpp>
 
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <span>
 #include <utility>
 
 namespace muxpro::detail {
 
-/// Filled by one read at a time, then emptied. It has the large one of two sizes while reads make use of it.
+/// Filled by one read at a time, then emptied.
 class relay_buffer {
  public:
   /// `most`: bytes that one read takes.
@@ -21,23 +23,37 @@ class relay_buffer {
   relay_buffer(const relay_buffer&) = delete;
   relay_buffer& operator=(const relay_buffer&) = delete;
 
-  /// Where the next read goes, once everything is consumed. Without memory the small size serves as well.
-  asio::mutable_buffer room() noexcept {
+  /// Where a read goes that may wait, once everything is consumed: large while reads make use of it. Throws
+  /// std::bad_alloc without memory for the small size.
+  asio::mutable_buffer room() {
     assert(size_ == 0 && "what is there would be lost");
     begin_ = 0;
-    if (!much_comes_) large_ = {};
-    if (much_comes_ && !large_.bytes) large_ = memory(most_);
-    return large_.bytes ? asio::mutable_buffer(large_.bytes.get(), large_.size)
-                        : asio::mutable_buffer(small_, std::min(most_, sizeof small_));
+    if (!much_comes_) large_.give_back();
+    if (much_comes_ && try_large()) return {large_.take(most_).data(), most_};
+    if (!small_) small_.reset(new std::byte[small_size]);
+    return {small_.get(), std::min(most_, small_size)};
+  }
+  /// Where a read goes that does not wait. Throws std::bad_alloc.
+  std::span<std::byte> room_now() {
+    assert(size_ == 0 && "what is there would be lost");
+    begin_ = 0;
+    return large_.take(most_);
   }
   /// A read got `n` bytes.
   void filled(std::size_t n) noexcept {
     size_ = n;
-    much_comes_ = large_.bytes ? n > sizeof small_ / 2 : n == sizeof small_;
+    full_ = n == (is_large() ? most_ : small_size);
+    much_comes_ = is_large() ? n > small_size / 2 : full_;
+  }
+  /// The last read had no more room.
+  bool was_full() const noexcept { return full_; }
+  /// No read is under way or about to begin.
+  void rest() noexcept {
+    if (size_ == 0) large_.give_back();
   }
 
   asio::const_buffer bytes() const noexcept {
-    return {(large_.bytes ? large_.bytes.get() : small_) + begin_, size_};
+    return {(is_large() ? large_.taken().data() : small_.get()) + begin_, size_};
   }
   std::size_t size() const noexcept { return size_; }
   void consume(std::size_t n) noexcept {
@@ -47,7 +63,7 @@ class relay_buffer {
   }
 
   /// Whether handing the memory on costs less than copying its bytes.
-  bool worth_handing() const noexcept { return large_.bytes && size_ > sizeof small_; }
+  bool worth_handing() const noexcept { return is_large() && size_ > small_size; }
   /// Swaps the large memory of both. The reader then calls to.filled(size()), the writer calls
   /// consume(size()).
   void hand_to(relay_buffer& to) noexcept {
@@ -56,19 +72,25 @@ class relay_buffer {
   }
 
  private:
-  struct memory {
-    memory() noexcept = default;
-    explicit memory(std::size_t n) noexcept : bytes(new (std::nothrow) std::byte[n]), size(n) {}
-    std::unique_ptr<std::byte[]> bytes;
-    std::size_t size = 0;
-  };
+  static constexpr std::size_t small_size = 2048;
+
+  bool is_large() const noexcept { return !large_.taken().empty(); }
+  bool try_large() noexcept {
+    try {
+      large_.take(most_);
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
 
   const std::size_t most_;
-  memory large_;
+  thread_memory large_;
+  std::unique_ptr<std::byte[]> small_;
   std::size_t begin_ = 0;  ///< of what is not consumed yet
   std::size_t size_ = 0;
   bool much_comes_ = false;
-  std::byte small_[2048];
+  bool full_ = false;
 };
 
 }  // namespace muxpro::detail

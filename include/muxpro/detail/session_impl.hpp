@@ -6,6 +6,7 @@
 #include <muxpro/detail/protocol.hpp>
 #include <muxpro/detail/strand_check.hpp>
 #include <muxpro/detail/stream_state.hpp>
+#include <muxpro/detail/thread_memory.hpp>
 #include <muxpro/detail/transport.hpp>
 #include <muxpro/open_request.hpp>
 
@@ -148,6 +149,9 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   friend class loop::promise_type;
   void loop_ended(std::exception_ptr failure);
   auto read_some();
+  auto wait_for_bytes();
+  void read_now();
+  void let_go_of_memory() noexcept;
   auto write_rest();
   error_code result_of_run() const;
 
@@ -199,6 +203,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   bool let_go() noexcept override;
 
   asio::any_io_executor executor_;
+  std::vector<std::byte> first_bytes_;  ///< of the peer, until the negotiation is over
   const session_options options_;
   const role role_;
   std::unique_ptr<transport> transport_;
@@ -220,8 +225,9 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   protocol rules_;
   outbox outbox_;
   decoder decoder_;
-  std::vector<std::byte> read_buffer_;
-  const_bytes unparsed_;
+  thread_memory read_memory_;
+  const_bytes unparsed_;         ///< of one of these
+  bool more_is_there_ = false;   ///< the last read was a full one
   stream_state* data_for_ = nullptr;  ///< whose payload is arriving; null: discard it
   std::vector<stream_state*> touched_;
   stream_watcher* watcher_ = nullptr;

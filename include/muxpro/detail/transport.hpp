@@ -5,6 +5,7 @@
 #include <muxpro/detail/layers.hpp>
 #include <muxpro/detail/loop.hpp>
 #include <muxpro/detail/pass_eof.hpp>
+#include <muxpro/detail/relay_access.hpp>
 
 #include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
@@ -90,6 +91,11 @@ class transport {
   /// `done` is called once, by its executor and never inside this call, or destroyed with its context.
   virtual void start_read(asio::mutable_buffer into, transfer_step done) = 0;
   virtual void start_write(gather_list from, transfer_step done) = 0;
+  /// Whether it has the next two, by which a read waits without memory.
+  virtual bool reads_when_ready() const noexcept = 0;
+  virtual void wait_for_bytes(transfer_step done) = 0;
+  /// `ec` is would_block if wait_for_bytes() comes first.
+  virtual std::size_t read_now(bytes into, error_code& ec) = 0;
   /// Passes EOF on to the peer, behind what was written. A read may be pending, a write may not. Errors
   /// are ignored, because reads report them. A stream that has no EOF of its own completes at once.
   virtual void start_shutdown(transfer_step done) = 0;
@@ -147,6 +153,14 @@ class transport_over final : public transport {
   }
   void start_write(gather_list from, transfer_step done) override {
     stream_.async_write_some(from, std::move(done));
+  }
+  bool reads_when_ready() const noexcept override { return detail::reads_when_ready<Stream>; }
+  void wait_for_bytes([[maybe_unused]] transfer_step done) override {
+    if constexpr (detail::reads_when_ready<Stream>) detail::wait_for_bytes(stream_, std::move(done));
+  }
+  std::size_t read_now([[maybe_unused]] bytes into, [[maybe_unused]] error_code& ec) override {
+    if constexpr (detail::reads_when_ready<Stream>) return detail::read_now(stream_, into, ec);
+    return 0;
   }
   void start_shutdown(transfer_step done) override {
     if constexpr (shuts_down_in_time<Stream>) {

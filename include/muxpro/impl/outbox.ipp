@@ -11,7 +11,7 @@ MUXPRO_DECL bool outbox::fill(time_point now) {
   assert(!in_flight_ && "one gather write at a time");
   if (queue_.empty()) return false;
   first_ = count_ = arena_used_ = payload_ = 0;
-  if (arena_.empty()) arena_.resize(arena_size);
+  arena_ = memory_.take(arena_size);
 
   queue_.take_control(control_);
   if (!control_.empty()) add_part(asio::buffer(control_));
@@ -31,6 +31,7 @@ MUXPRO_DECL bool outbox::fill(time_point now) {
   }
   add_ends();
   in_flight_ = count_ > 0;
+  if (!in_flight_) memory_.give_back();
   return in_flight_;
 }
 
@@ -149,6 +150,7 @@ MUXPRO_DECL void outbox::advance(std::size_t n) noexcept {
 
 MUXPRO_DECL bool outbox::land() {
   in_flight_ = false;
+  memory_.give_back();
   datagrams_.clear();
   std::vector<ref<stream_state>> landed;
   std::swap(landed, flying_);

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,16 @@ class copy_operations {
   auto fill() {
     return transfer(state_.executor(), stop_,
                     [this](transfer_step done) { take(from_, buffer_, std::move(done)); });
+  }
+  // Of a stream that reads when it is ready.
+  auto wait() {
+    return transfer(state_.executor(), stop_, [this]([[maybe_unused]] transfer_step done) {
+      if constexpr (reads_when_ready<From>) wait_for_bytes(from_, std::move(done));
+    });
+  }
+  std::size_t fill_now([[maybe_unused]] error_code& ec) {
+    if constexpr (reads_when_ready<From>) return read_now(from_, buffer_.room_now(), ec);
+    return 0;
   }
   auto write(asio::const_buffer from) {
     return transfer(state_.executor(), stop_,
@@ -65,6 +76,12 @@ error_code meaning_of_eof(const relay_state& s, relay_side side, const Stream& f
   return eof_is_message(from) ? error_code() : s.meaning_of_eof(side);
 }
 
+template <class Stream>
+bool waits_without_memory(const Stream&) noexcept {
+  return reads_when_ready<Stream>;
+}
+inline bool waits_without_memory(const any_stream& s) noexcept { return s.reads_when_ready(); }
+
 /// A direction is named by the side that it reads.
 template <class From, class To>
 loop copy_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to) {
@@ -79,8 +96,22 @@ loop copy_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& 
     }
   }
   relay_buffer& buffer = io.buffer();
+  const bool waits_first = waits_without_memory(from);
   for (;;) {
-    const auto [unread, n] = co_await io.fill();
+    error_code unread;
+    std::size_t n = 0;
+    if (!waits_first) {
+      const auto got = co_await io.fill();
+      std::tie(unread, n) = std::pair(got.error, got.bytes);
+    } else {
+      if (!buffer.was_full()) {
+        buffer.rest();
+        const auto ready = co_await io.wait();
+        unread = ready.error;
+      }
+      if (!unread) n = io.fill_now(unread);
+      if (unread == asio::error::would_block) unread.clear();
+    }
     if (unread == asio::error::eof) break;
     if (s->ends_reading(side, unread)) co_return;
     s->active();

@@ -19,6 +19,7 @@ namespace muxpro::detail {
 MUXPRO_DECL session_impl::session_impl(std::unique_ptr<transport> next, asio::any_io_executor executor,
                                        role side, session_options options)
     : executor_(std::move(executor)),
+      first_bytes_(std::move(options.early)),
       options_(std::move(options)),
       role_(side),
       transport_(std::move(next)),

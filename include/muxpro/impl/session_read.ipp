@@ -30,7 +30,7 @@ struct session_impl::negotiation_deadline {
 MUXPRO_DECL asio::awaitable<void> session_impl::negotiate() {
   const time_point deadline = now() + options_.negotiate_timeout;
   timer_->async_wait_until(deadline, negotiation_deadline{shared_from_this(), deadline});
-  read_buffer_.resize(options_.read_buffer);
+  unparsed_ = first_bytes_;
   error_code ec;
   if (role_ == role::client)
     ec = co_await ask_version();
@@ -77,15 +77,19 @@ MUXPRO_DECL asio::awaitable<error_code> session_impl::answer_version() {
 }
 
 MUXPRO_DECL asio::awaitable<error_code> session_impl::read_negotiation(negotiate_version& f) {
+  constexpr std::size_t at_once = 1024;  // of bytes that wait in memory for what comes behind them
   for (;;) {
-    error_code ec;
-    const std::size_t n = co_await transport_->read_some(asio::buffer(read_buffer_), ec);
-    if (closed()) co_return fate_;
-    if (ec == asio::error::eof) co_return make_error_code(errc::connection_lost);
-    if (ec) co_return ec;
-    counted_.wire_received += n;
-    ++counted_.reads;
-    unparsed_ = const_bytes(read_buffer_).first(n);
+    if (unparsed_.empty()) {
+      first_bytes_.resize(at_once);
+      error_code ec;
+      const std::size_t n = co_await transport_->read_some(asio::buffer(first_bytes_), ec);
+      if (closed()) co_return fate_;
+      if (ec == asio::error::eof) co_return make_error_code(errc::connection_lost);
+      if (ec) co_return ec;
+      counted_.wire_received += n;
+      ++counted_.reads;
+      unparsed_ = const_bytes(first_bytes_).first(n);
+    }
     const auto step = decoder_.next(unparsed_);
     unparsed_ = unparsed_.subspan(step.consumed);
     if (step.what == decoder::status::need_more) continue;
@@ -126,20 +130,51 @@ MUXPRO_DECL void session_impl::ready(version v, dialect d) {
 
 inline auto session_impl::read_some() {
   return transfer(executor_, stop_[stop_reads].slot(), [this](transfer_step done) {
-    transport_->start_read(asio::buffer(read_buffer_), std::move(done));
+    const bytes room = read_memory_.take(options_.read_buffer);
+    transport_->start_read(asio::buffer(room.data(), room.size()), std::move(done));
   });
+}
+
+inline auto session_impl::wait_for_bytes() {
+  return transfer(executor_, stop_[stop_reads].slot(),
+                  [this](transfer_step done) { transport_->wait_for_bytes(std::move(done)); });
+}
+
+// A read that fills its memory leaves more behind, for which the session need not wait.
+MUXPRO_DECL void session_impl::read_now() {
+  const bytes room = read_memory_.take(options_.read_buffer);
+  error_code ec;
+  const std::size_t n = transport_->read_now(room, ec);
+  more_is_there_ = n == room.size();
+  if (ec == asio::error::would_block) return read_memory_.give_back();
+  take_in(ec, n);
+}
+
+MUXPRO_DECL void session_impl::let_go_of_memory() noexcept {
+  if (!unparsed_.empty()) return;
+  read_memory_.give_back();
+  first_bytes_ = {};
 }
 
 MUXPRO_DECL loop session_impl::read_loop(std::shared_ptr<session_impl> self) {
   while (!self->closed() && !self->reads_ended_) {
     if (!self->unparsed_.empty()) {
       self->process_turn();
+      self->let_go_of_memory();
       // Readers that got bytes continue before the next read.
       if (!self->closed()) co_await next_turn(self->executor_);
       continue;
     }
-    const auto [ec, n] = co_await self->read_some();
-    if (!self->closed()) self->take_in(ec, n);
+    if (!self->transport_->reads_when_ready()) {
+      const auto [ec, n] = co_await self->read_some();
+      if (!self->closed()) self->take_in(ec, n);
+    } else if (self->more_is_there_) {
+      self->read_now();
+    } else {
+      const auto [ec, none] = co_await self->wait_for_bytes();
+      self->more_is_there_ = true;
+      if (ec && !self->closed()) self->take_in(ec, none);
+    }
   }
 }
 
@@ -148,7 +183,7 @@ MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
   ++counted_.reads;
   counted_.wire_received += n;
   if (read_watch_.running()) read_watch_.progress(n, progress_floor, now());
-  unparsed_ = const_bytes(read_buffer_).first(n);
+  unparsed_ = read_memory_.taken().first(n);
 }
 
 // Handles frames up to the read budget. Other work of the executor comes before the next turn. A turn also

@@ -9,13 +9,10 @@
 #include <muxpro/session.hpp>
 #include <muxpro/timer.hpp>
 
-#include <asio/associated_executor.hpp>
-#include <asio/async_result.hpp>
 #include <asio/awaitable.hpp>
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/buffer.hpp>
 #include <asio/cancellation_signal.hpp>
-#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
@@ -27,7 +24,6 @@
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace muxpro::proxy {
 
@@ -62,10 +58,9 @@ class connection {
   virtual asio::awaitable<void> finish() = 0;
   /// The stream itself, for async_relay().
   virtual any_stream& stream_to_relay() noexcept = 0;
-  /// The stream becomes a main connection. set_close_hooks() then sets how it ends. `early`: bytes that were
-  /// read from it already. Throws std::invalid_argument with the text of session_options::validate().
-  virtual session into_session(role side, const session_options& options,
-                               std::vector<std::byte> early = {}) = 0;
+  /// The stream becomes a main connection. set_close_hooks() then sets how it ends. Throws
+  /// std::invalid_argument with the text of session_options::validate().
+  virtual session into_session(role side, session_options options) = 0;
   /// Ends both directions at once. Pending operations complete with operation_aborted, and the peer sees an
   /// unclean end. Bytes that were written and have not arrived are lost. A TCP socket sends RST, under TLS
   /// without close_notify. A sub-stream sends End with `code`. A unix socket or a pipe is closed. After
@@ -100,46 +95,6 @@ class connection {
   bool draining_ = false;
 };
 
-/// A stream of which `early` was read already. Those bytes are read again first.
-template <class Stream>
-class buffered_stream : public Stream {
- public:
-  buffered_stream(Stream itself, std::vector<std::byte> early)
-      : Stream(std::move(itself)), early_(std::move(early)) {}
-
-  /// Signature: void(std::error_code, std::size_t). Completes at once while there are bytes of `early`, else
-  /// as the stream's async_read_some().
-  /// Errors: those of the stream.
-  /// Cancellation: as the stream's; of bytes of `early` it has no effect.
-  template <class Buffers, class Token = asio::use_awaitable_t<>>
-  auto async_read_some(const Buffers& buffers, Token&& token = {}) {
-    return asio::async_initiate<Token, void(std::error_code, std::size_t)>(start_read{this}, token, buffers);
-  }
-
- private:
-  struct start_read {
-    buffered_stream* self;
-    template <class Handler, class Buffers>
-    void operator()(Handler&& handler, const Buffers& buffers) const {
-      if (self->early_.empty())
-        return static_cast<void>(
-            static_cast<Stream*>(self)->async_read_some(buffers, std::forward<Handler>(handler)));
-      const std::size_t n = self->take_early(buffers);
-      const auto executor = asio::get_associated_executor(handler, self->get_executor());
-      asio::post(executor, [done = std::forward<Handler>(handler), n]() mutable { std::move(done)({}, n); });
-    }
-  };
-
-  template <class Buffers>
-  std::size_t take_early(const Buffers& buffers) {
-    const std::size_t n = asio::buffer_copy(buffers, asio::buffer(early_));
-    early_.erase(early_.begin(), early_.begin() + static_cast<std::ptrdiff_t>(n));
-    return n;
-  }
-
-  std::vector<std::byte> early_;
-};
-
 template <async_stream Stream>
 class connection_over final : public connection {
  public:
@@ -168,9 +123,8 @@ class connection_over final : public connection {
   }
   asio::awaitable<void> finish() override { return async_send_eof(stream_); }
   any_stream& stream_to_relay() noexcept override { return erased_; }
-  session into_session(role side, const session_options& options, std::vector<std::byte> early) override {
-    if (early.empty()) return session(std::move(stream_), side, options);
-    return session(buffered_stream<Stream>(std::move(stream_), std::move(early)), side, options);
+  session into_session(role side, session_options options) override {
+    return session(std::move(stream_), side, std::move(options));
   }
   void cut(end_code code) noexcept override {
     if (ways_.cut) return ways_.cut();

@@ -71,7 +71,8 @@ asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, std::vec
   }
   session_options options = options_.session;
   options.budget_user = share_of(ctx.inbound);
-  session s = c->into_session(role::server, options, std::move(early));
+  options.early = std::move(early);
+  session s = c->into_session(role::server, std::move(options));
   const auto main =
       std::make_shared<main_connection>(std::move(s), std::move(place), options_, std::move(ctx), to);
   c->set_close_hooks(

@@ -260,7 +260,9 @@ asio::awaitable<void> begins_with_early_bytes(asio::io_context& io) {
   REQUIRE(n > 0);
   early.resize(n);
   connection_over<pipe_end> c(std::move(far));
-  session server_side = c.into_session(role::server, session_options(), std::move(early));
+  session_options options;
+  options.early = std::move(early);
+  session server_side = c.into_session(role::server, std::move(options));
   const auto [refused] = co_await server_side.async_handshake(as_result);
   CHECK_FALSE(refused);
   CHECK(server_side.negotiated());

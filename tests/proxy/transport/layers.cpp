@@ -65,7 +65,7 @@ class many_over_one final : public transport {
   asio::awaitable<void> accept(std::shared_ptr<connection> below, server serve,
                                std::error_code&) const override {
     const auto executor = below->get_executor();
-    session main = below->into_session(role::server, {}, {});
+    session main = below->into_session(role::server, {});
     main.async_run([](std::error_code) {});
     int open = 0;
     for (;;) {
@@ -85,7 +85,7 @@ class many_over_one final : public transport {
     if (!main_) {
       auto c = co_await below(ec);
       if (ec) co_return nullptr;
-      main_ = std::make_unique<session>(c->into_session(role::client, {}, {}));
+      main_ = std::make_unique<session>(c->into_session(role::client, {}));
       main_->async_run([](std::error_code) {});
     }
     auto [failed, stream] = co_await main_->async_open(open_request({network::tcp, "inner", 1}), as_result);
