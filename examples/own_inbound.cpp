@@ -30,7 +30,7 @@ class line_inbound final : public proxy::inbound {
  public:
   asio::awaitable<void> serve(std::shared_ptr<proxy::connection> c, proxy::context ctx, proxy::dispatcher& to,
                               proxy::admission::ticket place) const override {
-    proxy::pending_client who(std::move(c), std::move(ctx), std::move(place), std::chrono::seconds(10));
+    proxy::pending_client who(std::move(c), ctx, std::move(place), std::chrono::seconds(10));
     std::string line;
     for (std::error_code ec; line.empty(); line = first_line(who)) {
       co_await who.read_more(300, ec);

@@ -6,7 +6,9 @@
 
 #include <array>
 #include <cstddef>
-#include <deque>
+#include <list>
+#include <memory>
+#include <new>
 #include <unordered_map>
 
 namespace muxpro::detail {
@@ -69,15 +71,20 @@ class quarantine {
   std::size_t capacity_;
   duration lifetime_;
   std::unordered_map<stream_id, time_point> since_;
-  std::deque<entry> order_;
+  std::list<entry> order_;
 };
 
 /// The last ids that something happened to, and when: 256 neighbours, fewer if they are strewn.
 class recent_ids {
  public:
-  void note(stream_id id, time_point now) noexcept { ids_[id % ids_.size()] = {id, now}; }
+  /// Without memory the id is forgotten at once.
+  void note(stream_id id, time_point now) noexcept {
+    if (!ids_) ids_.reset(new (std::nothrow) entries());
+    if (ids_) (*ids_)[id % most] = {id, now};
+  }
   bool seen_since(stream_id id, time_point since) const noexcept {
-    const entry& e = ids_[id % ids_.size()];
+    if (!ids_) return false;
+    const entry& e = (*ids_)[id % most];
     return e.id == id && e.when >= since;
   }
 
@@ -86,7 +93,9 @@ class recent_ids {
     stream_id id = 0;  // 0 is never noted
     time_point when{};
   };
-  std::array<entry, 256> ids_{};
+  static constexpr std::size_t most = 256;
+  using entries = std::array<entry, most>;
+  std::unique_ptr<entries> ids_;  ///< from the first note on
 };
 
 }  // namespace muxpro::detail

@@ -1,4 +1,4 @@
-// Sub-streams by id: two array look-ups, memory only for the pages in use. Ring 1.
+// Sub-streams by id: array look-ups, memory only for the pages in use. Ring 1.
 #pragma once
 
 #include <muxpro/frame.hpp>
@@ -14,11 +14,13 @@ template <class T>
 class stream_table {
  public:
   T* find(stream_id id) const noexcept {
-    const auto& p = pages_[id >> 8];
+    if (!pages_) return nullptr;
+    const auto& p = (*pages_)[id >> 8];
     return p ? p->slots[id & 255] : nullptr;
   }
   void insert(stream_id id, T& value) {
-    auto& p = pages_[id >> 8];
+    if (!pages_) pages_ = std::make_unique<pages>();
+    auto& p = (*pages_)[id >> 8];
     if (!p) p = spare_ ? std::move(spare_) : std::make_unique<page>();
     assert(!p->slots[id & 255]);
     p->slots[id & 255] = &value;
@@ -26,7 +28,7 @@ class stream_table {
     ++size_;
   }
   void erase(stream_id id) noexcept {
-    auto& p = pages_[id >> 8];
+    auto& p = (*pages_)[id >> 8];
     assert(p && p->slots[id & 255]);
     p->slots[id & 255] = nullptr;
     --size_;
@@ -37,9 +39,10 @@ class stream_table {
   /// `visit` may erase the entry it is given, and no other.
   template <class F>
   void for_each(F visit) {
-    for (std::size_t high = 0; high < pages_.size(); ++high)
-      for (std::size_t low = 0; pages_[high] && low < 256; ++low)
-        if (T* value = pages_[high]->slots[low]) visit(*value);
+    if (!pages_) return;
+    for (const auto& p : *pages_)
+      for (std::size_t low = 0; p && low < 256; ++low)
+        if (T* value = p->slots[low]) visit(*value);
   }
 
  private:
@@ -47,7 +50,8 @@ class stream_table {
     std::array<T*, 256> slots{};
     std::size_t used = 0;
   };
-  std::array<std::unique_ptr<page>, 256> pages_;
+  using pages = std::array<std::unique_ptr<page>, 256>;
+  std::unique_ptr<pages> pages_;  ///< from the first sub-stream on
   std::unique_ptr<page> spare_;
   std::size_t size_ = 0;
 };

@@ -153,7 +153,7 @@ MUXPRO_DECL void session_impl::read_now() {
 MUXPRO_DECL void session_impl::let_go_of_memory() noexcept {
   if (!unparsed_.empty()) return;
   read_memory_.give_back();
-  first_bytes_ = {};
+  if (first_bytes_.capacity() > 0) std::vector<std::byte>().swap(first_bytes_);
 }
 
 MUXPRO_DECL loop session_impl::read_loop(std::shared_ptr<session_impl> self) {

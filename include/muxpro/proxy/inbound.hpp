@@ -46,9 +46,10 @@ class inbound {
 /// A client whose request was not read yet. It is cut if that takes longer than `limit`.
 class pending_client {
  public:
-  pending_client(std::shared_ptr<connection> from, context&& known, admission::ticket place, duration limit)
+  /// `known` must outlive it.
+  pending_client(std::shared_ptr<connection> from, context& known, admission::ticket place, duration limit)
       : c(std::move(from)),
-        ctx(std::move(known)),
+        ctx(known),
         place_(std::move(place)),
         deadline_(std::in_place, c, limit) {}
 
@@ -69,11 +70,13 @@ class pending_client {
   std::vector<std::byte> release() {
     place_.release();
     deadline_.reset();
-    return std::move(buffered_);
+    std::vector<std::byte> behind = std::exchange(buffered_, {});
+    if (behind.empty()) behind.shrink_to_fit();
+    return behind;
   }
 
   std::shared_ptr<connection> c;
-  context ctx;
+  context& ctx;
 
  private:
   /// Room for more, behind what was sent.

@@ -119,7 +119,7 @@ asio::awaitable<connection_result> dispatcher::run(live_connection& live,
   co_return result;
 }
 
-asio::awaitable<void> dispatcher::dispatch(context ctx, client& c) {
+asio::awaitable<void> dispatcher::dispatch(context&& ctx, client& c) {
   connection_result result;
   {
     const auto bytes = std::make_shared<relay_bytes>();

@@ -149,7 +149,7 @@ asio::awaitable<std::optional<http_request>> http_inbound::next_request(std::sha
 
 asio::awaitable<void> http_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                                           admission::ticket place) const {
-  pending_client who(std::move(c), std::move(ctx), std::move(place), options_.handshake);
+  pending_client who(std::move(c), ctx, std::move(place), options_.handshake);
   co_await serve(who, to);
 }
 

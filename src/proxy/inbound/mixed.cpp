@@ -6,7 +6,7 @@ namespace muxpro::proxy {
 
 asio::awaitable<void> mixed_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                                            admission::ticket place) const {
-  pending_client who(std::move(c), std::move(ctx), std::move(place), handshake_);
+  pending_client who(std::move(c), ctx, std::move(place), handshake_);
   std::error_code ec;
   if (!who.read_available(socks_handshake::max_message))
     co_await who.read_more(socks_handshake::max_message, ec);

@@ -80,7 +80,7 @@ asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, std::vec
   co_await main->run();
 }
 
-asio::awaitable<void> mux_inbound::serve(client& c, context ctx, dispatcher& to) const {
+asio::awaitable<void> mux_inbound::serve(client& c, context&& ctx, dispatcher& to) const {
   std::error_code ec;
   co_await c.answer({}, ec);
   if (ec) co_return;
@@ -93,7 +93,7 @@ bool asks_for_main_connection(const destination& target) {
          normalized(target.host.domain()) == main_connection_host;
 }
 
-asio::awaitable<void> dispatch_or_accept_mux(client& c, context ctx, dispatcher& to,
+asio::awaitable<void> dispatch_or_accept_mux(client& c, context&& ctx, dispatcher& to,
                                              const std::shared_ptr<const mux_inbound>& inside) {
   if (inside && asks_for_main_connection(ctx.outbound.target)) return inside->serve(c, std::move(ctx), to);
   return to.dispatch(std::move(ctx), c);

@@ -58,7 +58,7 @@ class mux_inbound final : public inbound {
   bool long_lived() const noexcept override { return true; }
   std::shared_ptr<admission> waiting() const noexcept override { return unnegotiated_; }
   /// A main connection inside another protocol, whose inbound has read the request of `c`.
-  asio::awaitable<void> serve(client& c, context ctx, dispatcher& to) const;
+  asio::awaitable<void> serve(client& c, context&& ctx, dispatcher& to) const;
 
  private:
   struct places {
@@ -81,7 +81,7 @@ bool asks_for_main_connection(const destination& target);
 
 /// `inside` serves `c` if it asks for a main connection, unless `inside` is null. Else
 /// dispatcher::dispatch().
-asio::awaitable<void> dispatch_or_accept_mux(client& c, context ctx, dispatcher& to,
+asio::awaitable<void> dispatch_or_accept_mux(client& c, context&& ctx, dispatcher& to,
                                              const std::shared_ptr<const mux_inbound>& inside);
 
 }  // namespace muxpro::proxy

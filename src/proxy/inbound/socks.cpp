@@ -38,7 +38,7 @@ asio::awaitable<std::optional<socks_request>> socks_inbound::negotiate(pending_c
 
 asio::awaitable<void> socks_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                                            admission::ticket place) const {
-  pending_client who(std::move(c), std::move(ctx), std::move(place), options_.handshake);
+  pending_client who(std::move(c), ctx, std::move(place), options_.handshake);
   co_await serve(who, to);
 }
 

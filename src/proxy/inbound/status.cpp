@@ -75,7 +75,7 @@ asio::awaitable<std::string> answer_to(const question& q, const status_inbound::
 asio::awaitable<void> status_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher&,
                                             admission::ticket place) const {
   using found = http_head_scanner::status;
-  pending_client who(std::move(c), std::move(ctx), std::move(place), handshake);
+  pending_client who(std::move(c), ctx, std::move(place), handshake);
   http_head_scanner scanner({max_head, max_fields}, http_head_scanner::empty_lines::skipped);
   found head = found::need_more;
   for (std::error_code ec; head == found::need_more;) {
