@@ -28,10 +28,10 @@ void settle(asio::io_context& io) {
 double bytes_of_session(std::uint64_t sessions) {
   asio::io_context io(1);
   std::deque<session_pair> pairs;
-  pairs.emplace_back(io);
+  pairs.emplace_back(session_pair::connected_sockets(io));
   settle(io);
   const double before = allocated();
-  for (std::uint64_t i = 0; i < sessions; ++i) pairs.emplace_back(io);
+  for (std::uint64_t i = 0; i < sessions; ++i) pairs.emplace_back(session_pair::connected_sockets(io));
   settle(io);
   return (allocated() - before) / static_cast<double>(2 * sessions);
 }

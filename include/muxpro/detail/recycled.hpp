@@ -96,7 +96,9 @@ class recycled_memory {
     for (list& l : k.lists) l.length = 0;
     return true;
   }
-  static constexpr bool usual(std::size_t size) noexcept { return recycles_memory && size != 0 && size <= largest; }
+  static constexpr bool usual(std::size_t size) noexcept {
+    return recycles_memory && size != 0 && size <= largest;
+  }
   // What glibc's malloc gives is a multiple of 16 and 8 more.
   static constexpr std::size_t size_class(std::size_t size) noexcept { return (size + step / 2 - 1) / step; }
   static constexpr std::size_t rounded(std::size_t size) noexcept {

@@ -226,8 +226,8 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   outbox outbox_;
   decoder decoder_;
   thread_memory read_memory_;
-  const_bytes unparsed_;         ///< of one of these
-  bool more_is_there_ = false;   ///< the last read was a full one
+  const_bytes unparsed_;              ///< of one of these
+  bool more_is_there_ = false;        ///< the last read was a full one
   stream_state* data_for_ = nullptr;  ///< whose payload is arriving; null: discard it
   std::vector<stream_state*> touched_;
   stream_watcher* watcher_ = nullptr;
