@@ -262,7 +262,8 @@ ulimit -c 0
 
 # Mapped paths make debug information the same in every clone, and traces short.
 flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
-batch=(-DMUXPRO_TEST_BATCH=20)
+# The Release build of tests/install and tests/bench compiles each file of the proxy alone.
+unity=(-DMUXPRO_TEST_BATCH=20 -DMUXPRO_UNITY=ON)
 # A heap of half a GiB before g++ looks for garbage saves it a tenth of its time.
 gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags --param ggc-min-heapsize=524288")
 clang=("-DCMAKE_CXX_COMPILER=$(find_clang || true)" "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
@@ -273,16 +274,14 @@ mkdir -p build
 run_script mutants mutation_list
 run_script contracts contracts
 run_script format formatting
-run_configuration plain "${gcc[@]}" "${batch[@]}" -DMUXPRO_WERROR=ON
+run_configuration plain "${gcc[@]}" "${unity[@]}" -DMUXPRO_WERROR=ON
 run_process_cases
 run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"
 if ! $quick; then
-  run_configuration asan "${clang[@]}" "${batch[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
+  run_configuration asan "${clang[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
   ! $long || run_conformance asan "" --data-only --slow 5
-  run_configuration tsan "${gcc[@]}" "${batch[@]}" -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
-  # It compiles each file of the proxy alone, so what one forgets to include shows.
-  ! $long || run_configuration asan-g++ "${gcc[@]}" "${batch[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF \
-    -DMUXPRO_UNITY=OFF
+  run_configuration tsan "${gcc[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
+  ! $long || run_configuration asan-g++ "${gcc[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
   run_script install tests/install/run.sh
   run_script instructions tests/bench/instructions.sh --show
 fi

@@ -6,7 +6,7 @@
 
 #include <array>
 #include <cstddef>
-#include <list>
+#include <deque>
 #include <memory>
 #include <new>
 #include <unordered_map>
@@ -71,7 +71,7 @@ class quarantine {
   std::size_t capacity_;
   duration lifetime_;
   std::unordered_map<stream_id, time_point> since_;
-  std::list<entry> order_;
+  std::deque<entry> order_;
 };
 
 /// The last ids that something happened to, and when: 256 neighbours, fewer if they are strewn.
