@@ -225,6 +225,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   protocol rules_;
   outbox outbox_;
   decoder decoder_;
+  const bool reads_when_ready_;
   thread_memory read_memory_;
   const_bytes unparsed_;              ///< of one of these
   bool more_is_there_ = false;        ///< the last read was a full one

@@ -43,14 +43,15 @@ class thread_memory {
 
   struct kept {
     block blocks[most_kept];
+    std::size_t count = 0;
+    std::size_t limit = 0;  ///< 0 before the first block comes and after the thread's end
     bool begun = false;
-    bool ended = false;
   };
   struct end_of_thread {
     ~end_of_thread() {
       kept& k = of_this_thread();
-      k.ended = true;
-      for (block& b : k.blocks) delete[] std::exchange(b, {}).data();
+      k.limit = 0;
+      while (k.count > 0) delete[] k.blocks[--k.count].data();
     }
   };
 
@@ -60,20 +61,22 @@ class thread_memory {
     return k;
   }
   static block kept_block(std::size_t size) noexcept {
-    for (block& b : of_this_thread().blocks)
-      if (b.size() >= size) return std::exchange(b, {});
-    return {};
+    kept& k = of_this_thread();
+    if (k.count == 0 || k.blocks[k.count - 1].size() < size) return {};
+    return k.blocks[--k.count];
   }
   static bool keep(const block& b) noexcept {
     kept& k = of_this_thread();
-    if (!recycles_memory || k.ended) return false;
-    if (!std::exchange(k.begun, true)) static thread_local end_of_thread end;
-    for (block& place : k.blocks) {
-      if (!place.empty()) continue;
-      place = b;
-      return true;
-    }
-    return false;
+    if (k.count == k.limit && !begin_to_keep(k)) return false;
+    k.blocks[k.count++] = b;
+    return true;
+  }
+  /// False if there is no room, or the thread is about to end.
+  static bool begin_to_keep(kept& k) noexcept {
+    if (!recycles_memory || std::exchange(k.begun, true)) return false;
+    static thread_local end_of_thread end;
+    k.limit = most_kept;
+    return true;
   }
 
   block block_;

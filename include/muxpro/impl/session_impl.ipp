@@ -29,7 +29,8 @@ MUXPRO_DECL session_impl::session_impl(std::unique_ptr<transport> next, asio::an
                                                                               : std::random_device{}())),
       rules_(side, options_, queue_),
       outbox_(queue_, rules_, options_, counted_),
-      decoder_(version_0_0, options_.metadata_limit) {
+      decoder_(version_0_0, options_.metadata_limit),
+      reads_when_ready_(transport_->reads_when_ready()) {
   enter(executor_);
 }
 

@@ -152,7 +152,7 @@ MUXPRO_DECL void session_impl::read_now() {
 
 MUXPRO_DECL void session_impl::let_go_of_memory() noexcept {
   if (!unparsed_.empty()) return;
-  read_memory_.give_back();
+  if (reads_when_ready_) read_memory_.give_back();
   if (first_bytes_.capacity() > 0) std::vector<std::byte>().swap(first_bytes_);
 }
 
@@ -165,7 +165,7 @@ MUXPRO_DECL loop session_impl::read_loop(std::shared_ptr<session_impl> self) {
       if (!self->closed()) co_await next_turn(self->executor_);
       continue;
     }
-    if (!self->transport_->reads_when_ready()) {
+    if (!self->reads_when_ready_) {
       const auto [ec, n] = co_await self->read_some();
       if (!self->closed()) self->take_in(ec, n);
     } else if (self->more_is_there_) {
