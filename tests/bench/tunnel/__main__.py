@@ -12,11 +12,15 @@ from statistics import median
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../runner")]
 import files
+import idle
 import machine
 import network
 import report
-from places import BIN, OURS, PLAIN, RUN, tunnels
+from places import BIN, OURS, PLAIN, RUN, SNIFFING, TLS, tunnels
 from results import Results
+
+
+IDLE = "idle"
 
 
 @dataclass(frozen=True)
@@ -36,14 +40,21 @@ WORKLOADS = {w.name: w for w in (
     Workload("T2", "MBps", 64 * 2**20, 64, 16, 64, what="64 downloads of 64 MiB at once"),
     Workload("T3", "requests_per_s", 1024, 10000, 2000, 64, 2000, "10,000 of 1 KiB, 64 at a time"),
     Workload("T3seq", "requests_per_s", 1024, 2000, 500, 1, 50, "2,000 of 1 KiB, one after the other"),
+    Workload(IDLE, "client_KiB", 1024, idle.MANY, idle.MANY, 64, 100, "memory of each of 2,000 idle connections, both ends"),
 )}
 
-# workload, metric, relation, factor, against
+# workload, metric, relation, factor, against, of which tunnel of ours
 BARS = (
     ("T1", "MBps", ">=", 0.9, PLAIN), ("T1", "MBps", ">=", 2, "v2ray mux 8"), ("T1", "cpu_per_GiB", "<=", 1.25, PLAIN),
     ("T2", "MBps", ">=", 0.9, PLAIN), ("T2", "MBps", ">=", 2, "v2ray mux 8"), ("T2", "cpu_per_GiB", "<=", 1.25, PLAIN),
     ("T3", "requests_per_s", ">=", 1, PLAIN), ("T3", "p99", "<=", 1, PLAIN),
     ("T3seq", "requests_per_s", ">=", 1, PLAIN), ("T3seq", "p99", "<=", 1, PLAIN),
+    ("T1", "MBps", ">=", 0.6, PLAIN, TLS), ("T1", "MBps", ">=", 1, "ssh -D", TLS),
+    ("T1", "cpu_per_GiB", "<=", 1.85, PLAIN, TLS), ("T2", "MBps", ">=", 0.68, PLAIN, TLS),
+    ("T2", "cpu_per_GiB", "<=", 1.6, PLAIN, TLS), ("T3", "requests_per_s", ">=", 0.9, OURS, TLS),
+    ("T3seq", "requests_per_s", ">=", 0.9, OURS, TLS), ("T1", "MBps", ">=", 0.97, OURS, SNIFFING),
+    ("T2", "MBps", ">=", 0.97, OURS, SNIFFING), ("T3", "requests_per_s", ">=", 0.97, OURS, SNIFFING),
+    ("T3seq", "requests_per_s", ">=", 0.97, OURS, SNIFFING),
 )
 
 
@@ -121,6 +132,8 @@ def measure(tunnel, workload, ports, quick):
         proxy = ports["client"] if tunnel.client else 0
         if workload.warm_up:
             load(proxy, ports, workload, workload.warm_up)
+        if workload.name == IDLE:
+            return idle.memory(running, proxy, ports["target"])
         files.keep_in_memory(workload.size)
         pids = {p.pid for p in running}
         before, disturbance = used(pids), machine.Disturbance()
@@ -153,10 +166,10 @@ def run_all(options, plan, ports, results):
 
 
 def bar_rows(results):
-    for workload, metric, relation, factor, against in BARS:
-        ratios = []
-        for number in results.rounds(workload, OURS):
-            ours = results.value(workload, OURS, number, metric)
+    for workload, metric, relation, factor, against, *subject in BARS:
+        name, ratios = subject[0] if subject else OURS, []
+        for number in results.rounds(workload, name):
+            ours = results.value(workload, name, number, metric)
             other = results.value(workload, against, number, metric)
             if ours is not None and other:
                 ratios.append(ours / other)
@@ -164,7 +177,7 @@ def bar_rows(results):
             continue
         value = median(ratios)
         holds = value >= factor if relation == ">=" else value <= factor
-        yield [workload, metric, f"{relation} {factor:g} x {against}", f"{value:.2f} x",
+        yield [name, workload, metric, f"{relation} {factor:g} x {against}", f"{value:.2f} x",
                "holds" if holds else "**missed**"]
 
 
@@ -179,7 +192,7 @@ def write_report(results, names, rounds, missing):
         for line in missing + results.failures:
             file.write(f"\n{line}\n")
         file.write("\n## Bars\n\nMedians of the ratios in each round.\n\n")
-        file.write(report.table(["workload", "metric", "bar", "reached", ""], list(bar_rows(results))))
+        file.write(report.table(["tunnel", "workload", "metric", "bar", "reached", ""], list(bar_rows(results))))
         file.write("\n## Medians\n\n" + report.table(["workload", "metric", *names], rows))
     with open(path, encoding="utf-8") as file:
         print("\n" + file.read())
@@ -200,7 +213,7 @@ def main():
     ports = {name: machine.free_port() for name in ("server", "client", "target")}
     files.make(ports)
     os.makedirs("/run/sshd", exist_ok=True)
-    plan = [(WORKLOADS[w], t) for w in options.workloads or WORKLOADS for t in chosen]
+    plan = [(WORKLOADS[w], t) for w in options.workloads or WORKLOADS for t in chosen if t.server or w != IDLE]
     results, target = Results(), []
     try:
         start(("nginx", "-p", RUN, "-c", "{run}/nginx.conf"), ports["target"], ports, target)

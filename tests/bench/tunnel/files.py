@@ -40,13 +40,32 @@ def write(name, text):
         file.write(text)
 
 
+def certificate():
+    where = os.path.join(RUN, "server")
+    if not os.path.exists(f"{where}.pem"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                        "3650", "-keyout", f"{where}.key", "-out", f"{where}.pem", "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=IP:127.0.0.1"], check=False, capture_output=True)
+
+
+def sniffing_client(ports):
+    client = {"listen": "127.0.0.1", "port": ports["client"], "protocol": "socks",
+              "sniffing": {"enabled": True, "destOverride": ["http", "tls"], "routeOnly": True}}
+    server = {"protocol": "mux.pro", "settings": {"address": "127.0.0.1", "port": ports["server"]}}
+    write("sniffing.json", json.dumps({"log": {"loglevel": "warning"}, "inbounds": [client], "outbounds": [server]}))
+
+
 def v2ray(ports):
     log = {"loglevel": "error", "access": "none"}
     user = {"id": USER}
     server = {"listen": "127.0.0.1", "port": ports["server"], "protocol": "vless",
               "settings": {"clients": [user], "decryption": "none"}}
-    write("v2ray-server.json", json.dumps({"log": log, "inbounds": [server],
-                                           "outbounds": [{"protocol": "freedom", "settings": {}}]}))
+    pair = {"certificateFile": os.path.join(RUN, "server.pem"), "keyFile": os.path.join(RUN, "server.key")}
+    tls = {"security": "tls", "tlsSettings": {"certificates": [pair]}}
+    for name, stream in (("", {}), ("-tls", tls)):
+        write(f"v2ray-server{name}.json",
+              json.dumps({"log": log, "inbounds": [{**server, "streamSettings": stream}],
+                          "outbounds": [{"protocol": "freedom", "settings": {}}]}))
     client = {"listen": "127.0.0.1", "port": ports["client"], "protocol": "socks", "settings": {"auth": "noauth"}}
     way = {"address": "127.0.0.1", "port": ports["server"], "users": [{**user, "encryption": "none"}]}
     for concurrency in (0, 8):
@@ -54,6 +73,8 @@ def v2ray(ports):
         if concurrency:
             out["mux"] = {"enabled": True, "concurrency": concurrency}
         write(f"v2ray-{concurrency}.json", json.dumps({"log": log, "inbounds": [client], "outbounds": [out]}))
+        out["streamSettings"] = {"security": "tls", "tlsSettings": {"allowInsecure": True}}
+        write(f"v2ray-{concurrency}-tls.json", json.dumps({"log": log, "inbounds": [client], "outbounds": [out]}))
 
 
 def keep_in_memory(size):
@@ -76,6 +97,8 @@ def make(ports):
                 file.write(block[:min(len(block), size - start)])
     write("nginx.conf", NGINX.format(run=RUN, **ports))
     write("sshd_config", SSHD.format(run=RUN, **ports))
+    certificate()
+    sniffing_client(ports)
     v2ray(ports)
     for key in ("host_key", "user_key"):
         if not os.path.exists(os.path.join(RUN, key)):

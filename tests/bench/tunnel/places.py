@@ -7,7 +7,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), 
 BIN = os.path.join(ROOT, "build/release/bin")
 RUN = os.path.join(ROOT, "build/bench/tunnel")
 USER = "b831381d-6324-4d53-ad4f-8cda48b30811"  # of v2ray's two ends
-OURS, PLAIN = "muxpro", "plain relay"
+OURS, PLAIN, TLS, SNIFFING = "muxpro", "plain relay", "muxpro TLS", "muxpro sniffing"
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,18 @@ def tunnels():
         Tunnel(OURS, (muxpro, "server", "--listen", "127.0.0.1:{server}", "--allow-private", *quiet),
                (muxpro, "client", "--socks", "127.0.0.1:{client}", "--connect", "127.0.0.1:{server}", *quiet),
                (muxpro,), ""),
+        Tunnel(TLS, (muxpro, "server", "--listen", "127.0.0.1:{server}", "--allow-private", "--tls-cert",
+                     "{run}/server.pem", "--tls-key", "{run}/server.key", *quiet),
+               (muxpro, "client", "--socks", "127.0.0.1:{client}", "--connect", "127.0.0.1:{server}", "--tls", "--tls-ca",
+                "{run}/server.pem", *quiet), (muxpro, "openssl"), "openssl"),
+        Tunnel(SNIFFING, (muxpro, "server", "--listen", "127.0.0.1:{server}", "--allow-private", *quiet),
+               (muxpro, "run", "-c", "{run}/sniffing.json"), (muxpro,), ""),
         Tunnel("v2ray", ("v2ray", "-config", "{run}/v2ray-server.json"), ("v2ray", "-config", "{run}/v2ray-0.json"),
                ("v2ray",), "v2ray"),
         Tunnel("v2ray mux 8", ("v2ray", "-config", "{run}/v2ray-server.json"),
                ("v2ray", "-config", "{run}/v2ray-8.json"), ("v2ray",), "v2ray"),
+        Tunnel("v2ray TLS mux 8", ("v2ray", "-config", "{run}/v2ray-server-tls.json"),
+               ("v2ray", "-config", "{run}/v2ray-8-tls.json"), ("v2ray", "openssl"), "v2ray openssl"),
         Tunnel("ssh -D", ("/usr/sbin/sshd", "-D", "-e", "-f", "{run}/sshd_config"), ssh, ("ssh", "/usr/sbin/sshd"),
                "openssh-server openssh-client"),
     ]
