@@ -164,6 +164,8 @@ int run(const std::string& program, double seconds) {
   const std::string log_path = program + ".soak.log";
   const auto begun = steady_clock::now();
   server_process server(program, log_path);
+  server.timers();                  // it answers once its threads run,
+  std::this_thread::sleep_for(1s);  // and they open the last of its own descriptors
   const holdings before(server);
   load l(server.port());
   readings warm, steady;
