@@ -19,8 +19,10 @@ void fuzz_session_as_server(muxpro::const_bytes);
 void fuzz_session_as_client(muxpro::const_bytes);
 void fuzz_session_pair(muxpro::const_bytes);
 void fuzz_udp_prefix(muxpro::const_bytes);
+void fuzz_vless(muxpro::const_bytes);
 void fuzz_nat_table(muxpro::const_bytes);
 void fuzz_socks(muxpro::const_bytes);
+void fuzz_trojan(muxpro::const_bytes);
 void fuzz_http_request(muxpro::const_bytes);
 void fuzz_http_response(muxpro::const_bytes);
 void fuzz_sniffers(muxpro::const_bytes);
@@ -63,6 +65,8 @@ TEST_CASE("corpus of session_pair", "[fuzz]") { replay("session_pair", muxpro_fu
 TEST_CASE("corpus of udp_prefix", "[fuzz]") { replay("udp_prefix", muxpro_fuzz::fuzz_udp_prefix); }
 TEST_CASE("corpus of nat_table", "[fuzz]") { replay("nat_table", muxpro_fuzz::fuzz_nat_table); }
 TEST_CASE("corpus of socks", "[fuzz]") { replay("socks", muxpro_fuzz::fuzz_socks); }
+TEST_CASE("corpus of trojan", "[fuzz]") { replay("trojan", muxpro_fuzz::fuzz_trojan); }
+TEST_CASE("corpus of vless", "[fuzz]") { replay("vless", muxpro_fuzz::fuzz_vless); }
 TEST_CASE("corpus of http_request", "[fuzz]") { replay("http_request", muxpro_fuzz::fuzz_http_request); }
 TEST_CASE("corpus of http_response", "[fuzz]") { replay("http_response", muxpro_fuzz::fuzz_http_response); }
 TEST_CASE("corpus of sniffers", "[fuzz]") { replay("sniffers", muxpro_fuzz::fuzz_sniffers); }

@@ -44,6 +44,30 @@ def seed_socks():
             write("socks", bytes([choice]) + scripted(bytes([0, 3]), bytes.fromhex(wire)))
 
 
+def seed_vless():
+    """A byte that chooses what reads, and the wire. The user is the phrase "alice"."""
+    digest = bytearray(hashlib.sha1(bytes(16) + b"alice").digest()[:16])
+    digest[6], digest[8] = digest[6] & 15 | 0x50, digest[8] & 0x3F | 0x80
+    user = "00" + digest.hex()
+    requests = ("00 01 01bb 01 c0000201 474554", "00 01 01bb 02 0c 6578616d706c652e74657374", "00 02 0035 03 20010db8000000000000000000000001 0001 78",
+                "00 03", "12 0a10 78746c732d727072782d766973696f6e 01 0050 01 c0000201", "04 1202 0102 02 0050 02 01 61", "00 01 0000 01 c0000201")
+    for request in requests:
+        write("vless", b"\0" + bytes.fromhex(user + request))
+    for choice, inputs in ((1, ("0000 68", "0002 1200 68", "01")), (2, ("0005 68656c6c6f 0001 78", "0000 0001 78"))):
+        for wire in inputs:
+            write("vless", bytes([choice]) + bytes.fromhex(wire))
+
+
+def seed_trojan():
+    """A byte that chooses what reads, and the wire. The password is "alice"."""
+    line = hashlib.sha224(b"alice").hexdigest().encode() + b"\r\n"
+    for request in ("01 03 0b 6578616d706c652e636f6d 01bb 0d0a 474554", "03 01 01010101 0035 0d0a 01 01010101 0035 0004 0d0a 61626364",
+                    "01 04 20010db8000000000000000000000001 0050 0d0a", "7f 01 01010101 0035 0d0a", "01 01 01010101 0035 0d0d"):
+        write("trojan", b"\0" + line + bytes.fromhex(request))
+    for wire in ("01 01010101 0035 0004 0d0a 61626364 03 01 61 0035 0000 0d0a", "04 20010db8000000000000000000000001 0035 0001 0d0a 78", "02"):
+        write("trojan", b"\1" + bytes.fromhex(wire))
+
+
 def seed_http():
     """A byte that chooses what reads, a script."""
     field = {"length": "Content-Length: 5\r\n", "chunked": "Transfer-Encoding: chunked\r\n", "user": "Proxy-Authorization: Basic YTpi\r\n",
@@ -209,6 +233,8 @@ def main(cases):
     for text in (b"\x00\x35example.com", b"\x01\xbb[2001:db8::1]", b"\x00\x50192.0.2.1", b"\x00\x00no name"):
         write("udp_prefix", text)
     seed_socks()
+    seed_vless()
+    seed_trojan()
     seed_http()
     seed_http_answers()
     for seed in range(8):

@@ -3,8 +3,10 @@
 
 #include <muxpro/codec.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace muxpro::proxy {
@@ -55,5 +57,12 @@ class byte_reader {
   std::size_t at_ = 0;
   state state_ = state::good;
 };
+
+template <std::size_t N>
+std::array<std::uint8_t, N> take_octets(byte_reader& r) {
+  std::array<std::uint8_t, N> out{};
+  if (const const_bytes all = r.take(N); all.size() == N) std::memcpy(out.data(), all.data(), N);
+  return out;
+}
 
 }  // namespace muxpro::proxy

@@ -15,11 +15,18 @@ accounts::accounts() {
     throw std::runtime_error("libcrypto has no random numbers");
 }
 
-void accounts::add(user_account user, std::string_view secret) {
+void accounts::add_as(std::string_view name, std::string_view secret, user_account&& user) {
   const std::unique_lock lock(book_->access);
-  const digest key = book_->digest_of(user.name, secret);
+  const digest key = book_->digest_of(name, secret);
   book_->known.insert_or_assign(key, std::move(user));
 }
+
+void accounts::add(user_account user, std::string_view secret) {
+  const std::string name = user.name;
+  add_as(name, secret, std::move(user));
+}
+
+void accounts::add_key(user_account user, std::string_view key) { add_as({}, key, std::move(user)); }
 
 void accounts::add(std::string name, std::string_view secret) {
   user_account user;

@@ -27,6 +27,8 @@ class accounts {
   /// A user may have several secrets, as while one is being replaced.
   void add(user_account user, std::string_view secret);
   void add(std::string name, std::string_view secret);
+  /// A user who sends no name: the key says who it is.
+  void add_key(user_account user, std::string_view key);
   /// An inbound without accounts asks no client for a name.
   bool empty() const { return size() == 0; }
   std::size_t size() const;
@@ -35,9 +37,12 @@ class accounts {
 
   /// Nothing: there is no such account. Throws std::runtime_error if libcrypto has no SHA-256.
   std::optional<user_account> check(std::string_view name, std::string_view secret) const;
+  /// The same of a key of add_key().
+  std::optional<user_account> check_key(std::string_view key) const { return check({}, key); }
 
  private:
   using digest = std::array<std::uint8_t, 32>;
+  void add_as(std::string_view name, std::string_view secret, user_account&& user);
   struct book {
     digest digest_of(std::string_view name, std::string_view secret) const;
 

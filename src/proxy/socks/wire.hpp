@@ -6,10 +6,8 @@
 #include <muxpro/codec.hpp>
 #include <muxpro/destination.hpp>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -37,13 +35,6 @@ inline constexpr std::uint8_t socks_subnegotiation = 1, socks_authenticated = 0,
 inline std::vector<std::byte> octets(std::initializer_list<std::uint8_t> list) {
   const auto all = std::as_bytes(std::span(list.begin(), list.size()));
   return {all.begin(), all.end()};
-}
-
-template <std::size_t N>
-std::array<std::uint8_t, N> take_octets(byte_reader& r) {
-  std::array<std::uint8_t, N> out{};
-  if (const const_bytes all = r.take(N); all.size() == N) std::memcpy(out.data(), all.data(), N);
-  return out;
 }
 
 /// ATYP, address and port (RFC 1928 section 5). Its host may be invalid. Nothing: the type is unknown.

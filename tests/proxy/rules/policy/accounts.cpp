@@ -12,6 +12,20 @@ namespace {
 using muxpro::proxy::accounts;
 using muxpro::proxy::user_account;
 
+TEST_CASE("accounts: a key is of one user, who sends no name", "[proxy][accounts]") {
+  accounts users;
+  user_account alice;
+  alice.name = "alice";
+  alice.level = 3;
+  users.add_key(alice, "key");
+  REQUIRE(users.check_key("key"));
+  CHECK(*users.check_key("key") == alice);
+  CHECK_FALSE(users.check_key("ke"));
+  CHECK_FALSE(users.check_key("alice"));
+  CHECK_FALSE(users.check_key(""));
+  CHECK_FALSE(users.check("alice", "key"));
+}
+
 TEST_CASE("accounts: exactly those that were added", "[proxy][accounts]") {
   accounts users;
   CHECK(users.empty());

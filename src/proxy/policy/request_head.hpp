@@ -1,0 +1,51 @@
+// What the heads of VLESS and Trojan say. Ring 4, values.
+#pragma once
+
+#include <muxpro/destination.hpp>
+#include <muxpro/proxy/context.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace muxpro::proxy {
+
+/// Of a client that proves itself by a key. The reader gets all bytes that came, again when more have come.
+/// Any cut of the input gives the same result, as early as it is certain.
+struct request_head {
+  enum class status : std::uint8_t {
+    need_more,
+    stranger,  ///< not this protocol, or no user of this inbound
+    refused,   ///< a user asks for what there is not, or wrongly: see `reason`
+    request
+  };
+
+  status what = status::need_more;
+  std::size_t consumed = 0;  ///< of a request: what follows is the client's data
+  user_account user;         ///< unless the client is a stranger
+  destination target;        ///< of a request: the host is valid, the port is not 0
+  const char* reason = "";   ///< one sentence without secrets, for the log
+
+  static request_head of(user_account user, destination target, std::size_t consumed) {
+    request_head out;
+    out.what = status::request;
+    out.consumed = consumed;
+    out.user = std::move(user);
+    out.target = std::move(target);
+    return out;
+  }
+  static request_head of_stranger() {
+    request_head out;
+    out.what = status::stranger;
+    return out;
+  }
+  static request_head refusal(user_account user, const char* reason) {
+    request_head out;
+    out.what = status::refused;
+    out.user = std::move(user);
+    out.reason = reason;
+    return out;
+  }
+};
+
+}  // namespace muxpro::proxy
