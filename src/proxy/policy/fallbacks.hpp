@@ -1,0 +1,43 @@
+// Who serves a client that does not speak an inbound's protocol, such as a browser. Ring 4, a rule.
+#pragma once
+
+#include <muxpro/codec.hpp>
+#include <muxpro/proxy/stream_socket.hpp>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct fallback {
+  std::string name;           ///< in the TLS name of the client; empty: any
+  std::string alpn;           ///< the protocol that TLS has agreed on; empty: any
+  std::string path;           ///< of an HTTP/1 request; empty: any
+  stream_address to;          ///< the server
+  unsigned proxy_header = 0;  ///< the version of PROXY protocol's header for it; 0: none
+};
+
+/// As Xray chooses: by name, then alpn, then path, each exactly or else by the entry for any. Of names that
+/// are only a part of the client's, the longest. An entry for a name also has what there is for any name, if
+/// it has none of its own for the same alpn and path, and one for an alpn what there is for any alpn.
+class fallbacks {
+ public:
+  /// Of entries with the same name, alpn and path the last one counts.
+  explicit fallbacks(std::vector<fallback> all);
+
+  /// `received`: what the client has sent. Null: there is none for it.
+  const fallback* find(std::string_view name, std::string_view alpn, const_bytes received) const;
+
+ private:
+  using by_path = std::map<std::string, fallback, std::less<>>;
+  using by_alpn = std::map<std::string, by_path, std::less<>>;
+  using by_name = std::map<std::string, by_alpn, std::less<>>;
+
+  const by_alpn* find_name(std::string_view name) const;
+
+  by_name all_;
+};
+
+}  // namespace muxpro::proxy
