@@ -18,6 +18,8 @@ namespace muxpro {
 /// async_shutdown() if the stream has one. The other direction goes on, within uplink_only or downlink_only.
 /// TLS has no EOF without close_notify: where that is missing it is a cut.
 ///
+/// EOF of b inside of relay_options::head_of_b is errc::connection_lost; before it, it is EOF as any other.
+///
 /// A failure ends its own direction. What is on its way in the other one is delivered.
 /// - A write fails: the other direction goes on to its EOF, within uplink_only or downlink_only. What the
 ///   remaining side still sends is dropped, up to 16 MiB. The relay ends when that side has sent EOF, or

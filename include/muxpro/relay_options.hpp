@@ -1,16 +1,24 @@
 // Limits of a relay, and what came of it. Ring 0.
 #pragma once
 
+#include <muxpro/config.hpp>
 #include <muxpro/options.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace muxpro {
+
+/// Gets all that has come of a stream, until it returns the size of the head with which the stream begins. 0:
+/// more is needed, or it has set the error that the head is.
+using head_reader = std::function<std::size_t(std::span<const std::byte> so_far, std::error_code& ec)>;
 
 struct relay_bytes {
   std::uint64_t a_to_b = 0;  ///< that b has taken
@@ -38,6 +46,10 @@ struct relay_options {
 
   /// Bytes that were read of a side before the relay began. They go to the other one first, and count.
   std::vector<std::byte> early_of_a, early_of_b;
+  /// early_of_b waits for the first bytes of b, or for its EOF, and goes with them in one write.
+  bool early_of_b_waits = false;
+  /// If it is set, b begins with a head, which does not go to a.
+  head_reader head_of_b;
 
   /// Where the relay also counts its bytes while it runs. May be null.
   std::shared_ptr<relay_bytes> progress;

@@ -4,6 +4,7 @@
 #include <muxpro/detail/context_service.hpp>
 #include <muxpro/detail/loop.hpp>
 #include <muxpro/detail/pending_op.hpp>
+#include <muxpro/detail/relay_beginning.hpp>
 #include <muxpro/detail/stream_end.hpp>
 #include <muxpro/detail/transport.hpp>
 #include <muxpro/error.hpp>
@@ -44,9 +45,8 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
   const relay_options& options() const noexcept { return options_; }
   const asio::any_io_executor& executor() const noexcept { return executor_; }
   asio::cancellation_slot stop_of(relay_side from) noexcept { return of(from).stop.slot(); }
-  std::vector<std::byte> take_early(relay_side from) noexcept {
-    return std::move(from == relay_side::a ? options_.early_of_a : options_.early_of_b);
-  }
+  /// Null: the direction begins with a read.
+  std::unique_ptr<relay_beginning> take_beginning(relay_side from);
   void active() { active_at_ = timer_->now(); }
   void written(relay_side from, std::size_t n) {
     const auto count = from == relay_side::a ? &relay_bytes::a_to_b : &relay_bytes::b_to_a;

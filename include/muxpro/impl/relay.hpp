@@ -23,6 +23,12 @@ template <class Stream>
 auto eof_to(relay_state& s, relay_side from, Stream& to) {
   return transfer(s.executor(), s.stop_of(from), initiate_eof<Stream>{&to});
 }
+template <class Stream>
+auto filled_from(relay_state& s, relay_side side, Stream& from, relay_buffer& into) {
+  return transfer(s.executor(), s.stop_of(side),
+                  [&from, &into](transfer_step done) { take(from, into, std::move(done)); });
+}
+
 // --- a direction that copies
 
 /// What it awaits, each a read, a write or an End of one side.
@@ -30,13 +36,10 @@ template <class From, class To>
 class copy_operations {
  public:
   copy_operations(relay_state& s, relay_side side, From& from, To& to)
-      : state_(s), stop_(s.stop_of(side)), from_(from), to_(to), buffer_(s.options().buffer) {}
+      : state_(s), side_(side), stop_(s.stop_of(side)), from_(from), to_(to), buffer_(s.options().buffer) {}
 
   relay_buffer& buffer() noexcept { return buffer_; }
-  auto fill() {
-    return transfer(state_.executor(), stop_,
-                    [this](transfer_step done) { take(from_, buffer_, std::move(done)); });
-  }
+  auto fill(relay_buffer& into) { return filled_from(state_, side_, from_, into); }
   // Of a stream that reads when it is ready.
   auto wait() {
     return transfer(state_.executor(), stop_, [this]([[maybe_unused]] transfer_step done) {
@@ -58,6 +61,7 @@ class copy_operations {
 
  private:
   relay_state& state_;
+  const relay_side side_;
   const asio::cancellation_slot stop_;
   From& from_;
   To& to_;
@@ -86,22 +90,28 @@ inline bool waits_without_memory(const any_stream& s) noexcept { return s.reads_
 template <class From, class To>
 loop copy_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to) {
   copy_operations<From, To> io(*s, side, from, to);
-  {
-    const std::vector<std::byte> early = s->take_early(side);
-    for (std::size_t at = 0; at < early.size();) {
-      const auto [unwritten, n] = co_await io.write(asio::buffer(early) + at);
+  bool ended = false;
+  if (const auto first = s->take_beginning(side)) {
+    while (first->waits()) {
+      const auto [unread, n] = co_await io.fill(first->room());
+      if (s->ends_reading(side, first->add(unread, n))) co_return;
+      s->active();
+    }
+    while (first->left().size() > 0) {
+      const auto [unwritten, n] = co_await io.write(first->left());
       s->written(side, n);
       if (s->ends_writing(side, unwritten)) co_return;
-      at += n;
+      first->written(n);
     }
+    ended = first->ended();
   }
   relay_buffer& buffer = io.buffer();
   const bool waits_first = waits_without_memory(from);
-  for (;;) {
+  while (!ended) {
     error_code unread;
     std::size_t n = 0;
     if (!waits_first) {
-      const auto got = co_await io.fill();
+      const auto got = co_await io.fill(buffer);
       std::tie(unread, n) = std::pair(got.error, got.bytes);
     } else {
       if (!buffer.was_full()) {
@@ -140,7 +150,7 @@ loop drop_from(std::shared_ptr<relay_state> s, relay_side side, From& from) {
   constexpr std::size_t most = 16 << 20;
   copy_operations<From, From> io(*s, side, from, from);
   for (std::size_t dropped = 0; dropped < most;) {
-    const auto [unread, n] = co_await io.fill();
+    const auto [unread, n] = co_await io.fill(io.buffer());
     if (s->ends_dropping(side, unread)) co_return;
     io.buffer().filled(n);
     io.buffer().consume(n);
@@ -159,6 +169,7 @@ class flow_operations final : private sink {
   flow_operations(relay_state& s, relay_side side, From& from, To& to)
       : state_(s), side_(side), from_(from), to_(to) {}
 
+  auto fill(relay_buffer& into) { return filled_from(state_, side_, from_, into); }
   /// Until `to` is full or broken, or `from` has ended.
   auto flow() {
     return transfer(state_.executor(), state_.stop_of(side_), [this](transfer_step done) {
@@ -194,16 +205,22 @@ class flow_operations final : private sink {
 template <class From, class To>
 loop flow_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to) {
   flow_operations<From, To> io(*s, side, from, to);
-  {
-    const std::vector<std::byte> early = s->take_early(side);
-    for (std::size_t at = 0; at < early.size();) {
-      const auto [unwritten, n] = co_await io.write(asio::buffer(early) + at);
+  bool ended = false;
+  if (const auto first = s->take_beginning(side)) {
+    while (first->waits()) {
+      const auto [unread, n] = co_await io.fill(first->room());
+      if (s->ends_reading(side, first->add(unread, n))) co_return;
+      s->active();
+    }
+    while (first->left().size() > 0) {
+      const auto [unwritten, n] = co_await io.write(first->left());
       s->written(side, n);
       if (s->ends_writing(side, unwritten)) co_return;
-      at += n;
+      first->written(n);
     }
+    ended = first->ended();
   }
-  for (;;) {
+  while (!ended) {
     const auto [unread, n] = co_await io.flow();
     if (s->ends_writing(side, io.unwritten())) co_return;
     if (unread == asio::error::eof) break;

@@ -59,6 +59,17 @@ MUXPRO_DECL void relay_state::complete_if_done() {
 
 // --- the ends of a direction
 
+MUXPRO_DECL std::unique_ptr<relay_beginning> relay_state::take_beginning(relay_side from) {
+  relay_options& o = options_;
+  const bool of_b = from == relay_side::b;
+  std::vector<std::byte> early = std::move(of_b ? o.early_of_b : o.early_of_a);
+  head_reader head;
+  if (of_b) head = std::move(o.head_of_b);
+  const bool waits = of_b && o.early_of_b_waits && !early.empty();
+  if (early.empty() && !head) return nullptr;
+  return std::make_unique<relay_beginning>(std::move(early), waits, std::move(head), o.buffer);
+}
+
 MUXPRO_DECL error_code relay_state::meaning_of_eof(relay_side from) const noexcept {
   return of(from).distrusted ? error_code(asio::error::connection_reset) : error_code();
 }

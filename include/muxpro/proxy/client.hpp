@@ -38,11 +38,10 @@ class client {
   // --- for outbounds
 
   /// Reports whether the target was reached. Later calls are ignored. If `outcome` is no error, the reply of
-  /// the inbound's protocol is sent at once. If it is one, the dispatcher sends the reply and ends the
-  /// connection after the outbound has returned and the connection was logged.
-  /// Completes when the reply was written, or at once.
-  /// Errors: those of connection::write(). Without an error `ec` is not touched.
-  /// Cancellation: as connection::write().
+  /// the inbound's protocol is sent at once, or with the first bytes to the client. If it is one, the
+  /// dispatcher sends the reply and ends the connection after the outbound has returned and the connection
+  /// was logged. Completes when the reply was written, or at once. Errors: those of connection::write().
+  /// Without an error `ec` is not touched. Cancellation: as connection::write().
   asio::awaitable<void> answer(std::error_code outcome, std::error_code& ec);
   /// After answer(): async_relay() with `far` as side b, within the limits of both sides. An exception cuts
   /// `far`.
@@ -68,6 +67,10 @@ class client {
   /// Returns the early bytes, for an outbound that sends them with its request to the target. They count as
   /// delivered.
   std::vector<std::byte> take_early();
+  /// Writes a reply that waits for the first bytes to the client, for an owner that takes the connection by
+  /// release(). Completes when the reply was written, or at once if none waits. Errors: those of
+  /// connection::write(). Cancellation: as connection::write().
+  asio::awaitable<void> send_reply(std::error_code& ec);
 
   // --- for the stages before
 
@@ -94,6 +97,9 @@ class client {
   /// Called once, with the error that answer() or end() was given. Returns the reply of the inbound's
   /// protocol, which may be empty.
   virtual std::vector<std::byte> reply_to(std::error_code outcome);
+  /// Whether the reply to success goes with the first bytes to the client, in one write.
+  virtual bool reply_waits() const noexcept { return false; }
+  asio::awaitable<void> finish_behind_reply();
   /// The relay begins. From now on it notices when the client gives up.
   virtual void relay_begins() noexcept {}
   /// end() has ended the connection.
@@ -104,7 +110,7 @@ class client {
 
   std::shared_ptr<connection> connection_;
   relay_options limits_;
-  std::vector<std::byte> early_;
+  std::vector<std::byte> early_, held_reply_;
   std::shared_ptr<relay_bytes> bytes_;
   std::function<void(std::error_code)> on_abandoned_;
   std::error_code refusal_, abandoned_;

@@ -22,7 +22,11 @@ asio::awaitable<void> client::answer(std::error_code outcome, std::error_code& e
   refusal_ = outcome;
   if (outcome) co_return;
   answered_ = true;
-  const std::vector<std::byte> reply = reply_to(outcome);
+  std::vector<std::byte> reply = reply_to(outcome);
+  if (reply_waits()) {
+    held_reply_ = std::move(reply);
+    co_return;
+  }
   const auto rest = connection_->write_now(reply);
   if (rest.size() > 0) co_await connection_->write(rest, ec);
 }
@@ -58,6 +62,8 @@ asio::awaitable<void> client::relay(connection& far, const relay_options& limits
   relay_options both = limits;
   tighten(both, limits_);
   both.early_of_a = std::move(early_);
+  both.early_of_b_waits = both.early_of_b.empty();
+  both.early_of_b.insert(both.early_of_b.begin(), held_reply_.begin(), held_reply_.end());
   both.progress = bytes_;
   co_await async_relay(connection_->stream_to_relay(), far.stream_to_relay(), std::move(both), or_error(ec));
   relayed_ = true;
@@ -83,13 +89,28 @@ asio::awaitable<std::size_t> client::read_some(asio::mutable_buffer into, std::e
 }
 
 asio::awaitable<void> client::write(asio::const_buffer from, std::error_code& ec) {
-  co_await connection_->write(from, ec);
+  std::vector<std::byte> joined = std::exchange(held_reply_, {});
+  const bool joins = !joined.empty();
+  const auto* const first = static_cast<const std::byte*>(from.data());
+  if (joins) joined.insert(joined.end(), first, first + from.size());
+  co_await connection_->write(joins ? asio::buffer(joined) : from, ec);
   if (!ec) count(&relay_bytes::b_to_a, from.size());
 }
 
 asio::awaitable<void> client::finish() {
   finished_ = true;
-  return connection_->finish();
+  return held_reply_.empty() ? connection_->finish() : finish_behind_reply();
+}
+
+asio::awaitable<void> client::finish_behind_reply() {
+  std::error_code ignored;
+  co_await send_reply(ignored);
+  co_await connection_->finish();
+}
+
+asio::awaitable<void> client::send_reply(std::error_code& ec) {
+  const std::vector<std::byte> reply = std::exchange(held_reply_, {});
+  if (!reply.empty()) co_await connection_->write(asio::buffer(reply), ec);
 }
 
 std::vector<std::byte> client::take_early() {

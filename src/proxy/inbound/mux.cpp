@@ -83,6 +83,7 @@ asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, std::vec
 asio::awaitable<void> mux_inbound::serve(client& c, context&& ctx, dispatcher& to) const {
   std::error_code ec;
   co_await c.answer({}, ec);
+  if (!ec) co_await c.send_reply(ec);
   if (ec) co_return;
   std::vector<std::byte> early = c.take_early();
   co_await serve(c.release(), std::move(early), std::move(ctx), to, {});
