@@ -81,6 +81,13 @@ class connection {
   /// The name by which the transport has authenticated the peer. Empty: the transport does not authenticate.
   const std::string& user() const noexcept { return user_; }
   void set_user(std::string user) { user_ = std::move(user); }
+  /// What the peer has told the transport, as a client of TLS does.
+  struct greeting {
+    std::string name;  ///< that of the server that it has asked for
+    std::string alpn;  ///< the protocol that both have agreed on
+  };
+  const greeting& greeted_with() const noexcept { return greeting_; }
+  void set_greeting(greeting g) { greeting_ = std::move(g); }
   /// Starts nothing new on it, for example no sub-stream on a main connection.
   void drain() {
     draining_ = true;
@@ -92,6 +99,7 @@ class connection {
 
  private:
   std::string user_;
+  greeting greeting_;
   bool draining_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <muxpro/destination.hpp>
 #include <muxpro/frame.hpp>
 #include <muxpro/options.hpp>
+#include <muxpro/relay_options.hpp>
 
 #include <asio/ip/address.hpp>
 
@@ -26,6 +27,8 @@ struct user_account {
   /// Datagrams that go outside in a second; nothing: as many as the outbound allows.
   std::optional<rate_limit> datagrams;
   std::size_t link_capacity = 0;  ///< bytes that a link holds each way; 0: as the dispatcher has it
+  /// Limits of relays; null: the inbound's. Shared by all users of a level.
+  std::shared_ptr<const relay_options> relay;
 
   friend bool operator==(const user_account&, const user_account&) = default;
 };

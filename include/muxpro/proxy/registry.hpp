@@ -79,8 +79,13 @@ struct policy_level {
   std::size_t link_capacity() const noexcept { return relay.buffer / 4; }
   /// A user of this level.
   user_account user(std::string name = {}) const {
-    return {std::move(name), number, user_datagrams, link_capacity()};
+    return {std::move(name), number, user_datagrams, link_capacity(), nullptr};
   }
+};
+
+/// The level of an inbound, and those that its users may have.
+struct inbound_policy : policy_level {
+  std::function<const policy_level&(std::uint32_t level)> of;
 };
 
 /// An inbound that a configuration asks for.
@@ -155,6 +160,8 @@ struct outbound_plan {
   /// Without multiplexing. With it datagrams are always carried.
   datagram_support datagrams = datagram_support::none;
   multiplexing mux = multiplexing::never;
+  /// The protocol hides nothing: without a security of the transport anyone on the way can read it.
+  bool in_clear = false;
 };
 
 /// A layer of a transport that a configuration asks for.
@@ -182,7 +189,7 @@ struct transport_plan {
 ///   });
 struct registry {
   /// Reads "settings" of an inbound or an outbound.
-  using inbound_reader = std::function<void(settings& s, const policy_level& policy, inbound_plan& to)>;
+  using inbound_reader = std::function<void(settings& s, const inbound_policy& policy, inbound_plan& to)>;
   using outbound_reader = std::function<void(settings& s, outbound_plan& to)>;
   /// Reads "NAMESettings" of streamSettings. `server` is the host that a client connects to, or empty.
   using transport_reader = std::function<transport_plan(settings& s, role side, const std::string& server)>;

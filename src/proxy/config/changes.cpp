@@ -35,7 +35,8 @@ setting without_accounts(const setting& from) {
   const auto* own = o ? as<setting::object>(member(*o, "settings")) : nullptr;
   if (!own) return from;
   setting out = without(*o, {"settings"});
-  std::get<setting::object>(out.is).emplace("settings", without(*own, {"accounts", "auth"}));
+  std::get<setting::object>(out.is).emplace("settings",
+                                            without(*own, {"accounts", "auth", "clients", "users"}));
   return out;
 }
 

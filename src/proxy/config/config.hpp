@@ -66,6 +66,8 @@ struct outbound_config {
   outbound_plan plan;
   std::optional<mux_options> mux;
 };
+/// Whether others on the way to its server can read what it carries.
+bool is_in_clear(const outbound_config& o);
 
 struct config {
   log_config log;

@@ -12,7 +12,8 @@ inbound_config read_inbound(settings& s, config_reading& with) {
     own.number<std::uint32_t>(
         {"userLevel", "The level in policy.levels whose timers, buffers and rates hold here."}, level, 0,
         65535);
-    const policy_level& policy = with.policies.use(level);
+    const auto of = [&](std::uint32_t n) -> const policy_level& { return with.policies.use(n); };
+    const inbound_policy policy{of(level), of};
     to.anonymous = policy.user();
     p.read(own, policy, to.plan);
   });

@@ -1,4 +1,6 @@
+#include "proxy/base/addresses.hpp"
 #include "proxy/config/readers.hpp"
+#include "proxy/policy/dial_policy.hpp"
 
 #include <fmt/format.h>
 
@@ -17,7 +19,7 @@ void read_mux(settings& s, outbound_config& to) {
   std::string protocol = "mux.pro";
   s.flag({"enabled",
           "Whether connections are sub-streams of main connections. Always true for protocol mux.pro; for "
-          "protocol socks the server must accept main connections (see mainConnections)."},
+          "other protocols the server must be a muxpro that accepts main connections (see mainConnections)."},
          enabled);
   s.one_of<std::string>({"protocol", "The multiplexer."}, protocol, {{"mux.pro", "mux.pro"}});
   s.number<std::uint32_t>({"concurrency", "Sub-streams of one main connection at a time."},
@@ -43,7 +45,22 @@ void read_mux(settings& s, outbound_config& to) {
   if (always || (enabled && to.plan.mux == multiplexing::possible)) to.mux = mux;
 }
 
+// Anyone on the way to a public address could read it. What a name leads to is not known here: see
+// warnings_of().
+void refuse_in_clear(settings& s, const outbound_config& o) {
+  const auto& server = o.plan.server;
+  if (!is_in_clear(o) || server->at.host.is_domain() || is_private(to_asio(server->at.host.octets()))) return;
+  s.wrong("streamSettings", fmt::format("has no security, and {} is a public address: protocol {} does not "
+                                        "encrypt; \"security\": \"tls\" does",
+                                        server->at.host.to_string(), o.protocol));
+}
+
 }  // namespace
+
+bool is_in_clear(const outbound_config& o) {
+  const auto& server = o.plan.server;
+  return o.plan.in_clear && server && !server->is_unix() && !o.stream.security.make;
+}
 
 outbound_config read_outbound(settings& s, const config_reading& with) {
   outbound_config to;
@@ -57,8 +74,9 @@ outbound_config read_outbound(settings& s, const config_reading& with) {
     s.wrong("streamSettings", fmt::format("is there; {} has no transport", shown(to.protocol)));
   else
     to.stream = read_stream(s, with, role::client, host);
+  refuse_in_clear(s, to);
   if (to.plan.mux == outbound_plan::multiplexing::always) to.mux.emplace();
-  s.object({"mux", "Multiplexing over main connections, for protocols mux.pro and socks."},
+  s.object({"mux", "Multiplexing over main connections, for protocols mux.pro, socks, vless and trojan."},
            [&](settings& m) { read_mux(m, to); });
   return to;
 }

@@ -1,4 +1,5 @@
 #include "proxy/config/config.hpp"
+#include "proxy/policy/dial_policy.hpp"
 
 #include <fmt/format.h>
 
@@ -39,11 +40,22 @@ void warn_of(const inbound_config& i, const config& c, std::vector<std::string>&
                     shown(i.tag), shown(fmt::format("{}", fmt::join(without, ", ")))));
 }
 
+void warn_of(const outbound_config& o, std::vector<std::string>& out) {
+  const auto& server = o.plan.server;
+  if (!is_in_clear(o) || !server->at.host.is_domain() || normalized(server->at.host.domain()) == "localhost")
+    return;
+  out.push_back(
+      fmt::format("outbound {}: protocol {} does not encrypt, and streamSettings has no security: "
+                  "others on the way to {} can read it",
+                  shown(o.tag), o.protocol, shown(server->at.host.to_string())));
+}
+
 }  // namespace
 
 std::vector<std::string> warnings_of(const config& c) {
   std::vector<std::string> out;
   for (const inbound_config& i : c.inbounds) warn_of(i, c, out);
+  for (const outbound_config& o : c.outbounds) warn_of(o, out);
   return out;
 }
 

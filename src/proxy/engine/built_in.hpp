@@ -11,10 +11,14 @@ void add_mixed_inbound(registry& to);
 void add_mux_inbound(registry& to);
 void add_dokodemo_inbound(registry& to);
 void add_dns_inbound(registry& to);
+void add_vless_inbound(registry& to);
+void add_trojan_inbound(registry& to);
 void add_freedom_outbound(registry& to);
 void add_blackhole_outbound(registry& to);
 void add_mux_outbound(registry& to);
 void add_socks_outbound(registry& to);
+void add_vless_outbound(registry& to);
+void add_trojan_outbound(registry& to);
 void add_plain_transports(registry& to);
 void add_tls(registry& to);
 

@@ -1,15 +1,14 @@
 #include "proxy/engine/sniffing.hpp"
 
 #include "proxy/base/host_name.hpp"
+#include "proxy/net/read_deadline.hpp"
 #include "proxy/sniff/sniff_policy.hpp"
 #include "proxy/sniff/sniffer.hpp"
 #include "proxy/udp/renamed_datagrams.hpp"
 
 #include <muxpro/frame.hpp>
-#include <muxpro/timer.hpp>
 
 #include <asio/bind_cancellation_slot.hpp>
-#include <asio/cancellation_signal.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/use_awaitable.hpp>
 
@@ -21,28 +20,6 @@
 namespace muxpro::proxy {
 
 namespace {
-
-/// Cancels reads when the time is over.
-class read_deadline {
- public:
-  read_deadline(asio::any_io_executor executor, duration limit) : timer_(std::move(executor), limit) {
-    timer_.async_wait([state = state_](std::error_code cancelled) {
-      if (cancelled) return;
-      state->expired = true;
-      state->signal.emit(asio::cancellation_type::terminal);
-    });
-  }
-  bool expired() const noexcept { return state_->expired; }
-  asio::cancellation_slot slot() noexcept { return state_->signal.slot(); }
-
- private:
-  struct shared {
-    asio::cancellation_signal signal;
-    bool expired = false;
-  };
-  std::shared_ptr<shared> state_ = std::make_shared<shared>();
-  counted_timer timer_;
-};
 
 // Reads until a sniffer is sure, `most` is over, or the client sends no more.
 asio::awaitable<sniff_result> sniff(client& c, duration most, std::error_code& ec) {

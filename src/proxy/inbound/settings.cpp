@@ -44,8 +44,8 @@ mux_inbound_options mux_options_of(const policy_level& policy) {
   return o;
 }
 
-std::shared_ptr<const mux_inbound> read_main_connections(settings& s, const policy_level& policy) {
-  bool allowed = false;
+std::shared_ptr<const mux_inbound> read_main_connections(settings& s, const policy_level& policy,
+                                                         bool allowed) {
   s.flag({"mainConnections",
           "Whether a connection to the target mux.pro:9527 is a main connection: its sub-streams go through "
           "the rules. Otherwise that target is a host like any other."},

@@ -1,6 +1,7 @@
 // What the settings of several outbounds have in common.
 #pragma once
 
+#include "proxy/outbound/keyed.hpp"
 #include "proxy/outbound/mux.hpp"
 
 #include <muxpro/proxy/registry.hpp>
@@ -11,11 +12,23 @@
 
 #include <functional>
 #include <memory>
+#include <string_view>
 
 namespace muxpro::proxy {
 
 /// A server's name or address and its port, or the path of its unix socket.
 stream_address read_server(settings& s);
+/// "email" and "level" of a server's user, which have no effect.
+void accept_user_keys(settings& s);
+/// The only object of a list. `rule`: why there is no other.
+void read_only_object(settings& s, const setting_key& key, std::string_view rule,
+                      const std::function<void(settings&)>& read);
+/// False: `key` is not there, and the keys of the server are those of `s`.
+bool read_listed_server(settings& s, std::string_view key, const std::function<void(settings&)>& read);
+
+/// The plan of an outbound to a server that gets a key.
+outbound_plan keyed_plan(stream_address server, keyed_outbound_options options);
+
 /// Makes a session that is not negotiated yet with the server at the other end, or throws std::system_error.
 using session_dialer =
     std::function<asio::awaitable<session>(std::shared_ptr<transport_dialer>, session_options)>;

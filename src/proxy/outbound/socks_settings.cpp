@@ -49,20 +49,16 @@ void read_socks_server(settings& s, outbound_plan& to) {
   socks_outbound_options c;
   stream_address address;
   if (!s.needs("servers", "a list of one object")) return;
-  bool some = false;
-  const bool is_list = s.objects(
-      {"servers", "The one server; balancers choose among outbounds."}, [&](settings& server, std::size_t n) {
-        some = true;
-        if (n > 0)
-          server.wrong("is one too many; an outbound has one server, and balancers choose among outbounds");
-        address = read_server(server);
-        server.objects({"users", "At most one user, whose name and password the server asks for."},
-                       [&](settings& u, std::size_t m) {
-                         if (m > 0) u.wrong("is one too many; an outbound has one user");
-                         read_socks_user(u, c);
-                       });
-      });
-  if (is_list && !some) s.wrong("servers", "is empty; it must have one object");
+  read_only_object(s, {"servers", "The one server; balancers choose among outbounds."},
+                   "an outbound has one server, and balancers choose among outbounds", [&](settings& server) {
+                     address = read_server(server);
+                     server.objects(
+                         {"users", "At most one user, whose name and password the server asks for."},
+                         [&](settings& u, std::size_t m) {
+                           if (m > 0) u.wrong("is one too many; an outbound has one user");
+                           read_socks_user(u, c);
+                         });
+                   });
   to = plan_of(std::move(address), std::move(c));
 }
 

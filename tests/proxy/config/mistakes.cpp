@@ -114,8 +114,8 @@ TEST_CASE("config: accounts", "[proxy][config]") {
 
 TEST_CASE("config: outbounds that cannot be", "[proxy][config]") {
   CHECK(told(with_outbound(R"({"protocol": "freedm"})")) ==
-        "outbounds[0].protocol: is 'freedm'; it must be one of freedom, blackhole, mux.pro, socks; did you "
-        "mean 'freedom'?\n");
+        "outbounds[0].protocol: is 'freedm'; it must be one of freedom, blackhole, mux.pro, socks, vless, "
+        "trojan; did you mean 'freedom'?\n");
   CHECK(told(with_outbound(R"({"protocol": "freedom"}, {"protocol": "freedom"})")) ==
         "outbounds[1].tag: is 'freedom'; it must be a name that no other outbound has\n");
   CHECK(told(with_outbound(R"({"protocol": "freedom", "settings": {"refusedUdpPorts": "19,ntp"}})")) ==

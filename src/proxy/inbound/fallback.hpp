@@ -1,0 +1,41 @@
+// Servers for the clients of an inbound that do not speak its protocol. Ring 4.
+#pragma once
+
+#include "proxy/policy/fallbacks.hpp"
+
+#include <muxpro/proxy/inbound.hpp>
+#include <muxpro/proxy/transport_dialer.hpp>
+#include <muxpro/relay_options.hpp>
+
+#include <asio/awaitable.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// Shared by the threads of an inbound.
+class fallback_servers {
+ public:
+  /// `limits`: of the relays.
+  fallback_servers(std::vector<fallback> all, const relay_options& limits);
+
+  /// Takes `who`, of which what was read goes first, to the server for it. The connection is counted and
+  /// logged as any other, by the outbound tag "fallback SERVER". Completes with true when the connection has
+  /// ended, with false at once if there is no server for it. Errors: none; the log has why a connection has
+  /// ended. Cancellation: none; cutting the connection of `who` ends it.
+  asio::awaitable<bool> serve(pending_client& who, dispatcher& to) const;
+
+ private:
+  asio::awaitable<void> carry(context ctx, client& c, const fallback& f, dispatcher& to) const;
+  asio::awaitable<std::shared_ptr<connection>> dial(const context& ctx, const fallback& f,
+                                                    std::error_code& ec) const;
+
+  const fallbacks rules_;
+  const relay_options limits_;
+  std::map<std::string, std::shared_ptr<transport_dialer>> dialers_;  ///< by address
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,110 @@
+#include "proxy/inbound/keyed.hpp"
+
+#include "proxy/base/log_text.hpp"
+#include "proxy/udp/datagram_drops.hpp"
+
+#include <muxpro/proxy/stream_socket.hpp>
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+namespace muxpro::proxy {
+
+namespace {
+
+/// A head, and first bytes behind it.
+constexpr std::size_t most_read = 4096;
+
+class keyed_client final : public client {
+ public:
+  keyed_client(pending_client& who, const relay_options& limits, const_bytes response)
+      : client(who.c, limits, who.release()), response_(response) {}
+
+ private:
+  std::vector<std::byte> reply_to(std::error_code outcome) override {
+    if (outcome) return {};
+    return {response_.begin(), response_.end()};
+  }
+  bool reply_waits() const noexcept override { return true; }
+
+  const const_bytes response_;
+};
+
+}  // namespace
+
+// Nothing: the client is gone, or was refused.
+asio::awaitable<std::optional<request_head>> keyed_inbound::read_head(pending_client& who,
+                                                                      dispatcher& to) const {
+  bool may_log_in = true;
+  if (!options_.fallbacks) may_log_in = co_await logins_->wait_for_turn(who.ctx, to);
+  if (!may_log_in) co_return std::nullopt;
+  for (;;) {
+    std::error_code ec;
+    if (!who.read_available(most_read)) co_await who.read_more(most_read, ec);
+    if (ec) co_return std::nullopt;
+    request_head head = options_.protocol->read(who.buffered(), options_.users);
+    who.consume(head.consumed);
+    if (head.what == request_head::status::request) co_return std::move(head);
+    if (head.what == request_head::status::need_more) continue;
+    if (head.what == request_head::status::stranger)
+      co_await turn_away(who, to);
+    else
+      refuse(who, to, head);
+    co_return std::nullopt;
+  }
+}
+
+// Who is served by a fallback must not notice that another one has guessed before.
+asio::awaitable<void> keyed_inbound::turn_away(pending_client& who, dispatcher& to) const {
+  bool served = false;
+  if (options_.fallbacks) served = co_await options_.fallbacks->serve(who, to);
+  if (served) co_return;
+  logins_->failed(who.ctx, to);
+  who.c->close();
+}
+
+void keyed_inbound::refuse(pending_client& who, const dispatcher& to, const request_head& head) const {
+  const context::inbound_part& in = who.ctx.inbound;
+  to.note(log_level::warning, in.source,
+          fmt::format("a connection of {} ({}) was closed: {}", shown_client(in.source, head.user.name),
+                      in.tag, head.reason));
+  who.c->close();
+}
+
+asio::awaitable<void> keyed_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
+                                           admission::ticket place) const {
+  pending_client who(std::move(c), std::move(ctx), std::move(place), options_.handshake);
+  auto head = co_await read_head(who, to);
+  if (!head) co_return;
+  who.ctx.inbound.protocol = options_.protocol->name;
+  who.ctx.inbound.user = std::move(head->user);
+  who.ctx.outbound.original = who.ctx.outbound.target = std::move(head->target);
+  if (who.ctx.outbound.target.net == network::udp)
+    co_await carry_datagrams(who, to);
+  else
+    co_await carry_bytes(who, to);
+}
+
+asio::awaitable<void> keyed_inbound::carry_bytes(pending_client& who, dispatcher& to) const {
+  const auto own = who.ctx.inbound.user.relay;
+  keyed_client c(who, own ? *own : options_.relay, options_.protocol->response);
+  co_await dispatch_or_accept_mux(c, std::move(who.ctx), to, options_.main_connections);
+}
+
+asio::awaitable<void> keyed_inbound::carry_datagrams(pending_client& who, dispatcher& to) const {
+  const keyed_protocol& p = *options_.protocol;
+  context ctx = std::move(who.ctx);
+  ctx.datagrams.addressed = p.framing.addressed;
+  framed_datagrams::beginning first;
+  first.received = who.release();
+  first.head.assign(p.response.begin(), p.response.end());
+  first.peer = {ctx.outbound.target.host, ctx.outbound.target.port};
+  auto dropped = [drops = to.drops(), whose = shown_client(ctx.inbound.source, ctx.inbound.user.name)](
+                     drop_reason why, std::uint64_t n) { drops->note(why, whose, n); };
+  auto stream = std::make_unique<framed_datagrams>(who.c, p.framing, std::move(first), std::move(dropped));
+  co_await to.dispatch_datagrams(std::move(ctx), std::move(stream));
+}
+
+}  // namespace muxpro::proxy

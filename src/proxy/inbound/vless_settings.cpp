@@ -1,0 +1,51 @@
+// The configuration of inbounds of protocol vless.
+#include "proxy/engine/built_in.hpp"
+#include "proxy/inbound/keyed.hpp"
+#include "proxy/inbound/settings.hpp"
+#include "proxy/vless/packets.hpp"
+#include "proxy/vless/request.hpp"
+#include "proxy/vless/settings.hpp"
+
+#include <string>
+#include <utility>
+
+namespace muxpro::proxy {
+
+const keyed_protocol& vless() {
+  static const keyed_protocol p{
+      "vless", read_vless_request, vless_response, {read_vless_packet, append_vless_packet, false}};
+  return p;
+}
+
+namespace {
+
+void read_vless_user(settings& u, user_names& names, accounts& to) {
+  const auto id = read_vless_id(u);
+  read_vless_flow(u);
+  user_account user = names.read(u, id ? to_string(*id).substr(0, 8) : std::string());
+  if (!id) return;
+  const std::string key = vless_key(*id);
+  if (to.check_key(key))
+    u.wrong("id", "is that of another user, but for the bytes that all users may choose");
+  to.add_key(std::move(user), key);
+}
+
+void read_vless(settings& s, const inbound_policy& policy, inbound_plan& to) {
+  keyed_inbound_options o(vless());
+  require_no_vless_encryption(s, {"decryption", "There is none; TLS encrypts."});
+  read_vless_flow(s);
+  user_names names(policy);
+  read_keyed_users(s, [&](settings& u) { read_vless_user(u, names, o.users); });
+  read_keyed_options(s, policy, o);
+  to = plan_of(o);
+}
+
+}  // namespace
+
+void add_vless_inbound(registry& to) {
+  to.inbounds.add("vless",
+                  "VLESS version 0: connections and datagrams of users who prove themselves by a UUID.",
+                  read_vless);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,118 @@
+#include "proxy/outbound/keyed.hpp"
+
+#include "proxy/inbound/mux.hpp"
+#include "proxy/net/read_deadline.hpp"
+#include "proxy/policy/dial_outcome.hpp"
+#include "proxy/udp/datagram_drops.hpp"
+#include "proxy/udp/relay_datagrams.hpp"
+
+#include <muxpro/proxy/connection.hpp>
+
+#include <optional>
+#include <string>
+#include <system_error>
+
+namespace muxpro::proxy {
+
+namespace {
+
+constexpr std::size_t most_first_bytes = 8192;
+
+// A client that has ended sends no more: its end is the relay's affair.
+asio::awaitable<void> wait_for_first_bytes(client& c, duration limit, std::error_code& ec) {
+  if (!c.early().empty()) co_return;
+  read_deadline over(c.get_executor(), limit);
+  co_await c.read_early(most_first_bytes, over.slot(), ec);
+  if (over.expired() || ec == asio::error::eof) ec.clear();
+}
+
+}  // namespace
+
+asio::awaitable<void> keyed_outbound::request(std::shared_ptr<connection> server, const destination& target,
+                                              client& c, std::error_code& ec) {
+  co_await wait_for_first_bytes(c, options_.first_bytes, ec);
+  if (ec) co_return;
+  std::vector<std::byte> message = options_.request(target);
+  const std::vector<std::byte> first = c.take_early();
+  message.insert(message.end(), first.begin(), first.end());
+  const auto rest = server->write_now(message);
+  if (rest.size() == 0) co_return;
+  const deadline limit(server, options_.handshake);
+  co_await server->write(rest, ec);
+}
+
+asio::awaitable<connection_result> keyed_outbound::carry(const context& ctx, client& c) {
+  const counted here(*this);
+  connection_result result;
+  if (!ctx.outbound.target.host.valid()) result.why = errc::bad_host;
+  std::shared_ptr<connection> server;
+  if (!result.why) server = co_await server_->dial(result.why);
+  co_await c.answer(result.why, result.why);
+  if (!result.why) co_await request(server, ctx.outbound.target, c, result.why);
+  if (result.why) co_return result;
+  relay_options limits = options_.relay;
+  limits.head_of_b = options_.response;
+  co_await c.relay(*server, limits, result.why);
+  co_return result;
+}
+
+asio::awaitable<connection_result> keyed_outbound::carry_datagrams(
+    context ctx, std::unique_ptr<datagram_stream> datagrams) {
+  const counted here(*this);
+  connection_result result;
+  const destination& target = ctx.outbound.target;
+  if (!target.host.valid()) result.why = errc::bad_host;
+  std::shared_ptr<connection> server;
+  if (!result.why) server = co_await server_->dial(result.why);
+  if (result.why) {
+    datagrams->end(end_code_of(result.why));
+    co_return result;
+  }
+  framed_datagrams::beginning first;
+  first.head = options_.request(target);
+  first.peers_head = options_.response;
+  first.peer = {target.host, target.port};
+  auto dropped = [drops = drops(), whose = "outbound " + ctx.outbound.tag](drop_reason why, std::uint64_t n) {
+    drops->note(why, whose, n);
+  };
+  std::optional<host_port> only;
+  if (!options_.framing.addressed || !ctx.datagrams.addressed) only = first.peer;
+  auto far = std::make_unique<framed_datagrams>(std::move(server), options_.framing, std::move(first),
+                                                std::move(dropped));
+  result.why =
+      co_await relay_datagrams(std::move(datagrams), std::move(far), options_.relay.idle, std::move(only));
+  co_return result;
+}
+
+namespace {
+
+// Nothing may come behind it: it is the client that begins.
+asio::awaitable<void> read_response(connection& server, head_reader response, std::error_code& ec) {
+  std::vector<std::byte> received;
+  std::size_t head = 0;
+  while (!ec && head == 0) {
+    const std::size_t had = received.size();
+    received.resize(had + 1);
+    co_await server.read_some(asio::buffer(received) + had, ec);
+    if (!ec) head = response(received, ec);
+  }
+  if (ec == asio::error::eof) ec = errc::connection_lost;
+}
+
+}  // namespace
+
+asio::awaitable<session> dial_session_by_key(std::shared_ptr<transport_dialer> server,
+                                             keyed_outbound_options options, session_options s) {
+  std::error_code ec;
+  const auto c = co_await server->dial(ec);
+  if (ec) throw std::system_error(ec);
+  const deadline limit(c, options.handshake);
+  const destination target(network::tcp, address(std::string(main_connection_host)), main_connection_port);
+  const std::vector<std::byte> message = options.request(target);
+  co_await c->write(asio::buffer(message), ec);
+  if (!ec && options.response) co_await read_response(*c, options.response, ec);
+  if (ec) throw std::system_error(limit.over() ? make_error_code(errc::target_timeout) : ec);
+  co_return c->into_session(role::client, s);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,58 @@
+// By way of a server that gets a key and a target in one head: VLESS, Trojan. Ring 4.
+#pragma once
+
+#include "proxy/udp/framed_datagrams.hpp"
+
+#include <muxpro/proxy/outbound.hpp>
+#include <muxpro/proxy/transport_dialer.hpp>
+#include <muxpro/relay_options.hpp>
+#include <muxpro/session.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct keyed_outbound_options {
+  /// The head of a request for a target whose host is valid.
+  std::function<std::vector<std::byte>(const destination& target)> request;
+  /// Of the head in front of the server's first bytes. Empty: there is none.
+  head_reader response;
+  datagram_framing framing{};
+  /// How long the client's first bytes are waited for, to send them with the head in one write.
+  duration first_bytes = std::chrono::milliseconds(100);
+  /// For the head to be written, and for that of a response which nothing may be sent before, absolute.
+  duration handshake = std::chrono::seconds(10);
+  relay_options relay;
+};
+
+/// A connection to the server for each one that it carries, and one for the datagrams of each client's
+/// socket. The server reports nothing: a target that was not reached is a connection that ends.
+class keyed_outbound final : public outbound {
+ public:
+  keyed_outbound(std::shared_ptr<transport_dialer> server, keyed_outbound_options options)
+      : server_(std::move(server)), options_(std::move(options)) {}
+
+  asio::awaitable<connection_result> carry(const context& ctx, client& c) override;
+  asio::awaitable<connection_result> carry_datagrams(context ctx,
+                                                     std::unique_ptr<datagram_stream> datagrams) override;
+  datagram_support support_for_datagrams() const noexcept override { return datagram_support::carried; }
+
+ private:
+  asio::awaitable<void> request(std::shared_ptr<connection> server, const destination& target, client& c,
+                                std::error_code& ec);
+
+  const std::shared_ptr<transport_dialer> server_;
+  const keyed_outbound_options options_;
+};
+
+/// A session of the role client, not negotiated yet, in a connection of such a server to main connections.
+/// Throws std::system_error.
+asio::awaitable<session> dial_session_by_key(std::shared_ptr<transport_dialer> server,
+                                             keyed_outbound_options options, session_options s);
+
+}  // namespace muxpro::proxy

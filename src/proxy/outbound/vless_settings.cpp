@@ -1,0 +1,55 @@
+// The configuration of outbounds of protocol vless.
+#include "proxy/engine/built_in.hpp"
+#include "proxy/outbound/keyed.hpp"
+#include "proxy/outbound/settings.hpp"
+#include "proxy/vless/packets.hpp"
+#include "proxy/vless/request.hpp"
+#include "proxy/vless/settings.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace muxpro::proxy {
+
+namespace {
+
+uuid read_vless_user(settings& u) {
+  const auto id = read_vless_id(u);
+  require_no_vless_encryption(u, {"encryption", "There is none; TLS encrypts."});
+  read_vless_flow(u);
+  accept_user_keys(u);
+  return id.value_or(uuid());
+}
+
+void read_vless_server(settings& s, outbound_plan& to) {
+  stream_address server;
+  uuid id{};
+  const auto listed = [&](settings& one) {
+    server = read_server(one);
+    if (one.needs("users", "a list of one object"))
+      read_only_object(one, {"users", "The one user."}, "an outbound has one user",
+                       [&](settings& u) { id = read_vless_user(u); });
+  };
+  if (!read_listed_server(s, "vnext", listed)) {
+    server = read_server(s);
+    id = read_vless_user(s);
+  }
+  keyed_outbound_options o;
+  o.request = [id](const destination& target) { return vless_request(id, target); };
+  o.response = read_vless_response;
+  o.framing = {read_vless_packet, append_vless_packet, false};
+  o.first_bytes = std::chrono::milliseconds(500);
+  to = keyed_plan(std::move(server), std::move(o));
+}
+
+}  // namespace
+
+void add_vless_outbound(registry& to) {
+  to.outbounds.add(
+      "vless",
+      "A VLESS server. Datagrams of a client's socket go to the target of its first one. VLESS does not "
+      "encrypt: use TLS.",
+      read_vless_server);
+}
+
+}  // namespace muxpro::proxy
