@@ -14,8 +14,8 @@ enum class drop_reason : std::uint8_t {
   refused,         ///< the association was refused a moment ago
   queue_full,      ///< the receiver is slower than the sender
   foreign_sender,  ///< from an address or a port that the association does not accept
-  malformed,       ///< not a SOCKS datagram, or a fragment
-  not_allowed,     ///< the dial policy refuses the target
+  malformed,       ///< no datagram of SOCKS, VLESS or Trojan, or a fragment
+  not_allowed,     ///< the dial policy refuses the target, or the stream has another one
   unreachable,     ///< the target has no address
   not_sent,        ///< the system has not sent it
   ended,           ///< was waiting when its association ended

@@ -8,7 +8,6 @@
 
 #include <muxpro/proxy/connection.hpp>
 
-#include <optional>
 #include <string>
 #include <system_error>
 
@@ -75,12 +74,10 @@ asio::awaitable<connection_result> keyed_outbound::carry_datagrams(
   auto dropped = [drops = drops(), whose = "outbound " + ctx.outbound.tag](drop_reason why, std::uint64_t n) {
     drops->note(why, whose, n);
   };
-  std::optional<host_port> only;
-  if (!options_.framing.addressed || !ctx.datagrams.addressed) only = first.peer;
+  first.to_peer_alone = !options_.framing.addressed || !ctx.datagrams.addressed;
   auto far = std::make_unique<framed_datagrams>(std::move(server), options_.framing, std::move(first),
                                                 std::move(dropped));
-  result.why =
-      co_await relay_datagrams(std::move(datagrams), std::move(far), options_.relay.idle, std::move(only));
+  result.why = co_await relay_datagrams(std::move(datagrams), std::move(far), options_.relay.idle);
   co_return result;
 }
 

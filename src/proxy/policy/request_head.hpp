@@ -1,6 +1,8 @@
 // What the heads of VLESS and Trojan say. Ring 4, values.
 #pragma once
 
+#include "proxy/base/text.hpp"
+
 #include <muxpro/destination.hpp>
 #include <muxpro/proxy/context.hpp>
 
@@ -9,6 +11,15 @@
 #include <utility>
 
 namespace muxpro::proxy {
+
+/// Clients of other makes ask for a multiplexer by the name of a host. Null: it is a host.
+inline const char* missing_multiplexer(const address& host) noexcept {
+  if (is_name(host.domain(), "v1.mux.cool"))
+    return "The client asks for Mux.Cool, which muxpro does not have.";
+  if (is_name(host.domain(), "sp.mux.sing-box.arpa"))
+    return "The client asks for sing-mux, which muxpro does not have.";
+  return nullptr;
+}
 
 /// Of a client that proves itself by a key. The reader gets all bytes that came, again when more have come.
 /// Any cut of the input gives the same result, as early as it is certain.
@@ -26,7 +37,9 @@ struct request_head {
   destination target;        ///< of a request: the host is valid, the port is not 0
   const char* reason = "";   ///< one sentence without secrets, for the log
 
+  /// A request, unless it is for a multiplexer that muxpro does not have.
   static request_head of(user_account user, destination target, std::size_t consumed) {
+    if (const char* reason = missing_multiplexer(target.host)) return refusal(std::move(user), reason);
     request_head out;
     out.what = status::request;
     out.consumed = consumed;

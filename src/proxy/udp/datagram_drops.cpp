@@ -22,7 +22,7 @@ constexpr std::array<description, drop_reasons> descriptions{{
     {"refused", "their association was refused", log_level::info},
     {"queue_full", "the receiver is slower than the sender", log_level::info},
     {"foreign_sender", "the sender does not belong to the association", log_level::info},
-    {"malformed", "a fragment, or no SOCKS datagram", log_level::info},
+    {"malformed", "a fragment, or no datagram of the protocol", log_level::info},
     {"not_allowed", "the target is not allowed", log_level::info},
     {"unreachable", "the target cannot be reached", log_level::info},
     {"not_sent", "the system has not sent them", log_level::info},

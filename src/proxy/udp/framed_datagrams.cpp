@@ -55,6 +55,7 @@ framed_datagrams::framed_datagrams(std::shared_ptr<connection> c, const datagram
       framing_(framing),
       peers_head_(std::move(first.peers_head)),
       peer_(std::move(first.peer)),
+      to_peer_alone_(first.to_peer_alone),
       in_(std::move(first.received)),
       end_(in_.size()) {}
 
@@ -116,6 +117,8 @@ asio::awaitable<void> framed_datagrams::send(asio::const_buffer data, const host
   const const_bytes payload(static_cast<const std::byte*>(data.data()), data.size());
   if (o.waiting.size() + payload.size() > most_waiting) {
     o.dropped(drop_reason::queue_full, 1);
+  } else if (to_peer_alone_ && peer != peer_) {
+    o.dropped(drop_reason::not_allowed, 1);
   } else if (!framing_.append(o.waiting, peer, payload)) {
     o.dropped(drop_reason::not_sent, 1);
     ec = errc::datagram_too_large;

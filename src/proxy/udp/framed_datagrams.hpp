@@ -33,6 +33,7 @@ class framed_datagrams final : public datagram_stream {
     std::vector<std::byte> head;      ///< goes in front of the first datagram that is sent
     head_reader peers_head;           ///< of what comes before the peer's first datagram; may be empty
     host_port peer;                   ///< of all datagrams, if they have no addresses
+    bool to_peer_alone = false;       ///< datagrams to others are dropped
   };
 
   /// `dropped` counts what is lost.
@@ -58,6 +59,7 @@ class framed_datagrams final : public datagram_stream {
   const datagram_framing framing_;
   head_reader peers_head_;
   const host_port peer_;
+  const bool to_peer_alone_;
   std::vector<std::byte> in_;  ///< what is between begin_ and end_ was received and not taken yet
   std::size_t begin_ = 0, end_ = 0;
 };

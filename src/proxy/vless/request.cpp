@@ -29,7 +29,7 @@ const char* mistake_in(vless_command c) {
   switch (c) {
     case vless_command::tcp:
     case vless_command::udp: return nullptr;
-    case vless_command::mux: return "The client asks for Mux.Cool over VLESS, which muxpro does not have.";
+    case vless_command::mux: return "The client asks for Mux.Cool, which muxpro does not have.";
     case vless_command::reverse:
       return "The client asks for a reverse proxy over VLESS, which muxpro does not have.";
   }

@@ -96,7 +96,9 @@ TEST_CASE("vless: what a user may not ask for", "[proxy][vless]") {
   CHECK(read_cut(user + "02 0a05 01 0050 01 c0000201") ==
         "alice is refused: The add-ons of the VLESS request are broken.");
   CHECK(read_cut(user + "0003") ==
-        "alice is refused: The client asks for Mux.Cool over VLESS, which muxpro does not have.");
+        "alice is refused: The client asks for Mux.Cool, which muxpro does not have.");
+  CHECK(read_cut(user + "0001 2537 02 0b 76312e4d75782e636f6f6c") ==
+        "alice is refused: The client asks for Mux.Cool, which muxpro does not have.");
   CHECK(read_cut(user + "0004") ==
         "alice is refused: The client asks for a reverse proxy over VLESS, which muxpro does not have.");
   for (const char* command : {"0000", "0005", "00ff"})
