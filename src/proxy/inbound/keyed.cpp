@@ -75,7 +75,7 @@ void keyed_inbound::refuse(pending_client& who, const dispatcher& to, const requ
 
 asio::awaitable<void> keyed_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                                            admission::ticket place) const {
-  pending_client who(std::move(c), std::move(ctx), std::move(place), options_.handshake);
+  pending_client who(std::move(c), ctx, std::move(place), options_.handshake);
   auto head = co_await read_head(who, to);
   if (!head) co_return;
   who.ctx.inbound.protocol = options_.protocol->name;
