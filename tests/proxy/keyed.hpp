@@ -46,9 +46,7 @@ struct protocol {
     o.users.add_key(alice, key);
     return o;
   }
-  std::shared_ptr<const inbound> made() const {
-    return std::make_shared<keyed_inbound>(inbound_options());
-  }
+  std::shared_ptr<const inbound> made() const { return std::make_shared<keyed_inbound>(inbound_options()); }
   keyed_outbound_options outbound_options() const {
     keyed_outbound_options o;
     o.request = request;
