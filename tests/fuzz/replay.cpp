@@ -29,6 +29,7 @@ void fuzz_sniffers(muxpro::const_bytes);
 void fuzz_fake_dns(muxpro::const_bytes);
 void fuzz_router(muxpro::const_bytes);
 void fuzz_config(muxpro::const_bytes);
+void fuzz_tls_stream(muxpro::const_bytes);
 
 }  // namespace muxpro_fuzz
 
@@ -73,3 +74,4 @@ TEST_CASE("corpus of sniffers", "[fuzz]") { replay("sniffers", muxpro_fuzz::fuzz
 TEST_CASE("corpus of fake_dns", "[fuzz]") { replay("fake_dns", muxpro_fuzz::fuzz_fake_dns); }
 TEST_CASE("corpus of config", "[fuzz]") { replay("config", muxpro_fuzz::fuzz_config); }
 TEST_CASE("corpus of router", "[fuzz]") { replay("router", muxpro_fuzz::fuzz_router); }
+TEST_CASE("corpus of tls_stream", "[fuzz]") { replay("tls_stream", muxpro_fuzz::fuzz_tls_stream); }

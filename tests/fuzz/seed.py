@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the seeds of the corpora from the conformance vectors: tests/fuzz/seed.py tests/conformance/cases.json.
 
-An input of decoder, session_as_server, session_as_client, sniffers and router is a byte n, 2n bytes of choices, and the wire. session_pair
-and nat_table are choices alone: their seeds are arbitrary. See fuzz.hpp. Those of fake_dns are DNS messages, those
+An input of decoder, session_as_server, session_as_client, sniffers and router is a byte n, 2n bytes of choices, and the wire. session_pair,
+nat_table and tls_stream are choices alone: their seeds are arbitrary. See fuzz.hpp. Those of fake_dns are DNS messages, those
 of config are texts."""
 import hashlib
 import json

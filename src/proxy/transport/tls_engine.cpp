@@ -79,17 +79,22 @@ thread_local std::array<std::byte, record_text> gathered;
 
 }  // namespace
 
-tls_engine::tls_engine(ssl_ptr ssl) : ssl_(std::move(ssl)) {
+tls_engine::tls_engine(ssl_ptr ssl, tls_extras extras)
+    : ssl_(std::move(ssl)), handshake_(std::move(extras.handshake)) {
   BIO* const door = BIO_new(tls_bio::method());
   if (!door) throw std::bad_alloc();
   BIO_set_data(door, this);
   BIO_set_init(door, 1);
   SSL_set_bio(ssl_.get(), door, door);
+  const std::vector<std::byte>& early = extras.early;
+  if (early.empty()) return;
+  std::memcpy(input.room(early.size()).data(), early.data(), early.size());
+  input.filled(early.size());
 }
 
-tls_engine::needs tls_engine::handshake(std::error_code& ec) noexcept {
+tls_engine::needs tls_engine::handshake(std::error_code& ec) {
   ERR_clear_error();
-  return result_of(SSL_do_handshake(ssl_.get()), ec);
+  return result_of(handshake_ ? handshake_(ssl_.get()) : SSL_do_handshake(ssl_.get()), ec);
 }
 
 tls_engine::needs tls_engine::read(asio::mutable_buffer into, std::size_t& n, std::error_code& ec) noexcept {
@@ -100,8 +105,16 @@ tls_engine::needs tls_engine::read(asio::mutable_buffer into, std::size_t& n, st
     if (result != 1) return result_of(result, ec);
     n += got;
     into += got;
+    if (one_at_a_time_) break;
   }
   return needs::nothing;
+}
+
+tls_engine::needs tls_engine::peek(std::error_code& ec) noexcept {
+  char first = 0;
+  std::size_t n = 0;
+  ERR_clear_error();
+  return result_of(SSL_peek_ex(ssl_.get(), &first, 1, &n), ec);
 }
 
 std::size_t tls_engine::write(std::span<const asio::const_buffer> parts, std::error_code& ec) {
@@ -183,11 +196,19 @@ tls_engine::needs tls_engine::result_of(int result, std::error_code& ec) noexcep
 
 // OpenSSL gets the head of a record together with the first byte behind it: SSL_free_buffers() of some
 // versions loses a head that is alone.
-int tls_engine::give(char* to, int size) noexcept {
+bool tls_engine::record_begins() noexcept {
   const const_bytes there = input.data();
-  if (record_left_ == 0 && there.size() > record_header)
-    record_left_ = record_header +
-                   (std::to_integer<std::size_t>(there[3]) << 8 | std::to_integer<std::size_t>(there[4]));
+  if (there.size() <= record_header) return false;
+  const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(there[i]); };
+  const std::size_t size = record_header + (byte(3) << 8 | byte(4));
+  if (one_at_a_time_ && there.size() < std::min(size, full_record)) return false;
+  record_left_ = size;
+  return true;
+}
+
+int tls_engine::give(char* to, int size) noexcept {
+  if (record_left_ == 0 && !record_begins()) return 0;
+  const const_bytes there = input.data();
   const std::size_t n = std::min({static_cast<std::size_t>(size), record_left_, there.size()});
   if (n == 0) return 0;
   std::memcpy(to, there.data(), n);

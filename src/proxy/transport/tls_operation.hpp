@@ -30,8 +30,8 @@ struct tls_core {
   static constexpr bool on_socket = plain_socket<Next>;
   using executor_type = typename Next::executor_type;
 
-  tls_core(Next below, ssl_ptr ssl)
-      : executor(below.get_executor()), next(std::move(below)), engine(std::move(ssl)) {}
+  tls_core(Next below, ssl_ptr ssl, tls_extras extras)
+      : executor(below.get_executor()), next(std::move(below)), engine(std::move(ssl), std::move(extras)) {}
 
   /// Reads what is there of the records of so much text. Returns whether anything came.
   bool receive(std::size_t text, std::error_code& ec) requires on_socket {
@@ -42,6 +42,21 @@ struct tls_core {
     much_comes = n >= record_text;
     if (ec == asio::error::eof) ec = engine.meaning_of_eof();
     return n > 0;
+  }
+  /// Reads text without waiting. `ec` is would_block if there is none.
+  std::size_t read(bytes text, std::error_code& ec) {
+    ec.clear();
+    std::size_t n = 0;
+    const asio::mutable_buffer into(text.data(), text.size());
+    [[maybe_unused]] const auto needs = engine.read(into, n, ec);
+    if constexpr (on_socket) {
+      if (n == 0 && needs == tls_engine::needs::input && receive(text.size(), ec)) engine.read(into, n, ec);
+    }
+    if (n > 0) ec.clear();
+    if (n == 0 && !ec && !text.empty()) ec = asio::error::would_block;
+    engine.rest();
+    engine.input.settle();
+    return n;
   }
   /// Writes what the socket takes. Returns whether that was all.
   bool send(std::error_code& ec) requires on_socket {
@@ -123,7 +138,7 @@ class tls_read : public tls_task {
     needs then = needs::nothing;
     for (auto i = asio::buffer_sequence_begin(into_); i != asio::buffer_sequence_end(into_); ++i) {
       then = e.read(*i, n_, ec);
-      if (ec || then != needs::nothing) break;
+      if (ec || then != needs::nothing || (n_ > 0 && e.opens_one_at_a_time())) break;
     }
     if (n_ == 0) return then;
     ec.clear();
@@ -137,6 +152,21 @@ class tls_read : public tls_task {
  private:
   Buffers into_;
   std::size_t n_ = 0;
+};
+
+/// Waits until a read need not wait.
+struct tls_ready : tls_task {
+  static constexpr auto cancellation = asio::cancellation_type::all;
+  static constexpr bool reads = true, writes = false;
+  std::size_t wanted() const noexcept { return tls_buffer::large / 2; }
+  needs go_on(tls_engine& e, std::error_code&) {
+    std::error_code read_reports_it;
+    return e.peek(read_reports_it);
+  }
+  template <class Handler>
+  void complete(Handler&& handler, std::error_code ec) {
+    std::move(handler)(ec, std::size_t{0});
+  }
 };
 
 // --- an operation is the handler of what it waits for

@@ -6,10 +6,13 @@
 
 #include "proxy/transport/tls_operation.hpp"
 
+#include <muxpro/any_stream.hpp>
+
 #include <array>
 #include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -18,14 +21,16 @@ namespace muxpro::proxy {
 /// destroyed or the stream below is closed.
 template <class Next>
 class tls_stream {
+  using core = tls_core<Next>;
+
  public:
   using executor_type = typename Next::executor_type;
   using next_layer_type = Next;
   using lowest_layer_type = typename Next::lowest_layer_type;
 
   /// `ssl` knows whether it is a client or a server, and what it demands of the peer.
-  tls_stream(Next next, ssl_ptr ssl)
-      : core_(std::make_shared<tls_core<Next>>(std::move(next), std::move(ssl))) {}
+  tls_stream(Next next, ssl_ptr ssl, tls_extras extras = {})
+      : core_(std::make_shared<core>(std::move(next), std::move(ssl), std::move(extras))) {}
   tls_stream(tls_stream&&) noexcept = default;
   tls_stream& operator=(tls_stream&& other) noexcept {
     std::swap(core_, other.core_);
@@ -64,6 +69,17 @@ class tls_stream {
     return initiate<void(std::error_code, std::size_t)>(std::forward<Token>(token),
                                                         tls_read<MutableBuffers>(buffers));
   }
+  /// Returns how many bytes of text were read. `ec` is would_block if there are none yet. Not while a read is
+  /// pending.
+  std::size_t read_now(bytes into, std::error_code& ec) { return core_->read(into, ec); }
+  /// Signature: void(std::error_code, std::size_t). Completes with 0 when a read would complete at once, be
+  /// it with an error.
+  /// Errors: those of the stream below.
+  /// Cancellation (any type): operation_aborted.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_wait_for_bytes(Token&& token = {}) {
+    return initiate<void(std::error_code, std::size_t)>(std::forward<Token>(token), tls_ready());
+  }
   /// Signature: void(std::error_code, std::size_t). Completes when the stream below has taken the records of
   /// the first bytes, 256 KiB at most.
   /// Errors: as async_handshake().
@@ -81,9 +97,23 @@ class tls_stream {
     return initiate<void(std::error_code)>(std::forward<Token>(token), tls_shutdown());
   }
 
- private:
-  using core = tls_core<Next>;
+  // --- for a protocol that leaves TLS behind a record of its choice
 
+  /// From now on each read gets the text of one record at most, and OpenSSL nothing behind that record.
+  void read_one_record_at_a_time() noexcept { core_->engine.open_one_at_a_time(); }
+  /// Bytes of text that a read would get at once.
+  std::size_t opened() const noexcept { return static_cast<std::size_t>(SSL_pending(native_handle())); }
+  /// Bytes of the stream below that OpenSSL has not got.
+  const_bytes unopened() const noexcept { return core_->engine.input.data(); }
+  /// The stream below, which gets no close_notify, and the bytes of unopened(). Not while an operation is
+  /// pending. Text that is opened is lost.
+  std::pair<Next, std::vector<std::byte>> take_apart() && {
+    const std::shared_ptr<core> last = std::move(core_);
+    const const_bytes rest = last->engine.input.data();
+    return {std::move(*last->next), std::vector(rest.begin(), rest.end())};
+  }
+
+ private:
   struct start {
     using executor_type = typename Next::executor_type;
     std::shared_ptr<core> of;
@@ -106,3 +136,11 @@ class tls_stream {
 };
 
 }  // namespace muxpro::proxy
+
+/// Sessions and relays have no memory for it while they wait.
+template <class Next>
+struct muxpro::detail::relay_access<muxpro::proxy::tls_stream<Next>> {
+  using stream = muxpro::proxy::tls_stream<Next>;
+  static std::size_t read_now(stream& s, bytes into, error_code& ec) { return s.read_now(into, ec); }
+  static void wait_for_bytes(stream& s, transfer_step done) { s.async_wait_for_bytes(std::move(done)); }
+};
