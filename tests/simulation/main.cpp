@@ -13,6 +13,7 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace simulation {
 namespace {
@@ -74,7 +75,7 @@ struct outcome {
   std::uint64_t hash = 0, handlers = 0;
 };
 
-outcome run(std::uint64_t seed, bool trace) {
+outcome run_here(std::uint64_t seed, bool trace) {
   world w(seed, trace);
   plan p(w.fork());
   dice shortage = w.fork();
@@ -92,6 +93,13 @@ outcome run(std::uint64_t seed, bool trace) {
     if (context_first) w.end_context();
   }
   memory::scarce(0, 0, 0);
+  return out;
+}
+
+/// Threads keep memory, so that a seed in an old one would have other allocations that may fail.
+outcome run(std::uint64_t seed, bool trace) {
+  outcome out;
+  std::thread([&] { out = run_here(seed, trace); }).join();
   return out;
 }
 
