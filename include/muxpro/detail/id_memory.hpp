@@ -78,9 +78,10 @@ class quarantine {
 class recent_ids {
  public:
   /// Without memory the id is forgotten at once.
-  void note(stream_id id, time_point now) noexcept {
-    if (!ids_) ids_.reset(new (std::nothrow) entries());
-    if (ids_) (*ids_)[id % most] = {id, now};
+  void note(stream_id id, time_point now) noexcept try {
+    if (!ids_) ids_ = std::make_unique<entries>();
+    (*ids_)[id % most] = {id, now};
+  } catch (const std::bad_alloc&) {
   }
   bool seen_since(stream_id id, time_point since) const noexcept {
     if (!ids_) return false;

@@ -30,14 +30,14 @@ class relay_buffer {
     begin_ = 0;
     if (!much_comes_) large_.give_back();
     if (much_comes_ && try_large()) return {large_.take(most_).data(), most_};
-    if (!small_) small_.reset(new std::byte[small_size]);
-    return {small_.get(), std::min(most_, small_size)};
+    const std::span<std::byte> small = small_room();
+    return {small.data(), small.size()};
   }
-  /// Where a read goes that does not wait. Throws std::bad_alloc.
+  /// Where a read goes that does not wait. Throws std::bad_alloc without memory for the small size.
   std::span<std::byte> room_now() {
     assert(size_ == 0 && "what is there would be lost");
     begin_ = 0;
-    return large_.take(most_);
+    return try_large() ? large_.take(most_) : small_room();
   }
   /// A read got `n` bytes.
   void filled(std::size_t n) noexcept {
@@ -74,6 +74,10 @@ class relay_buffer {
  private:
   static constexpr std::size_t small_size = 2048;
 
+  std::span<std::byte> small_room() {
+    if (!small_) small_.reset(new std::byte[small_size]);
+    return {small_.get(), std::min(most_, small_size)};
+  }
   bool is_large() const noexcept { return !large_.taken().empty(); }
   bool try_large() noexcept {
     try {

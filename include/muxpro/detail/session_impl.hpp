@@ -10,6 +10,7 @@
 #include <muxpro/detail/transport.hpp>
 #include <muxpro/open_request.hpp>
 
+#include <array>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -151,6 +152,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   auto read_some();
   auto wait_for_bytes();
   void read_now();
+  bytes room_to_read() noexcept;
   void let_go_of_memory() noexcept;
   auto write_rest();
   error_code result_of_run() const;
@@ -227,9 +229,10 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   decoder decoder_;
   const bool reads_when_ready_;
   thread_memory read_memory_;
-  const_bytes unparsed_;              ///< of one of these
-  bool more_is_there_ = false;        ///< the last read was a full one
-  stream_state* data_for_ = nullptr;  ///< whose payload is arriving; null: discard it
+  std::array<std::byte, 256> reserve_;  ///< for reads where there is no memory
+  const_bytes unparsed_;                ///< of one of these
+  bool more_is_there_ = false;          ///< the last read was a full one
+  stream_state* data_for_ = nullptr;    ///< whose payload is arriving; null: discard it
   std::vector<stream_state*> touched_;
   stream_watcher* watcher_ = nullptr;
   time_point turn_time_{};

@@ -29,6 +29,11 @@ auto filled_from(relay_state& s, relay_side side, Stream& from, relay_buffer& in
                   [&from, &into](transfer_step done) { take(from, into, std::move(done)); });
 }
 
+template <class Stream>
+void wait_if_it_can([[maybe_unused]] Stream& s, [[maybe_unused]] transfer_step done) {
+  if constexpr (reads_when_ready<Stream>) wait_for_bytes(s, std::move(done));
+}
+
 // --- a direction that copies
 
 /// What it awaits, each a read, a write or an End of one side.
@@ -42,9 +47,8 @@ class copy_operations {
   auto fill(relay_buffer& into) { return filled_from(state_, side_, from_, into); }
   // Of a stream that reads when it is ready.
   auto wait() {
-    return transfer(state_.executor(), stop_, [this]([[maybe_unused]] transfer_step done) {
-      if constexpr (reads_when_ready<From>) wait_for_bytes(from_, std::move(done));
-    });
+    return transfer(state_.executor(), stop_,
+                    [this](transfer_step done) { wait_if_it_can(from_, std::move(done)); });
   }
   std::size_t fill_now([[maybe_unused]] error_code& ec) {
     if constexpr (reads_when_ready<From>) return read_now(from_, buffer_.room_now(), ec);

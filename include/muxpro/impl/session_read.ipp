@@ -130,9 +130,17 @@ MUXPRO_DECL void session_impl::ready(version v, dialect d) {
 
 inline auto session_impl::read_some() {
   return transfer(executor_, stop_[stop_reads].slot(), [this](transfer_step done) {
-    const bytes room = read_memory_.take(options_.read_buffer);
+    const bytes room = room_to_read();
     transport_->start_read(asio::buffer(room.data(), room.size()), std::move(done));
   });
+}
+
+MUXPRO_DECL bytes session_impl::room_to_read() noexcept {
+  try {
+    return read_memory_.take(options_.read_buffer);
+  } catch (const std::bad_alloc&) {
+    return reserve_;
+  }
 }
 
 inline auto session_impl::wait_for_bytes() {
@@ -142,7 +150,7 @@ inline auto session_impl::wait_for_bytes() {
 
 // A read that fills its memory leaves more behind, for which the session need not wait.
 MUXPRO_DECL void session_impl::read_now() {
-  const bytes room = read_memory_.take(options_.read_buffer);
+  const bytes room = room_to_read();
   error_code ec;
   const std::size_t n = transport_->read_now(room, ec);
   more_is_there_ = n == room.size();
@@ -183,7 +191,7 @@ MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
   ++counted_.reads;
   counted_.wire_received += n;
   if (read_watch_.running()) read_watch_.progress(n, progress_floor, now());
-  unparsed_ = read_memory_.taken().first(n);
+  unparsed_ = read_memory_.taken().empty() ? const_bytes(reserve_).first(n) : read_memory_.taken().first(n);
 }
 
 // Handles frames up to the read budget. Other work of the executor comes before the next turn. A turn also
