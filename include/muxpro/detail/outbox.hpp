@@ -37,6 +37,7 @@ class outbox {
   // Below this a copy is cheaper than one more buffer in the gather list.
   static constexpr std::size_t copy_limit = 512;
 
+  void take_arena() noexcept;
   void add_credits(time_point now);
   void add_frame(stream_state& s, time_point now);
   void fly(stream_state& s, std::size_t n);
@@ -49,7 +50,7 @@ class outbox {
   std::size_t frame_size(std::size_t sendable) const noexcept;
   bool room_for_frame() const noexcept {
     return count_ + 2 + buffer_list<asio::const_buffer>::capacity <= max_parts &&
-           arena_used_ + data_header + copy_limit <= arena_size;
+           arena_used_ + data_header + copy_limit <= arena_.size();
   }
 
   write_queue& queue_;
@@ -59,7 +60,8 @@ class outbox {
 
   std::vector<std::byte> control_, ends_;
   thread_memory memory_;
-  bytes arena_;  ///< of it, from fill() to land()
+  std::array<std::byte, 768> reserve_;  ///< where there is no memory
+  bytes arena_;                         ///< of one of these, from fill() to land()
   std::size_t arena_used_ = 0;
   std::array<asio::const_buffer, max_parts> parts_;
   std::size_t first_ = 0, count_ = 0;

@@ -11,7 +11,7 @@ MUXPRO_DECL bool outbox::fill(time_point now) {
   assert(!in_flight_ && "one gather write at a time");
   if (queue_.empty()) return false;
   first_ = count_ = arena_used_ = payload_ = 0;
-  arena_ = memory_.take(arena_size);
+  take_arena();
 
   queue_.take_control(control_);
   if (!control_.empty()) add_part(asio::buffer(control_));
@@ -35,6 +35,14 @@ MUXPRO_DECL bool outbox::fill(time_point now) {
   return in_flight_;
 }
 
+MUXPRO_DECL void outbox::take_arena() noexcept {
+  try {
+    arena_ = memory_.take(arena_size);
+  } catch (const std::bad_alloc&) {
+    arena_ = reserve_;
+  }
+}
+
 // An End goes out with the last bytes before it.
 MUXPRO_DECL void outbox::add_ends() {
   for (const auto& s : ending_) s->end_if_finishing();
@@ -44,7 +52,7 @@ MUXPRO_DECL void outbox::add_ends() {
 }
 
 MUXPRO_DECL void outbox::add_credits(time_point now) {
-  while (arena_used_ + max_encoded_header <= arena_size / 2) {
+  while (arena_used_ + max_encoded_header <= arena_.size() / 2) {
     auto* const s = static_cast<stream_state*>(queue_.pop_credit());
     if (!s) return;
     if (s->aborted || s->remote_ended) continue;  // it needs no more
