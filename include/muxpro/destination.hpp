@@ -3,7 +3,7 @@
 
 #include <muxpro/config.hpp>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <compare>

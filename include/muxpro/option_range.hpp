@@ -1,7 +1,7 @@
 // How options are checked: each against its bounds, with one sentence for the first that is outside. Ring 0.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <chrono>
 #include <initializer_list>

@@ -9,11 +9,13 @@
 #include <muxpro/impl/destination.ipp>
 #include <muxpro/impl/encode.ipp>
 #include <muxpro/impl/error.ipp>
+#include <muxpro/impl/initiation.ipp>
 #include <muxpro/impl/options.ipp>
 #include <muxpro/impl/outbox.ipp>
 #include <muxpro/impl/pipe.ipp>
 #include <muxpro/impl/pool_policy.ipp>
 #include <muxpro/impl/protocol.ipp>
+#include <muxpro/impl/relay_erased.ipp>
 #include <muxpro/impl/relay_options.ipp>
 #include <muxpro/impl/relay_state.ipp>
 #include <muxpro/impl/session_budget.ipp>
@@ -29,3 +31,4 @@
 #include <muxpro/impl/stream_state.ipp>
 #include <muxpro/impl/stream_write.ipp>
 #include <muxpro/impl/sub_stream.ipp>
+#include <muxpro/impl/timer.ipp>

@@ -13,6 +13,10 @@ namespace muxpro {
 using detail::counted_timer;
 
 /// Those that exist in an io_context, the library's own included. Any thread.
-inline std::size_t timers_of(asio::io_context& io) { return detail::service_of(io.get_executor()).timers(); }
+std::size_t timers_of(asio::io_context& io);
 
 }  // namespace muxpro
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/timer.ipp>
+#endif

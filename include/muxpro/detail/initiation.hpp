@@ -6,8 +6,6 @@
 #include <muxpro/detail/pending_op.hpp>
 #include <muxpro/error.hpp>
 
-#include <asio/system_executor.hpp>
-
 #include <cassert>
 #include <concepts>
 #include <utility>
@@ -27,10 +25,7 @@ bool is_there(const Object& object) noexcept {
 }
 
 /// The executor of an empty handle.
-inline const asio::any_io_executor& executor_of_none() noexcept {
-  static const asio::any_io_executor none{asio::system_executor()};
-  return none;
-}
+const asio::any_io_executor& executor_of_none() noexcept;
 
 template <class Object>
 const asio::any_io_executor& executor_of(const Object& object) noexcept {
@@ -69,3 +64,7 @@ bool is_usable(const Stream& s) noexcept {
 
 }  // namespace detail
 }  // namespace muxpro
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/initiation.ipp>
+#endif

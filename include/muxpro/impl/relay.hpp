@@ -245,10 +245,8 @@ loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, From& fr
   else
     return copy_from(s, side, from, to);
 }
-inline loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, any_stream& from,
-                       any_stream& to) {
-  return from.flows_out() && to.takes_at_once() ? flow_from(s, side, from, to) : copy_from(s, side, from, to);
-}
+/// Compiled once: g++ emits a coroutine wherever an inline function names it, called or not.
+loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, any_stream& from, any_stream& to);
 
 template <class Stream>
 bool is_over_socket(const Stream&) noexcept {
@@ -309,3 +307,7 @@ struct initiate_relay {
 };
 
 }  // namespace muxpro::detail
+
+#if !defined(MUXPRO_SEPARATE_COMPILATION)
+#include <muxpro/impl/relay_erased.ipp>
+#endif
