@@ -50,10 +50,10 @@ configure() {
   ! grep -q 'require your cache to be deleted' "$log" || logged "$log" "${command[@]}"
 }
 
-# build DIRECTORY [CMAKE-ARGUMENT...]
+# build DIRECTORY [CMAKE-ARGUMENT...]; gives way to tests that run meanwhile
 build() {
   echo "building $1"
-  logged "$1/build.log" cmake --build "$1" -j "$(nproc)" "${@:2}"
+  logged "$1/build.log" nice cmake --build "$1" -j "$(nproc)" "${@:2}"
 }
 
 # The clang++ to check with: the oldest that works first. Clang 16 keeps the address of a thread-local variable of Asio

@@ -111,6 +111,7 @@ run_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
 # As many at a time as there are processors; the reports come in order.
 run_programs() { # CONFIGURATION PROGRAM...
   local name=$1 program
+  finish_meanwhile
   for program in "${@:2}"; do
     while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n || true; done
     run_program "$name" "$program" >"$(directory "$name")/$program.report" &
@@ -120,6 +121,22 @@ run_programs() { # CONFIGURATION PROGRAM...
     cat "$(directory "$name")/$program.report"
     count "$(tail -n 1 "$(directory "$name")/$program.report")"
   done
+}
+
+# meanwhile COMMAND...: runs steps that mostly wait beside the next build.
+meanwhile=
+meanwhile() {
+  meanwhile=build/meanwhile.report
+  "$@" >"$meanwhile" 2>&1 &
+}
+finish_meanwhile() {
+  local line lines
+  [ -n "$meanwhile" ] || return 0
+  wait
+  cat "$meanwhile"
+  lines=$(grep -E '^[a-z]+/(process|conformance) .* passed, [0-9]+ failed' "$meanwhile") || true
+  while read -r line; do count "${line:-0 passed, 1 failed}"; done <<<"$lines"
+  meanwhile=
 }
 
 # The cases of the protocol, against the programs of a configuration.
@@ -275,16 +292,21 @@ run_script mutants mutation_list
 run_script contracts contracts
 run_script format formatting
 run_configuration plain "${gcc[@]}" "${unity[@]}" -DMUXPRO_WERROR=ON
-run_process_cases
-run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"
+plain_processes() {
+  run_process_cases
+  run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"
+}
+! wanted plain/process && ! wanted plain/conformance || meanwhile plain_processes
 if ! $quick; then
   run_configuration asan "${clang[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
+  finish_meanwhile
   ! $long || run_conformance asan "" --data-only --slow 5
   run_configuration tsan "${gcc[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
   ! $long || run_configuration asan-g++ "${gcc[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
   run_script install tests/install/run.sh
   run_script instructions tests/bench/instructions.sh --show
 fi
+finish_meanwhile
 real_parts() { tests/real/run.sh --long; } # with 1 GiB to fetch
 ! $long || run_script real real_parts
 
