@@ -44,8 +44,8 @@ def chain(scene, peer, role, protocol, settings, tls):
 def case(protocol, settings, tls):
     def run(scene, peer, role):
         proxy = chain(scene, peer, role, protocol, settings, tls)
-        # V2Ray 4 sends the head of Trojan with the client's first bytes, and not without them.
-        everything(proxy, greets=(protocol, peer.name, role) != ("trojan", "v2ray", "client"))
+        # V2Ray and Xray send the head of Trojan with the client's first bytes, and not without them.
+        everything(proxy, greets=(protocol, role) != ("trojan", "client"))
         log = scene.text("err")
         expect("authentication failed" not in log, "a login has failed")
 
