@@ -218,6 +218,7 @@ int tls_engine::give(char* to, int size) noexcept {
 }
 
 int tls_engine::take(const char* from, int size) noexcept try {
+  if (muted_) return size;
   const bytes room = output.room_left();
   const std::size_t n = std::min(static_cast<std::size_t>(size), room.size());
   std::memcpy(room.data(), from, n);

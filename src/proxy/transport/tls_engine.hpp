@@ -51,7 +51,7 @@ class tls_engine {
   /// Whether read() gets text, the end or an error: opens a record for that.
   needs peek(std::error_code& ec) noexcept;
   /// From now on OpenSSL gets a record when the whole of it is there, and read() opens one.
-  void open_one_at_a_time() noexcept { one_at_a_time_ = true; }
+  void open_one_at_a_time(bool on = true) noexcept { one_at_a_time_ = on; }
   bool opens_one_at_a_time() const noexcept { return one_at_a_time_; }
   /// Seals as many records as there is room for. Returns the size of their text, 256 KiB at most. 0: `ec` is
   /// the reason, or there was no text, or no room.
@@ -61,6 +61,8 @@ class tls_engine {
   std::error_code meaning_of_eof() const noexcept;
   /// What is sealed is not sent any more, nor anything behind it.
   void drop_output(std::error_code why) noexcept;
+  /// From now on nothing of OpenSSL goes to the peer.
+  void mute() noexcept { muted_ = true; }
   /// OpenSSL frees its buffers if there is nothing in them.
   void rest() noexcept;
 
@@ -82,7 +84,7 @@ class tls_engine {
 
   ssl_ptr ssl_;
   std::function<int(SSL*)> handshake_;
-  bool one_at_a_time_ = false;
+  bool one_at_a_time_ = false, muted_ = false;
   std::error_code failure_;      ///< the first that OpenSSL has reported
   std::error_code dropped_;      ///< why output was dropped
   std::size_t record_left_ = 0;  ///< of the record that OpenSSL is reading

@@ -99,19 +99,23 @@ class tls_stream {
 
   // --- for a protocol that leaves TLS behind a record of its choice
 
-  /// From now on each read gets the text of one record at most, and OpenSSL nothing behind that record.
-  void read_one_record_at_a_time() noexcept { core_->engine.open_one_at_a_time(); }
+  /// From now on each read gets the text of one record at most, and OpenSSL nothing behind that record; or no
+  /// longer.
+  void read_one_record_at_a_time(bool on = true) noexcept { core_->engine.open_one_at_a_time(on); }
   /// Bytes of text that a read would get at once.
   std::size_t opened() const noexcept { return static_cast<std::size_t>(SSL_pending(native_handle())); }
   /// Bytes of the stream below that OpenSSL has not got.
   const_bytes unopened() const noexcept { return core_->engine.input.data(); }
-  /// The stream below, which gets no close_notify, and the bytes of unopened(). Not while an operation is
-  /// pending. Text that is opened is lost.
-  std::pair<Next, std::vector<std::byte>> take_apart() && {
-    const std::shared_ptr<core> last = std::move(core_);
-    const const_bytes rest = last->engine.input.data();
-    return {std::move(*last->next), std::vector(rest.begin(), rest.end())};
+  /// This stream reads no more: the bytes of unopened() come before those that next_layer() reads. Text that
+  /// is opened is lost. Not while a read is pending.
+  std::vector<std::byte> stop_reading() {
+    tls_buffer& input = core_->engine.input;
+    std::vector<std::byte> rest(input.data().begin(), input.data().end());
+    input.consume(input.size());
+    return rest;
   }
+  /// This stream writes no more, not even close_notify: next_layer() does. Not while a write is pending.
+  void stop_writing() noexcept { core_->engine.mute(); }
 
  private:
   struct start {
