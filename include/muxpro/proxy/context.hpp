@@ -29,6 +29,7 @@ struct user_account {
   std::size_t link_capacity = 0;  ///< bytes that a link holds each way; 0: as the dispatcher has it
   /// Limits of relays; null: the inbound's. Shared by all users of a level.
   std::shared_ptr<const relay_options> relay;
+  bool vision = false;  ///< of VLESS: the user's clients send by the flow xtls-rprx-vision
 
   friend bool operator==(const user_account&, const user_account&) = default;
 };

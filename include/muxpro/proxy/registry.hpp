@@ -79,7 +79,7 @@ struct policy_level {
   std::size_t link_capacity() const noexcept { return relay.buffer / 4; }
   /// A user of this level.
   user_account user(std::string name = {}) const {
-    return {std::move(name), number, user_datagrams, link_capacity(), nullptr};
+    return {std::move(name), number, user_datagrams, link_capacity(), nullptr, false};
   }
 };
 
@@ -160,6 +160,8 @@ struct outbound_plan {
   /// Without multiplexing. With it datagrams are always carried.
   datagram_support datagrams = datagram_support::none;
   multiplexing mux = multiplexing::never;
+  /// It needs a security of the transport, and no carrier between that and the socket.
+  bool needs_security_on_socket = false;
   /// The protocol hides nothing: without a security of the transport anyone on the way can read it.
   bool in_clear = false;
 };

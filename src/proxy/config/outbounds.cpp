@@ -55,6 +55,12 @@ void refuse_in_clear(settings& s, const outbound_config& o) {
                                         server->at.host.to_string(), o.protocol));
 }
 
+void require_security_on_socket(settings& s, const outbound_config& o) {
+  if (o.plan.needs_security_on_socket && (!o.stream.security.make || o.stream.carrier.make))
+    s.wrong("streamSettings",
+            "must have security tls or reality, and network raw, for flow xtls-rprx-vision");
+}
+
 }  // namespace
 
 bool is_in_clear(const outbound_config& o) {
@@ -75,6 +81,7 @@ outbound_config read_outbound(settings& s, const config_reading& with) {
   else
     to.stream = read_stream(s, with, role::client, host);
   refuse_in_clear(s, to);
+  require_security_on_socket(s, to);
   if (to.plan.mux == outbound_plan::multiplexing::always) to.mux.emplace();
   s.object({"mux", "Multiplexing over main connections, for protocols mux.pro, socks, vless and trojan."},
            [&](settings& m) { read_mux(m, to); });

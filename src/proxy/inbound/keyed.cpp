@@ -1,6 +1,7 @@
 #include "proxy/inbound/keyed.hpp"
 
 #include "proxy/base/log_text.hpp"
+#include "proxy/transport/vision.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 
 #include <muxpro/proxy/stream_socket.hpp>
@@ -21,6 +22,8 @@ class keyed_client final : public client {
  public:
   keyed_client(pending_client& who, const relay_options& limits, const_bytes response)
       : client(who.c, limits, who.release()), response_(response) {}
+  /// `c` sends the response itself.
+  keyed_client(std::shared_ptr<connection> c, const relay_options& limits) : client(std::move(c), limits) {}
 
  private:
   std::vector<std::byte> reply_to(std::error_code outcome) override {
@@ -29,7 +32,7 @@ class keyed_client final : public client {
   }
   bool reply_waits() const noexcept override { return true; }
 
-  const const_bytes response_;
+  const const_bytes response_{};
 };
 
 }  // namespace
@@ -48,10 +51,12 @@ asio::awaitable<std::optional<request_head>> keyed_inbound::read_head(pending_cl
     who.consume(head.consumed);
     if (head.what == request_head::status::request) co_return std::move(head);
     if (head.what == request_head::status::need_more) continue;
-    if (head.what == request_head::status::stranger)
+    if (head.what == request_head::status::stranger) {
       co_await turn_away(who, to);
-    else
-      refuse(who, to, head);
+    } else {
+      who.ctx.inbound.user = std::move(head.user);
+      refuse(who, to, head.reason);
+    }
     co_return std::nullopt;
   }
 }
@@ -65,11 +70,11 @@ asio::awaitable<void> keyed_inbound::turn_away(pending_client& who, dispatcher& 
   who.c->close();
 }
 
-void keyed_inbound::refuse(pending_client& who, const dispatcher& to, const request_head& head) const {
+void keyed_inbound::refuse(pending_client& who, const dispatcher& to, const char* reason) const {
   const context::inbound_part& in = who.ctx.inbound;
   to.note(log_level::warning, in.source,
-          fmt::format("a connection of {} ({}) was closed: {}", shown_client(in.source, head.user.name),
-                      in.tag, head.reason));
+          fmt::format("a connection of {} ({}) was closed: {}", shown_client(in.source, in.user.name), in.tag,
+                      reason));
   who.c->close();
 }
 
@@ -84,13 +89,26 @@ asio::awaitable<void> keyed_inbound::serve(std::shared_ptr<connection> c, contex
   if (who.ctx.outbound.target.net == network::udp)
     co_await carry_datagrams(who, to);
   else
-    co_await carry_bytes(who, to);
+    co_await carry_bytes(who, head->vision, to);
 }
 
-asio::awaitable<void> keyed_inbound::carry_bytes(pending_client& who, dispatcher& to) const {
+asio::awaitable<void> keyed_inbound::carry_bytes(pending_client& who, const std::optional<uuid>& vision,
+                                                 dispatcher& to) const {
   const auto own = who.ctx.inbound.user.relay;
-  keyed_client c(who, own ? *own : options_.relay, options_.protocol->response);
-  co_await dispatch_or_accept_mux(c, std::move(who.ctx), to, options_.main_connections);
+  const relay_options& limits = own ? *own : options_.relay;
+  const const_bytes response = options_.protocol->response;
+  if (!vision) {
+    keyed_client c(who, limits, response);
+    co_return co_await dispatch_or_accept_mux(c, std::move(who.ctx), to, options_.main_connections);
+  }
+  vision_beginning first;
+  first.id = *vision;
+  first.received = who.release();
+  first.head.assign(response.begin(), response.end());
+  auto padded = open_vision(who.c, std::move(first));
+  if (!padded) co_return refuse(who, to, "The VLESS flow needs TLS or REALITY, and network raw.");
+  keyed_client c(std::move(padded), limits);
+  co_await to.dispatch(std::move(who.ctx), c);
 }
 
 asio::awaitable<void> keyed_inbound::carry_datagrams(pending_client& who, dispatcher& to) const {

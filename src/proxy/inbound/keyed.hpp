@@ -60,8 +60,9 @@ class keyed_inbound final : public inbound {
  private:
   asio::awaitable<std::optional<request_head>> read_head(pending_client& who, dispatcher& to) const;
   asio::awaitable<void> turn_away(pending_client& who, dispatcher& to) const;
-  void refuse(pending_client& who, const dispatcher& to, const request_head& head) const;
-  asio::awaitable<void> carry_bytes(pending_client& who, dispatcher& to) const;
+  void refuse(pending_client& who, const dispatcher& to, const char* reason) const;
+  asio::awaitable<void> carry_bytes(pending_client& who, const std::optional<uuid>& vision,
+                                    dispatcher& to) const;
   asio::awaitable<void> carry_datagrams(pending_client& who, dispatcher& to) const;
 
   const keyed_inbound_options options_;

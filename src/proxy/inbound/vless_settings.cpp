@@ -19,10 +19,11 @@ const keyed_protocol& vless() {
 
 namespace {
 
-void read_vless_user(settings& u, user_names& names, accounts& to) {
+void read_vless_user(settings& u, bool flow_of_all, user_names& names, accounts& to) {
   const auto id = read_vless_id(u);
-  read_vless_flow(u);
+  const bool vision = read_vless_flow(u, flow_of_all);
   user_account user = names.read(u, id ? to_string(*id).substr(0, 8) : std::string());
+  user.vision = vision;
   if (!id) return;
   const std::string key = vless_key(*id);
   if (to.check_key(key))
@@ -33,9 +34,9 @@ void read_vless_user(settings& u, user_names& names, accounts& to) {
 void read_vless(settings& s, const inbound_policy& policy, inbound_plan& to) {
   keyed_inbound_options o(vless());
   require_no_vless_encryption(s, {"decryption", "There is none; TLS encrypts."});
-  read_vless_flow(s);
+  const bool vision = read_vless_flow(s);
   user_names names(policy);
-  read_keyed_users(s, [&](settings& u) { read_vless_user(u, names, o.users); });
+  read_keyed_users(s, [&](settings& u) { read_vless_user(u, vision, names, o.users); });
   read_keyed_options(s, policy, o);
   to = plan_of(o);
 }

@@ -3,6 +3,7 @@
 #include "proxy/inbound/mux.hpp"
 #include "proxy/net/read_deadline.hpp"
 #include "proxy/policy/dial_outcome.hpp"
+#include "proxy/transport/vision.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 #include "proxy/udp/relay_datagrams.hpp"
 
@@ -40,6 +41,22 @@ asio::awaitable<void> keyed_outbound::request(std::shared_ptr<connection> server
   co_await server->write(rest, ec);
 }
 
+asio::awaitable<std::shared_ptr<connection>> keyed_outbound::request_by_vision(
+    std::shared_ptr<connection> server, const destination& target, client& c, std::error_code& ec) {
+  vision_beginning first;
+  first.id = *options_.vision;
+  first.head = options_.request(target);
+  first.peers_head = options_.response;
+  const auto padded = open_vision(server, std::move(first));
+  if (!padded) ec = std::make_error_code(std::errc::operation_not_supported);
+  if (!ec) co_await wait_for_first_bytes(c, options_.first_bytes, ec);
+  if (ec) co_return server;
+  const std::vector<std::byte> early = c.take_early();
+  const deadline limit(server, options_.handshake);
+  co_await padded->write(asio::buffer(early), ec);
+  co_return padded;
+}
+
 asio::awaitable<connection_result> keyed_outbound::carry(const context& ctx, client& c) {
   const counted here(*this);
   connection_result result;
@@ -47,10 +64,14 @@ asio::awaitable<connection_result> keyed_outbound::carry(const context& ctx, cli
   std::shared_ptr<connection> server;
   if (!result.why) server = co_await server_->dial(result.why);
   co_await c.answer(result.why, result.why);
-  if (!result.why) co_await request(server, ctx.outbound.target, c, result.why);
-  if (result.why) co_return result;
   relay_options limits = options_.relay;
-  limits.head_of_b = options_.response;
+  if (!result.why && options_.vision) {
+    server = co_await request_by_vision(server, ctx.outbound.target, c, result.why);
+  } else if (!result.why) {
+    co_await request(server, ctx.outbound.target, c, result.why);
+    limits.head_of_b = options_.response;
+  }
+  if (result.why) co_return result;
   co_await c.relay(*server, limits, result.why);
   co_return result;
 }
@@ -61,6 +82,7 @@ asio::awaitable<connection_result> keyed_outbound::carry_datagrams(
   connection_result result;
   const destination& target = ctx.outbound.target;
   if (!target.host.valid()) result.why = errc::bad_host;
+  if (options_.refuses_quic && target.port == 443) result.why = end_code::rejected;
   std::shared_ptr<connection> server;
   if (!result.why) server = co_await server_->dial(result.why);
   if (result.why) {

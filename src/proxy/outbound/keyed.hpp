@@ -1,6 +1,7 @@
 // By way of a server that gets a key and a target in one head: VLESS, Trojan. Ring 4.
 #pragma once
 
+#include "proxy/base/uuid.hpp"
 #include "proxy/udp/framed_datagrams.hpp"
 
 #include <muxpro/proxy/outbound.hpp>
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -23,6 +25,10 @@ struct keyed_outbound_options {
   /// Of the head in front of the server's first bytes. Empty: there is none.
   head_reader response;
   datagram_framing framing{};
+  /// Connections use the flow xtls-rprx-vision, with this UUID.
+  std::optional<uuid> vision;
+  /// Datagrams to port 443 are refused, which is where browsers speak QUIC.
+  bool refuses_quic = false;
   /// How long the client's first bytes are waited for, to send them with the head in one write.
   duration first_bytes = std::chrono::milliseconds(100);
   /// For the head to be written, and for that of a response which nothing may be sent before, absolute.
@@ -45,6 +51,9 @@ class keyed_outbound final : public outbound {
  private:
   asio::awaitable<void> request(std::shared_ptr<connection> server, const destination& target, client& c,
                                 std::error_code& ec);
+  asio::awaitable<std::shared_ptr<connection>> request_by_vision(std::shared_ptr<connection> server,
+                                                                 const destination& target, client& c,
+                                                                 std::error_code& ec);
 
   const std::shared_ptr<transport_dialer> server_;
   const keyed_outbound_options options_;

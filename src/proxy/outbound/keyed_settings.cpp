@@ -42,7 +42,8 @@ namespace {
 
 outbound_factory make_keyed(outbound_resources& from, keyed_outbound_options options) {
   options.relay = from.relay();
-  if (from.mux())
+  // Servers refuse other connections than those by the flow.
+  if (from.mux() && !options.vision)
     return multiplexed(from, [options](std::shared_ptr<transport_dialer> server, session_options s) {
       return dial_session_by_key(std::move(server), options, std::move(s));
     });
@@ -58,6 +59,7 @@ outbound_plan keyed_plan(stream_address server, keyed_outbound_options options) 
   out.datagrams = datagram_support::carried;
   out.mux = outbound_plan::multiplexing::possible;
   out.in_clear = true;
+  out.needs_security_on_socket = options.vision.has_value();
   out.make = [options = std::move(options)](outbound_resources& from) { return make_keyed(from, options); };
   return out;
 }

@@ -13,29 +13,37 @@ namespace muxpro::proxy {
 
 namespace {
 
-uuid read_vless_user(settings& u) {
-  const auto id = read_vless_id(u);
+struct vless_user {
+  uuid id{};
+  client_flow flow;
+};
+
+vless_user read_vless_user(settings& u) {
+  vless_user out;
+  out.id = read_vless_id(u).value_or(uuid());
   require_no_vless_encryption(u, {"encryption", "There is none; TLS encrypts."});
-  read_vless_flow(u);
+  out.flow = read_vless_client_flow(u);
   accept_user_keys(u);
-  return id.value_or(uuid());
+  return out;
 }
 
 void read_vless_server(settings& s, outbound_plan& to) {
   stream_address server;
-  uuid id{};
+  vless_user user;
   const auto listed = [&](settings& one) {
     server = read_server(one);
     if (one.needs("users", "a list of one object"))
       read_only_object(one, {"users", "The one user."}, "an outbound has one user",
-                       [&](settings& u) { id = read_vless_user(u); });
+                       [&](settings& u) { user = read_vless_user(u); });
   };
   if (!read_listed_server(s, "vnext", listed)) {
     server = read_server(s);
-    id = read_vless_user(s);
+    user = read_vless_user(s);
   }
   keyed_outbound_options o;
-  o.request = [id](const destination& target) { return vless_request(id, target); };
+  o.request = [user](const destination& target) { return vless_request(user.id, target, user.flow.vision); };
+  if (user.flow.vision) o.vision = user.id;
+  o.refuses_quic = user.flow.refuses_quic;
   o.response = read_vless_response;
   o.framing = {read_vless_packet, append_vless_packet, false};
   o.first_bytes = std::chrono::milliseconds(500);

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "proxy/base/text.hpp"
+#include "proxy/base/uuid.hpp"
 
 #include <muxpro/destination.hpp>
 #include <muxpro/proxy/context.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -35,7 +37,9 @@ struct request_head {
   std::size_t consumed = 0;  ///< of a request: what follows is the client's data
   user_account user;         ///< unless the client is a stranger
   destination target;        ///< of a request: the host is valid, the port is not 0
-  const char* reason = "";   ///< one sentence without secrets, for the log
+  /// Of a request by the flow xtls-rprx-vision: the UUID as the client has sent it.
+  std::optional<uuid> vision;
+  const char* reason = "";  ///< one sentence without secrets, for the log
 
   /// A request, unless it is for a multiplexer that muxpro does not have.
   static request_head of(user_account user, destination target, std::size_t consumed) {

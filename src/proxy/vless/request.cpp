@@ -15,14 +15,24 @@ namespace {
 
 enum class vless_command : std::uint8_t { tcp = 1, udp = 2, mux = 3, reverse = 4 };
 
-/// Why add-ons are refused; null: they are not.
-const char* mistake_in_addons(const_bytes addons) {
-  bool has_flow = false;
+/// The flow that add-ons ask for. Nothing: they are broken.
+std::optional<std::string_view> flow_in(const_bytes addons) {
+  std::string_view flow;
   proto_reader field(addons);
   while (field.next())
-    if (field.number() == 1) has_flow = !field.bytes().empty();
-  if (!field.good()) return "The add-ons of the VLESS request are broken.";
-  return has_flow ? "The client uses a VLESS flow, which its user does not have." : nullptr;
+    if (field.number() == 1) flow = as_text(field.bytes());
+  if (!field.good()) return std::nullopt;
+  return flow;
+}
+
+/// Why a request by a flow is refused; null: it is not.
+const char* mistake_in_flow(std::string_view flow, const user_account& user, vless_command asked) {
+  if (!flow.empty() && (flow != vision_flow || !user.vision))
+    return "The client uses a VLESS flow, which its user does not have.";
+  if (flow.empty() && user.vision && asked == vless_command::tcp)
+    return "The client does not use the VLESS flow that its user has.";
+  if (!flow.empty() && asked == vless_command::udp) return "The VLESS flow carries no datagrams.";
+  return nullptr;
 }
 
 const char* mistake_in(vless_command c) {
@@ -37,20 +47,25 @@ const char* mistake_in(vless_command c) {
 }
 
 // Behind the user.
-request_head read_vless_rest(byte_reader& r, user_account user) {
+request_head read_vless_rest(byte_reader& r, user_account user, const uuid& sent) {
   const const_bytes addons = r.counted(1);
   if (r.missing()) return {};
-  if (const char* mistake = mistake_in_addons(addons)) return request_head::refusal(std::move(user), mistake);
+  const auto flow = flow_in(addons);
+  if (!flow) return request_head::refusal(std::move(user), "The add-ons of the VLESS request are broken.");
   const auto asked = static_cast<vless_command>(r.number(1));
   if (r.missing()) return {};
   if (const char* mistake = mistake_in(asked)) return request_head::refusal(std::move(user), mistake);
+  if (const char* mistake = mistake_in_flow(*flow, user, asked))
+    return request_head::refusal(std::move(user), mistake);
   auto where = read_port_and_address(r);
   if (r.missing()) return {};
   if (!where || !where->host.valid() || where->port == 0)
     return request_head::refusal(std::move(user), "The VLESS request has no valid target.");
   destination target(asked == vless_command::udp ? network::udp : network::tcp, std::move(where->host),
                      where->port);
-  return request_head::of(std::move(user), std::move(target), r.position());
+  request_head out = request_head::of(std::move(user), std::move(target), r.position());
+  if (!flow->empty()) out.vision = sent;
+  return out;
 }
 
 }  // namespace
@@ -70,14 +85,18 @@ request_head read_vless_request(const_bytes received, const accounts& users) {
   uuid id;
   std::copy(sent.begin(), sent.end(), id.begin());
   auto user = users.check_key(vless_key(id));
-  return user ? read_vless_rest(r, *std::move(user)) : request_head::of_stranger();
+  return user ? read_vless_rest(r, *std::move(user), id) : request_head::of_stranger();
 }
 
-std::vector<std::byte> vless_request(const uuid& id, const destination& target) {
+std::vector<std::byte> vless_request(const uuid& id, const destination& target, bool by_vision) {
+  // A protobuf message with the flow as field 1.
+  constexpr std::string_view addons = "\x0a\x10xtls-rprx-vision";
   std::vector<std::byte> out{std::byte{0}};
   out.reserve(max_vless_request);
   out.insert(out.end(), id.begin(), id.end());
-  out.push_back(std::byte{0});
+  const std::string_view sent = by_vision && target.net == network::tcp ? addons : "";
+  out.push_back(static_cast<std::byte>(sent.size()));
+  for (const char c : sent) out.push_back(static_cast<std::byte>(c));
   const auto asked = target.net == network::udp ? vless_command::udp : vless_command::tcp;
   out.push_back(static_cast<std::byte>(asked));
   append_port_and_address(out, {target.host, target.port});

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -27,8 +28,10 @@ std::string vless_key(uuid id);
 inline constexpr std::size_t max_vless_request = 1 + 16 + 1 + 255 + 1 + max_port_and_address;
 /// `users` have the keys of vless_key().
 request_head read_vless_request(const_bytes received, const accounts& users);
-/// The host of `target` must be valid.
-std::vector<std::byte> vless_request(const uuid& id, const destination& target);
+/// The only flow that there is.
+inline constexpr std::string_view vision_flow = "xtls-rprx-vision";
+/// The host of `target` must be valid. `by_vision`: connections use that flow. Datagrams never do.
+std::vector<std::byte> vless_request(const uuid& id, const destination& target, bool by_vision = false);
 
 inline constexpr std::array<std::byte, 2> vless_response{};
 /// The size of the response's head at the beginning of `received`. 0: more is needed, or `ec` is set.

@@ -1,5 +1,7 @@
 #include "proxy/vless/settings.hpp"
 
+#include "proxy/vless/request.hpp"
+
 #include <fmt/format.h>
 
 #include <string>
@@ -16,11 +18,24 @@ std::optional<uuid> read_vless_id(settings& s) {
   return id;
 }
 
-void read_vless_flow(settings& s) {
-  std::string flow;
-  if (s.text({"flow", "Must be empty."}, flow) && !flow.empty())
-    s.wrong("flow",
-            fmt::format("is '{0}'; muxpro has no flow \"{0}\": it must be empty on both sides", shown(flow)));
+bool read_vless_flow(settings& s, bool otherwise) {
+  s.one_of<bool>({"flow",
+                  "xtls-rprx-vision: connections use that flow, which needs security tls or reality and "
+                  "network raw. Both sides must have the same one."},
+                 otherwise, {{"", false}, {vision_flow, true}});
+  return otherwise;
+}
+
+client_flow read_vless_client_flow(settings& s) {
+  enum class chosen { none, vision, with_quic } flow = chosen::none;
+  s.one_of<chosen>(
+      {"flow",
+       "xtls-rprx-vision: connections use that flow, which needs security tls or reality and "
+       "network raw; datagrams to port 443 are refused. xtls-rprx-vision-udp443: the same, and "
+       "these go on."},
+      flow,
+      {{"", chosen::none}, {vision_flow, chosen::vision}, {"xtls-rprx-vision-udp443", chosen::with_quic}});
+  return {flow != chosen::none, flow == chosen::vision};
 }
 
 void require_no_vless_encryption(settings& s, const setting_key& key) {

@@ -11,8 +11,14 @@ namespace muxpro::proxy {
 
 /// "id". Nothing: it is missing or wrong, which was reported.
 std::optional<uuid> read_vless_id(settings& s);
-/// "flow", of which there is only the empty one.
-void read_vless_flow(settings& s);
+/// "flow". `otherwise`: where there is none. True: xtls-rprx-vision.
+bool read_vless_flow(settings& s, bool otherwise = false);
+/// The same of a client, whose flow may have a suffix.
+struct client_flow {
+  bool vision = false;
+  bool refuses_quic = false;  ///< without the suffix
+};
+client_flow read_vless_client_flow(settings& s);
 /// "encryption" or "decryption", which must be "none".
 void require_no_vless_encryption(settings& s, const setting_key& key);
 

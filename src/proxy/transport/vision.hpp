@@ -1,0 +1,192 @@
+// The flow xtls-rprx-vision over TLS on a socket. Each direction begins as blocks with padding. Where the
+// data inside are TLS 1.3 themselves, it goes on as bytes on the socket, outside of the TLS of the
+// connection. Ring 4.
+#pragma once
+
+#include "proxy/transport/tls_stream.hpp"
+#include "proxy/vless/vision_padding.hpp"
+
+#include <muxpro/proxy/connection.hpp>
+#include <muxpro/proxy/stream_socket.hpp>
+#include <muxpro/relay_options.hpp>
+
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/async_result.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/co_spawn.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct vision_beginning {
+  uuid id;                          ///< as the client has sent it
+  std::vector<std::byte> received;  ///< of the connection, before
+  std::vector<std::byte> head;      ///< goes in front of the first block that is sent
+  head_reader peers_head;           ///< of what comes before the peer's first block; may be empty
+};
+
+/// What the operations of a vision_stream share. Holds the connection below, whose cut() and close() end it.
+class vision_core {
+ public:
+  using tls = tls_stream<stream_socket>;
+
+  vision_core(std::shared_ptr<connection_over<tls>> below, vision_beginning first);
+
+  tls& carrier() noexcept { return below_->stream(); }
+  stream_socket& socket() noexcept { return carrier().next_layer(); }
+  /// Whether reads or writes are those of carrier() or socket().
+  vision_phase reading() const noexcept { return content_.empty() ? in_.phase() : vision_phase::blocks; }
+  vision_phase writing() const noexcept { return out_.phase(); }
+
+  /// As tls_stream::read_now().
+  std::size_t read_now(bytes into, std::error_code& ec);
+  void wait(detail::transfer_step done);
+  struct transferred {
+    std::error_code ec;
+    std::size_t bytes = 0;
+  };
+  // Parameters of a coroutine, not captures: they live as long as it.
+  static asio::awaitable<transferred> read(std::shared_ptr<vision_core> core, asio::mutable_buffer into);
+  static asio::awaitable<transferred> write(std::shared_ptr<vision_core> core, asio::const_buffer from);
+
+ private:
+  void take(const_bytes text, std::error_code& ec);
+  bool strip_head(const_bytes& text, std::error_code& ec);
+  void unpad(const_bytes text, std::error_code& ec);
+  void leave_blocks();
+
+  const std::shared_ptr<connection_over<tls>> below_;
+  vision_unpadder in_;
+  vision_padder out_;
+  vision_filter filter_;
+  head_reader peers_head_;
+  std::vector<std::byte> head_, before_, content_;  ///< before_: a part of the peer's head
+  std::size_t content_taken_ = 0;
+};
+
+/// Belongs to the strand of its connection. One read and one write may be pending at a time. After a switch
+/// the TLS below sends nothing, close_notify least of all, which would be data for the peer.
+class vision_stream {
+ public:
+  using executor_type = vision_core::tls::executor_type;
+  using next_layer_type = vision_core::tls;
+  using lowest_layer_type = next_layer_type::lowest_layer_type;
+
+  explicit vision_stream(std::shared_ptr<vision_core> core) noexcept : core_(std::move(core)) {}
+
+  executor_type get_executor() const noexcept { return core_->carrier().get_executor(); }
+  next_layer_type& next_layer() noexcept { return core_->carrier(); }
+  const next_layer_type& next_layer() const noexcept { return core_->carrier(); }
+  lowest_layer_type& lowest_layer() noexcept { return next_layer().lowest_layer(); }
+
+  /// Signature: void(std::error_code, std::size_t). Completes with data without padding, at least one byte.
+  /// Errors: eof at the end of the peer's direction; errc::bad_answer if a block is broken; those of the TLS
+  /// stream and of the socket below.
+  /// Cancellation (terminal): operation_aborted, no byte was read.
+  template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
+  auto async_read_some(const MutableBuffers& into, Token&& token = {}) {
+    return asio::async_initiate<Token, void(std::error_code, std::size_t)>(
+        start_read{{core_}}, token, first_of<asio::mutable_buffer>(into));
+  }
+  /// As tls_stream::read_now().
+  std::size_t read_now(bytes into, std::error_code& ec) { return core_->read_now(into, ec); }
+  /// Calls `done` when read_now() may get bytes. Some of those that come may be padding.
+  void wait_for_bytes(detail::transfer_step done) { core_->wait(std::move(done)); }
+  /// Signature: void(std::error_code, std::size_t). Completes when the streams below have taken the first
+  /// bytes. Without bytes it sends a block of padding, and the head that goes in front of it.
+  /// Errors: those of the TLS stream and of the socket below.
+  /// Cancellation (terminal): operation_aborted. Only closing makes sense then.
+  template <class ConstBuffers, class Token = asio::use_awaitable_t<>>
+  auto async_write_some(const ConstBuffers& from, Token&& token = {}) {
+    return asio::async_initiate<Token, void(std::error_code, std::size_t)>(
+        start_write{{core_}}, token, first_of<asio::const_buffer>(from));
+  }
+  /// Ends this direction, by close_notify or, after a switch, by the socket's FIN. Not while a write is
+  /// pending.
+  /// Signature: void(std::error_code). Completes when the stream below has taken the end.
+  /// Errors: those of the TLS stream below.
+  /// Cancellation (terminal): operation_aborted. Only closing makes sense then.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_shutdown(Token&& token = {}) {
+    return asio::async_initiate<Token, void(std::error_code)>(start_shutdown{{core_}}, token);
+  }
+
+ private:
+  template <class Buffer, class Buffers>
+  static Buffer first_of(const Buffers& all) {
+    for (auto i = asio::buffer_sequence_begin(all); i != asio::buffer_sequence_end(all); ++i)
+      if (Buffer(*i).size() > 0) return Buffer(*i);
+    return Buffer();
+  }
+  struct starts {
+    using executor_type = vision_stream::executor_type;
+    std::shared_ptr<vision_core> core;
+    executor_type get_executor() const noexcept { return core->carrier().get_executor(); }
+  };
+  template <class Handler>
+  static void spawn(const std::shared_ptr<vision_core>& core, asio::awaitable<vision_core::transferred> work,
+                    Handler&& handler) {
+    const auto slot = asio::get_associated_cancellation_slot(handler);
+    auto done = [h = std::forward<Handler>(handler)](std::exception_ptr thrown,
+                                                     vision_core::transferred t) mutable {
+      if (thrown) t.ec = asio::error::no_memory;
+      std::move(h)(t.ec, t.bytes);
+    };
+    asio::co_spawn(core->carrier().get_executor(), std::move(work),
+                   asio::bind_cancellation_slot(slot, std::move(done)));
+  }
+  struct start_read : starts {
+    template <class Handler>
+    void operator()(Handler&& handler, asio::mutable_buffer into) const {
+      vision_core& c = *this->core;
+      if (c.reading() == vision_phase::raw)
+        c.socket().async_read_some(into, std::forward<Handler>(handler));
+      else if (c.reading() == vision_phase::text)
+        c.carrier().async_read_some(into, std::forward<Handler>(handler));
+      else
+        spawn(this->core, vision_core::read(this->core, into), std::forward<Handler>(handler));
+    }
+  };
+  struct start_write : starts {
+    template <class Handler>
+    void operator()(Handler&& handler, asio::const_buffer from) const {
+      vision_core& c = *this->core;
+      if (c.writing() == vision_phase::raw)
+        c.socket().async_write_some(from, std::forward<Handler>(handler));
+      else if (c.writing() == vision_phase::text)
+        c.carrier().async_write_some(from, std::forward<Handler>(handler));
+      else
+        spawn(this->core, vision_core::write(this->core, from), std::forward<Handler>(handler));
+    }
+  };
+  struct start_shutdown : starts {
+    template <class Handler>
+    void operator()(Handler&& handler) const {
+      vision_core& c = *this->core;
+      std::error_code ignored;
+      if (c.writing() == vision_phase::raw) c.socket().shutdown(asio::socket_base::shutdown_send, ignored);
+      // The TLS below is mute then, and completes at once.
+      c.carrier().async_shutdown(std::forward<Handler>(handler));
+    }
+  };
+  std::shared_ptr<vision_core> core_;
+};
+
+/// The flow over `below`, which has to be TLS on a socket. Null: it is not.
+std::shared_ptr<connection> open_vision(const std::shared_ptr<connection>& below, vision_beginning first);
+
+}  // namespace muxpro::proxy
+
+/// Relays have no memory for it while they wait.
+template <>
+struct muxpro::detail::relay_access<muxpro::proxy::vision_stream> {
+  using stream = muxpro::proxy::vision_stream;
+  static std::size_t read_now(stream& s, bytes into, error_code& ec) { return s.read_now(into, ec); }
+  static void wait_for_bytes(stream& s, transfer_step done) { s.wait_for_bytes(std::move(done)); }
+};
