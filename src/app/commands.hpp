@@ -22,6 +22,8 @@ void add_client_command(CLI::App& app, command& run);
 void add_demo_command(CLI::App& app, command& run);
 void add_config_commands(CLI::App& app, command& run);
 void add_help_command(CLI::App& app, command& run);
+void add_reality_command(CLI::App& app, command& run);
 void add_server_command(CLI::App& app, command& run);
+void add_x25519_command(CLI::App& app, command& run);
 
 }  // namespace muxpro::app

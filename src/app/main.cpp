@@ -48,6 +48,8 @@ int main(int argc, char** argv) {
   muxpro::app::add_config_commands(app, run);
   muxpro::app::add_demo_command(app, run);
   muxpro::app::add_help_command(app, run);
+  muxpro::app::add_reality_command(app, run);
+  muxpro::app::add_x25519_command(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -19,6 +19,8 @@ void fuzz_session_as_server(muxpro::const_bytes);
 void fuzz_session_as_client(muxpro::const_bytes);
 void fuzz_session_pair(muxpro::const_bytes);
 void fuzz_udp_prefix(muxpro::const_bytes);
+void fuzz_reality(muxpro::const_bytes);
+void fuzz_vision(muxpro::const_bytes);
 void fuzz_vless(muxpro::const_bytes);
 void fuzz_nat_table(muxpro::const_bytes);
 void fuzz_socks(muxpro::const_bytes);
@@ -67,6 +69,8 @@ TEST_CASE("corpus of udp_prefix", "[fuzz]") { replay("udp_prefix", muxpro_fuzz::
 TEST_CASE("corpus of nat_table", "[fuzz]") { replay("nat_table", muxpro_fuzz::fuzz_nat_table); }
 TEST_CASE("corpus of socks", "[fuzz]") { replay("socks", muxpro_fuzz::fuzz_socks); }
 TEST_CASE("corpus of trojan", "[fuzz]") { replay("trojan", muxpro_fuzz::fuzz_trojan); }
+TEST_CASE("corpus of reality", "[fuzz]") { replay("reality", muxpro_fuzz::fuzz_reality); }
+TEST_CASE("corpus of vision", "[fuzz]") { replay("vision", muxpro_fuzz::fuzz_vision); }
 TEST_CASE("corpus of vless", "[fuzz]") { replay("vless", muxpro_fuzz::fuzz_vless); }
 TEST_CASE("corpus of http_request", "[fuzz]") { replay("http_request", muxpro_fuzz::fuzz_http_request); }
 TEST_CASE("corpus of http_response", "[fuzz]") { replay("http_response", muxpro_fuzz::fuzz_http_response); }

@@ -58,6 +58,32 @@ def seed_vless():
             write("vless", bytes([choice]) + bytes.fromhex(wire))
 
 
+def seed_vision():
+    """A byte: 0: blocks behind the UUID. 1: choices, which are the content as well."""
+    for wire in ("00 0000 0004 00000000 01 0005 0002 68656c6c6f 0000 78", "02 0001 0000 78 170303", "03 0000 0000", "00 ffff ffff"):
+        write("vision", b"\0" + bytes.fromhex(wire))
+    hello = bytes.fromhex("160301000501000001 00")
+    for content in (hello + bytes.fromhex("1703030001ff"), b"SSH-2.0-x\r\n" * 20):
+        write("vision", b"\1" + content)
+
+
+def seed_reality():
+    """A byte that chooses what reads, and the wire."""
+    extensions = "002b 0003 020304 0033 0026 0024 001d 0020" + "09" * 32
+    body = "0303" + "07" * 32 + "20" + "05" * 32 + "0002 1301 0100" + f"{len(bytes.fromhex(extensions)):04x}" + extensions
+    message = bytes.fromhex("01" + f"{len(bytes.fromhex(body)):06x}" + body)
+    record = bytes.fromhex("160301") + len(message).to_bytes(2, "big") + message
+    for wire in (record, record[:40], record + b"x", b"GET / HTTP/1.1\r\n"):
+        write("reality", b"\0" + wire)
+    write("reality", b"\1" + message)
+    server = "0303" + "07" * 32 + "00 1301 00 002e 002b 0002 0304 0033 0024 001d 0020" + "09" * 32
+    answer = bytes.fromhex("02" + f"{len(bytes.fromhex(server)):06x}" + server)
+    sealed = b"".join(bytes.fromhex("170303") + n.to_bytes(2, "big") + bytes(n) for n in (23, 100, 96, 53))
+    flight = bytes.fromhex("160303") + len(answer).to_bytes(2, "big") + answer + bytes.fromhex("140303000101")
+    for wire in (flight + sealed, flight + bytes.fromhex("170303 0201") + bytes(513), bytes.fromhex("15030300020228")):
+        write("reality", b"\2" + wire)
+
+
 def seed_trojan():
     """A byte that chooses what reads, and the wire. The password is "alice"."""
     line = hashlib.sha224(b"alice").hexdigest().encode() + b"\r\n"
@@ -234,6 +260,8 @@ def main(cases):
         write("udp_prefix", text)
     seed_socks()
     seed_vless()
+    seed_vision()
+    seed_reality()
     seed_trojan()
     seed_http()
     seed_http_answers()

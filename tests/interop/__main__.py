@@ -9,11 +9,15 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "process")]
 import keyed
+import reality
 from parts import Failed, Scene
-from peers import PEERS
+from peers import PEERS, Peer
 
 CASES = {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in keyed.CASES.items() for peer in PEERS
          for role in ("server", "client")}
+CASES |= {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in reality.CASES.items() for peer in PEERS
+          for role in ("server", "client") if peer.name != "v2ray"}
+CASES["reality_nginx"] = (reality.in_front_of_nginx, Peer("nginx", []), None)
 
 
 def run(name, program):

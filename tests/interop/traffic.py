@@ -3,6 +3,7 @@ import contextlib
 import hashlib
 import os
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -162,11 +163,45 @@ def datagrams(proxy, sizes):
             expect(here.recv(65536) == header + data, f"a datagram of {size} bytes comes back wrong")
 
 
-def everything(proxy, greets):
+def https(scene, proxy, size, parallel):
+    """curl fetches files by TLS 1.3 inside of the connections, and sends one, with checksums."""
+    scene.certificate("inside", "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(scene.path("inside.pem"), scene.path("inside.key"))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    data = os.urandom(size)
+    wanted = hashlib.sha256(data).hexdigest()
+
+    def answer(client):
+        with contextlib.suppress(OSError), context.wrap_socket(client, server_side=True) as tls:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += tls.recv(65536) or b"\r\n\r\n"
+            head, _, body = head.partition(b"\r\n\r\n")
+            answered = data
+            if head.startswith(b"POST"):
+                answered = hashlib.sha256(body + receive(tls, size - len(body))).hexdigest().encode()
+            tls.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(answered) + answered)
+
+    with target(answer) as port, tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        curl = ["curl", "-sS", "--fail", "--max-time", "120", "--proxy", f"socks5h://127.0.0.1:{proxy}", "--cacert",
+                scene.path("inside.pem"), f"https://127.0.0.1:{port}/"]
+        running = [subprocess.Popen(curl, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(parallel)]
+        outputs = [process.communicate() for process in running]
+        wrong = [err for out, err in outputs if hashlib.sha256(out).hexdigest() != wanted]
+        expect(not wrong, f"{len(wrong)} of {parallel} files by https are wrong: {wrong[:1]}")
+        done = subprocess.run([*curl, "-H", "Expect:", "--data-binary", f"@{file.name}"], capture_output=True, check=False)
+        expect(done.stdout.decode() == wanted, f"the file that was sent by https is wrong: {done.stderr.decode()}")
+
+
+def everything(proxy, greets, udp=True):
     """`greets`: whether the client's side lets a target speak first."""
     files(proxy, 8 << 20, 1)
     files(proxy, 100_000, 100)
     half_close(proxy)
     if greets:
         target_speaks_first(proxy)
-    datagrams(proxy, (1, 2, 100, 512, 1200, 1400))
+    if udp:
+        datagrams(proxy, (1, 2, 100, 512, 1200, 1400))

@@ -4,6 +4,7 @@
 
 #include <muxpro/any_stream.hpp>
 #include <muxpro/codec.hpp>
+#include <muxpro/destination.hpp>
 #include <muxpro/plain_socket.hpp>
 #include <muxpro/relay.hpp>
 #include <muxpro/session.hpp>
@@ -24,6 +25,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -88,6 +90,18 @@ class connection {
   };
   const greeting& greeted_with() const noexcept { return greeting_; }
   void set_greeting(greeting g) { greeting_ = std::move(g); }
+  /// A layer has turned the peer away, as REALITY does with strangers. No inbound serves the connection: it
+  /// is relayed to `to`.
+  struct detour {
+    std::shared_ptr<connection> to;
+    std::vector<std::byte> early;  ///< bytes of `to` that were read
+    host_port at;                  ///< of `to`, unless it is a unix socket
+    std::string name;              ///< of `to`, for the log
+    std::string reason;            ///< one sentence for the log
+  };
+  /// Null: there is none.
+  const std::shared_ptr<detour>& turned_away() const noexcept { return detour_; }
+  void turn_away(detour d) { detour_ = std::make_shared<detour>(std::move(d)); }
   /// Starts nothing new on it, for example no sub-stream on a main connection.
   void drain() {
     draining_ = true;
@@ -100,6 +114,7 @@ class connection {
  private:
   std::string user_;
   greeting greeting_;
+  std::shared_ptr<detour> detour_;
   bool draining_ = false;
 };
 

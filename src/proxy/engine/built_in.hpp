@@ -21,5 +21,6 @@ void add_vless_outbound(registry& to);
 void add_trojan_outbound(registry& to);
 void add_plain_transports(registry& to);
 void add_tls(registry& to);
+void add_reality(registry& to);
 
 }  // namespace muxpro::proxy

@@ -7,6 +7,7 @@
 #include "proxy/engine/listener.hpp"
 #include "proxy/engine/live_connection.hpp"
 #include "proxy/engine/silent_clients.hpp"
+#include "proxy/inbound/fallback.hpp"
 #include "proxy/inbound/main_connection.hpp"
 #include "proxy/policy/dial_policy.hpp"
 
@@ -126,7 +127,8 @@ class worker {
   // of their negotiation instead of one for the first byte.
   void watch(const std::shared_ptr<connection_over<stream_socket>>& c, const listening_inbound& way,
              const asio::ip::address& source, admission::ticket& place) {
-    if (!way.serves->long_lived()) silent_.watch(c, c->stream().native_handle(), place.watch());
+    const bool may_be_silent = way.serves->long_lived() || (way.over && way.over->serves_silent_clients());
+    if (!may_be_silent) silent_.watch(c, c->stream().native_handle(), place.watch());
     place.on_eviction([this, source, weak = std::weak_ptr<connection>(c)] {
       asio::post(io_, [this, source, weak] {
         const auto still_there = weak.lock();
@@ -172,6 +174,10 @@ class worker {
     known.id = entry.id;
     known.inbound.user.name = c->user();
     if (draining_) c->drain();
+    if (c->turned_away()) {
+      place.release();
+      co_return co_await serve_turned_away(std::move(c), std::move(known), to_);
+    }
     co_await way.serves->serve(std::move(c), std::move(known), to_, std::move(place));
   }
   /// A layered connection that is served. Holds the entries, since a coroutine may outlive its worker.

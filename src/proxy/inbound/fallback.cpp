@@ -55,4 +55,27 @@ asio::awaitable<std::shared_ptr<connection>> fallback_servers::dial(const contex
   co_return server;
 }
 
+asio::awaitable<void> serve_turned_away(std::shared_ptr<connection> c, context ctx, dispatcher& to) {
+  const std::shared_ptr<connection::detour> way = c->turned_away();
+  const context::inbound_part& in = ctx.inbound;
+  to.note(log_level::info, in.source,
+          fmt::format("{} {} {}: the client is connected with {}: {}", ctx.id, shown_source(in.source),
+                      in.tag, way->name, way->reason));
+  ctx.outbound.original = ctx.outbound.target = {network::tcp, way->at.host, way->at.port};
+  ctx.outbound.tag = fmt::format("target {}", way->name);
+  connection_result result;
+  client who(std::move(c), relay_options());
+  {
+    const auto bytes = std::make_shared<relay_bytes>();
+    who.count_in(bytes);
+    const auto live = to.count(std::move(ctx), bytes);
+    relay_options limits;
+    limits.early_of_b = std::move(way->early);
+    co_await who.answer({}, result.why);
+    co_await who.relay(*way->to, limits, result.why);
+    to.end(*live, result);
+  }
+  co_await who.end(result.why);
+}
+
 }  // namespace muxpro::proxy

@@ -38,4 +38,9 @@ class fallback_servers {
   std::map<std::string, std::shared_ptr<transport_dialer>> dialers_;  ///< by address
 };
 
+/// Relays `c`, which a layer has turned away. Counted and logged as fallback_servers::serve() does, by the
+/// outbound tag "target SERVER". Completes when the connection has ended. Errors: none. Cancellation: none;
+/// cutting `c` ends it.
+asio::awaitable<void> serve_turned_away(std::shared_ptr<connection> c, context ctx, dispatcher& to);
+
 }  // namespace muxpro::proxy

@@ -1,10 +1,8 @@
 #include "proxy/transport/tls.hpp"
 
 #include "proxy/engine/built_in.hpp"
-#include "proxy/net/or_error.hpp"
 #include "proxy/transport/certificate.hpp"
-#include "proxy/transport/erased_stream.hpp"
-#include "proxy/transport/tls_stream.hpp"
+#include "proxy/transport/tls_handshake.hpp"
 
 #include <fmt/format.h>
 #include <openssl/err.h>
@@ -209,13 +207,8 @@ asio::awaitable<std::shared_ptr<connection>> tls_transport::open_over(Next next,
   const std::shared_ptr<const state> now = current();
   ssl_ptr fresh = now->connection();
   SSL* const tls = fresh.get();
-  const auto c = std::make_shared<connection_over<tls_stream<Next>>>(
-      tls_stream<Next>(std::move(next), std::move(fresh)));
-  {
-    const deadline limit(c, now->options.handshake);
-    co_await c->stream().async_handshake(or_error(ec));
-    if (ec && limit.over()) ec = asio::error::timed_out;
-  }
+  const auto c =
+      co_await handshake_over(std::move(next), std::move(fresh), nullptr, now->options.handshake, ec);
   const X509* const shown = SSL_get0_peer_certificate(tls);
   if (!ec) ec = now->judge(tls, shown);
   // Closed rather than cut if it failed: a reset could overtake the alert with the reason.
@@ -224,11 +217,9 @@ asio::awaitable<std::shared_ptr<connection>> tls_transport::open_over(Next next,
   co_return c;
 }
 
-// A socket of its own saves a virtual call for each read and write.
 asio::awaitable<std::shared_ptr<connection>> tls_transport::open(std::shared_ptr<connection> below,
                                                                  std::error_code& ec) const {
-  if (auto* const plain = dynamic_cast<connection_over<stream_socket>*>(below.get()))
-    return open_over(std::move(plain->stream()), ec);
+  if (auto* const plain = on_socket(*below)) return open_over(std::move(plain->stream()), ec);
   return open_over(erased_stream(std::move(below)), ec);
 }
 

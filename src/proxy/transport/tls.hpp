@@ -48,6 +48,7 @@ std::string normalized_pin(std::string_view text);
 enum class tls_errc {
   unknown_certificate = 1,  ///< the peer's certificate is none of those that were pinned
   no_agreement,             ///< the peer agreed to no application protocol
+  site_itself,              ///< the target of a REALITY server has answered in its place
 };
 const std::error_category& tls_category() noexcept;
 inline std::error_code make_error_code(tls_errc e) noexcept { return {static_cast<int>(e), tls_category()}; }

@@ -15,6 +15,9 @@ class category final : public std::error_category {
     switch (static_cast<tls_errc>(value)) {
       case tls_errc::unknown_certificate: return "the peer's certificate is none of those that were pinned";
       case tls_errc::no_agreement: return "the peer agreed to no application protocol";
+      case tls_errc::site_itself:
+        return "the site itself answered instead of REALITY: publicKey, shortId, serverName or the clock is "
+               "wrong, or the server refuses the client's version";
     }
     return "unknown TLS error";
   }

@@ -23,6 +23,7 @@ class stack final : public transport {
   asio::awaitable<void> accept(std::shared_ptr<connection> below, server serve,
                                std::error_code& ec) const override {
     server serve_between = [this, &serve, &ec](std::shared_ptr<connection> c) {
+      if (c->turned_away()) return serve(std::move(c));
       return upper_->accept(std::move(c), serve, ec);
     };
     co_await lower_->accept(std::move(below), std::move(serve_between), ec);
@@ -31,6 +32,9 @@ class stack final : public transport {
     opener dial_below = [this, &below](std::error_code& why) { return lower_->dial(below, why); };
     auto c = co_await upper_->dial(std::move(dial_below), ec);
     co_return c;
+  }
+  bool serves_silent_clients() const noexcept override {
+    return lower_->serves_silent_clients() || upper_->serves_silent_clients();
   }
   void reload() const override {
     lower_->reload();

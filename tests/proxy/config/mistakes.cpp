@@ -202,8 +202,9 @@ TEST_CASE("config: transports that cannot be", "[proxy][config]") {
   CHECK(stream(R"({"network": "tpc"})") ==
         "inbounds[0].streamSettings.network: is 'tpc'; it must be one of tcp, unix, raw; did you mean "
         "'tcp'?\n");
-  CHECK(stream(R"({"security": "reality"})") ==
-        "inbounds[0].streamSettings.security: is 'reality'; it must be one of none, tls\n");
+  CHECK(stream(R"({"security": "xtls"})") ==
+        "inbounds[0].streamSettings.security: is 'xtls'; it must be one of none, tls, reality; did you mean "
+        "'tls'?\n");
   CHECK(stream(R"({"security": "tls"})") ==
         "inbounds[0].streamSettings.tlsSettings.certificates: has none of usage 'encipherment', which a "
         "server needs\n");

@@ -1,0 +1,58 @@
+// REALITY's keys: X25519, the key that both sides derive from it, and what the client seals with that in its
+// session id. Ring 4, a rule.
+#pragma once
+
+#include "proxy/reality/client_hello.hpp"
+
+#include <muxpro/codec.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace muxpro::proxy {
+
+using key_bytes = std::array<std::byte, 32>;
+using short_id = std::array<std::byte, 8>;
+
+/// 32 bytes as base64 of URLs (RFC 4648 section 5) without padding.
+std::optional<key_bytes> parse_key(std::string_view text);
+std::string to_text(const key_bytes& key);
+/// Up to 16 hexadecimal digits in pairs; zeros follow.
+std::optional<short_id> parse_short_id(std::string_view text);
+std::string to_text(const short_id& id);
+using client_version = std::array<std::uint8_t, 3>;
+/// One to three numbers of 0 to 255, with dots between.
+std::optional<client_version> parse_client_version(std::string_view text);
+std::string to_text(const client_version& v);
+
+/// The public key of a private one (RFC 7748). Throws std::runtime_error if libcrypto has no X25519.
+key_bytes x25519_public(const key_bytes& private_key);
+/// Throws std::runtime_error if libcrypto has no random numbers.
+key_bytes random_key();
+
+/// What both sides derive. Nothing: the public key is one that makes no secret.
+std::optional<key_bytes> auth_key(const key_bytes& private_key, const_bytes public_key, const_bytes random);
+
+/// What a client claims.
+struct reality_claim {
+  client_version version{};
+  std::uint32_t time = 0;  ///< seconds since 1970
+  short_id id{};
+
+  friend bool operator==(const reality_claim&, const reality_claim&) = default;
+};
+using session_id = std::array<std::byte, session_id_size>;
+/// `hello`: the ClientHello with zeros in place of the session id.
+session_id seal_session_id(const key_bytes& key, const_bytes random, const_bytes hello,
+                           const reality_claim& claim);
+/// Nothing: it was not sealed with this key, or not for this ClientHello.
+std::optional<reality_claim> open_session_id(const key_bytes& key, const reality_hello& hello);
+
+/// What stands for the signature of the server's certificate with this Ed25519 key.
+std::array<std::byte, 64> certificate_proof(const key_bytes& key, const_bytes ed25519);
+
+}  // namespace muxpro::proxy

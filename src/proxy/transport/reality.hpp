@@ -1,0 +1,96 @@
+// REALITY: TLS 1.3 whose server only clients that know its public key can tell from a site of the operator's
+// choice. Everyone else is connected with that site. Ring 4.
+//
+// The client's ClientHello is OpenSSL's, and no browser's. What a server's answer to its own clients can
+// show:
+// - ServerHello is OpenSSL's, and so is the order of its extensions. Sites that run OpenSSL or Go have the
+//   same one. A site that chooses X25519MLKEM768 for a browser answers with more bytes than OpenSSL 3.0.
+// - Each message of the handshake is in a record of its own, padded to the length of the site's. Sites that
+//   put several messages into one record, or send tickets before the client's Finished, are not imitated.
+// - No tickets follow the handshake.
+// Clients that are not its own get the bytes of the site, in the order and at the time at which they come.
+#pragma once
+
+#include "proxy/policy/pace.hpp"
+#include "proxy/reality/admittance.hpp"
+
+#include <muxpro/proxy/settings.hpp>
+#include <muxpro/proxy/stream_socket.hpp>
+#include <muxpro/proxy/transport.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <system_error>
+
+namespace muxpro::proxy {
+
+class reality_front;
+
+struct reality_client_options {
+  std::string name;        ///< one of the server's serverNames
+  key_bytes server_key{};  ///< the public one
+  short_id id{};
+  /// Servers of Xray refuse older ones than 26.3.27.
+  client_version version{26, 7, 28};
+  /// Absolute, for the whole handshake.
+  duration handshake = std::chrono::seconds(10);
+};
+
+class reality_client final : public transport {
+ public:
+  /// Throws std::runtime_error if OpenSSL cannot do it.
+  explicit reality_client(reality_client_options options);
+  ~reality_client() override;
+
+  /// Errors: as tls_transport; tls_errc::site_itself if the server takes the client for a stranger.
+  /// Cancellation (terminal): operation_aborted.
+  asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> below,
+                                                    std::error_code& ec) const override;
+
+ private:
+  struct state;
+  template <class Next>
+  asio::awaitable<std::shared_ptr<connection>> open_over(Next next, std::error_code& ec) const;
+
+  const std::unique_ptr<const state> state_;
+};
+
+struct reality_server_options {
+  reality_rules rules;
+  stream_address target;
+  pace_limits upload, download;  ///< of strangers
+  unsigned proxy_header = 0;     ///< the version of PROXY protocol's header for the target; 0: none
+  /// Absolute, from the accepted connection to the end of the handshake. A client that has not sent its
+  /// ClientHello by then is a stranger.
+  duration handshake = std::chrono::seconds(10);
+};
+
+class reality_server final : public transport {
+ public:
+  /// Throws std::runtime_error if OpenSSL cannot do it.
+  explicit reality_server(reality_server_options options);
+  ~reality_server() override;
+
+  /// A server gives strangers back, which needs accept(): operation_not_supported.
+  /// Cancellation: none.
+  asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> below,
+                                                    std::error_code& ec) const override;
+  /// Serves the connection of an own client, or `below` with a detour() to the target.
+  /// Errors: those of the target's dial and of TLS handshakes; what the sockets report.
+  asio::awaitable<void> accept(std::shared_ptr<connection> below, server serve,
+                               std::error_code& ec) const override;
+  /// They are strangers, and the target has its own time limit for them.
+  bool serves_silent_clients() const noexcept override { return true; }
+
+ private:
+  struct state;
+  asio::awaitable<std::shared_ptr<connection>> dial_target(connection& client, std::error_code& ec) const;
+  asio::awaitable<void> serve_stranger(std::shared_ptr<connection> client, std::shared_ptr<connection> target,
+                                       std::shared_ptr<reality_front> front, std::string why, server serve,
+                                       std::error_code& ec) const;
+
+  const std::unique_ptr<state> state_;
+};
+
+}  // namespace muxpro::proxy

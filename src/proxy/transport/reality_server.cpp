@@ -1,0 +1,244 @@
+#include "proxy/base/proxy_protocol.hpp"
+#include "proxy/reality/certificate.hpp"
+#include "proxy/transport/paced_stream.hpp"
+#include "proxy/transport/reality.hpp"
+#include "proxy/transport/reality_front.hpp"
+#include "proxy/transport/tls_handshake.hpp"
+
+#include <muxpro/proxy/transport_dialer.hpp>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+namespace muxpro::proxy {
+
+namespace {
+
+/// How long the target's answer to an own client may take, or else that is connected with the target.
+constexpr duration answer_limit = std::chrono::seconds(5);
+
+struct free_server_context {
+  void operator()(SSL_CTX* c) const noexcept { SSL_CTX_free(c); }
+};
+struct free_key {
+  void operator()(EVP_PKEY* k) const noexcept { EVP_PKEY_free(k); }
+};
+struct free_certificate {
+  void operator()(X509* x) const noexcept { X509_free(x); }
+};
+
+/// Pads the records of a handshake to the lengths of the target's.
+struct record_shape {
+  std::vector<std::size_t> records;
+  std::size_t next = 0;
+
+  /// `size`: of the text with the type behind it (RFC 8446 section 5.2). The head and a tag of 16 bytes are
+  /// around it.
+  static std::size_t pad(SSL*, int, std::size_t size, void* shape) {
+    auto& s = *static_cast<record_shape*>(shape);
+    if (s.next == s.records.size()) return 0;
+    const std::size_t wanted = s.records[s.next++], ours = record_header + size + 16;
+    return wanted > ours ? wanted - ours : 0;
+  }
+};
+
+// Clients that imitate browsers do not offer Ed25519, and take it all the same. OpenSSL does not sign by what
+// was not offered. It has hashed the ClientHello before this call, and reads the extension after it.
+int offer_ed25519(SSL* tls, int*, void*) {
+  constexpr unsigned extension = 13;  // signature_algorithms (RFC 8446 section 4.2.3)
+  constexpr unsigned char high = 0x08, low = 0x07;
+  const unsigned char* list = nullptr;
+  std::size_t size = 0;
+  if (SSL_client_hello_get0_ext(tls, extension, &list, &size) != 1 || size < 4)
+    return SSL_CLIENT_HELLO_SUCCESS;
+  for (std::size_t i = 2; i + 1 < size; i += 2)
+    if (list[i] == high && list[i + 1] == low) return SSL_CLIENT_HELLO_SUCCESS;
+  auto* const last = const_cast<unsigned char*>(list) + size - 2;
+  last[0] = high;
+  last[1] = low;
+  return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+const char* suite_name(std::uint16_t suite) noexcept {
+  switch (suite) {
+    case 0x1302: return "TLS_AES_256_GCM_SHA384";
+    case 0x1303: return "TLS_CHACHA20_POLY1305_SHA256";
+    default: return "TLS_AES_128_GCM_SHA256";
+  }
+}
+
+std::string reason_of(const reality_verdict& v, duration now) {
+  if (v.refused != reality_refusal::time) return to_text(*v.refused);
+  const auto off = std::chrono::duration_cast<std::chrono::seconds>(now) - std::chrono::seconds(v.claim.time);
+  return fmt::format("{}: by {} s", to_text(*v.refused), off.count());
+}
+
+asio::ip::tcp::endpoint end_of(const connection_over<stream_socket>* c, bool far) {
+  std::error_code gone;
+  if (!c) return {};
+  auto& socket = const_cast<connection_over<stream_socket>*>(c)->stream();
+  return to_tcp(far ? socket.remote_endpoint(gone) : socket.local_endpoint(gone));
+}
+
+}  // namespace
+
+struct reality_server::state {
+  explicit state(reality_server_options o);
+  ssl_ptr connection(const target_flight& like, const key_bytes& key, record_shape& shape) const;
+  /// Remembers the session id of an own client.
+  reality_verdict decide(const received_hello& hello, duration now);
+
+  const reality_server_options options;
+  transport_dialer target;
+  const std::unique_ptr<SSL_CTX, free_server_context> context;
+  std::unique_ptr<EVP_PKEY, free_key> signing_key;
+  std::array<std::byte, 32> public_key{};
+  std::mutex remembering;
+  session_id_memory remembered;
+};
+
+reality_server::state::state(reality_server_options o)
+    : options(std::move(o)),
+      target(options.target, transport_use()),
+      context(SSL_CTX_new(TLS_server_method())),
+      signing_key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")) {
+  std::size_t size = public_key.size();
+  auto* const out = reinterpret_cast<unsigned char*>(public_key.data());
+  if (!context || !signing_key || EVP_PKEY_get_raw_public_key(signing_key.get(), out, &size) != 1)
+    throw std::runtime_error("OpenSSL cannot make a server of REALITY");
+  SSL_CTX* const c = context.get();
+  SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
+  SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(c, 0);
+  SSL_CTX_set_client_hello_cb(c, offer_ed25519, nullptr);
+}
+
+ssl_ptr reality_server::state::connection(const target_flight& like, const key_bytes& key,
+                                          record_shape& shape) const {
+  ssl_ptr tls(SSL_new(context.get()));
+  const auto proof = certificate_proof(key, public_key);
+  const std::vector<std::byte> der = reality_certificate(public_key, proof);
+  const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+  const std::unique_ptr<X509, free_certificate> shown(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  if (!tls || !shown || SSL_use_certificate(tls.get(), shown.get()) != 1 ||
+      SSL_use_PrivateKey(tls.get(), signing_key.get()) != 1)
+    throw std::bad_alloc();
+  SSL_set_accept_state(tls.get());
+  SSL_set_ciphersuites(tls.get(), suite_name(like.suite));
+  if (like.records.size() > 1) shape.records = like.records;
+  SSL_set_record_padding_callback(tls.get(), record_shape::pad);
+  SSL_set_record_padding_callback_arg(tls.get(), &shape);
+  return tls;
+}
+
+reality_verdict reality_server::state::decide(const received_hello& hello, duration now) {
+  if (hello.what != received_hello::status::whole) {
+    reality_verdict none;
+    none.refused = reality_refusal::no_hello;
+    return none;
+  }
+  reality_verdict out = judge(hello, options.rules, now);
+  if (out.refused) return out;
+  const auto parts = parse_reality_hello(hello.message);
+  session_id id{};
+  std::copy(parts->session_id.begin(), parts->session_id.end(), id.begin());
+  const std::lock_guard lock(remembering);
+  if (!remembered.note(id, std::chrono::steady_clock::now())) out.refused = reality_refusal::replay;
+  return out;
+}
+
+reality_server::reality_server(reality_server_options options)
+    : state_(std::make_unique<state>(std::move(options))) {}
+reality_server::~reality_server() = default;
+
+asio::awaitable<std::shared_ptr<connection>> reality_server::open(std::shared_ptr<connection>,
+                                                                  std::error_code& ec) const {
+  ec = asio::error::operation_not_supported;
+  co_return nullptr;
+}
+
+asio::awaitable<std::shared_ptr<connection>> reality_server::dial_target(connection& client,
+                                                                         std::error_code& ec) const {
+  auto target = co_await state_->target.dial(ec);
+  if (ec || state_->options.proxy_header == 0) co_return target;
+  const auto* const socket = on_socket(client);
+  const std::vector<std::byte> header =
+      proxy_header(state_->options.proxy_header, end_of(socket, true), end_of(socket, false));
+  co_await target->write(asio::buffer(header), ec);
+  co_return target;
+}
+
+asio::awaitable<void> reality_server::serve_stranger(std::shared_ptr<connection> client,
+                                                     std::shared_ptr<connection> target,
+                                                     std::shared_ptr<reality_front> front, std::string why,
+                                                     server serve, std::error_code& ec) const {
+  connection::detour d;
+  d.early = co_await front->stop(ec);
+  if (ec) co_return;
+  d.to = paced(std::move(target), state_->options.download);
+  d.at = state_->options.target.at;
+  d.name = to_string(state_->options.target);
+  d.reason = std::move(why);
+  client = paced(std::move(client), state_->options.upload);
+  client->turn_away(std::move(d));
+  co_await serve(std::move(client));
+}
+
+namespace {
+
+template <class Next>
+asio::awaitable<void> serve_own(Next next, ssl_ptr tls, std::unique_ptr<tls_extras> extras,
+                                const reality_server_options& options, transport::server serve,
+                                std::error_code& ec) {
+  auto c = co_await handshake_over(std::move(next), std::move(tls), std::move(extras), options.handshake, ec);
+  if (!ec) co_await serve(std::move(c));
+}
+
+}  // namespace
+
+asio::awaitable<void> reality_server::accept(std::shared_ptr<connection> below, server serve,
+                                             std::error_code& ec) const {
+  auto target = co_await dial_target(*below, ec);
+  if (ec) co_return;
+  auto front = std::make_shared<reality_front>(below, target);
+  const received_hello hello = co_await front->read_hello(state_->options.handshake, ec);
+  if (ec) co_return;
+  const duration now = std::chrono::system_clock::now().time_since_epoch();
+  const reality_verdict verdict = state_->decide(hello, now);
+  target_flight flight;
+  if (!verdict.refused) flight = co_await front->read_flight(answer_limit);
+  if (verdict.refused || flight.what != target_flight::status::whole) {
+    std::string why =
+        verdict.refused ? reason_of(verdict, now) : "its own, but the target's answer cannot be imitated";
+    co_return co_await serve_stranger(std::move(below), std::move(target), std::move(front), std::move(why),
+                                      std::move(serve), ec);
+  }
+  std::error_code of_target;
+  co_await front->stop(of_target);
+  target->cut();
+  const auto shape = std::make_shared<record_shape>();
+  ssl_ptr tls = state_->connection(flight, verdict.key, *shape);
+  auto extras = std::make_unique<tls_extras>();
+  extras->early = std::move(front->received());
+  extras->handshake = [shape](SSL* s) { return SSL_do_handshake(s); };
+  front.reset();
+  target.reset();
+  auto* const plain = on_socket(*below);
+  auto own = plain ? serve_own(std::move(plain->stream()), std::move(tls), std::move(extras), state_->options,
+                               std::move(serve), ec)
+                   : serve_own(erased_stream(std::move(below)), std::move(tls), std::move(extras),
+                               state_->options, std::move(serve), ec);
+  co_await std::move(own);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,117 @@
+// REALITY from configurations: clients of its own get through, all others see the target.
+#include "configured.hpp"
+#include "tls_meeting.hpp"
+
+#include "proxy/reality/keys.hpp"
+#include "proxy/transport/tls.hpp"
+
+#include <muxpro/proxy/transport_dialer.hpp>
+
+namespace {
+
+using namespace configured_test;
+
+const key_bytes private_key = [] {
+  key_bytes k{};
+  k[3] = std::byte{64};
+  return k;
+}();
+
+/// A site with a certificate for server.example, a server of VLESS over REALITY in front of it, and a client.
+struct reality_chain : bench {
+  explicit reality_chain(const std::string& of_client = R"("shortId": "0a1b")", const std::string& flow = "",
+                         const std::string& of_server = "")
+      : site(made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0, "streamSettings":
+            {"security": "tls", "tlsSettings": {"alpn": ["http/1.1"], "certificates": [{"certificateFile": ")" +
+                  tls_test::known().server.certificate_file + R"(", "keyFile": ")" +
+                  tls_test::known().server.key_file + R"("}]}}}], "outbounds": [{"protocol": "freedom",
+            "settings": {"allowPrivate": true}}]})")),
+        far(made(
+            R"({"inbounds": [{"protocol": "vless", "listen": "127.0.0.1", "port": 0, "settings":
+            {"decryption": "none", "clients": [{"id": "alice", "flow": ")" +
+            flow +
+            R"("}]}, "streamSettings": {"security": "reality", "realitySettings": {"target": "127.0.0.1:)" +
+            std::to_string(port_of(site->listening()[0])) +
+            R"(", "serverNames": ["server.example"], "shortIds": ["0a1b"], "privateKey": ")" +
+            to_text(private_key) + "\"" + of_server + R"(}}}], "outbounds": [{"protocol": "freedom",
+            "settings": {"allowPrivate": true}}]})")),
+        near(made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
+            "outbounds": [{"protocol": "vless", "settings": {"address": "127.0.0.1", "port": )" +
+                  std::to_string(reality_port()) + R"(, "id": "alice", "encryption": "none", "flow": ")" +
+                  flow +
+                  R"("}, "streamSettings": {"security": "reality", "realitySettings": {"serverName":
+            "server.example", "publicKey": ")" +
+                  to_text(x25519_public(private_key)) + "\", " + of_client + "}}}]}")) {
+    site->start();
+    far->start();
+    near->start();
+  }
+  ~reality_chain() {
+    finish(*near);
+    finish(*far);
+    finish(*site);
+  }
+  std::uint16_t reality_port() const { return port_of(far->listening()[0]); }
+  std::string ask(std::string word = "hello") {
+    return by_tcp(port_of(near->listening()[0]), port(), std::move(word));
+  }
+  /// What a SOCKS client gets that trusts the site's certificate.
+  std::string ask_site() {
+    tls_options o = tls_test::of_client();
+    o.alpn = {"http/1.1"};
+    return test::run(io, greet(reality_port(), std::make_shared<const tls_transport>(role::client, o)));
+  }
+  static asio::awaitable<std::string> greet(std::uint16_t port, std::shared_ptr<const transport> over) {
+    const auto at = stream_address::parse("127.0.0.1:" + std::to_string(port));
+    transport_dialer dialer(*at, transport_use(over));
+    std::error_code ec;
+    const auto c = co_await dialer.dial(ec);
+    if (ec) co_return ec.message();
+    co_await c->write(asio::buffer("\x05\x01\x00", 3), ec);
+    std::string answer(2, ' ');
+    std::size_t n = 0;
+    while (n < answer.size() && !ec) n += co_await c->read_some(asio::buffer(answer) + n, ec);
+    co_return ec ? ec.message() : answer;
+  }
+
+  const std::unique_ptr<configured_proxy> site, far, near;
+};
+
+const std::string socks_answer("\x05\x00", 2);
+
+}  // namespace
+
+TEST_CASE("configured REALITY: a client of its own, and others", "[proxy][reality]") {
+  reality_chain c;
+  CHECK(c.ask() == "hello");
+  CHECK(c.ask_site() == socks_answer);
+  CHECK(c.ask(std::string(200'000, 'x')) == std::string(200'000, 'x'));
+}
+
+TEST_CASE("configured REALITY: the flow xtls-rprx-vision", "[proxy][reality]") {
+  reality_chain c(R"("shortId": "0a1b")", "xtls-rprx-vision");
+  CHECK(c.ask() == "hello");
+  CHECK(c.ask(std::string(200'000, 'x')) == std::string(200'000, 'x'));
+}
+
+TEST_CASE("configured REALITY: a wrong short id gets the site", "[proxy][reality]") {
+  reality_chain c(R"("shortId": "0a1c")");
+  CHECK(c.ask().substr(0, 7) == "refused");
+  CHECK(c.ask_site() == socks_answer);
+}
+
+TEST_CASE("configured REALITY: a client that is too old for the server", "[proxy][reality]") {
+  reality_chain c(R"("shortId": "0a1b")", "", R"(, "minClientVer": "200.1.1")");
+  CHECK(c.ask().substr(0, 7) == "refused");
+}
+
+TEST_CASE("configured REALITY: bytes that are no ClientHello go to the site", "[proxy][reality]") {
+  reality_chain c;
+  const tcp::endpoint at(make_address("127.0.0.1"), c.reality_port());
+  // The site's TLS answers with an alert.
+  const std::string heard = test::run(c.io, say(tcp::socket(c.io), at, "GET / HTTP/1.1\r\n\r\n"));
+  CHECK((heard.empty() || heard[0] == '\x15'));
+  // A client that has sent a part of a ClientHello and ends.
+  const std::string part = test::run(c.io, say(tcp::socket(c.io), at, "\x16\x03\x01\x02\x00\x01"s));
+  CHECK(part.size() < 20);
+}
