@@ -1,4 +1,4 @@
-"""VLESS and Trojan, with and without TLS, as they are and in WebSocket or HTTPUpgrade."""
+"""VLESS and Trojan, with and without TLS."""
 from parts import DIRECT, expect, free_port
 from traffic import everything
 
@@ -17,13 +17,7 @@ def trojan(port):
     return server, client
 
 
-CARRIERS = {"ws": {"network": "ws", "wsSettings": {"path": "/chat"}},
-            "ws_early": {"network": "ws", "wsSettings": {"path": "/chat?ed=2048"}},
-            "httpupgrade": {"network": "httpupgrade", "httpupgradeSettings": {"path": "/chat"}}}
-NEWER = ("ws_early", "httpupgrade")  # than V2Ray 4
-
-
-def chain(scene, peer, role, protocol, settings, tls, carrier=None):
+def chain(scene, peer, role, protocol, settings, tls):
     """A SOCKS listener, whose connections go by way of the protocol's server. `role`: what the peer is."""
     port, proxy = free_port(), free_port()
     server, client = settings(port)
@@ -32,12 +26,10 @@ def chain(scene, peer, role, protocol, settings, tls, carrier=None):
     if tls:
         scene.certificate("server", "127.0.0.1")
         file, key = scene.path("server.pem"), scene.path("server.key")
-        inbound["streamSettings"] = {**CARRIERS.get(carrier, {}), "security": "tls", "tlsSettings": {"certificates": [
+        inbound["streamSettings"] = {"security": "tls", "tlsSettings": {"certificates": [
             {"certificateFile": file, "keyFile": key}]}}
-        outbound["streamSettings"] = {**CARRIERS.get(carrier, {}), "security": "tls", "tlsSettings": {"serverName": "127.0.0.1", "certificates": [
+        outbound["streamSettings"] = {"security": "tls", "tlsSettings": {"serverName": "127.0.0.1", "certificates": [
             {"certificateFile": file, "usage": "verify"}]}}
-    elif carrier:
-        inbound["streamSettings"] = outbound["streamSettings"] = CARRIERS[carrier]
     local = {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": proxy, "settings": {"udp": True}}
     if role == "server":
         peer.start(scene, inbound, {"protocol": "freedom"})
@@ -49,20 +41,17 @@ def chain(scene, peer, role, protocol, settings, tls, carrier=None):
     return proxy
 
 
-def case(protocol, settings, tls, carrier=None):
+def case(protocol, settings, tls):
     def run(scene, peer, role):
-        proxy = chain(scene, peer, role, protocol, settings, tls, carrier)
+        proxy = chain(scene, peer, role, protocol, settings, tls)
         # V2Ray and Xray send the head of Trojan with the client's first bytes, and not without them.
         everything(proxy, greets=(protocol, role) != ("trojan", "client"))
         log = scene.text("err")
         expect("authentication failed" not in log, "a login has failed")
 
-    over = f"{f' in {carrier}' if carrier else ''}{' over TLS' if tls else ''}"
-    run.__doc__ = f"{protocol}{over}: files, 100 at a time, half-closed requests, datagrams"
-    run.leaves_out = ("v2ray",) if carrier in NEWER else ()
+    run.__doc__ = f"{protocol}{' over TLS' if tls else ''}: files, 100 at a time, half-closed requests, datagrams"
     return run
 
 
-CASES = {f"{name}{f'_{carrier}' if carrier else ''}{'_tls' if tls else ''}": case(name, settings, tls, carrier)
-         for name, settings in (("vless", vless), ("trojan", trojan)) for tls in (False, True)
-         for carrier in (None, *CARRIERS) if carrier not in NEWER or name == "vless"}
+CASES = {f"{name}{'_tls' if tls else ''}": case(name, settings, tls)
+         for name, settings in (("vless", vless), ("trojan", trojan)) for tls in (False, True)}

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 
+import sing_box
 from parts import connect, eventually
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
@@ -21,6 +22,12 @@ class Peer:
         fetched = os.path.join(ROOT, "build", "peers", self.name)
         return fetched if os.path.exists(fetched) else shutil.which(self.name)
 
+    @staticmethod
+    def configuration(inbound, outbound):
+        # By default they give up what is half-closed after a second, which is short on a busy machine.
+        patient = {"levels": {"0": {"uplinkOnly": 10, "downlinkOnly": 10}}}
+        return {"log": {"loglevel": "warning"}, "inbounds": [inbound], "outbounds": [outbound], "policy": patient}
+
     def is_there(self):
         return self.path() is not None
 
@@ -28,7 +35,7 @@ class Peer:
         """Until it listens."""
         file = scene.path(f"{self.name}.json")
         with open(file, "w", encoding="utf-8") as out:
-            json.dump({"log": {"loglevel": "warning"}, "inbounds": [inbound], "outbounds": [outbound]}, out)
+            json.dump(self.configuration(inbound, outbound), out)
         with open(scene.path(f"{self.name}.log"), "w", encoding="utf-8") as log:
             process = subprocess.Popen([self.path(), *self.words, file], stdout=log, stderr=log,
                                        env={**os.environ, **self.env})
@@ -43,6 +50,14 @@ class Peer:
 
         eventually(listens, f"{self.name} does not listen: {scene.text(f'{self.name}.log')[-500:]}")
 
+
+class SingBox(Peer):
+    """A program whose configurations have another form."""
+
+    configuration = staticmethod(sing_box.configuration)
+
+
+SING_BOX = SingBox("sing-box", ["run", "-c"])
 
 # Datagrams go by the protocol's own command: with full cone Xray wraps them for a multiplexer.
 PEERS = (Peer("v2ray", ["-config"]), Peer("xray", ["run", "-c"], {"XRAY_CONE_DISABLED": "true"}))

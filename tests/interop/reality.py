@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 from keyed import ID
 from parts import DIRECT, Failed, connect, eventually, expect, free_port
@@ -52,57 +53,23 @@ def reality(scene):
                 "serverName": "site.test", "fingerprint": "chrome", "publicKey": PUBLIC, "shortId": "0a1b", "spiderX": "/"}})
 
 
-def chain(scene, peer, role, security, flow):
-    """A SOCKS listener, whose connections go by way of the server. `role`: what the peer is."""
-    port, proxy = free_port(), free_port()
-    of_server, of_client = security(scene)
-    inbound = {"tag": "in", "protocol": "vless", "listen": "127.0.0.1", "port": port, "streamSettings": of_server,
-               "settings": {"clients": [{"id": ID, "email": "alice", "flow": flow}], "decryption": "none"}}
-    outbound = {"tag": "out", "protocol": "vless", "streamSettings": of_client, "settings": {"vnext": [
-        {"address": "127.0.0.1", "port": port, "users": [{"id": ID, "encryption": "none", "flow": flow}]}]}}
-    local = {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": proxy, "settings": {"udp": True}}
-    if role == "server":
-        peer.start(scene, inbound, {"protocol": "freedom"})
-        scene.start("run", "-c", scene.config(local, outbounds=(outbound,)))
-    else:
-        direct = {**DIRECT, "settings": {"allowPrivate": True}}
-        scene.start("run", "-c", scene.config(inbound, outbounds=(direct,)))
-        peer.start(scene, {**local, "settings": {"udp": True, "ip": "127.0.0.1"}}, outbound)
-    return proxy
-
-
-def case(security, flow):
-    def run(scene, peer, role):
-        proxy = chain(scene, peer, role, security, flow)
-        # With the flow, datagrams of Xray come as those of a multiplexer.
-        everything(proxy, greets=True, udp=not flow or role == "server")
-        https(scene, proxy, 4 << 20, 20)
-        log = scene.text("err")
-        expect("authentication failed" not in log and "was closed" not in log, f"a client was refused: {log[-500:]}")
-
-    run.__doc__ = f"VLESS{' by ' + flow if flow else ''} over {security.__name__}"
-    return run
-
-
-CASES = {"vless_vision": case(tls, FLOW), "vless_reality": case(reality, ""), "vless_reality_vision": case(reality, FLOW)}
-
-
 class Recorder:
-    """A listener whose connections go on to a port, and which keeps what their clients send."""
+    """A listener whose connections go on to a port, and which keeps what both sides send."""
 
     def __init__(self, port):
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port, self.target, self.sent = self.listener.getsockname()[1], port, []
+        self.port, self.target, self.sent, self.answers = self.listener.getsockname()[1], port, [], []
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
-                far, kept = connect(self.target), []
-                self.sent.append(kept)
-                threading.Thread(target=self.pump, args=(client, far, kept), daemon=True).start()
-                threading.Thread(target=self.pump, args=(far, client, []), daemon=True).start()
+                far = connect(self.target)
+                self.sent.append([])
+                self.answers.append([])
+                threading.Thread(target=self.pump, args=(client, far, self.sent[-1]), daemon=True).start()
+                threading.Thread(target=self.pump, args=(far, client, self.answers[-1]), daemon=True).start()
 
     @staticmethod
     def pump(source, sink, kept):
@@ -111,6 +78,61 @@ class Recorder:
                 kept.append(data)
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
+
+
+def chain(scene, peer, role, security, flow):
+    """A SOCKS listener, whose connections go by way of the server, and what is between. `role`: what the peer is."""
+    port, proxy = free_port(), free_port()
+    between = Recorder(port)
+    of_server, of_client = security(scene)
+    inbound = {"tag": "in", "protocol": "vless", "listen": "127.0.0.1", "port": port, "streamSettings": of_server,
+               "settings": {"clients": [{"id": ID, "email": "alice", "flow": flow}], "decryption": "none"}}
+    outbound = {"tag": "out", "protocol": "vless", "streamSettings": of_client, "settings": {"vnext": [
+        {"address": "127.0.0.1", "port": between.port, "users": [{"id": ID, "encryption": "none", "flow": flow}]}]}}
+    local = {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": proxy, "settings": {"udp": True}}
+    if role == "server":
+        peer.start(scene, inbound, {"protocol": "freedom"})
+        scene.start("run", "-c", scene.config(local, outbounds=(outbound,)))
+    else:
+        direct = {**DIRECT, "settings": {"allowPrivate": True}}
+        scene.start("run", "-c", scene.config(inbound, outbounds=(direct,)))
+        peer.start(scene, {**local, "settings": {"udp": True, "ip": "127.0.0.1"}}, outbound)
+    return proxy, between
+
+
+def goes_raw(scene, proxy, between, direction):
+    """Whether the records of TLS inside come on the wire as they are, in the direction that muxpro sends. Xray does that
+    only if a read happens to end with a record."""
+    inside = []
+
+    def recorded(port):
+        inside.append(Recorder(port))
+        return inside[0].port
+
+    https(scene, proxy, 1 << 20, 1, through=recorded)
+    sent = inside[0].answers[0] if direction == "download" else inside[0].sent[-1]
+    wire = between.answers if direction == "download" else between.sent
+    middle = b"".join(sent)[500_000:501_000]
+    expect(any(middle in b"".join(pieces) for pieces in wire), f"the {direction} does not leave the TLS of the connection")
+
+
+def case(security, flow):
+    def run(scene, peer, role):
+        proxy, between = chain(scene, peer, role, security, flow)
+        # With the flow, datagrams of Xray come as those of a multiplexer, and those of sing-box always do.
+        everything(proxy, greets=True, udp=peer.name == "xray" and (not flow or role == "server"),
+                   half_closes=peer.name == "xray")
+        https(scene, proxy, 4 << 20, 20)
+        if flow:
+            goes_raw(scene, proxy, between, "upload" if role == "server" else "download")
+        log = scene.text("err")
+        expect("authentication failed" not in log and "was closed" not in log, f"a client was refused: {log[-500:]}")
+
+    run.__doc__ = f"VLESS{' by ' + flow if flow else ''} over {security.__name__}"
+    return run
+
+
+CASES = {"vless_vision": case(tls, FLOW), "vless_reality": case(reality, ""), "vless_reality_vision": case(reality, FLOW)}
 
 
 def start_nginx(scene):
@@ -174,6 +196,45 @@ def fetch(*words):
     return done.stdout.decode() or done.stderr.decode()
 
 
+def records(data):
+    """Type and length of each TLS record that is whole, without what is random in a ServerHello."""
+    found = []
+    while len(data) >= 5 and len(data) >= 5 + int.from_bytes(data[3:5], "big"):
+        end = 5 + int.from_bytes(data[3:5], "big")
+        found.append((data[0], end))
+        data = data[end:]
+    return found
+
+
+def first_records(client, count):
+    data = b""
+    while len(records(data)) < count:
+        piece = client.recv(65536)
+        expect(piece, f"it ends after {records(data)}")
+        data += piece
+    return records(data)[:count]
+
+
+def tickets_of(port):
+    """The lengths of the records that a TLS server sends behind the handshake, before it is asked."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls, data = context.wrap_bio(incoming, outgoing, server_hostname="site.test"), b""
+    with connect(port) as client:
+        client.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    tls.do_handshake()
+                client.sendall(outgoing.read())
+                piece = client.recv(65536)
+                incoming.write(piece)
+                data += piece
+    return [r for r in records(data)[6:] if r[0] == 23 and r[1] >= 200]  # and no message of HTTP/2
+
+
 def in_front_of_nginx(scene, _peer, _role):
     """REALITY in front of nginx: strangers, a replay and a wrong short id see nginx, its own client gets through"""
     site = start_nginx(scene)
@@ -192,11 +253,22 @@ def in_front_of_nginx(scene, _peer, _role):
         client("0a1b", proxy)
         with by_socks(proxy, greeting) as through:
             expect(receive(through, 11) == b"220 hello\r\n", "its own client does not get through")
-    hello = recorder.sent[0][0]
+    hello = recorder.sent[-1][0]
     with connect(port) as replay, connect(site) as direct:
         for stranger in (replay, direct):
             stranger.sendall(hello)
-        expect(len(replay.recv(65536)) == len(direct.recv(65536)), "a replay does not see nginx")
+        answer = first_records(direct, 6)
+        expect(first_records(replay, 6) == answer, "a replay does not see nginx")
+    own = records(b"".join(recorder.answers[-1]))
+    # A signature of nginx has 70 to 72 bytes.
+    expect(all(a[0] == b[0] and abs(a[1] - b[1]) <= 2 for a, b in zip(own[:6], answer)),
+           f"the answer to its own client has records {own}, nginx's {answer}")
+    # The server has measured the tickets by now.
+    time.sleep(3)
+    with target(lambda c: (c.sendall(b"220 hello\r\n"), c.close())) as greeting, by_socks(proxy, greeting) as through:
+        receive(through, 11)
+    own, tickets = records(b"".join(recorder.answers[-1])), tickets_of(site)
+    expect(own[6:6 + len(tickets)] == tickets, f"its own client gets tickets {own[6:]}, nginx sends {tickets}")
     eventually(lambda: "its session id was used before" in scene.text("err"), "the log has no line about the replay")
 
     wrong = free_port()

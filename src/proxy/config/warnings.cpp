@@ -41,6 +41,8 @@ void warn_of(const inbound_config& i, const config& c, std::vector<std::string>&
 }
 
 void warn_of(const outbound_config& o, std::vector<std::string>& out) {
+  if (o.mux && o.plan.needs_security_on_socket)
+    out.push_back(fmt::format("outbound {}: mux has no effect with flow xtls-rprx-vision", shown(o.tag)));
   const auto& server = o.plan.server;
   if (!is_in_clear(o) || !server->at.host.is_domain() || normalized(server->at.host.domain()) == "localhost")
     return;

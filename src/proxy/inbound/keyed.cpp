@@ -108,7 +108,7 @@ asio::awaitable<void> keyed_inbound::carry_bytes(pending_client& who, const std:
   auto padded = open_vision(who.c, std::move(first));
   if (!padded) co_return refuse(who, to, "The VLESS flow needs TLS or REALITY, and network raw.");
   keyed_client c(std::move(padded), limits);
-  co_await to.dispatch(std::move(who.ctx), c);
+  co_await dispatch_or_accept_mux(c, std::move(who.ctx), to, options_.main_connections);
 }
 
 asio::awaitable<void> keyed_inbound::carry_datagrams(pending_client& who, dispatcher& to) const {

@@ -1,13 +1,14 @@
 // REALITY: TLS 1.3 whose server only clients that know its public key can tell from a site of the operator's
 // choice. Everyone else is connected with that site. Ring 4.
 //
-// The client's ClientHello is OpenSSL's, and no browser's. What a server's answer to its own clients can
-// show:
+// The client's ClientHello is OpenSSL's, and no browser's. A server's answer to its own clients can show that
+// it is not the site's:
 // - ServerHello is OpenSSL's, and so is the order of its extensions. Sites that run OpenSSL or Go have the
 //   same one. A site that chooses X25519MLKEM768 for a browser answers with more bytes than OpenSSL 3.0.
 // - Each message of the handshake is in a record of its own, padded to the length of the site's. Sites that
 //   put several messages into one record, or send tickets before the client's Finished, are not imitated.
-// - No tickets follow the handshake.
+// - Tickets follow as the site sends them, once the server has measured that, which it begins to do when its
+//   first client comes. The settings that a site with HTTP/2 sends behind them are missing.
 // Clients that are not its own get the bytes of the site, in the order and at the time at which they come.
 #pragma once
 
@@ -85,12 +86,11 @@ class reality_server final : public transport {
 
  private:
   struct state;
-  asio::awaitable<std::shared_ptr<connection>> dial_target(connection& client, std::error_code& ec) const;
   asio::awaitable<void> serve_stranger(std::shared_ptr<connection> client, std::shared_ptr<connection> target,
                                        std::shared_ptr<reality_front> front, std::string why, server serve,
                                        std::error_code& ec) const;
 
-  const std::unique_ptr<state> state_;
+  const std::shared_ptr<state> state_;
 };
 
 }  // namespace muxpro::proxy

@@ -3,6 +3,7 @@
 #include "proxy/transport/paced_stream.hpp"
 #include "proxy/transport/reality.hpp"
 #include "proxy/transport/reality_front.hpp"
+#include "proxy/transport/reality_tickets.hpp"
 #include "proxy/transport/tls_handshake.hpp"
 
 #include <muxpro/proxy/transport_dialer.hpp>
@@ -11,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <asio/co_spawn.hpp>
 
 #include <algorithm>
 #include <array>
@@ -26,6 +28,10 @@ namespace {
 
 /// How long the target's answer to an own client may take, or else that is connected with the target.
 constexpr duration answer_limit = std::chrono::seconds(5);
+/// Sites send two, or four for resumption in parallel.
+constexpr std::size_t most_tickets = 8;
+/// OpenSSL's are not shorter. What is shorter is the first message of HTTP/2.
+constexpr std::size_t least_ticket = 200;
 
 struct free_server_context {
   void operator()(SSL_CTX* c) const noexcept { SSL_CTX_free(c); }
@@ -94,17 +100,26 @@ asio::ip::tcp::endpoint end_of(const connection_over<stream_socket>* c, bool far
 
 struct reality_server::state {
   explicit state(reality_server_options o);
-  ssl_ptr connection(const target_flight& like, const key_bytes& key, record_shape& shape) const;
+  ssl_ptr make_ssl(const target_flight& like, const key_bytes& key, record_shape& shape) const;
+  void imitate(const target_flight& like, SSL* tls, record_shape& shape) const;
   /// Remembers the session id of an own client.
   reality_verdict decide(const received_hello& hello, duration now);
+  /// Null: there is no socket whose ends a PROXY header could name.
+  asio::awaitable<std::shared_ptr<connection>> dial_target(const connection_over<stream_socket>* client,
+                                                           std::error_code& ec);
+  /// The first call begins to measure the target's tickets.
+  static void begin_to_measure(const std::shared_ptr<state>& self, const asio::any_io_executor& executor);
+  static asio::awaitable<void> measure(std::shared_ptr<state> self);
 
   const reality_server_options options;
   transport_dialer target;
   const std::unique_ptr<SSL_CTX, free_server_context> context;
   std::unique_ptr<EVP_PKEY, free_key> signing_key;
   std::array<std::byte, 32> public_key{};
-  std::mutex remembering;
+  mutable std::mutex remembering;
   session_id_memory remembered;
+  bool measured = false;
+  std::vector<std::size_t> tickets;
 };
 
 reality_server::state::state(reality_server_options o)
@@ -123,8 +138,15 @@ reality_server::state::state(reality_server_options o)
   SSL_CTX_set_client_hello_cb(c, offer_ed25519, nullptr);
 }
 
-ssl_ptr reality_server::state::connection(const target_flight& like, const key_bytes& key,
-                                          record_shape& shape) const {
+void reality_server::state::imitate(const target_flight& like, SSL* tls, record_shape& shape) const {
+  shape.records = like.records;
+  const std::lock_guard lock(remembering);
+  SSL_set_num_tickets(tls, tickets.size());
+  shape.records.insert(shape.records.end(), tickets.begin(), tickets.end());
+}
+
+ssl_ptr reality_server::state::make_ssl(const target_flight& like, const key_bytes& key,
+                                        record_shape& shape) const {
   ssl_ptr tls(SSL_new(context.get()));
   const auto proof = certificate_proof(key, public_key);
   const std::vector<std::byte> der = reality_certificate(public_key, proof);
@@ -135,7 +157,7 @@ ssl_ptr reality_server::state::connection(const target_flight& like, const key_b
     throw std::bad_alloc();
   SSL_set_accept_state(tls.get());
   SSL_set_ciphersuites(tls.get(), suite_name(like.suite));
-  if (like.records.size() > 1) shape.records = like.records;
+  if (like.records.size() > 1) imitate(like, tls.get(), shape);
   SSL_set_record_padding_callback(tls.get(), record_shape::pad);
   SSL_set_record_padding_callback_arg(tls.get(), &shape);
   return tls;
@@ -158,7 +180,7 @@ reality_verdict reality_server::state::decide(const received_hello& hello, durat
 }
 
 reality_server::reality_server(reality_server_options options)
-    : state_(std::make_unique<state>(std::move(options))) {}
+    : state_(std::make_shared<state>(std::move(options))) {}
 reality_server::~reality_server() = default;
 
 asio::awaitable<std::shared_ptr<connection>> reality_server::open(std::shared_ptr<connection>,
@@ -167,15 +189,36 @@ asio::awaitable<std::shared_ptr<connection>> reality_server::open(std::shared_pt
   co_return nullptr;
 }
 
-asio::awaitable<std::shared_ptr<connection>> reality_server::dial_target(connection& client,
-                                                                         std::error_code& ec) const {
-  auto target = co_await state_->target.dial(ec);
-  if (ec || state_->options.proxy_header == 0) co_return target;
-  const auto* const socket = on_socket(client);
+asio::awaitable<std::shared_ptr<connection>> reality_server::state::dial_target(
+    const connection_over<stream_socket>* client, std::error_code& ec) {
+  auto dialled = co_await target.dial(ec);
+  if (ec || options.proxy_header == 0) co_return dialled;
   const std::vector<std::byte> header =
-      proxy_header(state_->options.proxy_header, end_of(socket, true), end_of(socket, false));
-  co_await target->write(asio::buffer(header), ec);
-  co_return target;
+      proxy_header(options.proxy_header, end_of(client, true), end_of(client, false));
+  co_await dialled->write(asio::buffer(header), ec);
+  co_return dialled;
+}
+
+void reality_server::state::begin_to_measure(const std::shared_ptr<state>& self,
+                                             const asio::any_io_executor& executor) {
+  const std::lock_guard lock(self->remembering);
+  if (std::exchange(self->measured, true)) return;
+  asio::co_spawn(executor, measure(self), [](std::exception_ptr) {});
+}
+
+// Tickets that are not known are not sent.
+asio::awaitable<void> reality_server::state::measure(std::shared_ptr<state> self) {
+  std::error_code ec;
+  auto target = co_await self->dial_target(nullptr, ec);
+  if (ec) co_return;
+  std::string name;
+  if (!self->options.rules.names.empty()) name = *self->options.rules.names.rbegin();
+  auto found = co_await measure_tickets(std::move(target), std::move(name), ec);
+  const auto other = [](std::size_t record) { return record < least_ticket; };
+  found.erase(std::find_if(found.begin(), found.end(), other), found.end());
+  if (found.size() > most_tickets) found.resize(most_tickets);
+  const std::lock_guard lock(self->remembering);
+  self->tickets = std::move(found);
 }
 
 asio::awaitable<void> reality_server::serve_stranger(std::shared_ptr<connection> client,
@@ -197,18 +240,29 @@ asio::awaitable<void> reality_server::serve_stranger(std::shared_ptr<connection>
 namespace {
 
 template <class Next>
-asio::awaitable<void> serve_own(Next next, ssl_ptr tls, std::unique_ptr<tls_extras> extras,
-                                const reality_server_options& options, transport::server serve,
-                                std::error_code& ec) {
+asio::awaitable<void> serve_over(Next next, ssl_ptr tls, std::unique_ptr<tls_extras> extras,
+                                 const reality_server_options& options, transport::server serve,
+                                 std::error_code& ec) {
   auto c = co_await handshake_over(std::move(next), std::move(tls), std::move(extras), options.handshake, ec);
   if (!ec) co_await serve(std::move(c));
+}
+
+asio::awaitable<void> serve_own(std::shared_ptr<connection> below, ssl_ptr tls,
+                                std::unique_ptr<tls_extras> extras, const reality_server_options& options,
+                                transport::server serve, std::error_code& ec) {
+  if (auto* const plain = on_socket(*below))
+    return serve_over(std::move(plain->stream()), std::move(tls), std::move(extras), options,
+                      std::move(serve), ec);
+  return serve_over(erased_stream(std::move(below)), std::move(tls), std::move(extras), options,
+                    std::move(serve), ec);
 }
 
 }  // namespace
 
 asio::awaitable<void> reality_server::accept(std::shared_ptr<connection> below, server serve,
                                              std::error_code& ec) const {
-  auto target = co_await dial_target(*below, ec);
+  state::begin_to_measure(state_, below->get_executor());
+  auto target = co_await state_->dial_target(on_socket(*below), ec);
   if (ec) co_return;
   auto front = std::make_shared<reality_front>(below, target);
   const received_hello hello = co_await front->read_hello(state_->options.handshake, ec);
@@ -227,18 +281,14 @@ asio::awaitable<void> reality_server::accept(std::shared_ptr<connection> below, 
   co_await front->stop(of_target);
   target->cut();
   const auto shape = std::make_shared<record_shape>();
-  ssl_ptr tls = state_->connection(flight, verdict.key, *shape);
+  ssl_ptr tls = state_->make_ssl(flight, verdict.key, *shape);
   auto extras = std::make_unique<tls_extras>();
   extras->early = std::move(front->received());
   extras->handshake = [shape](SSL* s) { return SSL_do_handshake(s); };
   front.reset();
   target.reset();
-  auto* const plain = on_socket(*below);
-  auto own = plain ? serve_own(std::move(plain->stream()), std::move(tls), std::move(extras), state_->options,
-                               std::move(serve), ec)
-                   : serve_own(erased_stream(std::move(below)), std::move(tls), std::move(extras),
-                               state_->options, std::move(serve), ec);
-  co_await std::move(own);
+  co_await serve_own(std::move(below), std::move(tls), std::move(extras), state_->options, std::move(serve),
+                     ec);
 }
 
 }  // namespace muxpro::proxy
