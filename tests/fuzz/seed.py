@@ -82,6 +82,20 @@ def seed_reality():
     flight = bytes.fromhex("160303") + len(answer).to_bytes(2, "big") + answer + bytes.fromhex("140303000101")
     for wire in (flight + sealed, flight + bytes.fromhex("170303 0201") + bytes(513), bytes.fromhex("15030300020228")):
         write("reality", b"\2" + wire)
+def seed_websocket():
+    """A byte that chooses what reads, the size of the pieces less one, and the wire."""
+    masked = ("82850102030469676f686e", "01870102030449676f686e2e23898d0102030460706624786d7624756a667664008001020304808501020304766d7165"
+              "6588820102030402ea", "c28000000000", "89fe007e00000000", "82ff800000000000000000000000")
+    plain = ("820568656c6c6f", "0203616263 8903646566 0001 67 8000 8201 68", "820161 8a03656f66 8900 880203e8", "827e0003616263")
+    for choice, wires in ((0, masked), (1, plain)):
+        for wire in wires:
+            write("websocket", bytes([choice, 2]) + bytes.fromhex(wire))
+    head = (b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+    write("websocket", b"\2\0" + head + b"\r\n")
+    write("websocket", b"\2\0" + head + b"Sec-WebSocket-Protocol: AGatRUC1\r\nX-Forwarded-For: 192.0.2.1, ::1\r\n\r\n")
+    write("websocket", b"\3\0HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+          b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
 
 
 def seed_trojan():
@@ -263,6 +277,7 @@ def main(cases):
     seed_vision()
     seed_reality()
     seed_trojan()
+    seed_websocket()
     seed_http()
     seed_http_answers()
     for seed in range(8):

@@ -8,16 +8,18 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "process")]
+import carriers
 import keyed
 import reality
 from parts import Failed, Scene
 from peers import PEERS, SING_BOX, Peer
 
 CASES = {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in keyed.CASES.items() for peer in PEERS
-         for role in ("server", "client")}
+         for role in ("server", "client") if peer.name not in case.leaves_out}
 CASES |= {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in reality.CASES.items()
           for peer in (*PEERS, SING_BOX) for role in ("server", "client") if peer.name != "v2ray"}
 CASES["reality_nginx"] = (reality.in_front_of_nginx, Peer("nginx", []), None)
+CASES |= {name: (case, case.peer, None) for name, case in carriers.CASES.items()}
 
 
 def run(name, program):

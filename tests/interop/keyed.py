@@ -1,4 +1,4 @@
-"""VLESS and Trojan, with and without TLS."""
+"""VLESS and Trojan, with and without TLS, as they are and in WebSocket or HTTPUpgrade."""
 from parts import DIRECT, expect, free_port
 from traffic import everything
 
@@ -17,7 +17,13 @@ def trojan(port):
     return server, client
 
 
-def chain(scene, peer, role, protocol, settings, tls):
+CARRIERS = {"ws": {"network": "ws", "wsSettings": {"path": "/chat"}},
+            "ws_early": {"network": "ws", "wsSettings": {"path": "/chat?ed=2048"}},
+            "httpupgrade": {"network": "httpupgrade", "httpupgradeSettings": {"path": "/chat"}}}
+NEWER = ("ws_early", "httpupgrade")  # than V2Ray 4
+
+
+def chain(scene, peer, role, protocol, settings, tls, carrier=None):
     """A SOCKS listener, whose connections go by way of the protocol's server. `role`: what the peer is."""
     port, proxy = free_port(), free_port()
     server, client = settings(port)
@@ -26,10 +32,12 @@ def chain(scene, peer, role, protocol, settings, tls):
     if tls:
         scene.certificate("server", "127.0.0.1")
         file, key = scene.path("server.pem"), scene.path("server.key")
-        inbound["streamSettings"] = {"security": "tls", "tlsSettings": {"certificates": [
+        inbound["streamSettings"] = {**CARRIERS.get(carrier, {}), "security": "tls", "tlsSettings": {"certificates": [
             {"certificateFile": file, "keyFile": key}]}}
-        outbound["streamSettings"] = {"security": "tls", "tlsSettings": {"serverName": "127.0.0.1", "certificates": [
+        outbound["streamSettings"] = {**CARRIERS.get(carrier, {}), "security": "tls", "tlsSettings": {"serverName": "127.0.0.1", "certificates": [
             {"certificateFile": file, "usage": "verify"}]}}
+    elif carrier:
+        inbound["streamSettings"] = outbound["streamSettings"] = CARRIERS[carrier]
     local = {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": proxy, "settings": {"udp": True}}
     if role == "server":
         peer.start(scene, inbound, {"protocol": "freedom"})
@@ -41,17 +49,20 @@ def chain(scene, peer, role, protocol, settings, tls):
     return proxy
 
 
-def case(protocol, settings, tls):
+def case(protocol, settings, tls, carrier=None):
     def run(scene, peer, role):
-        proxy = chain(scene, peer, role, protocol, settings, tls)
+        proxy = chain(scene, peer, role, protocol, settings, tls, carrier)
         # V2Ray and Xray send the head of Trojan with the client's first bytes, and not without them.
         everything(proxy, greets=(protocol, role) != ("trojan", "client"))
         log = scene.text("err")
         expect("authentication failed" not in log, "a login has failed")
 
-    run.__doc__ = f"{protocol}{' over TLS' if tls else ''}: files, 100 at a time, half-closed requests, datagrams"
+    over = f"{f' in {carrier}' if carrier else ''}{' over TLS' if tls else ''}"
+    run.__doc__ = f"{protocol}{over}: files, 100 at a time, half-closed requests, datagrams"
+    run.leaves_out = ("v2ray",) if carrier in NEWER else ()
     return run
 
 
-CASES = {f"{name}{'_tls' if tls else ''}": case(name, settings, tls)
-         for name, settings in (("vless", vless), ("trojan", trojan)) for tls in (False, True)}
+CASES = {f"{name}{f'_{carrier}' if carrier else ''}{'_tls' if tls else ''}": case(name, settings, tls, carrier)
+         for name, settings in (("vless", vless), ("trojan", trojan)) for tls in (False, True)
+         for carrier in (None, *CARRIERS) if carrier not in NEWER or name == "vless"}

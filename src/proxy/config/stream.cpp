@@ -34,6 +34,7 @@ const layers::entry* read_carrier(settings& s, const layers& known) {
   settings::choices<std::string> names;
   add_names(known, names);
   names.emplace_back("raw", "tcp");  // Xray's newer name
+  names.emplace_back("websocket", "ws");
   s.one_of<std::string>({"network", "The transport; raw is another name of tcp."}, name, names);
   return known.find(name);
 }

@@ -22,5 +22,6 @@ void add_trojan_outbound(registry& to);
 void add_plain_transports(registry& to);
 void add_tls(registry& to);
 void add_reality(registry& to);
+void add_websocket(registry& to);
 
 }  // namespace muxpro::proxy

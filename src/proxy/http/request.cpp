@@ -74,6 +74,7 @@ void add_protocols(std::string_view list, std::string& to) {
 
 class head_reader {
  public:
+  explicit head_reader(http_target_form form) noexcept : form_(form) {}
   verdict_on_head read(std::string_view head);
   http_request request;
 
@@ -88,6 +89,7 @@ class head_reader {
   verdict_on_head read_coding(std::string_view value);
   verdict_on_head judge() const;
 
+  const http_target_form form_;
   unsigned hosts_ = 0;
   bool wants_upgrade_ = false, closes_ = false, max_forwards_ = false;
 };
@@ -113,6 +115,10 @@ verdict_on_head head_reader::read_first_line(std::string_view line) {
   const auto visible = [](char c) { return c > ' ' && c < 0x7f && c != '#'; };
   if (!std::all_of(target.begin(), target.end(), visible))
     return bad("The target has characters that a URI must not have.");
+  if (form_ == http_target_form::origin) {
+    request.path = target;
+    return target.starts_with('/') ? verdict_on_head() : bad("The target is not a path.");
+  }
   if (!request.is_connect()) return read_absolute_form(target);
   const auto where = read_authority(target, 0);
   if (!where) return bad("The target of a CONNECT is not HOST:PORT.");
@@ -222,8 +228,8 @@ http_request_parser::step refused(refusal r) {
   return {.what = http_request_parser::status::refused, .answer = r.answer, .reason = r.reason};
 }
 
-http_request_parser::step read_whole(std::string_view head, std::size_t consumed) {
-  head_reader reader;
+http_request_parser::step read_whole(std::string_view head, std::size_t consumed, http_target_form form) {
+  head_reader reader(form);
   if (const auto no = reader.read(head)) return refused(*no);
   return {.what = http_request_parser::status::complete,
           .consumed = consumed,
@@ -237,7 +243,7 @@ http_request_parser::step http_request_parser::next(const_bytes received) {
   const std::string_view in = as_text(received);
   switch (scanner_.next(in)) {
     case found::need_more: return {};
-    case found::complete: return read_whole(scanner_.head(in), scanner_.size());
+    case found::complete: return read_whole(scanner_.head(in), scanner_.size(), form_);
     case found::bare_line_end: return refused(bad("A line does not end in CRLF."));
     case found::control_character: return refused(bad("There is a control character in the head."));
     case found::too_many_fields:

@@ -37,6 +37,10 @@ struct http_request {
   bool is_connect() const noexcept { return method == "CONNECT"; }
 };
 
+/// Whom a request is meant for, which its target shows (RFC 9112 section 3.2): a proxy gets an absolute URI,
+/// an origin a path.
+enum class http_target_form : std::uint8_t { absolute, origin };
+
 /// From the first byte of a request to its head, which has one reading only; anything else is refused. Call
 /// next() with all bytes that came, until it needs no more:
 ///   need_more: the same again, when more bytes have come
@@ -61,12 +65,15 @@ class http_request_parser {
     const char* reason = "";  ///< one sentence, when refused
   };
 
-  explicit http_request_parser(const http_head_limits& limits = {}) noexcept
-      : scanner_(limits, http_head_scanner::empty_lines::skipped) {}
+  /// In origin-form http_request::target stays empty.
+  explicit http_request_parser(const http_head_limits& limits = {},
+                               http_target_form form = http_target_form::absolute) noexcept
+      : form_(form), scanner_(limits, http_head_scanner::empty_lines::skipped) {}
 
   step next(const_bytes received);
 
  private:
+  http_target_form form_;
   http_head_scanner scanner_;
 };
 

@@ -74,6 +74,19 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* size, const 
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/// What both sides have agreed on; empty: nothing.
+std::string agreed_protocol(const SSL* tls) {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(tls, &name, &size);
+  return name ? std::string(reinterpret_cast<const char*>(name), size) : std::string();
+}
+
+connection::greeting greeting_of(const SSL* tls) {
+  const char* const name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
+  return {name ? name : "", agreed_protocol(tls)};
+}
+
 bool is_address(const std::string& name) {
   std::error_code no;
   asio::ip::make_address(name, no);
@@ -173,10 +186,8 @@ std::error_code tls_transport::state::judge(SSL* tls, const X509* shown) const {
   const auto& pins = options.pins;
   if (!pins.empty() && std::find(pins.begin(), pins.end(), pin_of(shown)) == pins.end())
     return tls_errc::unknown_certificate;
-  const unsigned char* agreed = nullptr;
-  unsigned size = 0;
-  SSL_get0_alpn_selected(tls, &agreed, &size);
-  if (side == role::client && !protocols.empty() && size == 0) return tls_errc::no_agreement;
+  if (side == role::client && !protocols.empty() && agreed_protocol(tls).empty())
+    return tls_errc::no_agreement;
   return {};
 }
 
@@ -213,7 +224,10 @@ asio::awaitable<std::shared_ptr<connection>> tls_transport::open_over(Next next,
   if (!ec) ec = now->judge(tls, shown);
   // Closed rather than cut if it failed: a reset could overtake the alert with the reason.
   if (ec) co_return nullptr;
-  if (now->side == role::server) c->set_user(now->user_of(shown));
+  if (now->side == role::server) {
+    c->set_user(now->user_of(shown));
+    c->set_greeting(greeting_of(tls));
+  }
   co_return c;
 }
 

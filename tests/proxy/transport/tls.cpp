@@ -30,6 +30,24 @@ TEST_CASE("tls: both sides believe the right certificates and talk", "[proxy][tl
   CHECK(meeting(of_client("127.0.0.1"), of_server()).both());
 }
 
+TEST_CASE("tls: a server is told the name that a client asks for, and what both speak", "[proxy][tls]") {
+  tls_options client = of_client(), server = of_server();
+  {
+    meeting m(client, server);
+    REQUIRE(m.both());
+    CHECK(m.server->c->greeted_with().name == "server.example");
+    CHECK(m.server->c->greeted_with().alpn.empty());
+    CHECK(m.client->c->greeted_with().name.empty());
+  }
+  client.alpn = {"h2", "http/1.1"};
+  server.alpn = {"http/1.1"};
+  client.name = "127.0.0.1";
+  meeting m(client, server);
+  REQUIRE(m.both());
+  CHECK(m.server->c->greeted_with().name.empty());
+  CHECK(m.server->c->greeted_with().alpn == "http/1.1");
+}
+
 TEST_CASE("tls: a client refuses what it cannot check", "[proxy][tls]") {
   const auto refused = [](tls_options client, tls_options server) {
     meeting m(std::move(client), std::move(server));

@@ -1,0 +1,13 @@
+// base64 of RFC 4648 section 4. Ring 4, a rule.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace muxpro::proxy {
+
+/// With its padding and nothing else. Nothing: `text` is not base64.
+std::optional<std::string> base64_decoded(std::string_view text);
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,109 @@
+// The configuration of WebSocket and HTTPUpgrade.
+#include "proxy/base/text.hpp"
+#include "proxy/engine/built_in.hpp"
+#include "proxy/transport/websocket.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace muxpro::proxy {
+
+namespace {
+
+/// Takes "ed=N" out of the query, which is Xray's place for the size of early data. False: N is no number.
+bool take_early_data(std::string& path, std::size_t& most) {
+  const std::size_t mark = path.find('?');
+  if (mark == std::string::npos) return true;
+  std::string rest;
+  bool good = true;
+  std::string_view query = std::string_view(path).substr(mark + 1);
+  while (!query.empty()) {
+    const std::string_view item = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(item.size() + 1, query.size()));
+    if (item.starts_with("ed=")) {
+      const auto n = number<std::size_t>(item.substr(3));
+      good = n && *n <= 2048;
+      most = n.value_or(0);
+    } else {
+      rest.append(rest.empty() ? "?" : "&").append(item);
+    }
+  }
+  path.replace(mark, std::string::npos, rest);
+  return good;
+}
+
+void read_path(settings& s, upgrade_options& o) {
+  s.text(
+      {"path",
+       "The path of the request; default: /. \"?ed=2048\" at its end: a client waits for its first bytes and "
+       "sends so many of them with the request, which the server has to support."},
+      o.path);
+  if (!o.path.starts_with('/')) o.path.insert(0, "/");
+  if (!take_early_data(o.path, o.early_data)) s.wrong("path", "has an ed that is no number from 0 to 2048");
+}
+
+// Those that the handshake writes itself.
+bool is_own_field(std::string_view name) {
+  constexpr std::array<std::string_view, 4> own{"connection", "upgrade", "content-length",
+                                                "transfer-encoding"};
+  return std::any_of(own.begin(), own.end(), [name](std::string_view o) { return is_name(name, o); }) ||
+         lower_case(name).starts_with("sec-websocket-");
+}
+
+void read_header(settings& s, const std::string& name, const setting& value, upgrade_options& o) {
+  const auto* const text = std::get_if<std::string>(&value.is);
+  if (!text || !std::all_of(text->begin(), text->end(), is_line_char))
+    s.wrong("headers", "has a value that is no text of one line");
+  else if (!is_token(name) || is_own_field(name))
+    s.wrong("headers", "has '" + shown(name) + "'; it must be a field that the handshake does not have");
+  else if (is_name(name, "host"))
+    o.host = *text;
+  else
+    o.fields.push_back({name, *text});
+}
+
+void read_host(settings& s, role side, const std::string& server, upgrade_options& o) {
+  s.each({"headers", "Of a client: further fields of the request. Host is an older way to write host."},
+         [&](const std::string& name, const setting& value, std::string) { read_header(s, name, value, o); });
+  s.text({"host",
+          "Of a client: the host that it asks for; default: the name in TLS, or the server's address. Of a "
+          "server: the host that clients have to ask for; default: any."},
+         o.host);
+  const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
+  if (!std::all_of(o.host.begin(), o.host.end(), visible)) s.wrong("host", "is no name of a host");
+  if (side == role::client && o.host.empty()) o.host = server.empty() ? "localhost" : server;
+}
+
+transport_plan plan_of(std::shared_ptr<upgrade_options> o, role side) {
+  return transport_plan([o, side] { return std::make_shared<const upgrade_transport>(side, *o); });
+}
+
+transport_plan read_websocket(settings& s, role side, const std::string& server) {
+  const auto o = std::make_shared<upgrade_options>(upgrade_protocol::websocket);
+  read_path(s, *o);
+  read_host(s, side, server, *o);
+  s.time({"heartbeatPeriod", "Time between two pings; 0: none."}, o->heartbeat, std::chrono::seconds(1), 0,
+         86'400);
+  return plan_of(o, side);
+}
+
+transport_plan read_http_upgrade(settings& s, role side, const std::string& server) {
+  const auto o = std::make_shared<upgrade_options>(upgrade_protocol::raw);
+  read_path(s, *o);
+  read_host(s, side, server, *o);
+  return plan_of(o, side);
+}
+
+}  // namespace
+
+void add_websocket(registry& to) {
+  to.carriers.add("ws", "WebSocket; websocket is another name.", read_websocket);
+  to.carriers.add("httpupgrade", "Bytes as they are behind an HTTP/1.1 request for an upgrade.",
+                  read_http_upgrade);
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,22 @@
+// Early data of WebSocket as Xray has it: base64 for URLs without padding, as Sec-WebSocket-Protocol. Ring 4,
+// a rule.
+#pragma once
+
+#include <muxpro/codec.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// RFC 4648 section 4.
+std::string base64_encoded(const_bytes data);
+
+std::string early_data_text(const_bytes data);
+/// Nothing: it is none, for example the name of a protocol. Either alphabet will do, with or without padding.
+std::vector<std::byte> read_early_data(std::string_view text);
+
+}  // namespace muxpro::proxy
