@@ -66,6 +66,7 @@ class Recorder:
             while True:
                 client, _ = self.listener.accept()
                 far = connect(self.target)
+                far.settimeout(None)
                 self.sent.append([])
                 self.answers.append([])
                 threading.Thread(target=self.pump, args=(client, far, self.sent[-1]), daemon=True).start()
