@@ -1,5 +1,7 @@
 #include "proxy/config/readers.hpp"
 
+#include <fmt/format.h>
+
 #include <string>
 
 namespace muxpro::proxy {
@@ -67,6 +69,17 @@ void describe_layers(settings& s, const layers& known, role side) {
 
 }  // namespace
 
+namespace {
+
+// Sites behind which a server hides speak no HTTP/1 to browsers where they can speak HTTP/2.
+void refuse_carrier_over_reality(settings& s, const layers::entry* carrier, const layers::entry* security) {
+  if (!carrier || !security || security->name != "reality") return;
+  if (carrier->name == "ws" || carrier->name == "httpupgrade")
+    s.wrong("network", fmt::format("is '{}'; with security reality it must be raw or grpc", carrier->name));
+}
+
+}  // namespace
+
 stream_config read_stream(settings& s, const config_reading& with, role side, const std::string& server) {
   stream_config out;
   out.socket = keepalive_socket();
@@ -78,6 +91,7 @@ stream_config read_stream(settings& s, const config_reading& with, role side, co
       describe_layers(stream, carriers, side);
       describe_layers(stream, securities, side);
     }
+    refuse_carrier_over_reality(stream, carrier, security);
     if (carrier) out.carrier = read_plan(stream, *carrier, side, server);
     if (security) out.security = read_plan(stream, *security, side, server);
     stream.object({"sockopt", "Options of the socket."},

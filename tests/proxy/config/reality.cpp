@@ -66,6 +66,13 @@ TEST_CASE("config: clients of REALITY", "[proxy][config][reality]") {
         at + "mldsa65Verify: has a value; muxpro has no ML-DSA-65\n");
 }
 
+TEST_CASE("config: carriers over REALITY", "[proxy][config][reality]") {
+  const std::string reality = R"(, "security": "reality", "realitySettings": {"password": ")" + key + "\"}";
+  CHECK(read_text(client(R"("network": "ws")" + reality, "")).all() ==
+        "outbounds[0].streamSettings.network: is 'ws'; with security reality it must be raw or grpc\n");
+  CHECK(read_text(client(R"("network": "raw")" + reality, "")).all().empty());
+}
+
 TEST_CASE("config: the flow xtls-rprx-vision needs TLS or REALITY", "[proxy][config][reality]") {
   CHECK(read_text(client(R"("security": "tls")")).all().empty());
   CHECK(read_text(client(R"("security": "tls")", "xtls-rprx-vision-udp443")).all().empty());
