@@ -1,4 +1,5 @@
-// Frames to bytes and back, for both roles, both negotiation layouts, versions 0.0 and 0.1.
+// Frames to bytes and back, for both roles: Mux.Pro with both negotiation layouts in versions 0.0 and 0.1,
+// and Mux.Cool.
 //
 // A frame. Integers are big-endian.
 //   u16 L | metadata of L bytes, 4 <= L <= 512 | with extra data: u16 X | X bytes
@@ -28,8 +29,16 @@
 // Errors. A frame whose boundary or state cannot be trusted ends the session. A wrong meaning ends its
 // sub-stream. What is odd but harmless is counted against a budget.
 //
+// Mux.Cool has the same frame and the states 1 to 4, with these differences:
+//   New                 No priority. The optional GlobalID of UDP is there only with extra data.
+//   Keep                For UDP the metadata may go on with u8 2, u16 port, u8 address type, address: where
+//                       the datagram goes to, or where it has come from. Other bytes there are ignored.
+//   End                 Both directions end. Option 2 stands for an abort, and there is no code. The peer
+//                       answers with its own End.
+//   any                 An id may be 0, and extra data of End and KeepAlive are skipped.
+// It has neither negotiation nor credit.
+//
 // Useful alone: no Asio, no I/O, no allocation but for the list of versions and long host names.
-// Mux.Cool, a second dialect of the same frame, would be a second set of metadata readers here.
 #pragma once
 
 #include <muxpro/frame.hpp>
@@ -39,6 +48,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 namespace muxpro {
@@ -72,11 +82,16 @@ class decoder {
   explicit decoder(version agreed = version_0_1, std::size_t metadata_limit = max_metadata) noexcept
       : version_(agreed), metadata_limit_(metadata_limit < max_metadata ? metadata_limit : max_metadata) {}
 
-  void agreed(version v) noexcept { version_ = v; }
+  void agreed(version v, dialect d = dialect::spec) noexcept {
+    version_ = v;
+    mux_cool_ = d == dialect::mux_cool;
+  }
 
   step next(const_bytes in);
 
   const frame& current() const noexcept { return current_; }
+  /// Mux.Cool: the address in the current Keep.
+  const std::optional<host_port>& address_of_keep() const noexcept { return address_of_keep_; }
   /// Bytes of the current frame's extra data that have not been handed out yet.
   std::size_t payload_left() const noexcept { return payload_left_; }
   /// Whether the input may end here: not inside a frame.
@@ -93,15 +108,19 @@ class decoder {
   };
 
   parsed parse(const_bytes in);
+  parsed parse_mux_cool(const_bytes in, std::size_t metadata_end);
+  parsed parse_skipped(const_bytes in, std::size_t metadata_end);
   parsed parse_extra(const_bytes in, std::size_t metadata_end);
   parsed parse_versions(const_bytes in, std::size_t metadata_end, negotiate_version& f);
   step finish(parsed p, std::size_t consumed);
 
   version version_;
+  bool mux_cool_ = false;
   std::size_t metadata_limit_;
   std::size_t payload_left_ = 0;
   std::size_t held_ = 0;
   frame current_;
+  std::optional<host_port> address_of_keep_;
   std::error_code failure_;
   std::array<std::byte, header_capacity> header_{};
 };
@@ -111,16 +130,27 @@ inline constexpr std::size_t max_encoded_header = 2 + 273 + 2;
 
 /// Writes a frame's header to the front of `out` and returns its size. The caller appends the announced data.
 /// `out` must hold max_encoded_header bytes, for a negotiation 2 + 5 + 2 + 1 + 4 per version.
-/// An End carries its code only if the code is not graceful.
+/// An End carries its code only if the code is not graceful. Toward dialect::go it must be graceful.
 std::size_t encode(const negotiate_version& f, bytes out) noexcept;
-std::size_t encode(const new_stream& f, bytes out) noexcept;
+std::size_t encode(const new_stream& f, bytes out, dialect d = dialect::spec) noexcept;
 std::size_t encode(const keep& f, bytes out) noexcept;
-std::size_t encode(const end& f, bytes out) noexcept;
+std::size_t encode(const end& f, bytes out, dialect d = dialect::spec) noexcept;
 std::size_t encode(const keep_alive& f, bytes out) noexcept;
 std::size_t encode(const credit_update& f, bytes out) noexcept;
 
+/// A frame of any type in a dialect.
+template <class Frame>
+std::size_t encode_in(dialect d, const Frame& f, bytes out) noexcept {
+  if constexpr (std::is_same_v<Frame, new_stream> || std::is_same_v<Frame, end>)
+    return encode(f, out, d);
+  else
+    return encode(f, out);
+}
+/// Mux.Cool: a Keep with the address of its datagram, as encode_prefix() writes it.
+std::size_t encode_addressed(const keep& f, const_bytes prefix, bytes out) noexcept;
+
 /// The whole frame as bytes, payload included: for tests and tools.
-std::vector<std::byte> encoded(const frame& f, const_bytes payload = {});
+std::vector<std::byte> encoded(const frame& f, const_bytes payload = {}, dialect d = dialect::spec);
 
 /// The client's request that both layouts accept: two values that no peer
 /// implements, 0.1 and 0.0 for a reader of layout S; 0.1 and 0.0 for a reader of layout G.

@@ -29,10 +29,12 @@ inline constexpr version version_0_0{0, 0};
 /// Adds addresses on UDP datagrams and the GlobalID.
 inline constexpr version version_0_1{0, 1};
 
-/// Which reading of the draft the peer follows, seen in the layout of its negotiation.
+/// Which protocol the peer speaks. The first two are Mux.Pro: readings of its draft, seen in the layout of
+/// the peer's negotiation.
 enum class dialect : std::uint8_t {
-  spec,  ///< the count of versions stands in the metadata
-  go,    ///< the count stands in the extra data; the peer cannot read error codes or half-closes
+  spec,      ///< the count of versions stands in the metadata
+  go,        ///< the count stands in the extra data; the peer cannot read error codes or half-closes
+  mux_cool,  ///< Mux.Cool with XUDP, as V2Ray and Xray speak it; there is no negotiation
 };
 
 /// Largest metadata that the decoder ever buffers (the largest legal frame has 273 bytes).
@@ -63,7 +65,7 @@ struct new_stream {
 struct keep {
   stream_id id = 0;
   std::optional<std::uint16_t> data;  ///< size of the extra data that follows, if announced
-  bool addressed = false;             ///< U: the datagram has an address prefix
+  bool addressed = false;             ///< U: the datagram has an address prefix. Never in Mux.Cool
 
   friend bool operator==(const keep&, const keep&) = default;
 };

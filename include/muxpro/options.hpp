@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +36,21 @@ enum class severity : std::uint8_t { debug, info, warning };
 /// Takes one line, without its end.
 using log_function = std::function<void(severity, std::string_view)>;
 
+/// Gets all that has come of a stream, until it returns the size of the head with which the stream begins. 0:
+/// more is needed, or it has set the error that the head is.
+using head_reader = std::function<std::size_t(std::span<const std::byte> so_far, std::error_code& ec)>;
+
 struct session_options {
+  // --- protocol
+  /// dialect::spec: Mux.Pro, whose negotiation shows what the peer can read. dialect::mux_cool: Mux.Cool.
+  dialect speaks = dialect::spec;
+  /// Client of Mux.Cool: the session is for one UDP sub-stream, whose id is 0 (single XUDP). A session of
+  /// either role ends with a sub-stream 0.
+  bool single = false;
+  /// Mux.Cool: how long nothing is read while a sub-stream has no room for what comes next. Then it is ended
+  /// with an error, unless it is the only one (meow-rs: 100 ms).
+  duration full_queue_grace = std::chrono::milliseconds(100);
+
   // --- negotiation
   /// Versions that this side supports. A server picks the numerically highest that both support.
   std::vector<version> versions{version_0_1, version_0_0};
@@ -117,6 +132,10 @@ struct session_options {
 
   /// Bytes of the peer that were read from the stream already. They come before those of its reads.
   std::vector<std::byte> early;
+  /// Client: bytes that go to the peer in front of the first frame and in one write with it.
+  std::vector<std::byte> head;
+  /// Client: if it is set, the peer's bytes begin with a head, which is no frame.
+  head_reader peers_head;
 
   // --- hostile peers
   /// Largest metadata accepted, 273 .. 512.

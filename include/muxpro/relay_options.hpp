@@ -16,10 +16,6 @@
 
 namespace muxpro {
 
-/// Gets all that has come of a stream, until it returns the size of the head with which the stream begins. 0:
-/// more is needed, or it has set the error that the head is.
-using head_reader = std::function<std::size_t(std::span<const std::byte> so_far, std::error_code& ec)>;
-
 struct relay_bytes {
   std::uint64_t a_to_b = 0;  ///< that b has taken
   std::uint64_t b_to_a = 0;  ///< that a has taken

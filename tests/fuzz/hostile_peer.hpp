@@ -16,7 +16,8 @@ using muxpro::role;
 /// What a session may send for what it was sent, and for what it opened.
 class budget_of_frames {
  public:
-  budget_of_frames(role side, std::uint32_t max_window) : side_(side), max_window_(max_window) {}
+  budget_of_frames(role side, std::uint32_t max_window, muxpro::dialect speaks)
+      : side_(side), max_window_(max_window), mux_cool_(speaks == muxpro::dialect::mux_cool) {}
 
   /// A frame for the session, not sooner than it is fed.
   void fed(const muxpro::frame& f, std::uint64_t payload) {
@@ -34,7 +35,7 @@ class budget_of_frames {
   /// A frame of the session.
   void sent(const muxpro::frame& f, std::uint64_t payload) {
     const bool first = !std::exchange(spoke_, true);
-    must(first == std::holds_alternative<muxpro::negotiate_version>(f),
+    must((first && !mux_cool_) == std::holds_alternative<muxpro::negotiate_version>(f),
          "the negotiation comes first, and once");
     if (const auto* n = std::get_if<muxpro::new_stream>(&f)) {
       must(side_ == role::client, "a server sends no New");
@@ -68,12 +69,13 @@ class budget_of_frames {
     id.allowed += 65536;
     if (n.target.net == muxpro::network::udp) id.udp = true;
   }
-  static void pay(id_totals& id, std::uint64_t n) {
+  void pay(id_totals& id, std::uint64_t n) const {
     id.data_out += n;
-    must(id.data_out <= id.allowed, "no data without credit");
+    must(mux_cool_ || id.data_out <= id.allowed, "no data without credit");
+    must(!mux_cool_ || n <= 8192, "no longer frame than V2Ray sends");
   }
   void grant(id_totals& id, std::uint64_t n) const {
-    must(n > 0, "no credit of 0");
+    must(n > 0 && !mux_cool_, "no credit of 0, and none in Mux.Cool");
     id.granted += n;
     must(id.granted <= id.data_in + id.opened * (max_window_ - 65536),
          "credit for what was taken, and the window");
@@ -81,6 +83,7 @@ class budget_of_frames {
 
   role side_;
   std::uint64_t max_window_;
+  bool mux_cool_;
   bool spoke_ = false;
   std::map<muxpro::stream_id, id_totals> ids_;
 };
@@ -98,8 +101,9 @@ bool decode_all(muxpro::decoder& d, const_bytes in, Tell tell) {
 
 class hostile_peer {
  public:
-  hostile_peer(muxpro::pipe_end end, role session_side, std::uint32_t max_window)
-      : end_(std::move(end)), rules_(session_side, max_window) {
+  hostile_peer(muxpro::pipe_end end, role session_side, std::uint32_t max_window, muxpro::dialect speaks)
+      : end_(std::move(end)), rules_(session_side, max_window, speaks), speaks_(speaks) {
+    for (muxpro::decoder* d : {&in_, &out_}) d->agreed(muxpro::version_0_1, speaks);
     read();
   }
   hostile_peer(const hostile_peer&) = delete;
@@ -111,7 +115,7 @@ class hostile_peer {
     queue_.insert(queue_.end(), data.begin(), data.end());
     write();
   }
-  void feed(const muxpro::frame& f, const_bytes payload = {}) { feed(muxpro::encoded(f, payload)); }
+  void feed(const muxpro::frame& f, const_bytes payload = {}) { feed(muxpro::encoded(f, payload, speaks_)); }
 
   /// Lets the session's bytes lie, or takes them.
   void listen(bool yes) {
@@ -156,6 +160,7 @@ class hostile_peer {
 
   muxpro::pipe_end end_;
   budget_of_frames rules_;
+  muxpro::dialect speaks_;
   muxpro::decoder in_, out_;
   bool sane_ = true, writing_ = false, reading_ = false, listens_ = true;
   byte_string queue_, flying_;

@@ -19,19 +19,24 @@ using muxpro::role;
 
 class one_session {
  public:
-  one_session(role side, const_bytes in) : in_(in) {
+  one_session(role side, const_bytes in, muxpro::dialect speaks = muxpro::dialect::spec)
+      : in_(in), speaks_(speaks) {
     const bool agree = in_.decide.byte() < 224;
     options_ = chosen_options();
     constexpr std::array<std::size_t, 4> capacities{65536, 0, 7, 1000};
     auto [a, b] = muxpro::make_pipe(context_->get_executor(), capacities[in_.decide.below(4)]);
-    peer_.emplace(std::move(a), side, options_.max_window);
+    peer_.emplace(std::move(a), side, options_.max_window, speaks_);
     session_ = muxpro::session(std::move(b), side, options_);
-    application_.emplace(session_, side, options_.max_window, tally_);
+    application_.emplace(session_, side,
+                         std::max(options_.max_window, muxpro::detail::rules_of(speaks_).window), tally_);
     constexpr std::array<ending, 8> endings{ending::eof, ending::eof,    ending::eof,    ending::eof,
                                             ending::cut, ending::closed, ending::closed, ending::context};
     ending_ = endings[in_.decide.below(endings.size())];
     begin();
-    if (agree) negotiate();
+    if (speaks_ == muxpro::dialect::mux_cool)
+      settle();
+    else if (agree)
+      negotiate();
   }
 
   void run() {
@@ -57,6 +62,7 @@ class one_session {
     choices& c = in_.decide;
     muxpro::session_options o;
     o.random_seed = 1;
+    o.speaks = speaks_;
     o.process_budget = budget_;
     o.read_buffer = c.flag() ? 1024 : 8192;
     const std::uint8_t small = c.byte();
@@ -126,18 +132,32 @@ class one_session {
       case 2: return peer_->feed(muxpro::keep{id, size, false}, data);
       case 3: return feed_addressed(id, data);
       case 4: return peer_->feed(muxpro::end{id, static_cast<muxpro::end_code>(c.below(9))});
-      case 5: return peer_->feed(muxpro::credit_update{id, std::uint32_t{c.word()} << c.below(17)});
+      case 5: return feed_credit(id, c);
       case 6: return peer_->feed(muxpro::keep_alive{id});
       default: return peer_->feed(muxpro::keep{id, {}, false});
     }
   }
 
+  void feed_credit(muxpro::stream_id id, choices& c) {
+    const std::uint32_t n = std::uint32_t{c.word()} << c.below(17);
+    if (speaks_ != muxpro::dialect::mux_cool) peer_->feed(muxpro::credit_update{id, n});
+  }
+
   void feed_addressed(muxpro::stream_id id, const byte_string& data) {
     byte_string block(muxpro::max_prefix);
     block.resize(muxpro::encode_prefix({"192.0.2.1", 53}, block));
+    if (speaks_ == muxpro::dialect::mux_cool) return feed_address_apart(id, block, data);
     block.insert(block.end(), data.begin(), data.end());
     block.resize(std::min<std::size_t>(block.size(), 65535));
     peer_->feed(muxpro::keep{id, static_cast<std::uint16_t>(block.size()), true}, block);
+  }
+
+  void feed_address_apart(muxpro::stream_id id, const byte_string& prefix, const byte_string& data) {
+    const muxpro::keep f{id, static_cast<std::uint16_t>(data.size()), false};
+    byte_string whole(muxpro::max_encoded_header);
+    whole.resize(muxpro::encode_addressed(f, prefix, whole));
+    whole.insert(whole.end(), data.begin(), data.end());
+    peer_->feed(whole);
   }
 
   void let_time_pass(choices& c) {
@@ -182,6 +202,7 @@ class one_session {
   }
 
   script in_;
+  const muxpro::dialect speaks_;
   tally tally_;
   std::shared_ptr<muxpro::buffer_budget> budget_ = std::make_shared<muxpro::buffer_budget>(1 << 20);
   std::unique_ptr<asio::io_context> context_ = std::make_unique<asio::io_context>(1);

@@ -17,6 +17,8 @@ namespace muxpro_fuzz {
 void fuzz_decoder(muxpro::const_bytes);
 void fuzz_session_as_server(muxpro::const_bytes);
 void fuzz_session_as_client(muxpro::const_bytes);
+void fuzz_mux_cool_as_server(muxpro::const_bytes);
+void fuzz_mux_cool_as_client(muxpro::const_bytes);
 void fuzz_session_pair(muxpro::const_bytes);
 void fuzz_udp_prefix(muxpro::const_bytes);
 void fuzz_reality(muxpro::const_bytes);
@@ -64,6 +66,12 @@ TEST_CASE("corpus of session_as_server", "[fuzz]") {
 }
 TEST_CASE("corpus of session_as_client", "[fuzz]") {
   replay("session_as_client", muxpro_fuzz::fuzz_session_as_client);
+}
+TEST_CASE("corpus of mux_cool_as_server", "[fuzz]") {
+  replay("mux_cool_as_server", muxpro_fuzz::fuzz_mux_cool_as_server);
+}
+TEST_CASE("corpus of mux_cool_as_client", "[fuzz]") {
+  replay("mux_cool_as_client", muxpro_fuzz::fuzz_mux_cool_as_client);
 }
 TEST_CASE("corpus of session_pair", "[fuzz]") { replay("session_pair", muxpro_fuzz::fuzz_session_pair); }
 TEST_CASE("corpus of udp_prefix", "[fuzz]") { replay("udp_prefix", muxpro_fuzz::fuzz_udp_prefix); }

@@ -29,6 +29,18 @@ def write(target, data):
     (directory / hashlib.sha1(data).hexdigest()[:12]).write_bytes(data)
 
 
+def seed_mux_cool():
+    """Choices as for a session, and frames of Mux.Cool on the wire."""
+    tcp, data = "0014000101010101bb020b6578616d706c652e636f6d000568656c6c6f", "0004000102010005776f726c64"
+    udp, there = "0014000001010200350101010101 9e59bb8dc7c4f98e0002abcd", "000c0000020102003501080808080002abcd"
+    ends = ("0004000103 00", "0004000103 02", "0004000103 010002abcd", "0004000004 00", "0004000902 010001aa")
+    for wire in (tcp, udp, tcp + data + ends[0], tcp + ends[1] + data, udp + there + there, tcp + data + udp + "".join(ends)):
+        for side in ("server", "client"):
+            write("mux_cool_as_" + side, scripted(AGREED, bytes.fromhex(wire)))
+            write("mux_cool_as_" + side, scripted(bytes([0, 1] + [255] * 6 + list(range(40))), bytes.fromhex(wire * 3)))
+        write("decoder", scripted(bytes([4, 1, 2, 3]), bytes.fromhex(wire)))
+
+
 def seed_socks():
     """A byte that chooses what reads, a script."""
     server = ("050100 05010003 0b6578616d706c652e636f6d 0050", "050100 05030001 00000000 0000",
@@ -276,6 +288,7 @@ def main(cases):
     seed_vless()
     seed_vision()
     seed_reality()
+    seed_mux_cool()
     seed_trojan()
     seed_websocket()
     seed_http()

@@ -73,9 +73,15 @@ inline std::optional<std::uint16_t> announced(const muxpro::frame& f) {
   return std::nullopt;
 }
 
+/// Data of other frames are skipped, where they are no error.
+inline bool may_announce(const muxpro::frame& f) {
+  return std::holds_alternative<muxpro::keep>(f) || std::holds_alternative<muxpro::new_stream>(f);
+}
+
 struct item {
   muxpro::frame head;
-  byte_string payload;
+  byte_string payload;  ///< also what is to be skipped
+  std::optional<muxpro::host_port> address{};
 
   friend bool operator==(const item&, const item&) = default;
 };
@@ -131,8 +137,11 @@ class driver {
         expect(left_before == 0, "a header comes after the payload before it");
         expect(s.consumed > 0, "a header takes bytes");
         result_.items.push_back({decoder_.current(), {}});
-        expect(decoder_.payload_left() == announced(decoder_.current()).value_or(0),
-               "payload_left starts with what is announced");
+        if (may_announce(decoder_.current()))
+          expect(decoder_.payload_left() == announced(decoder_.current()).value_or(0),
+                 "payload_left starts with what is announced");
+        if (std::holds_alternative<muxpro::keep>(decoder_.current()))
+          result_.items.back().address = decoder_.address_of_keep();
         expect(decoder_.at_boundary() == (decoder_.payload_left() == 0),
                "a header without data ends a frame");
         break;

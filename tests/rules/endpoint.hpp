@@ -40,6 +40,7 @@ class endpoint {
   explicit endpoint(role r, dialect peer = dialect::spec, session_options o = {}, version v = version_0_1)
       : side(r), options(std::move(o)), rules(r, options, queue), decoder_(v) {
     rules.agreed(peer);
+    decoder_.agreed(v, peer);
   }
 
   /// Executes a step and returns what came of it, "; " between events. "3* step" repeats.
@@ -140,7 +141,9 @@ class endpoint {
     in >> n;
     receive(credit_update{id, n});
   }
-  void receive(const frame& f, std::size_t payload = 0) { take(encoded(f, byte_string(payload)), false); }
+  void receive(const frame& f, std::size_t payload = 0) {
+    take(encoded(f, byte_string(payload), rules.peer_dialect()), false);
+  }
 
   void act_alone(const std::string& verb, std::istringstream& in) {
     if (verb == "wait") {
@@ -181,7 +184,8 @@ class endpoint {
     add(id, net);
   }
   void add(stream_id id, network net) {
-    const auto [it, fresh] = subs_.emplace(id, std::make_unique<sub_rules>(id, net, std::uint8_t{0}, now));
+    auto sub = std::make_unique<sub_rules>(id, net, std::uint8_t{0}, now, rules.wire().window);
+    const auto [it, fresh] = subs_.emplace(id, std::move(sub));
     if (!fresh) throw std::logic_error("opened twice");
     rules.insert(*it->second);
     ++rules.in_use;
@@ -244,9 +248,11 @@ class endpoint {
       case protocol::happening::failed: return fail(e.error);
       case protocol::happening::opened: break;
       case protocol::happening::data: log(fmt::format("data {} {}", id, e.amount)); break;
+      case protocol::happening::full: log(fmt::format("full {} {}", id, e.amount)); break;
       case protocol::happening::dropped: log(fmt::format("dropped {} {}", id, e.amount)); break;
       case protocol::happening::credit: log(fmt::format("credit {} {}", id, e.amount)); break;
       case protocol::happening::ended: log(fmt::format("ended {}", id)); break;
+      case protocol::happening::closed: log(fmt::format("closed {}", id)); break;
       case protocol::happening::aborted:
         log(fmt::format("aborted {} code {}", id, static_cast<unsigned>(e.code)));
         break;
@@ -271,7 +277,10 @@ class endpoint {
     if (!peer_reads || failed) return;
     byte_string sent;
     queue.take_control(sent);
-    for (const auto& i : wire_test::read_whole(sent).items) log("> " + wire_test::text(i.head));
+    decoder answers;
+    answers.agreed(version_0_1, rules.peer_dialect());
+    for (const auto& i : wire_test::read_whole(sent, std::move(answers)).items)
+      log("> " + wire_test::text(i.head));
   }
 
   decoder decoder_;

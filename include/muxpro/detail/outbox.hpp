@@ -18,6 +18,8 @@ class outbox {
   outbox(write_queue& queue, protocol& rules, const session_options& options, session_stats& counted)
       : queue_(queue), rules_(rules), options_(options), counted_(counted) {}
 
+  /// No frame of a stream has more data.
+  void agreed(std::size_t longest_data) noexcept { longest_data_ = longest_data; }
   /// Gathers what is due; false if there is nothing.
   bool fill(time_point now);
   gather_list rest() const noexcept { return gather_list({parts_.data() + first_, count_ - first_}); }
@@ -45,6 +47,8 @@ class outbox {
   void add_ends();
   template <class Frame>
   void add_header(const Frame& f);
+  void add_addressed(const keep& f, const_bytes prefix);
+  void add_encoded(std::size_t size, std::size_t type);
   void add_payload(asio::const_buffer part);
   void add_part(asio::const_buffer part);
   std::size_t frame_size(std::size_t sendable) const noexcept;
@@ -66,6 +70,7 @@ class outbox {
   std::array<asio::const_buffer, max_parts> parts_;
   std::size_t first_ = 0, count_ = 0;
   std::size_t payload_ = 0;
+  std::size_t longest_data_ = max_extra_data;
   std::vector<ref<stream_state>> flying_, ending_;
   std::vector<datagram> datagrams_;
   bool in_flight_ = false;

@@ -131,6 +131,7 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
   void dialed(const std::shared_ptr<connection>& c, std::exception_ptr failure, session main);
   void run_ended(const std::shared_ptr<connection>& c, error_code why);
   void stream_gone(connection& c, bool refused) noexcept;
+  void queue_full(const connection& c) noexcept;
   void start_draining(connection_id id);
   void gone(connection_id id);
   /// Makes sure that settle() is called by `deadline`.

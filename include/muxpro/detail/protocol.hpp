@@ -6,6 +6,7 @@
 #pragma once
 
 #include <muxpro/detail/budget.hpp>
+#include <muxpro/detail/dialect_rules.hpp>
 #include <muxpro/detail/id_memory.hpp>
 #include <muxpro/detail/recv_window.hpp>
 #include <muxpro/detail/stream_table.hpp>
@@ -21,8 +22,9 @@ namespace muxpro::detail {
 /// The state of one sub-stream by the frames of both sides. The driver derives its own state from it.
 class stream_rules : public write_queue::source {
  public:
-  stream_rules(stream_id stream, network n, std::uint8_t p, time_point now) noexcept
-      : id(stream), net(n), opened_at(now), active_at(now) {
+  stream_rules(stream_id stream, network n, std::uint8_t p, time_point now,
+               std::uint32_t room = initial_window) noexcept
+      : id(stream), net(n), window(room), opened_at(now), active_at(now) {
     priority = p;
   }
 
@@ -31,7 +33,7 @@ class stream_rules : public write_queue::source {
   bool local_ended = false;   ///< our End is queued or sent
   bool remote_ended = false;  ///< the peer's End has come
   bool aborted = false;       ///< by either side; no more bytes are delivered
-  bool end_held = false;      ///< dialect G: our End(0) waits for the peer's
+  bool end_held = false;      ///< our End(0) waits for the peer's, see dialect_rules::holds_end
   bool listed = false;        ///< in the table
   recv_window window;
   time_point opened_at;
@@ -55,8 +57,10 @@ class protocol {
     opened,    ///< New: create the sub-stream, insert() it, then receive_data()
     data,      ///< announced data belongs to `stream`
     dropped,   ///< a datagram of `stream` beyond the credit: nothing but a loss
+    full,      ///< announced data has to wait until `stream` has room for it: ask receive_data() again
     credit,    ///< `amount` more bytes may be sent on `stream`
     ended,     ///< the peer's End(0): `stream` reads to its end
+    closed,    ///< the same, and it writes no more: the End was answered
     aborted,   ///< the peer's End(`code`): drop what is queued
     violated,  ///< the peer broke a rule: `stream` was ended with code 3
   };
@@ -71,8 +75,13 @@ class protocol {
 
   protocol(role side, const session_options& options, write_queue& queue);
 
-  void agreed(dialect d) noexcept { dialect_ = d; }
+  void agreed(dialect d) noexcept {
+    dialect_ = d;
+    wire_ = &rules_of(d);
+    queue_.speaks(d);
+  }
   dialect peer_dialect() const noexcept { return dialect_; }
+  const dialect_rules& wire() const noexcept { return *wire_; }
   /// From now on every New is answered with End(4) (server), allocate_id() fails (client).
   void drain() noexcept { draining_ = true; }
   bool draining() const noexcept { return draining_; }
@@ -90,7 +99,7 @@ class protocol {
   /// Client: the next free id, or errc::draining, too_many_streams.
   std::error_code allocate_id(stream_id& id) noexcept;
   void insert(stream_rules& s);
-  /// Our End(0), once. Toward dialect G it is held back until the peer's End or send_held_end().
+  /// Our End(0), once. It may be held back until the peer's End or send_held_end().
   void finish(stream_rules& s);
   void send_held_end(stream_rules& s);
   /// Our End(code) unless we ended already, and the end of the sub-stream for this side.
@@ -116,6 +125,7 @@ class protocol {
   event on(const new_stream& f, time_point now);
   event on(const keep& f, time_point now);
   event on(const end& f, time_point now);
+  event unknown_end(stream_id id, time_point now);
   event on(const credit_update& f, time_point now);
   event on(const keep_alive& f, time_point now);
   event on(const negotiate_version& f, time_point now);
@@ -132,6 +142,7 @@ class protocol {
   const session_options& options_;
   write_queue& queue_;
   dialect dialect_ = dialect::spec;
+  const dialect_rules* wire_ = &rules_of(dialect::spec);
   bool draining_ = false;
   stream_id next_id_ = 1;
   stream_table<stream_rules> table_;

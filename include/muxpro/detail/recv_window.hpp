@@ -24,6 +24,8 @@ inline constexpr std::uint32_t small_path_cap = 768 * 1024;
 
 class recv_window {
  public:
+  explicit recv_window(std::uint32_t window = initial_window) noexcept : granted_(window), window_(window) {}
+
   /// `n` more bytes have come. Returns false, without counting them, if the peer had no credit for them.
   bool receive(std::uint64_t n, time_point now) noexcept {
     if (n > granted_ - received_) return false;
@@ -70,6 +72,10 @@ class recv_window {
     check();
     return static_cast<std::uint32_t>(n);
   }
+
+  /// Grants what is due without a frame: the peer needs no credit, and the window is the room for what it
+  /// sends.
+  void renew() noexcept { granted_ = consumed_ + window_; }
 
   /// Reduces the window to `smaller`, or as far as initial_window and the credit that is granted already
   /// allow.
@@ -122,11 +128,11 @@ class recv_window {
 
   std::uint64_t received_ = 0;
   std::uint64_t consumed_ = 0;
-  std::uint64_t granted_ = initial_window;
+  std::uint64_t granted_;
   std::uint64_t probe_limit_ = 0;  // what the peer could send before the timed grant
   time_point probe_sent_{};
   duration sample_ = no_sample;
-  std::uint32_t window_ = initial_window;
+  std::uint32_t window_;
   bool probing_ = false;
   bool starved_ = false;
   bool large_allowed_ = false;

@@ -39,6 +39,8 @@ class stream_watcher {
  public:
   /// A sub-stream's object is gone. `refused`: the peer had ended it with code 4 before sending anything.
   virtual void stream_gone(bool refused) noexcept = 0;
+  /// A sub-stream without room holds all others up.
+  virtual void queue_full() noexcept = 0;
 
  protected:
   ~stream_watcher() = default;
@@ -112,6 +114,10 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   /// An ended sub-stream leaves the table.
   void release(stream_state& s);
   void object_gone(stream_state& s) noexcept;
+  /// The application has taken bytes where there is no credit to grant for them.
+  void room_made(stream_state& s) {
+    if (full_ == &s) try_full_again();
+  }
   void grow_window(stream_state& s, std::uint32_t larger);
   void window_returned(std::uint64_t n) noexcept;
   bool short_of_memory() const noexcept;
@@ -151,6 +157,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void loop_ended(std::exception_ptr failure);
   auto read_some();
   auto wait_for_bytes();
+  auto wait_for_room();
   void read_now();
   bytes room_to_read() noexcept;
   void let_go_of_memory() noexcept;
@@ -169,8 +176,16 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void open_by_peer(const new_stream& f);
   void begin_data(stream_state& s, std::size_t size);
   void end_stream(stream_state& s, error_code why);
+  error_code strip_peers_head();
   void lost(error_code ec);
   bool peer_left(error_code ec) const noexcept;
+
+  // --- without credit
+  void wait_until_read(stream_state& s, std::size_t announced);
+  void begin_grace();
+  void try_full_again();
+  void read_again();
+  time_point check_full(time_point t);
 
   // --- closing in good order
   void leave(error_code as);
@@ -190,6 +205,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void set_keep_alive(time_point t);
 
   sub_stream open_stream(stream_id id, open_request& request);
+  void send_first_data(stream_state& s, const_bytes rest);
   ref<stream_state> add_stream(stream_id id, const destination& d, std::uint8_t priority);
   bool drained() const noexcept;
   void check_drained();
@@ -206,6 +222,9 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
 
   asio::any_io_executor executor_;
   std::vector<std::byte> first_bytes_;  ///< of the peer, until the negotiation is over
+  std::vector<std::byte> head_;         ///< goes with the first frame
+  head_reader peers_head_;              ///< until its end has come
+  std::vector<std::byte> peers_beginning_;
   const session_options options_;
   const role role_;
   std::unique_ptr<transport> transport_;
@@ -234,6 +253,11 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   bool more_is_there_ = false;          ///< the last read was a full one
   stream_state* data_for_ = nullptr;    ///< whose payload is arriving; null: discard it
   std::vector<stream_state*> touched_;
+  stream_state* full_ = nullptr;  ///< has no room for the payload that comes next; nothing is read meanwhile
+  std::size_t announced_for_full_ = 0;
+  time_point full_until_{};      ///< then it is ended, unless it is the only one
+  bool looked_at_full_ = false;  ///< that time is over, and its consumer gets a last turn
+  loop::step reader_waits_;
   stream_watcher* watcher_ = nullptr;
   time_point turn_time_{};
 
@@ -273,6 +297,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
 #include <muxpro/impl/outbox.ipp>
 #include <muxpro/impl/session_budget.ipp>
 #include <muxpro/impl/session_ends.ipp>
+#include <muxpro/impl/session_full.ipp>
 #include <muxpro/impl/session_goodbye.ipp>
 #include <muxpro/impl/session_impl.ipp>
 #include <muxpro/impl/session_read.ipp>

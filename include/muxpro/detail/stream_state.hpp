@@ -127,12 +127,13 @@ using cut_op = pending_op<error_code>;
 
 class stream_state final : public stream_rules, public list_node<backlog_tag>, public ref_counted {
   // First, where the count leaves room.
-  bool flying_ = false;      ///< a gather write under way holds bytes of `writer_`
-  bool finishing_ = false;   ///< our End(0) follows what is not sent yet
-  bool closing_ = false;     ///< only copied bytes precede that End; the shutdown cannot be cancelled
-  bool torn_ = false;        ///< the last write was cancelled, or refused by close(), with bytes left
-  bool continuing_ = false;  ///< the handler of a write is being called
-  bool discarding_ = false;  ///< there is no reader; what comes is dropped
+  bool flying_ = false;       ///< a gather write under way holds bytes of `writer_`
+  bool finishing_ = false;    ///< our End(0) follows what is not sent yet
+  bool closing_ = false;      ///< only copied bytes precede that End; the shutdown cannot be cancelled
+  bool torn_ = false;         ///< the last write was cancelled, or refused by close(), with bytes left
+  bool continuing_ = false;   ///< the handler of a write is being called
+  bool discarding_ = false;   ///< there is no reader; what comes is dropped
+  bool peer_closed_ = false;  ///< the peer ended both directions before this side had
 
  public:
   stream_state(std::shared_ptr<session_impl> owner, stream_id stream, const destination& d, std::uint8_t p,
@@ -201,6 +202,8 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   /// First data that rides in New, on a fresh sub-stream.
   void spend_credit(std::uint64_t n) noexcept;
   void peer_ended();
+  /// The same for both directions: the peer has got our End as its answer, and takes nothing any more.
+  void peer_closed();
   /// Forgets what was taken over and an End behind it: the peer wants no more.
   void drop_staged() noexcept;
   /// Every operation completes with `why`; nothing more is sent. `drop`: unread bytes are lost, too.
@@ -251,6 +254,7 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   void end_stall();
   void finish_write(error_code ec);
   void send_end();
+  void drop_unsent();
   void settle();
   /// With its memory, which assigning {} would keep.
   void forget_staged() noexcept { decltype(staged_)().swap(staged_); }
@@ -266,7 +270,7 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   time_point now() const;
 
   std::shared_ptr<session_impl> session_;
-  semaphore_core credit_{initial_window};
+  semaphore_core credit_;
   byte_ring unread_;
   std::vector<std::byte, recycled_allocator<std::byte>> staged_;
   read_op* reader_ = nullptr;

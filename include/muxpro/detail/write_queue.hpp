@@ -41,13 +41,15 @@ class write_queue {
     level* of_priority = nullptr;  // set when it is queued for the first time
   };
 
+  void speaks(dialect d) noexcept { dialect_ = d; }
+
   /// Encodes a control frame behind those that wait. `provoked`: the peer's misuse made us send it.
   template <class Frame>
   void push_control(const Frame& f, bool provoked = false) {
     const std::size_t used = control_.size();
     reserve_control(max_encoded_header);
     control_.resize(used + max_encoded_header);
-    control_.resize(used + encode(f, bytes(control_).subspan(used)));
+    control_.resize(used + encode_in(dialect_, f, bytes(control_).subspan(used)));
     ++control_frames_;
     ++pushed_[frame(f).index()];
     if (provoked) ++provoked_;
@@ -167,6 +169,7 @@ class write_queue {
     }
   }
 
+  dialect dialect_ = dialect::spec;
   std::vector<std::byte> control_;
   std::size_t control_frames_ = 0;
   std::size_t provoked_ = 0;

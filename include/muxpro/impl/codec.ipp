@@ -68,9 +68,9 @@ inline bool read_address(reader& in, host_port& out) {
   return false;
 }
 
-inline std::error_code read_new(reader& in, bool data, bool with_source, new_stream& f) {
+inline std::error_code read_new(reader& in, bool data, bool with_priority, bool with_source, new_stream& f) {
   const std::uint8_t net = in.u8();
-  f.priority = in.u8();
+  if (with_priority) f.priority = in.u8();
   f.target.net = static_cast<network>(net);
   host_port where;
   const bool known_type = read_address(in, where);
@@ -85,6 +85,13 @@ inline std::error_code read_new(reader& in, bool data, bool with_source, new_str
     if (id != global_id{}) f.source = id;
   }
   return {};
+}
+
+// Behind the options of Mux.Cool's Keep. False: an address begins there, and is none.
+inline bool read_address_of_keep(reader& in, std::optional<host_port>& out) {
+  out.reset();
+  if (in.left() == 0 || in.u8() != prefix_mark) return true;
+  return read_address(in, out.emplace()) && !in.short_of_bytes() && out->host.valid();
 }
 
 }  // namespace detail
@@ -130,6 +137,7 @@ MUXPRO_DECL decoder::parsed decoder::parse(const_bytes in) {
   if (metadata < 4 || metadata > metadata_limit_) return {0, false, errc::bad_metadata_length};
   const std::size_t metadata_end = 2 + metadata;
   if (in.size() < metadata_end) return {metadata_end, false, {}};
+  if (mux_cool_) return parse_mux_cool(in, metadata_end);
 
   detail::reader fields(in.subspan(2, metadata));
   const stream_id id = fields.u16();
@@ -148,7 +156,8 @@ MUXPRO_DECL decoder::parsed decoder::parse(const_bytes in) {
       if (id == 0) return {0, false, errc::reserved_id};
       new_stream f;
       f.id = id;
-      if (const auto ec = detail::read_new(fields, data, version_ >= version_0_1, f)) return {0, false, ec};
+      if (const auto ec = detail::read_new(fields, data, true, version_ >= version_0_1, f))
+        return {0, false, ec};
       current_ = std::move(f);
       return parse_extra(in, metadata_end);
     }
@@ -176,6 +185,42 @@ MUXPRO_DECL decoder::parsed decoder::parse(const_bytes in) {
     }
   }
   return {0, false, errc::unknown_state};
+}
+
+// What stands behind the fields is ignored, as V2Ray does.
+MUXPRO_DECL decoder::parsed decoder::parse_mux_cool(const_bytes in, std::size_t metadata_end) {
+  detail::reader fields(in.subspan(2, metadata_end - 2));
+  const stream_id id = fields.u16();
+  const auto state = static_cast<detail::wire_state>(fields.u8());
+  const std::uint8_t options = fields.u8();
+  const bool data = (options & detail::option_data) != 0;
+  if (state == detail::wire_state::keep) {
+    current_ = keep{id, data ? std::optional<std::uint16_t>(std::uint16_t{0}) : std::nullopt, false};
+    if (!detail::read_address_of_keep(fields, address_of_keep_)) return {0, false, errc::bad_length};
+    return parse_extra(in, metadata_end);
+  }
+  if (state == detail::wire_state::open) {
+    new_stream f;
+    f.id = id;
+    if (const auto ec = detail::read_new(fields, data, false, data, f)) return {0, false, ec};
+    current_ = std::move(f);
+    return parse_extra(in, metadata_end);
+  }
+  if (state == detail::wire_state::end)
+    current_ = end{id, options & detail::option_error ? end_code::remote_disconnect : end_code::graceful};
+  else if (state == detail::wire_state::keep_alive)
+    current_ = keep_alive{id};
+  else
+    return {0, false, errc::unknown_state};
+  return data ? parse_skipped(in, metadata_end) : parsed{metadata_end, true, {}};
+}
+
+// Data that no frame of that state has. They come in payload steps.
+MUXPRO_DECL decoder::parsed decoder::parse_skipped(const_bytes in, std::size_t metadata_end) {
+  const std::size_t extra_begin = metadata_end + 2;
+  if (in.size() < extra_begin) return {extra_begin, false, {}};
+  payload_left_ = detail::reader(in.subspan(metadata_end)).u16();
+  return {extra_begin, true, {}};
 }
 
 // The length of the extra data, and the data itself where it belongs to the header.

@@ -76,15 +76,17 @@ MUXPRO_DECL std::size_t encode(const negotiate_version& f, bytes out) noexcept {
   return w.size();
 }
 
-MUXPRO_DECL std::size_t encode(const new_stream& f, bytes out) noexcept {
+MUXPRO_DECL std::size_t encode(const new_stream& f, bytes out, dialect d) noexcept {
+  const bool mux_cool = d == dialect::mux_cool;
+  const bool named = f.source && (f.data || !mux_cool);
   const std::size_t metadata =
-      4 + 2 + detail::address_size(f.target.host) + (f.source ? f.source->size() : 0);
+      4 + (mux_cool ? 1 : 2) + detail::address_size(f.target.host) + (named ? f.source->size() : 0);
   detail::writer w(out);
   detail::write_header(w, metadata, f.id, detail::wire_state::open, f.data ? detail::option_data : 0);
   w.u8(static_cast<std::uint8_t>(f.target.net));
-  w.u8(f.priority);
+  if (!mux_cool) w.u8(f.priority);
   detail::write_address(w, f.target.host, f.target.port);
-  if (f.source) w.raw(f.source->data(), f.source->size());
+  if (named) w.raw(f.source->data(), f.source->size());
   if (f.data) w.u16(*f.data);
   return w.size();
 }
@@ -97,11 +99,21 @@ MUXPRO_DECL std::size_t encode(const keep& f, bytes out) noexcept {
   return w.size();
 }
 
-MUXPRO_DECL std::size_t encode(const end& f, bytes out) noexcept {
+MUXPRO_DECL std::size_t encode_addressed(const keep& f, const_bytes prefix, bytes out) noexcept {
   detail::writer w(out);
-  const bool with_code = f.code != end_code::graceful;
-  detail::write_header(w, with_code ? 6 : 4, f.id, detail::wire_state::end,
-                       with_code ? detail::option_data : 0);
+  detail::write_header(w, 4 + prefix.size(), f.id, detail::wire_state::keep,
+                       f.data ? detail::option_data : 0);
+  w.raw(prefix.data(), prefix.size());
+  if (f.data) w.u16(*f.data);
+  return w.size();
+}
+
+MUXPRO_DECL std::size_t encode(const end& f, bytes out, dialect d) noexcept {
+  detail::writer w(out);
+  const bool aborts = f.code != end_code::graceful;
+  const bool with_code = aborts && d != dialect::mux_cool;
+  const std::uint8_t mark = with_code ? detail::option_data : detail::option_error;
+  detail::write_header(w, with_code ? 6 : 4, f.id, detail::wire_state::end, aborts ? mark : std::uint8_t{0});
   if (with_code) w.u16(static_cast<std::uint16_t>(f.code));
   return w.size();
 }
@@ -120,9 +132,9 @@ MUXPRO_DECL std::size_t encode(const credit_update& f, bytes out) noexcept {
   return w.size();
 }
 
-MUXPRO_DECL std::vector<std::byte> encoded(const frame& f, const_bytes payload) {
+MUXPRO_DECL std::vector<std::byte> encoded(const frame& f, const_bytes payload, dialect d) {
   std::array<std::byte, decoder::header_capacity> header;
-  const std::size_t size = std::visit([&](const auto& x) { return encode(x, bytes(header)); }, f);
+  const std::size_t size = std::visit([&](const auto& x) { return encode_in(d, x, bytes(header)); }, f);
   std::vector<std::byte> out(header.begin(), header.begin() + static_cast<std::ptrdiff_t>(size));
   out.insert(out.end(), payload.begin(), payload.end());
   return out;

@@ -9,6 +9,8 @@ namespace muxpro {
 MUXPRO_DECL std::string session_options::validate() const {
   if (versions.empty() || versions.size() > 255)
     return fmt::format("versions has {} entries, it must have 1 to 255", versions.size());
+  if (speaks == dialect::go) return "speaks is go, it must be spec or mux_cool";
+  if (single && speaks != dialect::mux_cool) return "single is true, it must be false but for mux_cool";
 
   constexpr std::uint64_t gib = 1u << 30;
   const std::string sizes = out_of_range<std::uint64_t>({
@@ -42,6 +44,7 @@ MUXPRO_DECL std::string session_options::validate() const {
   constexpr double day = 86400;
   return out_of_range<double>({
       {"negotiate_timeout (s)", seconds_of(negotiate_timeout), 0.001, day},
+      {"full_queue_grace (s)", seconds_of(full_queue_grace), 0.001, day},
       {"stream_idle (s)", seconds_of(stream_idle), 0.001, 365 * day},
       {"half_close_linger (s)", seconds_of(half_close_linger), 0.001, 365 * day},
       {"credit_stall_timeout (s)", seconds_of(credit_stall_timeout), 0.001, 365 * day},

@@ -64,7 +64,7 @@ MUXPRO_DECL void outbox::add_credits(time_point now) {
 // A write goes out in as few frames as hold it, all of one size: alone, in the largest; else in quanta, or in
 // equal shares of what a gather holds.
 MUXPRO_DECL std::size_t outbox::frame_size(std::size_t sendable) const noexcept {
-  std::size_t most = max_extra_data;
+  std::size_t most = longest_data_;
   if (queue_.ready() > 0) {
     const std::size_t share = options_.session_out_buffer / (queue_.ready() + 1);
     most = std::min(std::max<std::size_t>(options_.frame_quantum, share), most);
@@ -102,12 +102,18 @@ MUXPRO_DECL void outbox::add_datagram(stream_state& s, time_point now) {
   if (s.sendable() == 0) return;
   datagrams_.push_back(s.datagrams->out.pop());
   const datagram& d = datagrams_.back();
-  const std::size_t n = d.block.size();
-  add_header(keep{s.id, static_cast<std::uint16_t>(n), d.address.has_value()});
-  if (n > 0) add_payload(asio::buffer(d.block));
+  const bool apart = rules_.wire().addresses_in_metadata;
+  const std::size_t prefix = apart ? d.payload : 0;
+  const std::size_t n = d.block.size() - prefix;
+  const keep f{s.id, static_cast<std::uint16_t>(n), !apart && d.address};
+  if (apart)
+    add_addressed(f, const_bytes(d.block).first(prefix));
+  else
+    add_header(f);
+  if (n > 0) add_payload(asio::buffer(d.block) + prefix);
   s.active_at = now;
   ++s.counted.sent.frames;
-  s.counted.sent.bytes += n - d.payload;
+  s.counted.sent.bytes += d.block.size() - d.payload;
   payload_ += n;
   counted_.sent[static_cast<std::size_t>(frame_type::keep)].bytes += n;
   rules_.data_frame_sent();
@@ -118,11 +124,18 @@ MUXPRO_DECL void outbox::add_datagram(stream_state& s, time_point now) {
 
 template <class Frame>
 void outbox::add_header(const Frame& f) {
+  add_encoded(encode(f, arena_.subspan(arena_used_)), frame(f).index());
+}
+
+MUXPRO_DECL void outbox::add_addressed(const keep& f, const_bytes prefix) {
+  add_encoded(encode_addressed(f, prefix, arena_.subspan(arena_used_)), frame(f).index());
+}
+
+MUXPRO_DECL void outbox::add_encoded(std::size_t size, std::size_t type) {
   std::byte* const at = arena_.data() + arena_used_;
-  const std::size_t n = encode(f, bytes(at, arena_.size() - arena_used_));
-  arena_used_ += n;
-  add_part(asio::const_buffer(at, n));
-  ++counted_.sent[frame(f).index()].frames;
+  arena_used_ += size;
+  add_part(asio::const_buffer(at, size));
+  ++counted_.sent[type].frames;
 }
 
 MUXPRO_DECL void outbox::add_payload(asio::const_buffer part) {

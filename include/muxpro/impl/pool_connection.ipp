@@ -19,6 +19,7 @@ struct pool_impl::connection final : stream_watcher {
   }
   session_impl& impl() noexcept { return session_access::impl(main); }
   void stream_gone(bool refused) noexcept override { pool->stream_gone(*this, refused); }
+  void queue_full() noexcept override { pool->queue_full(*this); }
 
   pool_impl* const pool;
   const connection_id id;
@@ -122,6 +123,13 @@ MUXPRO_DECL void pool_impl::gone(connection_id id) {
   if (!closed_) wake();
   if (!draining_ || !connections_.empty()) return;
   while (!drains_.empty()) drains_.pop_front().complete({});
+}
+
+// A slow sub-stream is soon alone on its main connection, which may then wait for it.
+MUXPRO_DECL void pool_impl::queue_full(const connection& c) noexcept {
+  if (closed_) return;
+  policy_.retire(c.id);
+  watch(time_point::min());
 }
 
 MUXPRO_DECL void pool_impl::stream_gone(connection& c, bool refused) noexcept {

@@ -38,7 +38,7 @@ MUXPRO_DECL protocol::event protocol::receive(const frame& f, time_point now) {
 }
 
 MUXPRO_DECL protocol::event protocol::on(const new_stream& f, time_point now) {
-  if (role_ == role::client) return fail(errc::unexpected_frame);
+  if (role_ == role::client) return wire_->strays_are_normal ? glitch(now) : fail(errc::unexpected_frame);
   if (id_known(f.id)) return fail(errc::duplicate_id);
   if (!f.valid) return refuse(f.id, end_code::protocol_error, now);
   if (draining_ || in_use >= options_.max_streams) return refuse(f.id, end_code::resources, now);
@@ -88,6 +88,11 @@ MUXPRO_DECL protocol::event protocol::receive_data(stream_rules& s, std::uint64_
   s.active_at = now;
   if (s.aborted) return {};
   if (s.window.receive(n, now)) return {happening::data, &s, n, {}, {}};
+  if (!wire_->credit) {
+    s.window.renew();
+    if (s.window.receive(n, now)) return {happening::data, &s, n, {}, {}};
+    if (s.net == network::tcp) return {happening::full, &s, n, {}, {}};
+  }
   if (s.net == network::udp) return {happening::dropped, &s, n, {}, {}};
   const event odd = glitch(now, over_credit_weight);
   return odd.what == happening::failed ? odd : violation(s, now);
@@ -96,18 +101,27 @@ MUXPRO_DECL protocol::event protocol::receive_data(stream_rules& s, std::uint64_
 MUXPRO_DECL protocol::event protocol::on(const end& f, time_point now) {
   ++ends_received_[std::min(f.code, unknown_code)];
   stream_rules* const s = table_.find(f.id);
-  if (!s) {
-    if (!quarantine_.release(f.id)) return glitch(now);
-    freed_.note(f.id, now);
-    return {};
-  }
+  if (!s) return unknown_end(f.id, now);
   s->active_at = now;
-  const bool graceful = f.code == end_code::graceful;
+  // Where an End is answered, the answer is no abort whatever it says.
+  const bool answers = !wire_->half_closes && s->local_ended && !s->end_held;
+  const bool graceful = f.code == end_code::graceful || answers;
   if (s->remote_ended && graceful) return glitch(now);
   s->remote_ended = true;
   if (!graceful) return peer_aborts(*s, f.code, now);
   if (s->end_held) send_held_end(*s);
-  return {happening::ended, s, 0, f.code, {}};
+  const bool unanswered = !s->local_ended && !wire_->half_closes;
+  if (unanswered) finish(*s);
+  return {unanswered ? happening::closed : happening::ended, s, 0, end_code::graceful, {}};
+}
+
+MUXPRO_DECL protocol::event protocol::unknown_end(stream_id id, time_point now) {
+  if (quarantine_.release(id)) {
+    freed_.note(id, now);
+    return {};
+  }
+  const bool late = wire_->strays_are_normal && freed_.seen_since(id, now - late_frames_until);
+  return late ? event{} : glitch(now);
 }
 
 MUXPRO_DECL protocol::event protocol::peer_aborts(stream_rules& s, end_code code, time_point now) {
@@ -162,8 +176,9 @@ MUXPRO_DECL bool protocol::charge_reset(time_point now) {
 }
 
 MUXPRO_DECL std::error_code protocol::allocate_id(stream_id& id) noexcept {
-  if (draining_) return errc::draining;
+  if (draining_ || opened_ >= (options_.single ? 1 : wire_->opens)) return errc::draining;
   if (in_use >= options_.max_streams) return errc::too_many_streams;
+  if (options_.single) return id = 0, std::error_code();
   for (std::uint32_t tries = 0; tries < 65536; ++tries) {
     id = next_id_++;
     if (id != 0 && !id_known(id)) return {};
@@ -180,7 +195,7 @@ MUXPRO_DECL void protocol::insert(stream_rules& s) {
 MUXPRO_DECL void protocol::finish(stream_rules& s) {
   if (s.local_ended) return;
   s.local_ended = true;
-  if (dialect_ == dialect::go && !s.remote_ended) {
+  if (wire_->holds_end[static_cast<std::size_t>(role_)] && !s.remote_ended) {
     s.end_held = true;
     return;
   }
@@ -214,7 +229,7 @@ MUXPRO_DECL void protocol::release(stream_rules& s, time_point now) {
 // A reader of layout G loses its place after a code: it gets the bare End.
 MUXPRO_DECL void protocol::send_end(stream_id id, end_code code, bool provoked) {
   ++ends_sent_[code];
-  queue_.push_control(end{id, dialect_ == dialect::go ? end_code::graceful : code}, provoked);
+  queue_.push_control(end{id, wire_->codes_in_ends ? code : end_code::graceful}, provoked);
 }
 
 MUXPRO_DECL void protocol::report(session_stats& out) const {

@@ -43,6 +43,7 @@ MUXPRO_DECL void session_impl::close(error_code why) {
   const auto how = why == errc::session_closed ? severity::info : severity::warning;
   if (options_.log) log(how, "the session ended: {}", why.message());
   data_for_ = nullptr;
+  read_again();
   const bool drop_unread = why == make_error_code(errc::memory_pressure);
   if (handshake_) std::exchange(handshake_, nullptr)->complete(why);
   while (!opens_.empty()) opens_.pop_front().complete(why, sub_stream());
@@ -84,6 +85,8 @@ MUXPRO_DECL void session_impl::context_destroyed() noexcept {
   fate_ = errc::session_closed;
   executor_ = {};
   writer_waits_ = {};  // before handlers whose sub-streams would wake it
+  reader_waits_ = {};
+  full_ = nullptr;
   for (result_op** op : {&run_, &handshake_})
     if (*op) std::exchange(*op, nullptr)->drop();
   intrusive_list<open_op> opens;

@@ -49,12 +49,15 @@ MUXPRO_DECL void session_impl::left() {
   close(leaves_as_);
 }
 
+// The peer ends a sub-stream 0 with its session.
 // A pipe or socket that is closed without shutting down gives connection_reset. That is a goodbye as well,
 // unless the layer has one of its own.
 MUXPRO_DECL bool session_impl::peer_left(error_code ec) const noexcept {
   const bool gone =
       ec == asio::error::eof || (ec == asio::error::connection_reset && !transport_->has_goodbye());
-  return gone && decoder_.at_boundary() && rules_.streams().size() == 0;
+  const auto& streams = rules_.streams();
+  const bool in_use = streams.size() > 0 && !(streams.size() == 1 && streams.find(0));
+  return gone && decoder_.at_boundary() && !in_use;
 }
 
 // The end between frames without sub-streams is a clean goodbye, everything else a loss. A layer that has a

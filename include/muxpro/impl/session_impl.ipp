@@ -20,6 +20,8 @@ MUXPRO_DECL session_impl::session_impl(std::unique_ptr<transport> next, asio::an
                                        role side, session_options options)
     : executor_(std::move(executor)),
       first_bytes_(std::move(options.early)),
+      head_(std::move(options.head)),
+      peers_head_(std::move(options.peers_head)),
       options_(std::move(options)),
       role_(side),
       transport_(std::move(next)),
@@ -51,8 +53,8 @@ MUXPRO_DECL bool session_impl::open_now(open_request& request, error_code& ec, s
   if (role_ != role::client) return ec = errc::wrong_role, true;
   if (!request.target.host.valid()) return ec = errc::bad_host, true;
   const bool udp = request.target.net == network::udp;
-  if (request.first_data.size() > (udp ? max_datagram : max_extra_data))
-    return ec = errc::datagram_too_large, true;
+  const std::size_t most = udp ? rules_of(options_.speaks).longest_datagram : std::size_t{max_extra_data};
+  if (request.first_data.size() > most) return ec = errc::datagram_too_large, true;
   if (state_ != state::ready) return false;
   stream_id id = 0;
   ec = rules_.allocate_id(id);
@@ -66,16 +68,20 @@ MUXPRO_DECL bool session_impl::open_now(open_request& request, error_code& ec, s
   return true;
 }
 
-// What can fail comes first: half a New would end the session.
+// What can fail comes first: half a New would end the session. Where a frame holds less than the first data,
+// more frames follow.
 MUXPRO_DECL sub_stream session_impl::open_stream(stream_id id, open_request& request) {
-  queue_.reserve_control(max_encoded_header + request.first_data.size());
+  const_bytes rest(request.first_data);
+  const std::size_t longest = rules_.wire().longest_data;
+  queue_.reserve_control(head_.size() + rest.size() + max_encoded_header * (2 + rest.size() / longest));
+  queue_.append_control(std::exchange(head_, {}));
   auto s = add_stream(id, request.target, request.priority);
   new_stream f;
   f.id = id;
   f.priority = request.priority;
   f.target = std::move(request.target);
   if (speaks_addresses() && s->datagrams) s->datagrams->source = f.source = request.source;
-  const std::size_t n = request.first_data.size();
+  const std::size_t n = std::min(rest.size(), longest);
   if (n > 0) {
     f.data = static_cast<std::uint16_t>(n);
     s->spend_credit(n);
@@ -83,8 +89,21 @@ MUXPRO_DECL sub_stream session_impl::open_stream(stream_id id, open_request& req
     counted_.sent[static_cast<std::size_t>(frame_type::new_stream)].bytes += n;
   }
   queue_.push_control(f);
-  queue_.append_control(request.first_data);
+  queue_.append_control(rest.first(n));
+  send_first_data(*s, rest.subspan(n));
   return sub_stream_access::make(std::move(s));
+}
+
+MUXPRO_DECL void session_impl::send_first_data(stream_state& s, const_bytes rest) {
+  while (!rest.empty()) {
+    const std::size_t n = std::min(rest.size(), rules_.wire().longest_data);
+    s.spend_credit(n);
+    rules_.data_frame_sent();
+    counted_.sent[static_cast<std::size_t>(frame_type::keep)].bytes += n;
+    queue_.push_control(keep{s.id, static_cast<std::uint16_t>(n), false});
+    queue_.append_control(rest.first(n));
+    rest = rest.subspan(n);
+  }
 }
 
 MUXPRO_DECL ref<stream_state> session_impl::add_stream(stream_id id, const destination& d,
@@ -93,6 +112,7 @@ MUXPRO_DECL ref<stream_state> session_impl::add_stream(stream_id id, const desti
   ++rules_.in_use;
   rules_.insert(*s);
   s->listed_self = s;
+  if (full_) begin_grace();
   watch(s->active_at + options_.stream_idle);
   if (next_keep_alive_ == time_point::max()) set_keep_alive(s->active_at);
   return s;
@@ -131,11 +151,13 @@ MUXPRO_DECL bool session_impl::accept_now(error_code& ec, sub_stream& stream) {
 MUXPRO_DECL void session_impl::release(stream_state& s) {
   const auto self = shared_from_this();  // the last sub-stream may be what keeps this session
   if (&s == data_for_) data_for_ = nullptr;
+  if (&s == full_) read_again();
   rules_.release(s, now());
   watch(rules_.next_expiry());
   if (rules_.streams().size() == 0) {
     active_at_ = unused_since_ = now();
     watch(active_at_ + options_.session_idle);
+    if (s.id == 0) leave(errc::session_closed);
   }
   if (s.detail::list_node<backlog_tag>::linked() && s.aborted) {
     s.detail::list_node<backlog_tag>::unlink();
@@ -147,7 +169,7 @@ MUXPRO_DECL void session_impl::release(stream_state& s) {
 
 MUXPRO_DECL void session_impl::object_gone(stream_state& s) noexcept {
   --rules_.in_use;
-  window_returned(s.window.window() - initial_window);
+  window_returned(s.window.window() - rules_.wire().window);
   if (!opens_.empty() && state_ == state::ready) watch(time_point::min());
   if (!watcher_) return;
   watcher_->stream_gone(s.fate() == end_code::resources && s.counted.received.frames == 0);
@@ -245,7 +267,7 @@ MUXPRO_DECL void session_impl::expect_run() {
 MUXPRO_DECL session_stats session_impl::report() const {
   session_stats s = counted_;
   rules_.report(s);
-  s.receive_windows = std::uint64_t{s.streams} * initial_window + promised_;
+  s.receive_windows = std::uint64_t{s.streams} * rules_.wire().window + promised_;
   for (std::size_t i = 0; i < frame_types; ++i) s.sent[i].frames += queue_.pushed()[i];
   s.queued_streams = static_cast<std::uint32_t>(queue_.ready());
   s.queued_control = static_cast<std::uint32_t>(queue_.control_frames());

@@ -28,6 +28,11 @@ struct session_impl::negotiation_deadline {
 
 // One absolute deadline for all of it. The timer closes the session, it does not race.
 MUXPRO_DECL asio::awaitable<void> session_impl::negotiate() {
+  if (options_.speaks == dialect::mux_cool) {
+    unparsed_ = first_bytes_;
+    ready(version_0_1, dialect::mux_cool);
+    co_return;
+  }
   const time_point deadline = now() + options_.negotiate_timeout;
   timer_->async_wait_until(deadline, negotiation_deadline{shared_from_this(), deadline});
   unparsed_ = first_bytes_;
@@ -50,6 +55,8 @@ MUXPRO_DECL asio::awaitable<error_code> session_impl::ask_version() {
     request.assign(compatible.begin(), compatible.end());
   else
     request = encoded(negotiate_version{dialect::spec, options_.versions});
+  request.insert(request.begin(), head_.begin(), head_.end());
+  head_.clear();
   error_code ec = co_await write_all(request);
   if (ec) co_return ec;
   negotiate_version answer;
@@ -73,6 +80,7 @@ MUXPRO_DECL asio::awaitable<error_code> session_impl::answer_version() {
   ec = co_await write_all(answer);
   if (ec) co_return ec;
   ready(*best, request.layout);
+  if (!unparsed_.empty()) rules_.oddity(active_at_);  // the client did not wait for the answer
   co_return error_code();
 }
 
@@ -89,6 +97,9 @@ MUXPRO_DECL asio::awaitable<error_code> session_impl::read_negotiation(negotiate
       counted_.wire_received += n;
       ++counted_.reads;
       unparsed_ = const_bytes(first_bytes_).first(n);
+      if (peers_head_) ec = strip_peers_head();
+      if (ec) co_return ec;
+      if (unparsed_.empty()) continue;
     }
     const auto step = decoder_.next(unparsed_);
     unparsed_ = unparsed_.subspan(step.consumed);
@@ -117,12 +128,14 @@ MUXPRO_DECL asio::awaitable<error_code> session_impl::write_all(const_bytes data
 MUXPRO_DECL void session_impl::ready(version v, dialect d) {
   state_ = state::ready;
   version_ = v;
-  log(severity::info, "version {}.{} is agreed", v.major, v.minor);
-  decoder_.agreed(v);
+  if (d == dialect::mux_cool)
+    log(severity::info, "the session speaks Mux.Cool");
+  else
+    log(severity::info, "version {}.{} is agreed", v.major, v.minor);
+  decoder_.agreed(v, d);
   rules_.agreed(d);
+  outbox_.agreed(rules_.wire().longest_data);
   active_at_ = unused_since_ = now();
-  if (role_ == role::server && !unparsed_.empty())
-    rules_.oddity(active_at_);  // it did not wait for the answer
   serve_opens(serve::all);
 }
 
@@ -148,6 +161,16 @@ inline auto session_impl::wait_for_bytes() {
                   [this](transfer_step done) { transport_->wait_for_bytes(std::move(done)); });
 }
 
+inline auto session_impl::wait_for_room() {
+  struct wait {
+    session_impl* impl;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(loop::handle h) const noexcept { impl->reader_waits_ = loop::step(h); }
+    void await_resume() const noexcept {}
+  };
+  return wait{this};
+}
+
 // A read that fills its memory leaves more behind, for which the session need not wait.
 MUXPRO_DECL void session_impl::read_now() {
   const bytes room = room_to_read();
@@ -166,6 +189,10 @@ MUXPRO_DECL void session_impl::let_go_of_memory() noexcept {
 
 MUXPRO_DECL loop session_impl::read_loop(std::shared_ptr<session_impl> self) {
   while (!self->closed() && !self->reads_ended_) {
+    if (self->full_) {
+      co_await self->wait_for_room();
+      continue;
+    }
     if (!self->unparsed_.empty()) {
       self->process_turn();
       self->let_go_of_memory();
@@ -192,6 +219,23 @@ MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
   counted_.wire_received += n;
   if (read_watch_.running()) read_watch_.progress(n, progress_floor, now());
   unparsed_ = read_memory_.taken().empty() ? const_bytes(reserve_).first(n) : read_memory_.taken().first(n);
+  if (!peers_head_) return;
+  if (const error_code broken = strip_peers_head()) close(broken);
+  if (reads_when_ready_) read_memory_.give_back();
+}
+
+// What comes in front of the peer's first frame.
+MUXPRO_DECL error_code session_impl::strip_peers_head() {
+  peers_beginning_.insert(peers_beginning_.end(), unparsed_.begin(), unparsed_.end());
+  unparsed_ = {};
+  error_code ec;
+  const std::size_t n = peers_head_(peers_beginning_, ec);
+  if (ec || n == 0) return ec;
+  peers_head_ = nullptr;
+  first_bytes_.assign(peers_beginning_.begin() + static_cast<std::ptrdiff_t>(n), peers_beginning_.end());
+  std::vector<std::byte>().swap(peers_beginning_);
+  unparsed_ = first_bytes_;
+  return {};
 }
 
 // Handles frames up to the read budget. Other work of the executor comes before the next turn. A turn also
@@ -203,7 +247,7 @@ MUXPRO_DECL void session_impl::process_turn() {
   std::uint32_t frames = 0;
   std::size_t left = options_.read_budget_bytes;
   turn_time_ = now();
-  while (!unparsed_.empty() && frames < options_.read_budget_frames && left > 0 && !closed()) {
+  while (!unparsed_.empty() && frames < options_.read_budget_frames && left > 0 && !closed() && !full_) {
     const std::size_t payload = decoder_.payload_left();
     const std::size_t room = data_for_ && payload > 0 ? data_for_->large_read_room() : payload;
     if (room == 0 && payload >= read_op::large) break;
@@ -232,7 +276,7 @@ MUXPRO_DECL void session_impl::end_turn() {
   if (closed()) return;
   if (control_flooded()) return close(errc::too_many_unread_answers);
   watch(rules_.next_expiry());  // of the ids that this turn refused
-  if (decoder_.at_boundary()) {
+  if (decoder_.at_boundary() || full_) {
     read_watch_.stop();
   } else if (!read_watch_.running()) {
     read_watch_.start(turn_time_);
@@ -270,7 +314,9 @@ MUXPRO_DECL void session_impl::act_on(const protocol::event& e) {
     case protocol::happening::data: begin_data(*s, static_cast<std::size_t>(e.amount)); break;
     case protocol::happening::dropped: s->datagrams->in.drop(); break;
     case protocol::happening::credit: s->add_credit(e.amount); break;
+    case protocol::happening::full: wait_until_read(*s, static_cast<std::size_t>(e.amount)); break;
     case protocol::happening::ended: s->peer_ended(); break;
+    case protocol::happening::closed: s->peer_closed(); break;
     case protocol::happening::aborted: end_stream(*s, make_error_code(e.code)); break;
     case protocol::happening::violated:
       log(severity::debug, "sub-stream {} ({}) broke a rule of the protocol and was ended", s->id, s->target);
@@ -306,6 +352,7 @@ MUXPRO_DECL void session_impl::begin_data(stream_state& s, std::size_t size) {
   if (const auto sample = s.window.take_sample()) on_rtt_sample(s, *sample);
   const auto* const k = std::get_if<keep>(&decoder_.current());
   s.data_announced(size, k && k->addressed);
+  if (k && s.datagrams) s.datagrams->arriving.address = decoder_.address_of_keep();
   data_for_ = &s;
   if (size == 0) handle_payload({});
 }

@@ -48,7 +48,7 @@ MUXPRO_DECL void session_impl::check_deadlines() {
   });
   for (const auto& s : late) end_by_timeout(*s);
   if (!late.empty()) wake_writer();
-  next = std::min(next, check_session(t));
+  next = std::min({next, check_full(t), check_session(t)});
   if (!closed()) watch(std::max(next, t + std::chrono::milliseconds(1)));
 }
 

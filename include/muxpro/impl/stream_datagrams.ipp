@@ -92,7 +92,7 @@ MUXPRO_DECL error_code stream_state::send_datagram(const whole_buffers<asio::con
     d.payload = encode_prefix(*to, d.block);
     d.block.resize(d.payload);
   }
-  if (data.size() > max_datagram || d.payload + data.size() > max_extra_data) {
+  if (data.size() > session_->rules().wire().longest_datagram || d.payload + data.size() > max_extra_data) {
     datagrams->out.drop();
     return errc::datagram_too_large;
   }

@@ -75,8 +75,7 @@ MUXPRO_DECL void stream_state::cancel_wait_cut(cut_op* op) {
 MUXPRO_DECL void stream_state::send_end() {
   if (datagrams && !datagrams->out.empty()) {
     session_->queue().remove_data(*this);
-    datagrams->out.drop_all();
-    datagrams->front_paid = false;
+    drop_unsent();
   }
   session_->rules().finish(*this);
   if (!remote_ended) session_->watch(now() + session_->options().half_close_linger);
@@ -145,6 +144,25 @@ MUXPRO_DECL void stream_state::peer_ended() {
   settle();
 }
 
+MUXPRO_DECL void stream_state::peer_closed() {
+  const ref self(*this);
+  peer_closed_ = true;
+  drop_staged();
+  finishing_ = false;
+  end_stall();
+  session_->queue().remove_data(*this);
+  if (writer_) writer_->allowed = writer_->framed;
+  if (writer_ && !flying_) finish_write(asio::error::broken_pipe);
+  if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete(asio::error::broken_pipe);
+  if (datagrams) drop_unsent();
+  peer_ended();
+}
+
+MUXPRO_DECL void stream_state::drop_unsent() {
+  datagrams->out.drop_all();
+  datagrams->front_paid = false;
+}
+
 MUXPRO_DECL void stream_state::drop_staged() noexcept {
   forget_staged();
   if (std::exchange(closing_, false)) finishing_ = false;
@@ -166,8 +184,7 @@ MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
   if (shutting_down_ && !writer_) std::exchange(shutting_down_, nullptr)->complete(why);
   if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->complete(why);
   if (datagrams) {
-    datagrams->out.drop_all();
-    datagrams->front_paid = false;
+    drop_unsent();
     if (datagrams->receiver) std::exchange(datagrams->receiver, nullptr)->complete(why, 0);
   }
 }

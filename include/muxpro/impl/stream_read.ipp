@@ -133,7 +133,8 @@ MUXPRO_DECL bool stream_state::flush_reader() {
 // Credit goes back for what the application has taken, and only then.
 MUXPRO_DECL void stream_state::consumed(std::uint64_t n) {
   window.consume(n);
-  if (const auto larger = window.desired_window(session_->options().max_window); larger && !over())
+  const bool grows = session_->rules().wire().credit && !over();
+  if (const auto larger = window.desired_window(session_->options().max_window); larger && grows)
     session_->grow_window(*this, *larger);
   grant_if_due();
 }
@@ -148,6 +149,7 @@ MUXPRO_DECL void stream_state::return_credit(std::uint64_t n, bool frame_is_over
 
 MUXPRO_DECL void stream_state::grant_if_due(bool frame_is_over) {
   if (remote_ended || aborted) return;
+  if (!session_->rules().wire().credit) return session_->room_made(*this);
   if (session_->has_more_for(*this)) return;  // perhaps an End follows, and the credit is not needed
   const bool datagram_due = datagrams && frame_is_over && window.outstanding() < datagram_reserve;
   if (!window.grant_due() && !datagram_due) return;

@@ -10,7 +10,10 @@ namespace muxpro::detail {
 
 MUXPRO_DECL stream_state::stream_state(std::shared_ptr<session_impl> owner, stream_id stream,
                                        const destination& d, std::uint8_t p, time_point t)
-    : stream_rules(stream, d.net, p, t), target(d), session_(std::move(owner)) {
+    : stream_rules(stream, d.net, p, t, owner->rules().wire().window),
+      target(d),
+      session_(std::move(owner)),
+      credit_(session_->rules().wire().send_credit) {
   if (net == network::udp) datagrams = std::make_unique<datagram_state>(session_->options());
 }
 

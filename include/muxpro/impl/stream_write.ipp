@@ -14,6 +14,7 @@ MUXPRO_DECL error_code stream_state::check_write() {
   if (net != network::tcp) return errc::wrong_network;
   if (fate_) return torn_ |= closing_ && may_continue(), fate_;
   if (writer_) return errc::operation_in_progress;
+  if (peer_closed_) return asio::error::broken_pipe;
   if (local_ended || (finishing_ && (closing_ || !may_continue()))) return errc::already_shut_down;
   return {};
 }

@@ -41,13 +41,16 @@ class scripted_peer {
       : end_(std::move(end)), decoder_(agreed) {}
 
   pipe_end& wire() noexcept { return end_; }
-  /// How frames are decoded from now on.
-  void agreed(version v) noexcept { decoder_.agreed(v); }
+  /// How frames are written and decoded from now on.
+  void agreed(version v, dialect d = dialect::spec) noexcept {
+    decoder_.agreed(v, d);
+    dialect_ = d;
+  }
 
   /// Writes all of it.
   asio::awaitable<void> send(std::string_view hex) { return send_bytes(from_hex(hex)); }
   asio::awaitable<void> send(const frame& f, const_bytes payload = {}) {
-    return send_bytes(encoded(f, payload));
+    return send_bytes(encoded(f, payload, dialect_));
   }
   asio::awaitable<void> send_bytes(std::vector<std::byte> data) {
     co_await asio::async_write(end_, asio::buffer(data), asio::use_awaitable);
@@ -56,7 +59,7 @@ class scripted_peer {
   /// Reads exactly as many bytes and compares them.
   asio::awaitable<void> expect(std::string_view hex) { return expect_bytes(from_hex(hex)); }
   asio::awaitable<void> expect(const frame& f, const_bytes payload = {}) {
-    return expect_bytes(encoded(f, payload));
+    return expect_bytes(encoded(f, payload, dialect_));
   }
   asio::awaitable<void> expect_bytes(std::vector<std::byte> expected) {
     std::vector<std::byte> got(expected.size());
@@ -166,6 +169,7 @@ class scripted_peer {
 
   pipe_end end_;
   decoder decoder_;
+  dialect dialect_ = dialect::spec;
 };
 
 }  // namespace muxpro::testing

@@ -1,0 +1,7 @@
+// A client's session of Mux.Cool under attack; see one_session.hpp.
+#include "one_session.hpp"
+
+FUZZ_TARGET(fuzz_mux_cool_as_client) {
+  fuzz::one_session s(fuzz::role::client, in, muxpro::dialect::mux_cool);
+  s.run();
+}
