@@ -198,7 +198,8 @@ def https(scene, proxy, size, parallel, through=lambda port: port):
 
 
 def everything(proxy, greets, udp=True, half_closes=True):
-    """`greets`: whether the client's side lets a target speak first."""
+    """`greets`: whether the client's side lets a target speak first. `half_closes`: whether it waits for the answer to a
+    half-closed request."""
     files(proxy, 8 << 20, 1)
     files(proxy, 100_000, 100)
     if half_closes:

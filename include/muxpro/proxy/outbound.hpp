@@ -51,7 +51,7 @@ class outbound {
   /// that carries datagrams.
   virtual datagram_support support_for_datagrams() const noexcept { return datagram_support::none; }
   /// Sets what drops() returns. Called by dispatcher::add().
-  void count_drops_in(std::shared_ptr<datagram_drops> d) { drops_ = std::move(d); }
+  virtual void count_drops_in(std::shared_ptr<datagram_drops> d) { drops_ = std::move(d); }
   /// The number of connections that it carries now, for balancers.
   std::size_t live() const noexcept { return live_; }
   /// The counters of its main connections.

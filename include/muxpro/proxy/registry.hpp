@@ -122,8 +122,16 @@ struct mux_options {
   /// A server that comes back is found within 2 s, however long it was away: a client waits.
   mux_options() { pool.backoff_max = std::chrono::seconds(1); }
 
+  /// Its session.speaks is the multiplexer.
   client_pool_options pool;
   std::uint8_t priority = 0;  ///< of sub-streams that get none from a rule or the client
+  /// False: connections have none, and only datagrams do.
+  bool streams = true;
+  /// Datagrams have main connections of their own, with so many sub-streams at a time. 0: they share those of
+  /// the connections. Nothing: they go as the protocol has them.
+  std::optional<std::uint32_t> datagrams = 0;
+  /// QUIC, that is datagrams to port 443.
+  enum class quic_way : std::uint8_t { refused, as_others, without_mux } quic = quic_way::as_others;
 };
 
 /// What an outbound is made with. It exists longer than the outbound.

@@ -10,20 +10,55 @@ namespace muxpro::proxy {
 
 namespace {
 
+/// What servers of the protocol understand is the default.
+void read_multiplexer(settings& s, bool always, mux_options& to) {
+  dialect& speaks = to.pool.session.speaks;
+  speaks = always ? dialect::spec : dialect::mux_cool;
+  s.one_of<dialect>(
+      {"protocol",
+       "The multiplexer: mux.cool of V2Ray and Xray, or mux.pro between two muxpro. Default: mux.pro "
+       "for protocol mux.pro, else mux.cool."},
+      speaks, {{"mux.cool", dialect::mux_cool}, {"mux.pro", dialect::spec}});
+  if (always && speaks != dialect::spec)
+    s.wrong("protocol", "is mux.cool; it must be mux.pro, which a mux.pro server speaks");
+}
+
+void read_concurrency(settings& s, bool always, mux_options& to) {
+  using quic = mux_options::quic_way;
+  std::int32_t streams = static_cast<std::int32_t>(to.pool.max_concurrency), datagrams = 0;
+  s.number<std::int32_t>(
+      {"concurrency", "Sub-streams of one main connection at a time. 0: 8. -1: connections go without mux."},
+      streams, always ? 1 : -1, 65535);
+  s.number<std::int32_t>(
+      {"xudpConcurrency",
+       "The same of main connections for datagrams alone. 0: they share the others. -1: they go as "
+       "the protocol has them."},
+      datagrams, always ? 0 : -1, always ? 0 : 65535);
+  to.streams = streams >= 0;
+  if (streams > 0) to.pool.max_concurrency = static_cast<std::uint32_t>(streams);
+  to.datagrams = std::nullopt;
+  if (datagrams >= 0) to.datagrams = static_cast<std::uint32_t>(datagrams);
+  to.quic = to.pool.session.speaks == dialect::mux_cool ? quic::refused : quic::as_others;
+  s.one_of<quic>(
+      {"xudpProxyUDP443",
+       "What becomes of QUIC, datagrams to port 443: reject refuses it, so that clients turn to TCP, allow "
+       "multiplexes it as other datagrams, skip sends it as the protocol does without mux. Default: reject "
+       "with mux.cool, as in Xray, allow with mux.pro."},
+      to.quic, {{"reject", quic::refused}, {"allow", quic::as_others}, {"skip", quic::without_mux}});
+}
+
 void read_mux(settings& s, outbound_config& to) {
   using multiplexing = outbound_plan::multiplexing;
   const bool always = to.plan.mux == multiplexing::always;
   mux_options mux;
   client_pool_options& pool = mux.pool;
   bool enabled = always;
-  std::string protocol = "mux.pro";
   s.flag({"enabled",
           "Whether connections are sub-streams of main connections. Always true for protocol mux.pro; for "
-          "other protocols the server must be a muxpro that accepts main connections (see mainConnections)."},
+          "other protocols the server must take the multiplexer (see mainConnections)."},
          enabled);
-  s.one_of<std::string>({"protocol", "The multiplexer."}, protocol, {{"mux.pro", "mux.pro"}});
-  s.number<std::uint32_t>({"concurrency", "Sub-streams of one main connection at a time."},
-                          pool.max_concurrency, 1, 65535);
+  read_multiplexer(s, always, mux);
+  read_concurrency(s, always, mux);
   s.number<std::uint32_t>({"maxConnections", "Main connections of each thread."}, pool.max_connections, 1,
                           65535);
   s.time({"dialSpacing",
@@ -83,7 +118,7 @@ outbound_config read_outbound(settings& s, const config_reading& with) {
   refuse_in_clear(s, to);
   require_security_on_socket(s, to);
   if (to.plan.mux == outbound_plan::multiplexing::always) to.mux.emplace();
-  s.object({"mux", "Multiplexing over main connections, for protocols mux.pro, socks, vless and trojan."},
+  s.object({"mux", "Multiplexing over main connections, for protocols with a server that is a proxy."},
            [&](settings& m) { read_mux(m, to); });
   return to;
 }

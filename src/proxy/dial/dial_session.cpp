@@ -1,6 +1,6 @@
 #include "proxy/dial/dial_session.hpp"
 
-#include "proxy/inbound/mux.hpp"
+#include "proxy/base/main_connection_target.hpp"
 
 #include <muxpro/proxy/connection.hpp>
 
@@ -32,7 +32,8 @@ asio::awaitable<session> dial_session_by_socks(std::shared_ptr<transport_dialer>
                                                socks_outbound_options server, session_options options) {
   const auto c = co_await connect_by(std::move(way));
   std::error_code ec;
-  host_port target(address(std::string(main_connection_host)), main_connection_port);
+  const destination asked = main_connection_target(options.speaks);
+  host_port target(asked.host, asked.port);
   const std::vector<std::byte> early = co_await ask_socks_server(c, std::move(target), server, ec);
   if (!ec && !early.empty()) ec = errc::bad_answer;  // it is the client that begins
   if (ec) throw std::system_error(ec);

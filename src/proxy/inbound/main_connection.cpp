@@ -66,7 +66,6 @@ main_connection::main_connection(session s, admission::ticket place, const mux_i
       ctx_(std::move(ctx)),
       to_(to),
       all_(to.main_connections()) {
-  ctx_.inbound.protocol = "mux.pro";
   ctx_.inbound.carrier = ctx_.id;
   ctx_.inbound.main_connection = to.counts()->count_main_connection(ctx_.inbound.tag);
   place_in_all_ = all_->insert(all_->end(), this);
@@ -195,7 +194,9 @@ context main_connection::context_of(const sub_stream& stream) const {
 asio::awaitable<void> main_connection::carry_bytes(std::shared_ptr<stream_connection> stream, context ctx) {
   stream_client c(stream, relay_);
   connection_result refused;
-  co_await c.wait_for_turn(*this, refused.why);
+  // A client with a flow sends streams by it, and not inside of a main connection.
+  if (ctx_.inbound.user.vision) refused.why = errc::target_rejected;
+  if (!refused.why) co_await c.wait_for_turn(*this, refused.why);
   if (!refused.why) {
     co_await to_.dispatch(std::move(ctx), c);
     co_return;

@@ -2,8 +2,8 @@
 
 #include "proxy/base/client_share.hpp"
 #include "proxy/base/log_text.hpp"
+#include "proxy/base/main_connection_target.hpp"
 #include "proxy/inbound/main_connection.hpp"
-#include "proxy/policy/dial_policy.hpp"
 
 #include <fmt/format.h>
 
@@ -44,7 +44,7 @@ mux_inbound::mux_inbound(mux_inbound_options options)
 
 asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                                          admission::ticket place) const {
-  return serve(std::move(c), {}, std::move(ctx), to, std::move(place));
+  return serve(std::move(c), options_.session, std::move(ctx), to, std::move(place));
 }
 
 std::optional<mux_inbound::places> mux_inbound::take_places(const context::inbound_part& client) const {
@@ -59,8 +59,8 @@ std::optional<mux_inbound::places> mux_inbound::take_places(const context::inbou
   return held;
 }
 
-asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, std::vector<std::byte> early,
-                                         context ctx, dispatcher& to, admission::ticket place) const {
+asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, session_options options, context ctx,
+                                         dispatcher& to, admission::ticket place) const {
   const auto held = take_places(ctx.inbound);
   if (!held) {
     to.note(log_level::warning, ctx.inbound.source,
@@ -69,9 +69,8 @@ asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, std::vec
     c->close();
     co_return;
   }
-  session_options options = options_.session;
   options.budget_user = share_of(ctx.inbound);
-  options.early = std::move(early);
+  ctx.inbound.protocol = name_of(options.speaks);
   session s = c->into_session(role::server, std::move(options));
   const auto main =
       std::make_shared<main_connection>(std::move(s), std::move(place), options_, std::move(ctx), to);
@@ -80,23 +79,23 @@ asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, std::vec
   co_await main->run();
 }
 
-asio::awaitable<void> mux_inbound::serve(client& c, context&& ctx, dispatcher& to) const {
+asio::awaitable<void> mux_inbound::serve(client& c, dialect speaks, context&& ctx, dispatcher& to) const {
   std::error_code ec;
   co_await c.answer({}, ec);
   if (!ec) co_await c.send_reply(ec);
   if (ec) co_return;
-  std::vector<std::byte> early = c.take_early();
-  co_await serve(c.release(), std::move(early), std::move(ctx), to, {});
-}
-
-bool asks_for_main_connection(const destination& target) {
-  return target.net == network::tcp && target.port == main_connection_port && target.host.is_domain() &&
-         normalized(target.host.domain()) == main_connection_host;
+  session_options options = options_.session;
+  options.speaks = speaks;
+  if (speaks == dialect::mux_cool)
+    options.write_stall_timeout = std::max(options.write_stall_timeout, options_.relay.idle);
+  options.early = c.take_early();
+  co_await serve(c.release(), std::move(options), std::move(ctx), to, {});
 }
 
 asio::awaitable<void> dispatch_or_accept_mux(client& c, context&& ctx, dispatcher& to,
                                              const std::shared_ptr<const mux_inbound>& inside) {
-  if (inside && asks_for_main_connection(ctx.outbound.target)) return inside->serve(c, std::move(ctx), to);
+  const auto speaks = inside ? dialect_of_main_connection(ctx.outbound.target) : std::nullopt;
+  if (speaks) return inside->serve(c, *speaks, std::move(ctx), to);
   return to.dispatch(std::move(ctx), c);
 }
 

@@ -12,7 +12,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace muxpro::proxy {
 
@@ -58,7 +57,7 @@ class mux_inbound final : public inbound {
   bool long_lived() const noexcept override { return true; }
   std::shared_ptr<admission> waiting() const noexcept override { return unnegotiated_; }
   /// A main connection inside another protocol, whose inbound has read the request of `c`.
-  asio::awaitable<void> serve(client& c, context&& ctx, dispatcher& to) const;
+  asio::awaitable<void> serve(client& c, dialect speaks, context&& ctx, dispatcher& to) const;
 
  private:
   struct places {
@@ -66,18 +65,13 @@ class mux_inbound final : public inbound {
   };
   /// Nothing: there are too many main connections of the client's user or source.
   std::optional<places> take_places(const context::inbound_part& client) const;
-  asio::awaitable<void> serve(std::shared_ptr<connection> c, std::vector<std::byte> early, context ctx,
+  asio::awaitable<void> serve(std::shared_ptr<connection> c, session_options options, context ctx,
                               dispatcher& to, admission::ticket place) const;
 
   const mux_inbound_options options_;
   const std::shared_ptr<admission> unnegotiated_;
   const std::shared_ptr<share_counts> main_connections_;
 };
-
-/// What a client asks another protocol for that wants a main connection.
-inline constexpr std::string_view main_connection_host = "mux.pro";
-inline constexpr std::uint16_t main_connection_port = 9527;
-bool asks_for_main_connection(const destination& target);
 
 /// `inside` serves `c` if it asks for a main connection, unless `inside` is null. Else
 /// dispatcher::dispatch().

@@ -46,10 +46,12 @@ mux_inbound_options mux_options_of(const policy_level& policy) {
 
 std::shared_ptr<const mux_inbound> read_main_connections(settings& s, const policy_level& policy,
                                                          bool allowed) {
-  s.flag({"mainConnections",
-          "Whether a connection to the target mux.pro:9527 is a main connection: its sub-streams go through "
-          "the rules. Otherwise that target is a host like any other."},
-         allowed);
+  s.flag(
+      {"mainConnections",
+       "Whether a connection to the target mux.pro:9527 (Mux.Pro) or v1.mux.cool:9527 (Mux.Cool of V2Ray and "
+       "Xray) is a main connection: its sub-streams go through the rules. Otherwise that target is a host "
+       "like any other."},
+      allowed);
   return allowed ? std::make_shared<const mux_inbound>(mux_options_of(policy)) : nullptr;
 }
 

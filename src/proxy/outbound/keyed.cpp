@@ -1,6 +1,6 @@
 #include "proxy/outbound/keyed.hpp"
 
-#include "proxy/inbound/mux.hpp"
+#include "proxy/base/main_connection_target.hpp"
 #include "proxy/net/read_deadline.hpp"
 #include "proxy/policy/dial_outcome.hpp"
 #include "proxy/transport/vision.hpp"
@@ -103,35 +103,14 @@ asio::awaitable<connection_result> keyed_outbound::carry_datagrams(
   co_return result;
 }
 
-namespace {
-
-// Nothing may come behind it: it is the client that begins.
-asio::awaitable<void> read_response(connection& server, head_reader response, std::error_code& ec) {
-  std::vector<std::byte> received;
-  std::size_t head = 0;
-  while (!ec && head == 0) {
-    const std::size_t had = received.size();
-    received.resize(had + 1);
-    co_await server.read_some(asio::buffer(received) + had, ec);
-    if (!ec) head = response(received, ec);
-  }
-  if (ec == asio::error::eof) ec = errc::connection_lost;
-}
-
-}  // namespace
-
 asio::awaitable<session> dial_session_by_key(std::shared_ptr<transport_dialer> server,
                                              keyed_outbound_options options, session_options s) {
   std::error_code ec;
   const auto c = co_await server->dial(ec);
   if (ec) throw std::system_error(ec);
-  const deadline limit(c, options.handshake);
-  const destination target(network::tcp, address(std::string(main_connection_host)), main_connection_port);
-  const std::vector<std::byte> message = options.request(target);
-  co_await c->write(asio::buffer(message), ec);
-  if (!ec && options.response) co_await read_response(*c, options.response, ec);
-  if (ec) throw std::system_error(limit.over() ? make_error_code(errc::target_timeout) : ec);
-  co_return c->into_session(role::client, s);
+  s.head = options.request(main_connection_target(s.speaks));
+  s.peers_head = options.response;
+  co_return c->into_session(role::client, std::move(s));
 }
 
 }  // namespace muxpro::proxy

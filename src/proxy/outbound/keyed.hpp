@@ -31,9 +31,11 @@ struct keyed_outbound_options {
   bool refuses_quic = false;
   /// How long the client's first bytes are waited for, to send them with the head in one write.
   duration first_bytes = std::chrono::milliseconds(100);
-  /// For the head to be written, and for that of a response which nothing may be sent before, absolute.
+  /// For the head to be written, absolute.
   duration handshake = std::chrono::seconds(10);
   relay_options relay;
+  /// Datagrams that are not multiplexed go by single XUDP, and not by the protocol's own framing.
+  bool single_xudp = false;
 };
 
 /// A connection to the server for each one that it carries, and one for the datagrams of each client's
@@ -60,7 +62,7 @@ class keyed_outbound final : public outbound {
 };
 
 /// A session of the role client, not negotiated yet, in a connection of such a server to main connections.
-/// Throws std::system_error.
+/// The heads of both directions come with the first frames. Throws std::system_error.
 asio::awaitable<session> dial_session_by_key(std::shared_ptr<transport_dialer> server,
                                              keyed_outbound_options options, session_options s);
 

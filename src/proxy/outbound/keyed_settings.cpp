@@ -42,13 +42,16 @@ namespace {
 
 outbound_factory make_keyed(outbound_resources& from, keyed_outbound_options options) {
   options.relay = from.relay();
+  auto dial = [options](std::shared_ptr<transport_dialer> server, session_options s) {
+    return dial_session_by_key(std::move(server), options, std::move(s));
+  };
+  auto native = [server = from.dialer(), options](asio::io_context&) {
+    return std::make_shared<keyed_outbound>(server, options);
+  };
   // Servers refuse other connections than those by the flow.
-  if (from.mux() && !options.vision)
-    return multiplexed(from, [options](std::shared_ptr<transport_dialer> server, session_options s) {
-      return dial_session_by_key(std::move(server), options, std::move(s));
-    });
-  const auto server = from.dialer();
-  return [server, options](asio::io_context&) { return std::make_shared<keyed_outbound>(server, options); };
+  const auto mux = options.vision ? std::nullopt : from.mux();
+  native_ways ways{std::move(native), options.single_xudp, options.refuses_quic};
+  return multiplexed_as_configured(from, mux, std::move(dial), std::move(ways));
 }
 
 }  // namespace

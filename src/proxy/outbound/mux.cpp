@@ -2,6 +2,7 @@
 
 #include "proxy/inbound/main_connection.hpp"
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/quiet_timer.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 #include "proxy/udp/relay_datagrams.hpp"
 #include "proxy/udp/source_id.hpp"
@@ -45,14 +46,47 @@ asio::awaitable<sub_stream> mux_outbound::wait_for_stream(client& c, open_reques
   co_return stream;
 }
 
+// A server of Mux.Cool takes a GlobalID from a New with data alone.
+asio::awaitable<sub_stream> mux_outbound::open_for_datagrams(datagram_stream& from, const context& ctx,
+                                                             std::error_code& ec) {
+  for (;;) {
+    ec.clear();
+    open_request request(ctx.outbound.target, ctx.outbound.priority.value_or(priority_));
+    request.source = source_id(ctx);
+    if (speaks_ == dialect::mux_cool) co_await take_first(from, ctx, request, ec);
+    if (ec) co_return sub_stream();
+    sub_stream opened = co_await pool_.async_open(std::move(request), or_error(ec));
+    if (ec != errc::datagram_too_large) co_return opened;
+    drop(drop_reason::not_sent, "outbound " + ctx.outbound.tag);
+  }
+}
+
+asio::awaitable<void> mux_outbound::take_first(datagram_stream& from, const context& ctx, open_request& to,
+                                               std::error_code& ec) {
+  const quiet_timer quiet(from.get_executor(), relay_.idle, [d = &from] { d->end(end_code::graceful); });
+  std::vector<std::byte> data(max_datagram);
+  const host_port only(ctx.outbound.target.host, ctx.outbound.target.port);
+  for (;;) {
+    host_port peer;
+    const std::size_t n = co_await from.receive(asio::buffer(data), peer, ec);
+    if (ec && ec != asio::error::message_size) co_return;
+    const bool wanted = !ec && (ctx.datagrams.addressed || peer == only);
+    ec.clear();
+    if (!wanted) continue;
+    to.target = destination(network::udp, std::move(peer.host), peer.port);
+    to.first_data.assign(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(n));
+    co_return;
+  }
+}
+
 // Under version 0.0 a sub-stream has neither a source nor addresses: it is tied to its target.
 asio::awaitable<connection_result> mux_outbound::carry_datagrams(context ctx,
                                                                  std::unique_ptr<datagram_stream> datagrams) {
   const counted here(*this);
   connection_result result;
-  open_request request(ctx.outbound.target, ctx.outbound.priority.value_or(priority_));
-  request.source = source_id(ctx);
-  sub_stream stream = co_await pool_.async_open(std::move(request), or_error(result.why));
+  sub_stream stream = co_await open_for_datagrams(*datagrams, ctx, result.why);
+  if (result.why == asio::error::eof || result.why == asio::error::operation_aborted)
+    co_return connection_result();  // the client has sent nothing more
   if (result.why) {
     datagrams->end(end_code::unreachable);
     co_return result;

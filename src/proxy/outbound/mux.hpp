@@ -25,7 +25,10 @@ class mux_outbound final : public outbound {
   /// `priority`: of sub-streams whose context has none.
   mux_outbound(const asio::any_io_executor& executor, dialer dial, client_pool_options pool,
                relay_options relay, std::uint8_t priority = 0)
-      : pool_(executor, std::move(dial), std::move(pool)), relay_(relay), priority_(priority) {}
+      : speaks_(pool.session.speaks),
+        pool_(executor, std::move(dial), std::move(pool)),
+        relay_(relay),
+        priority_(priority) {}
 
   asio::awaitable<connection_result> carry(const context& ctx, client& c) override;
   asio::awaitable<connection_result> carry_datagrams(context ctx,
@@ -39,6 +42,12 @@ class mux_outbound final : public outbound {
  private:
   asio::awaitable<sub_stream> wait_for_stream(client& c, open_request request, std::error_code& ec);
 
+  asio::awaitable<sub_stream> open_for_datagrams(datagram_stream& from, const context& ctx,
+                                                 std::error_code& ec);
+  asio::awaitable<void> take_first(datagram_stream& from, const context& ctx, open_request& to,
+                                   std::error_code& ec);
+
+  const dialect speaks_;
   client_pool pool_;
   const relay_options relay_;
   const std::uint8_t priority_;

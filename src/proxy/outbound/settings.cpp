@@ -1,12 +1,19 @@
 #include "proxy/outbound/settings.hpp"
 
+#include "proxy/outbound/parted.hpp"
+
 #include <fmt/format.h>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
 #include <asio/use_awaitable.hpp>
 
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -63,12 +70,18 @@ void judge(transport_dialer& server, const pool_event& e, const asio::any_io_exe
   if (stalled || e.what == kind::dial_failed) server.note(e.why, executor);
 }
 
-}  // namespace
+/// V2Ray's downlinkOnly is 5 s: a client that has closed its connection keeps a sub-stream of Mux.Cool so
+/// long.
+constexpr auto longest_linger = std::chrono::seconds(5);
 
-outbound_factory multiplexed(outbound_resources& from, session_dialer dial) {
+outbound_factory pool_of(outbound_resources& from, session_dialer dial, mux_options mux) {
+  session_options& session = mux.pool.session;
+  if (session.speaks == dialect::mux_cool) {
+    session.half_close_linger = std::min<duration>(from.relay().downlink_only, longest_linger);
+    // A server may stop reading for a sub-stream that is alone and slow.
+    session.write_stall_timeout = std::max(session.write_stall_timeout, from.relay().idle);
+  }
   const auto server = from.dialer();
-  const mux_options mux = from.mux().value();
-  server->probe_by(probe_of(server, dial, mux.pool.session));
   return [&from, server, dial = std::move(dial), mux](asio::io_context& io) {
     client_pool_options pool = mux.pool;
     pool.on_event = [server, executor = io.get_executor(), next = mux.pool.on_event](const pool_event& e) {
@@ -79,6 +92,78 @@ outbound_factory multiplexed(outbound_resources& from, session_dialer dial) {
     return std::make_shared<mux_outbound>(io.get_executor(), std::move(connect), std::move(pool),
                                           from.relay(), mux.priority);
   };
+}
+
+/// A connection for each sub-stream, which is of a client's socket (single XUDP).
+mux_options single_of(const outbound_resources& from) {
+  mux_options mux = from.mux().value_or(mux_options());
+  mux.pool.max_concurrency = mux.pool.max_reuse = 1;
+  mux.pool.max_connections = 65535;  // a file descriptor each
+  mux.pool.session.speaks = dialect::mux_cool;
+  mux.pool.session.single = true;
+  return mux;
+}
+
+/// Each way to a server, and which of them is taken.
+struct multiplexed_ways {
+  enum way : std::size_t { native, shared, apart, single, count };
+
+  std::shared_ptr<outbound> made_by(asio::io_context& io) const {
+    std::array<std::shared_ptr<outbound>, count> made;
+    const auto get = [&](way w) {
+      if (!made[w]) made[w] = make[w](io);
+      return made[w];
+    };
+    parted_outbound::ways w{get(streams), get(datagrams), quic ? get(*quic) : nullptr};
+    if (w.streams == w.datagrams && w.datagrams == w.quic) return w.streams;
+    return std::make_shared<parted_outbound>(std::move(w));
+  }
+
+  std::array<outbound_factory, count> make;
+  way streams = native, datagrams = native;
+  std::optional<way> quic = native;
+};
+
+void choose_by(const mux_options& mux, multiplexed_ways& to) {
+  using ways = multiplexed_ways;
+  using quic = mux_options::quic_way;
+  if (mux.streams) to.streams = ways::shared;
+  if (!mux.datagrams)
+    to.datagrams = ways::native;
+  else if (*mux.datagrams > 0)
+    to.datagrams = ways::apart;
+  else if (mux.streams)
+    to.datagrams = ways::shared;
+  to.quic = to.datagrams;
+  if (mux.quic == quic::without_mux) to.quic = ways::native;
+  if (mux.quic == quic::refused) to.quic = std::nullopt;
+}
+
+}  // namespace
+
+outbound_factory multiplexed(outbound_resources& from, session_dialer dial) {
+  const mux_options mux = from.mux().value();
+  const auto server = from.dialer();
+  server->probe_by(probe_of(server, dial, mux.pool.session));
+  return pool_of(from, std::move(dial), mux);
+}
+
+outbound_factory multiplexed_as_configured(outbound_resources& from, const std::optional<mux_options>& mux,
+                                           session_dialer dial, native_ways native) {
+  if (!mux && !native.single_xudp) return std::move(native.make);
+  multiplexed_ways ways;
+  if (native.single_xudp) ways.datagrams = ways.quic.emplace(multiplexed_ways::single);
+  if (native.refuses_quic) ways.quic = std::nullopt;
+  if (mux) choose_by(*mux, ways);
+  ways.make[multiplexed_ways::native] = std::move(native.make);
+  if (native.single_xudp) ways.make[multiplexed_ways::single] = pool_of(from, dial, single_of(from));
+  if (mux && mux->streams) ways.make[multiplexed_ways::shared] = multiplexed(from, dial);
+  if (mux && mux->datagrams.value_or(0) > 0) {
+    mux_options apart = *mux;
+    apart.pool.max_concurrency = *mux->datagrams;
+    ways.make[multiplexed_ways::apart] = pool_of(from, dial, std::move(apart));
+  }
+  return [ways = std::move(ways)](asio::io_context& io) { return ways.made_by(io); };
 }
 
 }  // namespace muxpro::proxy

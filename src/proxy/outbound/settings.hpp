@@ -35,5 +35,15 @@ using session_dialer =
 /// Sub-streams of main connections that `dial` makes with the server of `from`. Negotiations that fail or
 /// take too long count as that server's failures.
 outbound_factory multiplexed(outbound_resources& from, session_dialer dial);
+/// What is not multiplexed.
+struct native_ways {
+  outbound_factory make;
+  /// Datagrams have a main connection of Mux.Cool for each client's socket (single XUDP).
+  bool single_xudp = false;
+  bool refuses_quic = false;
+};
+/// The same as `mux` has it for connections, for datagrams or for both, and `native` for what it does not.
+outbound_factory multiplexed_as_configured(outbound_resources& from, const std::optional<mux_options>& mux,
+                                           session_dialer dial, native_ways native);
 
 }  // namespace muxpro::proxy

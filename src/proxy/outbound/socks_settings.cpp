@@ -14,14 +14,16 @@ namespace {
 
 outbound_factory make_socks(outbound_resources& from, socks_outbound_options options) {
   options.relay = from.relay();
-  if (from.mux())
-    return multiplexed(from, [options](std::shared_ptr<transport_dialer> server, session_options s) {
-      return dial_session_by_socks(std::move(server), options, std::move(s));
-    });
+  auto dial = [options](std::shared_ptr<transport_dialer> server, session_options s) {
+    return dial_session_by_socks(std::move(server), options, std::move(s));
+  };
   const auto server = from.dialer();
   server->probe_by(
       [weak = std::weak_ptr(server), options] { return greet_socks_server(std::shared_ptr(weak), options); });
-  return [server, options](asio::io_context&) { return std::make_shared<socks_outbound>(server, options); };
+  auto native = [server, options](asio::io_context&) {
+    return std::make_shared<socks_outbound>(server, options);
+  };
+  return multiplexed_as_configured(from, from.mux(), std::move(dial), {std::move(native)});
 }
 
 outbound_plan plan_of(stream_address server, socks_outbound_options options) {

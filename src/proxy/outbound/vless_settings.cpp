@@ -47,17 +47,18 @@ void read_vless_server(settings& s, outbound_plan& to) {
   o.response = read_vless_response;
   o.framing = {read_vless_packet, append_vless_packet, false};
   o.first_bytes = std::chrono::milliseconds(500);
+  o.single_xudp = true;
   to = keyed_plan(std::move(server), std::move(o));
 }
 
 }  // namespace
 
 void add_vless_outbound(registry& to) {
-  to.outbounds.add(
-      "vless",
-      "A VLESS server. Datagrams of a client's socket go to the target of its first one. VLESS does not "
-      "encrypt: use TLS.",
-      read_vless_server);
+  to.outbounds.add("vless",
+                   "A VLESS server. Datagrams go by XUDP to any target; with mux.xudpConcurrency -1 they go "
+                   "as VLESS has them, all "
+                   "of a client's socket to the target of its first one. VLESS does not encrypt: use TLS.",
+                   read_vless_server);
 }
 
 }  // namespace muxpro::proxy

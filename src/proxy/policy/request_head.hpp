@@ -16,8 +16,6 @@ namespace muxpro::proxy {
 
 /// Clients of other makes ask for a multiplexer by the name of a host. Null: it is a host.
 inline const char* missing_multiplexer(const address& host) noexcept {
-  if (is_name(host.domain(), "v1.mux.cool"))
-    return "The client asks for Mux.Cool, which muxpro does not have.";
   if (is_name(host.domain(), "sp.mux.sing-box.arpa"))
     return "The client asks for sing-mux, which muxpro does not have.";
   return nullptr;

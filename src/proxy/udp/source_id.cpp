@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 
@@ -16,7 +17,22 @@ namespace {
 
 using key = std::array<std::uint8_t, 32>;
 
-key random_key() {
+/// 32 bytes in base64 for URLs, without padding, as Xray has them.
+key key_of(std::string text) {
+  std::replace(text.begin(), text.end(), '-', '+');
+  std::replace(text.begin(), text.end(), '_', '/');
+  std::array<std::uint8_t, 33> decoded{};
+  key k{};
+  text += '=';
+  const auto* const in = reinterpret_cast<const std::uint8_t*>(text.data());
+  if (text.size() != 44 || EVP_DecodeBlock(decoded.data(), in, 44) != 33)
+    throw std::runtime_error("XRAY_XUDP_BASEKEY must have 32 bytes in base64 for URLs, without padding");
+  std::copy_n(decoded.begin(), k.size(), k.begin());
+  return k;
+}
+
+key key_of_process() {
+  if (const char* const given = std::getenv("XRAY_XUDP_BASEKEY")) return key_of(given);
   key k{};
   if (RAND_bytes(k.data(), static_cast<int>(k.size())) != 1)
     throw std::runtime_error("libcrypto has no random numbers");
@@ -27,7 +43,7 @@ key random_key() {
 
 // A peer's own name for the socket is a part of it: many of them come over one main connection.
 global_id source_id(const context& c) {
-  static const key secret = random_key();
+  static const key secret = key_of_process();
   const global_id named = c.datagrams.source.value_or(global_id{});
   const std::string where =
       fmt::format("{}\n{}\n{}\n{}\n{}", c.inbound.tag, c.inbound.user.name, c.inbound.source.to_string(),

@@ -1,5 +1,6 @@
 #include "proxy/vless/request.hpp"
 
+#include "proxy/base/main_connection_target.hpp"
 #include "proxy/routing/proto_reader.hpp"
 
 #include <muxpro/error.hpp>
@@ -38,12 +39,21 @@ const char* mistake_in_flow(std::string_view flow, const user_account& user, vle
 const char* mistake_in(vless_command c) {
   switch (c) {
     case vless_command::tcp:
-    case vless_command::udp: return nullptr;
-    case vless_command::mux: return "The client asks for Mux.Cool, which muxpro does not have.";
+    case vless_command::udp:
+    case vless_command::mux: return nullptr;
     case vless_command::reverse:
       return "The client asks for a reverse proxy over VLESS, which muxpro does not have.";
   }
   return "The VLESS command is unknown.";
+}
+
+/// Nothing: it is none, or more is needed.
+std::optional<destination> target_of(byte_reader& r, vless_command asked) {
+  if (asked == vless_command::mux) return main_connection_target(dialect::mux_cool);
+  auto where = read_port_and_address(r);
+  if (r.missing() || !where || !where->host.valid() || where->port == 0) return std::nullopt;
+  return destination(asked == vless_command::udp ? network::udp : network::tcp, std::move(where->host),
+                     where->port);
 }
 
 // Behind the user.
@@ -57,13 +67,10 @@ request_head read_vless_rest(byte_reader& r, user_account user, const uuid& sent
   if (const char* mistake = mistake_in(asked)) return request_head::refusal(std::move(user), mistake);
   if (const char* mistake = mistake_in_flow(*flow, user, asked))
     return request_head::refusal(std::move(user), mistake);
-  auto where = read_port_and_address(r);
+  std::optional<destination> target = target_of(r, asked);
   if (r.missing()) return {};
-  if (!where || !where->host.valid() || where->port == 0)
-    return request_head::refusal(std::move(user), "The VLESS request has no valid target.");
-  destination target(asked == vless_command::udp ? network::udp : network::tcp, std::move(where->host),
-                     where->port);
-  request_head out = request_head::of(std::move(user), std::move(target), r.position());
+  if (!target) return request_head::refusal(std::move(user), "The VLESS request has no valid target.");
+  request_head out = request_head::of(std::move(user), *std::move(target), r.position());
   if (!flow->empty()) out.vision = sent;
   return out;
 }
@@ -94,11 +101,14 @@ std::vector<std::byte> vless_request(const uuid& id, const destination& target, 
   std::vector<std::byte> out{std::byte{0}};
   out.reserve(max_vless_request);
   out.insert(out.end(), id.begin(), id.end());
-  const std::string_view sent = by_vision && target.net == network::tcp ? addons : "";
+  // Datagrams in a main connection need no flow, and streams in it have none.
+  const bool mux = dialect_of_main_connection(target) == dialect::mux_cool;
+  const std::string_view sent = by_vision && !mux && target.net == network::tcp ? addons : "";
   out.push_back(static_cast<std::byte>(sent.size()));
   for (const char c : sent) out.push_back(static_cast<std::byte>(c));
   const auto asked = target.net == network::udp ? vless_command::udp : vless_command::tcp;
-  out.push_back(static_cast<std::byte>(asked));
+  out.push_back(static_cast<std::byte>(mux ? vless_command::mux : asked));
+  if (mux) return out;
   append_port_and_address(out, {target.host, target.port});
   return out;
 }

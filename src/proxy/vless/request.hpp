@@ -1,6 +1,7 @@
 // VLESS version 0, the heads of both directions. Ring 4, a rule.
 //   request:  u8 version 0 | UUID of 16 bytes | u8 length, add-ons | u8 command | u16 port, u8 type, address
 //   response: u8 version 0 | u8 length, add-ons
+// A request for Mux.Cool (command 3) has no address, and stands here for the target v1.mux.cool:9527.
 // The data follow as they are. The add-ons are a protobuf message, whose field 1 is the flow.
 #pragma once
 

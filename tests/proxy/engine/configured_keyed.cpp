@@ -56,9 +56,12 @@ TEST_CASE("configured VLESS and Trojan: a client and a server", "[proxy][keyed]"
 }
 
 TEST_CASE("configured VLESS and Trojan: main connections inside", "[proxy][keyed]") {
-  const std::string mux = R"(, "mux": {"enabled": true})";
-  CHECK(pair("vless", vless_users, vless_secret, "", mux).ask() == "hello");
-  CHECK(pair("trojan", trojan_users, trojan_secret, "", mux).ask() == "hello");
+  for (const char* multiplexer : {"mux.cool", "mux.pro"}) {
+    const std::string mux = fmt::format(R"(, "mux": {{"enabled": true, "protocol": "{}"}})", multiplexer);
+    CHECK(pair("vless", vless_users, vless_secret, "", mux).ask() == "hello");
+    CHECK(pair("trojan", trojan_users, trojan_secret, "", mux).ask(std::string(200'000, 'x')) ==
+          std::string(200'000, 'x'));
+  }
 }
 
 TEST_CASE("configured VLESS: users change, connections stay", "[proxy][keyed]") {

@@ -214,18 +214,53 @@ awaitable<> loses_its_server(targets& x, protocol p) {
   CHECK(end == make_error_code(end_code::remote_disconnect).message());
 }
 
-awaitable<> carries_main_connections(standing& x, protocol p) {
+/// By way of a pool whose main connections speak `session.speaks`.
+std::shared_ptr<mux_outbound> multiplexer(standing& x, const protocol& p, session_options session,
+                                          client_pool_options pool = {}) {
   const auto way = std::make_shared<transport_dialer>(
       *stream_address::parse(fmt::format("127.0.0.1:{}", x.at.port())), transport_use());
-  dispatcher to(x.io.get_executor());
-  auto dial = [way, o = p.outbound_options()] { return dial_session_by_key(way, o, session_options()); };
-  to.add("far",
-         std::make_shared<mux_outbound>(x.io.get_executor(), dial, client_pool_options(), relay_options()));
-  context c;
-  c.outbound.target = x.to_echo();
-  target_link link = to.dispatch(std::move(c));
-  const std::string heard = co_await say(link, "hello");
-  CHECK(heard == "hello");
+  pool.session = session;
+  auto dial = [way, o = p.outbound_options(), session] { return dial_session_by_key(way, o, session); };
+  return std::make_shared<mux_outbound>(x.io.get_executor(), dial, std::move(pool), relay_options());
+}
+
+awaitable<> carries_main_connections(standing& x, protocol p) {
+  for (const dialect d : {dialect::spec, dialect::mux_cool}) {
+    session_options session;
+    session.speaks = d;
+    dispatcher to(x.io.get_executor());
+    to.add("far", multiplexer(x, p, session));
+    context c;
+    c.outbound.target = x.to_echo();
+    target_link link = to.dispatch(std::move(c));
+    const std::string heard = co_await say(link, "hello");
+    CHECK(heard == "hello");
+  }
+}
+
+// The first datagram goes with New. One that no peer takes is lost, and the next one opens.
+awaitable<> carries_xudp(standing& x, protocol p) {
+  const host_port echo(x.to_udp_echo().host, x.to_udp_echo().port);
+  for (const bool single : {false, true}) {
+    session_options session;
+    session.speaks = dialect::mux_cool;
+    session.single = single;
+    client_pool_options pool;
+    if (single) pool.max_concurrency = pool.max_reuse = 1;
+    dispatcher to(x.io.get_executor());
+    to.add("far", multiplexer(x, p, session, pool));
+    context c;
+    c.outbound.target = x.to_udp_echo();
+    auto flow = to.dispatch_datagrams(std::move(c));
+    co_await send(*flow, std::string(8000, 'x'), echo);
+    for (const std::string& what : {std::string("one"), std::string(1400, '2'), std::string(2000, '3')}) {
+      co_await send(*flow, what, echo);
+      const std::string heard = co_await receive(*flow);
+      CHECK(heard == to_string(echo) + " " + what);
+    }
+    flow.reset();
+    co_await wait_for([&] { return to.live() == 0; });
+  }
 }
 
 void with_servers(awaitable<> (*work)(standing&, protocol)) {
@@ -271,4 +306,7 @@ TEST_CASE("keyed outbound: datagrams whose server is lost", "[proxy][keyed]") {
 }
 TEST_CASE("keyed outbound: main connections inside", "[proxy][keyed]") {
   with_servers(carries_main_connections);
+}
+TEST_CASE("keyed outbound: XUDP, in main connections and alone", "[proxy][keyed][mux_cool]") {
+  with_servers(carries_xudp);
 }

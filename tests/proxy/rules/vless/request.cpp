@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "head_transcript.hpp"
 
+#include "proxy/base/main_connection_target.hpp"
 #include "proxy/vless/request.hpp"
 
 #include <algorithm>
@@ -12,6 +13,7 @@ namespace {
 using namespace head_test;
 using namespace muxpro::proxy;
 using muxpro::destination;
+using muxpro::dialect;
 using muxpro::network;
 using muxpro::testing::from_hex;
 
@@ -95,16 +97,21 @@ TEST_CASE("vless: what a user may not ask for", "[proxy][vless]") {
   CHECK(read_cut(user + "02 0a00 01 0050 01 c0000201") == "alice to tcp:192.0.2.1:80, 28 bytes");
   CHECK(read_cut(user + "02 0a05 01 0050 01 c0000201") ==
         "alice is refused: The add-ons of the VLESS request are broken.");
-  CHECK(read_cut(user + "0003") ==
-        "alice is refused: The client asks for Mux.Cool, which muxpro does not have.");
-  CHECK(read_cut(user + "0001 2537 02 0b 76312e4d75782e636f6f6c") ==
-        "alice is refused: The client asks for Mux.Cool, which muxpro does not have.");
   CHECK(read_cut(user + "0004") ==
         "alice is refused: The client asks for a reverse proxy over VLESS, which muxpro does not have.");
   for (const char* command : {"0000", "0005", "00ff"})
     CHECK(read_cut(user + command) == "alice is refused: The VLESS command is unknown.");
   for (const char* target : {"0050 00", "0050 04", "0050 02 00", "0050 02 02 612f", "0000 01 c0000201"})
     CHECK(read_cut(user + "0001" + target) == "alice is refused: The VLESS request has no valid target.");
+}
+
+TEST_CASE("vless: a main connection of Mux.Cool has a command and no address", "[proxy][vless][mux_cool]") {
+  const std::string user = "0066ad4540b58c4ad29926ea63445a9b57";
+  CHECK(read_cut(user + "0003") == "alice to tcp:v1.mux.cool:9527, 19 bytes");
+  CHECK(read_cut(user + "0001 2537 02 0b 76312e4d75782e636f6f6c") ==
+        "alice to tcp:v1.Mux.cool:9527, 34 bytes");
+  const std::vector<std::byte> asks = vless_request(uuid{}, main_connection_target(dialect::mux_cool));
+  CHECK(hex(asks) == "00000000000000000000000000000000000003");
 }
 
 TEST_CASE("vless: a wrong byte behind the user never changes who asks", "[proxy][vless]") {
