@@ -106,7 +106,7 @@ pace_limits read_pace(settings& s, const setting_key& key) {
   return out;
 }
 
-reality_server_options read_server(settings& s) {
+reality_server_options read_reality_server(settings& s) {
   reality_server_options o;
   read_target(s, o);
   s.number<unsigned>({"xver", "The version of PROXY protocol's header for the target; 0: none."},
@@ -129,7 +129,7 @@ reality_server_options read_server(settings& s) {
   return o;
 }
 
-reality_client_options read_client(settings& s, const std::string& server) {
+reality_client_options read_reality_client(settings& s, const std::string& server) {
   reality_client_options o;
   o.name = server;
   s.text({"serverName", "One of the server's serverNames; default: the server's address."}, o.name);
@@ -161,8 +161,8 @@ transport_plan read_reality(settings& s, role side, const std::string& server) {
   std::string file;
   s.text({"masterKeyLog", "Accepted from Xray's configurations, without effect."}, file);
   if (side == role::server)
-    return transport_plan([o = read_server(s)] { return std::make_shared<const reality_server>(o); });
-  return transport_plan([o = read_client(s, server)] { return std::make_shared<const reality_client>(o); });
+    return transport_plan([o = read_reality_server(s)] { return std::make_shared<const reality_server>(o); });
+  return transport_plan([o = read_reality_client(s, server)] { return std::make_shared<const reality_client>(o); });
 }
 
 }  // namespace
