@@ -92,6 +92,18 @@ awaitable<> peer_resets(scripted_session& s) {
   CHECK(rest.error == end_code::remote_disconnect);
 }
 
+awaitable<> ends_before_it_is_accepted(scripted_session& s) {
+  co_await s.peer.send(std::string(new_of_example) + "0004 0001 02 01 0003 656e64 0004 0001 03 00");
+  co_await s.peer.expect("0004 0001 03 00");
+  sub_stream stream = co_await s.subject.async_accept();
+  const read_result all = co_await read_all(stream);
+  CHECK(all.text() == "end");
+  CHECK(all.error == asio::error::eof);
+  // Another one is never accepted.
+  co_await s.peer.send("0014 0002 01 00 01 01bb 02 0b 6578616d706c652e636f6d 0004 0002 03 00");
+  co_await s.peer.expect("0004 0002 03 00");
+}
+
 awaitable<> stray_frames(scripted_session& s) {
   co_await s.peer.send("0004 0009 02 01 0001 aa");
   co_await s.peer.expect("0004 0009 03 02");
@@ -326,6 +338,10 @@ TEST_CASE("Mux.Cool: a server, byte by byte", "[session][mux_cool]") {
 
 TEST_CASE("Mux.Cool: behind the peer's End what came is read, and writing is over", "[session][mux_cool]") {
   with_cool_script(role::server, peer_closes_both);
+}
+
+TEST_CASE("Mux.Cool: a sub-stream may be over before it is accepted", "[session][mux_cool]") {
+  with_cool_script(role::server, ends_before_it_is_accepted);
 }
 
 TEST_CASE("Mux.Cool: an End with the error bit is a reset", "[session][mux_cool]") {

@@ -56,6 +56,7 @@ MUXPRO_DECL void session_impl::close(error_code why) {
     rules_.release(s, time_point{});
     s.listed_self = {};
   });
+  while (!backlog_.empty()) backlog_.pop_front().listed_self = {};  // the peer had ended them
   backlog_size_ = 0;
   process_budget_->leave(*this);
   if (timer_) timer_->cancel();
@@ -104,6 +105,7 @@ MUXPRO_DECL void session_impl::context_destroyed() noexcept {
     rules_.release(r, time_point{});
     s->drop_operations();
   });
+  while (!backlog_.empty()) backlog_.pop_front().listed_self = {};
   outbox_.drop();
   timer_.reset();
   transport_.reset();

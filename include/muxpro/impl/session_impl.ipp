@@ -144,7 +144,9 @@ MUXPRO_DECL bool session_impl::accept_now(error_code& ec, sub_stream& stream) {
     return false;
   }
   --backlog_size_;
-  stream = sub_stream_access::make(ref(backlog_.pop_front()));
+  const ref next(backlog_.pop_front());
+  if (!next->listed) next->listed_self = {};  // the peer has ended it already
+  stream = sub_stream_access::make(next);
   return true;
 }
 
