@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <stdexcept>
+#include <string>
 
 namespace CLI {
 class App;
@@ -18,11 +19,18 @@ struct usage_error : std::runtime_error {
 /// Returns the exit status, or throws.
 using command = std::function<int()>;
 
+/// "0.1.0"
+std::string version_number();
+
 void add_client_command(CLI::App& app, command& run);
 void add_demo_command(CLI::App& app, command& run);
 void add_config_commands(CLI::App& app, command& run);
 void add_help_command(CLI::App& app, command& run);
 void add_reality_command(CLI::App& app, command& run);
+/// import and export.
+void add_link_commands(CLI::App& app, command& run);
+/// version, uuid and tls.
+void add_key_commands(CLI::App& app, command& run);
 void add_server_command(CLI::App& app, command& run);
 void add_x25519_command(CLI::App& app, command& run);
 

@@ -1,7 +1,9 @@
 // muxpro run and muxpro check: run and check a configuration file.
 #include "commands.hpp"
+#include "config_source.hpp"
 #include "lines.hpp"
 #include "program_log.hpp"
+#include "proxy/config/merge.hpp"
 #include "until_signal.hpp"
 
 #include <muxpro/proxy/configured_proxy.hpp>
@@ -10,93 +12,132 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 namespace muxpro::app {
 
 namespace {
 
 struct config_flags {
-  std::string file, lists;
+  std::vector<std::string> files, directories;
+  std::string lists, format;
   std::size_t threads = 0;
+  bool ignore_unknown = false, test = false, dump = false;
 
-  // The directory of lists such as geosite.dat.
-  std::filesystem::path directory() const {
-    if (!lists.empty()) return lists;
-    const auto beside = std::filesystem::path(file).parent_path();
-    return beside.empty() ? "." : beside;
+  proxy::unknown_keys unknown() const {
+    return ignore_unknown ? proxy::unknown_keys::notes : proxy::unknown_keys::mistakes;
   }
 };
 
-/// Reads at most one byte more than allowed, so that longer files are noticed.
-std::string content_of(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::string text(proxy::max_config_size + 1, '\0');
-  if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!in && !in.eof()) throw std::runtime_error(fmt::format("cannot read {}", file));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  return text;
+/// Where lists such as geosite.dat are looked for.
+std::vector<std::filesystem::path> list_directories(const config_flags& flags, const config_source& source) {
+  std::vector<std::filesystem::path> out;
+  if (!flags.lists.empty()) out.emplace_back(flags.lists);
+  out.push_back(source.directory());
+  for (const char* variable : {"XRAY_LOCATION_ASSET", "V2RAY_LOCATION_ASSET"})
+    if (const char* const directory = std::getenv(variable)) out.emplace_back(directory);
+  for (const char* directory :
+       {"/usr/local/share/xray", "/usr/share/xray", "/usr/share/v2ray", "/usr/local/share/v2ray"})
+    out.emplace_back(directory);
+  return out;
 }
 
-std::string line_about(const config_flags& flags, const proxy::config_mistake& m) {
-  return fmt::format("{}: {}", m.path.empty() ? flags.file : m.path, m.sentence);
-}
-
-using line_taker = std::function<void(const std::string&)>;
 void print_mistake(const std::string& line) { print_line(stderr, line); }
 
 /// What is read besides the text.
 enum class reading { text_alone, files, files_and_variables };
 
-/// `take` gets a line for each mistake. Returns nullopt if there are some.
-std::optional<proxy::config> read(const config_flags& flags, proxy::geo_files& geo, reading what,
-                                  const line_taker& take) {
-  proxy::config_mistakes mistakes;
-  proxy::config c;
-  if (const auto root = proxy::parse_json(content_of(flags.file), mistakes))
-    c = read_config(*root, proxy::registry::global(), geo, mistakes);
-  if (what != reading::text_alone) check_files(c, mistakes);
-  if (what == reading::files_and_variables)
-    for (const auto& m : c.unset) mistakes.add(m.path, m.sentence);
-  for (const auto& m : mistakes.all()) take(line_about(flags, m));
+/// What a source holds, with lines about its mistakes and its notes.
+struct outcome {
+  proxy::config content;
+  std::vector<std::string> mistakes, notes, unset;
+};
+
+/// Reads the source; its notes are no mistakes.
+outcome read(const config_flags& flags, config_source& source, proxy::geo_files& geo, reading what) {
+  proxy::config_mistakes mistakes(flags.unknown());
+  outcome out;
+  const auto root = source.read(mistakes);
+  if (root) out.content = read_config(*root, proxy::registry::global(), geo, mistakes);
+  if (what != reading::text_alone) check_files(out.content, mistakes);
+  const auto line = [&](const proxy::config_mistake& m) {
+    const std::string place = root ? source.place_of(*root, m.path) : source.name();
+    return fmt::format("{}: {}", place, m.sentence);
+  };
+  for (const auto& m : out.content.unset)
+    if (what == reading::files_and_variables)
+      mistakes.add(m.path, m.sentence);
+    else
+      out.unset.push_back(line({m.path, m.sentence + " here; muxpro run needs it"}));
+  for (const auto& m : mistakes.all()) out.mistakes.push_back(line(m));
+  for (const auto& m : mistakes.notes()) out.notes.push_back("note: " + line(m));
   if (const auto more = mistakes.count() - mistakes.all().size(); more > 0)
-    take(fmt::format("and {} more", more));
-  if (!mistakes.empty()) return std::nullopt;
-  return c;
+    out.mistakes.push_back(fmt::format("and {} more", more));
+  return out;
 }
 
+/// Prints mistakes and notes. False if there are mistakes.
+bool print_lines(const outcome& o) {
+  for (const std::string& line : o.mistakes) print_mistake(line);
+  for (const std::string& line : o.notes) print_line(stdout, line);
+  return o.mistakes.empty();
+}
+
+/// As run, so that a script sees the difference to a program that is not there (Xray: 23).
+constexpr int bad_configuration = 23;
+
 // An unset variable is not a mistake here, because muxpro run may have another environment.
-int check(const config_flags& flags) {
-  proxy::geo_files geo(flags.directory());
-  const auto c = read(flags, geo, reading::files, print_mistake);
-  if (!c) return 1;
-  for (const auto& m : c->unset)
-    print_mistake(line_about(flags, {m.path, m.sentence + " here; muxpro run needs it"}));
-  for (const std::string& w : warnings_of(*c)) print_line(stdout, "warning: " + w);
-  print_line(stdout, fmt::format("{}: good, {} inbounds, {} outbounds, {} rules", flags.file,
-                                 c->inbounds.size(), c->outbounds.size(), c->routing.rules.size()));
+bool is_good(const config_flags& flags) {
+  config_source source(flags.files, flags.directories);
+  proxy::geo_files geo(list_directories(flags, source));
+  const outcome o = read(flags, source, geo, reading::files);
+  if (!print_lines(o)) return false;
+  for (const std::string& line : o.unset) print_mistake(line);
+  for (const std::string& w : warnings_of(o.content)) print_line(stdout, "warning: " + w);
+  print_line(stdout, fmt::format("{}: good, {} inbounds, {} outbounds, {} rules", source.name(),
+                                 o.content.inbounds.size(), o.content.outbounds.size(),
+                                 o.content.routing.rules.size()));
+  return true;
+}
+
+int check(const config_flags& flags) { return is_good(flags) ? 0 : 1; }
+
+int test(const config_flags& flags) {
+  if (!is_good(flags)) return bad_configuration;
+  print_line(stdout, "Configuration OK.");  // the words of Xray
+  return 0;
+}
+
+int dump(const config_flags& flags) {
+  config_source source(flags.files, flags.directories);
+  proxy::config_mistakes mistakes;
+  const auto root = source.read(mistakes);
+  for (const auto& m : mistakes.all()) print_mistake(fmt::format("{}: {}", source.name(), m.sentence));
+  if (!root) return bad_configuration;
+  print_line(stdout, proxy::json_text(*root));
   return 0;
 }
 
 /// Keeps the old state if the file cannot be read or has mistakes. Keeps each certificate that cannot be
 /// replaced.
-void reload(const config_flags& flags, proxy::configured_proxy& running, program_log& to) {
+void reload(const config_flags& flags, config_source& source, proxy::configured_proxy& running,
+            program_log& to) {
   using proxy::log_level;
   const proxy::log_sink& log = to.lines();
   to.reopen();
   log_files_read(running.reload_files(), log);
   try {
-    proxy::geo_files geo(flags.directory());
-    const auto c = read(flags, geo, reading::text_alone,
-                        [&log](const std::string& line) { log(log_level::error, line); });
-    if (!c) return log(log_level::error, fmt::format("{} has mistakes and is not reloaded", flags.file));
-    const auto left = running.reload(*c, geo);
-    log(log_level::info, fmt::format("{} reloaded", flags.file));
+    proxy::geo_files geo(list_directories(flags, source));
+    const outcome o = read(flags, source, geo, reading::text_alone);
+    for (const std::string& line : o.mistakes) log(log_level::error, line);
+    if (!o.mistakes.empty())
+      return log(log_level::error, fmt::format("{} has mistakes and is not reloaded", source.name()));
+    const auto left = running.reload(o.content, geo);
+    log(log_level::info, fmt::format("{} reloaded", source.name()));
     if (!left.empty()) log(log_level::warning, fmt::format("needs a restart: {}", fmt::join(left, ", ")));
   } catch (const std::exception& e) {
     log(log_level::error, fmt::format("{}: not reloaded", e.what()));
@@ -104,39 +145,54 @@ void reload(const config_flags& flags, proxy::configured_proxy& running, program
 }
 
 int run_config(const config_flags& flags) {
-  proxy::geo_files geo(flags.directory());
-  const auto c = read(flags, geo, reading::files_and_variables, print_mistake);
-  if (!c) return 1;
+  if (flags.dump) return dump(flags);
+  if (flags.test) return test(flags);
+  config_source source(flags.files, flags.directories);
+  proxy::geo_files geo(list_directories(flags, source));
+  const outcome o = read(flags, source, geo, reading::files_and_variables);
+  for (const std::string& line : o.mistakes) print_mistake(line);
+  if (!o.mistakes.empty()) return bad_configuration;
   ending_signals signals;
-  program_log log(c->log);
-  for (const std::string& w : warnings_of(*c)) log.lines()(proxy::log_level::warning, w);
-  proxy::configured_proxy running(*c, geo, threads_or_cores(flags.threads), log.lines(), log.access());
+  program_log log(o.content.log);
+  for (const std::string& line : o.notes) log.lines()(proxy::log_level::warning, line);
+  for (const std::string& w : warnings_of(o.content)) log.lines()(proxy::log_level::warning, w);
+  proxy::configured_proxy running(o.content, geo, threads_or_cores(flags.threads), log.lines(), log.access());
   for (const auto& [tag, at] : running.listening())
     print_line(stdout, fmt::format("{} on {}", tag, proxy::to_string(at)));
   std::fflush(stdout);
   running.start();
   run_until_drained(
-      signals, [&] { running.drain(); }, [&] { running.wait(); }, [&] { reload(flags, running, log); });
+      signals, [&] { running.drain(); }, [&] { running.wait(); },
+      [&] { reload(flags, source, running, log); });
   return 0;
 }
 
 void add(CLI::App& app, command& run, const char* name, const char* what, int (*work)(const config_flags&)) {
   auto flags = std::make_shared<config_flags>();
   CLI::App& s = *app.add_subcommand(name, what);
-  s.add_option("-c,--config", flags->file, "The file: JSON; comments as //, # and /* */ are allowed")
-      ->required();
-  s.add_option("--lists", flags->lists, "Directory of geosite.dat and the like; default: that of the file");
-  if (work == run_config)
+  s.add_option("-c,--config,files", flags->files,
+               "Files: JSON; comments as //, # and /* */ are allowed. Several files become one, as in Xray. "
+               "- or stdin: is standard input; default: ./config.json");
+  s.add_option("--confdir", flags->directories, "A directory whose .json files are read as well");
+  s.add_option("--format", flags->format, "json or auto")->check(CLI::IsMember({"json", "auto"}));
+  s.add_option("--lists", flags->lists,
+               "Directory of geosite.dat and the like, before that of the file, XRAY_LOCATION_ASSET, "
+               "V2RAY_LOCATION_ASSET, /usr/local/share/xray, /usr/share/xray and those of v2ray");
+  s.add_flag("--ignore-unknown", flags->ignore_unknown, "Unknown keys are notes, not mistakes");
+  if (work == run_config) {
     s.add_option("--threads", flags->threads, "Threads; 0: one for each core")->capture_default_str();
+    s.add_flag("--test", flags->test, "Only check the configuration; status 23 if it has mistakes");
+    s.add_flag("--dump", flags->dump, "Only print the files as one");
+  }
   s.callback([flags, &run, work] { run = [flags, work] { return work(*flags); }; });
 }
 
 }  // namespace
 
 void add_config_commands(CLI::App& app, command& run) {
-  add(app, run, "run", "Run the proxy that a configuration file describes.", run_config);
+  add(app, run, "run", "Run the proxy that configuration files describe.", run_config);
   add(app, run, "check",
-      "Print every mistake in a configuration file. Opens only certificates, keys and lists.", check);
+      "Print every mistake in configuration files. Opens only certificates, keys and lists.", check);
 }
 
 }  // namespace muxpro::app

@@ -1,9 +1,8 @@
 // The `muxpro` program: one command of several.
+#include "arguments.hpp"
 #include "commands.hpp"
 #include "lines.hpp"
 #include "until_signal.hpp"
-
-#include <muxpro/config.hpp>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -39,24 +38,28 @@ int main(int argc, char** argv) {
   open_standard_streams();
   raise_descriptor_limit();
   CLI::App app("Mux.Pro: many connections over one.", "muxpro");
-  app.set_version_flag("--version", fmt::format("muxpro {}.{}.{}", MUXPRO_VERSION_MAJOR, MUXPRO_VERSION_MINOR,
-                                                MUXPRO_VERSION_PATCH));
+  app.set_version_flag("--version", "muxpro " + muxpro::app::version_number());
   app.require_subcommand(1);
   muxpro::app::command run;
   muxpro::app::add_client_command(app, run);
   muxpro::app::add_server_command(app, run);
   muxpro::app::add_config_commands(app, run);
   muxpro::app::add_demo_command(app, run);
+  muxpro::app::add_key_commands(app, run);
+  muxpro::app::add_link_commands(app, run);
   muxpro::app::add_help_command(app, run);
   muxpro::app::add_reality_command(app, run);
   muxpro::app::add_x25519_command(app, run);
   try {
-    app.parse(argc, argv);
+    app.parse(muxpro::app::arguments(app, argc, argv));
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
     const auto commands = app.get_subcommands();
     const std::string command = commands.empty() ? "" : commands.front()->get_name() + " ";
     muxpro::app::print_line(stderr, fmt::format("muxpro: {} (see muxpro {}--help)", e.what(), command));
+    return 2;
+  } catch (const muxpro::app::usage_error& e) {
+    muxpro::app::print_line(stderr, fmt::format("muxpro: {} (see muxpro --help)", e.what()));
     return 2;
   }
   try {

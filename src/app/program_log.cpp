@@ -41,6 +41,21 @@ std::string time_and_level(log_level level) {
 
 std::string time_alone(log_level) { return time_stamp(); }
 
+/// "2026/01/31 23:59:59.123456"
+std::string time_as_xray(log_level) {
+  std::timespec now{};
+  std::timespec_get(&now, TIME_UTC);
+  std::tm t{};
+  ::localtime_r(&now.tv_sec, &t);
+  return fmt::format("{:04}/{:02}/{:02} {:02}:{:02}:{:02}.{:06}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
+                     t.tm_hour, t.tm_min, t.tm_sec, now.tv_nsec / 1000);
+}
+
+proxy::log_sink without_addresses(proxy::log_sink to, proxy::address_mask m) {
+  return
+      [to = std::move(to), m](log_level level, std::string_view line) { to(level, proxy::masked(line, m)); };
+}
+
 std::size_t write_to_stderr(std::string_view text) { return write_all(STDERR_FILENO, text); }
 
 }  // namespace
@@ -67,7 +82,13 @@ program_log::program_log(const proxy::log_config& c) {
   if (!c.access)
     access_ = [](log_level, std::string_view) {};
   else if (!c.access->empty())
-    access_ = add(std::make_unique<place>(*c.access, time_alone), log_level::info);
+    access_ = add(std::make_unique<place>(*c.access, c.as_xray ? time_as_xray : time_alone), log_level::info);
+  else if (c.as_xray && c.level)
+    access_ = [&to = places_.front()->thread](log_level level, std::string_view line) {
+      to.push(level, line);
+    };
+  for (proxy::log_sink* sink : {&lines_, &access_})
+    if (c.mask != proxy::address_mask::none && *sink) *sink = without_addresses(std::move(*sink), c.mask);
 }
 
 program_log::~program_log() {

@@ -4,6 +4,7 @@
 An input of decoder, session_as_server, session_as_client, sniffers and router is a byte n, 2n bytes of choices, and the wire. session_pair,
 nat_table and tls_stream are choices alone: their seeds are arbitrary. See fuzz.hpp. Those of fake_dns are DNS messages, those
 of config are texts."""
+import base64
 import hashlib
 import json
 import pathlib
@@ -265,6 +266,15 @@ def config_seeds():
         write("config", seed)
 
 
+def link_seeds():
+    encoded = base64.b64encode(b'{"v":2,"ps":"n","add":"a.example","port":"443","id":"i","aid":0,"net":"ws","path":"/p","tls":"tls"}')
+    for link in (b"vless://id@[2001:db8::1]:443?encryption=none&type=ws&security=tls&sni=a&path=%2Fa&alpn=h2,http%2F1.1#n%20a",
+                 b"trojan://p%20q@a.example:443?type=grpc&serviceName=s&mode=multi#x", b"vmess://" + encoded,
+                 b"ss://YWVzLTI1Ni1nY206eCB5@h.example:8388#s\nsocks://YW5uOng@h.example:1080",
+                 base64.b64encode(b"ss://a:b@c:1\ntrojan://d@e:2"), b'{"outbounds": [{"settings": {"vnext": [1, {"users": []}]}}]}'):
+        write("link", link)
+
+
 def main(cases):
     for case in cases:
         wire = bytes.fromhex(case["input_hex"] or "")
@@ -301,6 +311,7 @@ def main(cases):
     fake_dns_seeds()
     router_seeds()
     config_seeds()
+    link_seeds()
     write("session_pair", bytes(8) + bytes([0, 1, 0, 1, 1, 9, 0, 0, 100, 1, 5, 0, 1, 50, 1, 13, 0, 0, 1]))
 
 

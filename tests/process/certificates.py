@@ -36,7 +36,7 @@ def unusable_files(scene):
         status, told = scene.check(path)
         expect((status, told) == (1, wanted), f"check says {status} {told}, not {wanted}")
         status, told = scene.ends_by_itself("run", "-c", path)
-        expect((status, told) == (1, wanted), f"run says {status} {told}, not {wanted}")
+        expect((status, told) == (23, wanted), f"run says {status} {told}, not {wanted}")
         status, told = scene.ends_by_itself("server", "--listen", "127.0.0.1:0", "--tls-cert", scene.path(certificate),
                                             "--tls-key", scene.path(of))
         expect((status, told) == (1, f"muxpro: cannot use the {sentence}"), f"server says {status} {told}")

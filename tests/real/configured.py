@@ -125,8 +125,9 @@ def checked(scene, _):
     status, said, mistakes = check(MISTAKES)
     expect(status == 1 and not said, f"of a file with mistakes it says {said}, and ends with {status}")
     for place, what in TOLD.items():
-        found = [line for line in mistakes if line.startswith(f"{place}: ")]
-        expect(len(found) == 1 and found[0].startswith(f"{place}: {what}"), f"of {place} it says {found}")
+        at = re.compile(re.escape(place) + r'( "\w+")?, line \d+, column \d+: ' + re.escape(what))
+        found = [line for line in mistakes if at.match(line)]
+        expect(len(found) == 1, f"of {place} it says {mistakes}")
     expect(len(mistakes) == len(TOLD), f"there are {len(TOLD)} mistakes, and it says {mistakes}")
 
     status, said, mistakes = check('{"inbounds": [')

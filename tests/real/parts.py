@@ -174,7 +174,7 @@ class Scene:
 
     def config(self, inbound, outbounds, name="run", **more):
         with open(self.path(f"{name}.json"), "w", encoding="utf-8") as file:
-            json.dump({"log": {"access": self.path(f"{name}.access.txt"), "loglevel": "debug"},
+            json.dump({"log": {"access": self.path(f"{name}.access.txt"), "accessFormat": "muxpro", "loglevel": "debug"},
                        "inbounds": [{"tag": "in", "protocol": "mixed", "listen": "127.0.0.1",
                                      "port": self.socks, **inbound}], "outbounds": outbounds, **more}, file)
 

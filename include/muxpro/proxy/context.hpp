@@ -51,9 +51,10 @@ struct context {
     std::uint16_t source_port = 0;
     asio::ip::address gateway;  ///< the address that the client reached us at
     std::uint16_t gateway_port = 0;
-    std::uint32_t carrier = 0;          ///< the id of the main connection that it came over; 0: none
-    std::uint64_t main_connection = 0;  ///< the number of that main connection in the log; 0: none
-    std::uint16_t sub_stream = 0;       ///< the id of the sub-stream on that main connection
+    std::optional<std::uint16_t> vless_route;  ///< bytes 6 and 7 of the UUID that a client of VLESS has sent
+    std::uint32_t carrier = 0;                 ///< the id of the main connection that it came over; 0: none
+    std::uint64_t main_connection = 0;         ///< the number of that main connection in the log; 0: none
+    std::uint16_t sub_stream = 0;              ///< the id of the sub-stream on that main connection
   };
   /// Where it goes.
   struct outbound_part {

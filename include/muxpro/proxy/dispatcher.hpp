@@ -65,6 +65,8 @@ class dispatcher {
   /// A connection to an address of its pools that has no name is refused with fake_dns_errc::unknown_address.
   void know_fakes(std::shared_ptr<fake_dns> f) { fakes_ = std::move(f); }
   void observe_by(observer o) { ended_ = std::move(o); }
+  /// Sets what gets each connection when its outbound has been chosen. Empty: nothing.
+  void announce_by(std::function<void(const context&)> a) { chosen_ = std::move(a); }
   /// Counts further connections in `s`. All dispatchers of a proxy share it.
   void count_in(std::shared_ptr<stats> s) { counts_ = std::move(s); }
   /// Counts dropped datagrams in `d`. Called before add(). All dispatchers of a proxy share it.
@@ -145,6 +147,9 @@ class dispatcher {
   bool find_carrier(live_connection& live) const;
   /// Why the connection goes no further; empty: it has an outbound.
   std::error_code obstacle(live_connection& live) const;
+  void announce(const context& ctx) const {
+    if (chosen_) chosen_(ctx);
+  }
   std::error_code obstacle(const address& host) const;
 
   const asio::any_io_executor executor_;
@@ -155,6 +160,7 @@ class dispatcher {
   std::shared_ptr<fake_dns> fakes_;
   possible_outbounds possible_;
   observer ended_;
+  std::function<void(const context&)> chosen_;
   std::shared_ptr<datagram_drops> drops_;
   std::shared_ptr<stats> counts_;
   noter note_;

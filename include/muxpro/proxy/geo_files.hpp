@@ -23,19 +23,25 @@ class geo_files {
  public:
   /// None but those that are added.
   geo_files() = default;
-  /// Those that are not added are read from this directory when they are first asked for.
-  explicit geo_files(std::filesystem::path directory);
+  /// Those that are not added are read from these directories when they are first asked for. The first
+  /// directory that has a file serves it.
+  explicit geo_files(std::vector<std::filesystem::path> directories);
+  explicit geo_files(std::filesystem::path directory)
+      : geo_files(std::vector<std::filesystem::path>{std::move(directory)}) {}
 
   void add(std::string name, std::vector<std::byte> content) { files_[std::move(name)] = std::move(content); }
 
   /// Nothing if there is no such file, it cannot be read or is too large. The name of a file in the directory
   /// holds letters, digits, '-', '_' and '.', and does not begin with one: no rule reaches outside.
   std::optional<const_bytes> find(std::string_view name);
+  /// The directories, for messages: "a, b". Empty if there are none.
+  const std::string& directories() const noexcept { return shown_; }
 
  private:
   /// The content of a file; nothing if it cannot be read.
   std::function<std::optional<std::vector<std::byte>>(std::string_view name)> read_;
   std::map<std::string, std::vector<std::byte>, std::less<>> files_;
+  std::string shown_;
 };
 
 }  // namespace muxpro::proxy

@@ -62,6 +62,8 @@ struct instance_options {
   /// Whether the process has dialled a connection that it has accepted. Such a connection, a loop, is
   /// dropped. Any thread; none: nothing is dropped.
   std::function<bool(const context::inbound_part&)> is_own_dial;
+  /// Gets each connection when its outbound has been chosen, from its thread. None: nothing.
+  std::function<void(const context&)> chosen;
   /// Gets each connection that has ended, from its thread; none: the log gets the line, at level info.
   std::function<void(const ended_connection&)> access;
 };

@@ -26,6 +26,7 @@ struct connection_result {
   std::uint64_t down = 0;        ///< bytes that the client's side has taken
   std::uint16_t sub_stream = 0;  ///< its id, where the outbound multiplexes
   std::error_code why;           ///< none: EOF both ways
+  const char* advice = nullptr;  ///< what the operator may change, for a line of level warning; null: nothing
 };
 
 /// One object for each thread. Derive from it for a protocol of your own.

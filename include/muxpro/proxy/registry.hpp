@@ -100,6 +100,8 @@ struct inbound_plan {
   bool authenticates = false;
   /// Every client reaches the same target.
   bool one_target = false;
+  /// Its clients reach the targets that they had before they were redirected to it.
+  bool original_target = false;
   /// Whether connections are sniffed where the configuration wants that.
   bool sniffs = true;
   /// What it listens for.

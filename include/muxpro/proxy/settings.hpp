@@ -40,20 +40,30 @@ struct config_mistake {
   friend bool operator==(const config_mistake&, const config_mistake&) = default;
 };
 
-/// The mistakes of one configuration, in the order in which they were found.
+/// What becomes of a key that has no meaning.
+enum class unknown_keys : std::uint8_t { mistakes, notes };
+
+/// The mistakes of one configuration, in the order in which they were found. Notes are no mistakes: they are
+/// about keys without effect, and about values that the configuration leaves out.
 class config_mistakes {
  public:
-  /// The number of mistakes that are kept. Further ones are only counted.
+  /// The number of mistakes and of notes that are kept. Further mistakes are only counted.
   static constexpr std::size_t most = 200;
 
+  explicit config_mistakes(unknown_keys u = unknown_keys::mistakes) : unknown_(u) {}
+
   void add(std::string path, std::string sentence);
+  void note(std::string path, std::string sentence);
+  unknown_keys unknown() const noexcept { return unknown_; }
   bool empty() const noexcept { return count_ == 0; }
   bool full() const noexcept { return count_ >= most; }
   std::size_t count() const noexcept { return count_; }
   const std::vector<config_mistake>& all() const noexcept { return all_; }
+  const std::vector<config_mistake>& notes() const noexcept { return notes_; }
 
  private:
-  std::vector<config_mistake> all_;
+  const unknown_keys unknown_;
+  std::vector<config_mistake> all_, notes_;
   std::size_t count_ = 0;
 };
 
@@ -101,9 +111,9 @@ struct config_reference {
   std::vector<section> sections;
 };
 
-/// Reads one object. A key with the value null counts as absent. Each function asks for a key; keys that were
-/// not asked for are reported as mistakes. If the key is absent or wrong, `out` stays as it is: its value
-/// before the call is the default. All return true if the key is there and right.
+/// Reads one object. A key with the value null counts as absent. Each function asks for a key, which may have
+/// other names in the object; keys that were not asked for are reported. If the key is absent or wrong, `out`
+/// stays as it is: its value before the call is the default. All return true if the key is there and right.
 class settings {
  public:
   using reader = std::function<void(settings&)>;
@@ -126,6 +136,10 @@ class settings {
   void describe_variant(const setting_key& key, std::string_view name, const reader& read);
 
   bool has(std::string_view key);
+  /// Whether a function has asked for the key.
+  bool asked(std::string_view key) const {
+    return std::find(asked_.begin(), asked_.end(), key) != asked_.end();
+  }
   bool text(const setting_key& key, std::string& out);
   /// The same for texts that no message may show.
   bool secret(const setting_key& key, std::string& out);
@@ -164,7 +178,7 @@ class settings {
                              by_default == allowed.end() ? std::string_view() : by_default->first);
     }
     std::string name;
-    if (!text(key, name)) return false;
+    if (!text(key, name) || name.empty()) return false;  // as in Xray an empty text chooses nothing
     for (const auto& [n, value] : allowed)
       if (same_word(n, name)) return out = value, true;
     not_one_of(key.name, name, names);
@@ -174,19 +188,27 @@ class settings {
   /// A list of at most so many objects; `read` gets each, with its index.
   bool objects(const setting_key& key, const std::function<void(settings&, std::size_t)>& read,
                std::size_t most = 1024);
+  /// One object, or a list of objects.
+  bool one_or_more(const setting_key& key, const std::function<void(settings&, std::size_t)>& read);
+  /// A list of texts and objects. `text` gets "KEY[3]" as well.
+  bool texts_or_objects(const setting_key& key,
+                        const std::function<void(std::string_view place, const std::string&)>& text,
+                        const reader& object);
   /// An object whose keys are names: `read` gets each value with its name and path.
   using named_reader = std::function<void(const std::string& name, const setting&, std::string path)>;
   bool each(const setting_key& key, const named_reader& read);
   /// The same if the values are objects. The reference shows `example` as the name of one of them.
   bool each_object(const setting_key& key, std::string_view example,
                    const std::function<void(const std::string& name, settings&)>& read);
-  /// Returns the one of two keys with the same meaning that is there, `key` if none is. Both are a mistake.
-  std::string_view either(std::string_view key, std::string_view other);
 
   /// Reports a mistake about `key`; `sentence` follows "PATH: ".
   void wrong(std::string_view key, std::string sentence);
+  /// The same for what is no mistake.
+  void note(std::string_view key, std::string sentence);
   /// Reports a mistake about the object itself.
   void wrong(std::string sentence) { mistakes_.add(path_, std::move(sentence)); }
+  /// Notes `sentence` if `key` is there. The reference does not have the key.
+  void pass_over(std::string_view key, std::string sentence);
   /// Reports `sentence` if `key` is there, for keys that are only allowed elsewhere.
   void refuse(std::string_view key, std::string sentence);
   /// "is 'NAME'; it must be one of ..."
@@ -209,6 +231,10 @@ class settings {
     return static_cast<std::int64_t>(std::min<std::uint64_t>(static_cast<std::uint64_t>(most), exact));
   }
   const setting* find(std::string_view key);
+  const setting* value_of(std::string_view key) const;
+  std::string_view written(std::string_view key) const;
+  void report_both_names();
+  void report_unknown(std::string_view key, const std::vector<std::string_view>& known);
   bool whole(const setting_key& key, std::int64_t& out, std::int64_t least, std::int64_t most);
   bool describe(const setting_key& key, std::string type, std::string fallback);
   bool describe_choice(const setting_key& key, const std::vector<std::string_view>& names,
@@ -222,7 +248,7 @@ class settings {
   const setting::object& object_;
   const std::string path_;
   config_mistakes& mistakes_;
-  std::vector<std::string> asked_;
+  std::vector<std::string> asked_, passed_over_;
   config_reference* reference_ = nullptr;
   std::size_t section_ = 0;  ///< of reference_, if it is there
 };

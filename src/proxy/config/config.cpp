@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -12,23 +13,44 @@ namespace {
 
 void read_log(settings& s, log_config& to) {
   using level = std::optional<log_level>;
-  s.one_of<level>({"loglevel", "The least severe lines that are logged; none turns the log off."}, to.level,
-                  {{"debug", log_level::debug},
-                   {"info", log_level::info},
-                   {"warning", log_level::warning},
-                   {"error", log_level::error},
-                   {"none", std::nullopt}});
+  s.one_of<level>(
+      {"loglevel",
+       "The least severe lines that are logged; with none there are no lines, not even about connections."},
+      to.level,
+      {{"debug", log_level::debug},
+       {"info", log_level::info},
+       {"warning", log_level::warning},
+       {"error", log_level::error},
+       {"none", std::nullopt}});
   s.text({"error", "The file of the log; without it lines go to standard error. SIGHUP opens it again."},
          to.file);
   std::string access;
   if (s.text({"access",
-              "The file for one line about each connection, with its user, target, bytes and end. Empty: the "
-              "lines go to the log, at level info. none: no such lines. The user is the name of the account, "
+              "The file for one line about each connection. Empty: the lines go to the log, whatever its "
+              "level but none. none: no such lines. The user is the name of the account, "
               "or of the client's certificate: its common name if an authority has signed it, sha256: and "
               "its pin if only pins are checked."},
              access))
     to.access = access;
-  if (access == "none") to.access.reset();
+  if (access == "none" || !to.level) to.access.reset();
+  to.as_xray = true;
+  s.one_of<bool>({"accessFormat",
+                  "xray: a line when the outbound has been chosen, as Xray writes it: from SOURCE accepted "
+                  "TARGET [INBOUND -> OUTBOUND] email: USER. muxpro: a line at the end, with bytes, time and "
+                  "how it ended; without a file at level info."},
+                 to.as_xray, {{"xray", true}, {"muxpro", false}});
+  s.one_of<address_mask>({"maskAddress",
+                          "Which part of IP addresses no line shows: quarter, half or full. /16+/32 shows so "
+                          "many bits of IPv4 and IPv6."},
+                         to.mask,
+                         {{"none", address_mask::none},
+                          {"quarter", address_mask::quarter},
+                          {"half", address_mask::half},
+                          {"full", address_mask::full},
+                          {"/8+/32", address_mask::quarter},
+                          {"/16+/32", address_mask::half},
+                          {"/24+/32", address_mask::three_quarters},
+                          {"/16+/64", address_mask::half}});
   s.flag({"dnsLog", "Log each DNS query as well."}, to.dns);
 }
 
@@ -43,11 +65,23 @@ void read_policy(settings& s, policy_levels& to) {
   });
 }
 
+/// The tag of a part without one: the protocol, with a number if another part has that already.
+template <class Part>
+void name_untagged(settings& s, const std::vector<Part>& others, Part& one) {
+  const std::string protocol = one.protocol;
+  const auto is_taken = [&](const Part& other) { return other.tag == one.tag; };
+  if (s.has("tag") && !one.tag.empty()) return;
+  one.tag = protocol;
+  for (int n = 2; std::any_of(others.begin(), others.end(), is_taken); ++n)
+    one.tag = fmt::format("{} {}", protocol, n);
+}
+
 void read_inbounds(settings& s, config& to, config_reading& with) {
   if (!s.needs("inbounds", "a list of at least one object")) return;
   s.objects({"inbounds", "Where clients connect, and which protocol they use."}, [&](settings& i,
                                                                                      std::size_t) {
     inbound_config next = read_inbound(i, with);
+    name_untagged(i, to.inbounds, next);
     for (const inbound_config& other : to.inbounds)
       if (i.has("tag") && other.tag == next.tag)
         i.wrong("tag", fmt::format("is '{}'; it must be a name that no other inbound has", shown(next.tag)));
@@ -61,6 +95,7 @@ void read_outbounds(settings& s, config& to, config_reading& with) {
       {"outbounds", "How targets are reached. The first outbound serves connections that match no rule."},
       [&](settings& o, std::size_t) {
         outbound_config next = read_outbound(o, with);
+        name_untagged(o, to.outbounds, next);
         for (const outbound_config& other : to.outbounds)
           if (other.tag == next.tag)
             o.wrong("tag",
@@ -70,14 +105,11 @@ void read_outbounds(settings& s, config& to, config_reading& with) {
       });
 }
 
-// The page is what there is of Xray's API.
-void read_metrics(settings& s, config& to) {
-  std::string listen, tag;
-  s.text({"tag", "Accepted from Xray's configurations, without effect."}, tag);
-  if (!s.needs("listen", "ADDRESS:PORT or unix:PATH") ||
-      !s.text({"listen",
-               "Where the page and /metrics (for Prometheus) are served: a loopback address or a unix "
-               "socket, because the page names users and targets."},
+void read_page_place(settings& s, config& to) {
+  std::string listen;
+  if (!s.text({"listen",
+               "ADDRESS:PORT or unix:PATH where the page, /metrics (for Prometheus) and /debug/vars are "
+               "served: a loopback address or a unix socket, because the page names users and targets."},
               listen))
     return;
   const auto place = listening_address::parse(listen);
@@ -95,15 +127,29 @@ void read_metrics(settings& s, config& to) {
                                   shown(listen)));
 }
 
-void read_status_page(settings& s, config& to) {
-  const auto read = [&](settings& m) { read_metrics(m, to); };
-  const std::string key(s.either("metrics", "api"));
-  s.object({key,
+// In Xray connections that rules lead to the tag reach the API or the page.
+void read_page(settings& s, config& to, bool is_api) {
+  std::string tag;
+  s.text({"tag", "An outbound that serves the page, for rules."}, tag);
+  if (tag.empty() && !s.has("listen")) s.needs("listen", "ADDRESS:PORT or unix:PATH, unless there is a tag");
+  if (!is_api || !to.metrics) read_page_place(s, to);
+  if (is_api) {
+    std::vector<std::string> services;
+    s.texts({"services", "Accepted from Xray's configurations: there is no API by gRPC."}, services);
+    if (!services.empty()) s.note("services", "muxpro has no API by gRPC; the page has the counters");
+  }
+  const auto is_taken = [&](const outbound_config& o) { return o.tag == tag; };
+  if (tag.empty() || std::any_of(to.outbounds.begin(), to.outbounds.end(), is_taken)) return;
+  to.page_tags.push_back(tag);
+  to.routing.outbound_tags.push_back(tag);
+}
+
+void read_status_pages(settings& s, config& to) {
+  s.object({"metrics",
             "The status page, which shows users, connections and counters. Counters have Xray's names, such "
             "as inbound>>>TAG>>>traffic>>>uplink."},
-           read);
-  if (key != "api" && s.has("api")) s.object("api", read);  // for its own mistakes
-  report_shared_places(to, key, s.mistakes());
+           [&](settings& m) { read_page(m, to, false); });
+  s.object({"api", "The same page, if there is no metrics."}, [&](settings& m) { read_page(m, to, true); });
 }
 
 void read_own_addresses(settings& s, config& to) {
@@ -120,9 +166,24 @@ void read_own_addresses(settings& s, config& to) {
   }
 }
 
-void refuse_what_is_not_there(settings& s) {
-  for (const char* key : {"reverse", "observatory", "burstObservatory"})
-    s.refuse(key, "is there; muxpro does not support it");
+const setting* value_in(const setting& of, std::string_view key) {
+  const auto* o = std::get_if<setting::object>(&of.is);
+  const auto found = o ? o->find(key) : setting::object::const_iterator();
+  return o && found != o->end() ? &found->second : nullptr;
+}
+
+/// Rules may name them: that there is no reverse proxy is one mistake, and not one for each rule.
+std::vector<std::string> tags_of_reverse(const setting& root) {
+  std::vector<std::string> tags;
+  const setting* const reverse = value_in(root, "reverse");
+  for (const char* key : {"bridges", "portals"}) {
+    const setting* const all = reverse ? value_in(*reverse, key) : nullptr;
+    const auto* list = all ? std::get_if<setting::list>(&all->is) : nullptr;
+    for (std::size_t i = 0; list && i < list->size(); ++i)
+      if (const setting* tag = value_in((*list)[i], "tag"))
+        if (const auto* text = std::get_if<std::string>(&tag->is)) tags.push_back(*text);
+  }
+  return tags;
 }
 
 void read_whole(settings& s, config& to, config_reading& with) {
@@ -131,15 +192,22 @@ void read_whole(settings& s, config& to, config_reading& with) {
            [&](settings& p) { read_policy(p, with.policies); });
   read_inbounds(s, to, with);
   read_outbounds(s, to, with);
+  read_status_pages(s, to);
+  read_names(s, to, with.geo);
+  std::vector<std::string> tags{to.names_tag};
+  for (std::string& tag : tags_of_reverse(with.root)) {
+    to.routing.outbound_tags.push_back(tag);
+    tags.push_back(std::move(tag));
+  }
+  for (const inbound_config& i : to.inbounds) tags.push_back(i.tag);
   s.object({"routing", "Rules that choose an outbound for each connection."},
-           [&](settings& r) { read_routing(r, to.routing, with.geo, to.inbounds); });
-  read_status_page(s, to);
+           [&](settings& r) { read_routing(r, to.routing, with.geo, tags); });
+  report_shared_places(to, s.has("metrics") ? "metrics" : "api", s.mistakes());
   read_fakes(s, to);
-  read_names(s, to);
   s.object({"stats", "Accepted from Xray's configurations, without effect: counters are always on."},
            [](settings&) {});
   read_own_addresses(s, to);
-  refuse_what_is_not_there(s);
+  read_observatories(s, to);
 }
 
 }  // namespace
@@ -147,7 +215,7 @@ void read_whole(settings& s, config& to, config_reading& with) {
 config read_config(const setting& root, const registry& known, geo_files& geo, config_mistakes& mistakes,
                    const environment& variables) {
   config out;
-  config_reading with{known, geo, variables};
+  config_reading with{known, geo, variables, root};
   settings::read(root, "", mistakes, [&](settings& s) { read_whole(s, out, with); });
   if (mistakes.empty() && out.inbounds.empty())
     mistakes.add("inbounds", "is empty; it must have at least one inbound");
@@ -171,7 +239,8 @@ config_reference describe_config(const registry& known) {
   geo_files none;
   config ignored;
   const environment no_variables = [](const char*) -> const char* { return nullptr; };
-  config_reading with{known, none, no_variables};
+  const setting nothing;
+  config_reading with{known, none, no_variables, nothing};
   return settings::describe([&](settings& s) { read_whole(s, ignored, with); });
 }
 

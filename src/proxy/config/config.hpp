@@ -2,7 +2,9 @@
 // reads text and opens no file, so that tests and fuzzers can run all of it.
 #pragma once
 
+#include "proxy/base/masked.hpp"
 #include "proxy/fake_dns/fake_dns.hpp"
+#include "proxy/names/name_rules.hpp"
 #include "proxy/routing/router.hpp"
 #include "proxy/sniff/sniff_policy.hpp"
 
@@ -19,6 +21,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +37,8 @@ struct log_config {
   bool dns = false;                                   ///< lines about queries as well
   std::uint32_t access_lines = default_access_lines;  ///< about one source address in a second
   access_detail detail = access_detail::full;
+  bool as_xray = false;  ///< lines about connections are Xray's, when their outbounds have been chosen
+  address_mask mask = address_mask::none;
 };
 
 /// "streamSettings"
@@ -57,17 +62,29 @@ struct inbound_config {
   stream_config stream;
   sniffing_options sniffing;
   inbound_plan plan;
+  bool known = true;         ///< the protocol is one of the registry's
+  bool may_be_open = false;  ///< other machines may reach it
   user_account anonymous = policy_level().user();
 };
 
 struct outbound_config {
   std::string tag, protocol;
+  bool known = true;  ///< the protocol is one of the registry's
   stream_config stream;
   outbound_plan plan;
   std::optional<mux_options> mux;
 };
 /// Whether others on the way to its server can read what it carries.
 bool is_in_clear(const outbound_config& o);
+
+/// "observatory"
+struct observatory_options {
+  std::vector<std::string> selector;    ///< beginnings of the tags of outbounds
+  host_port at{"www.google.com", 443};  ///< Xray's page
+  std::string path = "/generate_204";
+  bool tls = true;
+  duration interval = std::chrono::seconds(10);
+};
 
 struct config {
   log_config log;
@@ -79,6 +96,10 @@ struct config {
   /// Where the status page is served, which names users and targets: a place that only this machine reaches.
   std::optional<stream_endpoint> metrics;
   std::optional<std::uint32_t> metrics_mode;  ///< see socket_options::file_mode
+  /// Tags of outbounds that serve the status page themselves.
+  std::vector<std::string> page_tags;
+  /// Which outbounds are measured.
+  std::optional<observatory_options> observed;
   /// Names that no freedom outbound dials, with their sub-domains.
   std::vector<std::string> blocked_names;
   /// See instance_options.
@@ -88,6 +109,11 @@ struct config {
   std::vector<asio::ip::address> own_addresses;
   /// From an accepted connection to the client's first byte.
   duration first_byte = std::chrono::seconds(3);
+  /// How names are resolved; null: by the system.
+  std::shared_ptr<const name_rules> names;
+  std::string names_tag;  ///< that of "dns", which rules may name
+  /// A DNS server of the configuration is FakeDNS.
+  bool fakes_by_dns = false;
   /// Names that are answered without a query.
   std::map<std::string, std::vector<asio::ip::address>> hosts;
   /// Addresses that inbounds of protocol dns give out.

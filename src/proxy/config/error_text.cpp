@@ -18,10 +18,19 @@ std::string as_key(std::string_view member) {
     out += upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     upper = false;
   }
-  return out == "sourceIp" ? "sourceIP" : out;
+  return out == "sourceIp" ? "source" : out == "localIp" ? "localIP" : out;
 }
 
 }  // namespace
+
+std::vector<std::string_view> with_other_names(const std::vector<std::string_view>& usual) {
+  std::vector<std::string_view> out;
+  for (const std::string_view name : usual) {
+    out.push_back(name);
+    for (const std::string_view other : names_beside(name)) out.push_back(other);
+  }
+  return out;
+}
 
 std::string joined(const std::vector<std::string_view>& names) {
   return fmt::format("{}", fmt::join(names, ", "));

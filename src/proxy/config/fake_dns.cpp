@@ -16,10 +16,10 @@ bool knows_fakes(const inbound_config& i) {
                                            [](const std::string& n) { return n.starts_with("fakedns"); });
 }
 
-void read_pools(settings& s, fake_dns_options& to) {
+void read_pools(settings& s, bool another, fake_dns_options& to) {
   std::vector<std::string> pools{to.v4};
   if (!s.texts({"ipPool", "A block of IPv4 addresses, a block of IPv6, or one of each."}, pools)) return;
-  to.v4.clear();
+  if (!another) to.v4.clear();
   for (const std::string& p : pools) {
     std::string& family = p.find(':') == std::string::npos ? to.v4 : to.v6;
     if (!family.empty())
@@ -51,21 +51,24 @@ void read_fakes(settings& root, config& to) {
   fake_dns_options o;
   o.v6.clear();
   o.capacity = 65535;
-  const std::string_view key = root.either("fakedns", "fakeDns");  // Xray has both
   const std::string_view meaning =
       "Addresses that stand for names. An inbound of protocol dns gives them out; an inbound with fakedns in "
       "sniffing.destOverride turns them into the names again, for connections and datagrams. A connection to "
       "an address of the pool that has no name ends at once.";
-  root.object({key, meaning}, [&](settings& s) {
-    read_pools(s, o);
+  const bool is_used = answers != all.end() || to.fakes_by_dns;
+  const bool is_there = root.one_or_more({"fakedns", meaning}, [&](settings& s, std::size_t n) {
+    read_pools(s, n > 0, o);
     s.number<std::size_t>({"poolSize", "The most names at a time; the pool needs twice as many addresses."},
                           o.capacity, 1, 1 << 20);
     report_pool(s, o.validate());
-    if (answers == all.end()) s.wrong("is there, and no inbound of protocol dns uses it");
   });
-  if (answers == all.end()) return;
+  if (is_there && !is_used)
+    root.note("fakedns",
+              "has no effect: no inbound of protocol dns and no server of dns gives its addresses out");
+  if (!is_used) return;
   to.fakes = o;
-  const auto place = fmt::format("inbounds[{}]", answers - all.begin());
+  const auto place =
+      answers == all.end() ? std::string("dns") : fmt::format("inbounds[{}]", answers - all.begin());
   if (std::none_of(all.begin(), all.end(), knows_fakes))
     root.wrong(place,
                "answers with addresses that no inbound turns into names again; one must have 'fakedns' in "

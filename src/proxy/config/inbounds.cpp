@@ -7,7 +7,7 @@ namespace muxpro::proxy {
 inbound_config read_inbound(settings& s, config_reading& with) {
   inbound_config to;
   const std::size_t before = s.mistakes().count();
-  read_protocol(s, with.known.inbounds, to.protocol, [&](const auto& p, settings& own) {
+  to.known = read_protocol(s, with.known.inbounds, to.protocol, [&](const auto& p, settings& own) {
     std::uint32_t level = 0;
     own.number<std::uint32_t>(
         {"userLevel", "The level in policy.levels whose timers, buffers and rates hold here."}, level, 0,
@@ -19,7 +19,13 @@ inbound_config read_inbound(settings& s, config_reading& with) {
   });
   to.tag = to.protocol;
   s.text({"tag", "The inbound's name in rules, logs and counters; default: the protocol."}, to.tag);
+  bool open_to_all = false;
+  s.flag({"openToAll",
+          "Allows an address that other machines can reach without accounts or client certificates."},
+         open_to_all);
   to.stream = read_stream(s, with, role::server, {});
+  const bool asks = to.plan.authenticates || to.stream.authenticates();
+  to.may_be_open = asks || open_to_all || to.plan.original_target || to.stream.socket.transparent;
   read_place(s, to, with);
   if (to.plan.udp && is_unix(to.at)) s.wrong("listen", "is a unix socket, which carries no UDP");
   if (to.plan.udp && to.plan.datagrams_need_tproxy && !to.stream.socket.transparent)
@@ -31,15 +37,13 @@ inbound_config read_inbound(settings& s, config_reading& with) {
       {"sniffing",
        "Reading the target's name or the protocol from a connection's first bytes. Not for protocol dns."},
       [&](settings& o) { to.sniffing = read_sniffing(o, with.geo); });
-  bool open_to_all = false;
-  s.flag({"openToAll",
-          "Allows an address that other machines can reach without accounts or client certificates."},
-         open_to_all);
-  const bool asks = to.plan.authenticates || to.stream.authenticates() || to.plan.one_target;
-  if (s.mistakes().count() == before && reaches_others(to.at) && !asks && !open_to_all)
-    s.wrong("listen", fmt::format("is '{}' without accounts or client certificates: every client that "
-                                  "reaches it could use it; \"openToAll\": true allows that",
-                                  to_tcp(to.at).address().to_string()));
+  if (s.mistakes().count() == before && reaches_others(to.at) && !to.may_be_open && !to.plan.one_target)
+    s.wrong(
+        "listen",
+        fmt::format("is '{}' without accounts or client certificates, and every client that reaches it "
+                    "could use it; \"listen\": \"127.0.0.1\" serves this machine alone, accounts let users "
+                    "in, and \"openToAll\": true lets everyone in",
+                    to_tcp(to.at).address().to_string()));
   return to;
 }
 

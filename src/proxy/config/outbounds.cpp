@@ -47,6 +47,12 @@ void read_concurrency(settings& s, bool always, mux_options& to) {
       to.quic, {{"reject", quic::refused}, {"allow", quic::as_others}, {"skip", quic::without_mux}});
 }
 
+void note_unused_mux(settings& s) {
+  for (const char* key : {"protocol", "concurrency", "xudpConcurrency", "xudpProxyUDP443", "maxConnections",
+                          "dialSpacing", "priority"})
+    s.pass_over(key, "has no effect: enabled is false");
+}
+
 void read_mux(settings& s, outbound_config& to) {
   using multiplexing = outbound_plan::multiplexing;
   const bool always = to.plan.mux == multiplexing::always;
@@ -57,6 +63,7 @@ void read_mux(settings& s, outbound_config& to) {
           "Whether connections are sub-streams of main connections. Always true for protocol mux.pro; for "
           "other protocols the server must take the multiplexer (see mainConnections)."},
          enabled);
+  if (s.has("enabled") && !enabled && !always) return note_unused_mux(s);
   read_multiplexer(s, always, mux);
   read_concurrency(s, always, mux);
   s.number<std::uint32_t>({"maxConnections", "Main connections of each thread."}, pool.max_connections, 1,
@@ -105,13 +112,15 @@ bool is_in_clear(const outbound_config& o) {
 
 outbound_config read_outbound(settings& s, const config_reading& with) {
   outbound_config to;
-  read_protocol(s, with.known.outbounds, to.protocol,
-                [&](const auto& p, settings& own) { p.read(own, to.plan); });
+  to.known = read_protocol(s, with.known.outbounds, to.protocol,
+                           [&](const auto& p, settings& own) { p.read(own, to.plan); });
   to.tag = to.protocol;
   s.text({"tag", "The outbound's name in rules, logs and counters; default: the protocol."}, to.tag);
   const auto& server = to.plan.server;
   const std::string host = server && !server->is_unix() ? server->at.host.to_string() : std::string();
-  if (!server && !to.protocol.empty() && s.has("streamSettings"))
+  if (!to.known)
+    to.stream = read_stream(s, with, role::client, "unknown.invalid");  // for its own mistakes
+  else if (!server && s.has("streamSettings"))
     s.wrong("streamSettings", fmt::format("is there; {} has no transport", shown(to.protocol)));
   else
     to.stream = read_stream(s, with, role::client, host);

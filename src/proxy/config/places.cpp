@@ -79,9 +79,12 @@ port_list ports_in(std::string_view text, const environment& variables) {
   return out;
 }
 
+/// Xray has the protocol, and it may need no port.
+bool lacks_protocol(const inbound_config& i) { return !not_had_value("protocol", i.protocol).empty(); }
+
 void read_ports(settings& s, const asio::ip::address& host, inbound_config& to, config_reading& with) {
   std::string text;
-  if (!s.needs("port", allowed_ports) ||
+  if ((lacks_protocol(to) && !s.has("port")) || !s.needs("port", allowed_ports) ||
       !s.text_or_number({"port",
                          "The ports to listen on, a listener for each, at most 1024 in all inbounds; 0 takes "
                          "a free one. Not for unix sockets."},
@@ -168,13 +171,20 @@ std::vector<listening_place> places_of(const config& c, const std::string& metri
 }  // namespace
 
 void read_place(settings& s, inbound_config& to, config_reading& with) {
-  std::string listen = "0.0.0.0";
+  const bool left_out = !s.has("listen");
+  std::string listen = to.may_be_open ? "0.0.0.0" : "127.0.0.1";
   s.text(
       {"listen",
        "An IP address, localhost, PATH or unix:PATH for a unix socket (with ,MODE behind it, the octal mode "
        "of its file), @NAME in Linux's abstract namespace, or @@NAME, the same padded as haproxy does. On an "
-       "address that other machines can reach the inbound needs accounts, client certificates or openToAll."},
+       "address that other machines can reach the inbound needs accounts, client certificates or openToAll. "
+       "Default: all addresses of IPv4, but 127.0.0.1 if clients need nothing of it, unless dokodemo-door "
+       "follows redirected traffic."},
       listen);
+  if (left_out && to.known && !to.may_be_open)
+    s.note("listen",
+           "is left out, and clients need no account: it listens on 127.0.0.1, whereas Xray listens on all "
+           "addresses; \"listen\" with an address, and accounts or \"openToAll\": true, do that");
   if (listen.starts_with('/') || listen.starts_with('@')) listen.insert(0, "unix:");
   if (listen.starts_with("unix:")) return read_unix_place(s, listen, to);
   std::error_code bad;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/config/config.hpp"
+#include "proxy/config/known_names.hpp"
 
 #include <cstdint>
 #include <map>
@@ -32,6 +33,7 @@ struct config_reading {
   const registry& known;
   geo_files& geo;
   const environment& variables;
+  const setting& root;  ///< of the whole
   policy_levels policies{};
   std::size_t places = 0;  ///< on which the inbounds listen
   std::vector<config_mistake> unset{};
@@ -49,11 +51,14 @@ outbound_config read_outbound(settings& s, const config_reading& with);
 /// "fakedns" of the whole, after its inbounds and outbounds.
 void read_fakes(settings& root, config& to);
 /// "dns" of the whole.
-void read_names(settings& root, config& to);
-/// `inbounds` are all that there are.
-void read_routing(settings& s, router_options& to, geo_files& geo,
-                  const std::vector<inbound_config>& inbounds);
+void read_names(settings& root, config& to, geo_files& geo);
+/// "observatory" and "burstObservatory" of the whole.
+void read_observatories(settings& root, config& to);
+/// `inbounds`: the tags that rules may name.
+void read_routing(settings& s, router_options& to, geo_files& geo, const std::vector<std::string>& inbounds);
 
+/// Names of protocols or transports with their other names.
+std::vector<std::string_view> with_other_names(const std::vector<std::string_view>& usual);
 /// "a, b"
 std::string joined(const std::vector<std::string_view>& names);
 
@@ -67,25 +72,26 @@ void describe_protocols(settings& s, const named_readers<Reader>& known, const s
     s.describe_variant({"settings", entry.meaning}, entry.name, [&](settings& o) { read(entry, o); });
 }
 
-/// Reads "protocol" into `name`, and "settings" by `read(entry, settings)`.
+/// Reads "protocol" into `name`, and "settings" by `read(entry, settings)`. False: there is no such protocol.
 template <class Reader, class Read>
-void read_protocol(settings& s, const named_readers<Reader>& known, std::string& name, Read read) {
+bool read_protocol(settings& s, const named_readers<Reader>& known, std::string& name, Read read) {
   std::vector<std::string_view> names;
   for (const auto& entry : known.all()) names.push_back(entry.name);
   const bool told = s.needs("protocol", "the name of a protocol") && s.text("protocol", name);
-  if (s.describing()) return describe_protocols(s, known, joined(names), read);
+  if (s.describing()) return describe_protocols(s, known, joined(with_other_names(names)), read), true;
   const bool has_settings = s.has("settings");
   const setting nothing{setting::object()};
-  if (const auto* entry = known.find(name)) {
+  if (const auto* entry = known.find(usual_name(name))) {
     name = entry->name;
     const auto own = [&](settings& o) { read(*entry, o); };
     if (has_settings)
       s.object("settings", own);
     else
       settings::read(nothing, s.path("settings"), s.mistakes(), own);
-    return;
+    return true;
   }
   if (told) s.not_one_of("protocol", name, names);
+  return false;
 }
 
 /// Puts a sentence of a rule, "dest_override is 'x', it must be ...", to the key that it is about.

@@ -1,4 +1,6 @@
 // config_reference: how readers describe their keys, and which part of the description a path names.
+#include "proxy/config/known_names.hpp"
+
 #include <muxpro/proxy/settings.hpp>
 
 #include <fmt/format.h>
@@ -132,6 +134,11 @@ void settings::describe(const setting_key& key, std::string type) {
   config_reference::key& k = entry(key.name);
   k.type = std::move(type);
   if (!key.meaning.empty()) k.meaning = key.meaning;
+  for (const std::string_view other : other_names(path_, key.name)) {
+    config_reference::key& o = entry(other);
+    o.type = fmt::format("the same as {}", key.name);
+    o.meaning = fmt::format("Another name of {}.", key.name);
+  }
 }
 
 bool settings::describe(const setting_key& key, std::string type, std::string fallback) {

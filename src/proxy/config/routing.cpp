@@ -23,8 +23,9 @@ void read_matcher(settings& s) {
 /// The tags that a rule's inboundTag may have.
 class inbound_tags {
  public:
-  explicit inbound_tags(const std::vector<inbound_config>& inbounds) {
-    for (const inbound_config& i : inbounds) tags_.insert(i.tag);
+  explicit inbound_tags(const std::vector<std::string>& all) {
+    for (const std::string& tag : all)
+      if (!tag.empty()) tags_.insert(tag);
   }
   void check(settings& rule, const std::vector<std::string>& wanted) const {
     if (tags_.empty()) return;
@@ -53,7 +54,7 @@ constexpr std::string_view addresses_allowed =
 
 void read_targets(settings& s, routing_rule& r) {
   s.texts(
-      {s.either("domain", "domains"),
+      {"domain",
        "Names of targets: full:NAME, domain:NAME (with its sub-domains), keyword:TEXT or TEXT, "
        "regexp:EXPRESSION (of RE2), dotless:TEXT, geosite:LIST, geosite:LIST@ATTRIBUTE or ext:FILE:LIST."},
       r.domain);
@@ -65,8 +66,18 @@ void read_targets(settings& s, routing_rule& r) {
 }
 
 void read_clients(settings& s, routing_rule& r) {
-  s.texts({s.either("source", "sourceIP"), "The client's address, written as in ip."}, r.source_ip);
+  s.texts({"source", "The client's address, written as in ip."}, r.source_ip);
   s.text_or_number({"sourcePort", "Ports of clients, written as in port."}, r.source_port);
+  s.texts({"localIP", "The address that the client has connected to, written as in ip."}, r.local_ip);
+  s.text_or_number({"localPort", "Ports that clients have connected to, written as in port."}, r.local_port);
+  s.text_or_number(
+      {"vlessRoute",
+       "Numbers that clients of VLESS put into bytes 6 and 7 of their UUID, written as in port."},
+      r.vless_route);
+  s.texts({"process",
+           "Programs of this machine whose connections match: a name such as curl, a path, or a directory "
+           "with / at its end."},
+          r.process);
   s.texts({"inboundTag", "Tags of inbounds."}, r.inbound_tag);
   s.texts({"user", "Users: a name, or regexp:EXPRESSION."}, r.user);
 }
@@ -123,11 +134,15 @@ balancer_options balancer_in(settings& s) {
          b.fallback_tag);
   s.object({"strategy", "How an outbound is chosen."}, [&](settings& t) {
     t.one_of<balancing>(
-        {"type", "leastLoad chooses the outbound with the fewest open connections or sub-streams."},
+        {"type",
+         "leastLoad chooses the outbound with the fewest open connections or sub-streams, leastPing the one "
+         "that observatory has found to be the fastest."},
         b.strategy,
         {{"random", balancing::random},
          {"roundRobin", balancing::round_robin},
-         {"leastLoad", balancing::least_load}});
+         {"leastLoad", balancing::least_load},
+         {"leastPing", balancing::least_ping}});
+    t.pass_over("settings", "has no effect: leastLoad counts open connections");
   });
   return b;
 }
@@ -147,8 +162,7 @@ void try_out(settings& s, const router_options& o, geo_files& geo) {
 }  // namespace
 
 // The router stops at its first mistake. Each rule is tried alone, so that all mistakes are reported.
-void read_routing(settings& s, router_options& to, geo_files& geo,
-                  const std::vector<inbound_config>& inbounds) {
+void read_routing(settings& s, router_options& to, geo_files& geo, const std::vector<std::string>& inbounds) {
   read_matcher(s);
   const inbound_tags tags(inbounds);
   s.one_of<domain_strategy>({"domainStrategy",
@@ -189,8 +203,10 @@ void read_routing(settings& s, router_options& to, geo_files& geo,
 sniffing_options read_sniffing(settings& s, geo_files& geo) {
   sniffing_options o;
   s.flag({"enabled", "Whether first bytes are inspected, for 300 ms at most."}, o.enabled);
+  o.dest_override.clear();
   s.texts({"destOverride",
-           "Whose names are used: http, tls, quic, fakedns. The inbound waits for a client's first bytes, "
+           "Whose names are used: http, tls, quic, fakedns; without it none. The inbound waits for a "
+           "client's first bytes, "
            "and reports success before the target is reached, only if there is more than fakedns here or a "
            "rule has protocol or attrs."},
           o.dest_override);
@@ -204,9 +220,10 @@ sniffing_options read_sniffing(settings& s, geo_files& geo) {
        "Ports at which the server speaks first, such as 25,110: the inbound does not wait there."},
       o.ports_excluded);
   s.flag({"metadataOnly", "Use FakeDNS only, and wait for no byte."}, o.metadata_only);
+  o.route_only = false;
   s.flag({"routeOnly",
-          "Use the name for rules only and dial the original address. Unlike in Xray this is the default, so "
-          "that a forged name cannot bypass the rules."},
+          "Use the name for rules only and dial the original address. Otherwise the name is dialled, and the "
+          "address that it gives must be allowed by the outbound."},
          o.route_only);
   try {
     const sniff_policy works(o, geo);

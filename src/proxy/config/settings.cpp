@@ -44,6 +44,10 @@ void config_mistakes::add(std::string path, std::string sentence) {
   if (++count_ <= most) all_.push_back({std::move(path), std::move(sentence)});
 }
 
+void config_mistakes::note(std::string path, std::string sentence) {
+  if (notes_.size() < most) notes_.push_back({std::move(path), std::move(sentence)});
+}
+
 bool settings::read(const setting& value, std::string path, config_mistakes& to, const reader& read) {
   const auto* o = std::get_if<setting::object>(&value.is);
   if (!o) {
@@ -56,41 +60,20 @@ bool settings::read(const setting& value, std::string path, config_mistakes& to,
   return true;
 }
 
-std::string settings::path(std::string_view key) const {
-  return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
-}
-
-const setting* settings::find(std::string_view key) {
-  if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) asked_.emplace_back(key);
-  const auto found = object_.find(key);
-  const bool there = found != object_.end() && !is_null(found->second);
-  return there ? &found->second : nullptr;
-}
-
-bool settings::has(std::string_view key) { return find(key) != nullptr; }
-
 void settings::wrong(std::string_view key, std::string sentence) {
   mistakes_.add(path(key), std::move(sentence));
+}
+
+void settings::note(std::string_view key, std::string sentence) {
+  mistakes_.note(path(key), std::move(sentence));
 }
 
 void settings::expected(std::string_view key, const setting& found, std::string_view what) {
   wrong(key, fmt::format("is {}; it must be {}", described(found), what));
 }
 
-void settings::not_one_of(std::string_view key, std::string_view name,
-                          const std::vector<std::string_view>& allowed) {
-  if (mistakes_.full()) return mistakes_.add({}, {});  // as in report_unknown()
-  const std::string_view meant = alike(name, allowed);
-  const std::string hint = meant.empty() ? std::string() : fmt::format("; did you mean '{}'?", meant);
-  if (allowed.empty())
-    wrong(key, fmt::format("is '{}'; no value is allowed here", shown(name)));
-  else
-    wrong(key, fmt::format("is '{}'; it must be {}{}{}", shown(name), allowed.size() > 1 ? "one of " : "",
-                           fmt::join(allowed, ", "), hint));
-}
-
 void settings::refuse(std::string_view key, std::string sentence) {
-  if (object_.find(key) != object_.end() && find(key)) wrong(key, std::move(sentence));
+  if (value_of(key) && find(key)) wrong(key, std::move(sentence));
 }
 
 bool settings::needs(std::string_view key, std::string_view what) {
@@ -255,30 +238,6 @@ bool settings::each_object(const setting_key& key, std::string_view example,
   return each(key, [&](const std::string& name, const setting& value, std::string path) {
     read(value, std::move(path), mistakes_, [&](settings& s) { r(name, s); });
   });
-}
-
-std::string_view settings::either(std::string_view key, std::string_view other) {
-  if (describing()) {
-    entry(key);
-    return describe({other, fmt::format("Another name of {}.", key)}, "the same as " + std::string(key)), key;
-  }
-  if (has(key) && has(other)) wrong(other, fmt::format("is there beside {}, which means the same", key));
-  return !has(key) && has(other) ? other : key;
-}
-
-void settings::report_unknown() {
-  const std::vector<std::string_view> known(asked_.begin(), asked_.end());
-  for (const auto& [key, value] : object_) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    if (mistakes_.full()) {  // the search for a suggestion takes time, and the mistake is not printed
-      mistakes_.add({}, {});
-      continue;
-    }
-    const std::string_view meant = alike(key, known);
-    const std::string hint = meant.empty() ? fmt::format("there may be {}", fmt::join(known, ", "))
-                                           : fmt::format("did you mean '{}'?", meant);
-    wrong(shown(key), fmt::format("there is no such key; {}", hint));
-  }
 }
 
 }  // namespace muxpro::proxy

@@ -27,18 +27,20 @@ socket_options read_sockopt(settings& s, socket_options o) {
 using layers = named_readers<registry::transport_reader>;
 
 void add_names(const layers& known, settings::choices<std::string>& to) {
-  for (const auto& layer : known.all()) to.emplace_back(layer.name, layer.name);
+  for (const auto& layer : known.all()) {
+    to.emplace_back(layer.name, layer.name);
+    for (const std::string_view other : names_beside(layer.name)) to.emplace_back(other, layer.name);
+  }
 }
 
 /// Null: the name stands for no layer of the registry.
 const layers::entry* read_carrier(settings& s, const layers& known) {
-  std::string name = "tcp";
+  std::string name = "tcp", text;
   settings::choices<std::string> names;
   add_names(known, names);
-  names.emplace_back("raw", "tcp");  // Xray's newer name
-  names.emplace_back("websocket", "ws");
-  s.one_of<std::string>({"network", "The transport; raw is another name of tcp."}, name, names);
-  return known.find(name);
+  const bool chosen = s.one_of<std::string>({"network", "The transport."}, name, names);
+  const bool unknown = !chosen && s.has("network") && s.text("network", text) && !text.empty();
+  return unknown ? nullptr : known.find(name);
 }
 
 /// Null: no encryption.
@@ -48,6 +50,17 @@ const layers::entry* read_security(settings& s, const layers& known) {
   add_names(known, names);
   s.one_of<std::string>({"security", "Encryption of the transport."}, name, names);
   return known.find(name);
+}
+
+/// Clients write settings of all transports beside the ones that they use.
+void note_unused(settings& s, const config_reading& with) {
+  std::vector<std::string> names{"kcp", "quic", "http", "ds", "hysteria", "xtls"};
+  for (const auto* all : {&with.known.carriers, &with.known.securities})
+    for (const auto& layer : all->all()) names.push_back(layer.name);
+  for (const std::string& name : names) {
+    const std::string key = name + "Settings";
+    if (!s.asked(key)) s.pass_over(key, "has no effect: network and security name other parts");
+  }
 }
 
 /// Reads "NAMESettings" of a layer, or its defaults where they are missing.
@@ -94,6 +107,7 @@ stream_config read_stream(settings& s, const config_reading& with, role side, co
     refuse_carrier_over_reality(stream, carrier, security);
     if (carrier) out.carrier = read_plan(stream, *carrier, side, server);
     if (security) out.security = read_plan(stream, *security, side, server);
+    note_unused(stream, with);
     stream.object({"sockopt", "Options of the socket."},
                   [&](settings& o) { out.socket = read_sockopt(o, out.socket); });
   };

@@ -61,7 +61,7 @@ constexpr int all_set = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | A
 
 ares_options options_of(const dns_servers& servers, std::string& lookups) {
   ares_options o{};
-  o.flags = ARES_FLAG_NOALIASES | ARES_FLAG_NOSEARCH;
+  o.flags = ARES_FLAG_NOALIASES | ARES_FLAG_NOSEARCH | (servers.tcp ? ARES_FLAG_USEVC : 0);
   o.timeout = servers.timeout;
   o.tries = servers.tries;
   o.ndots = 1;
@@ -71,8 +71,9 @@ ares_options options_of(const dns_servers& servers, std::string& lookups) {
 
 }  // namespace
 
-ares_query::ares_query(std::string name, asio::any_io_executor executor, event happened)
+ares_query::ares_query(std::string name, std::size_t turn, asio::any_io_executor executor, event happened)
     : name_(std::move(name)),
+      turn_(turn),
       executor_(std::move(executor)),
       happened_(std::move(happened)),
       timer_(executor_) {}
@@ -104,7 +105,7 @@ void ares_query::fail(name_answer::kind how) noexcept {
   answer_.addresses.clear();
 }
 
-void ares_query::start(const dns_servers& servers, bool ipv6) {
+void ares_query::start(const dns_servers& servers, bool ipv4, bool ipv6) {
   deadline_ = std::chrono::steady_clock::now() + query_timeout;
   std::string lookups = "b";
   ares_options o = options_of(servers, lookups);
@@ -117,7 +118,7 @@ void ares_query::start(const dns_servers& servers, bool ipv6) {
     return fail(name_answer::kind::not_asked);
   ares_addrinfo_hints hints{};
   hints.ai_flags = ARES_AI_NOSORT;
-  hints.ai_family = ipv6 ? AF_UNSPEC : AF_INET;
+  hints.ai_family = !ipv6 ? AF_INET : ipv4 ? AF_UNSPEC : AF_INET6;
   hints.ai_socktype = SOCK_STREAM;
   ares_getaddrinfo(channel_, name_.c_str(), nullptr, &hints, &ares_query::on_answer, this);
   go_on();

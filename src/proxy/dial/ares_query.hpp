@@ -9,6 +9,7 @@
 #include <asio/any_io_executor.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -28,13 +29,15 @@ class ares_query : public std::enable_shared_from_this<ares_query> {
   /// executor.
   using event = std::function<void(ares_query&, int readable, int writable)>;
 
-  ares_query(std::string name, asio::any_io_executor executor, event happened);
+  /// `turn`: how many servers were asked for the name before.
+  ares_query(std::string name, std::size_t turn, asio::any_io_executor executor, event happened);
   ares_query(const ares_query&) = delete;
   ~ares_query();
 
-  /// Once. Asks for IPv4 addresses, and for IPv6 ones if `ipv6`.
-  void start(const dns_servers& servers, bool ipv6);
+  /// Once. Asks for IPv4 addresses, for IPv6 ones, or for both.
+  void start(const dns_servers& servers, bool ipv4, bool ipv6);
   const std::string& name() const noexcept { return name_; }
+  std::size_t turn() const noexcept { return turn_; }
   /// Descriptors, or -1.
   void process(int readable, int writable);
   /// Whether the answer is there.
@@ -65,6 +68,7 @@ class ares_query : public std::enable_shared_from_this<ares_query> {
   void set_timer();
 
   const std::string name_;
+  const std::size_t turn_;
   const asio::any_io_executor executor_;
   const event happened_;
   counted_timer timer_;

@@ -19,12 +19,13 @@ bool out_of_resources(const std::error_code& ec) {
          ec == std::errc::address_not_available;
 }
 
-// Where there is none of the family, the other one is better than nothing.
 addresses preferred(addresses found, dial_family family) {
+  if (family == dial_family::any) return found;
+  const bool v6 = family == dial_family::ipv6 || family == dial_family::only_ipv6;
+  const bool only = family == dial_family::only_ipv4 || family == dial_family::only_ipv6;
   addresses kept = found;
-  if (family != dial_family::any)
-    std::erase_if(kept, [family](const auto& a) { return a.is_v6() != (family == dial_family::ipv6); });
-  return kept.empty() ? found : kept;
+  std::erase_if(kept, [v6](const auto& a) { return a.is_v6() != v6; });
+  return kept.empty() && !only ? found : kept;
 }
 
 std::error_code as_own_code(const std::error_code& ec) {
@@ -112,6 +113,14 @@ asio::awaitable<addresses> dial::find_name(std::string name, std::error_code& ec
   co_return found;
 }
 
+verdict dial::judge(const asio::ip::address& a, std::uint16_t port) const {
+  const verdict v = policy_.check(a, port);
+  const auto last = options_.final ? options_.final->decide(network::tcp, a, port) : std::nullopt;
+  if (last == false) return verdict::blocked_name;
+  const bool special = v == verdict::private_address || v == verdict::own_address;
+  return last && special ? verdict::allowed : v;
+}
+
 asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::error_code& ec) {
   set_deadline();
   addresses found;
@@ -120,9 +129,15 @@ asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::err
   else
     found.push_back(to_asio(host.octets()));
   if (ec) co_return found;
-  std::erase_if(found, [&](const auto& a) { return policy_.check(a, port) != verdict::allowed; });
+  std::erase_if(found, [&](const auto& a) {
+    const verdict v = judge(a, port);
+    if (v != verdict::allowed) refused_ = v;
+    return v != verdict::allowed;
+  });
   if (found.empty()) ec = errc::target_rejected;
-  co_return preferred(std::move(found), options_.family);
+  found = preferred(std::move(found), options_.family);
+  if (found.empty() && !ec) ec = errc::target_unreachable;
+  co_return found;
 }
 
 asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& ec) {

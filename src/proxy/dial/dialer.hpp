@@ -3,6 +3,7 @@
 
 #include "proxy/dial/resolver.hpp"
 #include "proxy/policy/dial_policy.hpp"
+#include "proxy/policy/final_rules.hpp"
 
 #include <muxpro/destination.hpp>
 #include <muxpro/error.hpp>
@@ -23,8 +24,9 @@
 
 namespace muxpro::proxy {
 
-/// Which addresses of a name are dialled; those of the other family only if it has no such one.
-enum class dial_family : std::uint8_t { any, ipv4, ipv6 };
+/// Which addresses of a name are dialled. With ipv4 and ipv6 those of the other family only if the name has
+/// no such one.
+enum class dial_family : std::uint8_t { any, ipv4, ipv6, only_ipv4, only_ipv6 };
 
 struct dial_options {
   /// From the call to the connected socket, DNS included (Envoy: 15 s for edges, attacks.md: 10 s).
@@ -33,6 +35,8 @@ struct dial_options {
   duration stagger = std::chrono::milliseconds(250);
   socket_options socket{};
   dial_family family = dial_family::any;
+  /// Decides before the policy, but about listeners of this process. Null: the policy alone decides.
+  std::shared_ptr<const final_rules> final;
 
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
   std::string validate() const {
@@ -68,6 +72,8 @@ class dial : public std::enable_shared_from_this<dial> {
   std::error_code in_detail(std::error_code ec) const {
     return failure_ && ec == errc::target_unreachable ? failure_ : ec;
   }
+  /// Why the policy has refused the target; allowed: it has not.
+  verdict refused() const noexcept { return refused_; }
   /// The addresses of a host that the policy allows, first choice first; `ec` as above.
   asio::awaitable<std::vector<asio::ip::address>> find(address host, std::uint16_t port, std::error_code& ec);
   /// connect() and find() end with `why`, sockets are closed.
@@ -78,6 +84,7 @@ class dial : public std::enable_shared_from_this<dial> {
 
   asio::awaitable<std::vector<asio::ip::address>> look_up(std::string name, std::error_code& ec);
   asio::awaitable<std::vector<asio::ip::address>> find_name(std::string name, std::error_code& ec);
+  verdict judge(const asio::ip::address& a, std::uint16_t port) const;
   struct attempt {
     explicit attempt(const asio::any_io_executor& executor) : socket(executor) {}
     asio::ip::tcp::socket socket;
@@ -108,6 +115,7 @@ class dial : public std::enable_shared_from_this<dial> {
   std::size_t running_ = 0;
   std::size_t connected_ = 0;  ///< counted from 1
   std::error_code failure_;
+  verdict refused_ = verdict::allowed;
 };
 
 }  // namespace muxpro::proxy

@@ -169,14 +169,21 @@ void name_lane::start_queries(name_requests& answered) {
 void name_lane::start(shared_names& known, const std::string& name, name_requests& answered) {
   // Another thread may have asked meanwhile.
   if (const auto found = known.cached(name)) return finish(name, *found, answered);
-  const auto servers = known.system.servers();
+  query(known, name, 0, answered);
+}
+
+/// Asks the server whose turn it is.
+void name_lane::query(shared_names& known, const std::string& name, std::size_t turn,
+                      name_requests& answered) {
+  const auto servers = known.servers_for(name);
+  if (turn >= servers.size()) return finish(name, {name_answer::kind::not_asked, {}}, answered);
   auto happened = [weak = weak_from_this()](ares_query& q, int readable, int writable) {
     if (const auto lane = weak.lock()) lane->happened(q, readable, writable);
   };
-  const auto q = std::make_shared<ares_query>(name, executor_, std::move(happened));
+  const auto q = std::make_shared<ares_query>(name, turn, executor_, std::move(happened));
   queries_.emplace(name, q);
   try {
-    q->start(*servers, known.system.has_ipv6());
+    q->start(known.server(servers[turn]), known.wants_ipv4(), known.wants_ipv6());
   } catch (const std::exception&) {
     q->close();  // no memory for its sockets
   }
@@ -201,12 +208,29 @@ void name_lane::happened(ares_query& q, int readable, int writable) {
   answer_all(answered);
 }
 
+namespace {
+
+/// Leaves out what a server's answers must not have. Whether the next server is to be asked.
+bool goes_on(const shared_names& known, const ares_query& q, name_answer& a) {
+  if (!known.rules || !known.rules->has_servers()) return false;
+  const auto servers = known.servers_for(q.name());
+  const bool had = !a.addresses.empty();
+  known.rules->filter(servers[q.turn()], a.addresses);
+  const bool emptied = had && a.addresses.empty();
+  if (emptied) a.what = name_answer::kind::not_there;
+  return (emptied || a.what == name_answer::kind::failed) && q.turn() + 1 < servers.size();
+}
+
+}  // namespace
+
 void name_lane::finish(ares_query& q, name_requests& answered) {
   const auto keep = queries_.extract(q.name());
   q.close();
   name_answer answer = q.take_answer();
+  const auto known = known_.lock();
+  if (known && goes_on(*known, q, answer)) return query(*known, q.name(), q.turn() + 1, answered);
   answer.addresses = by_routes(answer.addresses);
-  if (const auto known = known_.lock()) known->remember(q.name(), turns_.user_of(q.name()), answer, q.ttl());
+  if (known) known->remember(q.name(), turns_.user_of(q.name()), answer, q.ttl());
   finish(q.name(), answer, answered);
 }
 

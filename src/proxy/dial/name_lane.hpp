@@ -72,6 +72,7 @@ class name_lane : public std::enable_shared_from_this<name_lane> {
   bool take(name_request& request, name_answer answer);
   void start_queries(name_requests& answered);
   void start(shared_names& known, const std::string& name, name_requests& answered);
+  void query(shared_names& known, const std::string& name, std::size_t turn, name_requests& answered);
   void happened(ares_query& q, int readable, int writable);
   void finish(ares_query& q, name_requests& answered);
   void finish(const std::string& name, const name_answer& answer, name_requests& answered);

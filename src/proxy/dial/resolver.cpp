@@ -19,6 +19,30 @@ std::vector<std::string> names_to_ask(std::string_view asked, system_names& syst
 
 }  // namespace
 
+std::vector<std::size_t> shared_names::servers_for(std::string_view name) const {
+  if (!rules || !rules->has_servers()) return {0};
+  auto all = rules->servers_for(normalized(name));
+  return all;
+}
+
+dns_servers shared_names::server(std::size_t n) {
+  dns_servers out = *system.servers();
+  if (!rules || !rules->has_servers()) return out;
+  const dns_server_options& s = rules->server(n);
+  if (s.at) {
+    out.addresses = {*s.at};
+    out.port = s.port;
+  }
+  out.tcp = s.tcp;
+  return out;
+}
+
+bool shared_names::wants_ipv6() {
+  const name_family f = rules ? rules->family() : name_family::as_system;
+  return f == name_family::both || f == name_family::ipv6 ||
+         (f == name_family::as_system && system.has_ipv6());
+}
+
 std::optional<name_answer> shared_names::cached(std::string_view name) {
   const std::lock_guard lock(mutex_);
   const name_answer* const found = cache_.find(name, std::chrono::steady_clock::now());
@@ -27,6 +51,7 @@ std::optional<name_answer> shared_names::cached(std::string_view name) {
 
 void shared_names::remember(const std::string& name, const std::string& user, const name_answer& answer,
                             duration ttl) {
+  if (rules && !rules->caches()) return;
   const std::lock_guard lock(mutex_);
   cache_.put(name, user, answer, ttl, std::chrono::steady_clock::now());
 }
@@ -36,6 +61,8 @@ std::optional<name_answer> shared_names::without_query(std::string_view name) {
   const std::string normal = normalized(name);
   if (const auto found = pinned.find(normal); found != pinned.end())
     return name_answer{found->second.empty() ? kind::not_there : kind::found, found->second};
+  if (const host_options* const own = rules ? rules->host_of(normal) : nullptr; own && own->alias.empty())
+    return name_answer{own->addresses.empty() ? kind::not_there : kind::found, own->addresses};
   if (const auto* const found = system.hosts()->find(normal))
     return name_answer{kind::found, by_routes(*found)};
   if (!is_localhost(normal)) return std::nullopt;
@@ -50,8 +77,26 @@ void resolver::pin(std::string_view name, addresses answer) {
   shared_->pinned[normalized(name)] = std::move(answer);
 }
 
-resolver::look_up resolver::resolve(std::string_view name, std::string asker, asio::any_io_executor executor,
+void resolver::use(std::shared_ptr<const name_rules> rules) { shared_->rules = std::move(rules); }
+
+namespace {
+
+/// The name that the hosts of a configuration have for another one. A chain of them is followed for a while.
+std::string without_aliases(std::string_view name, const name_rules* rules) {
+  std::string out(name);
+  for (int steps = 0; rules && steps < 8; ++steps) {
+    const host_options* const host = rules->host_of(normalized(out));
+    if (!host || host->alias.empty()) break;
+    out = host->alias;
+  }
+  return out;
+}
+
+}  // namespace
+
+resolver::look_up resolver::resolve(std::string_view asked, std::string asker, asio::any_io_executor executor,
                                     name_check may_ask, handler done) {
+  const std::string name = without_aliases(asked, shared_->rules.get());
   std::optional<name_answer> known = shared_->without_query(name);
   std::vector<std::string> names;
   if (!known) names = names_to_ask(name, shared_->system);

@@ -20,6 +20,7 @@
 namespace muxpro::proxy {
 
 class name_lane;
+class name_rules;
 struct name_request;
 struct shared_names;
 
@@ -36,6 +37,8 @@ class resolver {
   explicit resolver(name_sources from = {});
   ~resolver();
 
+  /// Takes hosts and servers of a configuration. Only before the first resolve().
+  void use(std::shared_ptr<const name_rules> rules);
   /// Answers `name` from now on without a query. Only before the first resolve().
   void pin(std::string_view name, addresses answer);
 

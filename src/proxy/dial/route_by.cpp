@@ -1,6 +1,7 @@
 #include "proxy/dial/route_by.hpp"
 
 #include "proxy/base/client_share.hpp"
+#include "proxy/net/program_of.hpp"
 
 #include <utility>
 
@@ -21,7 +22,8 @@ const dial_policy& every_address() {
 // The router is held by the coroutine: others may have taken its place in the dispatcher meanwhile.
 asio::awaitable<outbound_choice> ask(std::shared_ptr<const router> rules, resolver& names,
                                      dial_options limits, context c) {
-  const route_request request = request_of(c);
+  route_request request = request_of(c);
+  if (rules->by_process()) request.process = program_of(request.target.net, c.inbound);
   if (auto decided = rules->route(request))
     co_return outbound_choice(std::move(decided->outbound_tag), decided->priority);
   const auto query = std::make_shared<dial>(co_await asio::this_coro::executor, names, every_address(),

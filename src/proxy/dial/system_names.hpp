@@ -31,6 +31,7 @@ struct dns_servers {
   bool rotate = false;
   int timeout = 0, tries = 0;  ///< of a query to one server, ms; queries to each server
   std::uint16_t port = 0;
+  bool tcp = false;
 };
 
 /// Any thread. Files are read again when they have changed, which is looked at once in a second.

@@ -58,6 +58,20 @@ void access_log::note(const ended_connection& c) {
   to.note(log_level::info, c.ctx.inbound.source, [this, &c] { return c.line(detail_); });
 }
 
+// "from 192.0.2.1:5000 accepted tcp:example.com:443 [in -> out] email: ann"
+void access_log::note_chosen(const context& c) {
+  usual_.note(log_level::info, c.inbound.source, [&c] {
+    const context::inbound_part& in = c.inbound;
+    const std::string source =
+        in.source.is_v6() ? fmt::format("[{}]", in.source.to_string()) : in.source.to_string();
+    const std::string email = in.user.name.empty() ? "" : " email: " + percent_encoded(in.user.name);
+    return fmt::format("from {}:{} accepted {}:{} [{} -> {}]{}", source, in.source_port,
+                       c.outbound.target.net == network::udp ? "udp" : "tcp",
+                       to_string(host_port(c.outbound.target.host, c.outbound.target.port)), in.tag,
+                       c.outbound.tag, email);
+  });
+}
+
 void access_log::report_on(const asio::any_io_executor& executor) {
   usual_.report_on(executor);
   odd_.report_on(executor);

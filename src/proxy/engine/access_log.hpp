@@ -20,6 +20,8 @@ class access_log {
       : usual_(to, per_second), odd_(to, per_second), detail_(d) {}
 
   void note(const ended_connection& c);
+  /// A connection whose outbound has been chosen, as Xray writes it.
+  void note_chosen(const context& c);
   /// As rate_limited_log::report_on().
   void report_on(const asio::any_io_executor& executor);
   /// As rate_limited_log::finish().

@@ -17,6 +17,8 @@ void add_freedom_outbound(registry& to);
 void add_blackhole_outbound(registry& to);
 void add_mux_outbound(registry& to);
 void add_socks_outbound(registry& to);
+void add_http_outbound(registry& to);
+void add_dns_outbound(registry& to);
 void add_vless_outbound(registry& to);
 void add_trojan_outbound(registry& to);
 void add_plain_transports(registry& to);

@@ -2,10 +2,18 @@
 #include <muxpro/proxy/configured_proxy.hpp>
 
 #include "proxy/config/config.hpp"
+#include "proxy/net/local_addresses.hpp"
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <exception>
+#include <filesystem>
+#include <string>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -21,11 +29,35 @@ void check_transport(const stream_config& s, std::string path, config_mistakes& 
   }
 }
 
+// Another machine may have the address.
+void check_address(const stream_endpoint& at, std::string path, config_mistakes& to) {
+  if (is_unix(at)) return;
+  const asio::ip::address a = to_tcp(at).address();
+  const auto all = local_addresses();
+  if (a.is_unspecified() || a.is_loopback() || std::find(all.begin(), all.end(), a) != all.end()) return;
+  to.note(std::move(path), fmt::format("is {}, which is no address of this machine", a.to_string()));
+}
+
+/// Whether lines can be appended to a file, which need not be there.
+void check_log_file(const std::string& file, std::string path, config_mistakes& to) {
+  if (file.empty()) return;
+  const auto folder = std::filesystem::path(file).parent_path();
+  const bool is_there = ::access(file.c_str(), F_OK) == 0;
+  const std::string tried = is_there ? file : folder.empty() ? "." : folder.string();
+  if (::access(tried.c_str(), W_OK) != 0)
+    to.add(std::move(path),
+           fmt::format("is '{}', which cannot be written: {}", shown(file), std::strerror(errno)));
+}
+
 }  // namespace
 
 void check_files(const config& c, config_mistakes& to) {
   for (std::size_t i = 0; i < c.inbounds.size(); ++i)
     check_transport(c.inbounds[i].stream, fmt::format("inbounds[{}].streamSettings", i), to);
+  for (std::size_t i = 0; i < c.inbounds.size(); ++i)
+    check_address(c.inbounds[i].at, fmt::format("inbounds[{}].listen", i), to);
+  check_log_file(c.log.file, "log.error", to);
+  if (c.log.access) check_log_file(*c.log.access, "log.access", to);
   for (std::size_t i = 0; i < c.outbounds.size(); ++i)
     check_transport(c.outbounds[i].stream, fmt::format("outbounds[{}].streamSettings", i), to);
 }

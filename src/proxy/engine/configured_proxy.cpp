@@ -4,6 +4,7 @@
 #include "proxy/config/config.hpp"
 #include "proxy/dial/route_by.hpp"
 #include "proxy/engine/access_log.hpp"
+#include "proxy/engine/observatory.hpp"
 #include "proxy/engine/resources.hpp"
 #include "proxy/inbound/status.hpp"
 #include "proxy/outbound/dns.hpp"
@@ -13,6 +14,7 @@
 #include <muxpro/proxy/instance.hpp>
 
 #include <fmt/format.h>
+#include <asio/co_spawn.hpp>
 
 #include <algorithm>
 #include <map>
@@ -37,6 +39,7 @@ struct configured_proxy::parts {
   void listen_at(stream_endpoint at, const inbound_config& i, const std::shared_ptr<const inbound>& serves,
                  const transport_use& how, const std::shared_ptr<const sniff_policy>& sniffing);
   void add_listening(const std::string& tag, const stream_endpoint& at);
+  status_reporter reporter();
   void listen_for_status(const stream_endpoint& at);
 
   /// What it began with; of what has accounts, the accounts of now.
@@ -49,6 +52,7 @@ struct configured_proxy::parts {
   std::shared_ptr<const router> rules;
   dispatcher::possible_outbounds possible_now;
   std::shared_ptr<fake_dns> fakes;
+  std::unique_ptr<observatory> observed;
   bool first_is_there = false;
   std::vector<listening_endpoint> listening;
   std::unique_ptr<instance> running;
@@ -59,17 +63,25 @@ namespace {
 /// For lines about connections that have ended; null: there is no place for them.
 std::shared_ptr<access_log> access_lines_of(const log_config& c, const log_sink& log,
                                             const log_sink& access) {
-  const bool by_log = !access, heard = c.level && *c.level <= log_level::info;
+  const bool by_log = !access, heard = c.level && (c.as_xray || *c.level <= log_level::info);
   if (!c.access || (by_log && !heard)) return nullptr;
   return std::make_shared<access_log>(by_log ? log : access, c.access_lines, c.detail);
 }
 
 std::function<void(const ended_connection&)> written_down(const log_config& c,
                                                           std::shared_ptr<access_log> to) {
-  if (!to) return [](const ended_connection&) {};
+  if (!to || c.as_xray) return [](const ended_connection&) {};
   return [dns = c.dns, to = std::move(to)](const ended_connection& e) {
     if (!dns && e.ctx.inbound.protocol == "dns") return;
     to->note(e);
+  };
+}
+
+std::function<void(const context&)> written_down_at_once(const log_config& c,
+                                                         std::shared_ptr<access_log> to) {
+  if (!to || !c.as_xray) return nullptr;
+  return [dns = c.dns, to = std::move(to)](const context& ctx) {
+    if (dns || ctx.inbound.protocol != "dns") to->note_chosen(ctx);
   };
 }
 
@@ -87,6 +99,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
       drops(std::make_shared<datagram_drops>(log)),
       shared(began, drops) {
   for (const config_mistake& m : c.unset) throw std::runtime_error(fmt::format("{} {}", m.path, m.sentence));
+  if (c.observed) observed = std::make_unique<observatory>(*c.observed, c.routing.outbound_tags);
   if (!c.routing.rules.empty()) route(c.routing, geo);
   possible_now = possible(c.routing);
   began.routing.rules.clear();  // the router has them in its own form
@@ -95,6 +108,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
   instance_options options;
   options.access = written_down(c.log, access_lines);
+  options.chosen = written_down_at_once(c.log, access_lines);
   options.drops = drops;
   options.is_own_dial = [this](const context::inbound_part& accepted) {
     return shared.has_dialled(accepted);
@@ -113,7 +127,10 @@ configured_proxy::parts::~parts() {
 }
 
 void configured_proxy::parts::route(const router_options& o, geo_files& geo) {
-  rules = std::make_shared<const router>(seeded(o), geo, [this](std::string_view tag) { return load(tag); });
+  router::outbound_load ping;
+  if (observed) ping = [this](std::string_view tag) { return observed->round_trip(tag); };
+  rules = std::make_shared<const router>(
+      seeded(o), geo, [this](std::string_view tag) { return load(tag); }, std::move(ping));
 }
 
 // The rules are long lists: what they allow is found once for each inbound.
@@ -129,12 +146,18 @@ dispatcher::possible_outbounds configured_proxy::parts::possible(const router_op
 
 // A server that cannot be reached has few connections, and would get all new ones.
 std::optional<std::size_t> configured_proxy::parts::load(std::string_view tag) const {
-  if (shared.failing(tag)) return std::nullopt;
+  if (shared.failing(tag) || (observed && observed->is_dead(tag))) return std::nullopt;
   return running->load(tag);
 }
 
 void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
-  for (const auto& [tag, make] : outbounds) to.add(tag, make(io));
+  for (const auto& [tag, make] : outbounds) {
+    const auto o = make(io);
+    if (auto* const names = dynamic_cast<dns_outbound*>(o.get()); names && fakes && began.fakes_by_dns)
+      names->answer_by(fakes);
+    to.add(tag, o);
+  }
+  for (const std::string& tag : began.page_tags) to.add(tag, std::make_shared<status_outbound>(reporter()));
   if (fakes) {
     to.add(std::string(fake_dns_outbound), std::make_shared<dns_outbound>(fakes));
     to.know_fakes(fakes);
@@ -143,6 +166,7 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
   if (rules) to.route_by(by_rules(rules, shared.names), rules->by_content(), possible_now);
   // They are shared by all threads; the first one takes care of them.
   if (std::exchange(first_is_there, true)) return;
+  if (observed) asio::co_spawn(io, observed->run(to), [](std::exception_ptr) {});
   shared.sweep(io);
   shared.watch_addresses(io);
 }
@@ -185,18 +209,20 @@ void configured_proxy::parts::add_listening(const std::string& tag, const stream
   if (!is_unix(at)) shared.add_listener(to_tcp(at));
 }
 
-void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
-  transport_use how;
-  how.socket.file_mode = began.metrics_mode;
-  auto report = [this](std::size_t connections) -> asio::awaitable<instance_report> {
+status_reporter configured_proxy::parts::reporter() {
+  return [this](std::size_t connections) -> asio::awaitable<instance_report> {
     instance_report r = co_await running->report(connections);
     r.datagrams += shared.datagrams();
     r.names = shared.names.counts();
     co_return r;
   };
+}
+
+void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
+  transport_use how;
+  how.socket.file_mode = began.metrics_mode;
   try {
-    add_listening("status",
-                  running->listen(at, "status", std::make_shared<status_inbound>(std::move(report)), how));
+    add_listening("status", running->listen(at, "status", std::make_shared<status_inbound>(reporter()), how));
   } catch (const std::system_error& e) {
     throw std::runtime_error(
         fmt::format("metrics: cannot listen on {}: {}", to_string(at), e.code().message()));

@@ -10,6 +10,7 @@
 #include "proxy/sniff/sniff_policy.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 
+#include <fmt/format.h>
 #include <asio/co_spawn.hpp>
 
 #include <algorithm>
@@ -93,6 +94,7 @@ asio::awaitable<connection_result> dispatcher::run(live_connection& live, client
     if (ctx.content.sniffing) co_await sniff_connection(ctx, c, fakes_.get(), by_content_, result.why);
     if (!result.why && must_choose(ctx)) co_await choose(ctx);
     if (!result.why) result.why = obstacle(live);
+    if (!result.why) announce(ctx);
     if (!result.why) result = co_await live.carrier->carry(ctx, c);
   } catch (...) {
     result.why = code_of(std::current_exception());
@@ -108,6 +110,7 @@ asio::awaitable<connection_result> dispatcher::run(live_connection& live,
     datagrams = co_await sniff_association(ctx, std::move(datagrams), fakes_, by_content_, result.why);
     if (!result.why && must_choose(ctx)) co_await choose(ctx);
     const std::error_code obstacle = result.why ? result.why : this->obstacle(live);
+    if (!obstacle) announce(ctx);
     if (!obstacle)
       result = co_await live.carrier->carry_datagrams(ctx, std::move(datagrams));
     else if (!result.why)
@@ -172,7 +175,7 @@ asio::awaitable<void> dispatcher::carry_uncounted(context ctx, std::unique_ptr<l
 std::unique_ptr<live_connection> dispatcher::count(context ctx, std::shared_ptr<const relay_bytes> bytes) {
   auto live = std::make_unique<live_connection>(std::move(ctx), counts_, connections_);
   live->counted_by(std::move(bytes));
-  find_carrier(*live);
+  if (find_carrier(*live)) announce(live->ctx);
   return live;
 }
 
@@ -180,6 +183,10 @@ void dispatcher::end(live_connection& live, connection_result result) const {
   live.count();
   result.up = live.up();
   result.down = live.down();
+  if (result.advice)
+    note(log_level::warning, live.ctx.inbound.source,
+         fmt::format("{} was refused by outbound {}: {}", live.ctx.outbound.target, live.ctx.outbound.tag,
+                     result.advice));
   if (ended_) ended_(live.ctx, result, std::chrono::steady_clock::now() - live.begun);
 }
 

@@ -22,7 +22,14 @@ std::optional<std::vector<std::byte>> read(const std::filesystem::path& path) {
 
 }  // namespace
 
-geo_files::geo_files(std::filesystem::path directory)
-    : read_([directory = std::move(directory)](std::string_view name) { return read(directory / name); }) {}
+geo_files::geo_files(std::vector<std::filesystem::path> directories) {
+  for (const auto& d : directories) shown_ += (shown_.empty() ? "" : ", ") + d.string();
+  read_ = [all = std::move(directories)](std::string_view name) {
+    std::optional<std::vector<std::byte>> content;
+    for (const auto& d : all)
+      if (!content) content = read(d / name);
+    return content;
+  };
+}
 
 }  // namespace muxpro::proxy

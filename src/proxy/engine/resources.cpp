@@ -61,6 +61,7 @@ resources::resources(const config& c, std::shared_ptr<datagram_drops> drops)
   own_->set(local_addresses());
   open_.allow_private(true);
   for (dial_policy* p : {&open_, &careful_}) p->remember_dials(dials_);
+  if (c.names) names.use(c.names);
   for (const auto& [name, addresses] : c.hosts) names.pin(name, addresses);
   for (dial_policy* p : {&open_, &careful_})
     for (const std::string& name : c.blocked_names) p->block(name);

@@ -48,6 +48,7 @@ class worker {
     to_.observe_by([&whole](const context& c, const connection_result& how, duration took) {
       whole.note_access({c, how, took});
     });
+    to_.announce_by(whole.options.chosen);
     to_.note_by([&whole](log_level level, const asio::ip::address& source, const std::string& line) {
       whole.events.note(level, source, line);
     });

@@ -1,8 +1,11 @@
+#include "proxy/fake_dns/dns_query.hpp"
 #include "proxy/fake_dns/fake_dns.hpp"
 
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/base/host_name.hpp"
 
+#include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -99,26 +102,26 @@ header read_header(const_bytes query) {
   return {static_cast<std::uint16_t>(id), static_cast<std::uint16_t>(flags)};
 }
 
-message begin(header h, std::uint16_t code, bool question, bool record, bool edns) {
+message begin(header h, std::uint16_t code, bool question, std::size_t records, bool edns) {
   const int kept = h.flags & (opcode | recursion_desired | checking_disabled);
   message m;
   m.number(h.id, 2).number(static_cast<std::uint16_t>(kept | response | recursion_available | (code & 15)),
                            2);
-  m.number(question, 2).number(record, 2).number(0, 2).number(edns, 2);
+  m.number(question, 2).number(records, 2).number(0, 2).number(edns, 2);
   return m;
 }
 
 std::vector<std::byte> without_question(header h, std::uint16_t code) {
-  return begin(h, code, false, false, false).take();
+  return begin(h, code, false, 0, false).take();
 }
 
 std::vector<std::byte> compose(header h, const question& q, std::uint16_t code,
-                               const std::optional<address>& found, std::chrono::seconds ttl) {
+                               std::span<const address> found, std::chrono::seconds ttl) {
   constexpr std::uint16_t to_question = 0xc000 | header_size;
-  message m = begin(h, code, true, found.has_value(), q.edns);
+  message m = begin(h, code, true, found.size(), q.edns);
   m.raw(q.whole);
-  if (found) {
-    const auto octets = found->octets();
+  for (const address& a : found) {
+    const auto octets = a.octets();
     m.number(to_question, 2).number(q.type, 2).number(class_in, 2);
     m.number(static_cast<std::uint64_t>(ttl.count()), 4).number(octets.size(), 2).raw(std::as_bytes(octets));
   }
@@ -129,20 +132,53 @@ std::vector<std::byte> compose(header h, const question& q, std::uint16_t code,
 
 }  // namespace
 
-std::vector<std::byte> fake_dns::answer(const_bytes query) {
-  if (query.size() < header_size) return {};
-  const header h = read_header(query);
-  if (h.flags & response) return {};
-  if (h.flags & opcode) return without_question(h, not_implemented);
-  question q;
-  if ((h.flags & truncated) || !read_question(query, q)) return without_question(h, format_error);
-  if (q.edns_version != 0) return compose(h, q, bad_version, {}, ttl_);
+struct dns_query::parts {
+  explicit parts(const_bytes q) : bytes(q.begin(), q.end()) {}
+  const std::vector<std::byte> bytes;
+  header head{};
+  question asked;
+};
+
+dns_query::dns_query(const_bytes query) : parts_(std::make_unique<parts>(query)) { read(); }
+
+void dns_query::read() {
+  const const_bytes bytes = parts_->bytes;
+  if (bytes.size() < header_size) return finish({});
+  const header h = parts_->head = read_header(bytes);
+  question& q = parts_->asked;
+  if (h.flags & response) return finish({});
+  if (h.flags & opcode) return finish(without_question(h, not_implemented));
+  if ((h.flags & truncated) || !read_question(bytes, q)) return finish(without_question(h, format_error));
+  if (q.edns_version != 0) return finish(compose(h, q, bad_version, {}, {}));
   const auto host = q.dots_in_labels ? std::nullopt : canonical_host(q.name);
-  if (q.net != class_in || !host || !address(*host).is_domain()) return compose(h, q, refused, {}, ttl_);
-  std::optional<address> found;
-  if (q.type == type_a) found = address_of(*host, address::kind::ipv4);
-  if (q.type == type_aaaa) found = address_of(*host, address::kind::ipv6);
-  return compose(h, q, no_error, found, ttl_);
+  if (q.net != class_in || !host || !address(*host).is_domain())
+    return finish(compose(h, q, refused, {}, {}));
+  if (q.type == type_a) family_ = address::kind::ipv4;
+  if (q.type == type_aaaa) family_ = address::kind::ipv6;
+  if (!family_) return finish(compose(h, q, no_error, {}, {}));
+  name_ = *host;
+}
+
+dns_query::dns_query(dns_query&&) noexcept = default;
+dns_query::~dns_query() = default;
+
+std::vector<std::byte> dns_query::reply(std::span<const address> found, std::chrono::seconds ttl) const {
+  // As many as fit without EDNS: 16 octets of a record of IPv4, 28 of one of IPv6.
+  const std::size_t record = *family_ == address::kind::ipv4 ? 16 : 28;
+  const std::size_t room = max_dns_answer - header_size - parts_->asked.whole.size() - 11;
+  return compose(parts_->head, parts_->asked, no_error, found.first(std::min(found.size(), room / record)),
+                 ttl);
+}
+
+std::vector<std::byte> dns_query::failure(dns_failure why) const {
+  return compose(parts_->head, parts_->asked, static_cast<std::uint16_t>(why), {}, {});
+}
+
+std::vector<std::byte> fake_dns::answer(const_bytes query) {
+  const dns_query q(query);
+  if (q.is_answered()) return q.answer();
+  const auto found = address_of(q.name(), q.family());
+  return q.reply({found ? &*found : nullptr, found ? 1U : 0U}, ttl_);
 }
 
 }  // namespace muxpro::proxy

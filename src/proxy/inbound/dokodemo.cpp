@@ -14,8 +14,7 @@ dokodemo_inbound::dokodemo_inbound(dokodemo_inbound_options options)
     : options_(std::move(options)), local_(local_addresses()) {
   const auto& t = options_.target;
   if (!t && !options_.follow_redirect) throw std::invalid_argument("there is no target to go to");
-  if (t && (!t->host.valid() || t->port == 0))
-    throw std::invalid_argument("the target is not a valid host and port");
+  if (t && !t->host.valid()) throw std::invalid_argument("the target is not a valid host");
 }
 
 // TPROXY leaves the address that a client sends to, which is none of this machine.
@@ -27,9 +26,16 @@ std::optional<host_port> dokodemo_inbound::elsewhere(const context& ctx) const {
   return host_port(here.to_string(), ctx.inbound.gateway_port);
 }
 
+// Without a port of its own it is the port that the client has connected to, as in Xray.
+std::optional<host_port> dokodemo_inbound::own_target(const context& ctx) const {
+  std::optional<host_port> out = options_.target;
+  if (out && out->port == 0) out->port = ctx.inbound.gateway_port;
+  return out;
+}
+
 // REDIRECT has changed the address that the connection came to, and remembers the first one.
 std::optional<host_port> dokodemo_inbound::target_of(connection& c, const context& ctx) const {
-  if (!options_.follow_redirect) return options_.target;
+  if (!options_.follow_redirect) return own_target(ctx);
   const auto original = original_destination(c);
   if (original && *original != host_port(ctx.inbound.gateway.to_string(), ctx.inbound.gateway_port))
     return original;
@@ -52,7 +58,7 @@ asio::awaitable<void> dokodemo_inbound::serve(std::shared_ptr<connection> c, con
 
 bool dokodemo_inbound::admit_datagrams(context& ctx) const {
   auto target = options_.follow_redirect ? elsewhere(ctx) : std::nullopt;
-  if (!target) target = options_.target;
+  if (!target) target = own_target(ctx);
   if (!target) return false;
   ctx.inbound.protocol = "dokodemo-door";
   ctx.outbound.original = ctx.outbound.target = {network::udp, target->host, target->port};

@@ -32,6 +32,7 @@ class dokodemo_inbound final : public inbound {
   bool admit_datagrams(context& ctx) const override;
 
  private:
+  std::optional<host_port> own_target(const context& ctx) const;
   std::optional<host_port> elsewhere(const context& ctx) const;
   std::optional<host_port> target_of(connection& c, const context& ctx) const;
 

@@ -17,19 +17,20 @@ void read_dokodemo(settings& s, const policy_level& policy, inbound_plan& to) {
           "sockopt.tproxy, which datagrams need. On 0.0.0.0 or [::] answers to datagrams come from the "
           "address that the client has sent to."},
          o.follow_redirect);
-  std::string host;
+  std::string host = "127.0.0.1";
   std::uint16_t port = 0;
-  const bool named = s.text({"address", "The target's name or IP address."}, host);
-  const bool numbered =
-      s.number<std::uint16_t>({"port", "The target's port; needed if address is there."}, port, 1);
-  if (named != numbered) s.wrong("must have both address and port, or neither");
-  if (named && numbered) o.target.emplace(address(host), port);
+  const bool named =
+      s.text({"address", "The target's name or IP address; default: 127.0.0.1, if port is there."}, host);
+  const bool numbered = s.number<std::uint16_t>(
+      {"port", "The target's port; default: the one that the client has connected to."}, port, 0);
+  if (named || numbered) o.target.emplace(address(host), port);
   if (o.target && !o.target->host.valid())
     s.wrong("address", fmt::format("is '{}'; it must be a name or an IP address", shown(host)));
-  if (!named && !numbered && !o.follow_redirect)
+  if (!o.target && !o.follow_redirect)
     s.needs("address", "the one place to go to, unless followRedirect is true");
   read_networks(s, to);
   to.one_target = !o.follow_redirect;
+  to.original_target = o.follow_redirect;
   to.datagrams_need_tproxy = !o.target;
   plan<dokodemo_inbound>(to, std::move(o));
 }

@@ -85,6 +85,7 @@ asio::awaitable<void> keyed_inbound::serve(std::shared_ptr<connection> c, contex
   if (!head) co_return;
   who.ctx.inbound.protocol = options_.protocol->name;
   who.ctx.inbound.user = std::move(head->user);
+  who.ctx.inbound.vless_route = head->vless_route;
   who.ctx.outbound.original = who.ctx.outbound.target = std::move(head->target);
   if (who.ctx.outbound.target.net == network::udp)
     co_await carry_datagrams(who, to);

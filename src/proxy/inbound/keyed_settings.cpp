@@ -38,9 +38,8 @@ user_account user_names::account(std::string name, std::uint32_t level) {
 
 void read_keyed_users(settings& s, const std::function<void(settings&)>& read) {
   constexpr std::size_t most = 100'000;
-  const std::string key(s.either("clients", "users"));
   s.objects(
-      {key, "Who may connect."}, [&](settings& u, std::size_t) { read(u); }, most);
+      {"clients", "Who may connect."}, [&](settings& u, std::size_t) { read(u); }, most);
 }
 
 namespace {

@@ -1,6 +1,7 @@
 #include "proxy/inbound/settings.hpp"
 
-#include <tuple>
+#include <string>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -29,11 +30,17 @@ void read_head_limits(settings& s, http_head_limits& to) {
 }
 
 void read_networks(settings& s, inbound_plan& to) {
-  using networks = std::pair<bool, bool>;
-  networks for_tcp_udp{to.tcp, to.udp};
-  s.one_of<networks>({"network", "What the inbound listens for."}, for_tcp_udp,
-                     {{"tcp", {true, false}}, {"udp", {false, true}}, {"tcp,udp", {true, true}}});
-  std::tie(to.tcp, to.udp) = for_tcp_udp;
+  std::vector<std::string> names;
+  if (to.tcp) names.emplace_back("tcp");
+  if (to.udp) names.emplace_back("udp");
+  if (!s.texts({"network", "What the inbound listens for: tcp, udp or both."}, names) || names.empty())
+    return;
+  to.tcp = to.udp = false;
+  for (const std::string& name : names) {
+    to.tcp |= same_word(name, "tcp");
+    to.udp |= same_word(name, "udp");
+    if (!same_word(name, "tcp") && !same_word(name, "udp")) s.not_one_of("network", name, {"tcp", "udp"});
+  }
 }
 
 mux_inbound_options mux_options_of(const policy_level& policy) {

@@ -32,7 +32,12 @@ void read_authentication(settings& s, const policy_level& policy, accounts& user
   s.one_of<bool>({"auth", "Whether clients need a password. With accounts the default is password."}, asks,
                  {{"noauth", false}, {"password", true}});
   if (asks && !has_users) s.wrong("auth", "is 'password', and there are no accounts");
-  if (!asks && has_users) s.wrong("auth", "is 'noauth', and there are accounts, which would have no effect");
+  if (has_users && !s.has("auth"))
+    s.note("auth",
+           "is left out, and there are accounts: clients need a password, whereas Xray asks for none");
+  if (asks || !has_users) return;
+  s.note("auth", "is 'noauth': the accounts have no effect");
+  users = accounts();
 }
 
 socks_inbound_options read_options(settings& s, const policy_level& policy) {
@@ -48,6 +53,12 @@ socks_inbound_options read_options(settings& s, const policy_level& policy) {
   read_told_address(s, o);
   o.main_connections = read_main_connections(s, policy);
   return o;
+}
+
+void read_mixed(settings& s, const policy_level& policy, inbound_plan& to) {
+  mixed_inbound_options o(read_options(s, policy));
+  read_head_limits(s, o.head);
+  to = plan_of(o);
 }
 
 template <class Inbound, class Options>
@@ -67,18 +78,9 @@ inbound_plan plan_of(const socks_inbound_options& o) { return plan_with_users<so
 inbound_plan plan_of(const mixed_inbound_options& o) { return plan_with_users<mixed_inbound>(o); }
 
 void add_socks_inbound(registry& to) {
-  to.inbounds.add(
-      "socks", "SOCKS 4, 4a and 5.",
-      [](settings& s, const policy_level& policy, inbound_plan& p) { p = plan_of(read_options(s, policy)); });
+  to.inbounds.add("socks", "SOCKS 4, 4a and 5, and HTTP, on one port. See protocol http.", read_mixed);
 }
 
-void add_mixed_inbound(registry& to) {
-  to.inbounds.add("mixed", "SOCKS 4, 4a and 5, and HTTP, on one port. See protocol http.",
-                  [](settings& s, const policy_level& policy, inbound_plan& p) {
-                    mixed_inbound_options o(read_options(s, policy));
-                    read_head_limits(s, o.head);
-                    p = plan_of(o);
-                  });
-}
+void add_mixed_inbound(registry& to) { to.inbounds.add("mixed", "Another name of socks.", read_mixed); }
 
 }  // namespace muxpro::proxy

@@ -3,6 +3,7 @@
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/base/text.hpp"
 #include "proxy/http/head.hpp"
+#include "proxy/net/quiet_timer.hpp"
 #include "proxy/status/page.hpp"
 #include "proxy/status/report_text.hpp"
 
@@ -11,6 +12,8 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -52,7 +55,7 @@ std::string refusal(std::string_view status, std::string_view sentence) {
   return answer(status, "text/plain; charset=utf-8", fmt::format("{}\n", sentence));
 }
 
-asio::awaitable<std::string> answer_to(const question& q, const status_inbound::reporter& ask) {
+asio::awaitable<std::string> answer_to(const question& q, const status_reporter& ask) {
   if (!is_own_name(q.host)) co_return refusal("403 Forbidden", "Ask for it by address or as localhost.");
   if (q.method != "GET") co_return refusal("405 Method Not Allowed", "There is only GET.");
   if (q.path == "/") co_return answer("200 OK", "text/html; charset=utf-8", status_page);
@@ -63,37 +66,75 @@ asio::awaitable<std::string> answer_to(const question& q, const status_inbound::
       co_return refusal("503 Service Unavailable", "Not every thread has answered in time.");
     co_return answer("200 OK", "text/plain; version=0.0.4; charset=utf-8", metrics_text(report));
   }
+  if (q.path == "/debug/vars") {
+    const auto report = co_await ask(0);
+    if (!report.complete)
+      co_return refusal("503 Service Unavailable", "Not every thread has answered in time.");
+    co_return answer("200 OK", "application/json", debug_vars(report));
+  }
   if (q.path == "/status.json") {
     const auto report = co_await ask(connections_shown);
     co_return answer("200 OK", "application/json", status_json(report));
   }
-  co_return refusal("404 Not Found", "There are /, /metrics and /status.json.");
+  co_return refusal("404 Not Found", "There are /, /metrics, /status.json and /debug/vars.");
+}
+
+using found = http_head_scanner::status;
+
+http_head_scanner head_scanner() { return {{max_head, max_fields}, http_head_scanner::empty_lines::skipped}; }
+
+/// `head` is a complete one if `status` says so.
+asio::awaitable<std::string> answer_to_head(found status, std::string_view head, const status_reporter& ask) {
+  if (status == found::complete) {
+    const question q = read_head(head);
+    auto words = co_await answer_to(q, ask);
+    co_return words;
+  }
+  if (status == found::too_long || status == found::too_many_fields)
+    co_return refusal("431 Request Header Fields Too Large", "The request is too long.");
+  co_return refusal("400 Bad Request", "The request is not HTTP/1.");
 }
 
 }  // namespace
 
 asio::awaitable<void> status_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher&,
                                             admission::ticket place) const {
-  using found = http_head_scanner::status;
   pending_client who(std::move(c), ctx, std::move(place), handshake);
-  http_head_scanner scanner({max_head, max_fields}, http_head_scanner::empty_lines::skipped);
-  found head = found::need_more;
-  for (std::error_code ec; head == found::need_more;) {
+  http_head_scanner scanner = head_scanner();
+  found status = found::need_more;
+  for (std::error_code ec; status == found::need_more;) {
     co_await who.read_more(max_head, ec);
     if (ec) co_return;
-    head = scanner.next(as_text(who.buffered()));
+    status = scanner.next(as_text(who.buffered()));
   }
-  std::string words;
-  if (head == found::complete) {
-    const question q = read_head(scanner.head(as_text(who.buffered())));
-    who.release();
-    words = co_await answer_to(q, report_);
-  } else if (head == found::too_long || head == found::too_many_fields) {
-    words = refusal("431 Request Header Fields Too Large", "The request is too long.");
-  } else {
-    words = refusal("400 Bad Request", "The request is not HTTP/1.");
-  }
+  const std::string head(status == found::complete ? scanner.head(as_text(who.buffered())) : "");
+  who.release();
+  const std::string words = co_await answer_to_head(status, head, report_);
   co_await write_and_close(who.c, std::as_bytes(std::span(words)));
+}
+
+asio::awaitable<connection_result> status_outbound::carry(const context&, client& c) {
+  const counted here(*this);
+  connection_result result;
+  std::error_code& ec = result.why;
+  co_await c.answer({}, ec);
+  quiet_timer quiet(c.get_executor(), status_inbound::handshake, [&c] { c.cut(); });
+  http_head_scanner scanner = head_scanner();
+  std::vector<std::byte> so_far;
+  found status = found::need_more;
+  while (!ec && status == found::need_more) {
+    const std::size_t had = so_far.size();
+    so_far.resize(max_head);
+    const std::size_t n = co_await c.read_some(asio::buffer(so_far) + had, ec);
+    so_far.resize(had + n);
+    if (!ec) status = so_far.size() < max_head ? scanner.next(as_text(so_far)) : found::too_long;
+  }
+  if (ec) co_return result;
+  const std::string head(status == found::complete ? scanner.head(as_text(so_far)) : "");
+  const std::string words = co_await answer_to_head(status, head, report_);
+  co_await c.write(asio::buffer(words), ec);
+  if (!ec) co_await c.finish();
+  co_return result;
 }
 
 }  // namespace muxpro::proxy

@@ -1,7 +1,9 @@
-// What the proxy does now: a page for people, /metrics for Prometheus, /status.json for both. Ring 4.
+// What the proxy does now: a page for people, /metrics for Prometheus, /status.json for both,
+// /debug/vars for clients of Xray. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/inbound.hpp>
+#include <muxpro/proxy/outbound.hpp>
 #include <muxpro/proxy/report.hpp>
 
 #include <chrono>
@@ -12,6 +14,9 @@
 
 namespace muxpro::proxy {
 
+/// Makes a report, with so many connections of each thread. Called on any thread.
+using status_reporter = std::function<asio::awaitable<instance_report>(std::size_t connections_of_thread)>;
+
 /// Names users and targets: for a listener that only the operator reaches. It answers only requests that name
 /// it by an address or as localhost, so that no page of the web can read it by a name of its own (DNS
 /// rebinding).
@@ -20,17 +25,26 @@ class status_inbound final : public inbound {
   /// From the accepted connection to the end of its request's head.
   static constexpr duration handshake = std::chrono::seconds(5);
 
-  /// Makes a report, with so many connections of each thread. Called on any thread.
-  using reporter = std::function<asio::awaitable<instance_report>(std::size_t connections_of_thread)>;
-
-  explicit status_inbound(reporter report) : report_(std::move(report)) {}
+  explicit status_inbound(status_reporter report) : report_(std::move(report)) {}
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                               admission::ticket place) const override;
   bool is_monitor() const noexcept override { return true; }
 
  private:
-  const reporter report_;
+  const status_reporter report_;
+};
+
+/// The same page for connections that rules lead to it. An inbound of protocol dokodemo-door is its listener
+/// then, as in Xray.
+class status_outbound final : public outbound {
+ public:
+  explicit status_outbound(status_reporter report) : report_(std::move(report)) {}
+
+  asio::awaitable<connection_result> carry(const context& ctx, client& c) override;
+
+ private:
+  const status_reporter report_;
 };
 
 }  // namespace muxpro::proxy

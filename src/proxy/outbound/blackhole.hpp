@@ -5,14 +5,20 @@
 
 namespace muxpro::proxy {
 
-/// Refuses every connection with errc::target_rejected. Datagrams it takes and drops, for as long as they
+/// Refuses every connection with errc::target_rejected, or accepts it and answers 403 by HTTP/1.1, as Xray
+/// has it for web pages. Datagrams it takes and drops, for as long as they
 /// come: a refusal would have their client ask again for each of them.
 class blackhole final : public outbound {
  public:
+  explicit blackhole(bool answers_by_http = false) noexcept : answers_by_http_(answers_by_http) {}
+
   asio::awaitable<connection_result> carry(const context& ctx, client& c) override;
   asio::awaitable<connection_result> carry_datagrams(context ctx,
                                                      std::unique_ptr<datagram_stream> datagrams) override;
   datagram_support support_for_datagrams() const noexcept override { return datagram_support::discarded; }
+
+ private:
+  const bool answers_by_http_;
 };
 
 }  // namespace muxpro::proxy

@@ -13,13 +13,14 @@ namespace muxpro::proxy {
 namespace {
 
 void read_blackhole(settings& s, outbound_plan& to) {
-  s.object({"response", "What the client gets before the end."}, [](settings& r) {
-    std::string type = "none";
-    r.one_of<std::string>({"type", "Nothing; the connection is closed."}, type, {{"none", "none"}});
+  bool by_http = false;
+  s.object({"response", "What the client gets before the end."}, [&](settings& r) {
+    r.one_of<bool>({"type", "none: nothing, the connection is refused. http: an answer 403 of HTTP/1.1."},
+                   by_http, {{"none", false}, {"http", true}});
   });
   to.datagrams = datagram_support::discarded;
-  to.make = [](outbound_resources&) -> outbound_factory {
-    return [](asio::io_context&) { return std::make_shared<blackhole>(); };
+  to.make = [by_http](outbound_resources&) -> outbound_factory {
+    return [by_http](asio::io_context&) { return std::make_shared<blackhole>(by_http); };
   };
 }
 

@@ -1,6 +1,8 @@
-// Answers DNS queries with the addresses of a FakeDNS, by UDP and TCP. Ring 4.
+// Answers DNS queries by UDP and TCP, with the addresses of a FakeDNS, or with those that the proxy's own
+// resolver finds. Ring 4.
 #pragma once
 
+#include "proxy/dial/dialer.hpp"
 #include "proxy/fake_dns/fake_dns.hpp"
 
 #include <muxpro/options.hpp>
@@ -8,7 +10,9 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -17,7 +21,12 @@ class dns_outbound final : public outbound {
   /// Without a query for so long, a client is done (RFC 7766 section 6.2.3: a few seconds).
   static constexpr duration idle = std::chrono::seconds(5);
 
-  explicit dns_outbound(std::shared_ptr<fake_dns> names) : names_(std::move(names)) {}
+  explicit dns_outbound(std::shared_ptr<fake_dns> fakes) : fakes_(std::move(fakes)) {}
+  /// `names` and `policy` must outlive it.
+  dns_outbound(resolver& names, const dial_policy& policy) : names_(&names), policy_(&policy) {}
+
+  /// From now on the addresses are those of `fakes`.
+  void answer_by(std::shared_ptr<fake_dns> fakes) { fakes_ = std::move(fakes); }
 
   asio::awaitable<connection_result> carry(const context& ctx, client& c) override;
   asio::awaitable<connection_result> carry_datagrams(context ctx,
@@ -25,9 +34,13 @@ class dns_outbound final : public outbound {
   datagram_support support_for_datagrams() const noexcept override { return datagram_support::carried; }
 
  private:
-  asio::awaitable<void> answer(client& c, std::error_code& ec) const;
+  asio::awaitable<void> answer(context ctx, client& c, std::error_code& ec) const;
+  /// Empty: there is none.
+  asio::awaitable<std::vector<std::byte>> reply_to(std::vector<std::byte> query, std::string asker) const;
 
-  const std::shared_ptr<fake_dns> names_;
+  std::shared_ptr<fake_dns> fakes_;
+  resolver* names_ = nullptr;
+  const dial_policy* policy_ = nullptr;
 };
 
 }  // namespace muxpro::proxy

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/dial/dialer.hpp"
+#include "proxy/outbound/fragment.hpp"
 #include "proxy/udp/udp_nat.hpp"
 
 #include <muxpro/proxy/outbound.hpp>
@@ -23,6 +24,10 @@ struct freedom_options {
   std::optional<std::uint32_t> udp_rate;
   nat_limits nat;  ///< its user_datagrams are set by udp_rate
   dial_options dial;
+  /// Every connection goes there; an empty host, or port 0, stays as it is.
+  std::optional<host_port> redirect;
+  std::optional<fragment_options> fragment;
+  unsigned proxy_header = 0;  ///< the version of PROXY protocol's header for targets; 0: none
 
   /// All time-outs divided by `factor`, for tests. Rates and sizes stay.
   freedom_options scaled(double factor) const;
@@ -37,7 +42,12 @@ class freedom final : public outbound {
   /// `names`, `policy` and `nat` must outlive it. Without `nat` it refuses datagrams.
   freedom(resolver& names, const dial_policy& policy, dial_options dial, relay_options relay,
           udp_nat* nat = nullptr)
-      : names_(names), policy_(policy), dial_(dial), relay_(relay), nat_(nat) {}
+      : names_(names), policy_(policy), relay_(relay), nat_(nat) {
+    options_.dial = std::move(dial);
+  }
+  freedom(resolver& names, const dial_policy& policy, freedom_options options, relay_options relay,
+          udp_nat* nat)
+      : names_(names), policy_(policy), options_(std::move(options)), relay_(relay), nat_(nat) {}
 
   asio::awaitable<connection_result> carry(const context& ctx, client& c) override;
   asio::awaitable<connection_result> carry_datagrams(context ctx,
@@ -47,9 +57,12 @@ class freedom final : public outbound {
   }
 
  private:
+  destination target_of(const context& ctx) const;
+  asio::awaitable<void> begin(const context& ctx, client& c, connection& far, std::error_code& ec) const;
+
   resolver& names_;
   const dial_policy& policy_;
-  const dial_options dial_;
+  freedom_options options_;
   const relay_options relay_;
   udp_nat* const nat_;
 };

@@ -1,28 +1,120 @@
 // The configuration of outbounds of protocol freedom.
+#include "proxy/base/number_range.hpp"
 #include "proxy/base/port_set.hpp"
+#include "proxy/base/text.hpp"
 #include "proxy/config/readers.hpp"
 #include "proxy/engine/built_in.hpp"
 #include "proxy/outbound/freedom.hpp"
+#include "proxy/outbound/settings.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
 namespace {
 
+// "127.0.0.1:80", ":80" or "127.0.0.1:0".
+void read_redirect(settings& s, freedom_options& to) {
+  std::string text;
+  if (!s.text(
+          {"redirect", "HOST:PORT to which every connection of TCP goes; an empty HOST, or port 0, stays."},
+          text) ||
+      text.empty())
+    return;
+  const auto colon = text.rfind(':');
+  const auto port = colon == std::string::npos ? std::nullopt : number<std::uint16_t>(text.substr(colon + 1));
+  std::string host = text.substr(0, std::min(colon, text.size()));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (!port || (!host.empty() && !address(host).valid()))
+    return s.wrong("redirect", fmt::format("is '{}'; it must be HOST:PORT, or :PORT", shown(text)));
+  to.redirect.emplace(host.empty() ? address() : address(host), *port);
+}
+
+void read_range(settings& s, const setting_key& key, number_range& to, std::uint32_t most) {
+  std::string text;
+  if (!s.text_or_number(key, text)) return;
+  const auto range = number_range::parse(text);
+  if (range && range->most <= most)
+    to = *range;
+  else
+    s.wrong(key.name, fmt::format("is '{}'; it must be a number up to {}, or two with '-' between them",
+                                  shown(text), most));
+}
+
+void read_fragment(settings& s, freedom_options& to) {
+  s.object({"fragment", "Cuts a client's first bytes, for networks that look into them."}, [&](settings& f) {
+    fragment_options o;
+    std::string packets = "tlshello";
+    f.text({"packets",
+            "tlshello: a ClientHello of TLS becomes several records. A range such as 1-3: the first bytes of "
+            "any protocol, once."},
+           packets);
+    o.only_client_hello = packets == "tlshello" || packets.empty();
+    if (!o.only_client_hello && !number_range::parse(packets))
+      f.wrong("packets", fmt::format("is '{}'; it must be tlshello, or a range such as 1-3", shown(packets)));
+    o.bytes = {100, 200};
+    read_range(f, {"length", "Bytes of a piece."}, o.bytes, 16384);
+    if (o.bytes.least == 0) f.wrong("length", "must not be 0");
+    o.pause_ms = {10, 20};
+    read_range(f, {"interval", "Milliseconds between two pieces."}, o.pause_ms, 10'000);
+    number_range most{256, 256};
+    read_range(f, {"maxSplit", "The most pieces; 0: 256."}, most, 256);
+    if (most.most != 0) o.most_pieces = most.most;
+    to.fragment = o;
+  });
+}
+
+final_rule read_final_rule(settings& s) {
+  final_rule r;
+  s.needs("action", "allow or block");
+  s.one_of<bool>({"action", "Whether such addresses are dialled."}, r.allows,
+                 {{"allow", true}, {"block", false}});
+  std::vector<std::string> networks, ips;
+  if (s.texts({"network", "tcp, udp or both."}, networks)) {
+    r.tcp = std::find(networks.begin(), networks.end(), "tcp") != networks.end();
+    r.udp = std::find(networks.begin(), networks.end(), "udp") != networks.end();
+  }
+  std::string ports;
+  if (s.text_or_number({"port", "Ports, such as 53,443,1000-2000."}, ports)) {
+    r.ports = port_set::parse(ports);
+    if (!r.ports) s.wrong("port", port_set::allowed);
+  }
+  geo_files none;
+  if (s.texts({"ip", "Addresses and blocks, and geoip:private."}, ips)) {
+    r.addresses.emplace();
+    for (const std::string& text : ips)
+      if (const auto mistake = r.addresses->add(text, none); !mistake.empty())
+        s.wrong("ip", fmt::format("has '{}', {}", shown(text), mistake));
+    r.addresses->finish();
+  }
+  s.pass_over("blockDelay", "has no effect: a blocked connection ends at once");
+  return r;
+}
+
+std::vector<final_rule> read_final_rules(settings& s) {
+  std::vector<final_rule> out;
+  s.objects(
+      {"finalRules",
+       "Which addresses are dialled over TCP, judged after DNS, before allowPrivate: the first rule that "
+       "matches decides."},
+      [&](settings& r, std::size_t) { out.push_back(read_final_rule(r)); });
+  return out;
+}
+
 void read_freedom(settings& s, outbound_plan& to) {
   freedom_options f;
-  // The proxy has one resolver, so AsIs and UseIP are the same.
+  // The proxy has one resolver, so AsIs, UseIP and ForceIP are the same.
   s.one_of<dial_family>({"domainStrategy",
-                         "Which addresses of a name are dialled. UseIPv4 and UseIPv6 use the other family "
-                         "only for names without that one."},
-                        f.dial.family,
-                        {{"AsIs", dial_family::any},
-                         {"UseIP", dial_family::any},
-                         {"UseIPv4", dial_family::ipv4},
-                         {"UseIPv6", dial_family::ipv6}});
+                         "Which addresses of a name are dialled. ForceIPv4 and ForceIPv6 use one family "
+                         "alone, the others use the other family for names without that one."},
+                        f.dial.family, families_by_strategy());
   s.flag({"allowPrivate",
           "Whether private, local and other special addresses are dialled, judged after DNS and after "
           "un-mapping IPv4-mapped, NAT64, 6to4 and Teredo addresses. Default: only if all inbounds "
@@ -38,6 +130,15 @@ void read_freedom(settings& s, outbound_plan& to) {
        "Datagrams per second that a user may send; further ones are dropped. 0: no limit. Default: 200000, "
        "or no limit if all inbounds listen on loopback or unix sockets."},
       f.udp_rate, 0, max_udp_rate);
+  read_redirect(s, f);
+  read_fragment(s, f);
+  s.number<unsigned>({"proxyProtocol", "The version of PROXY protocol's header for targets; 0: none."},
+                     f.proxy_header, 0, 2);
+  std::uint32_t level = 0;
+  s.number<std::uint32_t>({"userLevel", "Accepted from Xray's configurations, without effect."}, level, 0,
+                          65535);
+  if (auto rules = read_final_rules(s); !rules.empty())
+    f.dial.final = std::make_shared<const final_rules>(std::move(rules));
   to = plan_of(f);
 }
 
@@ -53,8 +154,8 @@ nat_limits limits_of(const freedom_options& o, bool local_only) {
 outbound_factory make_freedom(outbound_resources& from, const freedom_options& o) {
   const bool all = o.allow_private.value_or(from.local_only());
   udp_nat& nat = from.nat(all, limits_of(o, from.local_only()), o.dial);
-  return [&from, &nat, all, dial = o.dial](asio::io_context&) {
-    return std::make_shared<freedom>(from.names(), from.policy(all), dial, from.relay(), &nat);
+  return [&from, &nat, all, o](asio::io_context&) {
+    return std::make_shared<freedom>(from.names(), from.policy(all), o, from.relay(), &nat);
   };
 }
 

@@ -19,6 +19,33 @@
 
 namespace muxpro::proxy {
 
+proxy_user read_proxy_user(settings& u) {
+  proxy_user out;
+  u.needs("user", "the name of a user");
+  u.needs("pass", "the user's password");
+  const bool named = u.text({"user", "The name, 1 to 255 bytes."}, out.name);
+  const bool has_secret =
+      u.secret({"pass", "The password, 1 to 255 bytes. No message shows it."}, out.secret);
+  const auto fits = [](const std::string& s) { return !s.empty() && s.size() <= 255; };
+  if (named && has_secret && !(fits(out.name) && fits(out.secret)))
+    u.wrong("must have 1 to 255 bytes in user and pass");
+  return out;
+}
+
+settings::choices<dial_family> families_by_strategy() {
+  return {{"AsIs", dial_family::any},
+          {"UseIP", dial_family::any},
+          {"UseIPv4", dial_family::ipv4},
+          {"UseIPv6", dial_family::ipv6},
+          {"UseIPv4v6", dial_family::ipv4},
+          {"UseIPv6v4", dial_family::ipv6},
+          {"ForceIP", dial_family::any},
+          {"ForceIPv4", dial_family::only_ipv4},
+          {"ForceIPv6", dial_family::only_ipv6},
+          {"ForceIPv4v6", dial_family::ipv4},
+          {"ForceIPv6v4", dial_family::ipv6}};
+}
+
 stream_address read_server(settings& s) {
   stream_address server;
   std::string host;

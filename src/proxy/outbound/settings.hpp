@@ -1,6 +1,7 @@
 // What the settings of several outbounds have in common.
 #pragma once
 
+#include "proxy/dial/dialer.hpp"
 #include "proxy/outbound/keyed.hpp"
 #include "proxy/outbound/mux.hpp"
 
@@ -12,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace muxpro::proxy {
@@ -25,6 +27,15 @@ void read_only_object(settings& s, const setting_key& key, std::string_view rule
                       const std::function<void(settings&)>& read);
 /// False: `key` is not there, and the keys of the server are those of `s`.
 bool read_listed_server(settings& s, std::string_view key, const std::function<void(settings&)>& read);
+
+struct proxy_user {
+  std::string name, secret;  ///< 1 to 255 bytes each
+};
+/// "user" and "pass" of a server that asks for them.
+proxy_user read_proxy_user(settings& u);
+
+/// Xray's names of strategies for names.
+settings::choices<dial_family> families_by_strategy();
 
 /// The plan of an outbound to a server that gets a key.
 outbound_plan keyed_plan(stream_address server, keyed_outbound_options options);

@@ -36,31 +36,27 @@ outbound_plan plan_of(stream_address server, socks_outbound_options options) {
   return out;
 }
 
-void read_socks_user(settings& u, socks_outbound_options& to) {
-  socks_credentials c;
-  u.needs("user", "the name of a user");
-  u.needs("pass", "the user's password");
-  const bool named = u.text({"user", "The name, 1 to 255 bytes."}, c.user);
-  const bool has_secret = u.secret({"pass", "The password, 1 to 255 bytes. No message shows it."}, c.secret);
-  if (named && has_secret && !c.valid()) u.wrong("must have 1 to 255 bytes in user and pass");
-  to.credentials = std::move(c);
+void take_socks_user(settings& u, socks_outbound_options& to) {
+  proxy_user user = read_proxy_user(u);
+  to.credentials = socks_credentials{std::move(user.name), std::move(user.secret)};
 }
 
-// The form is V2Ray's, a list of servers with a list of users each. One of each is allowed.
 void read_socks_server(settings& s, outbound_plan& to) {
   socks_outbound_options c;
   stream_address address;
-  if (!s.needs("servers", "a list of one object")) return;
-  read_only_object(s, {"servers", "The one server; balancers choose among outbounds."},
-                   "an outbound has one server, and balancers choose among outbounds", [&](settings& server) {
-                     address = read_server(server);
-                     server.objects(
-                         {"users", "At most one user, whose name and password the server asks for."},
-                         [&](settings& u, std::size_t m) {
-                           if (m > 0) u.wrong("is one too many; an outbound has one user");
-                           read_socks_user(u, c);
-                         });
+  const auto listed = [&](settings& server) {
+    address = read_server(server);
+    server.objects({"users", "At most one user, whose name and password the server asks for."},
+                   [&](settings& u, std::size_t n) {
+                     if (n > 0) u.wrong("is one too many; an outbound has one user");
+                     take_socks_user(u, c);
                    });
+  };
+  if (!read_listed_server(s, "servers", listed)) {
+    address = read_server(s);
+    if (s.describing() || s.has("user") || s.has("pass")) take_socks_user(s, c);
+    accept_user_keys(s);
+  }
   to = plan_of(std::move(address), std::move(c));
 }
 

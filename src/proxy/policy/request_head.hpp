@@ -37,6 +37,8 @@ struct request_head {
   destination target;        ///< of a request: the host is valid, the port is not 0
   /// Of a request by the flow xtls-rprx-vision: the UUID as the client has sent it.
   std::optional<uuid> vision;
+  /// Bytes 6 and 7 of the UUID that a client of VLESS has sent.
+  std::optional<std::uint16_t> vless_route;
   const char* reason = "";  ///< one sentence without secrets, for the log
 
   /// A request, unless it is for a multiplexer that muxpro does not have.

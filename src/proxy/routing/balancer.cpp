@@ -46,12 +46,16 @@ std::vector<balancer::candidate> balancer::usable(const router::outbound_load& l
   return all;
 }
 
-const std::string& balancer::choose(const router::outbound_load& load) const {
-  std::vector<candidate> all = usable(load);
+const std::string& balancer::choose(const router::outbound_load& load,
+                                    const router::outbound_load& ping) const {
+  const bool by_ping = strategy_ == balancing::least_ping;
+  std::vector<candidate> all;
+  if (by_ping && ping) all = usable(ping);
+  if (all.empty()) all = usable(load);
   if (all.empty() && !fallback_.empty()) return fallback_;
   if (all.empty()) all = usable({});
   const std::uint64_t turn = turn_.fetch_add(1, std::memory_order_relaxed);
-  if (strategy_ == balancing::least_load) {
+  if (strategy_ == balancing::least_load || by_ping) {
     // Those with the same load take turns.
     const auto least =
         std::min_element(all.begin(), all.end(), [](auto& a, auto& b) { return a.load < b.load; })->load;

@@ -16,7 +16,7 @@ class balancer {
   balancer(const balancer_options& options, const std::vector<std::string>& outbounds, std::uint64_t seed);
 
   /// One of those that can be used; else the fallback; else, without one, one of those that cannot.
-  const std::string& choose(const router::outbound_load& load) const;
+  const std::string& choose(const router::outbound_load& load, const router::outbound_load& ping = {}) const;
 
  private:
   struct candidate {

@@ -25,7 +25,8 @@ using address_span = std::span<const asio::ip::address>;
 bool is_empty(const routing_rule& r) {
   return r.domain.empty() && r.ip.empty() && r.source_ip.empty() && r.port.empty() && r.source_port.empty() &&
          r.network.empty() && r.inbound_tag.empty() && r.user.empty() && r.protocol.empty() &&
-         r.attrs.empty();
+         r.attrs.empty() && r.local_ip.empty() && r.local_port.empty() && r.vless_route.empty() &&
+         r.process.empty();
 }
 
 // What rules about domains look at; empty: nothing.
@@ -43,7 +44,7 @@ struct router::tables {
     std::optional<std::uint8_t> priority;
   };
 
-  tables(const router_options& options, geo_files& geo, outbound_load l);
+  tables(const router_options& options, geo_files& geo, outbound_load l, outbound_load p);
   void add_balancer(const router_options& options, const balancer_options& from);
   void add_rule(const router_options& options, std::size_t number, geo_files& geo);
   void set_target(const router_options& options, const routing_rule& from, entry& to);
@@ -53,7 +54,7 @@ struct router::tables {
   std::optional<route_decision> decide(const route_request& r, const address_span* resolved) const;
   route_decision decision(std::size_t number) const;
 
-  outbound_load load;
+  outbound_load load, ping;
   domain_strategy strategy;
   std::string default_tag;
   std::map<std::string, balancer> balancers;
@@ -63,8 +64,8 @@ struct router::tables {
   std::vector<domain_index::value> without_domain;
 };
 
-router::tables::tables(const router_options& options, geo_files& geo, outbound_load l)
-    : load(std::move(l)), strategy(options.strategy) {
+router::tables::tables(const router_options& options, geo_files& geo, outbound_load l, outbound_load p)
+    : load(std::move(l)), ping(std::move(p)), strategy(options.strategy) {
   if (options.outbound_tags.empty()) check("outbound_tags", "", "it must name all outbounds");
   default_tag = options.outbound_tags.front();
   for (std::size_t i = 0; i < options.balancers.size(); ++i)
@@ -146,13 +147,15 @@ std::optional<route_decision> router::tables::decide(const route_request& r,
 
 route_decision router::tables::decision(std::size_t number) const {
   const entry& e = entries[number];
-  return {e.chooser ? e.chooser->choose(load) : e.outbound_tag, number, e.priority};
+  return {e.chooser ? e.chooser->choose(load, ping) : e.outbound_tag, number, e.priority};
 }
 
-router::router(const router_options& options, geo_files& geo, outbound_load load)
+router::router(const router_options& options, geo_files& geo, outbound_load load, outbound_load ping)
     : by_content_(std::any_of(options.rules.begin(), options.rules.end(),
                               [](const routing_rule& r) { return !r.protocol.empty() || !r.attrs.empty(); })),
-      tables_(std::make_unique<tables>(options, geo, std::move(load))) {}
+      by_process_(std::any_of(options.rules.begin(), options.rules.end(),
+                              [](const routing_rule& r) { return !r.process.empty(); })),
+      tables_(std::make_unique<tables>(options, geo, std::move(load), std::move(ping))) {}
 router::router(router&&) noexcept = default;
 router::~router() = default;
 
@@ -171,6 +174,9 @@ route_request request_of(const context& c) {
   if (c.outbound.route_target) r.domain = c.outbound.route_target->host.domain();
   r.source = c.inbound.source;
   r.source_port = c.inbound.source_port;
+  r.local = c.inbound.gateway;
+  r.local_port = c.inbound.gateway_port;
+  r.vless_route = c.inbound.vless_route;
   r.inbound_tag = c.inbound.tag;
   r.user = c.inbound.user.name;
   r.protocol = c.content.protocol;

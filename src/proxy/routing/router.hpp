@@ -33,8 +33,14 @@ struct routing_rule {
   /// An address, a block, geoip:LIST, ext:FILE:LIST, or one of them behind '!': where none of the plain
   /// values matches, all of those behind '!' must hold.
   std::vector<std::string> ip, source_ip;
+  /// Addresses that clients have connected to, written as in ip.
+  std::vector<std::string> local_ip;
   /// "53,443,1000-2000"
-  std::string port, source_port;
+  std::string port, source_port, local_port;
+  /// Numbers that clients of VLESS put into bytes 6 and 7 of their UUID, written as ports.
+  std::string vless_route;
+  /// Programs of this machine: a name, or a path with '/'; one that ends with '/' is a directory.
+  std::vector<std::string> process;
   /// "tcp", "udp" or "tcp,udp"
   std::string network;
   std::vector<std::string> inbound_tag;
@@ -56,7 +62,7 @@ struct routing_rule {
 /// otherwise; or as soon as such a rule would match otherwise.
 enum class domain_strategy : std::uint8_t { as_is, ip_if_non_match, ip_on_demand };
 
-enum class balancing : std::uint8_t { random, round_robin, least_load };
+enum class balancing : std::uint8_t { random, round_robin, least_load, least_ping };
 
 struct balancer_options {
   std::string tag;
@@ -86,8 +92,11 @@ struct route_request {
   destination target;
   /// The name that was sniffed, where the target is an address.
   std::string domain;
-  asio::ip::address source;
-  std::uint16_t source_port = 0;
+  asio::ip::address source, local;
+  std::uint16_t source_port = 0, local_port = 0;
+  std::optional<std::uint16_t> vless_route;
+  /// The path of the client's program; empty: it is not known.
+  std::string process;
   std::string inbound_tag, user, protocol;
   attributes attrs;
   /// Off for what the resolver itself sends: it must not wait for itself.
@@ -115,7 +124,8 @@ class router {
 
   /// Throws std::invalid_argument with one sentence that names the rule, the field and what it may be.
   /// Without `load` all outbounds can be used and have nothing to do.
-  router(const router_options& options, geo_files& geo, outbound_load load = {});
+  /// `ping`: microseconds that an outbound has taken to a page; nothing: it has not been measured.
+  router(const router_options& options, geo_files& geo, outbound_load load = {}, outbound_load ping = {});
   router(router&&) noexcept;
   ~router();
 
@@ -125,10 +135,12 @@ class router {
   route_decision route(const route_request& request, std::span<const asio::ip::address> resolved) const;
   /// Whether a rule has a condition on the protocol or on attributes.
   bool by_content() const noexcept { return by_content_; }
+  /// Whether a rule has a condition on the client's program.
+  bool by_process() const noexcept { return by_process_; }
 
  private:
   struct tables;
-  bool by_content_;
+  bool by_content_, by_process_;
   std::unique_ptr<const tables> tables_;
 };
 

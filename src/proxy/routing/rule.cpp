@@ -41,6 +41,13 @@ std::string expression_mistake(const pattern& p) {
   return fmt::format("it must be a regular expression in RE2's syntax: {}", p.mistake());
 }
 
+/// As Xray compares them: by the name alone, by the whole path, or by the directory.
+bool is_program_at(std::string_view path, std::string_view wanted) {
+  if (wanted.ends_with('/')) return path.starts_with(wanted);
+  if (wanted.find('/') != std::string_view::npos) return path == wanted;
+  return !path.empty() && path.substr(path.rfind('/') + 1) == wanted;
+}
+
 bool is_known(const asio::ip::address& a) { return a != asio::ip::address(); }
 
 }  // namespace
@@ -62,13 +69,18 @@ bool user_set::contains(const std::string& user) const {
 rule::rule(const routing_rule& from, geo_files& geo)
     : ip_(ips_of("ip", from.ip, geo)),
       source_ip_(ips_of("source_ip", from.source_ip, geo)),
+      local_ip_(ips_of("local_ip", from.local_ip, geo)),
       port_(ports_of("port", from.port)),
       source_port_(ports_of("source_port", from.source_port)),
+      local_port_(ports_of("local_port", from.local_port)),
+      vless_route_(ports_of("vless_route", from.vless_route)),
+      programs_(from.process),
       inbound_tags_(from.inbound_tag.begin(), from.inbound_tag.end()),
       protocols_(from.protocol) {
   read_network(from.network);
   add_all("inbound_tag", from.inbound_tag, refuse_empty);
   add_all("protocol", from.protocol, refuse_empty);
+  add_all("process", from.process, refuse_empty);
   read_attrs(from.attrs);
   if (from.user.empty()) return;
   user_set& users = users_.emplace();
@@ -100,8 +112,16 @@ bool rule::match_rest(const route_request& r) const {
     return r.protocol.empty() ? p == "unknown" : r.protocol.starts_with(p);
   };
   if (!protocols_.empty() && std::none_of(protocols_.begin(), protocols_.end(), begins)) return false;
+  return match_clients(r) && match_attrs(r.attrs);
+}
+
+bool rule::match_clients(const route_request& r) const {
   if (source_ip_ && !(is_known(r.source) && source_ip_->match(r.source))) return false;
-  return match_attrs(r.attrs);
+  if (local_ip_ && !(is_known(r.local) && local_ip_->match(r.local))) return false;
+  if (local_port_ && !local_port_->contains(r.local_port)) return false;
+  if (vless_route_ && !(r.vless_route && vless_route_->contains(*r.vless_route))) return false;
+  const auto is_program = [&r](const std::string& p) { return is_program_at(r.process, p); };
+  return programs_.empty() || std::any_of(programs_.begin(), programs_.end(), is_program);
 }
 
 bool rule::match_attrs(const attributes& attrs) const {

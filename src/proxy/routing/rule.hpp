@@ -42,8 +42,11 @@ class rule {
   void read_attrs(const std::map<std::string, std::string>& attrs);
   bool match_attrs(const attributes& attrs) const;
 
-  std::optional<ip_rules> ip_, source_ip_;
-  std::optional<port_set> port_, source_port_;
+  bool match_clients(const route_request& r) const;
+
+  std::optional<ip_rules> ip_, source_ip_, local_ip_;
+  std::optional<port_set> port_, source_port_, local_port_, vless_route_;
+  std::vector<std::string> programs_;
   bool tcp_ = true, udp_ = true;
   std::set<std::string> inbound_tags_;
   std::optional<user_set> users_;

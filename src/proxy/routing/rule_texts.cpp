@@ -1,5 +1,6 @@
 #include "proxy/routing/rule_texts.hpp"
 
+#include "proxy/base/text.hpp"
 #include "proxy/policy/dial_policy.hpp"
 #include "proxy/routing/geo_data.hpp"
 
@@ -20,6 +21,15 @@ constexpr const char* allowed_domains =
 constexpr const char* allowed_ips =
     "it must be an address, a block such as 10.0.0.0/8, geoip:LIST or ext:FILE:LIST, or one of them behind "
     "'!'";
+
+// geoip:private of V2Ray's list (v2fly/geoip).
+constexpr std::string_view private_blocks[] = {"0.0.0.0/8",          "10.0.0.0/8",     "100.64.0.0/10",
+                                               "127.0.0.0/8",        "169.254.0.0/16", "172.16.0.0/12",
+                                               "192.0.0.0/24",       "192.0.2.0/24",   "192.88.99.0/24",
+                                               "192.168.0.0/16",     "198.18.0.0/15",  "198.51.100.0/24",
+                                               "203.0.113.0/24",     "224.0.0.0/4",    "240.0.0.0/4",
+                                               "255.255.255.255/32", "::/128",         "::1/128",
+                                               "fc00::/7",           "fe80::/10",      "ff00::/8"};
 
 // Takes `prefix` off the front, if it is there.
 bool take_prefix(std::string_view& text, std::string_view prefix) {
@@ -45,7 +55,10 @@ std::optional<list_name> split_list(std::string_view text) {
   return list_name{text.substr(0, colon), text.substr(colon + 1)};
 }
 
-std::string no_file(std::string_view name) { return fmt::format("and there is no file {}", name); }
+std::string no_file(std::string_view name, const geo_files& geo) {
+  const std::string where = geo.directories().empty() ? "" : " in " + geo.directories();
+  return fmt::format("and there is no file {}{}", name, where);
+}
 
 std::vector<std::string_view> split(std::string_view text, char at) {
   std::vector<std::string_view> parts;
@@ -58,7 +71,7 @@ std::vector<std::string_view> split(std::string_view text, char at) {
 
 std::string add_list(domain_index& to, list_name name, domain_index::value v, geo_files& geo) {
   const auto file = geo.find(name.file);
-  if (!file) return no_file(name.file);
+  if (!file) return no_file(name.file, geo);
   std::vector<std::string_view> attributes = split(name.list, '@');
   const std::string_view list = attributes.front();
   attributes.erase(attributes.begin());
@@ -103,6 +116,8 @@ std::string add_domain_rule(domain_index& to, std::string_view text, domain_inde
 std::string ip_rules::add(std::string_view text, geo_files& geo) {
   const bool negated = negations(text);
   if (take_prefix(text, "geoip:")) {
+    if (lower_case(text) == "private" || lower_case(text) == "!private")
+      return add_private(negated != (text.front() == '!')), std::string();
     const std::string name = fmt::format("geoip.dat:{}", text);
     return text.empty() ? allowed_ips : add_list(name, negated, geo);
   }
@@ -114,12 +129,19 @@ std::string ip_rules::add(std::string_view text, geo_files& geo) {
   return {};
 }
 
+// It is in every geoip.dat, and the same in each: blocks that no machine of the internet has.
+void ip_rules::add_private(bool negated) {
+  auto& to = negated ? negated_blocks_ : blocks_;
+  for (const std::string_view block : private_blocks) to.push_back(ip_prefix::parse(block).value());
+  any_negated_ |= negated;
+}
+
 std::string ip_rules::add_list(std::string_view file_and_list, bool negated, geo_files& geo) {
   auto name = split_list(file_and_list);
   if (!name) return allowed_ips;
   negated ^= negations(name->list);
   const auto file = geo.find(name->file);
-  if (!file) return no_file(name->file);
+  if (!file) return no_file(name->file, geo);
   const auto found = read_geoip(*file, name->list);
   if (!found.mistake.empty()) return fmt::format("and {} {}", name->file, found.mistake);
   negated ^= found.reversed;

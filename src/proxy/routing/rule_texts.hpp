@@ -30,6 +30,7 @@ class ip_rules {
   bool match(const asio::ip::address& a) const;
 
  private:
+  void add_private(bool negated);
   std::string add_list(std::string_view file_and_list, bool negated, geo_files& geo);
 
   std::vector<ip_prefix> blocks_, negated_blocks_;

@@ -158,6 +158,13 @@ std::string metrics_text(const instance_report& r) {
   return std::move(m.text);
 }
 
+std::string debug_vars(const instance_report& r) {
+  json stats{{"inbound", json::object()}, {"outbound", json::object()}, {"user", json::object()}};
+  for (const auto& row : r.counters)
+    stats[std::string(name_of(row.what))][row.name] = {{"uplink", row.up}, {"downlink", row.down}};
+  return json{{"stats", std::move(stats)}}.dump(-1, ' ', true, json::error_handler_t::replace);
+}
+
 std::string status_json(const instance_report& r) {
   json out{
       {"complete", r.complete}, {"live", r.live}, {"timers", r.timers}, {"dropped_datagrams", drops_of(r)}};

@@ -41,7 +41,7 @@ std::optional<stream_address> target_of(std::string_view text) {
 }
 
 void read_target(settings& s, reality_server_options& to) {
-  const std::string key(s.either("target", "dest"));
+  constexpr const char* key = "target";
   std::string text;
   if (!s.needs(key, "HOST:PORT of a site with TLS 1.3 and X25519") ||
       !s.text_or_number(
@@ -133,7 +133,7 @@ reality_client_options read_reality_client(settings& s, const std::string& serve
   reality_client_options o;
   o.name = server;
   s.text({"serverName", "One of the server's serverNames; default: the server's address."}, o.name);
-  const std::string key(s.either("publicKey", "password"));
+  constexpr const char* key = "publicKey";
   s.needs(key, "the server's public key");
   o.server_key =
       read_private_or_public(s, {key, "The server's public key, as muxpro x25519 prints it."}, false);

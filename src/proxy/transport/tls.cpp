@@ -2,57 +2,21 @@
 
 #include "proxy/engine/built_in.hpp"
 #include "proxy/transport/certificate.hpp"
+#include "proxy/transport/tls_context.hpp"
 #include "proxy/transport/tls_handshake.hpp"
 
-#include <fmt/format.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <asio/ssl/context.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
 namespace muxpro::proxy {
 
 namespace {
-
-/// OpenSSL's reason, in terms of the file. Its own texts are "unsupported" and "no start line".
-std::string reason_of(unsigned long e, std::string_view what) {
-  const int library = ERR_GET_LIB(e), reason = ERR_GET_REASON(e);
-  if (ERR_SYSTEM_ERROR(e)) return std::strerror(reason);
-  if ((library == ERR_LIB_PEM && reason == PEM_R_NO_START_LINE) ||
-      (library == ERR_LIB_OSSL_DECODER && reason == ERR_R_UNSUPPORTED))
-    return fmt::format("there is no {} as PEM in it", what);
-  if (library == ERR_LIB_PROV) return "it is encrypted, and muxpro has no passphrase for it";
-  const char* const text = ERR_reason_error_string(e);
-  return text ? text : "it is not PEM";
-}
-
-/// Throws a sentence about `file` with OpenSSL's first reason, unless `done`.
-void must(bool done, std::string_view what, const std::string& file) {
-  if (done) return;
-  const std::string reason = reason_of(ERR_get_error(), what);
-  ERR_clear_error();
-  throw std::runtime_error(fmt::format("cannot use the {} in {}: {}", what, file, reason));
-}
-
-// A key of another kind than the certificate's has a place of its own in OpenSSL: then check_private_key
-// fails.
-void load_key(SSL_CTX* c, const std::string& key, const std::string& certificate) {
-  const bool loaded = SSL_CTX_use_PrivateKey_file(c, key.c_str(), SSL_FILETYPE_PEM) == 1;
-  if (!loaded && ERR_GET_LIB(ERR_peek_error()) != ERR_LIB_X509) must(false, "key", key);
-  if (loaded && SSL_CTX_check_private_key(c) == 1) return;
-  ERR_clear_error();
-  throw std::runtime_error(
-      fmt::format("cannot use the key in {}: it does not belong to the certificate in {}", key, certificate));
-}
-
-// A passphrase cannot be typed, because there may be no terminal.
-int no_passphrase(char*, int, int, void*) { return 0; }
 
 /// The list as it is on the wire.
 std::vector<unsigned char> on_the_wire(const std::vector<std::string>& protocols) {
@@ -62,16 +26,6 @@ std::vector<unsigned char> on_the_wire(const std::vector<std::string>& protocols
     out.insert(out.end(), p.begin(), p.end());
   }
   return out;
-}
-
-int choose_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in,
-                    unsigned int in_size, void* list) {
-  const auto& ours = *static_cast<const std::vector<unsigned char>*>(list);
-  unsigned char* chosen = nullptr;
-  const int found =
-      SSL_select_next_proto(&chosen, size, ours.data(), static_cast<unsigned>(ours.size()), in, in_size);
-  *out = chosen;
-  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 /// What both sides have agreed on; empty: nothing.
@@ -97,7 +51,6 @@ bool is_address(const std::string& name) {
 
 struct tls_transport::state {
   state(role s, tls_options o);
-  void load_files();
   void choose_verification();
   ssl_ptr connection() const;
   void set_up(SSL* tls) const;
@@ -108,7 +61,23 @@ struct tls_transport::state {
   tls_options options;
   std::vector<unsigned char> protocols;
   mutable asio::ssl::context context;  // OpenSSL's part is thread-safe
+  std::optional<named_certificates> by_name;
+
+  static int choose_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in,
+                             unsigned int in_size, void* self);
 };
+
+int tls_transport::state::choose_protocol(SSL*, const unsigned char** out, unsigned char* size,
+                                          const unsigned char* in, unsigned int in_size, void* self) {
+  const auto& s = *static_cast<const state*>(self);
+  const std::vector<unsigned char>& ours = s.protocols;
+  unsigned char* chosen = nullptr;
+  const int found =
+      SSL_select_next_proto(&chosen, size, ours.data(), static_cast<unsigned>(ours.size()), in, in_size);
+  *out = chosen;
+  if (found == OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_OK;
+  return s.options.alpn_matters ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_NOACK;
+}
 
 tls_transport::state::state(role s, tls_options o)
     : side(s),
@@ -119,35 +88,17 @@ tls_transport::state::state(role s, tls_options o)
     throw std::invalid_argument(mistake);
   for (std::string& p : options.pins) p = normalized_pin(p);
   SSL_CTX* const c = context.native_handle();
-  SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
-  // A resumed session would not show its certificate again.
-  SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_num_tickets(c, 0);
-  // OpenSSL's order begins with the long key, which costs more for every byte.
-  SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
-  ERR_clear_error();
-  load_files();
+  set_choices(c, options);
+  read_once(options);
+  load_certificates(c, side, options);
+  if (!options.key_log.empty()) log_keys(c, options.key_log);
+  if (side == role::server) by_name.emplace(c, options);
   choose_verification();
   if (protocols.empty()) return;
   if (side == role::client)
     SSL_CTX_set_alpn_protos(c, protocols.data(), static_cast<unsigned>(protocols.size()));
   else
-    SSL_CTX_set_alpn_select_cb(c, choose_protocol, &protocols);
-}
-
-void tls_transport::state::load_files() {
-  SSL_CTX* const c = context.native_handle();
-  SSL_CTX_set_default_passwd_cb(c, no_passphrase);
-  if (const auto& [file, key] = std::pair(options.certificate, options.key); !file.empty()) {
-    must(SSL_CTX_use_certificate_chain_file(c, file.c_str()) == 1, "certificate", file);
-    load_key(c, key, file);
-  }
-  if (const std::string& file = options.authority; !file.empty()) {
-    must(SSL_CTX_load_verify_locations(c, file.c_str(), nullptr) == 1, "authorities", file);
-    if (side == role::server) SSL_CTX_set_client_CA_list(c, SSL_load_client_CA_file(file.c_str()));
-  } else if (side == role::client) {
-    SSL_CTX_set_default_verify_paths(c);
-  }
+    SSL_CTX_set_alpn_select_cb(c, choose_protocol, this);
 }
 
 // A pin identifies the peer without a signature. The handshake then requests a certificate, and judge()
@@ -174,12 +125,14 @@ ssl_ptr tls_transport::state::connection() const {
 
 void tls_transport::state::set_up(SSL* tls) const {
   if (side == role::server || options.name.empty()) return;
-  if (is_address(options.name)) {
+  if (is_address(options.name) && options.other_names.empty()) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), options.name.c_str());
     return;
   }
-  SSL_set_tlsext_host_name(tls, options.name.c_str());
-  SSL_set1_host(tls, options.name.c_str());
+  if (!is_address(options.name)) SSL_set_tlsext_host_name(tls, options.name.c_str());
+  const auto& names = options.other_names;
+  SSL_set1_host(tls, names.empty() ? options.name.c_str() : names.front().c_str());
+  for (std::size_t i = 1; i < names.size(); ++i) SSL_add1_host(tls, names[i].c_str());
 }
 
 std::error_code tls_transport::state::judge(SSL* tls, const X509* shown) const {
@@ -248,6 +201,6 @@ transport_plan read_tls(settings& s, role side, const std::string& server) {
 
 }  // namespace
 
-void add_tls(registry& to) { to.securities.add("tls", "TLS 1.3.", read_tls); }
+void add_tls(registry& to) { to.securities.add("tls", "TLS 1.3 and 1.2.", read_tls); }
 
 }  // namespace muxpro::proxy

@@ -1,4 +1,4 @@
-// TLS 1.3 by OpenSSL. Ring 4.
+// TLS 1.3, and 1.2 where that is asked for, by OpenSSL. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/settings.hpp>
@@ -8,17 +8,29 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
 namespace muxpro::proxy {
 
+/// A further certificate of a server; see tls_options::certificate.
+struct tls_identity {
+  std::string certificate, key;
+  bool once = false;  ///< the files are not read again
+};
+
 struct tls_options {
   tls_options() = default;
 
-  /// PEM files with this side's chain and key. A server needs them, a client if its server requests a
-  /// certificate.
+  /// PEM files with this side's chain and key, or PEM itself. A server needs them, a client if its server
+  /// requests a certificate.
   std::string certificate, key;
+  bool certificate_once = false;
+  /// Of a server: the first certificate that has the name that a client asks for serves it, else
+  /// `certificate`.
+  std::vector<tls_identity> others;
+  bool reject_unknown_names = false;  ///< of a server: without such a certificate there is no handshake
   /// PEM file with the authorities that vouch for the peer. Empty: a client takes those of the system, a
   /// server does not authenticate its clients.
   std::string authority;
@@ -28,8 +40,17 @@ struct tls_options {
   std::vector<std::string> pins;
   /// Of a client: the server's name, or its address. Sent, if it is a name, and demanded of the certificate.
   std::string name;
+  /// Of a client: the names that the server's certificate may have instead.
+  std::vector<std::string> other_names;
   /// First choice first. Where a client has some, the server must agree to one.
   std::vector<std::string> alpn;
+  bool alpn_matters = true;        ///< no: a server goes on with a client that offers none of its own
+  bool system_authorities = true;  ///< a client without an authority trusts those of the system
+  /// Versions as OpenSSL numbers them, TLS 1.2 being the oldest.
+  int least_version = 0x0304, most_version = 0x0304;
+  std::string ciphers;  ///< of TLS 1.2, as OpenSSL has them; empty: those with ECDHE and an AEAD
+  std::string groups;   ///< as OpenSSL has them; empty: OpenSSL's
+  std::string key_log;  ///< a file for the secrets of handshakes; empty: none
   /// Off: a client accepts any certificate. An attacker on the path can read and change everything then.
   bool verify = true;
   /// Absolute, for the whole handshake.
@@ -42,6 +63,9 @@ struct tls_options {
 /// From the object "tlsSettings" of a configuration; `server` is the name where it gives none.
 tls_options read_tls_options(settings& s, role side, const std::string& server);
 
+/// Whether the text is PEM, and not the name of a file with it.
+bool is_inline_pem(std::string_view text) noexcept;
+
 /// A certificate's pin from how users write it; empty if it is none.
 std::string normalized_pin(std::string_view text);
 
@@ -53,7 +77,7 @@ enum class tls_errc {
 const std::error_category& tls_category() noexcept;
 inline std::error_code make_error_code(tls_errc e) noexcept { return {static_cast<int>(e), tls_category()}; }
 
-/// Versions before 1.3, and resuming of sessions, are not spoken.
+/// Sessions are not resumed.
 class tls_transport final : public transport {
  public:
   /// Reads the files. Throws std::invalid_argument with the sentence of tls_options::validate(), and

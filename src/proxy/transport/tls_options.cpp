@@ -30,6 +30,8 @@ const std::error_category& tls_category() noexcept {
   return instance;
 }
 
+bool is_inline_pem(std::string_view text) noexcept { return text.starts_with("-----BEGIN "); }
+
 std::string normalized_pin(std::string_view text) {
   std::string digits;
   for (const char c : normalized(text)) {

@@ -1,33 +1,12 @@
+#include "proxy/transport/tls_settings.hpp"
+
 #include "proxy/transport/tls.hpp"
+
+#include <fmt/format.h>
 
 namespace muxpro::proxy {
 
 namespace {
-
-enum class use { identity, authority };
-
-// "encipherment" is this side's own, "verify" is for looking at the peer's.
-void read_certificate(settings& s, tls_options& o) {
-  std::string file, key;
-  use what = use::identity;
-  s.needs("certificateFile", "the name of a PEM file");
-  s.text({"certificateFile",
-          "A PEM file with a certificate chain, or with the authorities. SIGHUP reads it again."},
-         file);
-  s.text({"keyFile", "A PEM file with the key. Not for usage verify."}, key);
-  s.one_of<use>({"usage",
-                 "encipherment: the certificate of this side. verify: the authorities of the peer; with them "
-                 "a server asks its clients for certificates."},
-                what, {{"encipherment", use::identity}, {"verify", use::authority}});
-  std::string& place = what == use::identity ? o.certificate : o.authority;
-  if (!place.empty()) s.wrong("there is another one with the same usage already; chains stand in one file");
-  place = file;
-  if (what == use::authority && !key.empty())
-    s.wrong("keyFile", "is there; a certificate to verify others by needs no key");
-  if (what == use::authority) return;
-  s.needs("keyFile", "the name of a PEM file");
-  o.key = key;
-}
 
 void read_pins(settings& s, tls_options& o) {
   constexpr const char* key = "pinnedPeerCertSha256";
@@ -40,26 +19,62 @@ void read_pins(settings& s, tls_options& o) {
       s.wrong(key, "has '" + shown(p) + "'; it must be the SHA-256 of a certificate, 64 hex digits");
 }
 
+void read_names(settings& s, role side, tls_options& o) {
+  if (side == role::server) {
+    s.flag({"rejectUnknownSni", "Whether a client that asks for a name of no certificate is refused."},
+           o.reject_unknown_names);
+    for (const char* key : {"serverName", "allowInsecure", "fingerprint"})
+      s.pass_over(key, "has no effect on a server");
+    return;
+  }
+  bool insecure = false;
+  s.text({"serverName", "The name in the server's certificate; default: the server's address."}, o.name);
+  s.texts({"verifyPeerCertByName",
+           "Names of which the server's certificate must have one, instead of serverName, which is sent."},
+          o.other_names);
+  s.flag({"allowInsecure", "Whether the server's certificate is not verified."}, insecure);
+  if (insecure)
+    s.note("allowInsecure",
+           "is true: anyone on the way can read and change everything; Xray no longer takes it, and "
+           "pinnedPeerCertSha256 does better");
+  o.verify = !insecure;
+  bool no_system = false;
+  s.flag({"disableSystemRoot", "Whether the system's authorities are not trusted."}, no_system);
+  o.system_authorities = !no_system;
+  std::string fingerprint;
+  s.text({"fingerprint", "Accepted from Xray's configurations: the handshake is OpenSSL's."}, fingerprint);
+  if (!fingerprint.empty() && fingerprint != "unsafe")
+    s.note("fingerprint", "has no effect: the handshake is OpenSSL's, which looks like no browser's");
+}
+
+void read_ech(settings& s) {
+  for (const char* key : {"echServerKeys", "echConfigList", "echForceQuery", "echSockopt"})
+    s.pass_over(key, "has no effect: OpenSSL has no ECH, and the server's name is readable on the way");
+}
+
 }  // namespace
 
 tls_options read_tls_options(settings& s, role side, const std::string& server) {
   const std::size_t before = s.mistakes().count();
   tls_options o;
-  bool insecure = false;
-  if (side == role::client) {
-    o.name = server;
-    s.text({"serverName", "The name in the server's certificate; default: the server's address."}, o.name);
-    s.flag({"allowInsecure", "Whether the server's certificate is not verified."}, insecure);
-    o.verify = !insecure;
+  if (side == role::client) o.name = server;
+  read_names(s, side, o);
+  if (!s.texts({"alpn",
+                "Names of application protocols, in the order of preference. Default of an inbound: h2, "
+                "http/1.1, of which it need not have one."},
+               o.alpn) &&
+      side == role::server) {
+    o.alpn = {"h2", "http/1.1"};
+    o.alpn_matters = false;
   }
-  s.texts({"alpn", "Names of application protocols, in the order of preference."}, o.alpn);
   read_pins(s, o);
-  s.objects({"certificates",
-             "At most one certificate of each usage. A server needs its own; a client without an authority "
-             "trusts the system's."},
-            [&](settings& c, std::size_t) { read_certificate(c, o); });
-  std::string version = "1.3";
-  s.one_of<std::string>({"minVersion", "The lowest version of TLS."}, version, {{"1.3", version}});
+  read_tls_versions(s, o);
+  read_tls_certificates(s, side, o);
+  s.text({"masterKeyLog", "A file to which the secrets of handshakes are appended, for Wireshark."},
+         o.key_log);
+  bool resumes = false;
+  s.flag({"enableSessionResumption", "Without effect: sessions are not resumed."}, resumes);
+  read_ech(s);
   if (side == role::server && o.certificate.empty())
     s.wrong("certificates", "has none of usage 'encipherment', which a server needs");
   else if (side == role::client && o.name.empty() && o.verify && (o.pins.empty() || !o.authority.empty()))

@@ -92,7 +92,11 @@ request_head read_vless_request(const_bytes received, const accounts& users) {
   uuid id;
   std::copy(sent.begin(), sent.end(), id.begin());
   auto user = users.check_key(vless_key(id));
-  return user ? read_vless_rest(r, *std::move(user), id) : request_head::of_stranger();
+  if (!user) return request_head::of_stranger();
+  request_head out = read_vless_rest(r, *std::move(user), id);
+  out.vless_route =
+      static_cast<std::uint16_t>(std::to_integer<int>(id[6]) << 8 | std::to_integer<int>(id[7]));
+  return out;
 }
 
 std::vector<std::byte> vless_request(const uuid& id, const destination& target, bool by_vision) {

@@ -43,16 +43,16 @@ TEST_CASE("config: inbounds", "[proxy][config]") {
   CHECK(local.sniffing.enabled);
   CHECK(local.sniffing.dest_override == std::vector<std::string>{"http", "tls", "fakedns"});
   CHECK(local.sniffing.ports_excluded == "25");
-  const auto& socks = options_of<socks_inbound_options>(local);
+  const auto& socks = options_of<mixed_inbound_options>(local);
   CHECK(socks.users.empty());
   CHECK(socks.relay.idle == 1500ms);  // level 1
   CHECK(socks.handshake == 10s);      // the default
   const inbound_config& far = r.c.inbounds[1];
   CHECK(to_string(far.at) == "[::]:1081");
   CHECK(far.plan.authenticates);
-  CHECK(options_of<socks_inbound_options>(far).users.check("alice", "secret"));
-  CHECK(options_of<socks_inbound_options>(far).handshake == 4s);
-  CHECK(options_of<socks_inbound_options>(far).relay.downlink_only == 7s);
+  CHECK(options_of<mixed_inbound_options>(far).users.check("alice", "secret"));
+  CHECK(options_of<mixed_inbound_options>(far).handshake == 4s);
+  CHECK(options_of<mixed_inbound_options>(far).relay.downlink_only == 7s);
   CHECK(to_string(r.c.inbounds[2].at) == "unix:/run/muxpro.sock");
   const inbound_config& sure = r.c.inbounds[3];
   CHECK(to_string(sure.at) == "0.0.0.0:1082");
@@ -137,7 +137,7 @@ TEST_CASE("config: outbounds", "[proxy][config]") {
 TEST_CASE("config: a level's buffer is that of its inbounds", "[proxy][config]") {
   const read_text r(test::everything);
   const auto buffer = [&](std::size_t i) {
-    return options_of<socks_inbound_options>(r.c.inbounds[i]).relay.buffer;
+    return options_of<mixed_inbound_options>(r.c.inbounds[i]).relay.buffer;
   };
   CHECK(buffer(0) == 512 * 1024);  // level 1
   CHECK(r.c.inbounds[0].anonymous.link_capacity == 128 * 1024);
@@ -148,8 +148,8 @@ TEST_CASE("config: a level's buffer is that of its inbounds", "[proxy][config]")
 
 TEST_CASE("config: main connections by way of SOCKS, at both ends", "[proxy][config]") {
   const read_text r(test::everything);
-  CHECK_FALSE(options_of<socks_inbound_options>(r.c.inbounds[0]).main_connections);
-  const auto& inside = options_of<socks_inbound_options>(r.c.inbounds[1]).main_connections;
+  CHECK_FALSE(options_of<mixed_inbound_options>(r.c.inbounds[0]).main_connections);
+  const auto& inside = options_of<mixed_inbound_options>(r.c.inbounds[1]).main_connections;
   REQUIRE(inside);
   CHECK(inside->options().session.negotiate_timeout == 4s);
   const outbound_config& relay = r.c.outbounds[3];
@@ -161,10 +161,13 @@ TEST_CASE("config: main connections by way of SOCKS, at both ends", "[proxy][con
 TEST_CASE("config: names that are answered without a query", "[proxy][config]") {
   const read_text r(test::everything);
   using addresses = std::vector<asio::ip::address>;
-  REQUIRE(r.c.hosts.size() == 2);
-  CHECK(r.c.hosts.at("a.example") == addresses{asio::ip::make_address("192.0.2.1")});
-  CHECK(r.c.hosts.at("b.example") ==
+  REQUIRE(r.c.names);
+  REQUIRE(r.c.names->host_of("a.example"));
+  CHECK(r.c.names->host_of("a.example")->addresses == addresses{asio::ip::make_address("192.0.2.1")});
+  REQUIRE(r.c.names->host_of("b.example"));
+  CHECK(r.c.names->host_of("b.example")->addresses ==
         addresses{asio::ip::make_address("192.0.2.2"), asio::ip::make_address("2001:db8::2")});
+  CHECK_FALSE(r.c.names->host_of("c.b.example"));
 }
 
 TEST_CASE("config: rules", "[proxy][config]") {
@@ -283,7 +286,7 @@ TEST_CASE("config: each protocol of inbounds", "[proxy][config]") {
     "outbounds": [{"protocol": "freedom"}], "metrics": {"listen": "[::1]:5"}})");
   CHECK(r.all() == "");
   REQUIRE(r.c.inbounds.size() == 4);
-  CHECK(options_of<socks_inbound_options>(r.c.inbounds[0]).udp);
+  CHECK(options_of<mixed_inbound_options>(r.c.inbounds[0]).udp);
   CHECK(options_of<http_inbound_options>(r.c.inbounds[1]).users.check("a", "b"));
   CHECK(r.c.inbounds[1].plan.authenticates);
   CHECK_FALSE(options_of<mixed_inbound_options>(r.c.inbounds[2]).udp);

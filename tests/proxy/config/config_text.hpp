@@ -6,6 +6,7 @@
 #include <any>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace test {
 
@@ -22,9 +23,11 @@ struct read_text {
       c = read_config(*root, muxpro::proxy::registry::global(), none, mistakes);
   }
   /// A line for each mistake.
-  std::string all() const {
+  std::string all() const { return lines(mistakes.all()); }
+  std::string notes() const { return lines(mistakes.notes()); }
+  static std::string lines(const std::vector<muxpro::proxy::config_mistake>& all) {
     std::string out;
-    for (const auto& m : mistakes.all()) out += m.path + ": " + m.sentence + "\n";
+    for (const auto& m : all) out += m.path + ": " + m.sentence + "\n";
     return out;
   }
 

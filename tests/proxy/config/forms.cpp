@@ -174,13 +174,13 @@ TEST_CASE("config: the address for UDP clients in the reply of a SOCKS inbound",
   };
   const read_text socks = with_ip("socks", R"("192.0.2.7")"), mixed = with_ip("mixed", R"("2001:db8::7")");
   CHECK(socks.all() + mixed.all() == "");
-  CHECK(options_of<socks_inbound_options>(socks.c.inbounds.at(0)).udp_address ==
+  CHECK(options_of<mixed_inbound_options>(socks.c.inbounds.at(0)).udp_address ==
         asio::ip::make_address("192.0.2.7"));
   CHECK(options_of<mixed_inbound_options>(mixed.c.inbounds.at(0)).udp_address ==
         asio::ip::make_address("2001:db8::7"));
   const read_text any = with_ip("socks", R"("0.0.0.0")");
   CHECK(any.all() == "");
-  CHECK_FALSE(options_of<socks_inbound_options>(any.c.inbounds.at(0)).udp_address);
+  CHECK_FALSE(options_of<mixed_inbound_options>(any.c.inbounds.at(0)).udp_address);
   CHECK(with_ip("socks", R"("proxy.example")").all() ==
         "inbounds[0].settings.ip: is 'proxy.example'; it must be the IP address that clients send datagrams "
         "to\n");

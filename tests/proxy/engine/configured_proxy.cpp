@@ -58,7 +58,8 @@ TEST_CASE("configured proxy: lines about connections go to the file of the acces
     return heard->load();
   };
   CHECK(lines(R"("loglevel": "info")") == 1);
-  CHECK(lines(R"("loglevel": "warning")") == 0);
+  CHECK(lines(R"("loglevel": "warning")") == 1);  // as in Xray
+  CHECK(lines(R"("loglevel": "warning", "accessFormat": "muxpro")") == 0);
   CHECK(lines(R"("loglevel": "none")") == 0);
   CHECK(lines(R"("loglevel": "info", "access": "none")") == 0);
 }
@@ -294,7 +295,7 @@ TEST_CASE("configured proxy: what is sniffed decides, and the status page counts
   bench b;
   const auto p = made(
       R"({"inbounds": [{"tag": "in", "protocol": "mixed", "listen": "127.0.0.1", "port": 0,
-                        "sniffing": {"enabled": true, "destOverride": ["http"]}}],
+                        "sniffing": {"enabled": true, "destOverride": ["http"], "routeOnly": true}}],
           "outbounds": [{"tag": "direct", "protocol": "freedom"}, {"tag": "no", "protocol": "blackhole"}],
           "routing": {"rules": [{"domain": "full:ads.example", "outboundTag": "no"}]},
           "stats": {}, "metrics": {"listen": "127.0.0.1:0"}})");

@@ -59,7 +59,7 @@ struct tunnel {
         by == "dokodemo-door" ? fmt::format(R"("address": "127.0.0.1", "port": {})", target) : "";
     front = made(fmt::format(
         R"({{"inbounds": [{{"protocol": "{}", "listen": "127.0.0.1", "port": 0, "settings": {{{}}},
-                           "sniffing": {{"enabled": {}}}}}],
+                           "sniffing": {{"enabled": {}, "destOverride": ["http", "tls"], "routeOnly": true}}}}],
             "outbounds": [{{{}}}]}})",
         by == "mux.pro" ? "socks" : by, settings, sniffs, exit));
     front->start();

@@ -78,7 +78,10 @@ std::string text(const std::string& more) {
 TEST_CASE("configured dns: a name's address leads to the name again", "[proxy][configured][dns]") {
   bench b;
   test::kept_lines access;
-  const auto p = made(text(R"(, "fakedns": {"ipPool": "198.18.0.0/15", "poolSize": 65535})"), access.sink());
+  const auto p = made(
+      text(
+          R"(, "log": {"accessFormat": "muxpro"}, "fakedns": {"ipPool": "198.18.0.0/15", "poolSize": 65535})"),
+      access.sink());
   const tcp::endpoint at = to_tcp(p->listening()[0].at);
   const std::uint16_t socks = port_of(p->listening()[2]);
   p->start();
@@ -111,7 +114,7 @@ TEST_CASE("configured dns: a name's address leads to the name again", "[proxy][c
 TEST_CASE("configured dns: with dnsLog there are lines about queries", "[proxy][configured][dns]") {
   bench b;
   test::kept_lines access;
-  const auto p = made(text(R"(, "log": {"dnsLog": true})"), access.sink());
+  const auto p = made(text(R"(, "log": {"dnsLog": true, "accessFormat": "muxpro"})"), access.sink());
   const tcp::endpoint at = to_tcp(p->listening()[0].at);
   p->start();
   test::run(b.io, by_udp(udp::socket(b.io, {make_address("127.0.0.1"), 0}), {at.address(), at.port()},

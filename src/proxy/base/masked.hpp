@@ -1,0 +1,16 @@
+// Addresses in lines of a log, without a part of them. Ring 4, a rule.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace muxpro::proxy {
+
+/// What is left of an address (the names are Xray's); none: it is not masked.
+enum class address_mask : std::uint8_t { full, quarter, half, three_quarters, none };
+
+/// `text` with each IP address in it masked: "192.168.*.*", "2001:db8:*".
+std::string masked(std::string_view text, address_mask m);
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,132 @@
+// The keys of an object by their names, and keys that have no meaning.
+#include "proxy/config/known_names.hpp"
+
+#include <muxpro/proxy/settings.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace muxpro::proxy {
+
+namespace {
+
+bool has_value(const setting::object& o, std::string_view key) {
+  const auto found = o.find(key);
+  return found != o.end() && !std::holds_alternative<std::nullptr_t>(found->second.is);
+}
+
+/// "; did you mean 'X'?", or nothing.
+std::string suggestion(std::string_view meant) {
+  return meant.empty() ? std::string() : fmt::format("; did you mean '{}'?", meant);
+}
+
+}  // namespace
+
+/// The name by which the object has the key.
+std::string_view settings::written(std::string_view key) const {
+  if (has_value(object_, key)) return key;
+  for (const std::string_view other : other_names(path_, key))
+    if (has_value(object_, other)) return other;
+  return key;
+}
+
+const setting* settings::value_of(std::string_view key) const {
+  const std::string_view name = written(key);
+  return has_value(object_, name) ? &object_.find(name)->second : nullptr;
+}
+
+std::string settings::path(std::string_view key) const {
+  const std::string_view name = written(key);
+  return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
+}
+
+const setting* settings::find(std::string_view key) {
+  if (!asked(key)) asked_.emplace_back(key);
+  return value_of(key);
+}
+
+bool settings::has(std::string_view key) { return find(key) != nullptr; }
+
+bool settings::one_or_more(const setting_key& key, const std::function<void(settings&, std::size_t)>& r) {
+  const setting* const v = describing() ? nullptr : find(key.name);
+  if (v && std::holds_alternative<setting::list>(v->is)) return objects(key, r);
+  return object(key, [&](settings& s) { r(s, 0); }) || v;
+}
+
+bool settings::texts_or_objects(const setting_key& key,
+                                const std::function<void(std::string_view, const std::string&)>& text,
+                                const reader& r) {
+  if (describing()) {
+    describe(key, "a list of texts and objects");
+    return describe_object(key, "[]", r), false;
+  }
+  const setting* const v = find(key.name);
+  if (!v) return false;
+  const auto* l = std::get_if<setting::list>(&v->is);
+  if (!l) return expected(key.name, *v, "a list of texts and objects"), false;
+  for (std::size_t i = 0; i < l->size(); ++i) {
+    const std::string place = fmt::format("{}[{}]", key.name, i);
+    if (const auto* t = std::get_if<std::string>(&(*l)[i].is))
+      text(place, *t);
+    else
+      read((*l)[i], path(place), mistakes_, r);
+  }
+  return true;
+}
+
+void settings::pass_over(std::string_view key, std::string sentence) {
+  if (!has_value(object_, key)) return;
+  passed_over_.emplace_back(key);
+  note(key, std::move(sentence));
+}
+
+void settings::report_both_names() {
+  for (const std::string& key : asked_)
+    for (const std::string_view other : other_names(path_, key))
+      if (has_value(object_, key) && has_value(object_, other))
+        wrong(other, fmt::format("is there beside {}, which means the same", key));
+}
+
+void settings::not_one_of(std::string_view key, std::string_view name,
+                          const std::vector<std::string_view>& allowed) {
+  if (mistakes_.full()) return mistakes_.add({}, {});  // as in report_unknown()
+  const auto is = fmt::format("is '{}'; ", shown(name));
+  if (const auto what = not_had_value(key, name); !what.empty())
+    wrong(key, fmt::format("{}muxpro has no {}", is, what));
+  else if (allowed.empty())
+    wrong(key, is + "no value is allowed here");
+  else
+    wrong(key, fmt::format("{}it must be {}{}{}", is, allowed.size() > 1 ? "one of " : "",
+                           fmt::join(allowed, ", "), suggestion(alike(name, allowed))));
+}
+
+void settings::report_unknown() {
+  report_both_names();
+  std::vector<std::string_view> known(asked_.begin(), asked_.end());
+  for (const std::string& key : asked_)
+    for (const std::string_view other : other_names(path_, key)) known.push_back(other);
+  const auto is_in = [](const auto& names, std::string_view key) {
+    return std::find(names.begin(), names.end(), key) != names.end();
+  };
+  for (const auto& [key, value] : object_)
+    if (!is_in(known, key) && !is_in(passed_over_, key)) report_unknown(key, known);
+}
+
+void settings::report_unknown(std::string_view key, const std::vector<std::string_view>& known) {
+  // The search for a suggestion takes time, and the mistake is not printed.
+  if (mistakes_.full()) return mistakes_.add({}, {});
+  const std::string name = shown(key);
+  const auto what = not_had_key(path_, key);
+  const bool known_elsewhere = !what.empty() || is_without_effect(path_, key);
+  if (known_elsewhere && !has_value(object_, key)) return;
+  if (!what.empty()) return wrong(name, fmt::format("is there; muxpro has no {}", what));
+  if (known_elsewhere) return note(name, "has no effect");
+  if (mistakes_.unknown() == unknown_keys::notes) return note(name, "there is no such key; it has no effect");
+  const std::string hint = suggestion(alike(key, known));
+  const std::string all =
+      known.empty() ? std::string() : fmt::format("; there may be {}", fmt::join(known, ", "));
+  wrong(name, "there is no such key" + (hint.empty() ? all : hint));
+}
+
+}  // namespace muxpro::proxy

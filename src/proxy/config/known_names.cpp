@@ -1,0 +1,205 @@
+#include "proxy/config/known_names.hpp"
+
+#include <muxpro/proxy/settings.hpp>
+
+#include <algorithm>
+
+namespace muxpro::proxy {
+
+namespace {
+
+/// `object` is the end of a path without indices; empty: the whole configuration.
+struct key_name {
+  std::string_view object, key, other;
+};
+
+// Xray of 2026 (infra/conf) reads both names of each pair.
+constexpr key_name keys_with_two_names[] = {
+    {"", "fakedns", "fakeDns"},
+    {"inbounds.settings", "clients", "users"},
+    {"inbounds.settings", "accounts", "users"},
+    {"inbounds.settings", "address", "rewriteAddress"},
+    {"inbounds.settings", "port", "rewritePort"},
+    {"inbounds.settings", "network", "allowedNetwork"},
+    {"outbounds.settings", "domainStrategy", "targetStrategy"},
+    {"streamSettings", "network", "method"},
+    {"streamSettings", "tcpSettings", "rawSettings"},
+    {"streamSettings", "xhttpSettings", "splithttpSettings"},
+    {"realitySettings", "target", "dest"},
+    {"realitySettings", "publicKey", "password"},
+    {"sockopt", "tcpCongestion", "tcpcongestion"},
+    {"sockopt", "tcpMptcp", "tcpMptcpEnabled"},
+    {"observatory", "probeUrl", "probeURL"},
+    {"dns.servers", "expectIPs", "expectedIPs"},
+    {"routing.rules", "domain", "domains"},
+    {"routing.rules", "source", "sourceIP"},
+};
+
+struct usual_and_other {
+  std::string_view usual, other;
+};
+
+constexpr usual_and_other parts_with_two_names[] = {
+    {"dokodemo-door", "tunnel"}, {"freedom", "direct"},  {"blackhole", "block"}, {"tcp", "raw"},
+    {"ws", "websocket"},         {"xhttp", "splithttp"}, {"kcp", "mkcp"},
+};
+
+struct not_had {
+  std::string_view place;  ///< of a value its key, of a key its object
+  std::string_view name, what;
+};
+
+constexpr std::string_view removed_h2 =
+    "HTTP/2 transport, and Xray has removed it; xhttp and grpc took its place";
+constexpr std::string_view removed_quic = "QUIC transport, and Xray has removed it";
+
+constexpr not_had values_not_had[] = {
+    {"protocol", "wireguard", "WireGuard"},
+    {"protocol", "tun", "TUN"},
+    {"protocol", "hysteria", "Hysteria"},
+    {"protocol", "hysteria2", "Hysteria"},
+    {"protocol", "loopback", "loopback outbound"},
+    {"protocol", "mtproto", "MTProto, and Xray has removed it"},
+    {"network", "kcp", "mKCP"},
+    {"network", "mkcp", "mKCP"},
+    {"network", "hysteria", "Hysteria"},
+    {"network", "h2", removed_h2},
+    {"network", "h3", removed_h2},
+    {"network", "http", removed_h2},
+    {"network", "quic", removed_quic},
+    {"network", "domainsocket",
+     "transport domainsocket, and Xray has removed it; \"listen\": \"/PATH\" listens on one"},
+    {"security", "xtls",
+     "security xtls, and Xray has removed it; flow xtls-rprx-vision over tls took its place"},
+};
+
+constexpr not_had keys_not_had[] = {
+    {"", "reverse", "reverse proxy"},
+    {"", "transport",
+     "transport settings for all connections, and Xray has removed them; streamSettings has them"},
+    {"", "env", "env"},
+    {"", "geodata", "updates of geodata"},
+    {"settings.users", "reverse", "reverse proxy"},
+    {"settings.clients", "reverse", "reverse proxy"},
+    {"outbounds.settings", "reverse", "reverse proxy"},
+    {"outbounds.settings", "noises", "noises"},
+    {"outbounds.settings", "noise", "noises"},
+    {"streamSettings", "finalmask", "finalmask"},
+    {"routing.rules", "webhook", "webhook"},
+    {"routing.rules", "localOS", "localOS"},
+};
+
+struct key_place {
+  std::string_view object, key;
+};
+
+// The last lines are of clients and panels (v2rayN, 3x-ui), which keep their own data beside Xray's.
+constexpr key_place without_effect[] = {
+    {"", "version"},
+    {"inbounds", "allocate"},
+    {"inbounds", "domainOverride"},
+    {"inbounds.settings", "allowTransparent"},
+    {"inbounds.settings", "auth"},
+    {"inbounds.settings", "default"},
+    {"inbounds.settings", "detour"},
+    {"inbounds.settings", "disableInsecureEncryption"},
+    {"inbounds.settings", "ip"},
+    {"inbounds.settings", "timeout"},
+    {"inbounds.settings", "udp"},
+    {"settings.clients", "alterId"},
+    {"settings.clients", "encryption"},
+    {"settings.clients", "security"},
+    {"settings.users", "alterId"},
+    {"settings.users", "level"},
+    {"settings.users", "email"},
+    {"settings.users", "testsEnabled"},
+    {"servers", "email"},
+    {"servers", "ivCheck"},
+    {"servers", "level"},
+    {"servers", "ota"},
+    {"servers", "uot"},
+    {"servers", "UoTVersion"},
+    {"servers.users", "level"},
+    {"servers.users", "email"},
+    {"vnext", "remark"},
+    {"vnext.users", "alterId"},
+    {"routing", "settings"},
+    {"routing", "strategy"},
+    {"routing.rules", "enabled"},
+    {"routing.rules", "id"},
+    {"streamSettings", "externalProxy"},
+    {"tlsSettings", "allowInsecureCiphers"},
+    {"tlsSettings", "settings"},
+    {"realitySettings", "settings"},
+    {"certificates", "buildChain"},
+    {"settings.clients", "comment"},
+    {"settings.clients", "enable"},
+    {"settings.clients", "expiryTime"},
+    {"settings.clients", "limitIp"},
+    {"settings.clients", "reset"},
+    {"settings.clients", "subId"},
+    {"settings.clients", "tgId"},
+    {"settings.clients", "totalGB"},
+};
+
+constexpr std::string_view remarks[] = {"remarks",     "remark", "comment",      "comments",
+                                        "description", "ps",     "domainMatcher"};
+
+/// "inbounds[0].settings" is the object "inbounds.settings", and "settings".
+bool is_object(std::string_view path, std::string_view object) {
+  if (object.empty()) return path.empty();
+  while (!object.empty()) {
+    if (path.ends_with(']')) path = path.substr(0, path.rfind('['));
+    const auto name = object.substr(object.rfind('.') + 1);
+    if (!path.ends_with(name)) return false;
+    path.remove_suffix(name.size());
+    object.remove_suffix(std::min(name.size() + 1, object.size()));
+    if (!path.empty() && path.back() != '.') return false;
+    if (!path.empty()) path.remove_suffix(1);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<std::string_view> other_names(std::string_view path, std::string_view key) {
+  std::vector<std::string_view> out;
+  for (const key_name& k : keys_with_two_names)
+    if (k.key == key && is_object(path, k.object)) out.push_back(k.other);
+  return out;
+}
+
+std::string_view usual_name(std::string_view name) {
+  for (const auto& n : parts_with_two_names)
+    if (same_word(n.other, name)) return n.usual;
+  return name;
+}
+
+std::vector<std::string_view> names_beside(std::string_view usual) {
+  std::vector<std::string_view> out;
+  for (const auto& n : parts_with_two_names)
+    if (n.usual == usual) out.push_back(n.other);
+  return out;
+}
+
+std::string_view not_had_value(std::string_view key, std::string_view value) {
+  for (const not_had& n : values_not_had)
+    if (n.place == key && same_word(n.name, value)) return n.what;
+  return {};
+}
+
+std::string_view not_had_key(std::string_view path, std::string_view key) {
+  for (const not_had& n : keys_not_had)
+    if (n.name == key && is_object(path, n.place)) return n.what;
+  return {};
+}
+
+bool is_without_effect(std::string_view path, std::string_view key) {
+  if (key.starts_with('_') || key.starts_with('$') || key.starts_with("//") || key.starts_with('#'))
+    return true;
+  if (std::find(std::begin(remarks), std::end(remarks), key) != std::end(remarks)) return true;
+  return std::any_of(std::begin(without_effect), std::end(without_effect),
+                     [&](const key_place& k) { return k.key == key && is_object(path, k.object); });
+}
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,20 @@
+// Where the value at a path of a configuration stands in its text. Ring 4, a rule: no I/O.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace muxpro::proxy {
+
+struct text_position {
+  std::size_t line = 0, column = 0;  ///< from 1; 0: there is none
+};
+/// `path` as in config_mistake. Of a path whose last parts are not there, the position of the object around.
+text_position position_of(std::string_view json, std::string_view path);
+
+struct setting;
+/// The tag of the inbound, the outbound, or the balancer that `path` leads into; empty if it has none.
+std::string tag_at(const setting& root, std::string_view path);
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,57 @@
+// A query of DNS for the addresses of a name, and its reply. Ring 4, a rule.
+#pragma once
+
+#include <muxpro/codec.hpp>
+#include <muxpro/destination.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// Response codes (RFC 1035 section 4.1.1).
+enum class dns_failure : std::uint16_t { server = 2, no_such_name = 3 };
+
+/// What is no such query has its reply at once: NOERROR without records for other types, FORMERR, NOTIMP,
+/// REFUSED (not of class IN, or no host name), BADVERS (RFC 6891), and an empty one for what may not be
+/// answered at all: responses, and less than a header.
+class dns_query {
+ public:
+  explicit dns_query(const_bytes query);
+  dns_query(dns_query&&) noexcept;
+  ~dns_query();
+
+  bool is_answered() const noexcept { return answered_; }
+  const std::vector<std::byte>& answer() const noexcept { return answer_; }
+
+  // --- of a query that is not answered
+  /// In lower case, without a last dot.
+  const std::string& name() const noexcept { return name_; }
+  address::kind family() const noexcept { return *family_; }
+  /// `found`: of that family. Further ones than fit into 512 bytes are left out.
+  std::vector<std::byte> reply(std::span<const address> found, std::chrono::seconds ttl) const;
+  std::vector<std::byte> failure(dns_failure why) const;
+
+ private:
+  void read();
+  void finish(std::vector<std::byte> answer) {
+    answered_ = true;
+    answer_ = std::move(answer);
+  }
+
+  struct parts;
+  std::unique_ptr<parts> parts_;
+  bool answered_ = false;
+  std::vector<std::byte> answer_;
+  std::string name_;
+  std::optional<address::kind> family_;
+};
+
+}  // namespace muxpro::proxy

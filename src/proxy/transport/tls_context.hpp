@@ -1,0 +1,42 @@
+// What OpenSSL's contexts take from tls_options: versions, ciphers, files, and a server's certificates by
+// name.
+#pragma once
+
+#include "proxy/transport/tls.hpp"
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// Versions, ciphers and groups, without any file.
+void set_choices(SSL_CTX* to, const tls_options& o);
+/// Certificates, keys and authorities. Throws std::runtime_error with one sentence that names the file.
+void load_certificates(SSL_CTX* to, role side, const tls_options& o);
+/// Appends the secrets of handshakes to a file in NSS's format, for Wireshark. Throws std::runtime_error if
+/// it cannot be opened.
+void log_keys(SSL_CTX* of, const std::string& file);
+/// The content of PEM files that are to be read once takes the place of their names.
+void read_once(tls_options& o);
+
+/// A server's certificates, from which the name that a client asks for chooses one.
+class named_certificates {
+ public:
+  /// `first` has that of tls_options::certificate, and must outlive it.
+  named_certificates(SSL_CTX* first, const tls_options& o);
+  named_certificates(const named_certificates&) = delete;
+
+ private:
+  using owned_context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
+  SSL_CTX* find(const char* name) const;
+  static int choose(SSL* tls, int* alert, void* self);
+
+  const bool reject_unknown_;
+  SSL_CTX* const first_;
+  std::vector<owned_context> others_;
+};
+
+}  // namespace muxpro::proxy
