@@ -47,6 +47,14 @@ class admission : public std::enable_shared_from_this<admission> {
     void release() noexcept {
       if (owner_) std::exchange(owner_, nullptr)->leave(std::exchange(place_, nullptr));
     }
+    /// Takes a place of `source` instead, whom a proxy has named. Returns false, and keeps the place, if the
+    /// source has all its places. on_eviction() has to be called again.
+    bool move_to(const asio::ip::address& source) {
+      if (!owner_) return true;
+      auto other = owner_->enter(source);
+      if (other) *this = std::move(*other);
+      return other.has_value();
+    }
     /// `evict` closes the connection if its place goes to a newer one. Any thread may call it, once. It is
     /// called at once if the place is gone already.
     void on_eviction(std::function<void()> evict);

@@ -14,6 +14,7 @@
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/buffer.hpp>
 #include <asio/cancellation_signal.hpp>
+#include <asio/ip/tcp.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
@@ -22,6 +23,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -102,6 +104,19 @@ class connection {
   /// Null: there is none.
   const std::shared_ptr<detour>& turned_away() const noexcept { return detour_; }
   void turn_away(detour d) { detour_ = std::make_shared<detour>(std::move(d)); }
+  /// Both ends as the client sees them, where a proxy in front of this one has passed them on. An unspecified
+  /// address is not known.
+  struct origin {
+    asio::ip::tcp::endpoint source, gateway;
+  };
+  const std::optional<origin>& came_from() const noexcept { return origin_; }
+  void set_origin(std::optional<origin> o) noexcept { origin_ = std::move(o); }
+  /// Takes what is known of the peer from the connection below.
+  void inherit(const connection& below) {
+    user_ = below.user_;
+    greeting_ = below.greeting_;
+    origin_ = below.origin_;
+  }
   /// Starts nothing new on it, for example no sub-stream on a main connection.
   void drain() {
     draining_ = true;
@@ -114,6 +129,7 @@ class connection {
  private:
   std::string user_;
   greeting greeting_;
+  std::optional<origin> origin_;
   std::shared_ptr<detour> detour_;
   bool draining_ = false;
 };

@@ -148,6 +148,8 @@ class outbound_resources {
   virtual const std::optional<mux_options>& mux() const = 0;
   /// Whether clients of this machine alone reach the inbounds.
   virtual bool local_only() const = 0;
+  /// Options of the sockets by which it dials targets, see outbound_plan::dials.
+  virtual const socket_options& socket() const = 0;
   virtual resolver& names() = 0;
   virtual const dial_policy& policy(bool allow_private) const = 0;
   /// Outbounds that allow the same datagrams share one.
@@ -165,6 +167,8 @@ struct outbound_plan {
   std::function<outbound_factory(outbound_resources&)> make;
   /// What was read, as the protocol's own type.
   std::any options;
+  /// It dials targets itself, so that options of sockets are for these.
+  bool dials = false;
   /// Where the transport leads. None: the protocol has no server, so streamSettings are a mistake.
   std::optional<stream_address> server;
   /// Without multiplexing. With it datagrams are always carried.
@@ -186,6 +190,11 @@ struct transport_plan {
   transport_plan(maker m, bool a = false) : make(std::move(m)), authenticates(a) {}
 
   maker make;
+  /// Of a server: every connection begins with a header of the PROXY protocol.
+  bool accepts_proxy_protocol = false;
+  /// Of a server's carrier that reads HTTP: takes the names, in lower case, of the fields behind which it
+  /// believes X-Forwarded-For. Before `make`. Empty: it reads none.
+  std::function<void(std::vector<std::string> fields)> trust;
   /// Of a server: it lets no client in that has not proved who it is.
   bool authenticates = false;
 };

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace muxpro::proxy {
 
@@ -71,6 +72,22 @@ struct socket_options {
   /// Data with the SYN (RFC 7413), where the kernel allows it. An attempt to connect then seems to succeed at
   /// once, so that a further address is not tried beside it.
   bool fast_open = false;
+  /// Connections whose first data came with their SYN, of which a listener holds so many.
+  std::uint32_t fast_open_queue = 256;
+  /// TCP over several paths (RFC 8684), where the kernel has it.
+  bool multipath = false;
+  /// SO_MARK, for rules of the kernel; 0: none. Needs CAP_NET_ADMIN.
+  std::uint32_t mark = 0;
+  /// SO_BINDTODEVICE: the name of the interface; empty: any.
+  std::string interface;
+  /// Of a client: the address of this machine that it connects from; nothing: any.
+  std::optional<asio::ip::address> source;
+  /// TCP_CONGESTION; empty: the system's.
+  std::string congestion;
+  /// TCP_MAXSEG and TCP_WINDOW_CLAMP, in bytes; 0: the system's.
+  std::uint32_t max_segment = 0, window_clamp = 0;
+  /// Of a listener on an address of IPv6: takes no clients of IPv4.
+  bool v6_only = false;
   /// After so long without traffic the peer is asked whether it lives, and again each interval; 0: never.
   duration keep_alive_idle{0};
   duration keep_alive_interval = std::chrono::seconds(15);
@@ -92,7 +109,13 @@ socket_options keepalive_socket();
 
 /// `socket` is a descriptor: before it connects, or before it listens, so that those it accepts have them.
 void set_options(int socket, const socket_options& o) noexcept;
-/// Before it listens. Throws std::system_error if there is no right to be transparent.
+/// Before it is bound or connects: mark and interface, without which it would go another way. Returns why one
+/// could not be set.
+std::error_code set_way(int socket, const socket_options& o) noexcept;
+/// Before it is bound. Throws std::system_error if an option cannot be set.
 void set_listening_options(int socket, const socket_options& o);
+/// A TCP socket of the family AF_INET or AF_INET6, over several paths if that is wanted and possible. Returns
+/// -1, and errno is the reason, without one.
+int make_tcp_socket(int family, const socket_options& o) noexcept;
 
 }  // namespace muxpro::proxy

@@ -51,6 +51,8 @@ class transport {
   virtual void reload() const {}
 };
 
+struct trusted_proxies;
+
 /// How a listener accepts connections, or a client makes them.
 struct transport_use {
   transport_use() = default;
@@ -58,6 +60,9 @@ struct transport_use {
 
   std::shared_ptr<const transport> over;  ///< null: the bytes of a connection are those of its socket
   socket_options socket;
+  /// Of a listener: these begin each connection with a header of the PROXY protocol, which names its source.
+  /// Null: there is no such header.
+  std::shared_ptr<const trusted_proxies> proxies;
 };
 
 /// `upper` over `lower`. Either may be null.

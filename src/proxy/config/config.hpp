@@ -5,6 +5,7 @@
 #include "proxy/base/masked.hpp"
 #include "proxy/fake_dns/fake_dns.hpp"
 #include "proxy/names/name_rules.hpp"
+#include "proxy/policy/trusted_proxies.hpp"
 #include "proxy/routing/router.hpp"
 #include "proxy/sniff/sniff_policy.hpp"
 
@@ -45,6 +46,8 @@ struct log_config {
 struct stream_config {
   transport_plan security, carrier;
   socket_options socket;
+  /// Of a listener that expects a header of the PROXY protocol. Null: it does not.
+  std::shared_ptr<const trusted_proxies> proxies;
 
   bool authenticates() const noexcept { return security.authenticates || carrier.authenticates; }
 };

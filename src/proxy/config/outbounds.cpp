@@ -103,6 +103,20 @@ void require_security_on_socket(settings& s, const outbound_config& o) {
             "must have security tls or reality, and network raw, for flow xtls-rprx-vision");
 }
 
+void read_source(settings& s, outbound_config& to) {
+  std::string text;
+  if (!s.text({"sendThrough", "The address of this machine that connections come from; default: any."}, text))
+    return;
+  std::error_code bad;
+  const auto source = asio::ip::make_address(text, bad);
+  if (bad)
+    s.wrong("sendThrough", fmt::format("is '{}'; it must be an address of this machine", shown(text)));
+  else if (!to.plan.dials && !to.plan.server)
+    s.wrong("sendThrough", fmt::format("is there; {} dials nothing", shown(to.protocol)));
+  else if (!source.is_unspecified())
+    to.stream.socket.source = source;
+}
+
 }  // namespace
 
 bool is_in_clear(const outbound_config& o) {
@@ -120,10 +134,13 @@ outbound_config read_outbound(settings& s, const config_reading& with) {
   const std::string host = server && !server->is_unix() ? server->at.host.to_string() : std::string();
   if (!to.known)
     to.stream = read_stream(s, with, role::client, "unknown.invalid");  // for its own mistakes
+  else if (to.plan.dials)
+    to.stream.socket = read_dial_sockopt(s);
   else if (!server && s.has("streamSettings"))
     s.wrong("streamSettings", fmt::format("is there; {} has no transport", shown(to.protocol)));
   else
     to.stream = read_stream(s, with, role::client, host);
+  read_source(s, to);
   refuse_in_clear(s, to);
   require_security_on_socket(s, to);
   if (to.plan.mux == outbound_plan::multiplexing::always) to.mux.emplace();

@@ -40,6 +40,8 @@ struct config_reading {
 };
 
 /// `server` is the host that a client connects to, or empty.
+/// Of an outbound that dials targets itself: the only part of "streamSettings".
+socket_options read_dial_sockopt(settings& s);
 stream_config read_stream(settings& s, const config_reading& with, role side, const std::string& server);
 sniffing_options read_sniffing(settings& s, geo_files& geo);
 inbound_config read_inbound(settings& s, config_reading& with);

@@ -1,5 +1,6 @@
 #include "proxy/config/config.hpp"
 #include "proxy/policy/dial_policy.hpp"
+#include "proxy/policy/trusted_proxies.hpp"
 
 #include <fmt/format.h>
 
@@ -21,6 +22,11 @@ datagram_support datagrams_of(const outbound_config& o) {
 }
 
 void warn_of(const inbound_config& i, const config& c, std::vector<std::string>& out) {
+  if (i.stream.proxies && i.stream.proxies->all && !is_unix(i.at))
+    out.push_back(fmt::format(
+        "inbound {}: acceptProxyProtocol without sockopt.trustedProxies lets every client name any "
+        "source",
+        shown(i.tag)));
   const udp_use use = udp_of(i);
   if (use == udp_use::no || i.protocol == dns_protocol) return;
   const auto tags = possible_outbounds(c.routing, i.tag, network::udp);

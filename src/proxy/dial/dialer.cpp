@@ -2,8 +2,10 @@
 
 #include "proxy/base/addresses.hpp"
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/unique_fd.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -26,6 +28,14 @@ addresses preferred(addresses found, dial_family family) {
   addresses kept = found;
   std::erase_if(kept, [v6](const auto& a) { return a.is_v6() != v6; });
   return kept.empty() && !only ? found : kept;
+}
+
+std::error_code bind_source(tcp::socket& s, const tcp::endpoint& to, const socket_options& o) {
+  std::error_code ec;
+  if (!o.source) return ec;
+  if (o.source->is_v4() != to.address().is_v4()) return asio::error::address_family_not_supported;
+  s.bind({*o.source, 0}, ec);
+  return ec;
 }
 
 std::error_code as_own_code(const std::error_code& ec) {
@@ -200,7 +210,13 @@ void dial::make_place() {
 void dial::start_attempt(const tcp::endpoint& to) {
   attempt& a = attempts_.emplace_back(executor_);
   std::error_code ec;
-  a.socket.open(to.protocol(), ec);
+  unique_fd fresh(make_tcp_socket(to.protocol().family(), options_.socket));
+  if (fresh)
+    a.socket.assign(to.protocol(), fresh.get(), ec);
+  else
+    ec.assign(errno, asio::error::get_system_category());
+  if (!ec) ec = set_way(fresh.release(), options_.socket);
+  if (!ec) ec = bind_source(a.socket, to, options_.socket);
   if (ec) {
     failure_ = ec;
     return;

@@ -52,6 +52,7 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
                                  user_account anonymous) {
   listener_options options;
   options.socket = how.socket;
+  options.proxied = how.proxies != nullptr;
   options.backoff = parts_->options.accept_backoff;
   options.lead = i->long_lived() ? 0 : 1;
   if (i->long_lived()) parts_->counts->expect_main_connections(tag);

@@ -26,11 +26,13 @@ struct listening_inbound {
       : tag(std::move(t)),
         serves(std::move(i)),
         over(std::move(how.over)),
+        proxies(std::move(how.proxies)),
         sniffing(std::move(s)),
         anonymous(std::move(a)) {}
   const std::string tag;
   const std::shared_ptr<const inbound> serves;
   const std::shared_ptr<const transport> over;
+  const std::shared_ptr<const trusted_proxies> proxies;
   const std::shared_ptr<const sniff_policy> sniffing;
   const user_account anonymous;
   const bool is_monitor = serves->is_monitor();

@@ -37,16 +37,26 @@ listener::listener(workers& threads, const stream_endpoint& at, const listener_o
 
 listener::~listener() = default;
 
+void listener::assign_new_socket(const stream_endpoint& at) {
+  unique_fd made(make_tcp_socket(at.protocol().family(), options_.socket));
+  if (!made) throw std::system_error(errno, std::system_category());
+  acceptor_.assign(at.protocol(), made.get());
+  made.release();
+}
+
 void listener::listen(const stream_endpoint& at) {
   const std::string path = socket_file(at);
   if (!path.empty()) remove_stale_socket(path);
-  acceptor_.open(at.protocol());
+  if (!is_unix(at))
+    assign_new_socket(at);
+  else
+    acceptor_.open(at.protocol());
   if (path.empty()) acceptor_.set_option(asio::socket_base::reuse_address(true));
+  set_listening_options(acceptor_.native_handle(), options_.socket);
   {
     const creation_mode permissions(path.empty() ? std::nullopt : options_.socket.file_mode);
     acceptor_.bind(at);
   }
-  set_listening_options(acceptor_.native_handle(), options_.socket);
   // What it accepts has inherited these.
   socket_options inherited = options_.socket;
   inherited.fast_open = false;  // is for the side that connects
@@ -99,7 +109,7 @@ asio::awaitable<std::error_code> listener::accept_one() {
 
 void listener::hand_over(workers::slot slot, unique_fd client, const tcp::endpoint& from) {
   const auto source = unmapped(from.address());
-  auto ticket = admit_->enter(source);
+  auto ticket = admit_->enter(options_.proxied ? asio::ip::address() : source);
   if (!ticket) {
     note_(log_level::warning, source,
           fmt::format("a connection of {} was dropped: too many have not negotiated", source.to_string()));

@@ -28,6 +28,8 @@ struct listener_options {
   socket_options socket;
   /// How long accepting rests without descriptors or memory.
   duration backoff = std::chrono::milliseconds(100);
+  /// A proxy names the source of a connection later. It has a place of no source until then.
+  bool proxied = false;
   /// See workers::take_slot().
   std::uint32_t lead = 0;
 };
@@ -62,6 +64,7 @@ class listener {
 
  private:
   void listen(const stream_endpoint& at);
+  void assign_new_socket(const stream_endpoint& at);
   asio::awaitable<void> run();
   asio::awaitable<std::error_code> accept_one();
   void hand_over(workers::slot slot, unique_fd client, const asio::ip::tcp::endpoint& source);

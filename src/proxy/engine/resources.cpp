@@ -21,6 +21,11 @@ bool all_local(const config& c) {
                       [](const auto& i) { return reaches_others(i.at); });
 }
 
+/// What makes datagrams of two outbounds go different ways.
+std::string way_of(const socket_options& o) {
+  return fmt::format("{} {} {}", o.mark, o.interface, o.source ? o.source->to_string() : "");
+}
+
 }  // namespace
 
 class resources::of_outbound final : public outbound_resources {
@@ -37,13 +42,14 @@ class resources::of_outbound final : public outbound_resources {
   const relay_options& relay() const override { return all_.config_.outbound_policy.relay; }
   const std::optional<mux_options>& mux() const override { return config_.mux; }
   bool local_only() const override { return all_.local_only_; }
+  const socket_options& socket() const override { return config_.stream.socket; }
   resolver& names() override { return all_.names; }
   const dial_policy& policy(bool allow_private) const override {
     return allow_private ? all_.open_ : all_.careful_;
   }
   udp_nat& nat(bool allow_private, const nat_limits& limits, const dial_options& dial) override {
     const nat_key key(allow_private, dial.family, limits.refused_ports, limits.user_datagrams.burst,
-                      limits.idle, limits.resume);
+                      limits.idle, limits.resume, way_of(dial.socket));
     return all_.nats_.try_emplace(key, limits, dial, all_.names, policy(allow_private), all_.drops_)
         .first->second;
   }
@@ -72,6 +78,7 @@ resources::~resources() = default;
 transport_use resources::make_transport(const stream_config& s, const std::string& tag) {
   transport_use how;
   how.socket = s.socket;
+  how.proxies = s.proxies;
   try {
     const auto made = [](const transport_plan& p) { return p.make ? p.make() : nullptr; };
     how.over = stacked(made(s.security), made(s.carrier));

@@ -50,8 +50,8 @@ class resources {
  private:
   class of_outbound;
   /// By whether private targets are allowed, by the family that names get, by the ports that are refused, by
-  /// the datagrams of a user in a second, and by their time-outs.
-  using nat_key = std::tuple<bool, dial_family, std::string, std::uint32_t, duration, duration>;
+  /// the datagrams of a user in a second, by their time-outs, and by the options of their sockets.
+  using nat_key = std::tuple<bool, dial_family, std::string, std::uint32_t, duration, duration, std::string>;
 
   const config& config_;
   const bool local_only_;

@@ -6,10 +6,12 @@
 #include "proxy/engine/instance_parts.hpp"
 #include "proxy/engine/listener.hpp"
 #include "proxy/engine/live_connection.hpp"
+#include "proxy/engine/proxied_source.hpp"
 #include "proxy/engine/silent_clients.hpp"
 #include "proxy/inbound/fallback.hpp"
 #include "proxy/inbound/main_connection.hpp"
 #include "proxy/policy/dial_policy.hpp"
+#include "proxy/policy/trusted_proxies.hpp"
 
 #include <muxpro/proxy/instance.hpp>
 #include <muxpro/timer.hpp>
@@ -81,13 +83,14 @@ class worker {
     if (whole_.is_own_dial(known.inbound)) return;
     const std::uint32_t id = known.id;
     const auto c = std::make_shared<connection_over<stream_socket>>(std::move(client.socket));
-    open_->emplace(id, way->over ? nullptr : c);
+    const bool layered = way->over || way->proxies;
+    open_->emplace(id, layered ? nullptr : c);
     if (!way->is_monitor) ++served_;
     try {
       watch(c, *way, known.inbound.source, client.place);
       asio::awaitable<void> served =
-          way->over ? accept_over(way, c, std::move(known), std::move(client.place))
-                    : way->serves->serve(c, std::move(known), to_, std::move(client.place));
+          layered ? accept_over(way, c, std::move(known), std::move(client.place))
+                  : way->serves->serve(c, std::move(known), to_, std::move(client.place));
       asio::co_spawn(io_, std::move(served),
                      [this, id, way, slot = std::move(client.slot)](std::exception_ptr) {
                        forget(id, *way);
@@ -130,6 +133,10 @@ class worker {
              const asio::ip::address& source, admission::ticket& place) {
     const bool may_be_silent = way.serves->long_lived() || (way.over && way.over->serves_silent_clients());
     if (!may_be_silent) silent_.watch(c, c->stream().native_handle(), place.watch());
+    watch_place(c, source, place);
+  }
+  void watch_place(const std::shared_ptr<connection>& c, const asio::ip::address& source,
+                   admission::ticket& place) {
     place.on_eviction([this, source, weak = std::weak_ptr<connection>(c)] {
       asio::post(io_, [this, source, weak] {
         const auto still_there = weak.lock();
@@ -153,14 +160,39 @@ class worker {
     known.inbound.gateway_port = gateway.port();
     return known;
   }
+  // The header of a proxy in front comes first. Its source then has the place of the connection.
+  asio::awaitable<void> learn_source(const listening_inbound& way, const std::shared_ptr<connection>& c,
+                                     context::inbound_part& in, admission::ticket& place,
+                                     std::error_code& ec) {
+    if (!way.proxies->contain(in.source)) {
+      ec = proxy_header_errc::untrusted;
+      co_return;
+    }
+    const auto ends = co_await read_proxied_ends(c, ec);
+    if (ec) co_return;
+    if (ends) replace_ends(in, {ends->source, ends->gateway});
+    if (!place.move_to(in.source)) ec = errc::out_of_room;
+    watch_place(c, in.source, place);
+  }
+  static void replace_ends(context::inbound_part& in, const connection::origin& o) {
+    in.source = unmapped(o.source.address());
+    in.source_port = o.source.port();
+    if (o.gateway.address().is_unspecified()) return;
+    in.gateway = unwrapped(o.gateway.address());
+    in.gateway_port = o.gateway.port();
+  }
   asio::awaitable<void> accept_over(std::shared_ptr<const listening_inbound> way,
                                     std::shared_ptr<connection> below, context known,
                                     admission::ticket place) {
     std::error_code ec;
+    if (way->proxies) co_await learn_source(*way, below, known.inbound, place, ec);
     transport::server serve = [&](std::shared_ptr<connection> c) {
       return serve_layered(*way, std::move(c), known, std::move(place));
     };
-    co_await way->over->accept(std::move(below), std::move(serve), ec);
+    if (!ec && way->over)
+      co_await way->over->accept(std::move(below), std::move(serve), ec);
+    else if (!ec)
+      co_await serve(std::move(below));
     const auto& source = known.inbound.source;
     if (ec)
       whole_.events.note(
@@ -174,6 +206,7 @@ class worker {
     const opened entry(open_, known.id, c);
     known.id = entry.id;
     known.inbound.user.name = c->user();
+    if (c->came_from()) replace_ends(known.inbound, *c->came_from());
     if (draining_) c->drain();
     if (c->turned_away()) {
       place.release();

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <string>
 #include <system_error>
 
 namespace muxpro::proxy {
@@ -22,7 +23,25 @@ int whole(duration d) noexcept {
   return static_cast<int>(std::max<duration::rep>(std::chrono::ceil<Unit>(d).count(), 1));
 }
 
+void set_text(int socket, int level, int name, const std::string& value, bool& failed) noexcept {
+  if (value.empty()) return;
+  failed |= ::setsockopt(socket, level, name, value.c_str(), static_cast<socklen_t>(value.size())) != 0;
+}
+
 }  // namespace
+
+int make_tcp_socket(int family, const socket_options& o) noexcept {
+  constexpr int multipath = 262;  // IPPROTO_MPTCP, which older headers do not have
+  int made = -1;
+  if (o.multipath) made = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, multipath);
+  return made >= 0 ? made : ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+std::error_code set_way(int socket, const socket_options& o) noexcept {
+  bool failed = o.mark != 0 && ::setsockopt(socket, SOL_SOCKET, SO_MARK, &o.mark, sizeof o.mark) != 0;
+  if (!failed) set_text(socket, SOL_SOCKET, SO_BINDTODEVICE, o.interface, failed);
+  return failed ? std::error_code(errno, std::system_category()) : std::error_code();
+}
 
 void set_options(int socket, const socket_options& o) noexcept {
   if (o.no_delay) set(socket, TCP_NODELAY, 1);
@@ -34,6 +53,10 @@ void set_options(int socket, const socket_options& o) noexcept {
   }
   if (o.user_timeout > duration(0))
     set(socket, TCP_USER_TIMEOUT, whole<std::chrono::milliseconds>(o.user_timeout));
+  [[maybe_unused]] bool ignored = false;
+  set_text(socket, IPPROTO_TCP, TCP_CONGESTION, o.congestion, ignored);
+  if (o.max_segment > 0) set(socket, TCP_MAXSEG, static_cast<int>(o.max_segment));
+  if (o.window_clamp > 0) set(socket, TCP_WINDOW_CLAMP, static_cast<int>(o.window_clamp));
 #if defined(TCP_FASTOPEN_CONNECT)
   if (o.fast_open) set(socket, TCP_FASTOPEN_CONNECT, 1);
 #endif
@@ -43,9 +66,11 @@ void set_listening_options(int socket, const socket_options& o) {
   const int on = 1;
   if (o.transparent && ::setsockopt(socket, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on) != 0)
     throw std::system_error(errno, std::system_category(), "IP_TRANSPARENT");
+  // A socket of another family does not know it.
+  if (o.v6_only) ::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (const std::error_code ec = set_way(socket, o)) throw std::system_error(ec);
 #if defined(TCP_FASTOPEN)
-  constexpr int queue = 256;  // of connections whose first data came before their handshake was over
-  if (o.fast_open) set(socket, TCP_FASTOPEN, queue);
+  if (o.fast_open) set(socket, TCP_FASTOPEN, static_cast<int>(o.fast_open_queue));
 #endif
 }
 

@@ -3,8 +3,10 @@
 #include "proxy/base/client_share.hpp"
 #include "proxy/base/proxy_protocol.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
@@ -27,12 +29,13 @@ destination freedom::target_of(const context& ctx) const {
 }
 
 /// What goes to the target before the relay.
-asio::awaitable<void> freedom::begin(const context& ctx, client& c, connection& far,
+asio::awaitable<void> freedom::begin(const context& ctx, client& c, connection_over<tcp::socket>& far,
                                      std::error_code& ec) const {
   const context::inbound_part& in = ctx.inbound;
   if (options_.proxy_header != 0) {
-    const auto header =
-        proxy_header(options_.proxy_header, {in.source, in.source_port}, {in.gateway, in.gateway_port});
+    std::error_code gone;
+    const tcp::endpoint target = far.stream().remote_endpoint(gone);
+    const auto header = proxy_header(options_.proxy_header, {in.source, in.source_port}, target);
     co_await far.write(asio::buffer(header), ec);
   }
   if (!ec && options_.fragment) co_await send_in_pieces(c, far, *options_.fragment, ec);

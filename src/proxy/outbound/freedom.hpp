@@ -58,7 +58,8 @@ class freedom final : public outbound {
 
  private:
   destination target_of(const context& ctx) const;
-  asio::awaitable<void> begin(const context& ctx, client& c, connection& far, std::error_code& ec) const;
+  asio::awaitable<void> begin(const context& ctx, client& c, connection_over<asio::ip::tcp::socket>& far,
+                              std::error_code& ec) const;
 
   resolver& names_;
   const dial_policy& policy_;

@@ -132,7 +132,9 @@ void read_freedom(settings& s, outbound_plan& to) {
       f.udp_rate, 0, max_udp_rate);
   read_redirect(s, f);
   read_fragment(s, f);
-  s.number<unsigned>({"proxyProtocol", "The version of PROXY protocol's header for targets; 0: none."},
+  s.number<unsigned>({"proxyProtocol",
+                      "The version of the PROXY protocol, 1 or 2, by whose header targets of TCP get the "
+                      "client's address; 0: none."},
                      f.proxy_header, 0, 2);
   std::uint32_t level = 0;
   s.number<std::uint32_t>({"userLevel", "Accepted from Xray's configurations, without effect."}, level, 0,
@@ -153,9 +155,11 @@ nat_limits limits_of(const freedom_options& o, bool local_only) {
 
 outbound_factory make_freedom(outbound_resources& from, const freedom_options& o) {
   const bool all = o.allow_private.value_or(from.local_only());
-  udp_nat& nat = from.nat(all, limits_of(o, from.local_only()), o.dial);
-  return [&from, &nat, all, o](asio::io_context&) {
-    return std::make_shared<freedom>(from.names(), from.policy(all), o, from.relay(), &nat);
+  freedom_options own = o;
+  own.dial.socket = from.socket();
+  udp_nat& nat = from.nat(all, limits_of(o, from.local_only()), own.dial);
+  return [&from, &nat, all, own](asio::io_context&) {
+    return std::make_shared<freedom>(from.names(), from.policy(all), own, from.relay(), &nat);
   };
 }
 
@@ -177,6 +181,7 @@ outbound_plan plan_of(const freedom_options& o) {
   outbound_plan out;
   out.options = o;
   out.datagrams = datagram_support::carried;
+  out.dials = true;
   out.make = [o](outbound_resources& from) { return make_freedom(from, o); };
   return out;
 }

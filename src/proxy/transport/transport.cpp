@@ -45,7 +45,17 @@ class stack final : public transport {
   const std::shared_ptr<const transport> lower_, upper_;
 };
 
-transport_plan read_nothing(settings&, role, const std::string&) { return {}; }
+transport_plan read_plain(settings& s, role side, const std::string&) {
+  transport_plan out;
+  s.object({"header", "What goes in front of the bytes: nothing."}, [](settings& h) {
+    std::string type = "none";
+    h.one_of<std::string>({"type", "The kind of header."}, type, {{"none", type}});
+  });
+  bool accepts = false;
+  s.flag({"acceptProxyProtocol", "See sockopt."}, accepts);
+  out.accepts_proxy_protocol = accepts && side == role::server;
+  return out;
+}
 
 }  // namespace
 
@@ -69,8 +79,8 @@ std::shared_ptr<const transport> stacked(std::shared_ptr<const transport> lower,
 }
 
 void add_plain_transports(registry& to) {
-  to.carriers.add("tcp", "The bytes of the connection themselves; raw is another name.", read_nothing);
-  to.carriers.add("unix", "The same, for the socket of a path.", read_nothing);
+  to.carriers.add("tcp", "The bytes of the connection themselves; raw is another name.", read_plain);
+  to.carriers.add("unix", "The same, for the socket of a path.", read_plain);
 }
 
 }  // namespace muxpro::proxy

@@ -42,13 +42,13 @@ asio::awaitable<std::shared_ptr<connection>> upgrade_transport::open(std::shared
   else
     got = co_await accept_upgrade(below, options_, ec);
   if (ec) co_return nullptr;
+  if (got.source) below->set_origin(connection::origin{{*got.source, 0}, {}});
   if (options_.protocol == upgrade_protocol::raw) co_return below;
   first.data = std::move(got.early);
   first.frames = std::move(got.behind);
   first.heartbeat = options_.heartbeat;
   auto c = framed(below, side_, std::move(first));
-  c->set_user(below->user());
-  c->set_greeting(below->greeted_with());
+  c->inherit(*below);
   co_return c;
 }
 

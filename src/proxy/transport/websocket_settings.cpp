@@ -78,8 +78,13 @@ void read_host(settings& s, role side, const std::string& server, upgrade_option
   if (side == role::client && o.host.empty()) o.host = server.empty() ? "localhost" : server;
 }
 
-transport_plan plan_of(std::shared_ptr<upgrade_options> o, role side) {
-  return transport_plan([o, side] { return std::make_shared<const upgrade_transport>(side, *o); });
+transport_plan plan_of(settings& s, const std::shared_ptr<upgrade_options>& o, role side) {
+  transport_plan out([o, side] { return std::make_shared<const upgrade_transport>(side, *o); });
+  bool accepts = false;
+  s.flag({"acceptProxyProtocol", "See sockopt."}, accepts);
+  out.accepts_proxy_protocol = accepts && side == role::server;
+  out.trust = [o](std::vector<std::string> fields) { o->trusted = std::move(fields); };
+  return out;
 }
 
 transport_plan read_websocket(settings& s, role side, const std::string& server) {
@@ -88,14 +93,14 @@ transport_plan read_websocket(settings& s, role side, const std::string& server)
   read_host(s, side, server, *o);
   s.time({"heartbeatPeriod", "Time between two pings; 0: none."}, o->heartbeat, std::chrono::seconds(1), 0,
          86'400);
-  return plan_of(o, side);
+  return plan_of(s, o, side);
 }
 
 transport_plan read_http_upgrade(settings& s, role side, const std::string& server) {
   const auto o = std::make_shared<upgrade_options>(upgrade_protocol::raw);
   read_path(s, *o);
   read_host(s, side, server, *o);
-  return plan_of(o, side);
+  return plan_of(s, o, side);
 }
 
 }  // namespace

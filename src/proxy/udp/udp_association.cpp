@@ -28,6 +28,18 @@ std::uint16_t port_of(int descriptor) {
   return ntohs(reinterpret_cast<const sockaddr_in*>(&at)->sin_port);
 }
 
+std::error_code udp_nat::association::open_as(const udp& family) {
+  const socket_options& o = nat_.dial_.socket;
+  std::error_code ec, ignored;
+  v6_ = family == udp::v6();
+  socket_.open(family, ec);
+  if (!ec && v6_) socket_.set_option(asio::ip::v6_only(o.source.has_value()), ec);
+  if (!ec) ec = set_way(native(), o);
+  if (!ec) socket_.bind(o.source ? udp::endpoint(*o.source, 0) : udp::endpoint(family, 0), ec);
+  if (ec) socket_.close(ignored);
+  return ec;
+}
+
 bool udp_nat::association::open(int descriptor) {
   std::error_code ec;
   if (descriptor >= 0) {
@@ -37,17 +49,10 @@ bool udp_nat::association::open(int descriptor) {
     v6_ = at.ss_family == AF_INET6;
     socket_.assign(v6_ ? udp::v6() : udp::v4(), descriptor, ec);
   } else {
-    socket_.open(udp::v6(), ec);
-    if (!ec) socket_.set_option(asio::ip::v6_only(false), ec);
-    if (!ec) socket_.bind({udp::v6(), 0}, ec);
-    if (ec && ec != asio::error::no_descriptors) {  // a machine without IPv6
-      v6_ = false;
-      std::error_code ignored;
-      socket_.close(ignored);
-      ec.clear();
-      socket_.open(udp::v4(), ec);
-      if (!ec) socket_.bind({udp::v4(), 0}, ec);
-    }
+    const auto& source = nat_.dial_.socket.source;
+    if (!source || source->is_v6()) ec = open_as(udp::v6());
+    const bool no_v6 = ec && ec != asio::error::no_descriptors && !source;
+    if (no_v6 || (source && source->is_v4())) ec = open_as(udp::v4());
   }
   if (!ec) socket_.non_blocking(true, ec);
   return !ec;

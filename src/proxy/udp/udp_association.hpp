@@ -46,6 +46,8 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
   const owner& who() const noexcept { return owner_; }
   /// A new socket, or an old one.
   bool open(int descriptor);
+  /// A new socket, as the options want it.
+  std::error_code open_as(const asio::ip::udp& family);
   int native() { return socket_.native_handle(); }
   std::uint16_t port() { return port_of(socket_.is_open() ? native() : handed_); }
   /// Under the table's lock: gives the socket away, or -1 if it has none.

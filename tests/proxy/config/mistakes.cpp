@@ -135,8 +135,8 @@ TEST_CASE("config: outbounds that cannot be", "[proxy][config]") {
       "'UseIPv4'?\n");
   CHECK(told(with_outbound(R"({"protocol": "freedom", "mux": {"enabled": true}})"))
             .find("outbounds[0].mux.enabled: is true") == 0);
-  CHECK(told(with_outbound(R"({"protocol": "freedom", "streamSettings": {}})")) ==
-        "outbounds[0].streamSettings: is there; freedom has no transport\n");
+  CHECK(told(with_outbound(R"({"protocol": "blackhole", "streamSettings": {}})")) ==
+        "outbounds[0].streamSettings: is there; blackhole has no transport\n");
   const std::string mux = R"({"protocol": "mux.pro", "settings": {"address": "a", "port": 1})";
   CHECK(told(with_outbound(mux + R"(, "mux": {"enabled": false}})"))
             .find("outbounds[0].mux.enabled: is false") == 0);

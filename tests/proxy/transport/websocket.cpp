@@ -226,6 +226,21 @@ TEST_CASE("websocket: early data come first", "[proxy][websocket]") {
   CHECK(s.hears(10) == "earlyhello");
 }
 
+TEST_CASE("websocket: the source of X-Forwarded-For behind a trusted field", "[proxy][websocket]") {
+  for (const bool trusted : {true, false}) {
+    upgrade_options o = at_chat();
+    if (trusted) o.trusted = {"x-real"};
+    alone s(o);
+    std::string head = request;
+    head.insert(head.size() - 2, "X-Forwarded-For: 192.0.2.7\r\nX-Real: 1\r\n");
+    s.send(head);
+    test::run_until(s.io, [&] { return s.server->done; });
+    REQUIRE(s.server->c);
+    REQUIRE(s.server->c->came_from().has_value() == trusted);
+    if (trusted) CHECK(s.server->c->came_from()->source.address().to_string() == "192.0.2.7");
+  }
+}
+
 TEST_CASE("websocket: a stranger gets an answer, and the connection ends", "[proxy][websocket]") {
   const auto answer = [](const std::string& sent) {
     alone s;

@@ -1,0 +1,139 @@
+// Proxies in front of a listener: the PROXY protocol, and X-Forwarded-For of a carrier.
+#include "configured.hpp"
+#include "kept_lines.hpp"
+
+namespace {
+
+using namespace configured_test;
+
+std::string socks_server(const std::string& sockopt) {
+  return R"({"inbounds": [{"tag": "in", "protocol": "socks", "listen": "127.0.0.1", "port": 0,
+             "streamSettings": {"sockopt": {)" +
+         sockopt + R"(}}}], "outbounds": [{"protocol": "freedom", "settings": {"allowPrivate": true}}]})";
+}
+
+/// A server, and what clients get whose connections begin with `header`.
+struct proxied : bench {
+  explicit proxied(const std::string& configuration) : server(made(configuration, lines.sink())) {
+    server->start();
+  }
+  ~proxied() { finish(*server); }
+
+  asio::awaitable<std::string> talk(std::string header) {
+    tcp::socket s(io);
+    co_await s.async_connect({make_address("127.0.0.1"), port_of(server->listening()[0])},
+                             asio::use_awaitable);
+    const std::string said = header + "\x05\x01\x00"s + to_port(port()) + "hello";
+    co_await asio::async_write(s, asio::buffer(said), as_result);
+    std::string heard(2 + 10 + 5, ' ');
+    const auto [error, n] = co_await asio::async_read(s, asio::buffer(heard), as_result);
+    co_return error ? "cut" : heard.substr(12);
+  }
+  std::string ask(const std::string& header) { return test::run(io, talk(header)); }
+  bool logged(const std::string& part) {
+    finish(*server);
+    server = made(socks_server(""), [](log_level, std::string_view) {});
+    server->start();
+    return lines.has(part);
+  }
+
+  test::kept_lines lines;
+  std::unique_ptr<configured_proxy> server;
+};
+
+const std::string accepts = R"("acceptProxyProtocol": true)",
+                  line = "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n";
+
+}  // namespace
+
+TEST_CASE("proxied sources: a header names the client", "[proxy][proxy_header]") {
+  proxied p(socks_server(accepts));
+  CHECK(p.ask(line) == "hello");
+  CHECK(p.logged(" 192.0.2.1:56324 in -> "));
+}
+
+TEST_CASE("proxied sources: a header of version 2, and one of the proxy itself", "[proxy][proxy_header]") {
+  const std::string begin = "\r\n\r\n\0\r\nQUIT\n"s;
+  proxied p(socks_server(accepts));
+  CHECK(p.ask(begin + "\x20\0\0\0"s) == "hello");
+  CHECK(p.ask(begin + "\x21\x11\0\x0c\xc0\0\2\7\xc0\0\2\2\0\7\1\xbb"s) == "hello");
+  CHECK(p.logged(" 192.0.2.7:7 in -> "));
+  CHECK(p.lines.has(" 127.0.0.1:"));
+}
+
+TEST_CASE("proxied sources: what has no header is closed", "[proxy][proxy_header]") {
+  proxied p(socks_server(accepts));
+  CHECK(p.ask("") == "cut");
+  CHECK(p.ask("PROXY TCP4 192.0.2.1\r\n") == "cut");
+  CHECK(p.ask(line) == "hello");
+}
+
+TEST_CASE("proxied sources: only of trusted proxies", "[proxy][proxy_header]") {
+  CHECK(proxied(socks_server(accepts + R"(, "trustedProxies": ["127.0.0.0/8"])")).ask(line) == "hello");
+  CHECK(proxied(socks_server(accepts + R"(, "trustedProxies": ["10.0.0.0/8"])")).ask(line) == "cut");
+}
+
+TEST_CASE("proxied sources: a fallback's header reaches an inbound of WebSocket", "[proxy][proxy_header]") {
+  const std::string vless = R"("settings": {"decryption": "none", "clients": [{"id": "alice"}])";
+  const std::string freedom =
+      R"("outbounds": [{"protocol": "freedom", "settings": {"allowPrivate": true}}]})";
+  for (const char* const version : {"1", "2"}) {
+    bench b;
+    test::kept_lines lines;
+    const auto inner =
+        made(R"({"inbounds": [{"tag": "ws", "protocol": "vless", "listen": "127.0.0.1", "port": 0, )" +
+                 vless + R"(}, "streamSettings": {"network": "ws", "wsSettings": {"path": "/chat",
+                                "acceptProxyProtocol": true}}}], )" +
+                 freedom,
+             lines.sink());
+    const auto outer = made(
+        R"({"inbounds": [{"tag": "in", "protocol": "vless", "listen": "127.0.0.1", "port": 0, )" + vless +
+        fmt::format(R"(, "fallbacks": [{{"path": "/chat", "dest": {}, "xver": {}}}]}}}}], )",
+                    port_of(inner->listening()[0]), version) +
+        freedom);
+    const auto client = made(fmt::format(
+        R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
+             "outbounds": [{{"protocol": "vless", "settings": {{"address": "127.0.0.1", "port": {}, "id": "alice",
+               "encryption": "none"}}, "streamSettings": {{"network": "ws", "wsSettings": {{"path": "/chat"}}}}}}]}})",
+        port_of(outer->listening()[0])));
+    for (const auto* p : {&inner, &outer, &client}) (*p)->start();
+    CHECK(b.by_tcp(port_of(client->listening()[0]), b.port()) == "hello");
+    for (const auto* p : {&client, &outer, &inner}) finish(**p);
+    CHECK(lines.has(" ws -> "));
+  }
+}
+
+namespace {
+
+asio::awaitable<std::string> first_bytes(tcp::acceptor& at, std::size_t n) {
+  tcp::socket s = co_await at.async_accept(asio::use_awaitable);
+  std::string out(n, ' ');
+  const auto [error, got] = co_await asio::async_read(s, asio::buffer(out), as_result);
+  out.resize(got);
+  co_return out;
+}
+
+asio::awaitable<void> send_by(tcp::socket& s, tcp::endpoint proxy, std::string said) {
+  co_await s.async_connect(proxy, asio::use_awaitable);
+  co_await asio::async_write(s, asio::buffer(said), as_result);
+}
+
+}  // namespace
+
+TEST_CASE("proxied sources: freedom names the client to its target", "[proxy][proxy_header]") {
+  bench b;
+  const auto p = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
+      "outbounds": [{"protocol": "freedom", "settings": {"allowPrivate": true, "proxyProtocol": 1}}]})");
+  p->start();
+  tcp::acceptor web(b.io, {make_address("127.0.0.1"), 0});
+  const std::uint16_t port = web.local_endpoint().port();
+  tcp::socket s(b.io);
+  const std::string said = "\x05\x01\x00"s + to_port(port) + "hello";
+  asio::co_spawn(b.io, send_by(s, {make_address("127.0.0.1"), port_of(p->listening()[0])}, said),
+                 asio::detached);
+  const std::string begin = "PROXY TCP4 127.0.0.1 127.0.0.1 ";
+  const std::string got = test::run(b.io, first_bytes(web, begin.size()));
+  CHECK(got == begin);
+  s.close();
+  finish(*p);
+}
