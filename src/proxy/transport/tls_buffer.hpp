@@ -25,6 +25,7 @@ class tls_buffer {
   ~tls_buffer() { release(); }
 
   const_bytes data() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
+  bytes data() noexcept { return {memory_.get() + begin_, end_ - begin_}; }
   std::size_t size() const noexcept { return end_ - begin_; }
   bool empty() const noexcept { return begin_ == end_; }
   std::size_t capacity() const noexcept { return capacity_; }

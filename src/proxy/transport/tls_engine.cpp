@@ -1,5 +1,7 @@
 #include "proxy/transport/tls_engine.hpp"
 
+#include "proxy/transport/text_list.hpp"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <asio/error.hpp>
@@ -46,34 +48,6 @@ const BIO_METHOD* tls_bio::method() {
 }
 
 namespace {
-
-/// The rest of a gather list.
-class text_list {
- public:
-  explicit text_list(std::span<const asio::const_buffer> parts) noexcept : parts_(parts) { skip(0); }
-  bool empty() const noexcept { return parts_.empty(); }
-  /// The next `most` bytes, or fewer at the end. They are copied where they lie in more than one part.
-  const_bytes next(std::size_t most, bytes copy) const noexcept {
-    const asio::const_buffer first = parts_.front() + at_;
-    if (first.size() >= most || parts_.size() == 1)
-      return {static_cast<const std::byte*>(first.data()), std::min(first.size(), most)};
-    const auto to = asio::buffer(copy.data(), most);
-    std::size_t n = asio::buffer_copy(to, first);
-    for (const asio::const_buffer& part : parts_.subspan(1)) n += asio::buffer_copy(to + n, part);
-    return copy.first(n);
-  }
-  void skip(std::size_t n) noexcept {
-    at_ += n;
-    while (!parts_.empty() && at_ >= parts_.front().size()) {
-      at_ -= parts_.front().size();
-      parts_ = parts_.subspan(1);
-    }
-  }
-
- private:
-  std::span<const asio::const_buffer> parts_;
-  std::size_t at_ = 0;
-};
 
 thread_local std::array<std::byte, record_text> gathered;
 

@@ -1,6 +1,7 @@
 // The operations of a tls_stream: what each does with OpenSSL, and what they all wait for. Ring 4.
 #pragma once
 
+#include "proxy/transport/text_list.hpp"
 #include "proxy/transport/tls_engine.hpp"
 
 #include <muxpro/plain_socket.hpp>
@@ -104,12 +105,9 @@ class tls_write : public tls_task {
   template <class Core, class Buffers>
   void begin(Core& c, const Buffers& buffers) {
     if (!c.writing) c.engine.output.room(full_record + tls_buffer::spare);
-    std::array<asio::const_buffer, 64> parts;
-    std::size_t count = 0;
-    for (auto i = asio::buffer_sequence_begin(buffers); i != asio::buffer_sequence_end(buffers); ++i)
-      if (count < parts.size() && asio::const_buffer(*i).size() > 0) parts[count++] = *i;
-    n_ = c.engine.write(std::span(parts).first(count), failure_);
-    if (n_ == 0 && count > 0 && !failure_) failure_ = asio::error::no_buffer_space;
+    const text_parts parts(buffers);
+    n_ = c.engine.write(parts.all(), failure_);
+    if (n_ == 0 && !parts.all().empty() && !failure_) failure_ = asio::error::no_buffer_space;
   }
   needs go_on(tls_engine&, std::error_code& ec) {
     ec = failure_;
