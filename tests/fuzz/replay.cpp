@@ -25,6 +25,7 @@ void fuzz_reality(muxpro::const_bytes);
 void fuzz_vision(muxpro::const_bytes);
 void fuzz_vless(muxpro::const_bytes);
 void fuzz_link(muxpro::const_bytes);
+void fuzz_vmess(muxpro::const_bytes);
 void fuzz_nat_table(muxpro::const_bytes);
 void fuzz_socks(muxpro::const_bytes);
 void fuzz_trojan(muxpro::const_bytes);
@@ -83,6 +84,7 @@ TEST_CASE("corpus of reality", "[fuzz]") { replay("reality", muxpro_fuzz::fuzz_r
 TEST_CASE("corpus of vision", "[fuzz]") { replay("vision", muxpro_fuzz::fuzz_vision); }
 TEST_CASE("corpus of websocket", "[fuzz]") { replay("websocket", muxpro_fuzz::fuzz_websocket); }
 TEST_CASE("corpus of link", "[fuzz]") { replay("link", muxpro_fuzz::fuzz_link); }
+TEST_CASE("corpus of vmess", "[fuzz]") { replay("vmess", muxpro_fuzz::fuzz_vmess); }
 TEST_CASE("corpus of vless", "[fuzz]") { replay("vless", muxpro_fuzz::fuzz_vless); }
 TEST_CASE("corpus of http_request", "[fuzz]") { replay("http_request", muxpro_fuzz::fuzz_http_request); }
 TEST_CASE("corpus of http_response", "[fuzz]") { replay("http_response", muxpro_fuzz::fuzz_http_response); }

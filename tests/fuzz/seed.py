@@ -111,6 +111,25 @@ def seed_websocket():
           b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
 
 
+def seed_vmess():
+    """A byte that chooses what reads: a request on the wire, a head that is sealed first, chunks, text. Before the last two
+    are four bytes for the security, the options, datagrams and the answer."""
+    keys = "01" + "11" * 16 + "22" * 16
+    heads = ("77 0d 03 00 01 01bb 02 0c 6578616d706c652e74657374", "77 05 24 00 02 0035 01 c0000201 cccc", "77 01 05 00 03", "00 09 03 00 01 0050 01 c0000201",
+             "00 00 05 00 02 0035 01 c0000201", "00 01 06 00 01 0050 01 c0000201", "00 01 03 00 09 0050 01 c0000201")
+    for head in heads:
+        content = bytes.fromhex(keys + head)
+        checksum = 0x811C9DC5
+        for b in content:
+            checksum = (checksum ^ b) * 0x01000193 & 0xFFFFFFFF
+        write("vmess", b"\1" + content + checksum.to_bytes(4, "big"))
+    write("vmess", b"\0" + bytes(100))
+    for wire in ("02010077 0005 68656c6c6f 0000", "02050077 fc84 68656c6c6f", "02010177 0001 61 0002 6263", "020000aa 616263", "000d0077 8e65 00112233445566778899aabbccddeeff",
+                 "011d0077 00112233445566778899aabbccddeeff0011"):
+        write("vmess", b"\2" + bytes.fromhex(wire))
+        write("vmess", b"\3" + bytes.fromhex(wire))
+
+
 def seed_trojan():
     """A byte that chooses what reads, and the wire. The password is "alice"."""
     line = hashlib.sha224(b"alice").hexdigest().encode() + b"\r\n"
@@ -299,6 +318,7 @@ def main(cases):
     seed_vision()
     seed_reality()
     seed_mux_cool()
+    seed_vmess()
     seed_trojan()
     seed_websocket()
     seed_http()

@@ -1,0 +1,18 @@
+// What follows the heads of a VMess connection, in both directions, with the head of the response in front of
+// the second one. Ring 4, a rule.
+#pragma once
+
+#include "proxy/base/chunk_codec.hpp"
+#include "proxy/vmess/request.hpp"
+
+#include <cstddef>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// The text of datagrams is: u16 length, data; and so on.
+chunk_codecs vmess_server_codecs(const vmess_body& b);
+/// `head`: the sealed request, which goes in front of the first chunk.
+chunk_codecs vmess_client_codecs(const vmess_body& b, std::vector<std::byte> head);
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,263 @@
+// Bytes of VMess connections, which the functions of another implementation have accepted.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace vmess_golden {
+
+// What all have in common. Padding of chunks is aa in requests and bb in responses, that of heads is cc.
+constexpr const char* user = "66ad4540b58c4ad29926ea63445a9b57";
+constexpr const char* command_key = "81757e37f9668a8e7700d11ee834ede0";
+constexpr const char* auth_key = "814e1b82ddfb25aa9f3b94fbcdeba710";
+constexpr const char* auth_id = "6ef707dd9ca5acd4fa86d785029a4f34";
+constexpr std::int64_t time = 1700000000;
+constexpr std::uint32_t auth_id_random = 0x01020304;
+constexpr const char* nonce = "a0a1a2a3a4a5a6a7";
+constexpr const char* body_iv = "101112131415161718191a1b1c1d1e1f";
+constexpr const char* body_key = "404142434445464748494a4b4c4d4e4f";
+constexpr const char* response_iv = "fc2e2c73072bfa2bda03ff9307472deb";
+constexpr const char* response_key = "ba22b7dc95f6cc8765757be4bccf37cd";
+constexpr std::uint8_t answer = 119;
+constexpr const char* head_padding = "cccccccccc";
+constexpr const char* host = "example.test";
+constexpr std::uint16_t port = 443;
+constexpr const char* shake128_of_iv =
+    "fc918e43ecc4b6aea436a3be55984a75e0c01600dfda15041a69c312ea34160f49745f0758cb0d81e8e07816ac003954"
+    "fe7ef7e243250ded7cc0d924d2f25a933bd05190b850b867458cca54dea4d3354b2c61a7e84b2f7c0836f2f90df583bc"
+    "f5ec5d739295b61f7c6bf3863ebf8b9ae8f8e52c828331f3328ca2ad13c189d65a04aafc8df9defe8d220c6633e2d45a"
+    "8a385b2d8b30d0229b7d7177c97232c78b6ebf6c0050eaf25a8c01d3893e84b068360b203f40ce3c1de3c40b2bb5ed45"
+    "1ad6d77bdfc724260e859751cf90c7ceb54c7fda8feb9ecd55d27790e23fd0e5a359b955c797eb99ca35f11f411e9746"
+    "723ed8ec6dc0dd1f2fbeac7751457ff22417b2080ba8764db2347a5df93aeea7e6154b55a631355a7cbad9a54af98d7e"
+    "7d6e2c68d209eee8dff71de7b735144cd221801d0115bb6eba55fa0a59ae38b1778283444473b80c08d42dbc03d72d18"
+    "f3e2a838a8279ff5d13de8f5d1f5d1d11800d4f2089fdf007bbf2e27465b6910b699a807bc089083ce27326986c95b04"
+    "638b4d31e550fc567b5193eca9f0c7fa";
+
+struct connection {
+  const char* name;
+  std::uint8_t security, options;
+  const char* request_head;
+  std::vector<const char*> request_chunks;  ///< "hello", the bytes 0 to 99, the end
+  const char* response_head;
+  std::vector<const char*> response_chunks;  ///< "world", the end
+};
+
+inline const std::vector<connection>& all() {
+  static const std::vector<connection> list{
+      {"aes-128-gcm",
+       3,
+       1,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff89ef876e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d3f1bb3bfee9ca9ac165e1e04b1c6d4dc9906f9375",
+       {"00152cd114240db760a349b7e570c9240c86a0d912fb61",
+        "00748706d906ab54b61defbad24c1fd7db8ad5fc32cafb25855ea0b334158aed5801797d8f3df4405f74a4c38ca29c13"
+        "35c13f42e33d541f3c966f21442b9acd2681695cac42861808de79e22ed7da2a58b6bf07dc61d45cbb0e7be33b5f7f99"
+        "34cdbd261103b9d6c76e74638a90876f1f7b0dbdba9a",
+        "00109aa47fd71669bd48bd84e9eb0e41cb75"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"0015adada08f5b7f233b551af780114c9173f99b79cbf3", "001067b7cad2073d1b5fd1b0bae370e2a573"}},
+      {"aes-128-gcm",
+       3,
+       5,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff89af876e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d38b6a2d0ac8fa35b777f8a26080caef8c1a08d376",
+       {"fc842cd114240db760a349b7e570c9240c86a0d912fb61",
+        "8e378706d906ab54b61defbad24c1fd7db8ad5fc32cafb25855ea0b334158aed5801797d8f3df4405f74a4c38ca29c13"
+        "35c13f42e33d541f3c966f21442b9acd2681695cac42861808de79e22ed7da2a58b6bf07dc61d45cbb0e7be33b5f7f99"
+        "34cdbd261103b9d6c76e74638a90876f1f7b0dbdba9a",
+        "ecd49aa47fd71669bd48bd84e9eb0e41cb75"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"6089adada08f5b7f233b551af780114c9173f99b79cbf3", "c21767b7cad2073d1b5fd1b0bae370e2a573"}},
+      {"aes-128-gcm",
+       3,
+       13,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff892f876e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d354517812ee1755b054c77c40f93ebb11cde1a1ec",
+       {"8e652cd114240db760a349b7e570c9240c86a0d912fb61aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "b6d68706d906ab54b61defbad24c1fd7db8ad5fc32cafb25855ea0b334158aed5801797d8f3df4405f74a4c38ca29c13"
+        "35c13f42e33d541f3c966f21442b9acd2681695cac42861808de79e22ed7da2a58b6bf07dc61d45cbb0e7be33b5f7f99"
+        "34cdbd261103b9d6c76e74638a90876f1f7b0dbdba9aaaaaaaaa",
+        "a3f89aa47fd71669bd48bd84e9eb0e41cb75aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"c236adada08f5b7f233b551af780114c9173f99b79cbf3bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+        "bbbbbb",
+        "deaa67b7cad2073d1b5fd1b0bae370e2a573bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+        "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}},
+      {"aes-128-gcm",
+       3,
+       17,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff88ef876e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d3f40c852ec0681c407967e4cc3a1943c40d5db43e",
+       {"7ab1edf01e563dd034d0569c900a9c992efc2cd114240db760a349b7e570c9240c86a0d912fb61",
+        "c913042a3d0ecdbe3e0c491619299c6df4af8706d906ab54b61defbad24c1fd7db8ad5fc32cafb25855ea0b334158aed"
+        "5801797d8f3df4405f74a4c38ca29c1335c13f42e33d541f3c966f21442b9acd2681695cac42861808de79e22ed7da2a"
+        "58b6bf07dc61d45cbb0e7be33b5f7f9934cdbd261103b9d6c76e74638a90876f1f7b0dbdba9a",
+        "d59423feca45822c98f520588ce44e4de2119aa47fd71669bd48bd84e9eb0e41cb75"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"7ab1edf01e563dd034d0569c900a9c992efcadada08f5b7f233b551af780114c9173f99b79cbf3",
+        "c9778ae6552e134c460ec858488bf68c4a2467b7cad2073d1b5fd1b0bae370e2a573"}},
+      {"aes-128-gcm",
+       3,
+       21,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff88af876e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d3339472ba346598d2f99cc113fb4ba9723cf48726",
+       {"7ab1edf01e563dd034d0569c900a9c992efc2cd114240db760a349b7e570c9240c86a0d912fb61",
+        "c913042a3d0ecdbe3e0c491619299c6df4af8706d906ab54b61defbad24c1fd7db8ad5fc32cafb25855ea0b334158aed"
+        "5801797d8f3df4405f74a4c38ca29c1335c13f42e33d541f3c966f21442b9acd2681695cac42861808de79e22ed7da2a"
+        "58b6bf07dc61d45cbb0e7be33b5f7f9934cdbd261103b9d6c76e74638a90876f1f7b0dbdba9a",
+        "d59423feca45822c98f520588ce44e4de2119aa47fd71669bd48bd84e9eb0e41cb75"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"7ab1edf01e563dd034d0569c900a9c992efcadada08f5b7f233b551af780114c9173f99b79cbf3",
+        "c9778ae6552e134c460ec858488bf68c4a2467b7cad2073d1b5fd1b0bae370e2a573"}},
+      {"aes-128-gcm",
+       3,
+       29,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff882f876e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d32726c0829171a476f64ea9cada863d26df6db642",
+       {"7aa239d7c7f4d506fbb4f15c0be38256c2b32cd114240db760a349b7e570c9240c86a0d912fb61aaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaa",
+        "c9104a2c1dbde8d2d99db7ae9b96227b4bfd8706d906ab54b61defbad24c1fd7db8ad5fc32cafb25855ea0b334158aed"
+        "5801797d8f3df4405f74a4c38ca29c1335c13f42e33d541f3c966f21442b9acd2681695cac42861808de79e22ed7da2a"
+        "58b6bf07dc61d45cbb0e7be33b5f7f9934cdbd261103b9d6c76e74638a90876f1f7b0dbdba9aaaaaaa",
+        "d59075f6b401f14212c876068ab1e67bb6d69aa47fd71669bd48bd84e9eb0e41cb75aaaaaaaa"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"7a954dbb9231d5caef07b232a4f2751ddc00adada08f5b7f233b551af780114c9173f99b79cbf3bbbbbbbbbbbbbbbbbb"
+        "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+        "c97092e80bd9454e2ba260becc61e0aca1b167b7cad2073d1b5fd1b0bae370e2a573bbbbbbbbbbbbbb"}},
+      {"chacha20-poly1305",
+       4,
+       1,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff89eff76e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d312017339f5df7208be55bbb73c8eccd2a5d1f295",
+       {"001564e0e37771c95d9a571daab04795f12e918bc6931e",
+        "0074ae6e2e89c1e553c2cc87d7513167a259dbe89bbb6addeafdccf73da65339e71dbc32326c7004ecf61cf746e4a1f9"
+        "b905a047661c18e65a2fe549ddf4b31ead7dafd1d7a1d7d46d35dbf4fca45cf353c87c089dee08b8331a1a5fa7a44301"
+        "1836977db44c6c280671529080d67335da5b0ebdb3f1",
+        "001012291cb4444acf0ed4fb73f2b0aefa22"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"00159139116d64cd6fd67a4e1cbf97689b9e1be94ca68d", "001056af27da3a0db09ebab7ff81a1b05c56"}},
+      {"chacha20-poly1305",
+       4,
+       5,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff89aff76e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d3de24f57d515a918084fec7b2b03f6b5df22465ef",
+       {"fc8464e0e37771c95d9a571daab04795f12e918bc6931e",
+        "8e37ae6e2e89c1e553c2cc87d7513167a259dbe89bbb6addeafdccf73da65339e71dbc32326c7004ecf61cf746e4a1f9"
+        "b905a047661c18e65a2fe549ddf4b31ead7dafd1d7a1d7d46d35dbf4fca45cf353c87c089dee08b8331a1a5fa7a44301"
+        "1836977db44c6c280671529080d67335da5b0ebdb3f1",
+        "ecd412291cb4444acf0ed4fb73f2b0aefa22"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"60899139116d64cd6fd67a4e1cbf97689b9e1be94ca68d", "c21756af27da3a0db09ebab7ff81a1b05c56"}},
+      {"chacha20-poly1305",
+       4,
+       13,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff892ff76e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d3e8b5af0532037570b5d5b4eab9080b73dd3430b4",
+       {"8e6564e0e37771c95d9a571daab04795f12e918bc6931eaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "b6d6ae6e2e89c1e553c2cc87d7513167a259dbe89bbb6addeafdccf73da65339e71dbc32326c7004ecf61cf746e4a1f9"
+        "b905a047661c18e65a2fe549ddf4b31ead7dafd1d7a1d7d46d35dbf4fca45cf353c87c089dee08b8331a1a5fa7a44301"
+        "1836977db44c6c280671529080d67335da5b0ebdb3f1aaaaaaaa",
+        "a3f812291cb4444acf0ed4fb73f2b0aefa22aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"c2369139116d64cd6fd67a4e1cbf97689b9e1be94ca68dbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+        "bbbbbb",
+        "deaa56af27da3a0db09ebab7ff81a1b05c56bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+        "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}},
+      {"chacha20-poly1305",
+       4,
+       17,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff88eff76e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d3ca9c94a99ee4a7a6a294a5f7c939612e235cc359",
+       {"5f45a4aefb944ee28f28c18058b6821583a764e0e37771c95d9a571daab04795f12e918bc6931e",
+        "b5d187cc0c5f9ad8570c87b9e5ae8791e1e9ae6e2e89c1e553c2cc87d7513167a259dbe89bbb6addeafdccf73da65339"
+        "e71dbc32326c7004ecf61cf746e4a1f9b905a047661c18e65a2fe549ddf4b31ead7dafd1d7a1d7d46d35dbf4fca45cf3"
+        "53c87c089dee08b8331a1a5fa7a443011836977db44c6c280671529080d67335da5b0ebdb3f1",
+        "94b828c046f6fb8375905e3a966cfc7b074b12291cb4444acf0ed4fb73f2b0aefa22"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"5f45a4aefb944ee28f28c18058b6821583a79139116d64cd6fd67a4e1cbf97689b9e1be94ca68d",
+        "b5b55795544cbcd525166d9204dd171e9f5e56af27da3a0db09ebab7ff81a1b05c56"}},
+      {"chacha20-poly1305",
+       4,
+       21,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff88aff76e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d30647f3edbd0402254c73723510552081ebe88cf9",
+       {"5f45a4aefb944ee28f28c18058b6821583a764e0e37771c95d9a571daab04795f12e918bc6931e",
+        "b5d187cc0c5f9ad8570c87b9e5ae8791e1e9ae6e2e89c1e553c2cc87d7513167a259dbe89bbb6addeafdccf73da65339"
+        "e71dbc32326c7004ecf61cf746e4a1f9b905a047661c18e65a2fe549ddf4b31ead7dafd1d7a1d7d46d35dbf4fca45cf3"
+        "53c87c089dee08b8331a1a5fa7a443011836977db44c6c280671529080d67335da5b0ebdb3f1",
+        "94b828c046f6fb8375905e3a966cfc7b074b12291cb4444acf0ed4fb73f2b0aefa22"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"5f45a4aefb944ee28f28c18058b6821583a79139116d64cd6fd67a4e1cbf97689b9e1be94ca68d",
+        "b5b55795544cbcd525166d9204dd171e9f5e56af27da3a0db09ebab7ff81a1b05c56"}},
+      {"chacha20-poly1305",
+       4,
+       29,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff882ff76e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d3cbc9963569f8704d7fa9792912c121c521a8dac3",
+       {"5f5618201d26bd1f03cc0d3cef4b9113700b64e0e37771c95d9a571daab04795f12e918bc6931eaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaa",
+        "b5d2a21701726bc622d57e9f64f65d83488aae6e2e89c1e553c2cc87d7513167a259dbe89bbb6addeafdccf73da65339"
+        "e71dbc32326c7004ecf61cf746e4a1f9b905a047661c18e65a2fe549ddf4b31ead7dafd1d7a1d7d46d35dbf4fca45cf3"
+        "53c87c089dee08b8331a1a5fa7a443011836977db44c6c280671529080d67335da5b0ebdb3f1aaaaaa",
+        "94bc23b595188136c0bd35364354c77d84c112291cb4444acf0ed4fb73f2b0aefa22aaaaaaaa"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"5f61614bba388c56f3623fb5413413d672a69139116d64cd6fd67a4e1cbf97689b9e1be94ca68dbbbbbbbbbbbbbbbbbb"
+        "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+        "b5b201b47713490cc5bb85e0870695486a7d56af27da3a0db09ebab7ff81a1b05c56bbbbbbbbbbbbbb"}},
+      {"none",
+       5,
+       1,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff89efe76e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d3d7c039e462a81894f0fd5a375ff04c8f5c9ce071",
+       {"000568656c6c6f",
+        "0064000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d"
+        "2e2f303132333435363738393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d"
+        "5e5f60616263",
+        "0000"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"0005776f726c64", "0000"}},
+      {"none",
+       5,
+       5,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff89afe76e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d37f308b68672fe5fa6a2307fd96f93995f74a1465",
+       {"fc9468656c6c6f",
+        "8e27000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d"
+        "2e2f303132333435363738393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d"
+        "5e5f60616263",
+        "ecc4"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"6099776f726c64", "c207"}},
+      {"zero",
+       5,
+       0,
+       "6ef707dd9ca5acd4fa86d785029a4f34c70b446c49a33889cc52887b7aae0063d084a0a1a2a3a4a5a6a78345e2cc48eb"
+       "276944fad948e008faa832a11d12f96e3d6206a313d667d212b9bff89ffe76e84610ae774fd3718ca348e5cc100535df"
+       "e753ff32d39df6e737da61b35df2afaa9c41b5e7389d57950e",
+       {"68656c6c6f",
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
+        "303132333435363738393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"
+        "60616263"},
+       "372fb1383fedbe5045baf4f13fe9c921e8b33ee30d69f24f63770ba20b392473f0d0283bc05e",
+       {"776f726c64"}},
+  };
+  return list;
+}
+
+}  // namespace vmess_golden
