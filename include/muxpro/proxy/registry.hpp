@@ -178,6 +178,8 @@ struct outbound_plan {
   bool needs_security_on_socket = false;
   /// The protocol hides nothing: without a security of the transport anyone on the way can read it.
   bool in_clear = false;
+  /// What the operator should know about what the configuration asks for; empty: nothing.
+  std::string note;
 };
 
 /// A layer of a transport that a configuration asks for.

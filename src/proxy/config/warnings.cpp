@@ -47,6 +47,7 @@ void warn_of(const inbound_config& i, const config& c, std::vector<std::string>&
 }
 
 void warn_of(const outbound_config& o, std::vector<std::string>& out) {
+  if (!o.plan.note.empty()) out.push_back(fmt::format("outbound {}: {}", shown(o.tag), o.plan.note));
   if (o.mux && o.plan.needs_security_on_socket)
     out.push_back(fmt::format("outbound {}: mux has no effect with flow xtls-rprx-vision", shown(o.tag)));
   const auto& server = o.plan.server;

@@ -82,15 +82,19 @@ asio::awaitable<void> keyed_inbound::serve(std::shared_ptr<connection> c, contex
                                            admission::ticket place) const {
   pending_client who(std::move(c), ctx, std::move(place), options_.handshake);
   auto head = co_await read_head(who, to);
-  if (!head) co_return;
+  if (head) co_await serve_request(who, *std::move(head), to);
+}
+
+asio::awaitable<void> keyed_inbound::serve_request(pending_client& who, request_head head,
+                                                   dispatcher& to) const {
   who.ctx.inbound.protocol = options_.protocol->name;
-  who.ctx.inbound.user = std::move(head->user);
-  who.ctx.inbound.vless_route = head->vless_route;
-  who.ctx.outbound.original = who.ctx.outbound.target = std::move(head->target);
+  who.ctx.inbound.user = std::move(head.user);
+  who.ctx.inbound.vless_route = head.vless_route;
+  who.ctx.outbound.original = who.ctx.outbound.target = std::move(head.target);
   if (who.ctx.outbound.target.net == network::udp)
     co_await carry_datagrams(who, to);
   else
-    co_await carry_bytes(who, head->vision, to);
+    co_await carry_bytes(who, head.vision, to);
 }
 
 asio::awaitable<void> keyed_inbound::carry_bytes(pending_client& who, const std::optional<uuid>& vision,

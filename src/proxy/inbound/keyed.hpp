@@ -24,6 +24,7 @@ namespace muxpro::proxy {
 /// What is different between them.
 struct keyed_protocol {
   std::string_view name;
+  /// Null: another inbound reads the head.
   request_head (*read)(const_bytes received, const accounts& users);
   /// Goes to the client in front of the target's first bytes.
   const_bytes response;
@@ -31,6 +32,7 @@ struct keyed_protocol {
 };
 const keyed_protocol& vless();
 const keyed_protocol& trojan();
+const keyed_protocol& vmess();
 
 struct keyed_inbound_options {
   explicit keyed_inbound_options(const keyed_protocol& p) : protocol(&p) {}
@@ -56,6 +58,8 @@ class keyed_inbound final : public inbound {
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                               admission::ticket place) const override;
+  /// A client whose request was read. `who` must outlive the call.
+  asio::awaitable<void> serve_request(pending_client& who, request_head head, dispatcher& to) const;
 
  private:
   asio::awaitable<std::optional<request_head>> read_head(pending_client& who, dispatcher& to) const;

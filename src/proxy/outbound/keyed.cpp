@@ -3,6 +3,7 @@
 #include "proxy/base/main_connection_target.hpp"
 #include "proxy/net/read_deadline.hpp"
 #include "proxy/policy/dial_outcome.hpp"
+#include "proxy/transport/chunk_stream.hpp"
 #include "proxy/transport/vision.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 #include "proxy/udp/relay_datagrams.hpp"
@@ -28,17 +29,25 @@ asio::awaitable<void> wait_for_first_bytes(client& c, duration limit, std::error
 
 }  // namespace
 
-asio::awaitable<void> keyed_outbound::request(std::shared_ptr<connection> server, const destination& target,
+asio::awaitable<void> keyed_outbound::request(std::shared_ptr<connection>& server, const destination& target,
                                               client& c, std::error_code& ec) {
   co_await wait_for_first_bytes(c, options_.first_bytes, ec);
   if (ec) co_return;
-  std::vector<std::byte> message = options_.request(target);
+  const std::shared_ptr<connection> below = server;
+  std::vector<std::byte> message;
+  if (options_.request) message = options_.request(target);
   const std::vector<std::byte> first = c.take_early();
-  message.insert(message.end(), first.begin(), first.end());
-  const auto rest = server->write_now(message);
+  if (options_.chunks) {
+    chunk_codecs codecs = options_.chunks(target);
+    append_sealed(message, *codecs.sealer, first);
+    server = make_chunked(below, std::move(codecs), {});
+  } else {
+    message.insert(message.end(), first.begin(), first.end());
+  }
+  const auto rest = below->write_now(message);
   if (rest.size() == 0) co_return;
-  const deadline limit(server, options_.handshake);
-  co_await server->write(rest, ec);
+  const deadline limit(below, options_.handshake);
+  co_await below->write(rest, ec);
 }
 
 asio::awaitable<std::shared_ptr<connection>> keyed_outbound::request_by_vision(
@@ -90,7 +99,8 @@ asio::awaitable<connection_result> keyed_outbound::carry_datagrams(
     co_return result;
   }
   framed_datagrams::beginning first;
-  first.head = options_.request(target);
+  if (options_.request) first.head = options_.request(target);
+  if (options_.chunks) server = make_chunked(server, options_.chunks(target), {});
   first.peers_head = options_.response;
   first.peer = {target.host, target.port};
   auto dropped = [drops = drops(), whose = "outbound " + ctx.outbound.tag](drop_reason why, std::uint64_t n) {
@@ -108,7 +118,10 @@ asio::awaitable<session> dial_session_by_key(std::shared_ptr<transport_dialer> s
   std::error_code ec;
   const auto c = co_await server->dial(ec);
   if (ec) throw std::system_error(ec);
-  s.head = options.request(main_connection_target(s.speaks));
+  const destination target = main_connection_target(s.speaks);
+  if (options.chunks)
+    co_return make_chunked(c, options.chunks(target), {})->into_session(role::client, std::move(s));
+  s.head = options.request(target);
   s.peers_head = options.response;
   co_return c->into_session(role::client, std::move(s));
 }

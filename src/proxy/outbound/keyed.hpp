@@ -1,6 +1,7 @@
 // By way of a server that gets a key and a target in one head: VLESS, Trojan. Ring 4.
 #pragma once
 
+#include "proxy/base/chunk_codec.hpp"
 #include "proxy/base/uuid.hpp"
 #include "proxy/udp/framed_datagrams.hpp"
 
@@ -24,6 +25,9 @@ struct keyed_outbound_options {
   std::function<std::vector<std::byte>(const destination& target)> request;
   /// Of the head in front of the server's first bytes. Empty: there is none.
   head_reader response;
+  /// Instead of both: what carries the connection in chunks, with the head of the request in front of the
+  /// first one. Throws std::exception if libcrypto fails.
+  std::function<chunk_codecs(const destination& target)> chunks;
   datagram_framing framing{};
   /// Connections use the flow xtls-rprx-vision, with this UUID.
   std::optional<uuid> vision;
@@ -51,7 +55,8 @@ class keyed_outbound final : public outbound {
   datagram_support support_for_datagrams() const noexcept override { return datagram_support::carried; }
 
  private:
-  asio::awaitable<void> request(std::shared_ptr<connection> server, const destination& target, client& c,
+  /// `server` is then what carries the connection.
+  asio::awaitable<void> request(std::shared_ptr<connection>& server, const destination& target, client& c,
                                 std::error_code& ec);
   asio::awaitable<std::shared_ptr<connection>> request_by_vision(std::shared_ptr<connection> server,
                                                                  const destination& target, client& c,

@@ -28,6 +28,19 @@ void accounts::add(user_account user, std::string_view secret) {
 
 void accounts::add_key(user_account user, std::string_view key) { add_as({}, key, std::move(user)); }
 
+// Readers have the list that was there.
+void accounts::add_tried(user_account user, std::string key) {
+  const std::unique_lock lock(book_->access);
+  auto& list = book_->tried;
+  if (list.use_count() > 1) list = std::make_shared<tried_users>(*list);
+  list->push_back({std::move(user), std::move(key)});
+}
+
+std::shared_ptr<const accounts::tried_users> accounts::tried() const {
+  const std::shared_lock lock(book_->access);
+  return book_->tried;
+}
+
 void accounts::add(std::string name, std::string_view secret) {
   user_account user;
   user.name = std::move(name);
@@ -36,7 +49,7 @@ void accounts::add(std::string name, std::string_view secret) {
 
 std::size_t accounts::size() const {
   const std::shared_lock lock(book_->access);
-  return book_->known.size();
+  return book_->known.size() + book_->tried->size();
 }
 
 // A copy first: both locks at once could wait for each other.
@@ -44,10 +57,12 @@ void accounts::replace_with(const accounts& others) {
   std::shared_lock theirs(others.book_->access);
   const digest key = others.book_->key;
   std::map<digest, user_account> known = others.book_->known;
+  const auto tried = others.book_->tried;
   theirs.unlock();
   const std::unique_lock ours(book_->access);
   book_->key = key;
   book_->known = std::move(known);
+  book_->tried = tried;
 }
 
 // The search compares keyed digests. Without the key they cannot be predicted, so the time of the search

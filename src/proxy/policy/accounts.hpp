@@ -12,11 +12,12 @@
 #include <shared_mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace muxpro::proxy {
 
 /// Accounts by one keyed digest of name and secret. Neither the answer nor the time of check() distinguishes
-/// an unknown name from a wrong secret. Secrets are not kept.
+/// an unknown name from a wrong secret. Secrets are not kept, but for those of users who are tried.
 ///
 /// Copies share their accounts, which can change while an inbound serves. Thread-safe.
 class accounts {
@@ -29,6 +30,15 @@ class accounts {
   void add(std::string name, std::string_view secret);
   /// A user who sends no name: the key says who it is.
   void add_key(user_account user, std::string_view key);
+  /// A user whose clients prove that they have the key, and do not send it: it is tried, with those of all
+  /// others.
+  struct tried_user {
+    user_account user;
+    std::string key;
+  };
+  using tried_users = std::vector<tried_user>;
+  void add_tried(user_account user, std::string key);
+  std::shared_ptr<const tried_users> tried() const;
   /// An inbound without accounts asks no client for a name.
   bool empty() const { return size() == 0; }
   std::size_t size() const;
@@ -49,6 +59,7 @@ class accounts {
     mutable std::shared_mutex access;
     digest key{};
     std::map<digest, user_account> known;
+    std::shared_ptr<tried_users> tried = std::make_shared<tried_users>();
   };
 
   std::shared_ptr<book> book_ = std::make_shared<book>();

@@ -1,5 +1,5 @@
-// VLESS and Trojan from configurations: a client and a server, plain, over TLS, with main connections, and
-// new users.
+// VLESS, Trojan and VMess from configurations: a client and a server, plain, over TLS, with main connections,
+// and new users.
 #include "configured.hpp"
 
 #include "proxy/transport/tls.hpp"
@@ -10,6 +10,7 @@ using namespace configured_test;
 
 const std::string vless_users =
     R"({"decryption": "none", "clients": [{"id": "alice", "email": "alice@example"}]})";
+const std::string vmess_users = R"({"clients": [{"id": "alice", "email": "alice@example"}]})";
 const std::string trojan_users = R"({"clients": [{"password": "alice", "email": "alice@example"}]})";
 
 std::string server(const std::string& protocol, const std::string& users, const std::string& more = "") {
@@ -44,7 +45,7 @@ struct pair : bench {
   const std::unique_ptr<configured_proxy> far, near;
 };
 
-const std::string vless_secret = R"("id": "alice", "encryption": "none")",
+const std::string vless_secret = R"("id": "alice", "encryption": "none")", vmess_secret = R"("id": "alice")",
                   trojan_secret = R"("password": "alice")";
 
 }  // namespace
@@ -53,15 +54,27 @@ TEST_CASE("configured VLESS and Trojan: a client and a server", "[proxy][keyed]"
   CHECK(pair("vless", vless_users, vless_secret).ask() == "hello");
   CHECK(pair("trojan", trojan_users, trojan_secret).ask(std::string(200'000, 'x')) ==
         std::string(200'000, 'x'));
+  CHECK(pair("vmess", vmess_users, vmess_secret).ask(std::string(200'000, 'x')) == std::string(200'000, 'x'));
 }
 
 TEST_CASE("configured VLESS and Trojan: main connections inside", "[proxy][keyed]") {
   for (const char* multiplexer : {"mux.cool", "mux.pro"}) {
     const std::string mux = fmt::format(R"(, "mux": {{"enabled": true, "protocol": "{}"}})", multiplexer);
     CHECK(pair("vless", vless_users, vless_secret, "", mux).ask() == "hello");
+    CHECK(pair("vmess", vmess_users, vmess_secret, "", mux).ask() == "hello");
     CHECK(pair("trojan", trojan_users, trojan_secret, "", mux).ask(std::string(200'000, 'x')) ==
           std::string(200'000, 'x'));
   }
+}
+
+TEST_CASE("configured VMess: users change, connections stay", "[proxy][keyed]") {
+  pair p("vmess", vmess_users, vmess_secret);
+  REQUIRE(p.ask() == "hello");
+  geo_files none;
+  CHECK(p.far->reload(config_of(server("vmess", R"({"users": [{"id": "bob"}]})")), none).empty());
+  CHECK(p.ask(std::string(5000, 'x')) != std::string(5000, 'x'));
+  CHECK(p.far->reload(config_of(server("vmess", vmess_users)), none).empty());
+  CHECK(p.ask() == "hello");
 }
 
 TEST_CASE("configured VLESS: users change, connections stay", "[proxy][keyed]") {
