@@ -28,6 +28,7 @@ void fuzz_link(muxpro::const_bytes);
 void fuzz_vmess(muxpro::const_bytes);
 void fuzz_nat_table(muxpro::const_bytes);
 void fuzz_socks(muxpro::const_bytes);
+void fuzz_shadowsocks(muxpro::const_bytes);
 void fuzz_trojan(muxpro::const_bytes);
 void fuzz_websocket(muxpro::const_bytes);
 void fuzz_http_request(muxpro::const_bytes);
@@ -79,6 +80,7 @@ TEST_CASE("corpus of session_pair", "[fuzz]") { replay("session_pair", muxpro_fu
 TEST_CASE("corpus of udp_prefix", "[fuzz]") { replay("udp_prefix", muxpro_fuzz::fuzz_udp_prefix); }
 TEST_CASE("corpus of nat_table", "[fuzz]") { replay("nat_table", muxpro_fuzz::fuzz_nat_table); }
 TEST_CASE("corpus of socks", "[fuzz]") { replay("socks", muxpro_fuzz::fuzz_socks); }
+TEST_CASE("corpus of shadowsocks", "[fuzz]") { replay("shadowsocks", muxpro_fuzz::fuzz_shadowsocks); }
 TEST_CASE("corpus of trojan", "[fuzz]") { replay("trojan", muxpro_fuzz::fuzz_trojan); }
 TEST_CASE("corpus of reality", "[fuzz]") { replay("reality", muxpro_fuzz::fuzz_reality); }
 TEST_CASE("corpus of vision", "[fuzz]") { replay("vision", muxpro_fuzz::fuzz_vision); }

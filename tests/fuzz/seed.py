@@ -130,6 +130,15 @@ def seed_vmess():
         write("vmess", b"\3" + bytes.fromhex(wire))
 
 
+def seed_shadowsocks():
+    for method in range(5):
+        for reader in (0, 2):
+            write("shadowsocks", bytes((reader, method)) + bytes(range(120)))
+        # Targets with what follows, as a text of a chunk, and as the head of a method of 2022.
+        for text in ("030b6578616d706c652e636f6d01bb", "010102030400500001006869", "04", "0100000000000000"):
+            write("shadowsocks", bytes((1, method)) + bytes.fromhex(text))
+
+
 def seed_trojan():
     """A byte that chooses what reads, and the wire. The password is "alice"."""
     line = hashlib.sha224(b"alice").hexdigest().encode() + b"\r\n"
@@ -319,6 +328,7 @@ def main(cases):
     seed_reality()
     seed_mux_cool()
     seed_vmess()
+    seed_shadowsocks()
     seed_trojan()
     seed_websocket()
     seed_http()

@@ -13,12 +13,15 @@
 
 namespace muxpro::proxy {
 
-/// Remembers each value for `seconds` at least, twice as long at most. Only the oldest of more than two
-/// million values are forgotten earlier. Thread-safe.
+/// Remembers each value for `seconds` at least, twice as long at most. If more than `most` values come in
+/// that time, the oldest are forgotten earlier; the last `most` are not. Thread-safe.
 template <std::size_t Size>
 class replay_filter {
  public:
-  explicit replay_filter(std::int64_t seconds) : seconds_(seconds) {}
+  static constexpr std::size_t usual_most = 1 << 20;
+
+  explicit replay_filter(std::int64_t seconds, std::size_t most = usual_most)
+      : seconds_(seconds), most_(most) {}
 
   /// False: it has come before. `now`: seconds of any clock. `value` has `Size` bytes.
   bool first_time(const_bytes value, std::int64_t now) {
@@ -30,16 +33,15 @@ class replay_filter {
   }
 
  private:
-  static constexpr std::size_t most = 1 << 20;
-
   void forget(std::int64_t now) {
     if (now - begun_ >= 2 * seconds_) newer_.clear();
-    if (now - begun_ < seconds_ && newer_.size() < most) return;
+    if (now - begun_ < seconds_ && newer_.size() < most_) return;
     older_ = std::exchange(newer_, {});
     begun_ = now;
   }
 
   const std::int64_t seconds_;
+  const std::size_t most_;
   std::mutex mutex_;
   std::set<std::array<std::byte, Size>> newer_, older_;
   std::int64_t begun_ = 0;
