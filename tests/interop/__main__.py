@@ -11,6 +11,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "process")]
 import carriers
 import keyed
 import reality
+import shadowsocks
 from parts import Failed, Scene
 from peers import PEERS, SING_BOX, Peer
 
@@ -20,6 +21,8 @@ CASES |= {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in rea
           for peer in (*PEERS, SING_BOX) for role in ("server", "client") if peer.name != "v2ray"}
 CASES["reality_nginx"] = (reality.in_front_of_nginx, Peer("nginx", []), None)
 CASES |= {name: (case, case.peer, None) for name, case in carriers.CASES.items()}
+CASES |= {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in shadowsocks.CASES.items()
+          for peer in (*PEERS, SING_BOX, shadowsocks.LIBEV) if shadowsocks.is_for(name, peer) for role in ("server", "client")}
 
 
 def run(name, program):

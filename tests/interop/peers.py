@@ -36,14 +36,16 @@ class Peer:
         file = scene.path(f"{self.name}.json")
         with open(file, "w", encoding="utf-8") as out:
             json.dump(self.configuration(inbound, outbound), out)
+        self.run(scene, [self.path(), *self.words, file], inbound["port"])
+
+    def run(self, scene, words, port):
         with open(scene.path(f"{self.name}.log"), "w", encoding="utf-8") as log:
-            process = subprocess.Popen([self.path(), *self.words, file], stdout=log, stderr=log,
-                                       env={**os.environ, **self.env})
+            process = subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, **self.env})
         scene.processes.append(process)
 
         def listens():
             try:
-                connect(inbound["port"]).close()
+                connect(port).close()
                 return True
             except OSError:
                 return False

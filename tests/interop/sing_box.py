@@ -1,4 +1,4 @@
-"""Configurations of Xray's form, as sing-box has them: VLESS, TLS and REALITY."""
+"""Configurations of Xray's form, as sing-box has them: VLESS, Shadowsocks, TLS and REALITY."""
 
 
 def tls_of_server(stream):
@@ -27,12 +27,21 @@ def inbound(of_xray):
     if out["type"] == "vless":
         out["users"] = [{"name": c["email"], "uuid": c["id"], "flow": c.get("flow", "")} for c in of_xray["settings"]["clients"]]
         out["tls"] = tls_of_server(of_xray["streamSettings"])
+    if out["type"] == "shadowsocks":
+        own = of_xray["settings"]
+        out |= {"method": own["method"], "password": own["password"]}
+        if "clients" in own:
+            out["users"] = [{"name": c["email"], "password": c["password"]} for c in own["clients"]]
     return out
 
 
 def outbound(of_xray):
     if of_xray["protocol"] == "freedom":
         return {"type": "direct", "tag": "out"}
+    if of_xray["protocol"] == "shadowsocks":
+        server = of_xray["settings"]["servers"][0]
+        return {"type": "shadowsocks", "tag": "out", "server": server["address"], "server_port": server["port"],
+                "method": server["method"], "password": server["password"]}
     server = of_xray["settings"]["vnext"][0]
     user = server["users"][0]
     return {"type": "vless", "tag": "out", "server": server["address"], "server_port": server["port"], "uuid": user["id"],

@@ -18,6 +18,8 @@
 
 namespace muxpro::proxy {
 
+class sealed_datagrams;
+
 /// Shared by all threads and not changed while it serves. Derive from it for a protocol of your own.
 class inbound {
  public:
@@ -32,6 +34,9 @@ class inbound {
   /// Sets the target of datagrams whose source and gateway are in `ctx`. Returns false if they are dropped.
   /// An exception drops the one datagram that it was called for.
   virtual bool admit_datagrams(context& ctx) const;
+  /// What opens the packets of a port whose datagrams have their targets in them, one for each port. Null:
+  /// packets are datagrams as they are. admit_datagrams() then gets the user and the first target.
+  virtual std::shared_ptr<sealed_datagrams> open_datagrams() const;
   /// Whether its connections are few and long: each then goes to the thread that has the fewest. Short
   /// connections in sequence stay on one thread, which need not be woken.
   virtual bool long_lived() const noexcept { return false; }

@@ -9,8 +9,13 @@
 
 #include <asio/co_spawn.hpp>
 
+#include <fmt/format.h>
+#include <muxpro/proxy/stream_socket.hpp>
+
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <string>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -21,22 +26,31 @@ namespace {
 
 constexpr int datagrams_a_turn = 32;
 
+unix_time now_of_packets() {
+  return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
 }  // namespace
 
 struct datagram_listener::source {
-  source(const key& k, const context& known, const udp::endpoint& to, std::unique_ptr<datagram_stream> l,
+  source(const key& k, const context& known, const arrival& how, std::unique_ptr<datagram_stream> l,
          duration idle)
       : who(k),
-        asked(to_host_port(to)),
+        from(how.from),
+        local(how.local),
+        asked(to_host_port(how.original)),
         target(known.outbound.target.host, known.outbound.target.port),
         everywhere(k.redirected && target == asked),
         link(std::move(l)),
         voice(link->get_executor()),
         quiet(link->get_executor(), idle, [this] { link->end(end_code::graceful); }) {}
   const key who;
-  host_port asked;         ///< where its last datagram was sent to, if it was redirected
-  const host_port target;  ///< where they go
-  const bool everywhere;   ///< no, each goes where it was sent to
+  udp::endpoint from;       ///< of its newest packet
+  asio::ip::address local;  ///< of this machine, where that was sent to; unspecified: there is only one
+  std::shared_ptr<sealed_source> seals;  ///< null: packets are datagrams
+  host_port asked;                       ///< where its last datagram was sent to, if it was redirected
+  const host_port target;                ///< where they go
+  const bool everywhere;                 ///< no, each goes where it was sent to
   const std::unique_ptr<datagram_stream> link;
   order::iterator place;
   udp::socket voice;  ///< has sent the last answer, if that was not from the listener's own address
@@ -49,6 +63,7 @@ datagram_listener::datagram_listener(asio::io_context& io, const udp::endpoint& 
     : socket_(io, at.protocol()),
       tag_(std::move(tag)),
       serves_(std::move(serves)),
+      opens_(serves_->open_datagrams()),
       to_(to),
       options_(std::move(options)),
       local_(options_.transparent ? local_addresses() : std::vector<asio::ip::address>()) {
@@ -80,7 +95,7 @@ asio::awaitable<void> datagram_listener::run([[maybe_unused]] std::shared_ptr<da
       const std::size_t n = receive_addressed(socket_, asio::buffer(memory), how, ec);
       if (ec) break;
       try {
-        co_await forward(how, const_bytes(memory).first(n));
+        co_await take(how, bytes(memory).first(n));
       } catch (...) {
         drop_datagram(drop_reason::refused);  // there was no memory for it, or its inbound has failed
       }
@@ -101,33 +116,71 @@ bool datagram_listener::is_redirected(const udp::endpoint& to) const {
 
 void datagram_listener::drop_datagram(drop_reason why) const { to_.drops()->note(why, "inbound " + tag_); }
 
-asio::awaitable<void> datagram_listener::forward(const arrival& how, const_bytes payload) {
-  const bool redirected = is_redirected(how.original);
-  const key who{how.from, redirected ? asio::ip::address() : how.local, redirected};
+asio::awaitable<void> datagram_listener::take(const arrival& how, bytes packet) {
+  return opens_ ? open(how, packet) : forward(how, packet);
+}
+
+std::shared_ptr<datagram_listener::source> datagram_listener::find(const key& who) const {
   const auto found = sources_.find(who);
-  const auto s = found != sources_.end() ? found->second : admit(who, how.original);
+  return found == sources_.end() ? nullptr : found->second;
+}
+
+// What no user has sealed gets no answer.
+asio::awaitable<void> datagram_listener::open(const arrival& how, bytes packet) {
+  std::string mistake;
+  const asio::ip::address from = unmapped(how.from.address());
+  const auto opened = opens_->open(packet, from, now_of_packets(), mistake);
+  if (!mistake.empty())
+    to_.note(log_level::warning, from,
+             fmt::format("a packet of {} ({}) was dropped: {}", shown_source(from), tag_, mistake));
+  if (!opened) {
+    drop_datagram(drop_reason::malformed);
+    co_return;
+  }
+  key who{how.from, how.local, false, opened->by->number()};
+  if (opened->by->moves()) who = {{}, {}, false, who.client};
+  auto s = find(who);
+  if (!s) s = admit(who, how, &*opened);
   if (!s) {
     drop_datagram(drop_reason::unreachable);
     co_return;
   }
-  s->quiet.touch();
-  heard_.splice(heard_.end(), heard_, s->place);
+  s->from = how.from;
+  s->local = how.local;
+  co_await pass_on(*s, opened->packet.payload, opened->packet.where);
+}
+
+asio::awaitable<void> datagram_listener::forward(const arrival& how, const_bytes payload) {
+  const bool redirected = is_redirected(how.original);
+  const key who{how.from, redirected ? asio::ip::address() : how.local, redirected};
+  auto s = find(who);
+  if (!s) s = admit(who, how);
+  if (!s) {
+    drop_datagram(drop_reason::unreachable);
+    co_return;
+  }
   if (who.redirected) s->asked = to_host_port(how.original);
-  std::error_code lost;
   const host_port target = s->everywhere ? s->asked : s->target;
-  co_await s->link->send(asio::buffer(payload.data(), payload.size()), target, lost);
+  co_await pass_on(*s, payload, target);
+}
+
+asio::awaitable<void> datagram_listener::pass_on(source& s, const_bytes payload, const host_port& target) {
+  s.quiet.touch();
+  heard_.splice(heard_.end(), heard_, s.place);
+  std::error_code lost;
+  co_await s.link->send(asio::buffer(payload.data(), payload.size()), target, lost);
   if (lost) drop_datagram(drop_reason::refused);
 }
 
 // A redirected client reaches us at the address that it meant, any other at the one that it has asked.
-context datagram_listener::context_of(const key& who, const udp::endpoint& to) const {
-  udp::endpoint gateway = who.redirected ? to : socket_.local_endpoint();
-  if (!who.redirected && !who.asked.is_unspecified()) gateway.address(who.asked);
+context datagram_listener::context_of(const key& who, const arrival& how) const {
+  udp::endpoint gateway = who.redirected ? how.original : socket_.local_endpoint();
+  if (!who.redirected && !how.local.is_unspecified()) gateway.address(how.local);
   context known;
   known.id = context::new_id();
   known.inbound.tag = tag_;
-  known.inbound.source = unmapped(who.from.address());
-  known.inbound.source_port = who.from.port();
+  known.inbound.source = unmapped(how.from.address());
+  known.inbound.source_port = how.from.port();
   known.inbound.user = options_.anonymous;
   known.content.sniffing = options_.sniffing;
   known.inbound.gateway = unwrapped(gateway.address());
@@ -135,11 +188,18 @@ context datagram_listener::context_of(const key& who, const udp::endpoint& to) c
   return known;
 }
 
-std::shared_ptr<datagram_listener::source> datagram_listener::admit(const key& who, const udp::endpoint& to) {
-  context known = context_of(who, to);
+std::shared_ptr<datagram_listener::source> datagram_listener::admit(const key& who, const arrival& how,
+                                                                    const sealed_datagrams::opened* packet) {
+  context known = context_of(who, how);
+  if (packet) {
+    known.inbound.user = packet->by->account();
+    known.outbound.original =
+        known.outbound.target = {network::udp, packet->packet.where.host, packet->packet.where.port};
+  }
   if (!serves_->admit_datagrams(known)) return nullptr;
   if (sources_.size() >= options_.sources) drop(heard_.front());
-  const auto s = std::make_shared<source>(who, known, to, to_.dispatch_datagrams(known), options_.idle);
+  const auto s = std::make_shared<source>(who, known, how, to_.dispatch_datagrams(known), options_.idle);
+  if (packet) s->seals = packet->by;
   order place{who};
   s->place = place.begin();
   sources_.emplace(who, s);
@@ -184,16 +244,23 @@ asio::awaitable<void> datagram_listener::bring_answers(std::shared_ptr<datagram_
 // to.
 asio::awaitable<void> datagram_listener::answer(source& s, asio::const_buffer data, const host_port& peer) {
   std::error_code lost;
+  std::vector<std::byte> sealed;
+  if (s.seals && !peer.host.valid()) co_return;
+  if (s.seals) {
+    const const_bytes payload(static_cast<const std::byte*>(data.data()), data.size());
+    s.seals->seal(sealed, peer, payload, now_of_packets());
+    data = asio::buffer(sealed);
+  }
   if (!s.who.redirected) {
     const packet_parts packet{data, asio::const_buffer()};
-    co_await async_send_from(socket_, packet, s.who.from, s.who.asked, lost);
+    co_await async_send_from(socket_, packet, s.from, s.local, lost);
     if (lost) drop_datagram(socket_.is_open() ? drop_reason::not_sent : drop_reason::ended);
     co_return;
   }
   const host_port& by = s.everywhere ? peer : s.asked;
   if (by.host.is_domain() || by.port == 0) co_return;
   const udp::endpoint self(to_asio(by.host.octets()), by.port),
-      client(unwrapped(s.who.from.address()), s.who.from.port());
+      client(unwrapped(s.from.address()), s.from.port());
   if (!(by == s.asked) && is_of_this_machine(self.address())) co_return;
   if (!s.voice.is_open() || s.voice.local_endpoint(lost) != self)
     s.voice = speak_as(socket_.get_executor(), self, lost);

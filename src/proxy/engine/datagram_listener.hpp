@@ -1,6 +1,7 @@
 // Datagrams of many sources on one port: each source is a connection of its own.
 #pragma once
 
+#include "proxy/base/sealed_datagrams.hpp"
 #include "proxy/net/quiet_timer.hpp"
 #include "proxy/udp/addressed_udp.hpp"
 
@@ -11,6 +12,7 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/udp.hpp>
 
+#include <cstdint>
 #include <list>
 #include <map>
 #include <memory>
@@ -33,7 +35,7 @@ struct datagram_listener_options {
 };
 
 /// Lives on one thread. A client's datagrams to another address of this machine are another source: answers
-/// come from the address that was asked.
+/// come from the address that was asked. Where an inbound opens packets, each client is a source.
 class datagram_listener : public std::enable_shared_from_this<datagram_listener> {
  public:
   /// Binds. Throws std::system_error.
@@ -53,16 +55,23 @@ class datagram_listener : public std::enable_shared_from_this<datagram_listener>
     asio::ip::address
         asked;  ///< of this machine; unspecified: the listener has only one, or it is redirected
     bool redirected = false;
+    std::uint64_t client = 0;  ///< sealed_source::number(); its addresses are left out if it moves
     friend bool operator<(const key& a, const key& b) {
-      return std::tie(a.from, a.asked, a.redirected) < std::tie(b.from, b.asked, b.redirected);
+      return std::tie(a.from, a.asked, a.redirected, a.client) <
+             std::tie(b.from, b.asked, b.redirected, b.client);
     }
   };
   using order = std::list<key>;  ///< least recently active first
 
   asio::awaitable<void> run(std::shared_ptr<datagram_listener> self);
+  asio::awaitable<void> take(const arrival& how, bytes packet);
+  asio::awaitable<void> open(const arrival& how, bytes packet);
   asio::awaitable<void> forward(const arrival& how, const_bytes payload);
-  std::shared_ptr<source> admit(const key& who, const asio::ip::udp::endpoint& to);
-  context context_of(const key& who, const asio::ip::udp::endpoint& to) const;
+  asio::awaitable<void> pass_on(source& s, const_bytes payload, const host_port& target);
+  std::shared_ptr<source> find(const key& who) const;
+  std::shared_ptr<source> admit(const key& who, const arrival& how,
+                                const sealed_datagrams::opened* packet = nullptr);
+  context context_of(const key& who, const arrival& how) const;
   void drop_datagram(drop_reason why) const;
   void drop(const key& which);
   void drop_if_there(const std::shared_ptr<source>& s);
@@ -75,6 +84,7 @@ class datagram_listener : public std::enable_shared_from_this<datagram_listener>
   asio::ip::udp::socket socket_;
   const std::string tag_;
   const std::shared_ptr<const inbound> serves_;
+  const std::shared_ptr<sealed_datagrams> opens_;  ///< null: packets are datagrams
   dispatcher& to_;
   const datagram_listener_options options_;
   const std::vector<asio::ip::address> local_;

@@ -5,6 +5,7 @@
 namespace muxpro::proxy {
 
 bool inbound::admit_datagrams(context&) const { return false; }
+std::shared_ptr<sealed_datagrams> inbound::open_datagrams() const { return nullptr; }
 
 bytes pending_client::room(std::size_t most) {
   constexpr std::size_t usual = 1024;

@@ -1,7 +1,9 @@
 #include "proxy/outbound/keyed.hpp"
 
+#include "proxy/base/addresses.hpp"
 #include "proxy/base/main_connection_target.hpp"
 #include "proxy/net/read_deadline.hpp"
+#include "proxy/outbound/relayed_datagrams.hpp"
 #include "proxy/policy/dial_outcome.hpp"
 #include "proxy/transport/chunk_stream.hpp"
 #include "proxy/transport/vision.hpp"
@@ -10,6 +12,9 @@
 
 #include <muxpro/proxy/connection.hpp>
 
+#include <asio/this_coro.hpp>
+
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -85,30 +90,59 @@ asio::awaitable<connection_result> keyed_outbound::carry(const context& ctx, cli
   co_return result;
 }
 
-asio::awaitable<connection_result> keyed_outbound::carry_datagrams(
-    context ctx, std::unique_ptr<datagram_stream> datagrams) {
-  const counted here(*this);
-  connection_result result;
+count_drops keyed_outbound::drops_of(const context& ctx) const {
+  return [drops = drops(), whose = "outbound " + ctx.outbound.tag](drop_reason why, std::uint64_t n) {
+    drops->note(why, whose, n);
+  };
+}
+
+asio::awaitable<std::unique_ptr<datagram_stream>> keyed_outbound::frame_datagrams(const context& ctx,
+                                                                                  std::error_code& ec) {
   const destination& target = ctx.outbound.target;
-  if (!target.host.valid()) result.why = errc::bad_host;
-  if (options_.refuses_quic && target.port == 443) result.why = end_code::rejected;
-  std::shared_ptr<connection> server;
-  if (!result.why) server = co_await server_->dial(result.why);
-  if (result.why) {
-    datagrams->end(end_code_of(result.why));
-    co_return result;
-  }
+  auto server = co_await server_->dial(ec);
+  if (ec) co_return nullptr;
   framed_datagrams::beginning first;
   if (options_.request) first.head = options_.request(target);
   if (options_.chunks) server = make_chunked(server, options_.chunks(target), {});
   first.peers_head = options_.response;
   first.peer = {target.host, target.port};
-  auto dropped = [drops = drops(), whose = "outbound " + ctx.outbound.tag](drop_reason why, std::uint64_t n) {
-    drops->note(why, whose, n);
-  };
   first.to_peer_alone = !options_.framing.addressed || !ctx.datagrams.addressed;
-  auto far = std::make_unique<framed_datagrams>(std::move(server), options_.framing, std::move(first),
-                                                std::move(dropped));
+  co_return std::make_unique<framed_datagrams>(std::move(server), options_.framing, std::move(first),
+                                               drops_of(ctx));
+}
+
+asio::awaitable<std::unique_ptr<datagram_stream>> keyed_outbound::exchange_packets(const context& ctx,
+                                                                                   std::error_code& ec) {
+  const host_port at = server_->target().at;
+  const auto found = co_await server_->find(at.host, at.port, ec);
+  if (ec) co_return nullptr;
+  const asio::ip::udp::endpoint relay(unwrapped(found.front()), at.port);
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  auto socket = socket_for_relay(executor, relay, {}, {}, ec);
+  if (ec) co_return nullptr;
+  std::optional<host_port> only;
+  if (!ctx.datagrams.addressed) only.emplace(ctx.outbound.target.host, ctx.outbound.target.port);
+  co_return std::make_unique<relayed_datagrams>(nullptr, std::move(socket), relay, options_.packets(),
+                                                std::move(only), drops_of(ctx));
+}
+
+asio::awaitable<connection_result> keyed_outbound::carry_datagrams(
+    context ctx, std::unique_ptr<datagram_stream> datagrams) {
+  const counted here(*this);
+  if (support_for_datagrams() == datagram_support::none)
+    co_return co_await outbound::carry_datagrams(std::move(ctx), std::move(datagrams));
+  connection_result result;
+  if (!ctx.outbound.target.host.valid()) result.why = errc::bad_host;
+  if (options_.refuses_quic && ctx.outbound.target.port == 443) result.why = end_code::rejected;
+  std::unique_ptr<datagram_stream> far;
+  if (!result.why && options_.packets)
+    far = co_await exchange_packets(ctx, result.why);
+  else if (!result.why)
+    far = co_await frame_datagrams(ctx, result.why);
+  if (result.why) {
+    datagrams->end(end_code_of(result.why));
+    co_return result;
+  }
   result.why = co_await relay_datagrams(std::move(datagrams), std::move(far), options_.relay.idle);
   co_return result;
 }

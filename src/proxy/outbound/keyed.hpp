@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/base/chunk_codec.hpp"
+#include "proxy/base/sealed_datagrams.hpp"
 #include "proxy/base/uuid.hpp"
 #include "proxy/udp/framed_datagrams.hpp"
 
@@ -33,6 +34,8 @@ struct keyed_outbound_options {
   std::optional<uuid> vision;
   /// Datagrams to port 443 are refused, which is where browsers speak QUIC.
   bool refuses_quic = false;
+  /// Instead of a framing: datagrams go to the server's UDP port, and this seals those of a client's socket.
+  std::function<std::unique_ptr<packet_exchange>()> packets;
   /// How long the client's first bytes are waited for, to send them with the head in one write.
   duration first_bytes = std::chrono::milliseconds(100);
   /// For the head to be written, absolute.
@@ -52,9 +55,16 @@ class keyed_outbound final : public outbound {
   asio::awaitable<connection_result> carry(const context& ctx, client& c) override;
   asio::awaitable<connection_result> carry_datagrams(context ctx,
                                                      std::unique_ptr<datagram_stream> datagrams) override;
-  datagram_support support_for_datagrams() const noexcept override { return datagram_support::carried; }
+  datagram_support support_for_datagrams() const noexcept override {
+    return options_.packets && server_->target().is_unix() ? datagram_support::none
+                                                           : datagram_support::carried;
+  }
 
  private:
+  /// Null: `ec` is the reason.
+  asio::awaitable<std::unique_ptr<datagram_stream>> exchange_packets(const context& ctx, std::error_code& ec);
+  asio::awaitable<std::unique_ptr<datagram_stream>> frame_datagrams(const context& ctx, std::error_code& ec);
+  count_drops drops_of(const context& ctx) const;
   /// `server` is then what carries the connection.
   asio::awaitable<void> request(std::shared_ptr<connection>& server, const destination& target, client& c,
                                 std::error_code& ec);

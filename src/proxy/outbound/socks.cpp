@@ -2,8 +2,9 @@
 
 #include "proxy/base/addresses.hpp"
 #include "proxy/net/or_error.hpp"
-#include "proxy/outbound/socks_datagrams.hpp"
+#include "proxy/outbound/relayed_datagrams.hpp"
 #include "proxy/policy/dial_outcome.hpp"
+#include "proxy/socks/server.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 #include "proxy/udp/relay_datagrams.hpp"
 
@@ -12,12 +13,28 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 
 namespace muxpro::proxy {
 
 namespace {
+
+/// RFC 1928 section 7.
+class socks_packets final : public packet_exchange {
+ public:
+  void seal(std::vector<std::byte>& out, const host_port& peer, const_bytes payload, unix_time) override {
+    out.resize(max_socks_datagram_header);
+    out.resize(write_socks_datagram_header(peer, out));
+    out.insert(out.end(), payload.begin(), payload.end());
+  }
+  std::optional<opened_packet> open(bytes packet, unix_time, std::string&) override {
+    auto d = read_socks_datagram(packet);
+    if (!d) return std::nullopt;
+    return opened_packet{std::move(d->where), d->payload};
+  }
+};
 
 /// The steps of a client at a server.
 struct conversation {
@@ -147,8 +164,9 @@ asio::awaitable<std::unique_ptr<datagram_stream>> socks_outbound::associate(cont
   auto dropped = [drops = drops(), whose = "outbound " + ctx.outbound.tag](drop_reason why, std::uint64_t n) {
     drops->note(why, whose, n);
   };
-  co_return std::make_unique<socks_datagrams>(server, std::move(socket), relay, std::move(only),
-                                              std::move(dropped));
+  co_return std::make_unique<relayed_datagrams>(server, std::move(socket), relay,
+                                                std::make_unique<socks_packets>(), std::move(only),
+                                                std::move(dropped));
 }
 
 asio::awaitable<asio::ip::udp::endpoint> socks_outbound::relay_of(host_port bound, asio::ip::address server,

@@ -18,12 +18,9 @@ constexpr blake3_words blake3_iv{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 constexpr std::array<std::uint8_t, 16> blake3_permutation{2, 6,  3,  10, 7, 0,  4,  13,
                                                           1, 11, 12, 5,  9, 14, 15, 8};
-enum blake3_flag : std::uint32_t {
-  chunk_start = 1,
-  chunk_end = 2,
-  root = 8,
-  derive_key_context = 32,
-  derive_key_material = 64
+struct blake3_flag {
+  static constexpr std::uint32_t chunk_start = 1, chunk_end = 2, root = 8, derive_key_context = 32,
+                                 derive_key_material = 64;
 };
 constexpr std::size_t blake3_block_size = 64;
 constexpr int blake3_rounds = 7;
@@ -73,12 +70,13 @@ blake3_block words_of(const_bytes block) {
 
 blake3_words chunk(blake3_words chaining, const_bytes input, std::uint32_t mode) {
   if (input.size() > blake3_chunk) throw std::length_error("BLAKE3 of more than one chunk");
-  std::uint32_t flags = mode | chunk_start;
+  std::uint32_t flags = mode | blake3_flag::chunk_start;
   for (; input.size() > blake3_block_size; input = input.subspan(blake3_block_size)) {
     chaining = compress(chaining, words_of(input.first(blake3_block_size)), blake3_block_size, flags);
     flags = mode;
   }
-  return compress(chaining, words_of(input), input.size(), flags | chunk_end | root);
+  return compress(chaining, words_of(input), input.size(),
+                  flags | blake3_flag::chunk_end | blake3_flag::root);
 }
 
 blake3_digest bytes_of_words(const blake3_words& words) {
@@ -92,8 +90,9 @@ blake3_digest bytes_of_words(const blake3_words& words) {
 blake3_digest blake3(const_bytes input) { return bytes_of_words(chunk(blake3_iv, input, 0)); }
 
 blake3_digest blake3_derive_key(std::string_view context, const_bytes material) {
-  const blake3_words key = chunk(blake3_iv, std::as_bytes(std::span(context)), derive_key_context);
-  return bytes_of_words(chunk(key, material, derive_key_material));
+  const blake3_words key =
+      chunk(blake3_iv, std::as_bytes(std::span(context)), blake3_flag::derive_key_context);
+  return bytes_of_words(chunk(key, material, blake3_flag::derive_key_material));
 }
 
 }  // namespace muxpro::proxy

@@ -19,7 +19,7 @@ shadowsocks_key bytes_of_key(const std::string& key) {
 }
 
 /// Of a session of SIP022.
-std::string name_of(std::uint64_t session) { return std::to_string(session); }
+std::string session_name(std::uint64_t session) { return std::to_string(session); }
 
 }  // namespace
 
@@ -100,7 +100,7 @@ std::shared_ptr<packet_client> packet_server::client_of(packet_headers::opened& 
     if (!identity) return nullptr;
   }
   const auto user = at_->named(identity);
-  return user ? client_of(name_of(p.number.session), *user, p.number.session) : nullptr;
+  return user ? client_of(session_name(p.number.session), *user, p.number.session) : nullptr;
 }
 
 std::optional<packet_server::opened> packet_server::open_of_2022(bytes packet, unix_time now,
@@ -118,7 +118,7 @@ std::optional<packet_server::opened> packet_server::open_of_2022(bytes packet, u
   const auto found = read_packet_text(head->rest);
   if (!found || !mistake.empty()) return std::nullopt;
   by->receiver_->accept(p->number);
-  keep(name_of(p->number.session), by);
+  keep(session_name(p->number.session), by);
   return opened{std::move(by), *found};
 }
 

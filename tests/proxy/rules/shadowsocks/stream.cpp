@@ -266,7 +266,8 @@ TEST_CASE("shadowsocks: the key of a source is tried first, and others are found
   const shadowsocks_server server = keys.server();
   shadowsocks_client bob = keys.who;
   bob.keys = {counting(16, 99)};
-  for (const shadowsocks_client* who : std::initializer_list<const shadowsocks_client*>{&bob, &keys.who, &bob}) {
+  for (const shadowsocks_client* who :
+       std::initializer_list<const shadowsocks_client*>{&bob, &keys.who, &bob}) {
     const auto wire = request_of(*who, {network::tcp, "a.example", 80}, {});
     CHECK(read_by(server, wire).starts_with(who == &bob ? "bob to " : "alice to "));
   }

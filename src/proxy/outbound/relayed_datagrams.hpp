@@ -1,5 +1,7 @@
-// The datagrams of a UDP ASSOCIATE with a SOCKS server, as its client (RFC 1928 section 7).
+// Datagrams by way of a server that gets each with its address in a packet, as the client.
 #pragma once
+
+#include "proxy/base/sealed_datagrams.hpp"
 
 #include <muxpro/proxy/connection.hpp>
 #include <muxpro/proxy/datagram_stream.hpp>
@@ -9,18 +11,20 @@
 #include <memory>
 #include <optional>
 #include <system_error>
+#include <vector>
 
 namespace muxpro::proxy {
 
 /// Lives on the strand of its socket.
-class socks_datagrams final : public datagram_stream {
+class relayed_datagrams final : public datagram_stream {
  public:
-  /// `control` keeps the association. Its end ends the stream with end_code::remote_disconnect. Datagrams go
-  /// to `relay`, and only those from there are received. With `only`, answers of others than that target are
-  /// dropped. `dropped` counts what is lost.
-  socks_datagrams(std::shared_ptr<connection> control, asio::ip::udp::socket socket,
-                  const asio::ip::udp::endpoint& relay, std::optional<host_port> only, count_drops dropped);
-  ~socks_datagrams() override;
+  /// `control` keeps the association, unless it is null. Its end ends the stream with
+  /// end_code::remote_disconnect. Packets go to `relay`, and only those from there are received. With `only`,
+  /// answers of others than that target are dropped. `dropped` counts what is lost.
+  relayed_datagrams(std::shared_ptr<connection> control, asio::ip::udp::socket socket,
+                    const asio::ip::udp::endpoint& relay, std::unique_ptr<packet_exchange> packets,
+                    std::optional<host_port> only, count_drops dropped);
+  ~relayed_datagrams() override;
 
   asio::any_io_executor get_executor() const override;
   asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer,
@@ -35,6 +39,8 @@ class socks_datagrams final : public datagram_stream {
   bool is_answer(const host_port& peer);
 
   const std::shared_ptr<state> state_;
+  const std::unique_ptr<packet_exchange> packets_;
+  std::vector<std::byte> packet_;  ///< to the server
   std::optional<host_port> only_;
   const count_drops dropped_;
   int at_once_ = 0;  ///< datagrams received since it last waited

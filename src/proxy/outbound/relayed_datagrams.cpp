@@ -1,12 +1,13 @@
-#include "proxy/outbound/socks_datagrams.hpp"
+#include "proxy/outbound/relayed_datagrams.hpp"
 
 #include "proxy/base/addresses.hpp"
 #include "proxy/net/or_error.hpp"
-#include "proxy/socks/server.hpp"
 
 #include <asio/co_spawn.hpp>
 
 #include <array>
+#include <chrono>
+#include <string>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -17,9 +18,13 @@ namespace {
 
 constexpr int most_at_once = 32;
 
+unix_time now_of_exchange() {
+  return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
 }  // namespace
 
-struct socks_datagrams::state {
+struct relayed_datagrams::state {
   state(std::shared_ptr<connection> c, udp::socket s, const udp::endpoint& r)
       : control(std::move(c)), socket(std::move(s)), relay(r) {}
 
@@ -28,7 +33,7 @@ struct socks_datagrams::state {
     ended = why;
     std::error_code ignored;
     socket.close(ignored);
-    control->close();
+    if (control) control->close();
   }
 
   const std::shared_ptr<connection> control;
@@ -37,31 +42,33 @@ struct socks_datagrams::state {
   std::error_code ended;
 };
 
-socks_datagrams::socks_datagrams(std::shared_ptr<connection> control, udp::socket socket,
-                                 const udp::endpoint& relay, std::optional<host_port> only,
-                                 count_drops dropped)
+relayed_datagrams::relayed_datagrams(std::shared_ptr<connection> control, udp::socket socket,
+                                     const udp::endpoint& relay, std::unique_ptr<packet_exchange> packets,
+                                     std::optional<host_port> only, count_drops dropped)
     : state_(std::make_shared<state>(std::move(control), std::move(socket), relay)),
+      packets_(std::move(packets)),
       only_(std::move(only)),
       dropped_(std::move(dropped)) {
+  if (!state_->control) return;
   asio::co_spawn(state_->socket.get_executor(), watch(state_), [](std::exception_ptr) {});
 }
 
-socks_datagrams::~socks_datagrams() { end(end_code::graceful); }
+relayed_datagrams::~relayed_datagrams() { end(end_code::graceful); }
 
-asio::any_io_executor socks_datagrams::get_executor() const { return state_->socket.get_executor(); }
+asio::any_io_executor relayed_datagrams::get_executor() const { return state_->socket.get_executor(); }
 
-void socks_datagrams::end(end_code) noexcept { state_->end(asio::error::operation_aborted); }
+void relayed_datagrams::end(end_code) noexcept { state_->end(asio::error::operation_aborted); }
 
 // The server sends no more data. The association lives as long as the connection.
-asio::awaitable<void> socks_datagrams::watch(std::shared_ptr<state> s) {
+asio::awaitable<void> relayed_datagrams::watch(std::shared_ptr<state> s) {
   std::array<std::byte, 64> unread;
   std::error_code ec;
   while (!ec) co_await s->control->read_some(asio::buffer(unread), ec);
   s->end(end_code::remote_disconnect);
 }
 
-asio::awaitable<std::size_t> socks_datagrams::receive(asio::mutable_buffer into, host_port& peer,
-                                                      std::error_code& ec) {
+asio::awaitable<std::size_t> relayed_datagrams::receive(asio::mutable_buffer into, host_port& peer,
+                                                        std::error_code& ec) {
   const auto s = state_;
   for (;;) {
     if (at_once_ >= most_at_once) {
@@ -79,8 +86,8 @@ asio::awaitable<std::size_t> socks_datagrams::receive(asio::mutable_buffer into,
 
 // Nothing: there was none, or it was dropped. What the system reports of one datagram does not end the
 // stream.
-std::optional<std::size_t> socks_datagrams::take(asio::mutable_buffer into, host_port& peer,
-                                                 std::error_code& ec) {
+std::optional<std::size_t> relayed_datagrams::take(asio::mutable_buffer into, host_port& peer,
+                                                   std::error_code& ec) {
   thread_local std::array<std::byte, max_datagram> memory;
   udp::endpoint from;
   std::error_code none;
@@ -91,7 +98,8 @@ std::optional<std::size_t> socks_datagrams::take(asio::mutable_buffer into, host
   }
   const auto drop = [this](drop_reason why) { return dropped_(why, 1), std::nullopt; };
   if (from != state_->relay) return drop(drop_reason::foreign_sender);
-  auto datagram = read_socks_datagram(const_bytes(memory).first(n));
+  std::string mistake;
+  auto datagram = packets_->open(bytes(memory).first(n), now_of_exchange(), mistake);
   if (!datagram) return drop(drop_reason::malformed);
   if (!is_answer(datagram->where)) return drop(drop_reason::foreign_sender);
   peer = std::move(datagram->where);
@@ -100,27 +108,28 @@ std::optional<std::size_t> socks_datagrams::take(asio::mutable_buffer into, host
 }
 
 // The server resolves a name: the first address that answers is that of the target.
-bool socks_datagrams::is_answer(const host_port& peer) {
+bool relayed_datagrams::is_answer(const host_port& peer) {
   if (!only_) return true;
   if (only_->host.is_domain() && !peer.host.is_domain() && only_->port == peer.port) only_ = peer;
   return peer == *only_;
 }
 
-asio::awaitable<void> socks_datagrams::send(asio::const_buffer data, const host_port& peer,
-                                            std::error_code& ec) {
+asio::awaitable<void> relayed_datagrams::send(asio::const_buffer data, const host_port& peer,
+                                              std::error_code& ec) {
   const auto s = state_;
   ec = s->ended;
   if (ec) co_return;
-  std::array<std::byte, max_socks_datagram_header> header;
-  const std::size_t size = write_socks_datagram_header(peer, header);
-  if (size + data.size() > max_datagram) {
+  if (!peer.host.valid()) ec = errc::bad_host;
+  packet_.clear();
+  const const_bytes payload(static_cast<const std::byte*>(data.data()), data.size());
+  if (!ec) packets_->seal(packet_, peer, payload, now_of_exchange());
+  if (packet_.size() > max_datagram) ec = errc::datagram_too_large;
+  if (ec) {
     dropped_(drop_reason::not_sent, 1);
-    ec = errc::datagram_too_large;
     co_return;
   }
-  const std::array<asio::const_buffer, 2> packet{asio::buffer(header.data(), size), data};
   std::error_code lost;
-  co_await s->socket.async_send_to(packet, s->relay, or_error(lost));
+  co_await s->socket.async_send_to(asio::buffer(packet_), s->relay, or_error(lost));
   ec = s->ended;
   if (lost && !ec) dropped_(drop_reason::not_sent, 1);
 }

@@ -1,0 +1,95 @@
+// The configuration of inbounds of protocol shadowsocks.
+#include "proxy/engine/built_in.hpp"
+#include "proxy/inbound/settings.hpp"
+#include "proxy/inbound/shadowsocks.hpp"
+#include "proxy/shadowsocks/settings.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace muxpro::proxy {
+
+namespace {
+
+struct shadowsocks_users {
+  explicit shadowsocks_users(const inbound_policy& policy) : names(policy) {}
+
+  user_names names;
+  accounts all;
+  std::set<shadowsocks_key> taken;
+};
+
+std::string text_of_key(const shadowsocks_key& key) {
+  return {reinterpret_cast<const char*>(key.data()), key.size()};
+}
+
+/// Of an inbound, or of the first user, where older configurations have it.
+void read_user_method(settings& u, const shadowsocks_method*& m) {
+  if (!m) {
+    m = read_shadowsocks_method(u);
+    return;
+  }
+  std::string own;
+  u.text({"method", "That of the inbound or of the first user: all have the same."}, own);
+  if (!own.empty() && find_shadowsocks_method(own) != m)
+    u.wrong("method", fmt::format("is '{}'; others have {}, and all have the same", shown(own), m->name));
+}
+
+void read_shadowsocks_user(settings& u, const shadowsocks_method*& m, shadowsocks_users& to) {
+  u.refuse("address", "is there; muxpro does not pass users on to other Shadowsocks servers");
+  read_user_method(u, m);
+  const auto keys = read_shadowsocks_keys(u, m, 1);
+  user_account user = to.names.read(u, fmt::format("user {}", to.all.size() + 1));
+  if (keys.empty()) return;
+  if (!to.taken.insert(keys.front()).second) u.wrong("password", "is that of another user");
+  to.all.add_tried(std::move(user), text_of_key(keys.front()));
+}
+
+/// The key of the inbound: of its only user, or of a server of 2022 with several users. Those are in `to`.
+shadowsocks_key read_server_key(settings& s, const shadowsocks_method* m, shadowsocks_users& to) {
+  const auto keys = read_shadowsocks_keys(s, m, 1);
+  user_account user = to.names.read(s, "shadowsocks");
+  if (keys.empty()) return {};
+  if (!to.all.empty()) return keys.front();
+  to.all.add_tried(std::move(user), text_of_key(keys.front()));
+  return {};
+}
+
+void read_shadowsocks(settings& s, const inbound_policy& policy, inbound_plan& to) {
+  const std::string list(s.either("clients", "users"));
+  const bool listed = s.has(list);
+  const shadowsocks_method* m = nullptr;
+  if (!listed || s.has("method")) m = read_shadowsocks_method(s);
+  shadowsocks_users users(policy);
+  read_keyed_users(s, [&](settings& u) { read_shadowsocks_user(u, m, users); });
+  const bool has_key = !listed || users.all.empty() || (m && m->of_2022);
+  shadowsocks_key server_key;
+  if (has_key) server_key = read_server_key(s, m, users);
+  if (!server_key.empty() && !m->has_blocks())
+    s.wrong(list, fmt::format("has users, which {} does not have: it has one key", m->name));
+  shadowsocks_inbound_options o;
+  o.handshake = policy.handshake;
+  o.relay = policy.relay;
+  o.main_connections = read_main_connections(s, policy, true);
+  if (m) {
+    o.server = std::make_shared<const shadowsocks_server>(*m, users.all, std::move(server_key));
+    to = plan_of(o);
+  }
+  read_networks(s, to);
+}
+
+}  // namespace
+
+void add_shadowsocks_inbound(registry& to) {
+  to.inbounds.add(
+      "shadowsocks",
+      "Shadowsocks, SIP004 (AEAD) and SIP022 (2022): connections and datagrams of users who prove "
+      "themselves by a password or a key.",
+      read_shadowsocks);
+}
+
+}  // namespace muxpro::proxy

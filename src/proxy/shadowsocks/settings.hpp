@@ -1,0 +1,21 @@
+// Keys that both sides of Shadowsocks have in a configuration. Ring 4, a rule.
+#pragma once
+
+#include "proxy/shadowsocks/keys.hpp"
+#include "proxy/shadowsocks/method.hpp"
+
+#include <muxpro/proxy/settings.hpp>
+
+#include <string>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// "method". Null: it is missing or wrong, which was reported.
+const shadowsocks_method* read_shadowsocks_method(settings& s);
+/// "password", of one key of SIP004 or one or several of SIP022. Empty: it is missing or wrong, which was
+/// reported, or `m` is null. `most`: of keys.
+std::vector<shadowsocks_key> read_shadowsocks_keys(settings& s, const shadowsocks_method* m,
+                                                   std::size_t most);
+
+}  // namespace muxpro::proxy
