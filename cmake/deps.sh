@@ -32,6 +32,7 @@ has() {
     libfmt-dev) compiles 'FMT_VERSION >= 90000' fmt/core.h ;;
     libssl-dev) compiles 1 openssl/ssl.h ;;
     libre2-dev) compiles 1 re2/re2.h ;;
+    libnghttp2-dev) compiles 'NGHTTP2_VERSION_NUM >= 0x013400' nghttp2/nghttp2.h ;;
     libc-ares-dev) compiles 'ARES_VERSION >= 0x011201' ares.h ;;
     nlohmann-json3-dev) compiles 'NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR >= 11' nlohmann/json_fwd.hpp ;;
     libbenchmark-dev) compiles 1 benchmark/benchmark.h ;;
@@ -46,8 +47,8 @@ has() {
   esac
 }
 
-needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libre2-dev libc-ares-dev nlohmann-json3-dev libcli11-dev
-  libjemalloc-dev)
+needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libre2-dev libc-ares-dev libnghttp2-dev nlohmann-json3-dev
+  libcli11-dev libjemalloc-dev)
 for group; do
   case $group in
     tests) needed+=(ccache catch2 patch python3 openssl nftables iproute2) ;;

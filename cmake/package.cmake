@@ -26,7 +26,7 @@ configure_package_config_file(
   INSTALL_DESTINATION ${muxpro_package_dir} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/muxpro-config-version.cmake
                                  COMPATIBILITY SameMinorVersion)
-foreach(name IN ITEMS FindAsio.cmake FindCares.cmake FindRe2.cmake)
+foreach(name IN ITEMS FindAsio.cmake FindCares.cmake FindNghttp2.cmake FindRe2.cmake)
   configure_file(${PROJECT_SOURCE_DIR}/cmake/${name} ${PROJECT_BINARY_DIR}/${name} COPYONLY)
 endforeach()
 
@@ -34,6 +34,7 @@ install(FILES ${PROJECT_BINARY_DIR}/muxpro-config.cmake
               ${PROJECT_BINARY_DIR}/muxpro-config-version.cmake
               ${PROJECT_BINARY_DIR}/FindAsio.cmake
               ${PROJECT_BINARY_DIR}/FindCares.cmake
+              ${PROJECT_BINARY_DIR}/FindNghttp2.cmake
               ${PROJECT_BINARY_DIR}/FindRe2.cmake
         DESTINATION ${muxpro_package_dir})
 
@@ -48,7 +49,7 @@ if(NOT Asio_INCLUDE_DIR IN_LIST CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES)
   string(PREPEND muxpro_pc_asio "-I${Asio_INCLUDE_DIR} ")
 endif()
 # A program that links a static library has to link what that needs.
-set(muxpro_pc_shared_needs "-lmuxpro -lcares -lre2 -lssl -lcrypto")
+set(muxpro_pc_shared_needs "-lmuxpro -lcares -lnghttp2 -lre2 -lssl -lcrypto")
 set(muxpro_pc_static_needs)
 if(NOT BUILD_SHARED_LIBS)
   set(muxpro_pc_static_needs "${muxpro_pc_shared_needs}")

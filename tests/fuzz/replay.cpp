@@ -38,6 +38,8 @@ void fuzz_fake_dns(muxpro::const_bytes);
 void fuzz_router(muxpro::const_bytes);
 void fuzz_config(muxpro::const_bytes);
 void fuzz_tls_stream(muxpro::const_bytes);
+void fuzz_grpc(muxpro::const_bytes);
+void fuzz_http2(muxpro::const_bytes);
 
 }  // namespace muxpro_fuzz
 
@@ -95,3 +97,5 @@ TEST_CASE("corpus of fake_dns", "[fuzz]") { replay("fake_dns", muxpro_fuzz::fuzz
 TEST_CASE("corpus of config", "[fuzz]") { replay("config", muxpro_fuzz::fuzz_config); }
 TEST_CASE("corpus of router", "[fuzz]") { replay("router", muxpro_fuzz::fuzz_router); }
 TEST_CASE("corpus of tls_stream", "[fuzz]") { replay("tls_stream", muxpro_fuzz::fuzz_tls_stream); }
+TEST_CASE("corpus of grpc", "[fuzz]") { replay("grpc", muxpro_fuzz::fuzz_grpc); }
+TEST_CASE("corpus of http2", "[fuzz]") { replay("http2", muxpro_fuzz::fuzz_http2); }

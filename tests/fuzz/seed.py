@@ -139,6 +139,30 @@ def seed_shadowsocks():
             write("shadowsocks", bytes((1, method)) + bytes.fromhex(text))
 
 
+def seed_grpc():
+    """Messages."""
+    for wire in ("00 00000007 0a05 68656c6c6f", "00 0000000b 0a02 6162 0a00 0a03 636465 00 00000000", "00 0000000c 19 0102030405060708 0a01 61",
+                 "00 00000006 10 ffff03 0a00", "01 00000000", "00 00000006 0a05 68656c6c6f"):
+        write("grpc", bytes.fromhex(wire))
+
+
+def seed_http2():
+    """A script: whether it is a server, then what to leave out; for a client whether it sends a request. The wire begins behind SETTINGS."""
+    def frame(kind, flags, stream, payload=b""):
+        return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+    post = bytes.fromhex("83 84 86 4101 61")
+    request, answer = frame(1, 4, 1, post), frame(1, 4, 1, bytes([0x88]))
+    hello, end, reset = frame(0, 0, 1, b"hello" * 20), frame(0, 1, 1), frame(3, 0, 1, bytes([0, 0, 0, 8]))
+    ping, window, goaway = frame(6, 0, 0, bytes(8)), frame(8, 0, 1, bytes([0, 0, 16, 0])), frame(7, 0, 0, bytes(8))
+    for wire in (request + hello + end, request + reset, request + hello * 40, (request + reset) * 3, ping * 5 + window + goaway,
+                 request + frame(1, 5, 1, post), frame(1, 0, 1, post[:2]) + frame(9, 4, 1, post[2:]), frame(0x55, 0, 3, b"x") + request):
+        for acts in (bytes(13), bytes([0, 255, 0, 1, 200, 0, 2, 200, 0, 3, 200, 0, 4])):
+            write("http2", scripted(bytes([1, 0, 0]) + acts, wire))
+    for wire in (answer + hello + end, answer + frame(1, 5, 1, bytes([0x88])), frame(1, 5, 1, bytes([0x8d])), goaway, reset):
+        write("http2", scripted(bytes([0, 1, 0, 0]) + bytes(12), wire))
+
+
 def seed_trojan():
     """A byte that chooses what reads, and the wire. The password is "alice"."""
     line = hashlib.sha224(b"alice").hexdigest().encode() + b"\r\n"
@@ -331,6 +355,8 @@ def main(cases):
     seed_shadowsocks()
     seed_trojan()
     seed_websocket()
+    seed_grpc()
+    seed_http2()
     seed_http()
     seed_http_answers()
     for seed in range(8):

@@ -18,7 +18,8 @@ from peers import PEERS, SING_BOX, Peer
 CASES = {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in keyed.CASES.items() for peer in PEERS
          for role in ("server", "client") if peer.name not in case.leaves_out}
 CASES |= {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in reality.CASES.items()
-          for peer in (*PEERS, SING_BOX) for role in ("server", "client") if peer.name != "v2ray"}
+          for peer in (*PEERS, SING_BOX) for role in ("server", "client")
+          if peer.name != "v2ray" and not (peer is SING_BOX and "grpc" in name)}
 CASES["reality_nginx"] = (reality.in_front_of_nginx, Peer("nginx", []), None)
 CASES |= {name: (case, case.peer, None) for name, case in carriers.CASES.items()}
 CASES |= {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in shadowsocks.CASES.items()

@@ -1,4 +1,4 @@
-"""VLESS, Trojan and VMess, with and without TLS, as they are and in WebSocket or HTTPUpgrade."""
+"""VLESS, Trojan and VMess, with and without TLS, as they are and in WebSocket, HTTPUpgrade or gRPC."""
 from parts import DIRECT, expect, free_port
 from traffic import everything
 
@@ -19,8 +19,10 @@ def trojan(port):
 
 CARRIERS = {"ws": {"network": "ws", "wsSettings": {"path": "/chat"}},
             "ws_early": {"network": "ws", "wsSettings": {"path": "/chat?ed=2048"}},
-            "httpupgrade": {"network": "httpupgrade", "httpupgradeSettings": {"path": "/chat"}}}
-NEWER = ("ws_early", "httpupgrade")  # than V2Ray 4
+            "httpupgrade": {"network": "httpupgrade", "httpupgradeSettings": {"path": "/chat"}},
+            "grpc": {"network": "grpc", "grpcSettings": {"serviceName": "some service"}},
+            "grpc_multi": {"network": "grpc", "grpcSettings": {"serviceName": "some service", "multiMode": True}}}
+NEWER = ("ws_early", "httpupgrade", "grpc", "grpc_multi")  # than V2Ray 4
 
 
 def vmess(security):

@@ -133,7 +133,13 @@ def case(security, flow):
     return run
 
 
-CASES = {"vless_vision": case(tls, FLOW), "vless_reality": case(reality, ""), "vless_reality_vision": case(reality, FLOW)}
+def reality_and_grpc(scene):
+    carrier = {"network": "grpc", "grpcSettings": {"serviceName": "some service"}}
+    return tuple({**of_side, **carrier} for of_side in reality(scene))
+
+
+CASES = {"vless_vision": case(tls, FLOW), "vless_reality": case(reality, ""),
+         "vless_reality_grpc": case(reality_and_grpc, ""), "vless_reality_vision": case(reality, FLOW)}
 
 
 def start_nginx(scene):

@@ -199,6 +199,12 @@ struct transport_plan {
   std::function<void(std::vector<std::string> fields)> trust;
   /// Of a server: it lets no client in that has not proved who it is.
   bool authenticates = false;
+  /// Of a carrier: the application protocol that a security below offers where its settings name none.
+  std::vector<std::string> alpn;
+  /// Of a client's security: the server's name. A carrier above gets it in place of the server's host.
+  std::string server_name;
+  /// Of a security that takes the alpn of the carrier above. Before `make`.
+  std::function<void(const std::vector<std::string>& alpn)> offer;
 };
 
 /// A protocol or a layer of your own is one class and one registration:

@@ -46,6 +46,9 @@ class transport {
   virtual asio::awaitable<std::shared_ptr<connection>> dial(opener below, std::error_code& ec) const;
   /// Whether accept() serves clients that send nothing. Others are cut after instance_options::first_byte.
   virtual bool serves_silent_clients() const noexcept { return false; }
+  /// On the server side: what carries many connections takes no further one, and ends behind the last. Any
+  /// thread.
+  virtual void drain() const {}
   /// Reads its files again, for connections that are opened from then on. If they cannot be used, it throws
   /// std::exception with one sentence, and stays as it was. Any thread, one call at a time.
   virtual void reload() const {}

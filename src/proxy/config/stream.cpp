@@ -163,8 +163,10 @@ stream_config read_stream(settings& s, const config_reading& with, role side, co
       describe_layers(stream, securities, side);
     }
     refuse_carrier_over_reality(stream, carrier, security);
-    if (carrier) out.carrier = read_plan(stream, *carrier, side, server);
     if (security) out.security = read_plan(stream, *security, side, server);
+    const std::string& name = out.security.server_name.empty() ? server : out.security.server_name;
+    if (carrier) out.carrier = read_plan(stream, *carrier, side, name);
+    if (out.security.offer) out.security.offer(out.carrier.alpn);
     note_unused(stream, with);
     stream.object({"sockopt", "Options of the socket."}, [&](settings& o) {
       out.socket = read_sockopt(o, out.socket);

@@ -29,5 +29,6 @@ void add_plain_transports(registry& to);
 void add_tls(registry& to);
 void add_reality(registry& to);
 void add_websocket(registry& to);
+void add_grpc(registry& to);
 
 }  // namespace muxpro::proxy

@@ -13,6 +13,7 @@ struct instance::parts : shared_parts {
   std::vector<std::unique_ptr<worker>> by_thread;
   std::vector<std::unique_ptr<listener>> listeners;
   std::vector<listener*> closed_by_drain;
+  std::vector<std::shared_ptr<const transport>> transports;
   std::size_t datagram_listeners = 0;
 };
 
@@ -70,6 +71,7 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
   };
   parts_->listeners.push_back(
       std::make_unique<listener>(parts_->threads, at, options, places, std::move(take), std::move(note)));
+  if (way->over) parts_->transports.push_back(way->over);
   if (!way->is_monitor) parts_->closed_by_drain.push_back(parts_->listeners.back().get());
   return parts_->listeners.back()->local();
 }
@@ -93,6 +95,7 @@ void instance::start() {
 
 void instance::drain() {
   for (listener* l : parts_->closed_by_drain) l->close();
+  for (const auto& t : parts_->transports) t->drain();
   for (const auto& l : parts_->by_thread) l->drain();
 }
 

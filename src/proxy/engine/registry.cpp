@@ -28,7 +28,8 @@ registry& registry::global() {
                             add_plain_transports,
                             add_tls,
                             add_reality,
-                            add_websocket})
+                            add_websocket,
+                            add_grpc})
       add(out);
     return out;
   }();

@@ -162,7 +162,10 @@ transport_plan read_reality(settings& s, role side, const std::string& server) {
   s.text({"masterKeyLog", "Accepted from Xray's configurations, without effect."}, file);
   if (side == role::server)
     return transport_plan([o = read_reality_server(s)] { return std::make_shared<const reality_server>(o); });
-  return transport_plan([o = read_reality_client(s, server)] { return std::make_shared<const reality_client>(o); });
+  const reality_client_options o = read_reality_client(s, server);
+  transport_plan plan([o] { return std::make_shared<const reality_client>(o); });
+  plan.server_name = o.name;
+  return plan;
 }
 
 }  // namespace

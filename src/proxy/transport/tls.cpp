@@ -193,10 +193,15 @@ asio::awaitable<std::shared_ptr<connection>> tls_transport::open(std::shared_ptr
 namespace {
 
 transport_plan read_tls(settings& s, role side, const std::string& server) {
-  const tls_options options = read_tls_options(s, side, server);
-  const bool asks = !options.authority.empty() || !options.pins.empty();
-  return {[side, options] { return std::make_shared<const tls_transport>(side, options); },
-          side == role::server && asks};
+  const auto options = std::make_shared<tls_options>(read_tls_options(s, side, server));
+  const bool asks = !options->authority.empty() || !options->pins.empty();
+  transport_plan plan([side, options] { return std::make_shared<const tls_transport>(side, *options); },
+                      side == role::server && asks);
+  plan.server_name = options->name;
+  plan.offer = [options](const std::vector<std::string>& alpn) {
+    if (options->alpn.empty()) options->alpn = alpn;
+  };
+  return plan;
 }
 
 }  // namespace

@@ -36,6 +36,10 @@ class stack final : public transport {
   bool serves_silent_clients() const noexcept override {
     return lower_->serves_silent_clients() || upper_->serves_silent_clients();
   }
+  void drain() const override {
+    lower_->drain();
+    upper_->drain();
+  }
   void reload() const override {
     lower_->reload();
     upper_->reload();

@@ -1,0 +1,133 @@
+// http2_stream: a stream of an HTTP/2 connection as a stream of Asio. Ring 4.
+#pragma once
+
+#include "proxy/transport/http2_stream_state.hpp"
+
+#include <muxpro/any_stream.hpp>
+#include <muxpro/error.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace muxpro::proxy {
+
+/// Belongs to the strand of its connection, which it may outlive. One read and one write may be pending at a
+/// time. Handlers are posted. Destroying it resets the stream, unless async_shutdown() came before.
+class http2_stream {
+  using state = http2_stream_state;
+
+ public:
+  using executor_type = asio::any_io_executor;
+  using lowest_layer_type = http2_stream;
+
+  explicit http2_stream(std::shared_ptr<state> s) noexcept : state_(std::move(s)) {}
+  http2_stream(http2_stream&&) noexcept = default;
+  http2_stream& operator=(http2_stream&& other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~http2_stream() {
+    if (state_) state_->close();
+  }
+
+  executor_type get_executor() const noexcept { return state_->executor(); }
+  lowest_layer_type& lowest_layer() noexcept { return *this; }
+
+  /// Signature: void(std::error_code, std::size_t). Completes with what has come and fits, at least one byte;
+  /// at once with 0 if `buffers` are empty.
+  /// Errors: eof behind the peer's last byte; connection_reset behind the bytes before a reset, or the end of
+  /// the connection; those of http2_category(); operation_aborted after reset() or close().
+  /// Cancellation (any type): operation_aborted, no byte was read.
+  template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
+  auto async_read_some(const MutableBuffers& buffers, Token&& token = {}) {
+    return asio::async_initiate<Token, void(std::error_code, std::size_t)>(start_read{{state_.get()}}, token,
+                                                                           detail::read_buffers(buffers));
+  }
+  /// Signature: void(std::error_code, std::size_t). Completes when frames have taken all bytes of the first
+  /// buffers.
+  /// Errors: broken_pipe if the peer wants no more; otherwise as async_read_some().
+  /// Cancellation (any type): operation_aborted, and only reset() makes sense then.
+  template <class ConstBuffers, class Token = asio::use_awaitable_t<>>
+  auto async_write_some(const ConstBuffers& buffers, Token&& token = {}) {
+    return asio::async_initiate<Token, void(std::error_code, std::size_t)>(start_write{{state_.get()}}, token,
+                                                                           detail::write_buffers(buffers));
+  }
+  /// Ends this direction behind what was written. Signature: void(std::error_code). Completes at once.
+  /// Errors: errc::operation_in_progress while a write waits; errc::already_shut_down; as async_write_some().
+  /// Cancellation: not supported.
+  template <class Token = asio::use_awaitable_t<>>
+  auto async_shutdown(Token&& token = {}) {
+    return asio::async_initiate<Token, void(std::error_code)>(start_shutdown{{state_.get()}}, token);
+  }
+  /// The peer gets RST_STREAM.
+  void reset(end_code) noexcept { state_->reset(); }
+  /// Behind async_shutdown() what was written still arrives. Else as reset().
+  void close() noexcept { state_->close(); }
+
+ private:
+  friend struct detail::relay_access<http2_stream>;
+
+  struct start_read : detail::initiation<state> {
+    template <class Handler>
+    void operator()(Handler&& handler, const detail::read_buffers& into) const {
+      start<state::read_op>(std::forward<Handler>(handler), *object, object->try_read(into), into);
+    }
+  };
+  struct start_wait : detail::initiation<state> {
+    template <class Handler>
+    void operator()(Handler&& handler) const {
+      start<state::read_op>(std::forward<Handler>(handler), *object, object->try_wait(),
+                            detail::read_buffers());
+    }
+  };
+  struct start_flow : detail::initiation<state> {
+    template <class Handler>
+    void operator()(Handler&& handler, detail::sink& to) const {
+      start<state::read_op>(std::forward<Handler>(handler), *object, object->try_flow(to),
+                            detail::read_buffers(), &to);
+    }
+  };
+  struct start_write : detail::initiation<state> {
+    template <class Handler>
+    void operator()(Handler&& handler, const detail::write_buffers& from) const {
+      start<state::write_op>(std::forward<Handler>(handler), *object, object->try_write(from), from);
+    }
+  };
+  struct start_shutdown : detail::initiation<state> {
+    template <class Handler>
+    void operator()(Handler&& handler) const {
+      detail::post_completion(std::forward<Handler>(handler), object->executor(), object->shut_down());
+    }
+  };
+
+  template <class Op, class Handler, class... Init>
+  static void start(Handler&& handler, state& s, state::attempt now, const Init&... init) {
+    if (!now.must_wait)
+      return detail::post_completion(std::forward<Handler>(handler), s.executor(), now.error,
+                                     now.transferred);
+    auto cancel = [](Op* op) { state::cancel(op); };
+    s.wait(*detail::park<Op>(std::forward<Handler>(handler), s.executor(), cancel, s, init...));
+  }
+
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace muxpro::proxy
+
+/// Sessions and relays have no memory for it while they wait.
+template <>
+struct muxpro::detail::relay_access<muxpro::proxy::http2_stream> {
+  using stream = muxpro::proxy::http2_stream;
+  static void flow(stream& s, sink& to, transfer_step done) {
+    stream::start_flow{{s.state_.get()}}(std::move(done), to);
+  }
+  static std::size_t read_now(stream& s, bytes into, error_code& ec) {
+    const auto now = s.state_->try_read(read_buffers(asio::buffer(into.data(), into.size())));
+    ec = now.must_wait ? error_code(asio::error::would_block) : now.error;
+    return now.transferred;
+  }
+  static void wait_for_bytes(stream& s, transfer_step done) {
+    stream::start_wait{{s.state_.get()}}(std::move(done));
+  }
+};
