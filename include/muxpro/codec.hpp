@@ -122,7 +122,7 @@ class decoder {
   frame current_;
   std::optional<host_port> address_of_keep_;
   std::error_code failure_;
-  std::array<std::byte, header_capacity> header_{};
+  std::vector<std::byte> header_;  ///< of which the first `held_` bytes have come
 };
 
 /// Most bytes that encode() writes for a frame other than a negotiation.

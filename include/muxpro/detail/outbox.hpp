@@ -22,7 +22,7 @@ class outbox {
   void agreed(std::size_t longest_data) noexcept { longest_data_ = longest_data; }
   /// Gathers what is due; false if there is nothing.
   bool fill(time_point now);
-  gather_list rest() const noexcept { return gather_list({parts_.data() + first_, count_ - first_}); }
+  gather_list rest() const noexcept { return gather_list(parts_.subspan(first_, count_ - first_)); }
   bool written() const noexcept { return first_ == count_; }
   /// The main connection took `n` bytes.
   void advance(std::size_t n) noexcept;
@@ -35,11 +35,14 @@ class outbox {
   // Asio gathers at most 64 buffers in one system call.
   static constexpr std::size_t max_parts = 64;
   static constexpr std::size_t arena_size = 32 * 1024;
+  // What add_frame() and add_credits() need at least.
+  static constexpr std::size_t reserve_parts = 16, reserve_arena = 576;
   static constexpr std::size_t data_header = 8;
   // Below this a copy is cheaper than one more buffer in the gather list.
   static constexpr std::size_t copy_limit = 512;
 
-  void take_arena() noexcept;
+  void take_memory() noexcept;
+  void divide(bytes block, std::size_t parts) noexcept;
   void add_credits(time_point now);
   void add_frame(stream_state& s, time_point now);
   void fly(stream_state& s, std::size_t n);
@@ -53,7 +56,7 @@ class outbox {
   void add_part(asio::const_buffer part);
   std::size_t frame_size(std::size_t sendable) const noexcept;
   bool room_for_frame() const noexcept {
-    return count_ + 2 + buffer_list<asio::const_buffer>::capacity <= max_parts &&
+    return count_ + 2 + buffer_list<asio::const_buffer>::capacity <= parts_.size() &&
            arena_used_ + data_header + copy_limit <= arena_.size();
   }
 
@@ -64,10 +67,13 @@ class outbox {
 
   std::vector<std::byte> control_, ends_;
   thread_memory memory_;
-  std::array<std::byte, 768> reserve_;  ///< where there is no memory
-  bytes arena_;                         ///< of one of these, from fill() to land()
+  /// Where there is no memory.
+  alignas(asio::const_buffer)
+      std::array<std::byte, reserve_parts * sizeof(asio::const_buffer) + reserve_arena> reserve_;
+  // In one of these, from fill() to land().
+  std::span<asio::const_buffer> parts_;
+  bytes arena_;
   std::size_t arena_used_ = 0;
-  std::array<asio::const_buffer, max_parts> parts_;
   std::size_t first_ = 0, count_ = 0;
   std::size_t payload_ = 0;
   std::size_t longest_data_ = max_extra_data;

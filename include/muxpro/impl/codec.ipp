@@ -117,6 +117,7 @@ MUXPRO_DECL decoder::step decoder::next(const_bytes in) {
     }
     const std::size_t n = std::min(p.size - held_, in.size() - consumed);
     if (n == 0) return {status::need_more, consumed, {}, {}};
+    if (header_.size() < p.size) header_.resize(p.size);
     std::memcpy(header_.data() + held_, in.data() + consumed, n);
     held_ += n;
     consumed += n;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 
 namespace muxpro::detail {
 
@@ -11,7 +12,7 @@ MUXPRO_DECL bool outbox::fill(time_point now) {
   assert(!in_flight_ && "one gather write at a time");
   if (queue_.empty()) return false;
   first_ = count_ = arena_used_ = payload_ = 0;
-  take_arena();
+  take_memory();
 
   queue_.take_control(control_);
   if (!control_.empty()) add_part(asio::buffer(control_));
@@ -35,12 +36,17 @@ MUXPRO_DECL bool outbox::fill(time_point now) {
   return in_flight_;
 }
 
-MUXPRO_DECL void outbox::take_arena() noexcept {
+MUXPRO_DECL void outbox::take_memory() noexcept {
   try {
-    arena_ = memory_.take(arena_size);
+    divide(memory_.take(arena_size), max_parts);
   } catch (const std::bad_alloc&) {
-    arena_ = reserve_;
+    divide(reserve_, reserve_parts);
   }
+}
+
+MUXPRO_DECL void outbox::divide(bytes block, std::size_t parts) noexcept {
+  parts_ = {reinterpret_cast<asio::const_buffer*>(block.data()), parts};
+  arena_ = block.subspan(parts * sizeof(asio::const_buffer));
 }
 
 // An End goes out with the last bytes before it.
@@ -155,8 +161,8 @@ MUXPRO_DECL void outbox::add_part(asio::const_buffer part) {
       return;
     }
   }
-  assert(count_ < max_parts);
-  parts_[count_++] = part;
+  assert(count_ < parts_.size());
+  ::new (static_cast<void*>(&parts_[count_++])) asio::const_buffer(part);
 }
 
 MUXPRO_DECL void outbox::advance(std::size_t n) noexcept {

@@ -136,6 +136,7 @@ MUXPRO_DECL void session_impl::ready(version v, dialect d) {
   rules_.agreed(d);
   outbox_.agreed(rules_.wire().longest_data);
   active_at_ = unused_since_ = now();
+  if (unparsed_.empty()) std::vector<std::byte>().swap(first_bytes_);  // an idle session has no use for it
   serve_opens(serve::all);
 }
 
