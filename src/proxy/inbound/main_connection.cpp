@@ -55,10 +55,11 @@ class cut_watch {
 
 }  // namespace
 
-main_connection::main_connection(session s, admission::ticket place, const mux_inbound_options& o,
-                                 context ctx, dispatcher& to)
+main_connection::main_connection(session s, admission::ticket place, main_connection_places held,
+                                 const mux_inbound_options& o, context ctx, dispatcher& to)
     : session_(std::move(s)),
       place_(std::move(place)),
+      held_(std::move(held)),
       dials_(session_.get_executor(), o.max_pending_dials),
       max_waiting_(o.max_waiting_dials),
       new_rate_(o.new_rate),
@@ -73,16 +74,15 @@ main_connection::main_connection(session s, admission::ticket place, const mux_i
 
 main_connection::~main_connection() { all_->erase(place_in_all_); }
 
-asio::awaitable<void> main_connection::run() {
-  const auto self = shared_from_this();
+asio::awaitable<void> main_connection::run(std::shared_ptr<main_connection> self) {
   std::error_code ec;
-  co_await session_.async_handshake(or_error(ec));
-  place_.release();
+  co_await self->session_.async_handshake(or_error(ec));
+  self->place_.release();
   if (!ec) {
-    asio::co_spawn(session_.get_executor(), accept_streams(self), [](std::exception_ptr) {});
-    co_await session_.async_run(or_error(ec));
+    asio::co_spawn(self->session_.get_executor(), accept_streams(self), [](std::exception_ptr) {});
+    co_await self->session_.async_run(or_error(ec));
   }
-  log_end(ec);
+  self->log_end(ec);
 }
 
 void main_connection::drain() {

@@ -49,13 +49,13 @@ class main_connection : public std::enable_shared_from_this<main_connection> {
  public:
   /// `place` is held until the negotiation is over. `ctx` is what the contexts of all sub-streams have in
   /// common. `to` must outlive run().
-  main_connection(session s, admission::ticket place, const mux_inbound_options& o, context ctx,
-                  dispatcher& to);
+  main_connection(session s, admission::ticket place, main_connection_places held,
+                  const mux_inbound_options& o, context ctx, dispatcher& to);
   main_connection(const main_connection&) = delete;
   ~main_connection();
 
   /// From the negotiation to the end, which it logs.
-  asio::awaitable<void> run();
+  static asio::awaitable<void> run(std::shared_ptr<main_connection> self);
   /// Accepts no new sub-streams, and closes the session in good order after the last one.
   void drain();
   /// Closes the session at once.
@@ -97,6 +97,7 @@ class main_connection : public std::enable_shared_from_this<main_connection> {
 
   session session_;
   admission::ticket place_;
+  const main_connection_places held_;
   semaphore dials_;
   const std::uint32_t max_waiting_, new_rate_;
   std::uint32_t waiting_ = 0;

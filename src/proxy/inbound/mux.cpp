@@ -32,6 +32,8 @@ std::function<void()> unless_gone(const std::shared_ptr<main_connection>& main,
   };
 }
 
+asio::awaitable<void> nothing_to_serve() { co_return; }
+
 }  // namespace
 
 mux_inbound::mux_inbound(mux_inbound_options options)
@@ -47,10 +49,10 @@ asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, context 
   return serve(std::move(c), options_.session, std::move(ctx), to, std::move(place));
 }
 
-std::optional<mux_inbound::places> mux_inbound::take_places(const context::inbound_part& client) const {
+std::optional<main_connection_places> mux_inbound::take_places(const context::inbound_part& client) const {
   context::inbound_part anyone = client;
   anyone.user.name.clear();
-  places held;
+  main_connection_places held;
   held.of_source = main_connections_->take(share_of(anyone), options_.max_main_connections_per_source);
   if (!held.of_source) return std::nullopt;
   if (client.user.name.empty()) return held;
@@ -61,22 +63,22 @@ std::optional<mux_inbound::places> mux_inbound::take_places(const context::inbou
 
 asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, session_options options, context ctx,
                                          dispatcher& to, admission::ticket place) const {
-  const auto held = take_places(ctx.inbound);
+  auto held = take_places(ctx.inbound);
   if (!held) {
     to.note(log_level::warning, ctx.inbound.source,
             fmt::format("a main connection of {} was closed: there are as many as are allowed",
                         shown_client(ctx.inbound.source, ctx.inbound.user.name)));
     c->close();
-    co_return;
+    return nothing_to_serve();
   }
   options.budget_user = share_of(ctx.inbound);
   ctx.inbound.protocol = name_of(options.speaks);
   session s = c->into_session(role::server, std::move(options));
-  const auto main =
-      std::make_shared<main_connection>(std::move(s), std::move(place), options_, std::move(ctx), to);
+  const auto main = std::make_shared<main_connection>(std::move(s), std::move(place), std::move(*held),
+                                                      options_, std::move(ctx), to);
   c->set_close_hooks(
       {unless_gone(main, &main_connection::drain), unless_gone(main, &main_connection::close)});
-  co_await main->run();
+  return main_connection::run(main);
 }
 
 asio::awaitable<void> mux_inbound::serve(client& c, dialect speaks, context&& ctx, dispatcher& to) const {

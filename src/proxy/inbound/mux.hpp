@@ -45,6 +45,11 @@ struct mux_inbound_options {
 /// The plan of an inbound with these options.
 inbound_plan plan_of(const mux_inbound_options& o);
 
+/// What a main connection holds of the limits of its source and its user.
+struct main_connection_places {
+  std::optional<share_counts::one> of_source, of_user;
+};
+
 /// Each sub-stream is a connection of its own for the dispatcher, with the context of its main connection.
 class mux_inbound final : public inbound {
  public:
@@ -60,11 +65,9 @@ class mux_inbound final : public inbound {
   asio::awaitable<void> serve(client& c, dialect speaks, context&& ctx, dispatcher& to) const;
 
  private:
-  struct places {
-    std::optional<share_counts::one> of_source, of_user;
-  };
   /// Nothing: there are too many main connections of the client's user or source.
-  std::optional<places> take_places(const context::inbound_part& client) const;
+  std::optional<main_connection_places> take_places(const context::inbound_part& client) const;
+  /// No coroutine, whose frame would keep options and context as long as the main connection lives.
   asio::awaitable<void> serve(std::shared_ptr<connection> c, session_options options, context ctx,
                               dispatcher& to, admission::ticket place) const;
 
