@@ -19,7 +19,7 @@ namespace muxpro::app {
 namespace {
 
 using section = proxy::config_reference::section;
-using key = proxy::config_reference::key;
+using reference_key = proxy::config_reference::key;
 
 constexpr std::string_view about_the_file =
     "A configuration is one JSON object in the format of V2Ray and Xray. Comments (//, # to the end of the "
@@ -56,7 +56,7 @@ std::string wrapped(std::string_view text, std::size_t indent) {
   return out;
 }
 
-std::string described(const key& k) {
+std::string described(const reference_key& k) {
   std::string type = k.type;
   if (!k.fallback.empty()) type += fmt::format("; default: {}", k.fallback);
   if (k.required == k.type)
@@ -70,7 +70,7 @@ std::string described(const section& s) {
   std::string out = s.object.empty() ? "Top level" : s.object;
   if (!s.variant.empty()) out += fmt::format("  (protocol {})", s.variant);
   out += "\n" + wrapped(s.meaning, 4);
-  for (const key& k : s.keys) out += "\n" + described(k);
+  for (const reference_key& k : s.keys) out += "\n" + described(k);
   return out;
 }
 

@@ -126,8 +126,8 @@ std::optional<log_level> level_named(const std::string& level) {
   return static_cast<log_level>(found - levels.begin());
 }
 
-void add_log_level(CLI::App& command, std::string& level) {
-  command.add_option("--log-level", level, "debug, info, warning, error or off")
+void add_log_level(CLI::App& to, std::string& level) {
+  to.add_option("--log-level", level, "debug, info, warning, error or off")
       ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}))
       ->capture_default_str();
 }

@@ -119,8 +119,7 @@ void note_unused(settings& s, const config_reading& with) {
 /// Reads "NAMESettings" of a layer, or its defaults where they are missing.
 transport_plan read_plan(settings& s, const layers::entry& layer, role side, const std::string& server) {
   transport_plan out;
-  std::string key = layer.name + "Settings";
-  if (layer.name == "tcp") key = s.either(key, "rawSettings");
+  const std::string key = layer.name + "Settings";
   const auto read = [&](settings& own) { out = layer.read(own, side, server); };
   if (s.has(key))
     s.object(key, read);

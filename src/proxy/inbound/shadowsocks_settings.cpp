@@ -60,8 +60,7 @@ shadowsocks_key read_server_key(settings& s, const shadowsocks_method* m, shadow
 }
 
 void read_shadowsocks(settings& s, const inbound_policy& policy, inbound_plan& to) {
-  const std::string list(s.either("clients", "users"));
-  const bool listed = s.has(list);
+  const bool listed = s.has("clients");
   const shadowsocks_method* m = nullptr;
   if (!listed || s.has("method")) m = read_shadowsocks_method(s);
   shadowsocks_users users(policy);
@@ -70,7 +69,7 @@ void read_shadowsocks(settings& s, const inbound_policy& policy, inbound_plan& t
   shadowsocks_key server_key;
   if (has_key) server_key = read_server_key(s, m, users);
   if (!server_key.empty() && !m->has_blocks())
-    s.wrong(list, fmt::format("has users, which {} does not have: it has one key", m->name));
+    s.wrong("clients", fmt::format("has users, which {} does not have: it has one key", m->name));
   shadowsocks_inbound_options o;
   o.handshake = policy.handshake;
   o.relay = policy.relay;

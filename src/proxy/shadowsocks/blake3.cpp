@@ -61,10 +61,10 @@ blake3_words compress(const blake3_words& chaining, blake3_block m, std::size_t 
   return out;
 }
 
-blake3_block words_of(const_bytes block) {
+blake3_block words_of(const_bytes text) {
   blake3_block out{};
-  for (std::size_t i = 0; i < block.size(); ++i)
-    out[i / 4] |= std::to_integer<std::uint32_t>(block[i]) << 8 * (i % 4);
+  for (std::size_t i = 0; i < text.size(); ++i)
+    out[i / 4] |= std::to_integer<std::uint32_t>(text[i]) << 8 * (i % 4);
   return out;
 }
 

@@ -89,7 +89,7 @@ packet_block block_of(packet_number n) {
   std::vector<std::byte> all;
   append_number(all, n.session, 8);
   append_number(all, n.packet, 8);
-  packet_block out;
+  packet_block out{};
   std::copy(all.begin(), all.end(), out.begin());
   return out;
 }

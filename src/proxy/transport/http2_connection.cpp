@@ -16,7 +16,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-constexpr std::size_t block = 128 * 1024;  // as a relay reads
+constexpr std::size_t http2_block = 128 * 1024;  // as a relay reads
 
 time_point http2_now() { return std::chrono::steady_clock::now(); }
 
@@ -54,7 +54,7 @@ asio::awaitable<void> http2_connection::run(std::error_code& ec) {
 
 asio::awaitable<void> http2_connection::read_all() {
   begin();
-  detail::relay_buffer buffer(block);
+  detail::relay_buffer buffer(http2_block);
   while (!ended_) {
     std::error_code unread;
     const std::size_t n = co_await below_->read_some(buffer.room(), unread);
@@ -100,7 +100,7 @@ asio::awaitable<void> http2_connection::write_out(std::shared_ptr<http2_connecti
   co_await asio::post(below_->get_executor(), asio::use_awaitable);
   detail::thread_memory memory;
   while (!ended_) {
-    const bytes room = memory.take(block);
+    const bytes room = memory.take(http2_block);
     const std::size_t n = fill(room);
     if (n == 0 || ended_) break;
     write_began_ = http2_now();

@@ -23,7 +23,7 @@ struct free_cipher {
 const unsigned char* raw(const_bytes b) noexcept { return reinterpret_cast<const unsigned char*>(b.data()); }
 
 // One block of AES-128, without a mode.
-vmess_block aes_block(const_bytes key, const_bytes block, bool encrypts) {
+vmess_block aes_block(const_bytes key, const_bytes input, bool encrypts) {
   static thread_local const std::unique_ptr<EVP_CIPHER_CTX, free_cipher> context(EVP_CIPHER_CTX_new());
   static const EVP_CIPHER* const aes = EVP_CIPHER_fetch(nullptr, "AES-128-ECB", nullptr);
   vmess_block out{};
@@ -32,8 +32,8 @@ vmess_block aes_block(const_bytes key, const_bytes block, bool encrypts) {
   const bool done = c && aes &&
                     EVP_CipherInit_ex(c, aes, nullptr, raw(key), nullptr, encrypts ? 1 : 0) == 1 &&
                     EVP_CIPHER_CTX_set_padding(c, 0) == 1 &&
-                    EVP_CipherUpdate(c, reinterpret_cast<unsigned char*>(out.data()), &n, raw(block),
-                                     static_cast<int>(block.size())) == 1;
+                    EVP_CipherUpdate(c, reinterpret_cast<unsigned char*>(out.data()), &n, raw(input),
+                                     static_cast<int>(input.size())) == 1;
   if (!done) throw std::runtime_error("libcrypto has no AES");
   return out;
 }
