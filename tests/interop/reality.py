@@ -242,6 +242,12 @@ def tickets_of(port):
     return [r for r in records(data)[6:] if r[0] == 23 and r[1] >= 200]  # and no message of HTTP/2
 
 
+def alike(records_of_one, records_of_other):
+    """A signature of nginx has 70 to 72 bytes."""
+    pairs = list(zip(records_of_one, records_of_other))
+    return len(records_of_one) == len(records_of_other) and all(a[0] == b[0] and abs(a[1] - b[1]) <= 2 for a, b in pairs)
+
+
 def in_front_of_nginx(scene, _peer, _role):
     """REALITY in front of nginx: strangers, a replay and a wrong short id see nginx, its own client gets through"""
     site = start_nginx(scene)
@@ -265,11 +271,9 @@ def in_front_of_nginx(scene, _peer, _role):
         for stranger in (replay, direct):
             stranger.sendall(hello)
         answer = first_records(direct, 6)
-        expect(first_records(replay, 6) == answer, "a replay does not see nginx")
+        expect(alike(first_records(replay, 6), answer), "a replay does not see nginx")
     own = records(b"".join(recorder.answers[-1]))
-    # A signature of nginx has 70 to 72 bytes.
-    expect(all(a[0] == b[0] and abs(a[1] - b[1]) <= 2 for a, b in zip(own[:6], answer)),
-           f"the answer to its own client has records {own}, nginx's {answer}")
+    expect(alike(own[:6], answer), f"the answer to its own client has records {own}, nginx's {answer}")
     # The server has measured the tickets by now.
     time.sleep(3)
     with target(lambda c: (c.sendall(b"220 hello\r\n"), c.close())) as greeting, by_socks(proxy, greeting) as through:

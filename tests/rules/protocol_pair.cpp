@@ -244,6 +244,8 @@ class side {
       case protocol::happening::failed: throw fault("a session that fails");
       case protocol::happening::violated: throw fault("a violation");
       case protocol::happening::dropped: throw fault("a loss");
+      case protocol::happening::full:
+      case protocol::happening::closed: throw fault("what only Mux.Cool has");
       case protocol::happening::opened: return accept(std::get<new_stream>(f), e);
       case protocol::happening::data: into_ = s; return;
       case protocol::happening::credit:

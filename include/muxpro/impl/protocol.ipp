@@ -9,7 +9,7 @@ namespace muxpro::detail {
 // How long an id counts as just ended, or as just answered.
 inline constexpr auto recently = std::chrono::seconds(1);
 inline constexpr auto late_frames_until = std::chrono::seconds(60);
-// Data beyond the credit is no accident: it weighs ten odd frames (attacks.md D4).
+// Data beyond the credit is no accident: it weighs ten odd frames.
 inline constexpr double over_credit_weight = 10;
 // Codes above the known ones are counted together.
 inline constexpr auto unknown_code = static_cast<end_code>(7);

@@ -41,8 +41,7 @@ struct usual_and_other {
 
 constexpr usual_and_other parts_with_two_names[] = {
     {"dokodemo-door", "tunnel"}, {"freedom", "direct"},  {"blackhole", "block"}, {"tcp", "raw"},
-    {"ws", "websocket"},         {"xhttp", "splithttp"}, {"kcp", "mkcp"},
-    {"grpc", "gun"},
+    {"ws", "websocket"},         {"xhttp", "splithttp"}, {"kcp", "mkcp"},        {"grpc", "gun"},
 };
 
 struct not_had {

@@ -29,14 +29,14 @@ namespace muxpro::proxy {
 enum class dial_family : std::uint8_t { any, ipv4, ipv6, only_ipv4, only_ipv6 };
 
 struct dial_options {
-  /// From the call to the connected socket, DNS included (Envoy: 15 s for edges, attacks.md: 10 s).
+  /// From the call to the connected socket, DNS included (Envoy: 15 s for edges).
   duration timeout = std::chrono::seconds(10);
   /// Between the starts of two attempts (RFC 8305 section 5: 250 ms).
   duration stagger = std::chrono::milliseconds(250);
   socket_options socket{};
   dial_family family = dial_family::any;
   /// Decides before the policy, but about listeners of this process. Null: the policy alone decides.
-  std::shared_ptr<const final_rules> final;
+  std::shared_ptr<const final_rules> final{};
 
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
   std::string validate() const {

@@ -6,12 +6,12 @@ namespace {
 
 using test::read_text;
 
-std::string server(const std::string& reality) {
+std::string vless_server(const std::string& reality) {
   return R"({"inbounds": [{"protocol": "vless", "port": 1, "settings": {"decryption": "none", "clients":
       [{"id": "a", "flow": "xtls-rprx-vision"}]}, "streamSettings": {"security": "reality", "realitySettings": {)" +
          reality + R"(}}}], "outbounds": [{"protocol": "freedom"}]})";
 }
-std::string client(const std::string& stream, const std::string& flow = "xtls-rprx-vision") {
+std::string vless_client(const std::string& stream, const std::string& flow = "xtls-rprx-vision") {
   return R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 1}], "outbounds":
       [{"protocol": "vless", "settings": {"address": "192.0.2.1", "port": 443, "id": "a", "encryption": "none",
       "flow": ")" +
@@ -26,33 +26,35 @@ const std::string good =
 }  // namespace
 
 TEST_CASE("config: servers of REALITY", "[proxy][config][reality]") {
-  CHECK(read_text(server(good)).all().empty());
-  CHECK(read_text(server(good + R"(, "xver": 1, "show": true, "maxTimeDiff": 60000, "minClientVer": "26.3.27",
+  CHECK(read_text(vless_server(good)).all().empty());
+  CHECK(read_text(
+            vless_server(good + R"(, "xver": 1, "show": true, "maxTimeDiff": 60000, "minClientVer": "26.3.27",
       "maxClientVer": "", "mldsa65Seed": "", "limitFallbackUpload": {"bytesPerSec": 0}, "type": "tcp")"))
             .all()
             .empty());
   const std::string at = "inbounds[0].streamSettings.realitySettings.";
-  CHECK(read_text(server("")).all() ==
+  CHECK(read_text(vless_server("")).all() ==
         at + "target: is missing; it must be HOST:PORT of a site with TLS 1.3 and X25519\n" + at +
             "serverNames: is missing; it must be a list of names that clients may ask for\n" + at +
             "privateKey: is missing; it must be the private key that muxpro x25519 prints\n" + at +
             "shortIds: is missing; it must be a list of up to 16 hexadecimal digits each\n");
-  CHECK(read_text(server(good + R"(, "mldsa65Seed": "x")")).all() ==
+  CHECK(read_text(vless_server(good + R"(, "mldsa65Seed": "x")")).all() ==
         at + "mldsa65Seed: has a value; muxpro has no ML-DSA-65\n");
-  CHECK(read_text(server(good + R"(, "minClientVer": "new")")).all() ==
+  CHECK(read_text(vless_server(good + R"(, "minClientVer": "new")")).all() ==
         at + "minClientVer: is 'new'; it must be as 26.3.27\n");
-  CHECK(read_text(
-            server(R"("dest": "front", "serverNames": ["*.example"], "shortIds": ["0"], "privateKey": "x")"))
-            .all() == at + "dest: is 'front'; it must be HOST:PORT, a port, or the path of a unix socket\n" +
-                          at + "serverNames: has '*.example'; it must have whole names\n" + at +
-                          "privateKey: must be 43 characters of base64, as muxpro x25519 prints it\n" + at +
-                          "shortIds: has '0'; it must be up to 16 hexadecimal digits, in pairs\n");
+  CHECK(
+      read_text(vless_server(
+                    R"("dest": "front", "serverNames": ["*.example"], "shortIds": ["0"], "privateKey": "x")"))
+          .all() == at + "dest: is 'front'; it must be HOST:PORT, a port, or the path of a unix socket\n" +
+                        at + "serverNames: has '*.example'; it must have whole names\n" + at +
+                        "privateKey: must be 43 characters of base64, as muxpro x25519 prints it\n" + at +
+                        "shortIds: has '0'; it must be up to 16 hexadecimal digits, in pairs\n");
 }
 
 TEST_CASE("config: clients of REALITY", "[proxy][config][reality]") {
   const auto reality = [](const std::string& more) {
-    return client(R"("security": "reality", "realitySettings": {"serverName": "front.example", )" + more +
-                  "}");
+    return vless_client(R"("security": "reality", "realitySettings": {"serverName": "front.example", )" +
+                        more + "}");
   };
   const std::string at = "outbounds[0].streamSettings.realitySettings.";
   CHECK(read_text(
@@ -68,15 +70,15 @@ TEST_CASE("config: clients of REALITY", "[proxy][config][reality]") {
 
 TEST_CASE("config: carriers over REALITY", "[proxy][config][reality]") {
   const std::string reality = R"(, "security": "reality", "realitySettings": {"password": ")" + key + "\"}";
-  CHECK(read_text(client(R"("network": "ws")" + reality, "")).all() ==
+  CHECK(read_text(vless_client(R"("network": "ws")" + reality, "")).all() ==
         "outbounds[0].streamSettings.network: is 'ws'; with security reality it must be raw or grpc\n");
-  CHECK(read_text(client(R"("network": "raw")" + reality, "")).all().empty());
+  CHECK(read_text(vless_client(R"("network": "raw")" + reality, "")).all().empty());
 }
 
 TEST_CASE("config: the flow xtls-rprx-vision needs TLS or REALITY", "[proxy][config][reality]") {
-  CHECK(read_text(client(R"("security": "tls")")).all().empty());
-  CHECK(read_text(client(R"("security": "tls")", "xtls-rprx-vision-udp443")).all().empty());
-  CHECK(read_text(client(R"("network": "tcp")")).all() ==
+  CHECK(read_text(vless_client(R"("security": "tls")")).all().empty());
+  CHECK(read_text(vless_client(R"("security": "tls")", "xtls-rprx-vision-udp443")).all().empty());
+  CHECK(read_text(vless_client(R"("network": "tcp")")).all() ==
         "outbounds[0].streamSettings: must have security tls or reality, and network raw, for flow "
         "xtls-rprx-vision\n");
 }

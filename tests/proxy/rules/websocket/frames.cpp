@@ -50,13 +50,13 @@ std::string read(bool masked, std::string_view text) {
 }
 
 TEST_CASE("websocket: golden frames", "[proxy][websocket]") {
-  CHECK(frame({}, bytes_of("hello")) == "820568656c6c6f");
-  CHECK(frame(mask, bytes_of("hello")) == "82850102030469676f686e");
+  CHECK(frame({}, rules_test::bytes_of("hello")) == "820568656c6c6f");
+  CHECK(frame(mask, rules_test::bytes_of("hello")) == "82850102030469676f686e");
   CHECK(header(125) == "827d");
   CHECK(header(126) == "827e007e");
   CHECK(header(65535) == "827effff");
   CHECK(header(65536) == "827f0000000000010000");
-  CHECK(hex(websocket_control(websocket_opcode::pong, bytes_of("are you here?"), {})) ==
+  CHECK(hex(websocket_control(websocket_opcode::pong, rules_test::bytes_of("are you here?"), {})) ==
         "8a0d61726520796f7520686572653f");
   CHECK(hex(websocket_close(websocket_normal, {})) == "880203e8");
   CHECK(hex(websocket_close(websocket_normal, mask)) == "88820102030402ea");
@@ -125,7 +125,8 @@ TEST_CASE("websocket: a random exchange", "[proxy][websocket]") {
       byte_string message(random() % (i == 0 ? 70'000 : 300));
       for (std::byte& b : message) b = static_cast<std::byte>(random());
       data = data + message;
-      wire = wire + from_hex(frame(m, message)) + websocket_control(websocket_opcode::ping, bytes_of("x"), m);
+      wire = wire + from_hex(frame(m, message)) +
+             websocket_control(websocket_opcode::ping, rules_test::bytes_of("x"), m);
     }
     websocket_reader r(m.has_value());
     byte_string got;

@@ -55,7 +55,7 @@ TEST_CASE("upgrade: the accept of RFC 6455", "[proxy][websocket]") {
 TEST_CASE("upgrade: golden requests", "[proxy][websocket]") {
   upgrade_options o = options();
   o.fields = {{"User-Agent", "me"}, {"X", "y"}};
-  CHECK(upgrade_request(o, key, bytes_of("early")) ==
+  CHECK(upgrade_request(o, key, rules_test::bytes_of("early")) ==
         "GET /chat?a=b HTTP/1.1\r\nHost: server.example\r\nUser-Agent: me\r\nX: y\r\nConnection: Upgrade\r\n"
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         "Sec-WebSocket-Protocol: ZWFybHk\r\n\r\n");
