@@ -106,7 +106,7 @@ def configuration_reference(scene):
     for path, line in (("inbounds.socks", "  udp: true or false; default: false"),
                        ("inbounds[0].settings.udp", "  udp: true or false; default: false"),
                        ("routing.rules.port", "  port: a number or a text"),
-                       ("outbounds.mux", "  concurrency: a whole number from 1 to 65535; default: 8")):
+                       ("outbounds.mux", "  concurrency: a whole number from -1 to 65535; default: 8")):
         status, part, said = help_about(scene, "config", path)
         expect(status == 0 and line in part.splitlines(), f"{path}: {part}{said}")
         expect(len(part) < len(whole) / 2, f"{path} is most of it")

@@ -76,9 +76,8 @@ bool settings::texts_or_objects(const setting_key& key,
 }
 
 void settings::pass_over(std::string_view key, std::string sentence) {
-  if (!has_value(object_, key)) return;
   passed_over_.emplace_back(key);
-  note(key, std::move(sentence));
+  if (has_value(object_, key)) note(key, std::move(sentence));
 }
 
 void settings::report_both_names() {

@@ -92,7 +92,7 @@ bool read_protocol(settings& s, const named_readers<Reader>& known, std::string&
       settings::read(nothing, s.path("settings"), s.mistakes(), own);
     return true;
   }
-  if (told) s.not_one_of("protocol", name, names);
+  if (told) s.not_one_of("protocol", name, with_other_names(names));
   return false;
 }
 

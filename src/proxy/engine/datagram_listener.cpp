@@ -3,6 +3,7 @@
 #include "proxy/base/addresses.hpp"
 #include "proxy/net/local_addresses.hpp"
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/wall_clock.hpp"
 #include "proxy/policy/dial_policy.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 #include "proxy/udp/transparent_udp.hpp"
@@ -25,10 +26,6 @@ using asio::ip::udp;
 namespace {
 
 constexpr int datagrams_a_turn = 32;
-
-unix_time now_of_packets() {
-  return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 }  // namespace
 
@@ -129,7 +126,7 @@ std::shared_ptr<datagram_listener::source> datagram_listener::find(const key& wh
 asio::awaitable<void> datagram_listener::open(const arrival& how, bytes packet) {
   std::string mistake;
   const asio::ip::address from = unmapped(how.from.address());
-  const auto opened = opens_->open(packet, from, now_of_packets(), mistake);
+  const auto opened = opens_->open(packet, from, wall_clock(), mistake);
   if (!mistake.empty())
     to_.note(log_level::warning, from,
              fmt::format("a packet of {} ({}) was dropped: {}", shown_source(from), tag_, mistake));
@@ -248,7 +245,7 @@ asio::awaitable<void> datagram_listener::answer(source& s, asio::const_buffer da
   if (s.seals && !peer.host.valid()) co_return;
   if (s.seals) {
     const const_bytes payload(static_cast<const std::byte*>(data.data()), data.size());
-    s.seals->seal(sealed, peer, payload, now_of_packets());
+    s.seals->seal(sealed, peer, payload, wall_clock());
     data = asio::buffer(sealed);
   }
   if (!s.who.redirected) {

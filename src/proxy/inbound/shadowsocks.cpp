@@ -2,6 +2,7 @@
 
 #include "proxy/base/log_text.hpp"
 #include "proxy/inbound/settings.hpp"
+#include "proxy/net/wall_clock.hpp"
 #include "proxy/shadowsocks/packet_server.hpp"
 #include "proxy/shadowsocks/stream.hpp"
 #include "proxy/transport/chunk_stream.hpp"
@@ -20,10 +21,6 @@ constexpr std::string_view shadowsocks_name = "shadowsocks";
 /// The longest head of SIP022, and first bytes behind it. A client that proves no key needs 75 bytes.
 constexpr std::size_t longest_shadowsocks_head = 65535 + 1024;
 
-unix_time now_of_server() {
-  return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-}
-
 }  // namespace
 
 // Nothing: the client is gone, or was refused. A client that is refused is read until its time is over, as
@@ -40,7 +37,7 @@ asio::awaitable<std::optional<request_head>> shadowsocks_inbound::read_head(pend
     if (refused)
       head.consumed = who.buffered().size();
     else
-      head = reads.next(who.buffered(), now_of_server());
+      head = reads.next(who.buffered(), wall_clock());
     who.consume(head.consumed);
     if (head.what == request_head::status::request) co_return std::move(head);
     if (head.what == request_head::status::stranger) logins_->failed(who.ctx, to);
@@ -62,11 +59,11 @@ std::shared_ptr<connection> shadowsocks_inbound::answering(pending_client& who,
                                                            shadowsocks_handshake& read) const {
   const shadowsocks_method& m = options_.server->method;
   std::vector<std::byte> salt = random_bytes(m.key_size);
-  options_.server->salts.first_time(salt, now_of_server());
+  options_.server->salts.first_time(salt, wall_clock());
   chunk_codecs codecs;
   codecs.opener = std::make_unique<shadowsocks_opener>(read.take_opener());
-  codecs.sealer = std::make_unique<shadowsocks_response_sealer>(m, read.key(), read.salt(), std::move(salt),
-                                                                now_of_server);
+  codecs.sealer =
+      std::make_unique<shadowsocks_response_sealer>(m, read.key(), read.salt(), std::move(salt), wall_clock);
   const std::vector<std::byte> behind = who.release();
   return make_chunked(who.c, std::move(codecs), behind);
 }

@@ -2,6 +2,7 @@
 
 #include "proxy/base/log_text.hpp"
 #include "proxy/inbound/settings.hpp"
+#include "proxy/net/wall_clock.hpp"
 #include "proxy/policy/replay_filter.hpp"
 #include "proxy/policy/tried_users.hpp"
 #include "proxy/transport/chunk_stream.hpp"
@@ -18,11 +19,6 @@
 namespace muxpro::proxy {
 
 namespace {
-
-std::int64_t seconds_since_1970() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 /// As many bytes as V2Ray and Xray read of a connection that they do not serve. The number tells a prober
 /// nothing, because it does not depend on what was wrong.
@@ -103,7 +99,7 @@ std::optional<accounts::tried_user> vmess_inbound::find_user(pending_client& who
     memory_->logins.failed(who.ctx, to);
     return std::nullopt;
   }
-  const std::int64_t off = *sent - seconds_since_1970();
+  const std::int64_t off = *sent - wall_clock().time_since_epoch().count();
   if (off >= -vmess_clock_tolerance && off <= vmess_clock_tolerance) return user;
   const context::inbound_part& in = who.ctx.inbound;
   to.note(log_level::warning, in.source,
@@ -126,7 +122,7 @@ bool vmess_inbound::accepts(pending_client& who, const vmess_request& r, const_b
   std::array<std::byte, 32> body{};
   std::copy(r.body.iv.begin(), r.body.iv.end(),
             std::copy(r.body.key.begin(), r.body.key.end(), body.begin()));
-  const std::int64_t now = seconds_since_1970();
+  const std::int64_t now = wall_clock().time_since_epoch().count();
   if (!reason && !(memory_->auth_ids.first_time(auth_id, now) && memory_->bodies.first_time(body, now)))
     reason = "The same request has come before.";
   if (!reason) return true;

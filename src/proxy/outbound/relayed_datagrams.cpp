@@ -2,6 +2,7 @@
 
 #include "proxy/base/addresses.hpp"
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/wall_clock.hpp"
 
 #include <asio/co_spawn.hpp>
 
@@ -17,10 +18,6 @@ using asio::ip::udp;
 namespace {
 
 constexpr int most_at_once = 32;
-
-unix_time now_of_exchange() {
-  return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 }  // namespace
 
@@ -99,7 +96,7 @@ std::optional<std::size_t> relayed_datagrams::take(asio::mutable_buffer into, ho
   const auto drop = [this](drop_reason why) { return dropped_(why, 1), std::nullopt; };
   if (from != state_->relay) return drop(drop_reason::foreign_sender);
   std::string mistake;
-  auto datagram = packets_->open(bytes(memory).first(n), now_of_exchange(), mistake);
+  auto datagram = packets_->open(bytes(memory).first(n), wall_clock(), mistake);
   if (!datagram) return drop(drop_reason::malformed);
   if (!is_answer(datagram->where)) return drop(drop_reason::foreign_sender);
   peer = std::move(datagram->where);
@@ -122,7 +119,7 @@ asio::awaitable<void> relayed_datagrams::send(asio::const_buffer data, const hos
   if (!peer.host.valid()) ec = errc::bad_host;
   packet_.clear();
   const const_bytes payload(static_cast<const std::byte*>(data.data()), data.size());
-  if (!ec) packets_->seal(packet_, peer, payload, now_of_exchange());
+  if (!ec) packets_->seal(packet_, peer, payload, wall_clock());
   if (packet_.size() > max_datagram) ec = errc::datagram_too_large;
   if (ec) {
     dropped_(drop_reason::not_sent, 1);

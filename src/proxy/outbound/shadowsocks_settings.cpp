@@ -1,5 +1,6 @@
 // The configuration of outbounds of protocol shadowsocks.
 #include "proxy/engine/built_in.hpp"
+#include "proxy/net/wall_clock.hpp"
 #include "proxy/outbound/keyed.hpp"
 #include "proxy/outbound/settings.hpp"
 #include "proxy/shadowsocks/packet_user.hpp"
@@ -15,16 +16,12 @@ namespace muxpro::proxy {
 namespace {
 
 /// Servers on the way to the user's, which are few.
-constexpr std::size_t most_keys = 16;
-
-unix_time now_of_client() {
-  return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-}
+constexpr std::size_t most_server_keys = 16;
 
 shadowsocks_client read_shadowsocks_user(settings& s) {
   shadowsocks_client out;
   out.method = read_shadowsocks_method(s);
-  out.keys = read_shadowsocks_keys(s, out.method, most_keys);
+  out.keys = read_shadowsocks_keys(s, out.method, most_server_keys);
   bool over_tcp = false;
   if (s.flag({"uot", "Accepted if it is false: datagrams inside of connections are another protocol."},
              over_tcp) &&
@@ -44,7 +41,7 @@ void read_shadowsocks_server(settings& s, outbound_plan& to) {
   if (!read_listed_server(s, "servers", read)) read(s);
   if (!who.method || who.keys.empty()) return;
   keyed_outbound_options o;
-  o.chunks = [who](const destination& target) { return shadowsocks_request(who, target, now_of_client); };
+  o.chunks = [who](const destination& target) { return shadowsocks_request(who, target, wall_clock); };
   o.packets = [who] { return std::make_unique<packet_user>(who); };
   to = keyed_plan(std::move(server), std::move(o));
   to.in_clear = false;

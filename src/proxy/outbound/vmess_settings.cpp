@@ -1,6 +1,7 @@
 // The configuration of outbounds of protocol vmess.
 #include "proxy/base/text.hpp"
 #include "proxy/engine/built_in.hpp"
+#include "proxy/net/wall_clock.hpp"
 #include "proxy/outbound/keyed.hpp"
 #include "proxy/outbound/settings.hpp"
 #include "proxy/vless/packets.hpp"
@@ -19,11 +20,6 @@ namespace muxpro::proxy {
 namespace {
 
 using cipher = vmess_account::cipher;
-
-std::int64_t seconds_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
-}
 
 // Names with '|' between them, as Xray has them.
 void read_experiments(settings& u, std::string_view key, vmess_account& to) {
@@ -71,7 +67,7 @@ void read_vmess_server(settings& s, outbound_plan& to) {
   }
   keyed_outbound_options o;
   o.chunks = [account](const destination& target) {
-    return vmess_client_codecs(account, target, seconds_now());
+    return vmess_client_codecs(account, target, wall_clock().time_since_epoch().count());
   };
   o.framing = {read_vless_packet, append_vless_packet, false};
   to = keyed_plan(std::move(server), std::move(o));

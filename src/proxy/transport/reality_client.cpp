@@ -1,3 +1,4 @@
+#include "proxy/net/wall_clock.hpp"
 #include "proxy/transport/entropy_tape.hpp"
 #include "proxy/transport/reality.hpp"
 #include "proxy/transport/tls.hpp"
@@ -51,11 +52,6 @@ int verify(X509_STORE_CTX* store, void*) {
   const X509* const shown = X509_STORE_CTX_get0_cert(store);
   how.proven = shown && has_proof(shown, how.key);
   return how.proven ? 1 : X509_verify_cert(store);
-}
-
-std::uint32_t unix_seconds() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
 }
 
 /// The ClientHello that `tls` would send with the draws of the tape, which remembers them.
@@ -138,7 +134,8 @@ std::shared_ptr<reality_handshake> reality_client::state::prepare() const {
   OPENSSL_cleanse(secret.data(), secret.size());
   if (!derived) throw std::runtime_error("the publicKey of the REALITY server makes no secret");
   out->key = *derived;
-  const reality_claim claim{options.version, unix_seconds(), options.id};
+  const reality_claim claim{options.version,
+                            static_cast<std::uint32_t>(wall_clock().time_since_epoch().count()), options.id};
   const session_id sealed = seal_session_id(out->key, hello->random, hello->without_session_id, claim);
   std::copy_n(reinterpret_cast<const unsigned char*>(sealed.data()), sealed.size(), id->begin());
   return out;

@@ -1,4 +1,5 @@
 #include "proxy/base/proxy_protocol.hpp"
+#include "proxy/net/wall_clock.hpp"
 #include "proxy/reality/certificate.hpp"
 #include "proxy/transport/paced_stream.hpp"
 #include "proxy/transport/reality.hpp"
@@ -267,7 +268,7 @@ asio::awaitable<void> reality_server::accept(std::shared_ptr<connection> below, 
   auto front = std::make_shared<reality_front>(below, target);
   const received_hello hello = co_await front->read_hello(state_->options.handshake, ec);
   if (ec) co_return;
-  const duration now = std::chrono::system_clock::now().time_since_epoch();
+  const duration now = wall_clock().time_since_epoch();
   const reality_verdict verdict = state_->decide(hello, now);
   target_flight flight;
   if (!verdict.refused) flight = co_await front->read_flight(answer_limit);

@@ -24,7 +24,8 @@ struct free_measuring_context {
 void note_record(int sent, int, int type, const void* head, std::size_t size, SSL* tls, void* list) {
   const auto* const at = static_cast<const unsigned char*>(head);
   if (sent != 0 || type != SSL3_RT_HEADER || size != record_header || !SSL_is_init_finished(tls)) return;
-  static_cast<std::vector<std::size_t>*>(list)->push_back(record_header + (at[3] << 8U | at[4]));
+  static_cast<std::vector<std::size_t>*>(list)->push_back(record_header +
+                                                          static_cast<std::size_t>(at[3] << 8U | at[4]));
 }
 
 ssl_ptr curious_client(const std::string& name, std::vector<std::size_t>& list) {

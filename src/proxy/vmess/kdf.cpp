@@ -12,7 +12,7 @@ namespace muxpro::proxy {
 namespace {
 
 using digest = std::array<std::byte, 32>;
-constexpr std::size_t block = 64;  // of SHA-256
+constexpr std::size_t hash_block = 64;  // of SHA-256
 constexpr std::size_t most_path = 3, most_key = 64;
 
 struct free_digest {
@@ -24,9 +24,9 @@ void demand(bool done) {
   if (!done) throw std::runtime_error("libcrypto has no SHA-256");
 }
 
-std::array<std::byte, block> padded(const_bytes key, std::byte pad) {
-  assert(key.size() <= block);
-  std::array<std::byte, block> out{};
+std::array<std::byte, hash_block> padded(const_bytes key, std::byte pad) {
+  assert(key.size() <= hash_block);
+  std::array<std::byte, hash_block> out{};
   std::copy(key.begin(), key.end(), out.begin());
   for (std::byte& b : out) b ^= pad;
   return out;
@@ -63,7 +63,7 @@ class first_hmac {
 /// The HMAC with the last key of `path`, whose hash function is that of the keys before.
 digest nested(first_hmac& first, std::span<const const_bytes> path, const_bytes message) {
   if (path.empty()) return first(message);
-  std::array<std::byte, block*(most_path + 1) + most_key> room;
+  std::array<std::byte, hash_block*(most_path + 1) + most_key> room;
   const auto behind = [&](std::byte pad, const_bytes rest) {
     const auto key = padded(path.back(), pad);
     const auto end = std::copy(rest.begin(), rest.end(), std::copy(key.begin(), key.end(), room.begin()));

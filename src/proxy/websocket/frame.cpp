@@ -6,7 +6,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-constexpr std::byte final_frame{0x80}, masked{0x80};
+constexpr std::byte final_frame{0x80}, is_masked{0x80};
 constexpr std::byte length_of_2{126}, length_of_8{127};
 
 }  // namespace
@@ -17,7 +17,7 @@ websocket_header::websocket_header(websocket_opcode opcode, std::uint64_t length
   const auto add_number = [&](int octets) {
     for (int shift = 8 * (octets - 1); shift >= 0; shift -= 8) add(static_cast<std::byte>(length >> shift));
   };
-  const std::byte mask_bit = mask ? masked : std::byte{0};
+  const std::byte mask_bit = mask ? is_masked : std::byte{0};
   add(final_frame | static_cast<std::byte>(opcode));
   if (length <= max_websocket_control) {
     add(mask_bit | static_cast<std::byte>(length));

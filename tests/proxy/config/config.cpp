@@ -128,7 +128,8 @@ TEST_CASE("config: outbounds", "[proxy][config]") {
   CHECK(r.c.outbounds[2].plan.datagrams == datagram_support::discarded);
   CHECK_FALSE(r.c.outbounds[2].plan.server);
   CHECK(r.c.outbounds[2].tag == "blackhole");
-  CHECK(r.c.routing.outbound_tags == std::vector<std::string>{"server", "direct", "blackhole", "relay"});
+  CHECK(r.c.routing.outbound_tags ==
+        std::vector<std::string>{"server", "direct", "blackhole", "relay", "api"});
   // What is behind the inbounds outlasts them all.
   CHECK(r.c.outbound_policy.relay.idle == 100s);
   CHECK(r.c.outbound_policy.relay.buffer == 512 * 1024);

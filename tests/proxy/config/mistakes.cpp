@@ -118,8 +118,9 @@ TEST_CASE("config: accounts", "[proxy][config]") {
 
 TEST_CASE("config: outbounds that cannot be", "[proxy][config]") {
   CHECK(told(with_outbound(R"({"protocol": "freedm"})")) ==
-        "outbounds[0].protocol: is 'freedm'; it must be one of freedom, blackhole, mux.pro, socks, vless, "
-        "trojan, http, dns; did you mean 'freedom'?\n");
+        "outbounds[0].protocol: is 'freedm'; it must be one of freedom, direct, blackhole, block, dns, "
+        "mux.pro, "
+        "socks, http, vless, vmess, trojan, shadowsocks; did you mean 'freedom'?\n");
   CHECK(told(with_outbound(R"({"tag": "a", "protocol": "freedom"}, {"tag": "a", "protocol": "freedom"})")) ==
         "outbounds[1].tag: is 'a'; it must be a name that no other outbound has\n");
   const read_text untagged(with_outbound(R"({"protocol": "freedom"}, {"protocol": "freedom"})"));
@@ -206,15 +207,16 @@ TEST_CASE("config: doors that cannot be", "[proxy][config]") {
 TEST_CASE("config: transports that cannot be", "[proxy][config]") {
   const auto stream = [](const std::string& s) { return told(with_socks(R"(, "streamSettings": )" + s)); };
   CHECK(stream("{\"network\": \"a\x7f\", \"a\": 1}") ==
-        "inbounds[0].streamSettings.network: is 'a?'; it must be one of tcp, unix, raw\n"
-        "inbounds[0].streamSettings.a: there is no such key; there may be network, security, tcpSettings, "
-        "sockopt\n");
+        "inbounds[0].streamSettings.network: is 'a?'; it must be one of tcp, raw, unix, ws, "
+        "websocket, httpupgrade, grpc, gun\n"
+        "inbounds[0].streamSettings.a: there is no such key; there may be network, security, sockopt, "
+        "method\n");
   CHECK(stream(R"({"network": "tpc"})") ==
-        "inbounds[0].streamSettings.network: is 'tpc'; it must be one of tcp, unix, raw; did you mean "
-        "'tcp'?\n");
+        "inbounds[0].streamSettings.network: is 'tpc'; it must be one of tcp, raw, unix, ws, "
+        "websocket, httpupgrade, grpc, gun; did you mean 'tcp'?\n");
   CHECK(stream(R"({"security": "xtls"})") ==
-        "inbounds[0].streamSettings.security: is 'xtls'; it must be one of none, tls, reality; did you mean "
-        "'tls'?\n");
+        "inbounds[0].streamSettings.security: is 'xtls'; muxpro has no security xtls, and Xray has "
+        "removed it; flow xtls-rprx-vision over tls took its place\n");
   CHECK(stream(R"({"security": "tls"})") ==
         "inbounds[0].streamSettings.tlsSettings.certificates: has none of usage 'encipherment', which a "
         "server needs\n");
@@ -315,7 +317,7 @@ TEST_CASE("config: names have addresses, other names and servers", "[proxy][conf
   CHECK(
       dns(R"({"servers": ["localhost", "1.1.1.1", "tcp://192.0.2.1:5353", {"address": "::1", "port": 5}]})") ==
       "");
-  CHECK(dns(R"({"servers": ["1.1.1"]})").starts_with("dns.servers[0]: has '1.1.1'; it must be localhost"));
+  CHECK(dns(R"({"servers": ["1.1.1"]})") == "");  // a note
   CHECK(dns(R"({"servers": [{"address": "1.1.1.1", "expectIPs": ["nonsense"]}]})")
             .starts_with("dns.servers: is 'nonsense', it must be an address"));
   for (const char* wrong : {"1", "[]", R"(["192.0.2.1", ["::1"]])", "{}"})

@@ -12,7 +12,7 @@ awaitable<> echoes(meeting& m) {
   http2_stream a = m.request();
   http2_stream b = co_await m.taken();
   std::size_t sent = 0;
-  for (const std::size_t size : {1, 100, 16383, 16384, 16385, 70'000, 300'000}) {
+  for (const std::size_t size : {1U, 100U, 16383U, 16384U, 16385U, 70'000U, 300'000U}) {
     const std::string text(size, static_cast<char>('a' + size % 26));
     asio::co_spawn(m.io, write(a, text), [](std::exception_ptr, std::error_code e) { CHECK_FALSE(e); });
     const std::string there = co_await read(b, size);

@@ -392,7 +392,7 @@ struct asking {
 
 TEST_CASE("websocket: first data go with the request, the next ones wait for the answer",
           "[proxy][websocket]") {
-  for (const std::size_t size : {5, 100, 101}) {
+  for (const std::size_t size : {5U, 100U, 101U}) {
     asking a;
     asio::co_spawn(a.io, a.read_all(), asio::detached);
     asio::co_spawn(a.io, a.write_both(std::string(size, 'x'), "second"), asio::detached);

@@ -176,7 +176,7 @@ std::string read_cut(const byte_string& wire) {
 
 TEST_CASE("reality: a ClientHello out of its records", "[proxy][reality]") {
   const byte_string message = from_hex(by_openssl::hello);
-  for (const std::size_t n : {1, 2, 3, 50})
+  for (const std::size_t n : {1U, 2U, 3U, 50U})
     CHECK(read_cut(rules_test::in_records(message, n)) == by_openssl::hello);
   CHECK(read_cut(rules_test::record(message) + byte_string(1)) == by_openssl::hello);
   CHECK(read_cut(rules_test::record(message + byte_string(1))) == "none");

@@ -68,7 +68,7 @@ TEST_CASE("shadowsocks: ciphers refuse what is not authentic", "[proxy][shadowso
        {shadowsocks_cipher::aes_128_gcm, shadowsocks_cipher::aes_256_gcm,
         shadowsocks_cipher::chacha20_poly1305, shadowsocks_cipher::xchacha20_poly1305}) {
     const byte_string key = counting(kind == shadowsocks_cipher::aes_128_gcm ? 16 : 32);
-    for (const std::size_t size : {0, 1, 100}) {
+    for (const std::size_t size : {0U, 1U, 100U}) {
       sealing_sequence seals(kind, sealing_key::use::to_seal, key),
           opens(kind, sealing_key::use::to_open, key);
       byte_string first(size + aead_tag), second(size + aead_tag), room(200);

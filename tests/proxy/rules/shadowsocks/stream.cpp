@@ -136,7 +136,7 @@ TEST_CASE("shadowsocks: what one side seals the other one opens", "[proxy][shado
     INFO(name << (identities ? " with identities" : ""));
     const pair_of_keys keys(name, identities);
     const shadowsocks_server server = keys.server();
-    for (const std::size_t first : {0, 1, 5, 899, 900, 16383, 16384, 40'000}) {
+    for (const std::size_t first : {0U, 1U, 5U, 899U, 900U, 16383U, 16384U, 40'000U}) {
       const destination target(network::tcp, first % 2 ? "192.0.2.7" : "example.com", 443);
       INFO(first << " bytes");
       const byte_string text = counting(first);

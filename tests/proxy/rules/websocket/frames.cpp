@@ -104,7 +104,7 @@ TEST_CASE("websocket: masks of any length and offset, in place and before it", "
       for (std::byte& b : data) b = static_cast<std::byte>(random());
       byte_string wanted(size);
       for (std::size_t i = 0; i < size; ++i) wanted[i] = data[i] ^ mask[(offset + i) % 4];
-      for (const std::size_t gap : {0, 1, 4, 7, 8, 14}) {
+      for (const std::size_t gap : {0U, 1U, 4U, 7U, 8U, 14U}) {
         byte_string room(gap);
         room.insert(room.end(), data.begin(), data.end());
         apply_mask(room.data(), const_bytes(room).subspan(gap), mask, offset);
