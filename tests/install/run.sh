@@ -65,7 +65,7 @@ consumer() { # NAME CMAKE-ARGUMENT...
 # A component that cannot be had is an error with the reason, and the core does not look for what only the proxy needs.
 core_alone() {
   consumer core-alone -DCMAKE_CXX_COMPILER=g++ -DCMAKE_PREFIX_PATH="$static" -DFORWARDER_COMPONENTS=core \
-    $(without OpenSSL Re2 re2 Cares c-ares nlohmann_json)
+    $(without OpenSSL Re2 re2 Cares c-ares Nghttp2 nghttp2 nlohmann_json)
 }
 proxy_without_packages() {
   local log=build/consumer/no-packages.log

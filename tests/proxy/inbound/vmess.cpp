@@ -142,12 +142,6 @@ awaitable<> refuses_replays(standing& x) {
   CHECK(lines_with(x, "The same request has come before.") == 2);
 }
 
-awaitable<> refuses_mux_cool(standing& x) {
-  chunk_codecs codecs = vmess_client_codecs(account(), {network::tcp, "v1.mux.cool", 9527}, seconds());
-  co_await is_drained(x, first_bytes(codecs, ""));
-  CHECK(lines_with(x, "Mux.Cool") == 1);
-}
-
 awaitable<> cuts_a_wrong_chunk(standing& x) {
   tcp::socket s = co_await x.connect();
   chunk_codecs codecs = vmess_client_codecs(account(), x.to_echo(), seconds());
@@ -203,7 +197,6 @@ TEST_CASE("vmess inbound: the response goes with the target's first bytes", "[pr
 TEST_CASE("vmess inbound: strangers get no byte", "[proxy][vmess]") { alone(drains_strangers); }
 TEST_CASE("vmess inbound: a clock that is off", "[proxy][vmess]") { alone(refuses_another_time); }
 TEST_CASE("vmess inbound: a request comes once", "[proxy][vmess]") { alone(refuses_replays); }
-TEST_CASE("vmess inbound: Mux.Cool is refused", "[proxy][vmess]") { alone(refuses_mux_cool); }
 TEST_CASE("vmess inbound: a wrong chunk is a cut", "[proxy][vmess]") { alone(cuts_a_wrong_chunk); }
 TEST_CASE("vmess inbound: datagrams", "[proxy][vmess]") { of_every_kind(carries_datagrams); }
 TEST_CASE("vmess inbound: a main connection of Mux.Pro", "[proxy][vmess]") {

