@@ -20,7 +20,7 @@ struct shadowsocks_users {
 
   user_names names;
   accounts all;
-  std::set<shadowsocks_key> taken;
+  std::set<std::string> taken;  ///< keys as texts
 };
 
 std::string text_of_key(const shadowsocks_key& key) {
@@ -45,7 +45,7 @@ void read_shadowsocks_user(settings& u, const shadowsocks_method*& m, shadowsock
   const auto keys = read_shadowsocks_keys(u, m, 1);
   user_account user = to.names.read(u, fmt::format("user {}", to.all.size() + 1));
   if (keys.empty()) return;
-  if (!to.taken.insert(keys.front()).second) u.wrong("password", "is that of another user");
+  if (!to.taken.insert(text_of_key(keys.front())).second) u.wrong("password", "is that of another user");
   to.all.add_tried(std::move(user), text_of_key(keys.front()));
 }
 

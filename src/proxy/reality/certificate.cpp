@@ -1,5 +1,8 @@
 #include "proxy/reality/certificate.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <span>
 #include <string_view>
 
 namespace muxpro::proxy {
@@ -20,12 +23,13 @@ constexpr std::string_view up_to_signature = "\x30\x05\x06\x03\x2b\x65\x70\x03\x
 }  // namespace
 
 std::vector<std::byte> reality_certificate(const_bytes ed25519, const_bytes proof) {
-  std::vector<std::byte> out;
-  const auto append = [&out](const_bytes b) { out.insert(out.end(), b.begin(), b.end()); };
-  append(std::as_bytes(std::span(up_to_key)));
-  append(ed25519);
-  append(std::as_bytes(std::span(up_to_signature)));
-  append(proof);
+  const const_bytes parts[] = {std::as_bytes(std::span(up_to_key)), ed25519,
+                               std::as_bytes(std::span(up_to_signature)), proof};
+  std::size_t size = 0;
+  for (const const_bytes part : parts) size += part.size();
+  std::vector<std::byte> out(size);
+  auto at = out.begin();
+  for (const const_bytes part : parts) at = std::copy(part.begin(), part.end(), at);
   return out;
 }
 
