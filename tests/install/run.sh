@@ -95,7 +95,7 @@ shared_libraries() {
   done
   exported muxpro | grep -qx session_impl
 }
-named() { sed -n 's/^ *muxpro::detail::\([a-z_]*\)::\*;$/\1/p' cmake/exports.map | sort; }
+named() { sed -n 's/^ *muxpro::detail::\([a-z_]*\)\(::\)\?\*;$/\1/p' cmake/exports.map | sort; }
 exported() { # LIBRARY: the names in muxpro::detail of its symbols
   nm -DC --defined-only "$shared"/lib*/lib"$1".so |
     sed -n 's/^[0-9a-f]* . \([a-z ]* for \)\?muxpro::detail::\([a-z_]*\).*/\2/p' | sort -u
