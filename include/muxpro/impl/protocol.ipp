@@ -103,7 +103,7 @@ MUXPRO_DECL protocol::event protocol::on(const end& f, time_point now) {
   stream_rules* const s = table_.find(f.id);
   if (!s) return unknown_end(f.id, now);
   s->active_at = now;
-  // Where an End is answered, the answer is no abort whatever it says.
+  // An End that answers another one is no abort, whatever its code.
   const bool answers = !wire_->half_closes && s->local_ended && !s->end_held;
   const bool graceful = f.code == end_code::graceful || answers;
   if (s->remote_ended && graceful) return glitch(now);

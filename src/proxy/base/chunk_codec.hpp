@@ -14,7 +14,7 @@ namespace muxpro::proxy {
 inline constexpr std::size_t max_chunk_piece = 65535 + 64;
 
 /// The receiver's side of one direction. What comes are pieces, one after the other: a salt, a head, a
-/// length, a chunk. Each says how long the next one is.
+/// length, a chunk. Each gives the length of the next one.
 class chunk_opener {
  public:
   virtual ~chunk_opener() = default;

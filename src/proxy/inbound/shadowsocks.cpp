@@ -54,7 +54,7 @@ void shadowsocks_inbound::note_refusal(pending_client& who, const request_head& 
                       in.tag, head.reason));
 }
 
-// Its own salt comes back from nobody but a sender of what was recorded.
+// Only a replay of a recorded answer brings its own salt back.
 std::shared_ptr<connection> shadowsocks_inbound::answering(pending_client& who,
                                                            shadowsocks_handshake& read) const {
   const shadowsocks_method& m = options_.server->method;

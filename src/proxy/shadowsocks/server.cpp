@@ -75,7 +75,7 @@ shadowsocks_handshake::result shadowsocks_handshake::take(const_bytes in, unix_t
   return std::nullopt;
 }
 
-// Its salt is remembered when its sender has proved to have a key: nobody else fills the set.
+// Its salt is remembered when its sender has proved to have a key. Others cannot fill the set.
 shadowsocks_handshake::result shadowsocks_handshake::begin(const_bytes in, unix_time now) {
   std::array<std::byte, length_size> length{};
   salt_.assign(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(at_.method.key_size));

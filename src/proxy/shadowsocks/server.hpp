@@ -25,7 +25,7 @@
 
 namespace muxpro::proxy {
 
-/// What a server knows. Shared by the threads of an inbound.
+/// The keys and salts of a server. Shared by the threads of an inbound.
 struct shadowsocks_server {
   /// `server_key`: clients send identity headers, which it encrypts. Empty: they do not.
   shadowsocks_server(const shadowsocks_method& m, const accounts& who, shadowsocks_key server_key = {})

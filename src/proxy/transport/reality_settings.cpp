@@ -112,7 +112,7 @@ reality_server_options read_reality_server(settings& s) {
   s.number<unsigned>({"xver", "The version of PROXY protocol's header for the target; 0: none."},
                      o.proxy_header, 0, 2);
   std::string type;
-  s.text({"type", "Accepted from Xray's configurations, without effect: target says what it is."}, type);
+  s.text({"type", "Accepted from Xray's configurations, without effect. The form of target decides."}, type);
   read_names(s, o.rules);
   s.needs("privateKey", "the private key that muxpro x25519 prints");
   o.rules.private_key = read_private_or_public(s, {"privateKey", "As muxpro x25519 prints it."}, true);

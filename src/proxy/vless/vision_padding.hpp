@@ -33,7 +33,7 @@ std::size_t vision_padding(std::size_t content, bool hides_hello, std::uint32_t 
 /// What one side sends.
 class vision_padder {
  public:
-  /// Numbers that nobody can predict.
+  /// Unpredictable numbers.
   using draws = std::uint32_t (*)();
   vision_padder(const uuid& id, draws next) noexcept : id_(id), draw_(next) {}
 

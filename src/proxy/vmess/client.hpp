@@ -16,7 +16,7 @@ struct vmess_account {
   vmess_user keys{uuid{}};
   cipher security = cipher::aes_128_gcm;
   bool authenticated_lengths = false;
-  /// Whether a chunk tells the server where the client ends. Otherwise it is the end of the connection.
+  /// Whether an empty chunk ends what the client sends. Otherwise the end of the connection does.
   bool sends_end = true;
 };
 
