@@ -3,7 +3,7 @@ import json
 import os
 import subprocess
 
-from places import RUN, USER
+from places import PROTOCOLS, RUN, USER
 
 SIZES = (1024, 64 * 2**20, 2 * 2**30)
 
@@ -77,6 +77,42 @@ def v2ray(ports):
         write(f"v2ray-{concurrency}-tls.json", json.dumps({"log": log, "inbounds": [client], "outbounds": [out]}))
 
 
+def accounts(protocol, at):
+    """What the two ends' settings are, the server's first."""
+    if protocol == "vless":
+        return {"clients": [{"id": USER}], "decryption": "none"}, {
+            "vnext": [{**at, "users": [{"id": USER, "encryption": "none"}]}]}
+    if protocol == "vmess":
+        return {"clients": [{"id": USER}]}, {"vnext": [{**at, "users": [{"id": USER, "security": "aes-128-gcm"}]}]}
+    if protocol == "trojan":
+        return {"clients": [{"password": USER}]}, {"servers": [{**at, "password": USER}]}
+    key = {"method": "2022-blake3-aes-128-gcm", "password": "AAECAwQFBgcICQoLDA0ODw=="}
+    return {**key, "network": "tcp"}, {"servers": [{**at, **key}]}
+
+
+def by_protocol(ports):
+    here, at = "127.0.0.1", {"address": "127.0.0.1", "port": ports["server"]}
+    pem, key = os.path.join(RUN, "server.pem"), os.path.join(RUN, "server.key")
+    local = {"listen": here, "port": ports["client"], "protocol": "socks", "settings": {"auth": "noauth"}}
+    for protocol in PROTOCOLS:
+        name, _, tls = protocol.partition(" ")
+        server, client = accounts(name, at)
+        inbound = {"listen": here, "port": ports["server"], "protocol": name, "settings": server}
+        outbound = {"protocol": name, "settings": client}
+        if tls:
+            inbound["streamSettings"] = {"security": "tls", "tlsSettings": {"certificates": [
+                {"certificateFile": pem, "keyFile": key}]}}
+            outbound["streamSettings"] = {"security": "tls", "tlsSettings": {"serverName": here, "certificates": [
+                {"certificateFile": pem, "usage": "verify"}]}}
+        for program in ("muxpro", "xray"):
+            # Targets of 127.0.0.1 are refused unless the operator allows them.
+            direct = {"protocol": "freedom", "settings": {"allowPrivate": True} if program == "muxpro" else {}}
+            end = f"{program}-{protocol.replace(' ', '-')}"
+            log = {"loglevel": "warning", "access": "none"}
+            write(f"{end}-server.json", json.dumps({"log": log, "inbounds": [inbound], "outbounds": [direct]}))
+            write(f"{end}-client.json", json.dumps({"log": log, "inbounds": [local], "outbounds": [outbound]}))
+
+
 def keep_in_memory(size):
     """So that nginx waits for no disk: kernels may let go of pages that nobody has touched for a while."""
     with open(os.path.join(RUN, "files", str(size)), "rb", buffering=0) as file:
@@ -100,6 +136,7 @@ def make(ports):
     certificate()
     sniffing_client(ports)
     v2ray(ports)
+    by_protocol(ports)
     for key in ("host_key", "user_key"):
         if not os.path.exists(os.path.join(RUN, key)):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", os.path.join(RUN, key)],

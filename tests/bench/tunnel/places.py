@@ -8,6 +8,7 @@ BIN = os.path.join(ROOT, "build/release/bin")
 RUN = os.path.join(ROOT, "build/bench/tunnel")
 USER = "b831381d-6324-4d53-ad4f-8cda48b30811"  # of v2ray's two ends
 OURS, PLAIN, TLS, SNIFFING = "muxpro", "plain relay", "muxpro TLS", "muxpro sniffing"
+PROTOCOLS = ("vless", "vless TLS", "trojan TLS", "vmess", "shadowsocks")
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,17 @@ class Tunnel:
     client: tuple
     needs: tuple
     packages: str
+    usual: bool = True  # measured when no tunnel is named
 
     def missing(self):
         return [n for n in self.needs if not (os.path.exists(n) if "/" in n else shutil.which(n))]
+
+
+def by_protocol(program, path, protocol):
+    """Both ends are one program, which reads configurations in the form of Xray; files.py writes them."""
+    end = f"{{run}}/{program}-{protocol.replace(' ', '-')}"
+    return Tunnel(f"{program} {protocol}", (path, "run", "-c", f"{end}-server.json"),
+                  (path, "run", "-c", f"{end}-client.json"), (path,), "none; tests/interop/peers.sh xray fetches it", False)
 
 
 def tunnels():
@@ -48,4 +57,6 @@ def tunnels():
                ("v2ray", "-config", "{run}/v2ray-8-tls.json"), ("v2ray", "openssl"), "v2ray openssl"),
         Tunnel("ssh -D", ("/usr/sbin/sshd", "-D", "-e", "-f", "{run}/sshd_config"), ssh, ("ssh", "/usr/sbin/sshd"),
                "openssh-server openssh-client"),
+        *(by_protocol(program, path, protocol) for protocol in PROTOCOLS
+          for program, path in (("muxpro", muxpro), ("xray", os.path.join(ROOT, "build/peers/xray")))),
     ]
