@@ -3,7 +3,7 @@
 
 #include <muxpro/config.hpp>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <array>
 #include <compare>

@@ -20,9 +20,11 @@
 #include <muxpro/impl/relay_state.ipp>
 #include <muxpro/impl/session_budget.ipp>
 #include <muxpro/impl/session_ends.ipp>
+#include <muxpro/impl/session_frames.ipp>
 #include <muxpro/impl/session_full.ipp>
 #include <muxpro/impl/session_goodbye.ipp>
 #include <muxpro/impl/session_impl.ipp>
+#include <muxpro/impl/session_negotiation.ipp>
 #include <muxpro/impl/session_read.ipp>
 #include <muxpro/impl/session_watch.ipp>
 #include <muxpro/impl/session_write.ipp>

@@ -348,6 +348,37 @@ TEST_CASE("datagrams of a Go client", "[session][dialect][datagram]") {
   CHECK(to_text(const_bytes(room).first(second.n)) == "dgram-b");
 }
 
+TEST_CASE("recorded datagrams of a Go client of version 0.0 have no addresses",
+          "[session][dialect][datagram]") {
+  // 00-udp-echo
+  subject x(role::server);
+  x.negotiate(hello_go_0_0);
+  outcome accepted;
+  x.s.async_accept(into(accepted));
+  x.peer->write("000d 0003 01 00 01 00 1b60 01 7f000001");  // the application's own accept takes this one
+  const std::string number_0 = "00000000", rest = "197c4a7fb979379e32f894fe72f36e3c";
+  x.peer->write(joined({"000d 0001 01 01 02 00 1b59 01 7f000001 0014", number_0, rest}));
+  REQUIRE(accepted.is({}));
+  sub_datagram d(std::move(accepted.stream));
+  byte_string room(100);
+  for (const std::string number : {"00000000", "00000001", "00000002"}) {
+    const std::string keep = to_hex(joined({"0004 0001 02 01 0014", number, rest}));
+    if (number != number_0) x.peer->write(from_hex(keep));
+    outcome received, sent;
+    host_port from;
+    d.async_receive_from(asio::buffer(room), from, into(received));
+    run_ready(x.context);
+    REQUIRE(received.is({}));
+    CHECK((byte_string(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(received.n)) ==
+           joined({number, rest})));
+    d.async_send(asio::buffer(room.data(), received.n), into(sent));
+    run_ready(x.context);
+    CHECK(x.peer->take_hex() == keep);
+  }
+  x.peer->write("0004 0001 03 00");
+  CHECK(x.alive());
+}
+
 TEST_CASE("a Go server repeats the GlobalID in its datagrams, and the client strips it",
           "[session][dialect][datagram]") {
   // 01-probe-udp-new-gid

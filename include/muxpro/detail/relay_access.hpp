@@ -10,22 +10,35 @@
 namespace muxpro::detail {
 
 /// Specialized for the streams of the library. Its functions are optional:
-/// - `take(s, buffer, handler)`, as async_read_some() into `buffer.room()`. The memory of a writer, with the
-/// bytes in
-///   it, may be exchanged for that of `buffer`.
-/// - `give(s, buffer, handler)`, as async_write_some() of `buffer.bytes()`. Many bytes are not copied, but
-/// wait until
-///   a reader takes them.
-/// - `flow(s, sink, handler)`, as async_read_some(). Bytes go to `sink` as they arrive. It completes when the
-/// sink is
-///   full or the stream has ended, and its count has no meaning.
-/// - `write_now(s, buffers, ec)` returns how many of the first bytes the stream has taken. It does not wait.
-/// - `wait_for_room(s, handler)` completes with 0 when write_now() may take more. Its errors are those of
+/// - take(s, buffer, handler), as async_read_some() into `buffer.room()`. The memory may be exchanged for
+///   that of a writer, with the bytes in it.
+/// - give(s, buffer, handler), as async_write_some() of `buffer.bytes()`. Many bytes are not copied, but wait
+///   until a reader takes them.
+/// - flow(s, sink, handler): bytes go to `sink` as they arrive. It completes when the sink is full or the
+///   stream has ended, and its count has no meaning.
+/// - write_now(s, buffers, ec) returns how many of the first bytes the stream has taken. It does not wait.
+/// - wait_for_room(s, handler) completes with 0 when write_now() may take more. Its errors are those of
 ///   async_write_some().
-/// - `read_now(s, bytes, ec)` returns how many bytes it has read. It does not wait: `ec` is would_block then.
-/// - `wait_for_bytes(s, handler)` completes with 0 when read_now() gets bytes, the stream's end or its error.
+/// - read_now(s, bytes, ec) returns how many bytes it has read. It does not wait: `ec` is would_block then.
+/// - wait_for_bytes(s, handler) completes with 0 when read_now() gets bytes, the end or an error.
 template <class Stream>
 struct relay_access {};
+
+/// Streams of others have members for it, which layer.hpp lists.
+template <class Stream>
+requires requires(Stream& s, bytes into, error_code& ec, transfer_step done) {
+  s.read_now(into, ec);
+  s.async_wait_for_bytes(std::move(done));
+}
+struct relay_access<Stream> {
+  static std::size_t read_now(Stream& s, bytes into, error_code& ec) { return s.read_now(into, ec); }
+  static void wait_for_bytes(Stream& s, transfer_step done) { s.async_wait_for_bytes(std::move(done)); }
+  template <class Sink>
+  static void flow(Stream& s, Sink& to, transfer_step done) requires requires {
+    s.async_flow(to, std::move(done));
+  }
+  { s.async_flow(to, std::move(done)); }
+};
 
 template <class Stream, class Access = relay_access<Stream>>
 requires requires(Stream& s, transfer_step done) { Access::wait_for_bytes(s, std::move(done)); }

@@ -6,6 +6,7 @@
 #include <muxpro/detail/protocol.hpp>
 #include <muxpro/detail/strand_check.hpp>
 #include <muxpro/detail/stream_state.hpp>
+#include <muxpro/detail/stream_watcher.hpp>
 #include <muxpro/detail/thread_memory.hpp>
 #include <muxpro/detail/transport.hpp>
 #include <muxpro/open_request.hpp>
@@ -33,18 +34,6 @@ struct open_op : pending_op<error_code, sub_stream>, list_node<> {
 };
 struct accept_op : pending_op<error_code, sub_stream>, list_node<> {};
 struct drain_op : pending_op<error_code>, list_node<> {};
-
-/// Counts the sub-streams that the application still holds.
-class stream_watcher {
- public:
-  /// A sub-stream's object is gone. `refused`: the peer had ended it with code 4 before sending anything.
-  virtual void stream_gone(bool refused) noexcept = 0;
-  /// A sub-stream without room holds all others up.
-  virtual void queue_full() noexcept = 0;
-
- protected:
-  ~stream_watcher() = default;
-};
 
 class session_impl final : public std::enable_shared_from_this<session_impl>,
                            private parking,
@@ -297,9 +286,11 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
 #include <muxpro/impl/outbox.ipp>
 #include <muxpro/impl/session_budget.ipp>
 #include <muxpro/impl/session_ends.ipp>
+#include <muxpro/impl/session_frames.ipp>
 #include <muxpro/impl/session_full.ipp>
 #include <muxpro/impl/session_goodbye.ipp>
 #include <muxpro/impl/session_impl.ipp>
+#include <muxpro/impl/session_negotiation.ipp>
 #include <muxpro/impl/session_read.ipp>
 #include <muxpro/impl/session_watch.ipp>
 #include <muxpro/impl/session_write.ipp>

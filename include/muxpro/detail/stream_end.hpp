@@ -33,6 +33,8 @@ template <class Stream>
 constexpr bool over_socket() {
   if constexpr (shuts_down_at_once<Stream>)
     return true;
+  else if constexpr (requires { Stream::is_over_socket; })
+    return Stream::is_over_socket;
   else if constexpr (requires(Stream & s) { s.next_layer(); })
     return over_socket<std::remove_reference_t<decltype(std::declval<Stream&>().next_layer())>>();
   else

@@ -1,0 +1,18 @@
+// What a session tells its owner about its sub-streams.
+#pragma once
+
+namespace muxpro::detail {
+
+/// Counts the sub-streams that the application still holds.
+class stream_watcher {
+ public:
+  /// A sub-stream's object is gone. `refused`: the peer had ended it with code 4 before sending anything.
+  virtual void stream_gone(bool refused) noexcept = 0;
+  /// A sub-stream without room holds all others up.
+  virtual void queue_full() noexcept = 0;
+
+ protected:
+  ~stream_watcher() = default;
+};
+
+}  // namespace muxpro::detail
