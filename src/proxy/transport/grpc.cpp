@@ -94,7 +94,8 @@ std::unique_ptr<connection> grpc_transport::call(http2_connection& c) const {
 
 asio::awaitable<std::shared_ptr<connection>> grpc_transport::dial(opener below, std::error_code& ec) const {
   const auto pool = pools_.of(co_await asio::this_coro::executor);
-  const auto c = co_await pool->get(std::move(below), ec);
+  const auto use = co_await pool->get(std::move(below), ec);
+  const auto c = use ? use->for_request() : nullptr;
   if (!c && !ec) ec = http2_errc::refused_stream;
   if (ec) co_return nullptr;
   co_return call(*c);

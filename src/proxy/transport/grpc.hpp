@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/grpc/path.hpp"
+#include "proxy/transport/drained_set.hpp"
 #include "proxy/transport/http2_pool.hpp"
 
 #include <muxpro/proxy/transport.hpp>
@@ -45,7 +46,7 @@ class grpc_transport final : public transport {
 
   const grpc_options options_;
   mutable http2_pools pools_;
-  mutable http2_servers servers_;
+  mutable drained_set<http2_connection> servers_;
 };
 
 }  // namespace muxpro::proxy

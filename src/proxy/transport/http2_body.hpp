@@ -39,6 +39,8 @@ class http2_body {
   virtual std::size_t head_size() const noexcept { return 0; }
   /// Writes what stands before `payload` bytes, and returns its size.
   virtual std::size_t write_head(std::span<std::byte, most_head>, std::size_t) noexcept { return 0; }
+  /// The stream has ended before its last byte was sent.
+  virtual void cut() noexcept {}
   /// Behind the last byte of a server.
   virtual http2_head trailers() const { return {}; }
   /// Of a client: what is wrong with the head of an answer, or with its trailers.

@@ -3,6 +3,8 @@
 #include "proxy/base/exception_code.hpp"
 #include "proxy/transport/http2_session.hpp"
 
+#include <muxpro/layer.hpp>
+
 #include <asio/co_spawn.hpp>
 #include <asio/error.hpp>
 #include <asio/post.hpp>
@@ -42,19 +44,20 @@ http2_connection::~http2_connection() {
 
 // --- reading
 
-asio::awaitable<void> http2_connection::run(std::error_code& ec) {
+asio::awaitable<void> http2_connection::run(std::error_code& ec, std::vector<std::byte> early) {
   const auto self = shared_from_this();
   try {
-    co_await read_all();
+    co_await read_all(std::move(early));
   } catch (...) {
     end(code_of(std::current_exception()));
   }
   ec = why_ == asio::error::eof && settled_ ? std::error_code() : why_;
 }
 
-asio::awaitable<void> http2_connection::read_all() {
+asio::awaitable<void> http2_connection::read_all(std::vector<std::byte> early) {
   begin();
-  detail::relay_buffer buffer(http2_block);
+  if (!early.empty()) take(early);
+  layer::relay_buffer buffer(http2_block);
   while (!ended_) {
     std::error_code unread;
     const std::size_t n = co_await below_->read_some(buffer.room(), unread);
@@ -98,7 +101,7 @@ void http2_connection::flush() noexcept try {
 
 asio::awaitable<void> http2_connection::write_out(std::shared_ptr<http2_connection>) {
   co_await asio::post(below_->get_executor(), asio::use_awaitable);
-  detail::thread_memory memory;
+  layer::thread_memory memory;
   while (!ended_) {
     const bytes room = memory.take(http2_block);
     const std::size_t n = fill(room);

@@ -41,7 +41,9 @@ class http2_connection final : public std::enable_shared_from_this<http2_connect
   /// Reads and writes. Completes when the connection has ended, after its last stream.
   /// Errors: none after a clean end; timed_out; those of http2_category() and of the connection below.
   /// Cancellation: not supported; cutting the connection below ends it.
-  asio::awaitable<void> run(std::error_code& ec);
+  /// `early`: bytes of the connection below that were read.
+  asio::awaitable<void> run(std::error_code& ec, std::vector<std::byte> early);
+  asio::awaitable<void> run(std::error_code& ec) { return run(ec, std::vector<std::byte>()); }
   /// Starts no further stream, and ends behind the last one.
   void drain();
   /// Ends it at once, with its streams.
@@ -53,7 +55,8 @@ class http2_connection final : public std::enable_shared_from_this<http2_connect
   // --- of a client
   /// Whether the server lets a further request begin at once.
   bool takes_requests() const noexcept;
-  http2_stream request(const http2_head& head, std::unique_ptr<http2_body> body);
+  /// `sends`: whether the request has a body.
+  http2_stream request(const http2_head& head, std::unique_ptr<http2_body> body, bool sends = true);
 
   // --- of a server
   http2_stream accept(const http2_request& r, const http2_head& answer, std::unique_ptr<http2_body> body);
@@ -71,7 +74,7 @@ class http2_connection final : public std::enable_shared_from_this<http2_connect
   struct callbacks;
   using stream_ptr = std::shared_ptr<http2_stream_state>;
 
-  asio::awaitable<void> read_all();
+  asio::awaitable<void> read_all(std::vector<std::byte> early);
   void begin();
   void take(const_bytes in);
   void flush() noexcept;

@@ -31,7 +31,7 @@ class http2_errors final : public std::error_category {
  private:
   static std::string of(http2_errc e) {
     switch (e) {
-      case http2_errc::bad_body: return "the body of an HTTP/2 stream is malformed";
+      case http2_errc::bad_body: return "the body of an HTTP message is malformed";
       case http2_errc::flood: return "the peer sends too many HTTP/2 frames without a purpose";
       case http2_errc::refused_stream: return "the server accepts no further HTTP/2 stream";
       default: return "unknown error of HTTP/2";

@@ -1,10 +1,11 @@
 #include "proxy/transport/http2_pool.hpp"
 
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/random_in.hpp"
 
 #include <asio/co_spawn.hpp>
-#include <asio/post.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -34,34 +35,62 @@ std::shared_ptr<http2_connection> start_http2_client(std::shared_ptr<connection>
   return c;
 }
 
-asio::awaitable<std::shared_ptr<http2_connection>> http2_pool::get(transport::opener below,
-                                                                   std::error_code& ec) {
-  if (auto c = usable()) co_return c;
+http2_use::~http2_use() {
+  state_->end();
+  if (state_->is_used() || !state_->is_spent(std::chrono::steady_clock::now())) return;
+  if (const auto c = connection_.lock()) c->drain();
+}
+
+bool http2_use::lasts() const noexcept {
+  const auto c = connection_.lock();
+  return c && c->takes_requests() && !state_->is_spent(std::chrono::steady_clock::now());
+}
+
+http2_pool::http2_pool(const asio::any_io_executor& executor, const http2_options& o, const reuse_limits& l)
+    : options_(o), limits_(l), wanted_(random_in(l.connections)), turn_(executor, 1) {}
+
+asio::awaitable<std::shared_ptr<http2_use>> http2_pool::get(transport::opener below, std::error_code& ec) {
+  if (auto use = usable(true)) co_return use;
   const auto self = shared_from_this();
   const std::uint64_t before = attempts_;
   co_await turn_.async_acquire(1, or_error(ec));
   if (ec) co_return nullptr;
   const http2_turn turn(turn_);
-  if (auto c = usable()) co_return c;
+  if (auto use = usable(true)) co_return use;
   if (attempts_ != before && last_)
     ec = last_;
   else
     co_await dial(below, ec);
-  co_return usable();
+  auto use = usable(false);
+  if (use) ec.clear();
+  co_return use;
 }
 
 asio::awaitable<void> http2_pool::dial(transport::opener& below, std::error_code& ec) {
   auto c = co_await below(ec);
-  if (!ec) all_.push_back(start_http2_client(std::move(c), options_, shared_from_this()));
+  if (!ec) {
+    const auto made = start_http2_client(std::move(c), options_, shared_from_this());
+    const auto now = std::chrono::steady_clock::now();
+    all_.push_back({made, std::make_shared<reuse_state>(limits_, now, random_in)});
+    next_ = all_.size() - 1;
+  }
   if (ec == asio::error::operation_aborted) co_return;
   ++attempts_;
   last_ = ec;
 }
 
-std::shared_ptr<http2_connection> http2_pool::usable() {
-  std::erase_if(all_, [](const auto& c) { return c.expired(); });
-  for (const auto& one : all_)
-    if (auto c = one.lock(); c && c->takes_requests()) return c;
+// The search goes round, so that all of them are used.
+std::shared_ptr<http2_use> http2_pool::usable(bool may_dial) {
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(all_, [now](const entry& e) { return e.connection.expired() || e.state->is_spent(now); });
+  if (may_dial && all_.size() < wanted_) return nullptr;
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    const entry& e = all_[(next_ + i) % all_.size()];
+    const auto c = e.connection.lock();
+    if (!c || !c->takes_requests() || e.state->is_full()) continue;
+    next_ = wanted_ > 0 ? (next_ + i + 1) % all_.size() : 0;
+    return std::make_shared<http2_use>(c, e.state);
+  }
   return nullptr;
 }
 
@@ -70,30 +99,8 @@ std::shared_ptr<http2_pool> http2_pools::of(const asio::any_io_executor& executo
   std::erase_if(by_context_, [](const auto& one) { return one.second.expired(); });
   auto& place = by_context_[&asio::query(executor, asio::execution::context)];
   auto pool = place.lock();
-  if (!pool) place = pool = std::make_shared<http2_pool>(executor, options_);
+  if (!pool) place = pool = std::make_shared<http2_pool>(executor, options_, limits_);
   return pool;
-}
-
-namespace {
-
-void drain_there(const std::shared_ptr<http2_connection>& c) {
-  asio::post(c->get_executor(), [c] { c->drain(); });
-}
-
-}  // namespace
-
-void http2_servers::add(const std::shared_ptr<http2_connection>& c) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(all_, [](const auto& one) { return one.expired(); });
-  all_.push_back(c);
-  if (draining_) drain_there(c);
-}
-
-void http2_servers::drain() {
-  const std::lock_guard lock(mutex_);
-  draining_ = true;
-  for (const auto& one : all_)
-    if (const auto c = one.lock()) drain_there(c);
 }
 
 }  // namespace muxpro::proxy

@@ -1,16 +1,19 @@
 // The HTTP/2 connections of a client to one place. Ring 4.
 #pragma once
 
+#include "proxy/policy/reuse.hpp"
 #include "proxy/transport/http2_connection.hpp"
 
 #include <muxpro/proxy/transport.hpp>
 #include <muxpro/semaphore.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <system_error>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace muxpro::proxy {
@@ -20,25 +23,56 @@ std::shared_ptr<http2_connection> start_http2_client(std::shared_ptr<connection>
                                                      const http2_options& o,
                                                      std::shared_ptr<const void> owner = nullptr);
 
+/// A use of a connection, as long as it exists.
+class http2_use {
+ public:
+  http2_use(const std::shared_ptr<http2_connection>& c, std::shared_ptr<reuse_state> s)
+      : connection_(c), state_(std::move(s)) {
+    state_->begin();
+  }
+  http2_use(const http2_use&) = delete;
+  /// A connection that is used no more ends behind its last stream.
+  ~http2_use();
+  /// Whether a further request may begin.
+  bool lasts() const noexcept;
+  /// The connection for a request, which is counted. Null: it has gone.
+  std::shared_ptr<http2_connection> for_request() noexcept {
+    state_->count_request();
+    return connection_.lock();
+  }
+
+ private:
+  const std::weak_ptr<http2_connection> connection_;
+  const std::shared_ptr<reuse_state> state_;
+};
+
 /// Those of one thread. Belongs to its strand.
 class http2_pool : public std::enable_shared_from_this<http2_pool> {
  public:
-  http2_pool(const asio::any_io_executor& executor, const http2_options& o)
-      : options_(o), turn_(executor, 1) {}
+  http2_pool(const asio::any_io_executor& executor, const http2_options& o, const reuse_limits& l);
 
   /// Returns one that takes a request, a new one if need be, which `below` dials. One is dialled at a time.
   /// Completes when there is one.
-  /// Errors: those of `below`, which those share that have waited for it. It returns null then.
+  /// Errors: those of `below` if no other connection is there, which those share that have waited for it. It
+  /// returns null then.
   /// Cancellation (terminal): operation_aborted.
-  asio::awaitable<std::shared_ptr<http2_connection>> get(transport::opener below, std::error_code& ec);
+  asio::awaitable<std::shared_ptr<http2_use>> get(transport::opener below, std::error_code& ec);
 
  private:
-  std::shared_ptr<http2_connection> usable();
+  struct entry {
+    std::weak_ptr<http2_connection> connection;
+    std::shared_ptr<reuse_state> state;
+  };
+
+  std::shared_ptr<http2_use> usable(bool may_dial);
   asio::awaitable<void> dial(transport::opener& below, std::error_code& ec);
 
   const http2_options options_;
+  const reuse_limits limits_;
+  const std::uint32_t wanted_;  ///< so many are made before one is used again
   semaphore turn_;
-  std::vector<std::weak_ptr<http2_connection>> all_;
+  std::vector<entry> all_;
+  std::size_t next_ = 0;  ///< where the search begins
   std::uint64_t attempts_ = 0;
   std::error_code last_;  ///< why the last attempt has failed
 };
@@ -46,26 +80,14 @@ class http2_pool : public std::enable_shared_from_this<http2_pool> {
 /// A pool for each thread. Any thread. What runs in a thread keeps its pool.
 class http2_pools {
  public:
-  explicit http2_pools(const http2_options& o) : options_(o) {}
+  explicit http2_pools(const http2_options& o, const reuse_limits& l = {}) : options_(o), limits_(l) {}
   std::shared_ptr<http2_pool> of(const asio::any_io_executor& executor);
 
  private:
   const http2_options options_;
+  const reuse_limits limits_;
   std::mutex mutex_;
   std::unordered_map<const void*, std::weak_ptr<http2_pool>> by_context_;
-};
-
-/// The connections of a server. Any thread.
-class http2_servers {
- public:
-  void add(const std::shared_ptr<http2_connection>& c);
-  /// From now on they accept no stream, and end behind their last one. So do those that come later.
-  void drain();
-
- private:
-  std::mutex mutex_;
-  std::vector<std::weak_ptr<http2_connection>> all_;
-  bool draining_ = false;
 };
 
 }  // namespace muxpro::proxy

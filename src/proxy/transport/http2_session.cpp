@@ -91,7 +91,8 @@ int http2_connection::callbacks::begin_frame(nghttp2_session*, const nghttp2_fra
   http2_connection& of = http2_of(c);
   if (h->type == NGHTTP2_HEADERS || h->type == NGHTTP2_CONTINUATION) return 0;
   if (h->type == NGHTTP2_DATA && h->length > 0) return 0;
-  if (of.guard_.control(std::chrono::steady_clock::now())) return 0;
+  const double cost = h->type == NGHTTP2_WINDOW_UPDATE ? http2_flood_guard::window_update : 1;
+  if (of.guard_.control(std::chrono::steady_clock::now(), cost)) return 0;
   of.flooded_ = true;
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }

@@ -5,6 +5,7 @@
 
 #include <muxpro/any_stream.hpp>
 #include <muxpro/error.hpp>
+#include <muxpro/layer.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -42,7 +43,7 @@ class http2_stream {
   template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
   auto async_read_some(const MutableBuffers& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(std::error_code, std::size_t)>(start_read{{state_.get()}}, token,
-                                                                           detail::read_buffers(buffers));
+                                                                           layer::read_buffers(buffers));
   }
   /// Signature: void(std::error_code, std::size_t). Completes when frames have taken all bytes of the first
   /// buffers.
@@ -51,7 +52,7 @@ class http2_stream {
   template <class ConstBuffers, class Token = asio::use_awaitable_t<>>
   auto async_write_some(const ConstBuffers& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(std::error_code, std::size_t)>(start_write{{state_.get()}}, token,
-                                                                           detail::write_buffers(buffers));
+                                                                           layer::write_buffers(buffers));
   }
   /// Ends this direction behind what was written. Signature: void(std::error_code). Completes at once.
   /// Errors: errc::operation_in_progress while a write waits; errc::already_shut_down; as async_write_some().
@@ -65,69 +66,60 @@ class http2_stream {
   /// Behind async_shutdown() what was written still arrives. Else as reset().
   void close() noexcept { state_->close(); }
 
- private:
-  friend struct detail::relay_access<http2_stream>;
+  /// As layer.hpp asks for.
+  std::size_t read_now(bytes into, std::error_code& ec) {
+    const auto now = state_->try_read(layer::read_buffers(asio::buffer(into.data(), into.size())));
+    ec = now.must_wait ? std::error_code(asio::error::would_block) : now.error;
+    return now.transferred;
+  }
+  void async_wait_for_bytes(layer::transfer_step done) { start_wait{{state_.get()}}(std::move(done)); }
+  void async_flow(layer::sink& to, layer::transfer_step done) {
+    start_flow{{state_.get()}}(std::move(done), to);
+  }
 
-  struct start_read : detail::initiation<state> {
+ private:
+  struct start_read : layer::initiation<state> {
     template <class Handler>
-    void operator()(Handler&& handler, const detail::read_buffers& into) const {
+    void operator()(Handler&& handler, const layer::read_buffers& into) const {
       start<state::read_op>(std::forward<Handler>(handler), *object, object->try_read(into), into);
     }
   };
-  struct start_wait : detail::initiation<state> {
+  struct start_wait : layer::initiation<state> {
     template <class Handler>
     void operator()(Handler&& handler) const {
       start<state::read_op>(std::forward<Handler>(handler), *object, object->try_wait(),
-                            detail::read_buffers());
+                            layer::read_buffers());
     }
   };
-  struct start_flow : detail::initiation<state> {
+  struct start_flow : layer::initiation<state> {
     template <class Handler>
-    void operator()(Handler&& handler, detail::sink& to) const {
+    void operator()(Handler&& handler, layer::sink& to) const {
       start<state::read_op>(std::forward<Handler>(handler), *object, object->try_flow(to),
-                            detail::read_buffers(), &to);
+                            layer::read_buffers(), &to);
     }
   };
-  struct start_write : detail::initiation<state> {
+  struct start_write : layer::initiation<state> {
     template <class Handler>
-    void operator()(Handler&& handler, const detail::write_buffers& from) const {
+    void operator()(Handler&& handler, const layer::write_buffers& from) const {
       start<state::write_op>(std::forward<Handler>(handler), *object, object->try_write(from), from);
     }
   };
-  struct start_shutdown : detail::initiation<state> {
+  struct start_shutdown : layer::initiation<state> {
     template <class Handler>
     void operator()(Handler&& handler) const {
-      detail::post_completion(std::forward<Handler>(handler), object->executor(), object->shut_down());
+      layer::post_completion(std::forward<Handler>(handler), object->executor(), object->shut_down());
     }
   };
 
   template <class Op, class Handler, class... Init>
   static void start(Handler&& handler, state& s, state::attempt now, const Init&... init) {
     if (!now.must_wait)
-      return detail::post_completion(std::forward<Handler>(handler), s.executor(), now.error,
-                                     now.transferred);
+      return layer::post_completion(std::forward<Handler>(handler), s.executor(), now.error, now.transferred);
     auto cancel = [](Op* op) { state::cancel(op); };
-    s.wait(*detail::park<Op>(std::forward<Handler>(handler), s.executor(), cancel, s, init...));
+    s.wait(*layer::park<Op>(std::forward<Handler>(handler), s.executor(), cancel, s, init...));
   }
 
   std::shared_ptr<state> state_;
 };
 
 }  // namespace muxpro::proxy
-
-/// Sessions and relays have no memory for it while they wait.
-template <>
-struct muxpro::detail::relay_access<muxpro::proxy::http2_stream> {
-  using stream = muxpro::proxy::http2_stream;
-  static void flow(stream& s, sink& to, transfer_step done) {
-    stream::start_flow{{s.state_.get()}}(std::move(done), to);
-  }
-  static std::size_t read_now(stream& s, bytes into, error_code& ec) {
-    const auto now = s.state_->try_read(read_buffers(asio::buffer(into.data(), into.size())));
-    ec = now.must_wait ? error_code(asio::error::would_block) : now.error;
-    return now.transferred;
-  }
-  static void wait_for_bytes(stream& s, transfer_step done) {
-    stream::start_wait{{s.state_.get()}}(std::move(done));
-  }
-};

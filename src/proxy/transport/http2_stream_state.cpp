@@ -43,7 +43,7 @@ std::error_code http2_stream_state::end_for_reader() const noexcept {
   return in_error_;
 }
 
-std::size_t http2_stream_state::pop(const detail::read_buffers& into) {
+std::size_t http2_stream_state::pop(const layer::read_buffers& into) {
   const std::size_t n = std::min(into.size(), unread_.size());
   into.each(0, n, [this](asio::mutable_buffer room) {
     unread_.pop({static_cast<std::byte*>(room.data()), room.size()});
@@ -52,7 +52,7 @@ std::size_t http2_stream_state::pop(const detail::read_buffers& into) {
   return n;
 }
 
-http2_stream_state::attempt http2_stream_state::try_read(const detail::read_buffers& into) {
+http2_stream_state::attempt http2_stream_state::try_read(const layer::read_buffers& into) {
   if (reader_) return {errc::operation_in_progress};
   if (into.empty()) return {};
   const std::size_t n = pop(into);
@@ -66,11 +66,11 @@ http2_stream_state::attempt http2_stream_state::try_wait() {
   return {{}, 0, unread_.empty() && !end_for_reader()};
 }
 
-http2_stream_state::attempt http2_stream_state::try_flow(detail::sink& to) {
+http2_stream_state::attempt http2_stream_state::try_flow(layer::sink& to) {
   if (reader_) return {errc::operation_in_progress};
   while (!unread_.empty()) {
     const auto next = unread_.peek();
-    const std::size_t n = to.take(detail::write_buffers(asio::buffer(next.data(), next.size())));
+    const std::size_t n = to.take(layer::write_buffers(asio::buffer(next.data(), next.size())));
     unread_.consume(n);
     consumed(n);
     if (n < next.size()) return {};
@@ -79,7 +79,7 @@ http2_stream_state::attempt http2_stream_state::try_flow(detail::sink& to) {
   return {end, 0, !end};
 }
 
-http2_stream_state::attempt http2_stream_state::try_write(const detail::write_buffers& from) {
+http2_stream_state::attempt http2_stream_state::try_write(const layer::write_buffers& from) {
   if (writer_) return {errc::operation_in_progress};
   if (ended_here_) return {asio::error::operation_aborted};
   if (finished_) return {errc::already_shut_down};
@@ -170,8 +170,8 @@ void http2_stream_state::deliver(const_bytes piece) {
     return deliver(piece);
   }
   if (reader_ && !reader_->into.empty()) {
-    const detail::write_buffers from(asio::buffer(piece.data(), piece.size()));
-    const std::size_t n = detail::copy(reader_->into, reader_->done, from);
+    const layer::write_buffers from(asio::buffer(piece.data(), piece.size()));
+    const std::size_t n = layer::copy(reader_->into, reader_->done, from);
     reader_->done += n;
     consumed(n);
     piece = piece.subspan(n);
@@ -181,7 +181,7 @@ void http2_stream_state::deliver(const_bytes piece) {
 
 // A sink that is full gets the rest by its next operation.
 void http2_stream_state::pass_pieces() {
-  const detail::write_buffers pieces = std::exchange(pieces_, {});
+  const layer::write_buffers pieces = std::exchange(pieces_, {});
   if (pieces.empty()) return;
   const std::size_t all = pieces.size();
   const std::size_t n = reader_ ? reader_->to->take(pieces) : 0;
@@ -227,6 +227,7 @@ void http2_stream_state::closed(std::error_code why) noexcept {
   if (!out_error_) out_error_ = broken;
   finish(writer_, broken, 0);
   closed_ = true;
+  if (!end_sent_) body_->cut();
 }
 
 // --- of the connection: output

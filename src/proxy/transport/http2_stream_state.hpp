@@ -3,6 +3,7 @@
 
 #include "proxy/transport/http2_body.hpp"
 
+#include <muxpro/layer.hpp>
 #include <muxpro/pipe.hpp>
 
 #include <array>
@@ -16,23 +17,28 @@ namespace muxpro::proxy {
 
 class http2_connection;
 
-class http2_stream_state final : private detail::parking {
+class http2_stream_state final : private layer::parking {
  public:
-  struct read_op : detail::pending_op<std::error_code, std::size_t> {
-    read_op(http2_stream_state& s, const detail::read_buffers& b, detail::sink* t = nullptr)
+  struct read_op : layer::pending_op<std::error_code, std::size_t> {
+    read_op(http2_stream_state& s, const layer::read_buffers& b, layer::sink* t = nullptr)
         : of(s), into(b), to(t) {}
     http2_stream_state& of;
-    detail::read_buffers into;  ///< empty: the operation waits for bytes, or lets them flow
-    detail::sink* to;
+    layer::read_buffers into;  ///< empty: the operation waits for bytes, or lets them flow
+    layer::sink* to;
     std::size_t done = 0;
   };
-  struct write_op : detail::pending_op<std::error_code, std::size_t> {
-    write_op(http2_stream_state& s, const detail::write_buffers& b) : of(s), from(b) {}
+  struct write_op : layer::pending_op<std::error_code, std::size_t> {
+    write_op(http2_stream_state& s, const layer::write_buffers& b) : of(s), from(b) {}
     http2_stream_state& of;
-    detail::write_buffers from;
+    layer::write_buffers from;
     std::size_t done = 0;
   };
-  using attempt = detail::pipe_core::attempt;
+  /// What an operation came to at once. If it must wait, nothing was transferred but what has flowed.
+  struct attempt {
+    std::error_code error;
+    std::size_t transferred = 0;
+    bool must_wait = false;
+  };
 
   http2_stream_state(http2_connection& owner, asio::any_io_executor executor,
                      std::unique_ptr<http2_body> body);
@@ -41,10 +47,10 @@ class http2_stream_state final : private detail::parking {
   // --- of the handle
 
   const asio::any_io_executor& executor() const noexcept { return executor_; }
-  attempt try_read(const detail::read_buffers& into);
-  attempt try_flow(detail::sink& to);
+  attempt try_read(const layer::read_buffers& into);
+  attempt try_flow(layer::sink& to);
   attempt try_wait();
-  attempt try_write(const detail::write_buffers& from);
+  attempt try_write(const layer::write_buffers& from);
   void wait(read_op& op) noexcept { reader_ = &op; }
   void wait(write_op& op) noexcept;
   static void cancel(read_op* op);
@@ -88,7 +94,7 @@ class http2_stream_state final : private detail::parking {
   void context_destroyed() noexcept override;
   void deliver(const_bytes piece);
   void pass_pieces();
-  std::size_t pop(const detail::read_buffers& into);
+  std::size_t pop(const layer::read_buffers& into);
   std::error_code end_for_reader() const noexcept;
   void fail(std::error_code why) noexcept;
   void drop_input() noexcept;
@@ -104,10 +110,10 @@ class http2_stream_state final : private detail::parking {
   read_op* reader_ = nullptr;
   write_op* writer_ = nullptr;
 
-  detail::byte_ring unread_;
-  detail::write_buffers pieces_;  ///< for the sink of a reader, in the memory of the connection
-  std::error_code in_error_;      ///< behind `unread_`; eof
-  bool deaf_ = false;             ///< what comes is dropped
+  layer::byte_ring unread_;
+  layer::write_buffers pieces_;  ///< for the sink of a reader, in the memory of the connection
+  std::error_code in_error_;     ///< behind `unread_`; eof
+  bool deaf_ = false;            ///< what comes is dropped
   std::error_code out_error_;
   bool finished_ = false, end_sent_ = false, ended_here_ = false, closed_ = false;
 

@@ -16,11 +16,13 @@ std::vector<nghttp2_nv> nghttp2_fields(const http2_head& h) {
   return out;
 }
 
-http2_stream http2_connection::request(const http2_head& head, std::unique_ptr<http2_body> body) {
+http2_stream http2_connection::request(const http2_head& head, std::unique_ptr<http2_body> body, bool sends) {
   auto s = std::make_shared<http2_stream_state>(*this, below_->get_executor(), std::move(body));
   const auto fields = nghttp2_fields(head);
   const auto source = callbacks::body_of(*s);
-  s->id = nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(), &source, nullptr);
+  s->id = nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(), sends ? &source : nullptr,
+                                 nullptr);
+  if (!sends) s->shut_down();
   if (s->id > 0 && !ended_)
     streams_[s->id] = s;
   else

@@ -41,17 +41,19 @@ class served_connections : public std::enable_shared_from_this<served_connection
   /// Cancellation: not supported.
   asio::awaitable<void> all_ended() {
     if (open_ == 0) co_return;
+    waits_ = true;
     co_await none_left_.async_wait(executor_);
   }
 
  private:
   void one_ended() {
-    if (--open_ == 0) none_left_.set({});
+    if (--open_ == 0 && waits_) none_left_.set({});
   }
 
   const asio::any_io_executor executor_;
   const transport::server serve_;
   std::size_t open_ = 0;
+  bool waits_ = false;  ///< for none_left_
   one_shot none_left_;
 };
 

@@ -101,6 +101,19 @@ awaitable<> is_busy(raw_client& c) {
   CHECK_FALSE(c.server.ended());
 }
 
+// Go's client may send an update for each read of a few bytes.
+awaitable<> is_read_in_small_pieces(raw_client& c) {
+  co_await c.send(preface + request(1), 1);
+  std::string wire = frame(0, 0, 1, std::string(16'000, 'x'));
+  for (int i = 0; i < 40; ++i) wire += frame(8, 0, 0, std::string("\0\0\x10\0", 4));
+  std::vector<char> room(16'000);
+  for (int i = 0; i < 1000 && !c.server.ended(); ++i) {
+    co_await asio::async_write(c.wire.first, asio::buffer(wire), as_result);
+    co_await asio::async_read(c.streams[0], asio::buffer(room), as_result);
+  }
+  CHECK_FALSE(c.server.ended());
+}
+
 awaitable<> is_cut(raw_client& c, std::string wire) {
   co_await c.send(std::move(wire), 1);
   co_await wait_for([&] { return c.server.ended(); });
@@ -144,6 +157,7 @@ TEST_CASE("http2: rapid resets end the connection", "[proxy][http2]") { raw_clie
 
 TEST_CASE("http2: a busy connection has room for control frames", "[proxy][http2]") {
   raw_client().run(is_busy);
+  raw_client().run(is_read_in_small_pieces);
 }
 
 TEST_CASE("http2: what is no HTTP/2 ends the connection", "[proxy][http2]") {

@@ -1,0 +1,22 @@
+// Which options of sockets this process cannot have, found by trying them. Ring 4.
+#pragma once
+
+#include <muxpro/proxy/stream_socket.hpp>
+
+#include <string>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct refused_option {
+  std::string key;       ///< of "sockopt"
+  std::string sentence;  ///< what it is, and why it cannot be set
+  bool essential;        ///< without it connections would go another way: they fail
+};
+
+/// Tries the options on sockets of their own.
+std::vector<refused_option> refused_options(const socket_options& o);
+/// Throws std::runtime_error, with one sentence that names `tag`, if an essential one is refused.
+void require_options(const socket_options& o, const std::string& tag);
+
+}  // namespace muxpro::proxy

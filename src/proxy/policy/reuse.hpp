@@ -1,0 +1,52 @@
+// How often and how long connections that carry many others are used. Ring 4, a rule: time is an argument.
+#pragma once
+
+#include "proxy/base/number_range.hpp"
+
+#include <muxpro/options.hpp>
+
+#include <chrono>
+#include <cstdint>
+
+namespace muxpro::proxy {
+
+/// 0: no limit. Each connection draws its own from these.
+struct reuse_limits {
+  number_range connections{};  ///< so many are made before one is used again
+  number_range concurrency{};  ///< uses at a time
+  number_range uses{};         ///< in its life
+  number_range requests{};     ///< in its life; a use may take several
+  number_range seconds{};      ///< behind them it gets no new use
+
+  friend bool operator==(const reuse_limits&, const reuse_limits&) = default;
+};
+
+/// Of one connection.
+class reuse_state {
+ public:
+  /// `draw`: a number of a range.
+  template <class Draw>
+  reuse_state(const reuse_limits& l, time_point now, Draw draw)
+      : most_at_a_time_(draw(l.concurrency)),
+        most_uses_(draw(l.uses)),
+        most_requests_(draw(l.requests)),
+        until_(l.seconds.most > 0 ? now + std::chrono::seconds(draw(l.seconds)) : time_point::max()) {}
+
+  /// It takes no further use and no further request.
+  bool is_spent(time_point now) const noexcept {
+    return (most_uses_ > 0 && uses_ >= most_uses_) || (most_requests_ > 0 && requests_ >= most_requests_) ||
+           now >= until_;
+  }
+  bool is_full() const noexcept { return most_at_a_time_ > 0 && running_ >= most_at_a_time_; }
+  bool is_used() const noexcept { return running_ > 0; }
+  void begin() noexcept { ++running_, ++uses_; }
+  void end() noexcept { --running_; }
+  void count_request() noexcept { ++requests_; }
+
+ private:
+  const std::uint32_t most_at_a_time_, most_uses_, most_requests_;
+  const time_point until_;
+  std::uint32_t running_ = 0, uses_ = 0, requests_ = 0;
+};
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,191 @@
+#include "proxy/transport/xhttp_server.hpp"
+
+#include "proxy/http/target.hpp"
+#include "proxy/net/random_in.hpp"
+#include "proxy/transport/coroutine_stream.hpp"
+#include "proxy/websocket/upgrade.hpp"
+
+#include <asio/error.hpp>
+
+#include <string>
+#include <utility>
+
+namespace muxpro::proxy {
+
+namespace {
+
+/// Of a session: what it reads comes by other requests than the one that it writes to.
+class xhttp_joined final : public stream_coroutines {
+ public:
+  xhttp_joined(std::shared_ptr<xhttp_upload> up, std::shared_ptr<connection> down)
+      : up_(std::move(up)), down_(std::move(down)) {}
+  ~xhttp_joined() override { up_->end(asio::error::operation_aborted); }
+
+  asio::any_io_executor get_executor() override { return down_->get_executor(); }
+  asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec) override {
+    return up_->read_some(into, ec);
+  }
+  asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) override {
+    return down_->write(from, ec);
+  }
+  asio::awaitable<void> finish() override { return down_->finish(); }
+  void cut(end_code code) noexcept override {
+    up_->end(asio::error::operation_aborted);
+    down_->cut(code);
+  }
+  void close() noexcept override {
+    up_->end(asio::error::operation_aborted);
+    down_->close();
+  }
+
+ private:
+  const std::shared_ptr<xhttp_upload> up_;
+  const std::shared_ptr<connection> down_;
+};
+
+asio::awaitable<void> serve_call(std::shared_ptr<xhttp_call> call, std::shared_ptr<connection> c,
+                                 transport::server serve) {
+  std::error_code ec;
+  co_await call->begin(ec);
+  if (ec) co_return;
+  co_await serve(std::move(c));
+}
+
+asio::awaitable<void> take_post_body(std::shared_ptr<xhttp_upload> up, std::uint64_t n,
+                                     std::shared_ptr<connection> body) {
+  std::error_code ec;
+  co_await up->take_post(n, body, ec);
+  if (ec) co_return body->cut();
+  co_await body->finish();
+  body->close();
+}
+
+asio::awaitable<void> take_whole(std::shared_ptr<xhttp_upload> up, std::shared_ptr<xhttp_call> call,
+                                 std::shared_ptr<connection> body) {
+  std::error_code ec;
+  co_await call->begin(ec);
+  if (ec)
+    up->end(ec);
+  else
+    co_await up->take_stream(body, ec);
+}
+
+/// Answers of some bytes now and then keep proxies on the way from cutting a long upload.
+asio::awaitable<void> pad_answer(std::shared_ptr<xhttp_upload> up, std::shared_ptr<connection> to,
+                                 xhttp_options o, bool pads) {
+  for (std::error_code ec; !ec;) {
+    const auto pause = std::chrono::seconds(random_in(o.server_padding_secs));
+    const time_point next = pads ? std::chrono::steady_clock::now() + pause : time_point::max();
+    const bool ended = co_await up->has_ended(next);
+    if (ended) break;
+    const std::string padding(random_in(o.padding), 'X');
+    co_await to->write(asio::buffer(padding), ec);
+  }
+  co_await to->finish();
+  to->close();
+}
+
+}  // namespace
+
+// --- sessions
+
+std::shared_ptr<xhttp_upload> xhttp_sessions::get(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  for (const by_name* all : {&begun_, &waiting_})
+    if (const auto found = all->find(name); found != all->end()) return found->second;
+  forget_old(std::chrono::steady_clock::now());
+  if (waiting_.size() >= most_waiting) return nullptr;
+  return waiting_[name] = std::make_shared<xhttp_upload>(waiting_posts_);
+}
+
+std::shared_ptr<xhttp_upload> xhttp_sessions::begin(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  if (begun_.contains(name)) return nullptr;
+  auto& place = begun_[name];
+  if (auto early = waiting_.extract(name))
+    place = std::move(early.mapped());
+  else
+    place = std::make_shared<xhttp_upload>(waiting_posts_);
+  place->begin();
+  return place;
+}
+
+void xhttp_sessions::remove(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  begun_.erase(name);
+}
+
+void xhttp_sessions::forget_old(time_point now) {
+  if (now < next_look_) return;
+  next_look_ = now + std::chrono::seconds(1);
+  std::erase_if(waiting_, [](const auto& one) { return one.second->is_older_than(xhttp_upload::patience); });
+}
+
+// --- requests
+
+void xhttp_server::take(std::shared_ptr<xhttp_call> call, const place& at) {
+  const xhttp_verdict v = judge_xhttp(call->request, options_);
+  if (v.status == 404) return call->refuse(404, {});  // as a server without XHTTP
+  auto fields = xhttp_answer(call->request, v.what, options_, random_in(options_.padding));
+  switch (v.what) {
+    case xhttp_purpose::refused:
+    case xhttp_purpose::preflight: return call->refuse(v.status, std::move(fields));
+    case xhttp_purpose::both: return take_both(call, std::move(fields), at);
+    case xhttp_purpose::download: return take_download(call, std::move(fields), at, v.session);
+    case xhttp_purpose::upload: return take_upload(call, std::move(fields), at, v.session);
+    case xhttp_purpose::post: return take_post(call, std::move(fields), at, v);
+  }
+}
+
+void xhttp_server::serve(const call_ptr& call, std::shared_ptr<connection> c, const place& at,
+                         std::function<void()> then) {
+  c->inherit(*at.below);
+  if (const auto source = forwarded_source(call->request, options_.trusted))
+    c->set_origin(connection::origin{{*source, 0}, {}});
+  at.work->run(serve_call(call, std::move(c), at.serve), std::move(then));
+}
+
+void xhttp_server::take_both(const call_ptr& call, std::vector<http_field> fields, const place& at) {
+  // Whoever reads the request sees the client leave.
+  auto c = call->accept(std::move(fields), [] {});
+  serve(call, std::move(c), at, {});
+}
+
+void xhttp_server::take_download(const call_ptr& call, std::vector<http_field> fields, const place& at,
+                                 const std::string& session) {
+  const auto up = sessions_.begin(session);
+  if (!up) return call->refuse(409, std::move(fields));
+  auto down = call->accept(std::move(fields), [up] { up->client_has_gone(); });
+  const auto joined = std::make_shared<xhttp_joined>(up, std::move(down));
+  serve(call, make_connection(coroutine_stream(joined)), at, [this, up, session] {
+    up->end(asio::error::operation_aborted);
+    sessions_.remove(session);
+  });
+}
+
+void xhttp_server::take_upload(const call_ptr& call, std::vector<http_field> fields, const place& at,
+                               const std::string& session) {
+  const auto up = sessions_.get(session);
+  if (!up) return call->refuse(503, std::move(fields));
+  if (!up->enter_stream()) return call->refuse(409, std::move(fields));
+  const auto body = call->accept(std::move(fields), {});
+  at.work->run(take_whole(up, call, body));
+  const bool pads = find_field(call->request.fields, "referer") && options_.server_padding_secs.most > 0;
+  at.work->run(pad_answer(up, body, options_, pads));
+}
+
+void xhttp_server::take_post(const call_ptr& call, std::vector<http_field> fields, const place& at,
+                             const xhttp_verdict& v) {
+  const auto up = sessions_.get(v.session);
+  if (!up) return call->refuse(503, std::move(fields));
+  switch (up->enter_post(v.number)) {
+    case post_turns::entry::too_many:
+      up->end(asio::error::connection_reset);
+      return call->refuse(409, std::move(fields));
+    case post_turns::entry::repeated: return call->refuse(200, std::move(fields));
+    case post_turns::entry::waits:
+      at.work->run(take_post_body(up, v.number, call->accept(std::move(fields), {})));
+  }
+}
+
+}  // namespace muxpro::proxy

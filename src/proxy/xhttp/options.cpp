@@ -1,0 +1,19 @@
+#include "proxy/xhttp/options.hpp"
+
+namespace muxpro::proxy {
+
+void set_xhttp_path(xhttp_options& to, std::string_view path) {
+  const auto mark = path.find('?');
+  to.query = mark == std::string_view::npos ? std::string() : std::string(path.substr(mark + 1));
+  to.path = path.substr(0, mark);
+  if (!to.path.starts_with('/')) to.path.insert(0, "/");
+  if (!to.path.ends_with('/')) to.path += '/';
+}
+
+xhttp_mode chosen_mode(xhttp_mode m, bool reality, bool download_elsewhere) noexcept {
+  if (m != xhttp_mode::automatic) return m;
+  if (!reality) return xhttp_mode::packet_up;
+  return download_elsewhere ? xhttp_mode::stream_up : xhttp_mode::stream_one;
+}
+
+}  // namespace muxpro::proxy

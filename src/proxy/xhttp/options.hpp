@@ -1,0 +1,53 @@
+// What a configuration decides of XHTTP, which carries a connection in requests of HTTP: a download, which is
+// the body of an answer, and uploads, which are bodies of requests. Ring 4, a rule.
+#pragma once
+
+#include "proxy/base/number_range.hpp"
+#include "proxy/http/head.hpp"
+#include "proxy/policy/reuse.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muxpro::proxy {
+
+/// How a connection is carried.
+enum class xhttp_mode : std::uint8_t {
+  automatic,   ///< a server accepts all others
+  packet_up,   ///< uploads are many requests with numbers; the download is a request of its own
+  stream_up,   ///< the upload is one request
+  stream_one,  ///< one request for both
+};
+
+struct xhttp_options {
+  xhttp_mode mode = xhttp_mode::automatic;
+  /// What a client asks for. A server that has one refuses others.
+  std::string host;
+  std::string path = "/";          ///< begins and ends with a slash, and has no query
+  std::string query;               ///< of a client's requests
+  std::vector<http_field> fields;  ///< more of them, of a client's requests
+  number_range padding{100, 1000};
+  bool grpc_type = true;     ///< a client's streams claim to be those of gRPC
+  bool event_stream = true;  ///< a server's downloads claim to be events
+  /// Of a client's upload. A server refuses what has more than the upper limit.
+  number_range post_bytes{1'000'000, 1'000'000};
+  number_range post_interval_ms{30, 30};     ///< between two uploads of a client
+  std::uint32_t waiting_posts = 30;          ///< that a server keeps while an earlier one is missing
+  number_range server_padding_secs{20, 80};  ///< between two paddings of a server in answer to an upload
+  std::size_t head_bytes = 8192;             ///< of a request
+  /// A server believes X-Forwarded-For in requests that have one of these fields. Lower case.
+  std::vector<std::string> trusted;
+  reuse_limits xmux{{3, 3}, {}, {}, {600, 900}, {1800, 3000}};  ///< of a client's HTTP/2 connections
+};
+
+/// Slashes are added, and the query is taken off.
+void set_xhttp_path(xhttp_options& to, std::string_view path);
+
+/// What a client does: sites behind which REALITY hides carry one stream at its best, and CDNs pass on whole
+/// requests.
+xhttp_mode chosen_mode(xhttp_mode m, bool reality, bool download_elsewhere) noexcept;
+
+}  // namespace muxpro::proxy
