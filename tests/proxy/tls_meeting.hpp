@@ -1,10 +1,12 @@
-// Two sockets, TLS between them, and both sides after their handshakes.
+// Two sockets or a pipe, TLS between its ends, and both sides after their handshakes.
 #pragma once
 
 #include "certificates.hpp"
 #include "support.hpp"
 
 #include "proxy/transport/tls.hpp"
+
+#include <muxpro/pipe.hpp>
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -51,19 +53,37 @@ struct opened {
   std::shared_ptr<connection> c;
 };
 
+using ends = std::pair<std::shared_ptr<connection>, std::shared_ptr<connection>>;
+inline ends ends_of_sockets(asio::io_context& io) {
+  auto [a, b] = socket_pair(io);
+  return {make_connection(std::move(a)), make_connection(std::move(b))};
+}
+/// What a test writes at once fits.
+inline ends ends_of_pipe(asio::io_context& io) {
+  auto [a, b] = make_pipe(io.get_executor(), 1 << 20);
+  return {make_connection(std::move(a)), make_connection(std::move(b))};
+}
+
+inline asio::awaitable<void> open_into(std::shared_ptr<tls_transport> t, std::shared_ptr<connection> below,
+                                       std::shared_ptr<opened> out) {
+  out->c = co_await t->open(std::move(below), out->ec);
+  out->done = true;
+}
+
 inline asio::awaitable<void> open_into(std::shared_ptr<tls_transport> t, stream_socket s,
                                        std::shared_ptr<opened> out) {
-  out->c = co_await t->open(make_connection(std::move(s)), out->ec);
-  out->done = true;
+  return open_into(std::move(t), std::shared_ptr<connection>(make_connection(std::move(s))), std::move(out));
 }
 
 /// Both sides after their handshakes.
 struct meeting {
-  meeting(tls_options client_side, tls_options server_side)
+  meeting(tls_options client_side, tls_options server_side,
+          ends (*below)(asio::io_context&) = ends_of_sockets)
       : meeting(std::make_shared<tls_transport>(role::client, std::move(client_side)),
-                std::make_shared<tls_transport>(role::server, std::move(server_side))) {}
-  meeting(std::shared_ptr<tls_transport> client_side, std::shared_ptr<tls_transport> server_side) {
-    auto [a, b] = socket_pair(io);
+                std::make_shared<tls_transport>(role::server, std::move(server_side)), below) {}
+  meeting(std::shared_ptr<tls_transport> client_side, std::shared_ptr<tls_transport> server_side,
+          ends (*below)(asio::io_context&) = ends_of_sockets) {
+    auto [a, b] = below(io);
     asio::co_spawn(io, open_into(std::move(client_side), std::move(a), client), asio::detached);
     asio::co_spawn(io, open_into(std::move(server_side), std::move(b), server), asio::detached);
     test::run_until(io, [this] { return client->done && server->done; });

@@ -114,19 +114,19 @@ void chunk_reader::arrived(std::error_code ec, std::size_t n) {
   if (ec != asio::error::operation_aborted) below_end_ = ec;
 }
 
-void chunk_reader::wait_below(detail::transfer_step done) {
+void chunk_reader::wait_below(layer::transfer_step done) {
   if (stream_.reads_when_ready()) return stream_.wait_for_bytes(std::move(done));
   stream_.take(room_, std::move(done));
 }
 
 auto chunk_reader::waiting_below() {
-  return detail::transfer(executor_, stop_.slot(),
-                          [this](detail::transfer_step done) { wait_below(std::move(done)); });
+  return layer::transfer(executor_, stop_.slot(),
+                         [this](layer::transfer_step done) { wait_below(std::move(done)); });
 }
 
 // --- an operation that waits
 
-void chunk_reader::start(detail::loop waiting, read_op* op, bytes into) {
+void chunk_reader::start(layer::loop waiting, read_op* op, bytes into) {
   op_.reset(op);
   into_ = into;
   cancelled_ = false;
@@ -138,7 +138,7 @@ void chunk_reader::cancel() noexcept {
   stop_.emit(asio::cancellation_type::terminal);
 }
 
-detail::loop chunk_reader::wait(std::shared_ptr<chunk_reader> self) {
+layer::loop chunk_reader::wait(std::shared_ptr<chunk_reader> self) {
   chunk_reader& r = *self;
   op_ptr op = std::move(r.op_);
   try {

@@ -5,6 +5,7 @@
 #include "proxy/transport/tls_buffer.hpp"
 
 #include <muxpro/any_stream.hpp>
+#include <muxpro/layer.hpp>
 #include <muxpro/proxy/connection.hpp>
 
 #include <asio/any_io_executor.hpp>
@@ -25,12 +26,12 @@ struct drop_op {
 };
 /// An operation that waits. Its handler is dropped if it is not completed.
 template <class... Results>
-using waiting_op = std::unique_ptr<detail::pending_op<Results...>, drop_op>;
+using waiting_op = std::unique_ptr<layer::pending_op<Results...>, drop_op>;
 
 /// One operation may be pending at a time.
 class chunk_reader : public std::enable_shared_from_this<chunk_reader> {
  public:
-  using read_op = detail::pending_op<std::error_code, std::size_t>;
+  using read_op = layer::pending_op<std::error_code, std::size_t>;
   using op_ptr = waiting_op<std::error_code, std::size_t>;
 
   /// `received`: bytes of `below` that were read already.
@@ -44,8 +45,8 @@ class chunk_reader : public std::enable_shared_from_this<chunk_reader> {
   /// Whether read_now() would not block.
   bool ready() { return has_text() || end(); }
   /// `waiting` completes `op` when read_now() has got something for `into`, or may get it if that is empty.
-  void start(detail::loop waiting, read_op* op, bytes into);
-  static detail::loop wait(std::shared_ptr<chunk_reader> self);
+  void start(layer::loop waiting, read_op* op, bytes into);
+  static layer::loop wait(std::shared_ptr<chunk_reader> self);
   void cancel() noexcept;
   std::size_t memory() const noexcept { return input_.capacity(); }
 
@@ -58,7 +59,7 @@ class chunk_reader : public std::enable_shared_from_this<chunk_reader> {
   };
 
   auto waiting_below();
-  void wait_below(detail::transfer_step done);
+  void wait_below(layer::transfer_step done);
   bool receive(std::size_t text);
   void arrived(std::error_code ec, std::size_t n);
   void keep(std::size_t n);
@@ -74,7 +75,7 @@ class chunk_reader : public std::enable_shared_from_this<chunk_reader> {
   const asio::any_io_executor executor_;
   const std::unique_ptr<chunk_opener> opener_;
   tls_buffer input_;
-  detail::relay_buffer room_{tls_buffer::large / 4};  ///< of streams that do not read when they are ready
+  layer::relay_buffer room_{tls_buffer::large / 4};  ///< of streams that do not read when they are ready
   held_text held_;
   std::error_code opened_end_, below_end_;  ///< of what the opener has opened, of the stream below
   bool much_comes_ = false;                 ///< the last read got many bytes, so that more may be there

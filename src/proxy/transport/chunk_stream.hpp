@@ -8,6 +8,7 @@
 #include "proxy/transport/text_list.hpp"
 
 #include <muxpro/any_stream.hpp>
+#include <muxpro/layer.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -135,23 +136,23 @@ void chunk_stream::start_read::operator()(Handler&& handler, bytes into) const {
   std::error_code ec;
   const std::size_t n = half->read_now(into, ec, false);
   if (ec != asio::error::would_block)
-    return detail::post_completion(std::forward<Handler>(handler), half->executor(), ec, n);
+    return layer::post_completion(std::forward<Handler>(handler), half->executor(), ec, n);
   auto waiting = chunk_reader::wait(half->shared_from_this());
   auto cancel = [r = half](chunk_reader::read_op*) { r->cancel(); };
   half->start(std::move(waiting),
-              detail::park<chunk_reader::read_op>(std::forward<Handler>(handler), half->executor(), cancel),
+              layer::park<chunk_reader::read_op>(std::forward<Handler>(handler), half->executor(), cancel),
               into);
 }
 
 template <class Handler>
 void chunk_stream::start_wait::operator()(Handler&& handler) const {
   if (half->ready())
-    return detail::post_completion(std::forward<Handler>(handler), half->executor(), std::error_code(),
-                                   std::size_t{0});
+    return layer::post_completion(std::forward<Handler>(handler), half->executor(), std::error_code(),
+                                  std::size_t{0});
   auto waiting = chunk_reader::wait(half->shared_from_this());
   auto cancel = [r = half](chunk_reader::read_op*) { r->cancel(); };
   half->start(std::move(waiting),
-              detail::park<chunk_reader::read_op>(std::forward<Handler>(handler), half->executor(), cancel),
+              layer::park<chunk_reader::read_op>(std::forward<Handler>(handler), half->executor(), cancel),
               {});
 }
 
@@ -160,11 +161,11 @@ void chunk_stream::start_write::operator()(Handler&& handler, const text_parts& 
   std::error_code ec;
   const std::size_t n = half->write_now(text.all(), ec);
   if (ec || !half->has_more())
-    return detail::post_completion(std::forward<Handler>(handler), half->executor(), ec, n);
+    return layer::post_completion(std::forward<Handler>(handler), half->executor(), ec, n);
   auto sending = chunk_writer::send(half->shared_from_this());
   auto cancel = [w = half](chunk_writer::write_op*) { w->cancel(); };
   half->start(std::move(sending),
-              detail::park<chunk_writer::write_op>(std::forward<Handler>(handler), half->executor(), cancel),
+              layer::park<chunk_writer::write_op>(std::forward<Handler>(handler), half->executor(), cancel),
               n);
 }
 
@@ -173,25 +174,11 @@ void chunk_stream::start_end::operator()(Handler&& handler) const {
   std::error_code ec;
   half->end_now(ec);
   if (ec || !half->has_more())
-    return detail::post_completion(std::forward<Handler>(handler), half->executor(), ec);
+    return layer::post_completion(std::forward<Handler>(handler), half->executor(), ec);
   auto sending = chunk_writer::send(half->shared_from_this());
   auto cancel = [w = half](chunk_writer::end_op*) { w->cancel(); };
   half->start(std::move(sending),
-              detail::park<chunk_writer::end_op>(std::forward<Handler>(handler), half->executor(), cancel));
+              layer::park<chunk_writer::end_op>(std::forward<Handler>(handler), half->executor(), cancel));
 }
 
 }  // namespace muxpro::proxy
-
-/// A reset waits until undelivered() is 0.
-template <>
-constexpr bool muxpro::detail::over_socket<muxpro::proxy::chunk_stream>() {
-  return true;
-}
-
-/// Sessions and relays have no memory for it while they wait.
-template <>
-struct muxpro::detail::relay_access<muxpro::proxy::chunk_stream> {
-  using stream = muxpro::proxy::chunk_stream;
-  static std::size_t read_now(stream& s, bytes into, error_code& ec) { return s.read_now(into, ec); }
-  static void wait_for_bytes(stream& s, transfer_step done) { s.async_wait_for_bytes(std::move(done)); }
-};

@@ -69,7 +69,7 @@ void chunk_writer::send_now() noexcept {
   if (output_.empty() || !stream_.takes_at_once()) return;
   std::error_code ec;
   const auto sealed = asio::buffer(output_.data().data(), output_.size());
-  const std::size_t n = stream_.write_now(detail::write_buffers(sealed), ec);
+  const std::size_t n = stream_.write_now(layer::write_buffers(sealed), ec);
   sent(ec, n);
 }
 
@@ -83,29 +83,29 @@ void chunk_writer::sent(std::error_code ec, std::size_t n) noexcept {
 // --- an operation that waits
 
 auto chunk_writer::sending_below() {
-  return detail::transfer(executor_, stop_.slot(), [this](detail::transfer_step done) {
+  return layer::transfer(executor_, stop_.slot(), [this](layer::transfer_step done) {
     stream_.async_write_some(asio::buffer(output_.data().data(), output_.size()), std::move(done));
   });
 }
 
 auto chunk_writer::passing_eof_below() {
-  return detail::transfer(executor_, stop_.slot(),
-                          [this](detail::transfer_step done) { stream_.async_shutdown(std::move(done)); });
+  return layer::transfer(executor_, stop_.slot(),
+                         [this](layer::transfer_step done) { stream_.async_shutdown(std::move(done)); });
 }
 
-void chunk_writer::start(detail::loop sending, write_op* op, std::size_t n) {
+void chunk_writer::start(layer::loop sending, write_op* op, std::size_t n) {
   write_.reset(op);
   written_ = n;
   output_.settle();
   std::move(sending).first()();
 }
 
-void chunk_writer::start(detail::loop sending, end_op* op) {
+void chunk_writer::start(layer::loop sending, end_op* op) {
   end_.reset(op);
   std::move(sending).first()();
 }
 
-detail::loop chunk_writer::send(std::shared_ptr<chunk_writer> self) {
+layer::loop chunk_writer::send(std::shared_ptr<chunk_writer> self) {
   chunk_writer& w = *self;
   auto write = std::move(w.write_);
   auto end = std::move(w.end_);

@@ -3,6 +3,8 @@
 
 #include "proxy/transport/chunk_reader.hpp"
 
+#include <muxpro/layer.hpp>
+
 #include <asio/buffer.hpp>
 
 #include <cstddef>
@@ -16,8 +18,8 @@ namespace muxpro::proxy {
 /// One operation may be pending at a time. After an error there are no others.
 class chunk_writer : public std::enable_shared_from_this<chunk_writer> {
  public:
-  using write_op = detail::pending_op<std::error_code, std::size_t>;
-  using end_op = detail::pending_op<std::error_code>;
+  using write_op = layer::pending_op<std::error_code, std::size_t>;
+  using end_op = layer::pending_op<std::error_code>;
 
   chunk_writer(std::shared_ptr<connection> below, std::unique_ptr<chunk_sealer> sealer);
   chunk_writer(const chunk_writer&) = delete;
@@ -31,9 +33,9 @@ class chunk_writer : public std::enable_shared_from_this<chunk_writer> {
   /// Whether there is something left that `send` has to wait for.
   bool has_more() const noexcept { return !output_.empty() || passes_eof_; }
   /// `sending` completes `op` when the stream below has taken everything.
-  void start(detail::loop sending, write_op* op, std::size_t n);
-  void start(detail::loop sending, end_op* op);
-  static detail::loop send(std::shared_ptr<chunk_writer> self);
+  void start(layer::loop sending, write_op* op, std::size_t n);
+  void start(layer::loop sending, end_op* op);
+  static layer::loop send(std::shared_ptr<chunk_writer> self);
   void cancel() noexcept { stop_.emit(asio::cancellation_type::terminal); }
   std::size_t memory() const noexcept { return output_.capacity(); }
 

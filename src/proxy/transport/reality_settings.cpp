@@ -171,9 +171,10 @@ transport_plan read_reality(settings& s, role side, const std::string& server) {
 }  // namespace
 
 void add_reality(registry& to) {
-  to.securities.add("reality",
-                    "REALITY: TLS 1.3 that looks like that of another site. Goes with network raw and grpc.",
-                    read_reality);
+  to.securities.add(
+      "reality",
+      "REALITY: TLS 1.3 that looks like that of another site. Goes with network raw, grpc and xhttp.",
+      read_reality);
 }
 
 }  // namespace muxpro::proxy

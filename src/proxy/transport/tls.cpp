@@ -192,12 +192,29 @@ asio::awaitable<std::shared_ptr<connection>> tls_transport::open(std::shared_ptr
 
 namespace {
 
+/// Those that are read again. PEM of the configuration itself is no file.
+std::vector<std::string> files_of(const tls_options& o) {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& file) {
+    if (!file.empty() && !is_inline_pem(file)) out.push_back(file);
+  };
+  const auto add_identity = [&](const std::string& certificate, const std::string& key, bool once) {
+    if (!once) add(certificate), add(key);
+  };
+  add_identity(o.certificate, o.key, o.certificate_once);
+  for (const tls_identity& i : o.others) add_identity(i.certificate, i.key, i.once);
+  add(o.authority);
+  return out;
+}
+
 transport_plan read_tls(settings& s, role side, const std::string& server) {
   const auto options = std::make_shared<tls_options>(read_tls_options(s, side, server));
   const bool asks = !options->authority.empty() || !options->pins.empty();
   transport_plan plan([side, options] { return std::make_shared<const tls_transport>(side, *options); },
                       side == role::server && asks);
+  plan.files = files_of(*options);
   plan.server_name = options->name;
+  plan.alpn = options->alpn;
   plan.offer = [options](const std::vector<std::string>& alpn) {
     if (options->alpn.empty()) options->alpn = alpn;
   };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <muxpro/codec.hpp>
+#include <muxpro/layer.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -16,19 +17,18 @@ class tls_buffer {
  public:
   /// OpenSSL may have to send more than a record of text: an alert, answers to new keys of the peer.
   static constexpr std::size_t spare = 1024;
-  /// Large memory holds 16 full records. Each thread keeps two pieces for the next buffer that needs one.
+  /// Large memory holds 16 full records. The thread lends it.
   static constexpr std::size_t small = 4096, large = 16 * full_record + spare;
 
   tls_buffer() noexcept = default;
   tls_buffer(const tls_buffer&) = delete;
   tls_buffer& operator=(const tls_buffer&) = delete;
-  ~tls_buffer() { release(); }
 
-  const_bytes data() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
-  bytes data() noexcept { return {memory_.get() + begin_, end_ - begin_}; }
+  const_bytes data() const noexcept { return memory_.subspan(begin_, size()); }
+  bytes data() noexcept { return memory_.subspan(begin_, size()); }
   std::size_t size() const noexcept { return end_ - begin_; }
   bool empty() const noexcept { return begin_ == end_; }
-  std::size_t capacity() const noexcept { return capacity_; }
+  std::size_t capacity() const noexcept { return memory_.size(); }
 
   /// Free memory behind the data, `least` bytes or more.
   bytes room(std::size_t least);
@@ -43,8 +43,10 @@ class tls_buffer {
   void move_to(std::size_t capacity);
   void release() noexcept;
 
-  std::unique_ptr<std::byte[]> memory_;
-  std::size_t capacity_ = 0, begin_ = 0, end_ = 0;
+  layer::thread_memory lent_;
+  std::unique_ptr<std::byte[]> own_;
+  bytes memory_;  ///< one of the two, or none
+  std::size_t begin_ = 0, end_ = 0;
 };
 
 }  // namespace muxpro::proxy

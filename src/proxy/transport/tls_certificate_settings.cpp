@@ -39,12 +39,14 @@ void read_certificate(settings& s, role side, tls_options& o) {
   tls_identity one;
   use what = use::identity;
   if (!s.has("certificate")) s.needs("certificateFile", "the name of a PEM file");
-  one.certificate = read_pem(
-      s, {"certificateFile", "A PEM file with a chain, or with the authorities. SIGHUP reads it again."},
-      {"certificate", "The same as a list of lines."});
+  one.certificate = read_pem(s,
+                             {"certificateFile",
+                              "A PEM file with a chain, or with the authorities. It is read again within a "
+                              "minute when it has changed."},
+                             {"certificate", "The same as a list of lines."});
   one.key = read_pem(s, {"keyFile", "A PEM file with the key. Not for usage verify."},
                      {"key", "The same as a list of lines."});
-  s.flag({"oneTimeLoading", "Whether SIGHUP does not read the files again."}, one.once);
+  s.flag({"oneTimeLoading", "Whether the files are read once, and not when they change."}, one.once);
   std::int64_t stapling = 0;
   if (s.number<std::int64_t>({"ocspStapling", "Without effect: there is no stapling."}, stapling, 0) &&
       stapling)

@@ -1,5 +1,7 @@
 #include "proxy/transport/tls_context.hpp"
 
+#include "proxy/net/unique_fd.hpp"
+
 #include <fmt/format.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -106,15 +108,15 @@ void load_identity(SSL_CTX* to, const std::string& certificate, const std::strin
 int place_of_log() {
   static const int index = SSL_CTX_get_ex_new_index(
       0, nullptr, nullptr, nullptr,
-      [](void*, void* fd, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<int*>(fd); });
+      [](void*, void* fd, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<unique_fd*>(fd); });
   return index;
 }
 
 void write_key(const SSL* tls, const char* line) {
-  const auto* fd = static_cast<int*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(tls), place_of_log()));
+  const auto* fd = static_cast<unique_fd*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(tls), place_of_log()));
   const std::string text = fmt::format("{}\n", line);
   if (fd) [[maybe_unused]]
-    const auto written = ::write(*fd, text.data(), text.size());
+    const auto written = ::write(fd->get(), text.data(), text.size());
 }
 
 }  // namespace
@@ -143,8 +145,9 @@ void load_certificates(SSL_CTX* to, role side, const tls_options& o) {
 }
 
 void log_keys(SSL_CTX* of, const std::string& file) {
-  auto fd = std::make_unique<int>(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (*fd < 0) throw std::runtime_error(fmt::format("cannot write {}: {}", file, std::strerror(errno)));
+  auto fd =
+      std::make_unique<unique_fd>(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!*fd) throw std::runtime_error(fmt::format("cannot write {}: {}", file, std::strerror(errno)));
   SSL_CTX_set_ex_data(of, place_of_log(), fd.release());
   SSL_CTX_set_keylog_callback(of, write_key);
 }

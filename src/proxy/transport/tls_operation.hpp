@@ -4,6 +4,7 @@
 #include "proxy/transport/text_list.hpp"
 #include "proxy/transport/tls_engine.hpp"
 
+#include <muxpro/layer.hpp>
 #include <muxpro/plain_socket.hpp>
 
 #include <asio/associated_allocator.hpp>
@@ -37,7 +38,7 @@ struct tls_core {
   /// Reads what is there of the records of so much text. Returns whether anything came.
   bool receive(std::size_t text, std::error_code& ec) requires on_socket {
     const std::size_t size = std::clamp(text + text / 64, full_record, tls_buffer::large);
-    const std::size_t n = detail::read_now(*next, engine.input.room(size).first(size), ec);
+    const std::size_t n = layer::read_now(*next, engine.input.room(size).first(size), ec);
     if (ec == asio::error::would_block) ec.clear();
     engine.input.filled(n);
     much_comes = n >= record_text;

@@ -74,6 +74,7 @@ tls_options read_tls_options(settings& s, role side, const std::string& server) 
          o.key_log);
   bool resumes = false;
   s.flag({"enableSessionResumption", "Without effect: sessions are not resumed."}, resumes);
+  if (resumes) s.note("enableSessionResumption", "has no effect: muxpro resumes no sessions of TLS");
   read_ech(s);
   if (side == role::server && o.certificate.empty())
     s.wrong("certificates", "has none of usage 'encipherment', which a server needs");

@@ -140,11 +140,3 @@ class tls_stream {
 };
 
 }  // namespace muxpro::proxy
-
-/// Sessions and relays have no memory for it while they wait.
-template <class Next>
-struct muxpro::detail::relay_access<muxpro::proxy::tls_stream<Next>> {
-  using stream = muxpro::proxy::tls_stream<Next>;
-  static std::size_t read_now(stream& s, bytes into, error_code& ec) { return s.read_now(into, ec); }
-  static void wait_for_bytes(stream& s, transfer_step done) { s.async_wait_for_bytes(std::move(done)); }
-};

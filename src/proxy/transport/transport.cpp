@@ -1,6 +1,7 @@
 #include <muxpro/proxy/transport.hpp>
 
 #include "proxy/engine/built_in.hpp"
+#include "proxy/transport/disguise.hpp"
 
 #include <utility>
 
@@ -29,12 +30,17 @@ class stack final : public transport {
     co_await lower_->accept(std::move(below), std::move(serve_between), ec);
   }
   asio::awaitable<std::shared_ptr<connection>> dial(opener below, std::error_code& ec) const override {
-    opener dial_below = [this, &below](std::error_code& why) { return lower_->dial(below, why); };
+    opener dial_below = [lower = lower_, below = std::move(below)](std::error_code& why) {
+      return lower->dial(below, why);
+    };
     auto c = co_await upper_->dial(std::move(dial_below), ec);
     co_return c;
   }
   bool serves_silent_clients() const noexcept override {
     return lower_->serves_silent_clients() || upper_->serves_silent_clients();
+  }
+  bool takes_mux_cool_streams() const noexcept override {
+    return lower_->takes_mux_cool_streams() && upper_->takes_mux_cool_streams();
   }
   void drain() const override {
     lower_->drain();
@@ -51,10 +57,8 @@ class stack final : public transport {
 
 transport_plan read_plain(settings& s, role side, const std::string&) {
   transport_plan out;
-  s.object({"header", "What goes in front of the bytes: nothing."}, [](settings& h) {
-    std::string type = "none";
-    h.one_of<std::string>({"type", "The kind of header."}, type, {{"none", type}});
-  });
+  if (const auto d = read_disguise(s))
+    out.make = [d, side] { return std::make_shared<const disguise_transport>(side, *d); };
   bool accepts = false;
   s.flag({"acceptProxyProtocol", "See sockopt."}, accepts);
   out.accepts_proxy_protocol = accepts && side == role::server;

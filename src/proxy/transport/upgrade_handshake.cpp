@@ -1,6 +1,7 @@
 #include "proxy/transport/upgrade_handshake.hpp"
 
 #include "proxy/base/byte_reader.hpp"
+#include "proxy/http/disguise.hpp"
 
 #include <string>
 #include <string_view>
@@ -13,11 +14,7 @@ namespace {
 /// Most bytes of the next read. Behind the head of raw bytes nothing is read, so that the connection below
 /// goes on as it is.
 std::size_t next_piece(const std::vector<std::byte>& received, upgrade_protocol p) {
-  constexpr std::string_view end = "\r\n\r\n";
-  if (p == upgrade_protocol::websocket) return 2048;
-  std::size_t has = end.size() - 1;
-  while (!as_text(received).ends_with(end.substr(0, has))) --has;
-  return end.size() - has;
+  return p == upgrade_protocol::websocket ? 2048 : missing_in_head(as_text(received));
 }
 
 /// Reads until `parser` has a head. The bytes behind it stay in `received`.

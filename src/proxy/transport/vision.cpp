@@ -28,7 +28,8 @@ std::uint32_t unpredictable() {
 
 }  // namespace
 
-vision_core::vision_core(std::shared_ptr<connection_over<tls>> below, vision_beginning first)
+template <class Next>
+vision_core<Next>::vision_core(std::shared_ptr<connection_over<tls>> below, vision_beginning first)
     : below_(std::move(below)),
       in_(first.id),
       out_(first.id, unpredictable),
@@ -40,10 +41,15 @@ vision_core::vision_core(std::shared_ptr<connection_over<tls>> below, vision_beg
 }
 
 // A broken block among what was received before is found again: the unpadder stays broken.
-std::size_t vision_core::read_now(bytes into, std::error_code& ec) {
+template <class Next>
+std::size_t vision_core<Next>::read_now(bytes into, std::error_code& ec) {
   ec.clear();
   while (content_.empty()) {
-    if (in_.phase() == vision_phase::raw) return detail::read_now(socket(), into, ec);
+    if (in_.phase() == vision_phase::raw) {
+      if constexpr (on_socket) return layer::read_now(next(), into, ec);
+      ec = raw_end_ ? raw_end_ : make_error_code(asio::error::would_block);
+      return 0;
+    }
     if (in_.phase() == vision_phase::text && !peers_head_) return carrier().read_now(into, ec);
     const std::size_t n = carrier().read_now(vision_text, ec);
     if (ec == asio::error::eof && !in_.end(content_)) ec = errc::connection_lost;
@@ -63,12 +69,14 @@ std::size_t vision_core::read_now(bytes into, std::error_code& ec) {
   return n;
 }
 
-void vision_core::take(const_bytes text, std::error_code& ec) {
+template <class Next>
+void vision_core<Next>::take(const_bytes text, std::error_code& ec) {
   if (strip_head(text, ec)) unpad(text, ec);
 }
 
 // False: there is more of it to come, or `ec` is set.
-bool vision_core::strip_head(const_bytes& text, std::error_code& ec) {
+template <class Next>
+bool vision_core<Next>::strip_head(const_bytes& text, std::error_code& ec) {
   if (!peers_head_) return true;
   const std::size_t had = before_.size();
   before_.insert(before_.end(), text.begin(), text.end());
@@ -80,7 +88,8 @@ bool vision_core::strip_head(const_bytes& text, std::error_code& ec) {
   return true;
 }
 
-void vision_core::unpad(const_bytes text, std::error_code& ec) {
+template <class Next>
+void vision_core<Next>::unpad(const_bytes text, std::error_code& ec) {
   const std::size_t had = content_.size();
   if (!in_.take(text, content_)) ec = errc::bad_answer;
   if (content_.size() > had) filter_.see(const_bytes(content_).subspan(had));
@@ -88,39 +97,66 @@ void vision_core::unpad(const_bytes text, std::error_code& ec) {
 }
 
 // What the TLS below has read and not opened is no TLS.
-void vision_core::leave_blocks() {
+template <class Next>
+void vision_core<Next>::leave_blocks() {
   if (in_.phase() == vision_phase::text) return carrier().read_one_record_at_a_time(false);
   const std::vector<std::byte> rest = carrier().stop_reading();
   content_.insert(content_.end(), rest.begin(), rest.end());
 }
 
-void vision_core::wait(detail::transfer_step done) {
-  if (!content_.empty())
+template <class Next>
+void vision_core<Next>::wait(layer::transfer_step done) {
+  if (!content_.empty() || raw_end_)
     asio::post(done.get_executor(), [d = std::move(done)]() mutable { d(std::error_code()); });
   else if (in_.phase() == vision_phase::raw)
-    socket().async_wait(asio::socket_base::wait_read, std::move(done));
+    wait_for_raw(std::move(done));
   else
     carrier().async_wait_for_bytes(std::move(done));
 }
 
-asio::awaitable<vision_core::transferred> vision_core::read(std::shared_ptr<vision_core> core,
-                                                            asio::mutable_buffer into) {
+// Another stream than a socket is ready when it has read.
+template <class Next>
+void vision_core<Next>::wait_for_raw(layer::transfer_step done) {
+  if constexpr (on_socket) {
+    next().async_wait(asio::socket_base::wait_read, std::move(done));
+  } else {
+    const auto slot = asio::get_associated_cancellation_slot(done);
+    before_.resize(record_text);
+    auto keep = [self = this->shared_from_this(), d = std::move(done)](std::error_code ec,
+                                                                       std::size_t n) mutable {
+      self->before_.resize(n);
+      self->content_ = std::exchange(self->before_, {});
+      if (ec != asio::error::operation_aborted) self->raw_end_ = ec;
+      d(ec == asio::error::operation_aborted ? ec : std::error_code());
+    };
+    next().async_read_some(asio::buffer(before_), asio::bind_cancellation_slot(slot, std::move(keep)));
+  }
+}
+
+template <class Next>
+asio::awaitable<typename vision_core<Next>::transferred> vision_core<Next>::read(
+    std::shared_ptr<vision_core> core, asio::mutable_buffer into) {
   transferred out;
   const bytes room(static_cast<std::byte*>(into.data()), into.size());
   for (;;) {
     out.bytes = core->read_now(room, out.ec);
     if (out.ec != asio::error::would_block) co_return out;
     out.ec.clear();
-    if (core->in_.phase() == vision_phase::raw)
-      co_await core->socket().async_wait(asio::socket_base::wait_read, or_error(out.ec));
-    else
+    if (core->in_.phase() != vision_phase::raw) {
       co_await core->carrier().async_wait_for_bytes(or_error(out.ec));
+    } else if constexpr (on_socket) {
+      co_await core->next().async_wait(asio::socket_base::wait_read, or_error(out.ec));
+    } else {
+      out.bytes = co_await core->next().async_read_some(into, or_error(out.ec));
+      co_return out;
+    }
     if (out.ec) co_return out;
   }
 }
 
-asio::awaitable<vision_core::transferred> vision_core::write(std::shared_ptr<vision_core> core,
-                                                             asio::const_buffer from) {
+template <class Next>
+asio::awaitable<typename vision_core<Next>::transferred> vision_core<Next>::write(
+    std::shared_ptr<vision_core> core, asio::const_buffer from) {
   transferred out;
   std::vector<std::byte> blocks = std::exchange(core->head_, {});
   const const_bytes content(static_cast<const std::byte*>(from.data()), from.size());
@@ -130,11 +166,23 @@ asio::awaitable<vision_core::transferred> vision_core::write(std::shared_ptr<vis
   co_return out;
 }
 
-std::shared_ptr<connection> open_vision(const std::shared_ptr<connection>& below, vision_beginning first) {
-  auto carrier = std::dynamic_pointer_cast<connection_over<vision_core::tls>>(below);
+namespace {
+
+/// Null: `below` is no TLS over such a stream.
+template <class Next>
+std::shared_ptr<connection> open_vision_over(const std::shared_ptr<connection>& below,
+                                             vision_beginning& first) {
+  auto carrier = std::dynamic_pointer_cast<connection_over<tls_stream<Next>>>(below);
   if (!carrier) return nullptr;
-  auto core = std::make_shared<vision_core>(std::move(carrier), std::move(first));
-  return make_connection(vision_stream(std::move(core)));
+  auto core = std::make_shared<vision_core<Next>>(std::move(carrier), std::move(first));
+  return make_connection(vision_stream<Next>(std::move(core)));
+}
+
+}  // namespace
+
+std::shared_ptr<connection> open_vision(const std::shared_ptr<connection>& below, vision_beginning first) {
+  if (auto on_socket = open_vision_over<stream_socket>(below, first)) return on_socket;
+  return open_vision_over<erased_stream>(below, first);
 }
 
 }  // namespace muxpro::proxy

@@ -1,11 +1,12 @@
-// The flow xtls-rprx-vision over TLS on a socket. Each direction begins as blocks with padding. Where the
-// data inside are TLS 1.3 themselves, it goes on as bytes on the socket, outside of the TLS of the
-// connection. Ring 4.
+// The flow xtls-rprx-vision over TLS. Each direction begins as blocks with padding. Where the data inside are
+// TLS 1.3 themselves, it goes on as bytes of the stream below, outside of the TLS of the connection. Ring 4.
 #pragma once
 
+#include "proxy/transport/erased_stream.hpp"
 #include "proxy/transport/tls_stream.hpp"
 #include "proxy/vless/vision_padding.hpp"
 
+#include <muxpro/layer.hpp>
 #include <muxpro/proxy/connection.hpp>
 #include <muxpro/proxy/stream_socket.hpp>
 #include <muxpro/relay_options.hpp>
@@ -32,21 +33,26 @@ struct vision_beginning {
 };
 
 /// What the operations of a vision_stream share. Holds the connection below, whose cut() and close() end it.
-class vision_core {
+/// `Next` is below the TLS: a stream_socket or an erased_stream.
+template <class Next>
+class vision_core : public std::enable_shared_from_this<vision_core<Next>> {
  public:
-  using tls = tls_stream<stream_socket>;
+  static constexpr bool on_socket = plain_socket<Next>;
+  using tls = tls_stream<Next>;
 
   vision_core(std::shared_ptr<connection_over<tls>> below, vision_beginning first);
 
   tls& carrier() noexcept { return below_->stream(); }
-  stream_socket& socket() noexcept { return carrier().next_layer(); }
-  /// Whether reads or writes are those of carrier() or socket().
-  vision_phase reading() const noexcept { return content_.empty() ? in_.phase() : vision_phase::blocks; }
+  Next& next() noexcept { return carrier().next_layer(); }
+  /// Whether reads or writes are those of carrier() or next().
+  vision_phase reading() const noexcept {
+    return content_.empty() && !raw_end_ ? in_.phase() : vision_phase::blocks;
+  }
   vision_phase writing() const noexcept { return out_.phase(); }
 
   /// As tls_stream::read_now().
   std::size_t read_now(bytes into, std::error_code& ec);
-  void wait(detail::transfer_step done);
+  void wait(layer::transfer_step done);
   struct transferred {
     std::error_code ec;
     std::size_t bytes = 0;
@@ -60,25 +66,31 @@ class vision_core {
   bool strip_head(const_bytes& text, std::error_code& ec);
   void unpad(const_bytes text, std::error_code& ec);
   void leave_blocks();
+  void wait_for_raw(layer::transfer_step done);
 
   const std::shared_ptr<connection_over<tls>> below_;
   vision_unpadder in_;
   vision_padder out_;
   vision_filter filter_;
   head_reader peers_head_;
-  std::vector<std::byte> head_, before_, content_;  ///< before_: a part of the peer's head
+  /// before_: a part of the peer's head, later what a read below gets into.
+  std::vector<std::byte> head_, before_, content_;
   std::size_t content_taken_ = 0;
+  std::error_code raw_end_;  ///< of a stream that does not read when it is ready
 };
 
 /// Belongs to the strand of its connection. One read and one write may be pending at a time. After a switch
 /// the TLS below sends nothing, close_notify least of all, which would be data for the peer.
+template <class Next>
 class vision_stream {
- public:
-  using executor_type = vision_core::tls::executor_type;
-  using next_layer_type = vision_core::tls;
-  using lowest_layer_type = next_layer_type::lowest_layer_type;
+  using core = vision_core<Next>;
 
-  explicit vision_stream(std::shared_ptr<vision_core> core) noexcept : core_(std::move(core)) {}
+ public:
+  using executor_type = typename core::tls::executor_type;
+  using next_layer_type = typename core::tls;
+  using lowest_layer_type = typename next_layer_type::lowest_layer_type;
+
+  explicit vision_stream(std::shared_ptr<core> c) noexcept : core_(std::move(c)) {}
 
   executor_type get_executor() const noexcept { return core_->carrier().get_executor(); }
   next_layer_type& next_layer() noexcept { return core_->carrier(); }
@@ -97,7 +109,7 @@ class vision_stream {
   /// As tls_stream::read_now().
   std::size_t read_now(bytes into, std::error_code& ec) { return core_->read_now(into, ec); }
   /// Calls `done` when read_now() may get bytes. Some of those that come may be padding.
-  void wait_for_bytes(detail::transfer_step done) { core_->wait(std::move(done)); }
+  void async_wait_for_bytes(layer::transfer_step done) { core_->wait(std::move(done)); }
   /// Signature: void(std::error_code, std::size_t). Completes when the streams below have taken the first
   /// bytes. Without bytes it sends a block of padding, and the head that goes in front of it.
   /// Errors: those of the TLS stream and of the socket below.
@@ -125,68 +137,65 @@ class vision_stream {
     return Buffer();
   }
   struct starts {
-    using executor_type = vision_stream::executor_type;
-    std::shared_ptr<vision_core> core;
-    executor_type get_executor() const noexcept { return core->carrier().get_executor(); }
+    using executor_type = typename vision_stream::executor_type;
+    std::shared_ptr<core> of;
+    executor_type get_executor() const noexcept { return of->carrier().get_executor(); }
   };
   template <class Handler>
-  static void spawn(const std::shared_ptr<vision_core>& core, asio::awaitable<vision_core::transferred> work,
+  static void spawn(const std::shared_ptr<core>& of, asio::awaitable<typename core::transferred> work,
                     Handler&& handler) {
     const auto slot = asio::get_associated_cancellation_slot(handler);
     auto done = [h = std::forward<Handler>(handler)](std::exception_ptr thrown,
-                                                     vision_core::transferred t) mutable {
+                                                     typename core::transferred t) mutable {
       if (thrown) t.ec = asio::error::no_memory;
       std::move(h)(t.ec, t.bytes);
     };
-    asio::co_spawn(core->carrier().get_executor(), std::move(work),
+    asio::co_spawn(of->carrier().get_executor(), std::move(work),
                    asio::bind_cancellation_slot(slot, std::move(done)));
   }
   struct start_read : starts {
     template <class Handler>
     void operator()(Handler&& handler, asio::mutable_buffer into) const {
-      vision_core& c = *this->core;
+      core& c = *this->of;
       if (c.reading() == vision_phase::raw)
-        c.socket().async_read_some(into, std::forward<Handler>(handler));
+        c.next().async_read_some(into, std::forward<Handler>(handler));
       else if (c.reading() == vision_phase::text)
         c.carrier().async_read_some(into, std::forward<Handler>(handler));
       else
-        spawn(this->core, vision_core::read(this->core, into), std::forward<Handler>(handler));
+        spawn(this->of, core::read(this->of, into), std::forward<Handler>(handler));
     }
   };
   struct start_write : starts {
     template <class Handler>
     void operator()(Handler&& handler, asio::const_buffer from) const {
-      vision_core& c = *this->core;
+      core& c = *this->of;
       if (c.writing() == vision_phase::raw)
-        c.socket().async_write_some(from, std::forward<Handler>(handler));
+        c.next().async_write_some(from, std::forward<Handler>(handler));
       else if (c.writing() == vision_phase::text)
         c.carrier().async_write_some(from, std::forward<Handler>(handler));
       else
-        spawn(this->core, vision_core::write(this->core, from), std::forward<Handler>(handler));
+        spawn(this->of, core::write(this->of, from), std::forward<Handler>(handler));
     }
   };
   struct start_shutdown : starts {
     template <class Handler>
     void operator()(Handler&& handler) const {
-      vision_core& c = *this->core;
-      std::error_code ignored;
-      if (c.writing() == vision_phase::raw) c.socket().shutdown(asio::socket_base::shutdown_send, ignored);
-      // The TLS below is mute then, and completes at once.
+      core& c = *this->of;
+      if constexpr (core::on_socket) {
+        std::error_code ignored;
+        if (c.writing() == vision_phase::raw) c.next().shutdown(asio::socket_base::shutdown_send, ignored);
+      } else if (c.writing() == vision_phase::raw) {
+        return c.next().async_shutdown(std::forward<Handler>(handler));
+      }
+      // Behind a switch the TLS below is mute, and completes at once.
       c.carrier().async_shutdown(std::forward<Handler>(handler));
     }
   };
-  std::shared_ptr<vision_core> core_;
+  std::shared_ptr<core> core_;
 };
 
-/// The flow over `below`, which has to be TLS on a socket. Null: it is not.
+/// The flow over `below`, which has to be TLS, on a socket or on what another outbound carries. Null: it is
+/// not.
 std::shared_ptr<connection> open_vision(const std::shared_ptr<connection>& below, vision_beginning first);
 
 }  // namespace muxpro::proxy
-
-/// Relays have no memory for it while they wait.
-template <>
-struct muxpro::detail::relay_access<muxpro::proxy::vision_stream> {
-  using stream = muxpro::proxy::vision_stream;
-  static std::size_t read_now(stream& s, bytes into, error_code& ec) { return s.read_now(into, ec); }
-  static void wait_for_bytes(stream& s, transfer_step done) { s.wait_for_bytes(std::move(done)); }
-};

@@ -6,6 +6,7 @@
 #include "proxy/transport/websocket_outgoing.hpp"
 #include "proxy/websocket/reader.hpp"
 
+#include <muxpro/layer.hpp>
 #include <muxpro/session.hpp>
 #include <muxpro/timer.hpp>
 
@@ -185,7 +186,7 @@ class websocket_core : public std::enable_shared_from_this<websocket_core<Next>>
   /// Sends the request, with all data if they fit.
   void ask(std::span<const asio::const_buffer> data) {
     websocket_opening& o = *first_.opening;
-    const detail::gather_list all(data);
+    const layer::gather_list all(data);
     std::vector<std::byte> early(std::min(asio::buffer_size(all), o.most() + 1));
     asio::buffer_copy(asio::buffer(early), all);
     if (early.size() > o.most()) early.clear();

@@ -165,7 +165,7 @@ class websocket_write : public websocket_operation<Core, Handler> {
   }
   void write() {
     Core& c = *this->core_;
-    c.next->async_write_some(detail::gather_list(c.out->left()), std::move(*this));
+    c.next->async_write_some(layer::gather_list(c.out->left()), std::move(*this));
   }
   /// Whether more is left.
   bool written(std::error_code ec, std::size_t n) {

@@ -4,6 +4,7 @@
 #include "proxy/websocket/frame.hpp"
 
 #include <muxpro/any_stream.hpp>
+#include <muxpro/layer.hpp>
 
 #include <asio/buffer.hpp>
 
@@ -48,7 +49,7 @@ class websocket_outgoing {
   void copy(const optional_mask& mask);
 
   std::vector<std::byte> front_;  ///< frames, and the header of the message
-  detail::thread_memory memory_;
+  layer::thread_memory memory_;
   std::array<asio::const_buffer, 64> parts_;  ///< as many as Asio writes at once
   std::size_t first_ = 0, count_ = 1;
   std::size_t payload_ = 0;

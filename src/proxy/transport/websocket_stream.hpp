@@ -4,6 +4,7 @@
 #include "proxy/transport/websocket_operation.hpp"
 
 #include <muxpro/any_stream.hpp>
+#include <muxpro/layer.hpp>
 #include <muxpro/plain_socket.hpp>
 
 #include <asio/async_result.hpp>
@@ -81,7 +82,7 @@ class websocket_stream {
   void close() noexcept { close_after_eof(*core_->next); }
 
   /// As tls_stream has it, where the stream below can do that.
-  std::size_t read_now(bytes into, std::error_code& ec) {
+  std::size_t read_now(bytes into, std::error_code& ec) requires layer::reads_when_ready<Next> {
     core& c = *core_;
     for (;;) {
       ec.clear();
@@ -89,26 +90,26 @@ class websocket_stream {
       if (ec) return 0;
       if (const std::size_t n = c.read_held(into); n > 0) return n;
       if (ec = c.end(); ec) return 0;
-      const std::size_t m = detail::read_now(*c.next, into, ec);
+      const std::size_t m = layer::read_now(*c.next, into, ec);
       ec = core::meaning_of(ec);
       if (m == 0) return 0;
       if (const std::size_t n = c.take_in(into.first(m)); n > 0) return n;
     }
   }
-  void wait_for_bytes(detail::transfer_step done) {
+  void async_wait_for_bytes(layer::transfer_step done) requires layer::reads_when_ready<Next> {
     if (core_->is_opening())
       core_->wait_until_open(opened_step{std::move(done)});
     else if (core_->reads_at_once())
-      asio::post(core_->executor, detail::completed_step(std::move(done)));
+      asio::post(core_->executor, layer::completed_step(std::move(done)));
     else
-      detail::wait_for_bytes(*core_->next, std::move(done));
+      layer::wait_for_bytes(*core_->next, std::move(done));
   }
 
  private:
   /// Its timer was cancelled because the handshake is over, or by the caller.
   struct opened_step {
-    using allocator_type = detail::transfer_step::allocator_type;
-    using executor_type = detail::transfer_step::executor_type;
+    using allocator_type = layer::transfer_step::allocator_type;
+    using executor_type = layer::transfer_step::executor_type;
     using cancellation_slot_type = asio::cancellation_slot;
 
     allocator_type get_allocator() const noexcept { return done.get_allocator(); }
@@ -116,7 +117,7 @@ class websocket_stream {
     cancellation_slot_type get_cancellation_slot() const noexcept { return done.get_cancellation_slot(); }
     void operator()(std::error_code) { done(std::error_code()); }
 
-    detail::transfer_step done;
+    layer::transfer_step done;
   };
   struct start {
     using executor_type = typename Next::executor_type;
@@ -144,12 +145,3 @@ class websocket_stream {
 };
 
 }  // namespace muxpro::proxy
-
-/// Sessions and relays have no memory for it while they wait.
-template <class Next>
-requires muxpro::detail::reads_when_ready<Next>
-struct muxpro::detail::relay_access<muxpro::proxy::websocket_stream<Next>> {
-  using stream = muxpro::proxy::websocket_stream<Next>;
-  static std::size_t read_now(stream& s, bytes into, error_code& ec) { return s.read_now(into, ec); }
-  static void wait_for_bytes(stream& s, transfer_step done) { s.wait_for_bytes(std::move(done)); }
-};

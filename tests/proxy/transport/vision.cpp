@@ -1,4 +1,5 @@
-// The flow xtls-rprx-vision over TLS on sockets: both directions go from blocks to text or to raw bytes.
+// The flow xtls-rprx-vision over TLS, on sockets and on what another outbound carries: both directions go
+// from blocks to text or to raw bytes.
 #include "catch.hpp"
 #include "tls_meeting.hpp"
 
@@ -35,7 +36,8 @@ const byte_string inner_answer = record_of(22, from_hex("0200004c 0303") + byte_
 
 /// Both ends of a connection by the flow, and the sockets' TLS below.
 struct vision_pair : meeting {
-  vision_pair() : meeting(of_client(), of_server()) {
+  explicit vision_pair(ends (*below)(asio::io_context&) = ends_of_sockets)
+      : meeting(of_client(), of_server(), below) {
     REQUIRE(both());
     vision_beginning near, far;
     near.id = far.id = vision_user;
@@ -69,7 +71,7 @@ struct vision_pair : meeting {
 }  // namespace
 
 TEST_CASE("vision: TLS 1.3 inside goes on outside of the TLS of the connection", "[proxy][tls]") {
-  vision_pair p;
+  vision_pair p(GENERATE(&ends_of_sockets, &ends_of_pipe));
   CHECK((p.pass(*p.a, *p.b, inner_hello) == inner_hello));
   CHECK((p.pass(*p.b, *p.a, inner_answer) == inner_answer));
   const byte_string finished = record_of(23, byte_string(60));
@@ -87,7 +89,7 @@ TEST_CASE("vision: TLS 1.3 inside goes on outside of the TLS of the connection",
 }
 
 TEST_CASE("vision: raw bytes right behind the last block", "[proxy][tls]") {
-  vision_pair p;
+  vision_pair p(GENERATE(&ends_of_sockets, &ends_of_pipe));
   CHECK((p.pass(*p.a, *p.b, inner_hello) == inner_hello));
   CHECK((p.pass(*p.b, *p.a, inner_answer) == inner_answer));
   const byte_string all =
@@ -96,7 +98,7 @@ TEST_CASE("vision: raw bytes right behind the last block", "[proxy][tls]") {
 }
 
 TEST_CASE("vision: other data stay inside of TLS", "[proxy][tls]") {
-  vision_pair p;
+  vision_pair p(GENERATE(&ends_of_sockets, &ends_of_pipe));
   for (int i = 0; i < 12; ++i) {
     const byte_string line = test::to_bytes("line of no TLS\r\n");
     CHECK((p.pass(*p.a, *p.b, line) == line));
@@ -130,7 +132,7 @@ TEST_CASE("vision: a cut of the connection below ends both", "[proxy][tls]") {
   CHECK(test::run(p.io, read_one(*p.a)));
 }
 
-TEST_CASE("vision: nothing but TLS on a socket carries it", "[proxy][tls]") {
+TEST_CASE("vision: nothing but TLS carries it", "[proxy][tls]") {
   asio::io_context io;
   auto [a, b] = socket_pair(io);
   const std::shared_ptr<connection> plain = make_connection(std::move(a));

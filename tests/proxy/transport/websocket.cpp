@@ -1,12 +1,12 @@
 // WebSocket and HTTPUpgrade over sockets, TLS and pipes: what goes through, what a peer of its own sees, how
 // it ends.
 #include "catch.hpp"
+#include "layer_meeting.hpp"
 #include "tls_meeting.hpp"
 
 #include "proxy/transport/websocket.hpp"
 #include "proxy/transport/websocket_stream.hpp"
 
-#include <muxpro/pipe.hpp>
 #include <muxpro/testing/hex.hpp>
 
 #include <asio/read.hpp>
@@ -25,56 +25,19 @@ using namespace std::chrono_literals;
 using muxpro::testing::from_hex;
 using test::as_result;
 
-using layer = std::shared_ptr<const transport>;
-
 upgrade_options at_chat(upgrade_protocol p = upgrade_protocol::websocket) {
   upgrade_options o(p);
   o.path = "/chat";
   o.host = "server.example";
   return o;
 }
-layer upgrade(role side, upgrade_options o = at_chat()) {
+some_layer upgrade(role side, upgrade_options o = at_chat()) {
   return std::make_shared<const upgrade_transport>(side, std::move(o));
 }
-layer over_tls(role side, upgrade_protocol p) {
+some_layer over_tls(role side, upgrade_protocol p) {
   const auto options = side == role::client ? of_client() : of_server();
   return stacked(std::make_shared<tls_transport>(side, options), upgrade(side, at_chat(p)));
 }
-
-asio::awaitable<void> open_layer(layer t, std::shared_ptr<connection> below, std::shared_ptr<opened> out) {
-  out->c = co_await t->open(std::move(below), out->ec);
-  out->done = true;
-}
-
-/// Both sides over two ends of a stream.
-struct layered {
-  layered(layer client_side, layer server_side) {
-    auto [a, b] = socket_pair(io);
-    meet(make_connection(std::move(a)), std::move(client_side), make_connection(std::move(b)),
-         std::move(server_side));
-  }
-  struct by_pipe {};
-  layered(by_pipe, layer client_side, layer server_side) {
-    auto [a, b] = make_pipe(io.get_executor());
-    meet(make_connection(std::move(a)), std::move(client_side), make_connection(std::move(b)),
-         std::move(server_side));
-  }
-  void meet(std::shared_ptr<connection> a, layer x, std::shared_ptr<connection> b, layer y) {
-    asio::co_spawn(io, open_layer(std::move(x), std::move(a), client), asio::detached);
-    asio::co_spawn(io, open_layer(std::move(y), std::move(b), server), asio::detached);
-    test::run_until(io, [this] { return client->done && server->done; });
-  }
-  std::string both_ways(const std::string& text) {
-    const std::string up = test::run(io, say(*client->c, *server->c, text));
-    if (up != text) return "up: " + up.substr(0, 60);
-    const std::string down = test::run(io, say(*server->c, *client->c, text));
-    return down == text ? "same" : "down: " + down.substr(0, 60);
-  }
-  std::error_code next_of(connection& c) { return test::run(io, read_one(c)); }
-
-  asio::io_context io;
-  std::shared_ptr<opened> client = std::make_shared<opened>(), server = std::make_shared<opened>();
-};
 
 std::string much() {
   std::string out(100'000, ' ');
