@@ -3,11 +3,14 @@
 
 #include "proxy/dial/system_names.hpp"
 
+#include <asio/awaitable.hpp>
+#include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/address.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/ip/udp.hpp>
 #include <asio/read.hpp>
+#include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 
 #include <unistd.h>
@@ -17,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -48,6 +52,19 @@ class dns_server {
     thread_.join();
   }
   std::uint16_t port() const { return udp_.local_endpoint().port(); }
+  /// From now on queries with an OPT record get FORMERR, as from servers before RFC 6891.
+  void refuse_edns() { refuses_edns_ = true; }
+  /// The last query that has come.
+  std::vector<std::uint8_t> last_query() const {
+    const std::lock_guard lock(mutex_);
+    return last_;
+  }
+  /// How many queries have come by a stream.
+  int by_stream() const { return by_stream_; }
+  /// The reply to a query; empty: none.
+  std::vector<std::uint8_t> reply_to(const std::uint8_t* query, std::size_t size) {
+    return answer_to(query, size, true);
+  }
   void add(const std::string& name, entry e) {
     const std::lock_guard lock(mutex_);
     entries_[name] = std::move(e);
@@ -84,6 +101,9 @@ class dns_server {
     const bool v6 = query[at + 2] == 28;
     const std::size_t end = at + 5;
     const std::lock_guard lock(mutex_);
+    last_.assign(query, query + size);
+    if (refuses_edns_ && query[11] != 0) return {query[0], query[1], 0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0};
+    const bool is_address = query[at + 1] == 0 && (query[at + 2] == 1 || v6);
     if (!v6) ++asked_[name];
     if (name.ends_with(".dead")) return {};
     const auto found = entries_.find(name);
@@ -92,7 +112,7 @@ class dns_server {
     put(a, 1, 2);
     put(a, 0, 6);
     a.insert(a.end(), query + 12, query + end);
-    if (found == entries_.end()) return a;
+    if (found == entries_.end() || !is_address) return a;
     const std::size_t head = a.size();
     std::uint32_t count = 0;
     for (const auto& address : found->second.addresses) {
@@ -129,25 +149,48 @@ class dns_server {
   void accept() {
     tcp_.async_accept([this](std::error_code ec, asio::ip::tcp::socket s) {
       if (ec) return;
-      std::array<std::uint8_t, 2> head{};
-      asio::read(s, asio::buffer(head), ec);
-      bytes query(static_cast<std::size_t>(head[0] << 8 | head[1]));
-      if (!ec) asio::read(s, asio::buffer(query), ec);
-      const bytes answer = ec ? bytes() : answer_to(query.data(), query.size(), true);
-      bytes out;
-      put(out, static_cast<std::uint32_t>(answer.size()), 2);
-      out.insert(out.end(), answer.begin(), answer.end());
-      if (!answer.empty()) asio::write(s, asio::buffer(out), ec);
+      asio::co_spawn(io_, serve(std::move(s)), [](std::exception_ptr) {});
       accept();
     });
   }
+  /// Until the client ends, or cannot be answered.
+  asio::awaitable<void> serve(asio::ip::tcp::socket s) {
+    for (;;) {
+      std::array<std::uint8_t, 2> head{};
+      co_await asio::async_read(s, asio::buffer(head), asio::use_awaitable);
+      bytes query(static_cast<std::size_t>(head[0] << 8 | head[1]));
+      co_await asio::async_read(s, asio::buffer(query), asio::use_awaitable);
+      ++by_stream_;
+      const bytes answer = answer_to(query.data(), query.size(), true);
+      if (answer.empty()) continue;
+      bytes out;
+      put(out, static_cast<std::uint32_t>(answer.size()), 2);
+      out.insert(out.end(), answer.begin(), answer.end());
+      co_await asio::async_write(s, asio::buffer(out), asio::use_awaitable);
+    }
+  }
+
+  /// On the port of `tcp`, if that is free.
+  static asio::ip::udp::socket beside(asio::ip::tcp::acceptor& tcp) {
+    const auto here = asio::ip::address_v4::loopback();
+    for (;;) {
+      asio::ip::udp::socket udp(tcp.get_executor(), asio::ip::udp::v4());
+      std::error_code taken;
+      udp.bind({here, tcp.local_endpoint().port()}, taken);
+      if (!taken) return udp;
+      tcp = asio::ip::tcp::acceptor(tcp.get_executor(), {here, 0});
+    }
+  }
 
   asio::io_context io_;
-  asio::ip::udp::socket udp_{io_, {asio::ip::address_v4::loopback(), 0}};
-  asio::ip::tcp::acceptor tcp_{io_, {asio::ip::address_v4::loopback(), udp_.local_endpoint().port()}};
+  asio::ip::tcp::acceptor tcp_{io_, {asio::ip::address_v4::loopback(), 0}};
+  asio::ip::udp::socket udp_ = beside(tcp_);
   std::array<std::uint8_t, 4096> in_{};
   asio::ip::udp::endpoint from_;
+  std::atomic<bool> refuses_edns_{false};
+  std::atomic<int> by_stream_{0};
   mutable std::mutex mutex_;
+  bytes last_;
   std::map<std::string, entry> entries_;
   std::map<std::string, int> asked_;
   std::thread thread_;

@@ -7,27 +7,39 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace muxpro::proxy {
 
 namespace {
 
 constexpr std::size_t most_addresses = 64;
-constexpr std::string_view fakes_of_xray = "fakedns";
+constexpr unsigned most_rcode = 4095;
+constexpr std::uint32_t most_stale = 365 * 86400;
+constexpr const char* server_forms =
+    "localhost (the system's), fakedns, an IP address or a name (by UDP), tcp://HOST:PORT, "
+    "https://HOST/PATH, the "
+    "latter two with +local behind tcp and https to go past the rules";
 
 void read_host_text(const std::string& text, const std::string& path, config_mistakes& mistakes,
                     host_options& to) {
   std::error_code no_address;
   const auto a = asio::ip::make_address(text, no_address);
-  const bool is_rcode = text.starts_with('#') && number<unsigned>(text.substr(1));
-  if (!no_address)
+  if (text.starts_with('#'))
+    to.rcode = number<std::uint16_t>(text.substr(1));
+  else if (!no_address)
     to.addresses.push_back(a);
-  else if (!is_rcode && address(text).valid())
+  else if (address(text).valid())
     to.alias = normalized(text);
-  else if (!is_rcode)  // an error for the name is an answer without addresses
+  const bool is_rcode = to.rcode && *to.rcode <= most_rcode;
+  if (text.starts_with('#') ? !is_rcode : no_address && !address(text).valid())
     mistakes.add(path, fmt::format("is '{}'; it must be an IP address, a name, or #RCODE", shown(text)));
 }
 
@@ -50,43 +62,40 @@ void read_host(const std::string& key, const setting& value, const std::string& 
   to.hosts.push_back(std::move(host));
 }
 
-bool take_scheme(std::string& text, std::string_view scheme) {
-  if (!text.starts_with(scheme)) return false;
-  text.erase(0, scheme.size());
-  return true;
+/// What servers have that do not say otherwise.
+struct dns_defaults {
+  dns_server_options server;
+  bool serves_stale = false;
+  std::uint32_t stale_seconds = 0;
+};
+
+/// A key that both "dns" and its servers have.
+void read_told_client(settings& s, std::optional<asio::ip::address>& to) {
+  std::string text;
+  if (!s.text(
+          {"clientIp",
+           "An IP address whose network the server is told, so that its answers suit a client there (EDNS "
+           "client subnet)."},
+          text) ||
+      text.empty())
+    return;
+  std::error_code bad;
+  to = asio::ip::make_address(text, bad);
+  if (bad) s.wrong("clientIp", fmt::format("is '{}'; it must be an IP address", shown(text)));
 }
 
-/// What is asked at an address of a server. False: it is none that muxpro can ask.
-bool read_server_address(settings& s, std::string_view key, std::string text, dns_server_options& to) {
-  const auto cannot = [&](std::string_view what) {
-    s.note(key, fmt::format("has '{}', which is not asked: muxpro has no {}", shown(text), what));
-    return false;
-  };
-  if (text == "localhost" || text == "tcp+local://localhost") return true;
-  if (text == fakes_of_xray) return false;
-  for (const char* scheme : {"https://", "https+local://", "h2c://", "h2c+local://"})
-    if (text.starts_with(scheme)) return cannot("DNS over HTTPS");
-  if (text.starts_with("quic+local://")) return cannot("DNS over QUIC");
-  if (text.starts_with("tls://")) return cannot("DNS over TLS");
-  to.tcp = take_scheme(text, "tcp://") || take_scheme(text, "tcp+local://");
-  take_scheme(text, "udp://");
-  std::error_code bad;
-  auto a = asio::ip::make_address(text, bad);
-  if (bad) {
-    const auto place = stream_address::parse(text);
-    if (place && !place->is_unix() && !place->at.host.is_domain()) {
-      a = asio::ip::make_address(place->at.host.to_string(), bad);
-      to.port = place->at.port;
-    }
-  }
-  if (bad) {
-    if (address(text).is_domain() && address(text).valid()) return cannot("servers with a name");
-    s.wrong(key, fmt::format("has '{}'; it must be localhost, an IP address, tcp://ADDRESS, or https://...",
-                             shown(text)));
-    return false;
-  }
-  to.at = a;
-  return true;
+void read_keeping(settings& s, dns_defaults& to) {
+  bool disabled = !to.server.cache;
+  s.flag({"disableCache", "Whether answers are not kept."}, disabled);
+  to.server.cache = !disabled;
+  s.flag({"serveStale",
+          "Whether addresses serve when their time is over. They are asked for again at once then."},
+         to.serves_stale);
+  s.number<std::uint32_t>({"serveExpiredTTL", "For how many seconds they do; 0: until there are others."},
+                          to.stale_seconds, 0, most_stale);
+  to.server.stale = std::chrono::seconds(!to.serves_stale   ? 0
+                                         : to.stale_seconds ? to.stale_seconds
+                                                            : most_stale);
 }
 
 /// "UseIPv4" and the like.
@@ -98,42 +107,101 @@ void read_family(settings& s, name_family& to) {
                          {"UseIPv6", name_family::ipv6}});
 }
 
-void read_server_object(settings& s, dns_options& to, bool& fakes) {
-  dns_server_options server;
-  std::string text;
-  s.needs("address", "localhost, an IP address, tcp://ADDRESS or https://...");
-  const bool there =
-      s.text({"address", "The server: localhost (the system's), an IP address, tcp://ADDRESS."}, text);
-  const bool asked = there && read_server_address(s, "address", text, server);
-  fakes |= text == fakes_of_xray;
-  s.number<std::uint16_t>({"port", "The server's port."}, server.port, 1);
+bool is_one_family(name_family f) { return f == name_family::ipv4 || f == name_family::ipv6; }
+
+/// False: it is no server that muxpro can ask.
+bool read_server_address(settings& s, std::string_view key, const std::string& text, dns_server_options& to) {
+  if (read_dns_server_address(text, to)) return true;
+  for (const auto& [scheme, what] :
+       {std::pair("quic+local://", "DNS over QUIC"), std::pair("tls://", "DNS over TLS, and Xray has none")})
+    if (text.starts_with(scheme))
+      return s.wrong(key, fmt::format("has '{}': muxpro has no {}", shown(text), what)), false;
+  s.wrong(key, fmt::format("has '{}'; it must be localhost, fakedns, an IP address, a name, or tcp://, "
+                           "tcp+local://, https://, https+local://, h2c:// or h2c+local:// with a HOST",
+                           shown(text)));
+  return false;
+}
+
+/// "*" among addresses: others are left out only if some are left.
+bool take_star(std::vector<std::string>& texts) { return std::erase(texts, "*") > 0; }
+
+void read_server_filters(settings& s, dns_server_options& to) {
   s.texts({"domains", "Names that this server is asked for first, written as in routing.rules.domain."},
-          server.domains);
-  s.texts({"expectIPs", "Addresses that are taken of its answers, written as in routing.rules.ip."},
-          server.expected);
-  s.texts({"unexpectedIPs", "Addresses that are left out of its answers."}, server.unexpected);
-  s.flag({"skipFallback", "Whether it is asked for no other names."}, server.skip_fallback);
-  name_family family = name_family::both;
-  read_family(s, family);
-  for (const char* key : {"tag", "clientIp", "clientIP", "timeoutMs", "finalQuery", "disableCache",
-                          "serveStale", "serveExpiredTTL", "cacheStrategy"})
-    s.pass_over(key, "has no effect");
-  if (asked) to.servers.push_back(std::move(server));
+          to.domains);
+  s.texts({"expectIPs",
+           "Addresses that are taken of its answers, written as in routing.rules.ip. With * among "
+           "them others are taken if there is no such address."},
+          to.expected);
+  to.prefers_expected = take_star(to.expected);
+  s.texts({"unexpectedIPs",
+           "Addresses that are left out of its answers. With * among them they are taken if there "
+           "is no other address."},
+          to.unexpected);
+  to.avoids_unexpected = take_star(to.unexpected);
+  s.flag({"skipFallback", "Whether it is asked for no other names."}, to.skip_fallback);
+  s.flag({"finalQuery", "Whether no other server is asked after it."}, to.final_query);
 }
 
-void read_server(settings& s, std::string_view key, const std::string& text, dns_options& to, bool& fakes) {
-  dns_server_options server;
-  fakes |= text == fakes_of_xray;
-  if (read_server_address(s, key, text, server)) to.servers.push_back(std::move(server));
+void read_server_object(settings& s, dns_defaults defaults, dns_options& to, config& whole) {
+  dns_server_options& server = defaults.server;
+  std::string text;
+  s.needs("address", server_forms);
+  const bool there = s.text({"address", fmt::format("The server: {}.", server_forms)}, text);
+  const bool asked = there && read_server_address(s, "address", text, server);
+  std::uint16_t port = server.at.port == 0 ? 53 : server.at.port;
+  s.number<std::uint16_t>({"port", "The port of a server of UDP; others have it in their address."}, port, 0);
+  if (server.way == dns_way::udp && port != 0) server.at.port = port;
+  read_server_filters(s, server);
+  read_family(s, server.family);
+  if (is_one_family(server.family) && is_one_family(to.family) && server.family != to.family)
+    s.wrong("queryStrategy", "leaves no address, since that of dns is for the other family");
+  s.text({"tag", "The inbound of its queries for rules; default: that of dns."}, server.tag);
+  read_told_client(s, server.client);
+  duration limit = server.timeout;
+  s.time({"timeoutMs", "Milliseconds for its reply; 0: the default."}, limit, std::chrono::milliseconds(1), 0,
+         60'000);
+  if (limit != duration(0)) server.timeout = limit;
+  read_keeping(s, defaults);
+  s.pass_over("cacheStrategy", "has no effect");
+  if (!asked) return;
+  whole.fakes_by_dns |= server.way == dns_way::fakes;
+  if (!server.tag.empty()) whole.names_tags.push_back(server.tag);
+  to.servers.push_back(std::move(server));
 }
 
-void read_servers(settings& s, dns_options& to, bool& fakes) {
+void read_server(settings& s, std::string_view key, const std::string& text, const dns_defaults& defaults,
+                 dns_options& to, config& whole) {
+  dns_server_options server = defaults.server;
+  if (!read_server_address(s, key, text, server)) return;
+  whole.fakes_by_dns |= server.way == dns_way::fakes;
+  to.servers.push_back(std::move(server));
+}
+
+void read_servers(settings& s, const dns_defaults& defaults, dns_options& to, config& whole) {
   s.texts_or_objects(
-      {"servers",
-       "Which servers are asked, in their order: localhost (those of the system), an IP "
-       "address, tcp://ADDRESS, fakedns, or objects."},
-      [&](std::string_view key, const std::string& text) { read_server(s, key, text, to, fakes); },
-      [&](settings& o) { read_server_object(o, to, fakes); });
+      {"servers", fmt::format("Which servers are asked, in their order: {}, or objects.", server_forms)},
+      [&](std::string_view key, const std::string& text) { read_server(s, key, text, defaults, to, whole); },
+      [&](settings& o) { read_server_object(o, defaults, to, whole); });
+}
+
+void read_fallback_use(settings& s, dns_options& to) {
+  bool never = false, only_matching = false;
+  s.flag({"disableFallback", "Whether a server is asked only for names of its domains."}, never);
+  s.flag({"disableFallbackIfMatch", "The same for names that are of some server's domains."}, only_matching);
+  using use = dns_options::fallback_use;
+  to.fallback = never ? use::never : only_matching ? use::without_match : use::always;
+}
+
+dns_defaults read_defaults(settings& s, config& whole) {
+  dns_defaults out;
+  if (s.text({"tag",
+              "The inbound of queries to servers for rules, which choose the outbound that they go by. Those "
+              "of +local servers and of localhost go past the rules."},
+             out.server.tag))
+    whole.names_tags.push_back(out.server.tag);
+  read_told_client(s, out.server.client);
+  read_keeping(s, out);
+  return out;
 }
 
 }  // namespace
@@ -148,20 +216,19 @@ void read_names(settings& root, config& to, geo_files& geo) {
         [&](const std::string& key, const setting& value, const std::string& path) {
           read_host(key, value, path, s.mistakes(), options);
         });
-    read_servers(s, options, to.fakes_by_dns);
+    s.flag({"useSystemHosts",
+            "Whether the hosts file of this machine is looked into before any server. It is in any "
+            "case without servers, and where localhost is asked first."},
+           options.system_hosts);
     read_family(s, options.family);
-    bool disabled = false, no_fallback = false, only_matching = false;
-    s.flag({"disableCache", "Whether answers are not kept."}, disabled);
-    s.flag({"disableFallback", "Whether a name of a server's domains is asked for only there."}, no_fallback);
-    s.flag({"disableFallbackIfMatch", "The same."}, only_matching);
-    options.cache = !disabled;
-    options.fallback = !no_fallback && !only_matching;
-    if (s.text({"tag", "Accepted from Xray's configurations: queries go out without the rules."},
-               to.names_tag))
-      s.note("tag", "has no effect: queries to servers do not go through the rules");
-    for (const char* key :
-         {"clientIp", "clientIP", "enableParallelQuery", "useSystemHosts", "serveStale", "serveExpiredTTL"})
-      s.pass_over(key, "has no effect");
+    read_fallback_use(s, options);
+    s.flag({"enableParallelQuery",
+            "Whether all servers of a name are asked at once. The first one of the list with "
+            "addresses has the answer; of servers beside each other that have the same keys, "
+            "the one that replies first."},
+           options.parallel);
+    const dns_defaults defaults = read_defaults(s, to);
+    read_servers(s, defaults, options, to);
     try {
       to.names = std::make_shared<const name_rules>(options, geo);
     } catch (const std::invalid_argument& e) {

@@ -54,14 +54,18 @@ struct server_list {
   std::list<ares_addr_port_node> nodes;
 };
 
+// As DNS flag day 2020 has it. A server that does not read EDNS is asked again without it.
+constexpr int ares_udp_size = 1232;
+
 // With all of these set c-ares reads no file. A name is final: no domain completes it.
-constexpr int all_set = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
-                        ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SORTLIST |
-                        ARES_OPT_SOCK_STATE_CB;
+constexpr int all_set = ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
+                        ARES_OPT_NDOTS | ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS |
+                        ARES_OPT_SORTLIST | ARES_OPT_SOCK_STATE_CB;
 
 ares_options options_of(const dns_servers& servers, std::string& lookups) {
   ares_options o{};
-  o.flags = ARES_FLAG_NOALIASES | ARES_FLAG_NOSEARCH | (servers.tcp ? ARES_FLAG_USEVC : 0);
+  o.flags = ARES_FLAG_NOALIASES | ARES_FLAG_NOSEARCH | ARES_FLAG_EDNS;
+  o.ednspsz = ares_udp_size;
   o.timeout = servers.timeout;
   o.tries = servers.tries;
   o.ndots = 1;
@@ -71,11 +75,13 @@ ares_options options_of(const dns_servers& servers, std::string& lookups) {
 
 }  // namespace
 
-ares_query::ares_query(std::string name, std::size_t turn, asio::any_io_executor executor, event happened)
-    : name_(std::move(name)),
-      turn_(turn),
+ares_query::ares_query(std::string name, dns_servers servers, name_families wanted,
+                       asio::any_io_executor executor, event happened)
+    : name_query(std::move(happened)),
+      name_(std::move(name)),
+      servers_(std::move(servers)),
+      wanted_(wanted),
       executor_(std::move(executor)),
-      happened_(std::move(happened)),
       timer_(executor_) {}
 
 ares_query::~ares_query() { close(); }
@@ -105,20 +111,20 @@ void ares_query::fail(name_answer::kind how) noexcept {
   answer_.addresses.clear();
 }
 
-void ares_query::start(const dns_servers& servers, bool ipv4, bool ipv6) {
+void ares_query::start() {
   deadline_ = std::chrono::steady_clock::now() + query_timeout;
   std::string lookups = "b";
-  ares_options o = options_of(servers, lookups);
+  ares_options o = options_of(servers_, lookups);
   o.sock_state_cb = &ares_query::on_socket;
   o.sock_state_cb_data = this;
-  const int rotation = servers.rotate ? ARES_OPT_ROTATE : ARES_OPT_NOROTATE;
-  const server_list list(servers);
+  const int rotation = servers_.rotate ? ARES_OPT_ROTATE : ARES_OPT_NOROTATE;
+  const server_list list(servers_);
   if (list.nodes.empty() || ares_init_options(&channel_, &o, all_set | rotation) != ARES_SUCCESS ||
       ares_set_servers_ports(channel_, const_cast<ares_addr_port_node*>(&list.nodes.front())) != ARES_SUCCESS)
     return fail(name_answer::kind::not_asked);
   ares_addrinfo_hints hints{};
   hints.ai_flags = ARES_AI_NOSORT;
-  hints.ai_family = !ipv6 ? AF_INET : ipv4 ? AF_UNSPEC : AF_INET6;
+  hints.ai_family = !wanted_.ipv6 ? AF_INET : wanted_.ipv4 ? AF_UNSPEC : AF_INET6;
   hints.ai_socktype = SOCK_STREAM;
   ares_getaddrinfo(channel_, name_.c_str(), nullptr, &hints, &ares_query::on_answer, this);
   go_on();
@@ -147,8 +153,8 @@ void ares_query::set_timer() {
   longest.tv_usec = us % 1'000'000;
   const timeval* const until = ares_timeout(channel_, &longest, &next);
   timer_.expires_after(std::chrono::seconds(until->tv_sec) + std::chrono::microseconds(until->tv_usec));
-  timer_.async_wait([self = shared_from_this()](std::error_code cancelled) {
-    if (!cancelled) self->happened_(*self, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+  timer_.async_wait([self = self()](std::error_code cancelled) {
+    if (!cancelled) self->happened(ARES_SOCKET_BAD, ARES_SOCKET_BAD);
   });
 }
 
@@ -181,14 +187,14 @@ void ares_query::watch(int socket, bool readable, bool writable) {
 void ares_query::wait(int socket, const std::shared_ptr<watched>& w) {
   using descriptor = asio::posix::stream_descriptor;
   if (w->read && !std::exchange(w->reading, true))
-    w->socket.async_wait(descriptor::wait_read, [self = shared_from_this(), w, socket](std::error_code ec) {
+    w->socket.async_wait(descriptor::wait_read, [self = self(), w, socket](std::error_code ec) {
       w->reading = false;
-      if (!ec && w->socket.is_open()) self->happened_(*self, socket, ARES_SOCKET_BAD);
+      if (!ec && w->socket.is_open()) self->happened(socket, ARES_SOCKET_BAD);
     });
   if (w->write && !std::exchange(w->writing, true))
-    w->socket.async_wait(descriptor::wait_write, [self = shared_from_this(), w, socket](std::error_code ec) {
+    w->socket.async_wait(descriptor::wait_write, [self = self(), w, socket](std::error_code ec) {
       w->writing = false;
-      if (!ec && w->socket.is_open()) self->happened_(*self, ARES_SOCKET_BAD, socket);
+      if (!ec && w->socket.is_open()) self->happened(ARES_SOCKET_BAD, socket);
     });
 }
 
@@ -197,8 +203,8 @@ void ares_query::on_answer(void* self, int status, int, ares_addrinfo* found) no
   const bool expected = !std::exchange(query.over_, true);
   try {
     if (expected && status == ARES_SUCCESS && found) query.take(*found);
-    if (expected && (status == ARES_ENOTFOUND || status == ARES_ENODATA))
-      query.answer_.what = name_answer::kind::not_there;
+    if (expected && status == ARES_ENOTFOUND) query.answer_.what = name_answer::kind::not_there;
+    if (expected && status == ARES_ENODATA) query.answer_.what = name_answer::kind::no_data;
   } catch (...) {
     query.fail();
   }
@@ -217,7 +223,7 @@ void ares_query::take(const ares_addrinfo& found) {
     if (!a || std::find(list.begin(), list.end(), *a) != list.end()) continue;
     if ((a->is_v4() ? v4 : v6)++ < most_addresses) list.push_back(*a);
   }
-  answer_.what = list.empty() ? name_answer::kind::not_there : name_answer::kind::found;
+  answer_.what = list.empty() ? name_answer::kind::no_data : name_answer::kind::found;
   ttl_ = std::clamp<std::chrono::seconds>(shortest, std::chrono::seconds(0), std::chrono::hours(24));
 }
 

@@ -46,17 +46,20 @@ std::error_code as_own_code(const std::error_code& ec) {
 
 }  // namespace
 
-addresses interleaved(addresses found) {
+addresses interleaved(addresses found, const address_order& order) {
   if (found.empty()) return found;
-  const bool v6_first = found.front().is_v6();
+  const bool v6_first = order.v6_first.value_or(found.front().is_v6());
   addresses first, second;
   std::partition_copy(found.begin(), found.end(), std::back_inserter(first), std::back_inserter(second),
                       [&](const auto& a) { return a.is_v6() == v6_first; });
   addresses in_turns;
   in_turns.reserve(found.size());
-  for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
-    if (i < first.size()) in_turns.push_back(first[i]);
-    if (i < second.size()) in_turns.push_back(second[i]);
+  const auto take = [&](const addresses& from, std::size_t& taken) {
+    for (std::size_t n = 0; n < order.in_a_row && taken < from.size(); ++n) in_turns.push_back(from[taken++]);
+  };
+  for (std::size_t of_first = 0, of_second = 0; in_turns.size() < found.size();) {
+    take(first, of_first);
+    take(second, of_second);
   }
   return in_turns;
 }
@@ -150,10 +153,17 @@ asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::err
   co_return found;
 }
 
+asio::awaitable<destination> dial::resolve(destination target, std::error_code& ec) {
+  if (options_.family == dial_family::any || !target.host.is_domain()) co_return target;
+  const addresses found = co_await find(target.host, target.port, ec);
+  if (!ec) target.host = address(found.front().to_string());
+  co_return target;
+}
+
 asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& ec) {
   set_deadline();
   addresses found = co_await find(target.host, target.port, ec);
-  found = interleaved(std::move(found));
+  found = interleaved(std::move(found), options_.order);
   if (found.size() > most_attempts) found.resize(most_attempts);
   attempts_.reserve(found.size());  // sockets that connect must not move
   time_point next_start = time_point::min();
@@ -194,12 +204,12 @@ dial::attempt* dial::oldest() {
 
 // When as many are under way as may be, the oldest one has had its time at some point.
 time_point dial::place_free_at() {
-  if (running_ < most_running) return time_point::min();
+  if (running_ < options_.order.at_once) return time_point::min();
   return oldest()->begun + options_.timeout / 4;
 }
 
 void dial::make_place() {
-  if (running_ < most_running) return;
+  if (running_ < options_.order.at_once) return;
   attempt& a = *oldest();
   a.running = false;
   --running_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/dial/resolver.hpp"
+#include "proxy/policy/dial_order.hpp"
 #include "proxy/policy/dial_policy.hpp"
 #include "proxy/policy/final_rules.hpp"
 
@@ -17,16 +18,13 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace muxpro::proxy {
 
-/// Which addresses of a name are dialled. With ipv4 and ipv6 those of the other family only if the name has
-/// no such one.
-enum class dial_family : std::uint8_t { any, ipv4, ipv6, only_ipv4, only_ipv6 };
+class next_outbound;
 
 struct dial_options {
   /// From the call to the connected socket, DNS included (Envoy: 15 s for edges).
@@ -37,6 +35,9 @@ struct dial_options {
   dial_family family = dial_family::any;
   /// Decides before the policy, but about listeners of this process. Null: the policy alone decides.
   std::shared_ptr<const final_rules> final{};
+  address_order order{};
+  /// The outbound that makes the connections in place of sockets. Null: there is none.
+  std::shared_ptr<const next_outbound> through{};
 
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
   std::string validate() const {
@@ -46,11 +47,12 @@ struct dial_options {
   }
 };
 
-/// Addresses of both families in turns, the family of the first one first (RFC 8305 section 4).
-std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address> found);
+/// Addresses of both families in turns (RFC 8305 section 4).
+std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address> found,
+                                           const address_order& order = {});
 
-/// One dial: 8 addresses at most, 3 of them at a time, whatever a name has. The fourth one waits until an
-/// attempt has failed or had a quarter of the time. Belongs to the executor's strand.
+/// One dial: 8 addresses at most, address_order::at_once of them at a time, whatever a name has. A further
+/// one waits until an attempt has failed or had a quarter of the time. Belongs to the executor's strand.
 class dial : public std::enable_shared_from_this<dial> {
  public:
   /// `names` and `policy` must outlive it. `asker`: whose place a look-up takes, share_of(); empty: this
@@ -76,11 +78,15 @@ class dial : public std::enable_shared_from_this<dial> {
   verdict refused() const noexcept { return refused_; }
   /// The addresses of a host that the policy allows, first choice first; `ec` as above.
   asio::awaitable<std::vector<asio::ip::address>> find(address host, std::uint16_t port, std::error_code& ec);
+  /// For a dial by another outbound: `target` with the first of these addresses in place of its name, if the
+  /// options choose a family of addresses. Completes as find(). Errors: those of find(). Cancellation: by
+  /// cancel().
+  asio::awaitable<destination> resolve(destination target, std::error_code& ec);
   /// connect() and find() end with `why`, sockets are closed.
   void cancel(std::error_code why);
 
  private:
-  static constexpr std::size_t most_attempts = 8, most_running = 3;
+  static constexpr std::size_t most_attempts = 8;
 
   asio::awaitable<std::vector<asio::ip::address>> look_up(std::string name, std::error_code& ec);
   asio::awaitable<std::vector<asio::ip::address>> find_name(std::string name, std::error_code& ec);

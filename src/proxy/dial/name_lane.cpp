@@ -47,6 +47,7 @@ std::error_code code_of(name_answer::kind what) {
   switch (what) {
     case name_answer::kind::found: return {};
     case name_answer::kind::not_there: return asio::error::host_not_found;
+    case name_answer::kind::no_data: return asio::error::no_data;
     case name_answer::kind::failed: return asio::error::host_not_found_try_again;
     case name_answer::kind::not_asked: break;
   }
@@ -97,7 +98,7 @@ void name_lane::ask(const std::shared_ptr<name_request>& request) {
 
 void name_lane::give_up(name_request& request) noexcept {
   std::shared_ptr<name_request> mine;  // goes after the lock: it may hold the caller
-  std::shared_ptr<ares_query> ended;
+  std::shared_ptr<name_search> ended;
   name_requests answered;
   try {
     const std::lock_guard lock(mutex_);
@@ -106,9 +107,9 @@ void name_lane::give_up(name_request& request) noexcept {
     mine = std::move(found->second);
     requests_.erase(found);
     if (const auto name = turns_.give_up(request.ticket)) {
-      const auto q = queries_.find(*name);
-      ended = std::move(q->second);
-      queries_.erase(q);
+      const auto s = searches_.find(*name);
+      ended = std::move(s->second);
+      searches_.erase(s);
       ended->close();
     }
     start_queries(answered);
@@ -120,20 +121,21 @@ void name_lane::give_up(name_request& request) noexcept {
 
 void name_lane::context_destroyed() noexcept {
   decltype(requests_) requests;
-  decltype(queries_) queries;
+  decltype(searches_) searches;
   {
     const std::lock_guard lock(mutex_);
     gone_ = true;
     requests.swap(requests_);
-    queries.swap(queries_);
+    searches.swap(searches_);
     turns_ = name_turns();
     count();
   }
-  for (const auto& [name, q] : queries) q->close();
+  for (const auto& [name, s] : searches) s->context_destroyed();
 }
 
 bool name_lane::take(name_request& r, name_answer answer) {
-  if (answer.what == name_answer::kind::not_there && ++r.next < r.names.size()) return false;
+  const bool none = answer.what == name_answer::kind::not_there || answer.what == name_answer::kind::no_data;
+  if (none && ++r.next < r.names.size()) return false;
   r.error = code_of(answer.what);
   r.found = std::move(answer.addresses);
   return true;
@@ -147,7 +149,8 @@ bool name_lane::advance(const std::shared_ptr<name_request>& r) {
       return true;
     }
     if (auto known = r->known->cached(name)) {
-      if (take(*r, std::move(*known))) return true;
+      if (known->stale) refresh(*r);
+      if (take(*r, std::move(known->answer))) return true;
       continue;
     }
     if (const auto ticket = turns_.ask(name, r->asker)) {
@@ -160,78 +163,64 @@ bool name_lane::advance(const std::shared_ptr<name_request>& r) {
   }
 }
 
+/// Asks again for an answer that has served beyond its time. The look-up is one of the same user.
+void name_lane::refresh(const name_request& stale) {
+  const std::string& name = stale.names[stale.next];
+  if (turns_.is_asked(name)) return;
+  const auto ticket = turns_.ask(name, stale.asker);
+  if (!ticket) return;
+  const auto r = std::make_shared<name_request>(stale.known, stale.asker, std::vector{name}, executor_,
+                                                resolver::name_check(), resolver::handler());
+  r->ticket = *ticket;
+  requests_.emplace(*ticket, r);
+}
+
 void name_lane::start_queries(name_requests& answered) {
   const auto known = known_.lock();
   if (!known) return;
-  while (const auto name = turns_.next()) start(*known, *name, answered);
+  while (const auto name = turns_.next()) start(known, *name, answered);
 }
 
-void name_lane::start(shared_names& known, const std::string& name, name_requests& answered) {
-  // Another thread may have asked meanwhile.
-  if (const auto found = known.cached(name)) return finish(name, *found, answered);
-  query(known, name, 0, answered);
-}
-
-/// Asks the server whose turn it is.
-void name_lane::query(shared_names& known, const std::string& name, std::size_t turn,
+void name_lane::start(const std::shared_ptr<shared_names>& known, const std::string& name,
                       name_requests& answered) {
-  const auto servers = known.servers_for(name);
-  if (turn >= servers.size()) return finish(name, {name_answer::kind::not_asked, {}}, answered);
-  auto happened = [weak = weak_from_this()](ares_query& q, int readable, int writable) {
-    if (const auto lane = weak.lock()) lane->happened(q, readable, writable);
-  };
-  const auto q = std::make_shared<ares_query>(name, turn, executor_, std::move(happened));
-  queries_.emplace(name, q);
-  try {
-    q->start(known.server(servers[turn]), known.wants_ipv4(), known.wants_ipv6());
-  } catch (const std::exception&) {
-    q->close();  // no memory for its sockets
-  }
-  if (q->over()) finish(*q, answered);
+  // Another thread may have asked meanwhile.
+  const auto found = known->cached(name);
+  if (found && !found->stale) return finish(name, found->answer, answered);
+  search(known, name, answered);
 }
 
-void name_lane::happened(ares_query& q, int readable, int writable) {
+void name_lane::search(const std::shared_ptr<shared_names>& known, const std::string& name,
+                       name_requests& answered) {
+  auto happened = [weak = weak_from_this()](name_search& s, name_query& q, int readable, int writable) {
+    if (const auto lane = weak.lock()) lane->happened(s, q, readable, writable);
+  };
+  const auto s = std::make_shared<name_search>(known, name, executor_, std::move(happened));
+  searches_.emplace(name, s);
+  s->start();
+  if (s->over()) finish(*s, answered);
+}
+
+void name_lane::happened(name_search& s, name_query& q, int readable, int writable) {
   name_requests answered;
   {
     const std::lock_guard lock(mutex_);
-    if (q.over()) return;
-    try {
-      q.process(readable, writable);
-    } catch (const std::exception&) {
-      q.close();
-    }
-    if (!q.over()) return;
-    finish(q, answered);
+    if (s.over() || gone_) return;
+    s.process(q, readable, writable);
+    if (!s.over()) return;
+    finish(s, answered);
     start_queries(answered);
     count();
   }
   answer_all(answered);
 }
 
-namespace {
-
-/// Leaves out what a server's answers must not have. Whether the next server is to be asked.
-bool goes_on(const shared_names& known, const ares_query& q, name_answer& a) {
-  if (!known.rules || !known.rules->has_servers()) return false;
-  const auto servers = known.servers_for(q.name());
-  const bool had = !a.addresses.empty();
-  known.rules->filter(servers[q.turn()], a.addresses);
-  const bool emptied = had && a.addresses.empty();
-  if (emptied) a.what = name_answer::kind::not_there;
-  return (emptied || a.what == name_answer::kind::failed) && q.turn() + 1 < servers.size();
-}
-
-}  // namespace
-
-void name_lane::finish(ares_query& q, name_requests& answered) {
-  const auto keep = queries_.extract(q.name());
-  q.close();
-  name_answer answer = q.take_answer();
-  const auto known = known_.lock();
-  if (known && goes_on(*known, q, answer)) return query(*known, q.name(), q.turn() + 1, answered);
+void name_lane::finish(name_search& s, name_requests& answered) {
+  const auto keep = searches_.extract(s.name());
+  name_answer answer = s.take_answer();
   answer.addresses = by_routes(answer.addresses);
-  if (known) known->remember(q.name(), turns_.user_of(q.name()), answer, q.ttl());
-  finish(q.name(), answer, answered);
+  if (const auto known = known_.lock())
+    known->remember(s.name(), turns_.user_of(s.name()), answer, s.ttl(), s.server());
+  finish(s.name(), answer, answered);
 }
 
 void name_lane::finish(const std::string& name, const name_answer& answer, name_requests& answered) {

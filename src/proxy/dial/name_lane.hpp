@@ -1,7 +1,7 @@
 // The look-ups of one resolver on one execution context. Ring 4.
 #pragma once
 
-#include "proxy/dial/ares_query.hpp"
+#include "proxy/dial/name_search.hpp"
 #include "proxy/dial/shared_names.hpp"
 #include "proxy/names/name_turns.hpp"
 
@@ -71,10 +71,11 @@ class name_lane : public std::enable_shared_from_this<name_lane> {
   bool advance(const std::shared_ptr<name_request>& request);
   bool take(name_request& request, name_answer answer);
   void start_queries(name_requests& answered);
-  void start(shared_names& known, const std::string& name, name_requests& answered);
-  void query(shared_names& known, const std::string& name, std::size_t turn, name_requests& answered);
-  void happened(ares_query& q, int readable, int writable);
-  void finish(ares_query& q, name_requests& answered);
+  void start(const std::shared_ptr<shared_names>& known, const std::string& name, name_requests& answered);
+  void search(const std::shared_ptr<shared_names>& known, const std::string& name, name_requests& answered);
+  void refresh(const name_request& stale);
+  void happened(name_search& s, name_query& q, int readable, int writable);
+  void finish(name_search& s, name_requests& answered);
   void finish(const std::string& name, const name_answer& answer, name_requests& answered);
   void count() noexcept;
 
@@ -84,7 +85,7 @@ class name_lane : public std::enable_shared_from_this<name_lane> {
   bool gone_ = false;
   name_turns turns_;
   std::unordered_map<name_turns::ticket, std::shared_ptr<name_request>> requests_;
-  std::map<std::string, std::shared_ptr<ares_query>> queries_;
+  std::map<std::string, std::shared_ptr<name_search>> searches_;
   std::size_t counted_under_way_ = 0, counted_waiting_ = 0;
 };
 

@@ -5,7 +5,8 @@
 #include "proxy/names/final_names.hpp"
 #include "proxy/policy/dial_policy.hpp"
 
-#include <chrono>
+#include <muxpro/proxy/dispatcher.hpp>
+
 #include <optional>
 
 namespace muxpro::proxy {
@@ -19,57 +20,6 @@ std::vector<std::string> names_to_ask(std::string_view asked, system_names& syst
 
 }  // namespace
 
-std::vector<std::size_t> shared_names::servers_for(std::string_view name) const {
-  if (!rules || !rules->has_servers()) return {0};
-  auto all = rules->servers_for(normalized(name));
-  return all;
-}
-
-dns_servers shared_names::server(std::size_t n) {
-  dns_servers out = *system.servers();
-  if (!rules || !rules->has_servers()) return out;
-  const dns_server_options& s = rules->server(n);
-  if (s.at) {
-    out.addresses = {*s.at};
-    out.port = s.port;
-  }
-  out.tcp = s.tcp;
-  return out;
-}
-
-bool shared_names::wants_ipv6() {
-  const name_family f = rules ? rules->family() : name_family::as_system;
-  return f == name_family::both || f == name_family::ipv6 ||
-         (f == name_family::as_system && system.has_ipv6());
-}
-
-std::optional<name_answer> shared_names::cached(std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  const name_answer* const found = cache_.find(name, std::chrono::steady_clock::now());
-  return found ? std::optional(*found) : std::nullopt;
-}
-
-void shared_names::remember(const std::string& name, const std::string& user, const name_answer& answer,
-                            duration ttl) {
-  if (rules && !rules->caches()) return;
-  const std::lock_guard lock(mutex_);
-  cache_.put(name, user, answer, ttl, std::chrono::steady_clock::now());
-}
-
-std::optional<name_answer> shared_names::without_query(std::string_view name) {
-  using kind = name_answer::kind;
-  const std::string normal = normalized(name);
-  if (const auto found = pinned.find(normal); found != pinned.end())
-    return name_answer{found->second.empty() ? kind::not_there : kind::found, found->second};
-  if (const host_options* const own = rules ? rules->host_of(normal) : nullptr; own && own->alias.empty())
-    return name_answer{own->addresses.empty() ? kind::not_there : kind::found, own->addresses};
-  if (const auto* const found = system.hosts()->find(normal))
-    return name_answer{kind::found, by_routes(*found)};
-  if (!is_localhost(normal)) return std::nullopt;
-  return name_answer{kind::found,
-                     by_routes({asio::ip::address_v6::loopback(), asio::ip::address_v4::loopback()})};
-}
-
 resolver::resolver(name_sources from) : shared_(std::make_shared<shared_names>(std::move(from))) {}
 resolver::~resolver() = default;
 
@@ -77,7 +27,20 @@ void resolver::pin(std::string_view name, addresses answer) {
   shared_->pinned[normalized(name)] = std::move(answer);
 }
 
-void resolver::use(std::shared_ptr<const name_rules> rules) { shared_->rules = std::move(rules); }
+void resolver::use(std::shared_ptr<const name_rules> rules) {
+  shared_->rules = std::move(rules);
+  for (std::size_t n = 0; n < shared_->rules->servers(); ++n) {
+    const dns_server_options& s = shared_->rules->server(n);
+    if (s.way == dns_way::https)
+      shared_->doh.emplace(n, std::make_unique<doh_server>(s, shared_->sources.authority));
+  }
+}
+
+void resolver::send_by(dispatcher& to) { shared_->add_door(to); }
+
+void resolver::drain() {
+  for (const auto& [n, server] : shared_->doh) server->drain();
+}
 
 namespace {
 
@@ -85,7 +48,7 @@ namespace {
 std::string without_aliases(std::string_view name, const name_rules* rules) {
   std::string out(name);
   for (int steps = 0; rules && steps < 8; ++steps) {
-    const host_options* const host = rules->host_of(normalized(out));
+    const auto host = rules->host_of(normalized(out));
     if (!host || host->alias.empty()) break;
     out = host->alias;
   }
@@ -93,6 +56,19 @@ std::string without_aliases(std::string_view name, const name_rules* rules) {
 }
 
 }  // namespace
+
+std::optional<unsigned> resolver::rcode_of(std::string_view asked) const {
+  const name_rules* const rules = shared_->rules.get();
+  const auto host = rules ? rules->host_of(normalized(without_aliases(asked, rules))) : std::nullopt;
+  return host ? host->rcode : std::nullopt;
+}
+
+name_rules::fakes_use resolver::fakes_for(std::string_view asked) const {
+  const name_rules* const rules = shared_->rules.get();
+  const std::string name = without_aliases(asked, rules);
+  if (!rules || shared_->without_query(name)) return name_rules::fakes_use::none;
+  return rules->fakes_for(normalized(name));
+}
 
 resolver::look_up resolver::resolve(std::string_view asked, std::string asker, asio::any_io_executor executor,
                                     name_check may_ask, handler done) {
@@ -104,7 +80,8 @@ resolver::look_up resolver::resolve(std::string_view asked, std::string asker, a
       shared_, std::move(asker), std::move(names), std::move(executor), std::move(may_ask), std::move(done));
   if (known || request->names.empty()) {
     if (known) request->found = std::move(known->addresses);
-    if (request->found.empty()) request->error = asio::error::host_not_found;
+    const bool exists = known && known->what == name_answer::kind::no_data;
+    if (request->found.empty()) request->error = exists ? asio::error::no_data : asio::error::host_not_found;
     answer(request);
     return {{}, request};
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/dial/system_names.hpp"
+#include "proxy/names/name_rules.hpp"
 
 #include <muxpro/error.hpp>
 #include <muxpro/proxy/report.hpp>
@@ -11,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -19,14 +21,14 @@
 
 namespace muxpro::proxy {
 
+class dispatcher;
 class name_lane;
-class name_rules;
 struct name_request;
 struct shared_names;
 
 /// Shared by all threads: pinned answers and a cache. Queries are those of the thread that asks: 128 at a
 /// time, 32 of one user, further ones wait for their user's turn. Look-ups of one name share a query. A query
-/// ends after 5 s.
+/// to the servers of this machine ends after 5 s, one to another server after its own time.
 class resolver {
  public:
   using addresses = std::vector<asio::ip::address>;
@@ -35,10 +37,18 @@ class resolver {
   using name_check = std::function<bool(std::string_view)>;
 
   explicit resolver(name_sources from = {});
+  /// Another handle of the same.
+  explicit resolver(std::shared_ptr<shared_names> shared) : shared_(std::move(shared)) {}
   ~resolver();
 
-  /// Takes hosts and servers of a configuration. Only before the first resolve().
+  /// Takes hosts and servers of a configuration. Only before the first resolve(). Throws std::runtime_error
+  /// with one sentence about a file of TLS.
   void use(std::shared_ptr<const name_rules> rules);
+  /// Queries of its thread to servers go there, unless they are `local`. Without a dispatcher all are local,
+  /// and servers of UDP have no answer. It must outlive the thread.
+  void send_by(dispatcher& to);
+  /// Connections to servers that wait for further queries end. Any thread.
+  void drain();
   /// Answers `name` from now on without a query. Only before the first resolve().
   void pin(std::string_view name, addresses answer);
 
@@ -58,12 +68,18 @@ class resolver {
 
   /// Calls `done` on `executor` unless the result goes first, in the order in which addresses are to be
   /// dialled, without duplicates; never inside resolve(). `asker` is whose place the look-up takes. Errors,
-  /// without an address: asio::error::host_not_found, also if the pinned answer is empty;
+  /// without an address: asio::error::host_not_found, also if the pinned answer is empty; no_data if the name
+  /// exists;
   /// host_not_found_try_again if no server answers; no_recovery if there is no server, or c-ares cannot be
   /// used; errc::target_rejected if `may_ask` refuses a completed name; no_buffer_space if too many look-ups
   /// of the asker wait. The executor's context may go first: then `done` is not called.
   [[nodiscard]] look_up resolve(std::string_view name, std::string asker, asio::any_io_executor executor,
                                 name_check may_ask, handler done);
+
+  /// The response code that "hosts" have for a name.
+  std::optional<unsigned> rcode_of(std::string_view name) const;
+  /// Whether a client's query for the name is FakeDNS's.
+  name_rules::fakes_use fakes_for(std::string_view name) const;
 
   name_counts counts() const;
 

@@ -1,6 +1,7 @@
 #include "proxy/dial/route_by.hpp"
 
 #include "proxy/base/client_share.hpp"
+#include "proxy/base/own_query.hpp"
 #include "proxy/net/program_of.hpp"
 
 #include <utility>
@@ -26,6 +27,10 @@ asio::awaitable<outbound_choice> ask(std::shared_ptr<const router> rules, resolv
   if (rules->by_process()) request.process = program_of(request.target.net, c.inbound);
   if (auto decided = rules->route(request))
     co_return outbound_choice(std::move(decided->outbound_tag), decided->priority);
+  if (is_own_query(c.inbound)) {
+    route_decision decided = rules->route(request, {});
+    co_return outbound_choice(std::move(decided.outbound_tag), decided.priority);
+  }
   const auto query = std::make_shared<dial>(co_await asio::this_coro::executor, names, every_address(),
                                             limits, share_of(c.inbound));
   std::error_code ec;

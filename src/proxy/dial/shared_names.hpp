@@ -1,10 +1,14 @@
 // What the threads of a resolver share. Ring 4.
 #pragma once
 
+#include "proxy/dial/doh_server.hpp"
+#include "proxy/dial/name_query.hpp"
 #include "proxy/dial/resolver.hpp"
 #include "proxy/dial/system_names.hpp"
 #include "proxy/names/name_cache.hpp"
 #include "proxy/names/name_rules.hpp"
+
+#include <asio/any_io_executor.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -18,24 +22,37 @@
 
 namespace muxpro::proxy {
 
-/// Any thread, but for `pinned`, which is complete before the first look-up.
-struct shared_names {
-  explicit shared_names(name_sources from) : system(std::move(from)) {}
+class dispatcher;
 
-  std::optional<name_answer> cached(std::string_view name);
-  void remember(const std::string& name, const std::string& user, const name_answer& answer, duration ttl);
-  /// Without a server: pinned, in the hosts file, or a name of this machine.
+/// Any thread, but for what is complete before the first look-up.
+struct shared_names {
+  explicit shared_names(name_sources from) : sources(from), system(std::move(from)) {}
+
+  struct cached_answer {
+    name_answer answer;
+    bool stale = false;  ///< it may serve, and is to be asked for again
+  };
+  std::optional<cached_answer> cached(std::string_view name);
+  void remember(const std::string& name, const std::string& user, const name_answer& answer, duration ttl,
+                std::size_t server);
+  /// Without a server: pinned, of "hosts", in the hosts file, or a name of this machine.
   std::optional<name_answer> without_query(std::string_view name);
 
-  /// The servers for a name, in their order; those of the system are one of them.
+  /// The servers for a name, in their order.
   std::vector<std::size_t> servers_for(std::string_view name) const;
-  /// What a query to one of them needs.
-  dns_servers server(std::size_t n);
-  bool wants_ipv4() const noexcept { return !rules || rules->family() != name_family::ipv6; }
-  bool wants_ipv6();
+  const dns_server_options& server(std::size_t n) const { return rules->server(n); }
+  bool is_system(std::size_t n) const { return !rules || server(n).way == dns_way::system; }
+  bool asks_in_parallel() const { return rules && rules->parallel(); }
+  /// The addresses that a server is asked for.
+  name_families families(std::size_t server);
+  /// The dispatcher of the executor's context; null: it has none.
+  dispatcher* door(const asio::any_io_executor& executor);
+  void add_door(dispatcher& to);
 
+  const name_sources sources;
   std::map<std::string, resolver::addresses> pinned;
-  std::shared_ptr<const name_rules> rules;  ///< null: the system's servers are asked
+  std::shared_ptr<const name_rules> rules;                 ///< null: the system's servers are asked
+  std::map<std::size_t, std::unique_ptr<doh_server>> doh;  ///< by the index of their server
   system_names system;
   std::atomic<std::size_t> under_way{0}, waiting{0};
   std::size_t entries() {
@@ -46,6 +63,7 @@ struct shared_names {
  private:
   std::mutex mutex_;
   name_cache cache_;
+  std::map<const void*, dispatcher*> doors_;  ///< by their contexts
 };
 
 }  // namespace muxpro::proxy

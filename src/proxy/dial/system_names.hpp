@@ -22,6 +22,7 @@ struct name_sources {
   std::string hosts = "/etc/hosts";
   std::string resolv_conf = "/etc/resolv.conf";
   std::uint16_t port = 53;  ///< of all servers
+  std::string authority;    ///< PEM file that vouches for servers of HTTPS; empty: those of the system
 };
 
 /// As c-ares reads resolv.conf and its environment variables.
@@ -31,7 +32,6 @@ struct dns_servers {
   bool rotate = false;
   int timeout = 0, tries = 0;  ///< of a query to one server, ms; queries to each server
   std::uint16_t port = 0;
-  bool tcp = false;
 };
 
 /// Any thread. Files are read again when they have changed, which is looked at once in a second.

@@ -1,6 +1,7 @@
 #include <muxpro/proxy/transport_dialer.hpp>
 
 #include "proxy/dial/dialer.hpp"
+#include "proxy/dial/next_outbound.hpp"
 #include "proxy/dial/resolver.hpp"
 #include "proxy/dial/server_watch.hpp"
 #include "proxy/net/or_error.hpp"
@@ -67,6 +68,7 @@ asio::awaitable<std::vector<asio::ip::address>> transport_dialer::find(address h
 
 asio::awaitable<std::shared_ptr<connection>> transport_dialer::open_socket(std::error_code& ec,
                                                                            socket_addresses* at) {
+  if (through()) co_return co_await open_through(ec);
   stream_socket socket = co_await connect(ec);
   if (ec) co_return nullptr;
   if (at) *at = addresses_of(socket);
@@ -74,12 +76,46 @@ asio::awaitable<std::shared_ptr<connection>> transport_dialer::open_socket(std::
   co_return c;
 }
 
+asio::awaitable<std::shared_ptr<connection>> transport_dialer::open_through(std::error_code& ec) {
+  const auto attempt = sockets_->attempt(co_await asio::this_coro::executor);
+  destination target(network::tcp, to_.at.host, to_.at.port);
+  target = co_await attempt->resolve(std::move(target), ec);
+  if (ec) co_return nullptr;
+  co_return co_await through()->connect(std::move(target), ec);
+}
+
+const next_outbound* transport_dialer::through() const noexcept { return sockets_->options.through.get(); }
+/// Connections that dial again may outlive the dialer.
+transport::opener transport_dialer::opener_for(std::shared_ptr<socket_addresses*> at) {
+  const auto life = weak_from_this();
+  const bool owned = !life.expired();
+  return [this, life, owned, at = std::move(at)](std::error_code& why) {
+    auto kept = life.lock();
+    auto* const there = owned && !kept ? nullptr : this;
+    return open_by(there, std::move(kept), at, why);
+  };
+}
+
+asio::awaitable<std::shared_ptr<connection>> transport_dialer::open_by(transport_dialer* dialer,
+                                                                       std::shared_ptr<transport_dialer>,
+                                                                       std::shared_ptr<socket_addresses*> at,
+                                                                       std::error_code& ec) {
+  if (!dialer) {
+    ec = asio::error::operation_aborted;
+    co_return nullptr;
+  }
+  auto c = co_await dialer->open_socket(ec, *at);
+  co_return c;
+}
+
 asio::awaitable<std::shared_ptr<connection>> transport_dialer::dial(std::error_code& ec,
                                                                     socket_addresses* at) {
   std::shared_ptr<connection> c;
   if (over_) {
-    transport::opener below = [this, at](std::error_code& why) { return open_socket(why, at); };
+    const auto wanted = std::make_shared<socket_addresses*>(at);
+    transport::opener below = opener_for(wanted);
     c = co_await over_->dial(std::move(below), ec);
+    *wanted = nullptr;
   } else {
     c = co_await open_socket(ec, at);
   }

@@ -151,12 +151,13 @@ void dns_query::read() {
   if ((h.flags & truncated) || !read_question(bytes, q)) return finish(without_question(h, format_error));
   if (q.edns_version != 0) return finish(compose(h, q, bad_version, {}, {}));
   const auto host = q.dots_in_labels ? std::nullopt : canonical_host(q.name);
-  if (q.net != class_in || !host || !address(*host).is_domain())
-    return finish(compose(h, q, refused, {}, {}));
+  const bool is_name = host && address(*host).is_domain();
+  if (q.net == class_in) type_ = q.type;
+  if (is_name) name_ = *host;
+  if (q.net != class_in || !is_name) return finish(compose(h, q, refused, {}, {}));
   if (q.type == type_a) family_ = address::kind::ipv4;
   if (q.type == type_aaaa) family_ = address::kind::ipv6;
-  if (!family_) return finish(compose(h, q, no_error, {}, {}));
-  name_ = *host;
+  if (!family_) finish(compose(h, q, no_error, {}, {}));
 }
 
 dns_query::dns_query(dns_query&&) noexcept = default;
@@ -170,8 +171,10 @@ std::vector<std::byte> dns_query::reply(std::span<const address> found, std::chr
                  ttl);
 }
 
-std::vector<std::byte> dns_query::failure(dns_failure why) const {
-  return compose(parts_->head, parts_->asked, static_cast<std::uint16_t>(why), {}, {});
+const_bytes dns_query::bytes() const noexcept { return parts_->bytes; }
+
+std::vector<std::byte> dns_query::failure(unsigned code) const {
+  return compose(parts_->head, parts_->asked, static_cast<std::uint16_t>(code), {}, {});
 }
 
 std::vector<std::byte> fake_dns::answer(const_bytes query) {

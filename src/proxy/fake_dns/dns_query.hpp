@@ -17,7 +17,7 @@
 namespace muxpro::proxy {
 
 /// Response codes (RFC 1035 section 4.1.1).
-enum class dns_failure : std::uint16_t { server = 2, no_such_name = 3 };
+enum class dns_failure : std::uint16_t { server = 2, no_such_name = 3, refused = 5 };
 
 /// What is no such query has its reply at once: NOERROR without records for other types, FORMERR, NOTIMP,
 /// REFUSED (not of class IN, or no host name), BADVERS (RFC 6891), and an empty one for what may not be
@@ -30,14 +30,21 @@ class dns_query {
 
   bool is_answered() const noexcept { return answered_; }
   const std::vector<std::byte>& answer() const noexcept { return answer_; }
+  const_bytes bytes() const noexcept;
+
+  // --- of a well-formed question of class IN, which may be answered
+  bool is_question() const noexcept { return type_.has_value(); }
+  std::uint16_t type() const noexcept { return *type_; }
+  /// With any response code of up to 12 bits; those beyond 15 only for clients with EDNS.
+  std::vector<std::byte> failure(unsigned code) const;
 
   // --- of a query that is not answered
-  /// In lower case, without a last dot.
+  /// In lower case, without a last dot. Of a question that is answered it may be empty: it is no host's.
   const std::string& name() const noexcept { return name_; }
   address::kind family() const noexcept { return *family_; }
   /// `found`: of that family. Further ones than fit into 512 bytes are left out.
   std::vector<std::byte> reply(std::span<const address> found, std::chrono::seconds ttl) const;
-  std::vector<std::byte> failure(dns_failure why) const;
+  std::vector<std::byte> failure(dns_failure why) const { return failure(static_cast<unsigned>(why)); }
 
  private:
   void read();
@@ -51,6 +58,7 @@ class dns_query {
   bool answered_ = false;
   std::vector<std::byte> answer_;
   std::string name_;
+  std::optional<std::uint16_t> type_;
   std::optional<address::kind> family_;
 };
 

@@ -20,7 +20,9 @@ void read_dns(settings& s, const policy_level& policy, inbound_plan& to) {
 }  // namespace
 
 void add_dns_inbound(registry& to) {
-  to.inbounds.add(std::string(dns_protocol), "A DNS server that answers with addresses of FakeDNS.",
+  to.inbounds.add(std::string(dns_protocol),
+                  "A DNS server that answers with addresses of FakeDNS, or by dns if that has servers and "
+                  "there is no fakedns.",
                   read_dns);
 }
 

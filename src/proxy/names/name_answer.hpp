@@ -11,7 +11,8 @@ namespace muxpro::proxy {
 struct name_answer {
   enum class kind : std::uint8_t {
     found,      ///< `addresses` are the name's, first choice first
-    not_there,  ///< the name does not exist, or has no address
+    not_there,  ///< the name does not exist
+    no_data,    ///< it exists, and has no address
     failed,     ///< no server has answered
     not_asked   ///< there is no server, or no way to ask
   };

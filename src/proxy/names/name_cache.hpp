@@ -38,9 +38,13 @@ class name_cache {
 
   /// Null: nothing is known at this time.
   const name_answer* find(std::string_view name, time_point now);
-  /// `user`: who has asked. `ttl` counts for addresses alone.
-  void put(const std::string& name, const std::string& user, name_answer answer, duration ttl,
-           time_point now);
+  /// Addresses whose time is over, and which may serve until there are others (RFC 8767). Null: there are
+  /// none.
+  const name_answer* find_stale(std::string_view name, time_point now);
+  /// `user`: who has asked. `ttl` and `stale` count for addresses alone. `stale`: how long they may serve
+  /// when their time is over. An answer that says nothing about the name does not replace those.
+  void put(const std::string& name, const std::string& user, name_answer answer, duration ttl, time_point now,
+           duration stale = duration(0));
   std::size_t size() const noexcept { return by_name_.size(); }
 
  private:
@@ -49,11 +53,12 @@ class name_cache {
   struct entry {
     std::string name, user;
     name_answer answer;
-    time_point until;
+    time_point until, stale_until;
     std::list<entries::iterator>::iterator of_user;
   };
 
   duration lifetime(const name_answer& answer, duration ttl) const;
+  bool keeps_stale(const std::string& name, const name_answer& next, time_point now);
   void make_room(const std::string& user);
   void remove(entries::iterator e);
 

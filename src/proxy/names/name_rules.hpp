@@ -2,6 +2,7 @@
 // no I/O.
 #pragma once
 
+#include "proxy/names/dns_server_options.hpp"
 #include "proxy/routing/domain_index.hpp"
 #include "proxy/routing/rule_texts.hpp"
 
@@ -12,69 +13,72 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace muxpro::proxy {
 
-/// Which addresses of names are asked for. As the system has it: those of IPv6 only if an interface can reach
-/// others by it.
-enum class name_family : std::uint8_t { as_system, both, ipv4, ipv6 };
-
-struct dns_server_options {
-  /// Empty: those of the system.
-  std::optional<asio::ip::address> at;
-  std::uint16_t port = 53;
-  bool tcp = false;
-  /// Names that it is asked for first, as rules spell them. Empty: all.
-  std::vector<std::string> domains;
-  /// Addresses that its answers must have, and must not have, as rules spell them. Others are left out.
-  std::vector<std::string> expected, unexpected;
-  /// Whether it is not asked for names that are not its own.
-  bool skip_fallback = false;
-};
-
 /// Answers for a name without a query: addresses, another name, or none at all.
 struct host_options {
   std::string name;  ///< full:NAME, NAME, domain:, keyword:, regexp:, dotless:, geosite:, ext:
   std::vector<asio::ip::address> addresses;
   std::string alias;
+  std::optional<unsigned> rcode{};  ///< a response code of DNS, in place of addresses
 };
 
 struct dns_options {
   std::vector<host_options> hosts;
   std::vector<dns_server_options> servers;
   name_family family = name_family::as_system;
-  bool fallback = true;  ///< whether servers are asked for names that are none of theirs
-  bool cache = true;
+  /// Whether a server is asked for a name that is none of its own: never, not if another one has it, or in
+  /// its turn.
+  enum class fallback_use : std::uint8_t { never, without_match, always } fallback = fallback_use::always;
+  bool parallel = false;      ///< all servers of a name are asked at once
+  bool system_hosts = false;  ///< the hosts file of this machine is looked into before any server
 };
 
 /// The options in a form that is fast to ask. Set up once, then read by any thread.
 class name_rules {
  public:
+  /// In the place of an index: the servers of this machine, for names of the servers themselves, and if the
+  /// options have none.
+  static constexpr std::size_t system_server = SIZE_MAX;
+
   /// Throws std::invalid_argument with one sentence about a text: "hosts['x'] is ..., ...".
   name_rules(dns_options options, geo_files& geo);
 
-  /// The entry of the first pattern that matches a normalized name; null: there is none.
-  const host_options* host_of(std::string_view name) const;
+  /// What all patterns that match a normalized name have; nothing: there is none.
+  std::optional<host_options> host_of(std::string_view name) const;
   /// Indices of the servers for a normalized name, in the order in which they are asked.
   std::vector<std::size_t> servers_for(std::string_view name) const;
-  const dns_server_options& server(std::size_t n) const { return options_.servers[n]; }
+  const dns_server_options& server(std::size_t n) const;
+  std::size_t servers() const noexcept { return options_.servers.size(); }
   bool has_servers() const noexcept { return !options_.servers.empty(); }
   /// Removes the addresses that the server's answers must not have.
   void filter(std::size_t server, std::vector<asio::ip::address>& addresses) const;
+  /// Whether the two differ by nothing but their places: the first reply of them is the answer.
+  bool are_alike(std::size_t a, std::size_t b) const;
+  /// Whether FakeDNS answers a client's query for a normalized name: before all servers, or behind those that
+  /// have no answer.
+  enum class fakes_use : std::uint8_t { none, first, last };
+  fakes_use fakes_for(std::string_view name) const;
   name_family family() const noexcept { return options_.family; }
-  bool caches() const noexcept { return options_.cache; }
+  bool parallel() const noexcept { return options_.parallel; }
+  /// Whether the hosts file of this machine answers for a normalized name.
+  bool reads_system_hosts(std::string_view name) const;
 
  private:
   struct answer_rules {
     std::optional<ip_rules> expected, unexpected;
   };
+  void add_server(std::size_t n, geo_files& geo);
 
   dns_options options_;
   domain_index hosts_, domains_;
   std::vector<answer_rules> answers_;
+  std::set<std::string, std::less<>> own_names_;
 };
 
 }  // namespace muxpro::proxy

@@ -34,9 +34,9 @@ std::optional<name_turns::ticket> name_turns::ask(const std::string& name, const
 }
 
 std::optional<std::string> name_turns::next() {
-  if (under_way_ >= bounds_.under_way) return std::nullopt;
-  const auto turn = std::find_if(turns_.begin(), turns_.end(), [this](const user_entry& u) {
-    return u->second.under_way < bounds_.of_user;
+  const bool full = under_way_ >= bounds_.under_way;
+  const auto turn = std::find_if(turns_.begin(), turns_.end(), [&](const user_entry& u) {
+    return u->second.under_way < bounds_.of_user && (!full || u->first.empty());
   });
   if (turn == turns_.end()) return std::nullopt;
   turns_.splice(turns_.end(), turns_, turn);

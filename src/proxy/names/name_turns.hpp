@@ -32,7 +32,10 @@ class name_turns {
   std::optional<ticket> ask(const std::string& name, const std::string& user);
   /// Whether a query of the name is under way.
   bool is_under_way(const std::string& name) const;
-  /// The name whose query begins now: the first one of the user whose turn it is.
+  /// Whether a look-up of the name waits for its turn, or for its query.
+  bool is_asked(const std::string& name) const { return queries_.contains(name); }
+  /// The name whose query begins now: the first one of the user whose turn it is. The user without a name,
+  /// this program itself, need not wait for others: their queries may wait for its own.
   std::optional<std::string> next();
   /// A look-up is not wanted any more. Returns the name whose query ends with it.
   std::optional<std::string> give_up(ticket t);

@@ -1,8 +1,9 @@
 #include "proxy/outbound/dns.hpp"
 
-#include "proxy/base/client_share.hpp"
-#include "proxy/fake_dns/dns_query.hpp"
+#include "proxy/base/own_query.hpp"
+#include "proxy/net/dns_stream.hpp"
 #include "proxy/net/quiet_timer.hpp"
+#include "proxy/outbound/dns_session.hpp"
 
 #include <array>
 #include <cstddef>
@@ -21,69 +22,73 @@ constexpr std::chrono::seconds answer_ttl(30);
 
 }  // namespace
 
-namespace {
-
-/// All of `into`; less with an error.
-asio::awaitable<void> read_all(client& c, bytes into, std::error_code& ec) {
-  for (std::size_t n = 0; n < into.size() && !ec;)
-    n += co_await c.read_some(asio::buffer(into.data(), into.size()) + n, ec);
+void dns_outbound::count_drops_in(std::shared_ptr<datagram_drops> d) {
+  if (direct_) direct_->count_drops_in(d);
+  outbound::count_drops_in(std::move(d));
 }
 
-std::size_t length_in(const_bytes two) {
-  return std::to_integer<std::size_t>(two[0]) << 8 | std::to_integer<std::size_t>(two[1]);
+// Empty: FakeDNS does not answer then.
+std::vector<std::byte> dns_outbound::reply_of_fakes(const_bytes query, const dns_query& q,
+                                                    name_rules::fakes_use when) const {
+  using use = name_rules::fakes_use;
+  if (!fakes_ || (!names_ && when == use::last)) return {};
+  if (names_ && names_->fakes_for(q.name()) != when) return {};
+  return fakes_->answer(query);
 }
 
-}  // namespace
-
-// Messages behind their lengths (RFC 1035 section 4.2.2). Another one ends the connection.
-asio::awaitable<void> dns_outbound::answer(context ctx, client& c, std::error_code& ec) const {
-  quiet_timer quiet(c.get_executor(), idle, [&c] { c.cut(); });
-  std::array<std::byte, 2 + max_query> room;
-  for (;;) {
-    co_await read_all(c, bytes(room).first(2), ec);
-    if (ec) break;
-    const std::size_t size = length_in(room);
-    if (size > max_query) ec = std::make_error_code(std::errc::bad_message);
-    if (!ec) co_await read_all(c, bytes(room).first(size), ec);
-    if (ec) break;
-    std::vector<std::byte> query(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(size));
-    std::vector<std::byte> reply = co_await reply_to(std::move(query), share_of(ctx.inbound));
-    if (reply.empty()) ec = std::make_error_code(std::errc::bad_message);
-    if (ec) break;
-    const auto length = static_cast<std::uint16_t>(reply.size());
-    reply.insert(reply.begin(), {static_cast<std::byte>(length >> 8), static_cast<std::byte>(length & 255)});
-    co_await c.write(asio::buffer(reply), ec);
-    if (ec) break;
-    quiet.touch();
-  }
-}
-
-// Names that need no query are answered as well: those of "hosts" first of all.
-asio::awaitable<std::vector<std::byte>> dns_outbound::reply_to(std::vector<std::byte> query,
-                                                               std::string asker) const {
-  if (fakes_) co_return fakes_->answer(query);
-  const dns_query q(query);
-  if (q.is_answered()) co_return q.answer();
-  dial_options options;
-  options.family = q.family() == address::kind::ipv4 ? dial_family::only_ipv4 : dial_family::only_ipv6;
-  const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  const auto look_up = std::make_shared<dial>(executor, *names_, *policy_, options, std::move(asker));
-  std::error_code ec;
-  const auto found = co_await look_up->find(address(q.name()), 0, ec);
+std::vector<std::byte> dns_outbound::reply_with(const dns_query& q,
+                                                const std::vector<asio::ip::address>& found,
+                                                std::error_code why) const {
+  if (const auto code = names_->rcode_of(q.name())) return q.failure(*code);
+  if (why == asio::error::host_not_found) return q.failure(dns_failure::no_such_name);
+  // A name that has no address of this family exists all the same.
+  const bool exists = !why || why == errc::target_unreachable || why == asio::error::no_data;
+  if (!exists) return q.failure(dns_failure::server);
   std::vector<address> addresses;
   for (const auto& a : found) addresses.emplace_back(a.to_string());
-  const bool unknown = look_up->in_detail(ec) == asio::error::host_not_found;
-  if (unknown) co_return q.failure(dns_failure::no_such_name);
-  // A name that has no address of this family exists all the same.
-  if (ec && look_up->in_detail(ec) != errc::target_unreachable) co_return q.failure(dns_failure::server);
-  co_return q.reply(addresses, answer_ttl);
+  return q.reply(addresses, answer_ttl);
+}
+
+// A client's own choice of a server is under the policy for clients.
+context dns_outbound::forwarded(const context& ctx, const host_port& asked) const {
+  context out = ctx;
+  out.id = context::new_id();
+  out.inbound.carrier = 0;
+  out.datagrams = {};
+  destination& to = out.outbound.target;
+  to = {options_.net.value_or(ctx.outbound.target.net), options_.host.value_or(asked.host),
+        options_.port ? options_.port : asked.port};
+  if (options_.host) out.inbound.protocol = own_queries;
+  return out;
+}
+
+asio::awaitable<void> dns_outbound::answer_stream(const context& ctx, client& c, std::error_code& ec) {
+  quiet_timer quiet(c.get_executor(), idle, [&c] { c.cut(); });
+  const auto session = std::make_shared<dns_session>(
+      *this, ctx, c.get_executor(), [&](std::vector<std::byte> reply, host_port) -> asio::awaitable<void> {
+        std::error_code lost;
+        std::vector<std::byte> out;
+        append_dns_message(out, reply);
+        quiet.touch();
+        if (!reply.empty()) co_await c.write(asio::buffer(out), lost);
+        if (reply.empty() || lost) c.cut();  // it was no query
+      });
+  const host_port server(ctx.outbound.target.host, ctx.outbound.target.port);
+  while (!ec) {
+    std::vector<std::byte> query = co_await read_dns_message(c, max_query, ec);
+    quiet.touch();
+    host_port peer = server;
+    if (!ec) co_await session->take(std::move(query), std::move(peer));
+  }
+  if (ec != asio::error::eof) session->cut();
+  co_await session->finish();
 }
 
 asio::awaitable<connection_result> dns_outbound::carry(const context& ctx, client& c) {
   const counted here(*this);
   connection_result result;
   co_await c.answer({}, result.why);
-  if (!result.why) co_await answer(ctx, c, result.why);
+  if (!result.why) co_await answer_stream(ctx, c, result.why);
   if (result.why == asio::error::eof) {
     result.why = {};
     co_await c.finish();
@@ -96,19 +101,28 @@ asio::awaitable<connection_result> dns_outbound::carry_datagrams(context ctx,
                                                                  std::unique_ptr<datagram_stream> datagrams) {
   const counted here(*this);
   quiet_timer quiet(datagrams->get_executor(), idle, [d = datagrams.get()] { d->end(end_code::graceful); });
+  const auto session = std::make_shared<dns_session>(
+      *this, ctx, datagrams->get_executor(),
+      [&](std::vector<std::byte> reply, host_port peer) -> asio::awaitable<void> {
+        std::error_code lost;
+        quiet.touch();
+        if (!reply.empty()) co_await datagrams->send(asio::buffer(reply), peer, lost);
+      });
   std::array<std::byte, max_query> query;
   host_port peer;
-  for (;;) {
-    std::error_code ec;
+  std::error_code ec;
+  while (!ec) {
     const std::size_t n = co_await datagrams->receive(asio::buffer(query), peer, ec);
-    if (ec == asio::error::message_size) continue;
-    if (ec) break;
-    std::vector<std::byte> asked(query.begin(), query.begin() + static_cast<std::ptrdiff_t>(n));
-    const std::vector<std::byte> said = co_await reply_to(std::move(asked), share_of(ctx.inbound));
-    if (!said.empty()) co_await datagrams->send(asio::buffer(said), peer, ec);
-    if (ec) break;
+    const bool too_large = ec == asio::error::message_size;
+    if (too_large) ec = {};
+    if (too_large || ec) continue;
     quiet.touch();
+    std::vector<std::byte> asked(query.begin(), query.begin() + static_cast<std::ptrdiff_t>(n));
+    host_port from = peer;
+    co_await session->take(std::move(asked), std::move(from));
   }
+  session->cut();
+  co_await session->finish();
   co_return connection_result();
 }
 

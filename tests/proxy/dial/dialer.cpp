@@ -66,6 +66,36 @@ TEST_CASE("addresses of two families are tried in turns", "[proxy][dialer]") {
   CHECK(interleaved({}).empty());
 }
 
+TEST_CASE("addresses come in the order that is chosen", "[proxy][dialer]") {
+  const auto a = [](const char* text) { return make_address(text); };
+  const std::vector all{a("1.1.1.1"), a("2.2.2.2"), a("3.3.3.3"), a("::1"), a("::2")};
+  address_order o;
+  o.v6_first = true;
+  CHECK(interleaved(all, o) == std::vector{a("::1"), a("1.1.1.1"), a("::2"), a("2.2.2.2"), a("3.3.3.3")});
+  o.in_a_row = 2;
+  CHECK(interleaved(all, o) == std::vector{a("::1"), a("::2"), a("1.1.1.1"), a("2.2.2.2"), a("3.3.3.3")});
+  o.v6_first = false;
+  CHECK(interleaved(all, o) == std::vector{a("1.1.1.1"), a("2.2.2.2"), a("::1"), a("::2"), a("3.3.3.3")});
+}
+
+TEST_CASE("a dial by another outbound gets an address if a family is chosen", "[proxy][dialer]") {
+  const auto resolved = [](dial_family family) {
+    fixture f;
+    f.names.pin("both.test", {make_address("::1"), make_address("127.0.0.1")});
+    dial_options o;
+    o.family = family;
+    const auto search = std::make_shared<dial>(f.io.get_executor(), f.names, f.policy, o);
+    std::error_code ec;
+    const destination found = test::run(f.io, search->resolve({network::tcp, "both.test", 80}, ec));
+    CHECK_FALSE(ec);
+    CHECK(found.port == 80);
+    return found.host.to_string();
+  };
+  CHECK(resolved(dial_family::any) == "both.test");
+  CHECK(resolved(dial_family::ipv4) == "127.0.0.1");
+  CHECK(resolved(dial_family::only_ipv6) == "::1");
+}
+
 TEST_CASE("a dial goes on to the next address when one refuses", "[proxy][dialer]") {
   fixture f;
   tcp::acceptor target(f.io, {make_address("127.0.0.2"), 0});

@@ -139,7 +139,9 @@ std::string through_a_transparent_door(std::shared_ptr<const inbound> in) {
   instance x(
       instance_options(), 1, [&](dispatcher& d, asio::io_context&) { d.add("parrot", parrot); },
       [](log_level, std::string_view) {});
-  x.listen_for_datagrams({asio::ip::address_v4::any(), door_port}, "in", std::move(in), true);
+  socket_options how;
+  how.transparent = true;
+  x.listen_for_datagrams({asio::ip::address_v4::any(), door_port}, "in", std::move(in), how);
   x.start();
   asio::io_context io;
   std::string heard;

@@ -42,6 +42,16 @@ TEST_CASE("users take turns, each within its bound", "[proxy][names]") {
   CHECK(t.next() == name("a2"));
 }
 
+TEST_CASE("this program itself waits for no other user", "[proxy][names]") {
+  name_turns t({2, 2, 100});
+  for (const char* n : {"0", "1", "2"}) t.ask(n, "a");
+  CHECK(all_that_begin(t).size() == 2);
+  for (const char* n : {"own 0", "own 1", "own 2"}) t.ask(n, "");
+  CHECK(all_that_begin(t) == std::vector<std::string>{"own 0", "own 1"});
+  CHECK(t.is_asked("own 2"));
+  CHECK_FALSE(t.is_asked("other"));
+}
+
 TEST_CASE("one user alone gets its bound and no more", "[proxy][names]") {
   name_turns t({100, 8, 1000});
   for (int i = 0; i < 500; ++i) t.ask(std::to_string(i), "a");

@@ -53,6 +53,25 @@ TEST_CASE("a new answer replaces the old one", "[proxy][names]") {
   CHECK(c.size() == 1);
 }
 
+TEST_CASE("addresses may serve beyond their time, and stay until there are others", "[proxy][names]") {
+  name_cache c;
+  c.put("x.test", "a", found("192.0.2.1"), 60s, start, 10s);
+  CHECK(c.find("x.test", start + 59s));
+  CHECK_FALSE(c.find("x.test", start + 60s));
+  REQUIRE(c.find_stale("x.test", start + 60s));
+  c.put("x.test", "a", {kind::failed, {}}, 0s, start + 61s, 10s);
+  CHECK(c.find("x.test", start + 62s));  // it is not asked for again at once
+  CHECK_FALSE(c.find("x.test", start + 63s));
+  CHECK(*c.find_stale("x.test", start + 69s) == found("192.0.2.1"));
+  CHECK_FALSE(c.find_stale("x.test", start + 70s));
+  c.put("x.test", "a", {kind::failed, {}}, 0s, start + 70s, 10s);
+  CHECK(c.find("x.test", start + 71s)->what == kind::failed);
+  c.put("x.test", "a", found("192.0.2.1"), 60s, start, 1h);
+  c.put("x.test", "a", {kind::not_there, {}}, 0s, start + 61s, 1h);
+  CHECK(c.find("x.test", start + 62s)->what == kind::not_there);
+  CHECK_FALSE(c.find_stale("x.test", start + 80s));
+}
+
 TEST_CASE("an answer keeps a bounded number of addresses", "[proxy][names]") {
   name_cache c;
   name_answer many{kind::found, addresses(1000, make_address("192.0.2.1"))};

@@ -1,0 +1,48 @@
+// The questions about one name to one server, and what the server has replied. Ring 4, a rule: no I/O.
+#pragma once
+
+#include "proxy/names/dns_message.hpp"
+#include "proxy/names/name_answer.hpp"
+
+#include <muxpro/options.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace muxpro::proxy {
+
+class dns_exchange {
+ public:
+  /// One for each type.
+  explicit dns_exchange(const std::vector<dns_question>& questions);
+
+  /// Messages of the questions that have no reply.
+  std::vector<std::vector<std::byte>> open() const;
+  /// Whether there are none.
+  bool done() const;
+  enum class outcome : std::uint8_t {
+    not_mine,  ///< it is no reply to an open question
+    taken,
+    refused  ///< the server does not read OPT: the question is open, and has none now
+  };
+  /// `by_datagram`: a truncated reply does not count. A stream has the whole.
+  outcome take(const_bytes message, bool by_datagram);
+  /// Whether a truncated reply has come. Opens its question for a stream.
+  bool turn_to_stream();
+
+  /// What has come by now.
+  name_answer answer() const;
+  /// Of the addresses.
+  duration ttl() const;
+
+ private:
+  struct part {
+    dns_question question;
+    std::optional<dns_reply> reply;
+    bool truncated = false;
+  };
+  std::vector<part> parts_;
+};
+
+}  // namespace muxpro::proxy
