@@ -6,6 +6,7 @@
 #include <muxpro/proxy/stream_socket.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,8 +32,10 @@ class configured_proxy {
     std::string tag;
     stream_endpoint at;  ///< with the port that was chosen for port 0
   };
-  /// The inbounds in their order, then the status page.
+  /// The inbounds in their order, then the status page and the API.
   const std::vector<listening_endpoint>& listening() const noexcept;
+  /// What RestartLogger of the API calls, on one of the proxy's threads. Before start().
+  void reopen_logs_by(std::function<void()> f);
   void start();
   /// Rules, balancers and accounts become those of `c`, for what comes from now on. What is open stays open.
   /// Returns what else has changed, which needs a restart, as paths. Any thread, one at a time.

@@ -55,6 +55,7 @@ struct context {
     std::uint32_t carrier = 0;                 ///< the id of the main connection that it came over; 0: none
     std::uint64_t main_connection = 0;         ///< the number of that main connection in the log; 0: none
     std::uint16_t sub_stream = 0;              ///< the id of the sub-stream on that main connection
+    bool datagrams_alone = false;  ///< main connections of Mux.Cool carry no streams; see transport
   };
   /// Where it goes.
   struct outbound_part {

@@ -53,6 +53,10 @@ class dispatcher {
 
   /// The first outbound is the default. Tags must be unique.
   void add(std::string tag, std::shared_ptr<outbound> o);
+  /// What it carries stays. Further connections are refused where rules or the default lead to it, until
+  /// there is another one with its tag. Behind a default that was removed the next one that is added is the
+  /// default.
+  void remove(const std::string& tag);
   /// Sets what chooses the outbound of further connections that have none yet; see by_rules(). `by_content`:
   /// it uses protocols and attributes, so that connections are sniffed for its sake if their inbound sniffs.
   /// `possible`: the outbounds that it may choose for datagrams. Empty: any.

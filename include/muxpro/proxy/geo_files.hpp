@@ -29,6 +29,13 @@ class geo_files {
   explicit geo_files(std::filesystem::path directory)
       : geo_files(std::vector<std::filesystem::path>{std::move(directory)}) {}
 
+  /// The same directories, with nothing read from them yet.
+  geo_files unread() const {
+    geo_files out;
+    out.read_ = read_;
+    out.shown_ = shown_;
+    return out;
+  }
   void add(std::string name, std::vector<std::byte> content) { files_[std::move(name)] = std::move(content); }
 
   /// Nothing if there is no such file, it cannot be read or is too large. The name of a file in the directory

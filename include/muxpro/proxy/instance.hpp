@@ -79,9 +79,9 @@ class instance {
   /// Cuts everything.
   ~instance();
 
-  /// Listens, accepts from start() on. `sniffing`: how contents are looked at; none: not at all.
-  /// `anonymous`: the user of a client until it is authenticated. Returns the address with the port that was
-  /// chosen for port 0. Throws std::system_error.
+  /// Listens, accepts from start() on. Behind start() on the executor of get_executor() alone. `sniffing`:
+  /// how contents are looked at; none: not at all. `anonymous`: the user of a client until it is
+  /// authenticated. Returns the address with the port that was chosen for port 0. Throws std::system_error.
   stream_endpoint listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
                          transport_use how = {}, std::shared_ptr<const sniff_policy> sniffing = {},
                          user_account anonymous = {});
@@ -91,12 +91,18 @@ class instance {
   }
   /// The same for datagrams: each source is a connection of its own, whose target inbound::admit_datagrams()
   /// sets, and which ends when it is silent for instance_options::datagram_idle. All are one thread's.
-  /// `transparent`: it gets datagrams to other addresses, by netfilter's TPROXY. The gateway in the inbound's
-  /// context is such an address then.
+  /// With socket_options::transparent it gets datagrams to other addresses, by netfilter's TPROXY. The
+  /// gateway in the inbound's context is such an address then.
   asio::ip::udp::endpoint listen_for_datagrams(const asio::ip::udp::endpoint& at, std::string tag,
-                                               std::shared_ptr<const inbound> i, bool transparent = false,
+                                               std::shared_ptr<const inbound> i,
+                                               const socket_options& socket = {},
                                                std::shared_ptr<const sniff_policy> sniffing = {},
                                                user_account anonymous = {});
+  /// Closes the listeners of that tag, also those for datagrams. Connections stay. On the executor of
+  /// get_executor().
+  void stop_listening(const std::string& tag);
+  /// As report(), with instance_report::online and nothing else.
+  asio::awaitable<instance_report> online();
   /// Any executor. The instance must outlive it.
   /// Completes when all threads have reported, or after 1 s with instance_report::complete unset.
   /// Errors: none.

@@ -148,8 +148,9 @@ class outbound_resources {
   virtual const std::optional<mux_options>& mux() const = 0;
   /// Whether clients of this machine alone reach the inbounds.
   virtual bool local_only() const = 0;
-  /// Options of the sockets by which it dials targets, see outbound_plan::dials.
-  virtual const socket_options& socket() const = 0;
+  /// `own` with what the configuration has about sockets, for an outbound that dials targets itself, see
+  /// outbound_plan::dials. Its family stays, unless that is dial_family::any.
+  virtual dial_options dialing(dial_options own) const = 0;
   virtual resolver& names() = 0;
   virtual const dial_policy& policy(bool allow_private) const = 0;
   /// Outbounds that allow the same datagrams share one.
@@ -173,6 +174,8 @@ struct outbound_plan {
   std::optional<stream_address> server;
   /// Without multiplexing. With it datagrams are always carried.
   datagram_support datagrams = datagram_support::none;
+  /// They go beside its connections, and not inside of them.
+  bool datagrams_beside = false;
   multiplexing mux = multiplexing::never;
   /// It needs a security of the transport, and no carrier between that and the socket.
   bool needs_security_on_socket = false;
@@ -192,6 +195,8 @@ struct transport_plan {
   transport_plan(maker m, bool a = false) : make(std::move(m)), authenticates(a) {}
 
   maker make;
+  /// Files that transport::reload() reads again. The proxy looks whether they change.
+  std::vector<std::string> files;
   /// Of a server: every connection begins with a header of the PROXY protocol.
   bool accepts_proxy_protocol = false;
   /// Of a server's carrier that reads HTTP: takes the names, in lower case, of the fields behind which it
@@ -199,8 +204,14 @@ struct transport_plan {
   std::function<void(std::vector<std::string> fields)> trust;
   /// Of a server: it lets no client in that has not proved who it is.
   bool authenticates = false;
-  /// Of a carrier: the application protocol that a security below offers where its settings name none.
+  /// Of a carrier: the application protocol that a security below offers where its settings name none. Of a
+  /// security: those that its settings name.
   std::vector<std::string> alpn;
+  /// Of a carrier: takes the name of the security below, empty without one, and what that offers. Before
+  /// `make`. Returns why the carrier cannot stand on it; empty: it can.
+  std::function<std::string(const std::string& security, const std::vector<std::string>& alpn)> stand_on;
+  /// Of a carrier: its servers take streams of Mux.Cool.
+  bool takes_mux_cool_streams = true;
   /// Of a client's security: the server's name. A carrier above gets it in place of the server's host.
   std::string server_name;
   /// Of a security that takes the alpn of the carrier above. Before `make`.

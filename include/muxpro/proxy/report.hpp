@@ -5,6 +5,8 @@
 #include <muxpro/proxy/datagram_counts.hpp>
 #include <muxpro/stats.hpp>
 
+#include <asio/ip/address.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -73,6 +75,10 @@ struct instance_report {
   name_counts names;
   std::array<std::uint64_t, drop_reasons> drops{};  ///< datagrams by drop_reason
   bool complete = true;                             ///< every thread has answered in time
+  bool draining = false;                            ///< nothing new is accepted
+  /// Of instance::online() alone: the addresses of each user's clients, each with the seconds since its last
+  /// connection began.
+  std::map<std::string, std::map<asio::ip::address, double>> online;
 };
 
 }  // namespace muxpro::proxy

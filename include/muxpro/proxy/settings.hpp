@@ -169,6 +169,8 @@ class settings {
   bool texts(const setting_key& key, std::vector<std::string>& out);
   /// A text or a number, as text: ports.
   bool text_or_number(const setting_key& key, std::string& out);
+  /// A list of numbers, as text: "1,28".
+  bool numbers(const setting_key& key, std::string& out);
   template <class T>
   bool one_of(const setting_key& key, T& out, const choices<T>& allowed) {
     std::vector<std::string_view> names;

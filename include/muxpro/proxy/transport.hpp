@@ -39,13 +39,16 @@ class transport {
   virtual asio::awaitable<void> accept(std::shared_ptr<connection> below, server serve,
                                        std::error_code& ec) const;
   /// On the client side: makes a connection over one that `below` makes, by open(). A layer that carries many
-  /// overrides it, and calls `below` only when it needs a further one.
+  /// overrides it, and calls `below` only when it needs a further one, then or as long as the result exists.
   /// Completes as open().
   /// Errors: those of `below` and of open().
   /// Cancellation: as open().
   virtual asio::awaitable<std::shared_ptr<connection>> dial(opener below, std::error_code& ec) const;
   /// Whether accept() serves clients that send nothing. Others are cut after instance_options::first_byte.
   virtual bool serves_silent_clients() const noexcept { return false; }
+  /// Whether main connections of Mux.Cool, which has no flow control, carry streams over accept(). Others
+  /// carry datagrams alone.
+  virtual bool takes_mux_cool_streams() const noexcept { return true; }
   /// On the server side: what carries many connections takes no further one, and ends behind the last. Any
   /// thread.
   virtual void drain() const {}

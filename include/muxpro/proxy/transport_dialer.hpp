@@ -18,20 +18,23 @@
 namespace muxpro::proxy {
 
 struct dial_options;
+class next_outbound;
 class server_watch;
 
-/// Shared by all threads. The operator chooses the address, therefore no dial policy applies.
-class transport_dialer {
+/// Shared by all threads. The operator chooses the address, therefore no dial policy applies. Transports that
+/// dial behind dial() need it to be owned by a shared_ptr.
+class transport_dialer : public std::enable_shared_from_this<transport_dialer> {
  public:
   transport_dialer(stream_address to, transport_use how);
   transport_dialer(stream_address to, transport_use how, const dial_options& limits);
   ~transport_dialer();
 
   /// Completes when the transport's handshake is over. dial_options::timeout limits the dial of the socket,
-  /// the transport's own limit the handshake. Errors: those of the dial and of transport::dial(). It returns
-  /// null then. Cancellation (terminal): operation_aborted.
+  /// the transport's own limit the handshake. With dial_options::through another outbound makes the
+  /// connection below the transport, within its own limits. Errors: those of the dial and of
+  /// transport::dial(). It returns null then. Cancellation (terminal): operation_aborted.
   asio::awaitable<std::shared_ptr<connection>> dial(std::error_code& ec) { return dial(ec, nullptr); }
-  /// The addresses of a TCP socket. Those of a unix socket are unspecified.
+  /// The addresses of a TCP socket. Those of a unix socket, and of another outbound, are unspecified.
   struct socket_addresses {
     asio::ip::address local, peer;
   };
@@ -54,10 +57,19 @@ class transport_dialer {
   /// balancer may have something better. Any thread.
   bool failing() const noexcept;
   const stream_address& target() const noexcept { return to_; }
+  /// The outbound below the transport, which also carries what goes beside the connections. Null: there is
+  /// none.
+  const next_outbound* through() const noexcept;
 
  private:
   asio::awaitable<stream_socket> connect(std::error_code& ec);
   asio::awaitable<std::shared_ptr<connection>> open_socket(std::error_code& ec, socket_addresses* at);
+  asio::awaitable<std::shared_ptr<connection>> open_through(std::error_code& ec);
+  transport::opener opener_for(std::shared_ptr<socket_addresses*> at);
+  static asio::awaitable<std::shared_ptr<connection>> open_by(transport_dialer* dialer,
+                                                              std::shared_ptr<transport_dialer> kept,
+                                                              std::shared_ptr<socket_addresses*> at,
+                                                              std::error_code& ec);
 
   const stream_address to_;
   const std::shared_ptr<const transport> over_;

@@ -2,6 +2,7 @@
 
 #include <muxpro/error.hpp>
 #include "proxy/base/log_text.hpp"
+#include "proxy/base/own_query.hpp"
 
 #include <fmt/format.h>
 
@@ -62,6 +63,10 @@ void access_log::note(const ended_connection& c) {
 void access_log::note_chosen(const context& c) {
   usual_.note(log_level::info, c.inbound.source, [&c] {
     const context::inbound_part& in = c.inbound;
+    if (is_own_query(in))
+      return fmt::format(
+          "from DNS accepted {}:{} [{} -> {}]", c.outbound.target.net == network::udp ? "udp" : "tcp",
+          to_string(host_port(c.outbound.target.host, c.outbound.target.port)), in.tag, c.outbound.tag);
     const std::string source =
         in.source.is_v6() ? fmt::format("[{}]", in.source.to_string()) : in.source.to_string();
     const std::string email = in.user.name.empty() ? "" : " email: " + percent_encoded(in.user.name);

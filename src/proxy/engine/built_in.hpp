@@ -30,5 +30,6 @@ void add_tls(registry& to);
 void add_reality(registry& to);
 void add_websocket(registry& to);
 void add_grpc(registry& to);
+void add_xhttp(registry& to);
 
 }  // namespace muxpro::proxy

@@ -3,6 +3,7 @@
 
 #include "proxy/config/config.hpp"
 #include "proxy/net/local_addresses.hpp"
+#include "proxy/net/socket_trials.hpp"
 
 #include <fmt/format.h>
 
@@ -29,6 +30,17 @@ void check_transport(const stream_config& s, std::string path, config_mistakes& 
   }
 }
 
+// The proxy may run with other rights than the check.
+void check_options(const stream_config& s, const std::string& path, config_mistakes& to) {
+  for (refused_option& r : refused_options(s.socket))
+    to.note(fmt::format("{}.sockopt.{}", path, r.key), std::move(r.sentence));
+}
+
+void check_stream(const stream_config& s, std::string path, config_mistakes& to) {
+  check_options(s, path, to);
+  check_transport(s, std::move(path), to);
+}
+
 // Another machine may have the address.
 void check_address(const stream_endpoint& at, std::string path, config_mistakes& to) {
   if (is_unix(at)) return;
@@ -38,28 +50,34 @@ void check_address(const stream_endpoint& at, std::string path, config_mistakes&
   to.note(std::move(path), fmt::format("is {}, which is no address of this machine", a.to_string()));
 }
 
-/// Whether lines can be appended to a file, which need not be there.
-void check_log_file(const std::string& file, std::string path, config_mistakes& to) {
-  if (file.empty()) return;
+/// The number of the system's error if no lines can be appended to a file, which need not be there; else 0.
+int obstacle_to_lines(const std::string& file) {
+  std::error_code none;
+  if (std::filesystem::is_directory(file, none)) return EISDIR;
   const auto folder = std::filesystem::path(file).parent_path();
   const bool is_there = ::access(file.c_str(), F_OK) == 0;
   const std::string tried = is_there ? file : folder.empty() ? "." : folder.string();
-  if (::access(tried.c_str(), W_OK) != 0)
+  return ::access(tried.c_str(), W_OK) == 0 ? 0 : errno;
+}
+
+void check_log_file(const std::string& file, std::string path, config_mistakes& to) {
+  if (file.empty()) return;
+  if (const int obstacle = obstacle_to_lines(file); obstacle != 0)
     to.add(std::move(path),
-           fmt::format("is '{}', which cannot be written: {}", shown(file), std::strerror(errno)));
+           fmt::format("is '{}', which cannot be written: {}", shown(file), std::strerror(obstacle)));
 }
 
 }  // namespace
 
 void check_files(const config& c, config_mistakes& to) {
   for (std::size_t i = 0; i < c.inbounds.size(); ++i)
-    check_transport(c.inbounds[i].stream, fmt::format("inbounds[{}].streamSettings", i), to);
+    check_stream(c.inbounds[i].stream, fmt::format("inbounds[{}].streamSettings", i), to);
   for (std::size_t i = 0; i < c.inbounds.size(); ++i)
     check_address(c.inbounds[i].at, fmt::format("inbounds[{}].listen", i), to);
   check_log_file(c.log.file, "log.error", to);
   if (c.log.access) check_log_file(*c.log.access, "log.access", to);
   for (std::size_t i = 0; i < c.outbounds.size(); ++i)
-    check_transport(c.outbounds[i].stream, fmt::format("outbounds[{}].streamSettings", i), to);
+    check_stream(c.outbounds[i].stream, fmt::format("outbounds[{}].streamSettings", i), to);
 }
 
 }  // namespace muxpro::proxy

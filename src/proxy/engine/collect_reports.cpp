@@ -37,6 +37,11 @@ struct answers {
       whole.live += o.live;
       append(whole.main_connections, o.main_connections);
     }
+    for (const auto& [user, addresses] : r.online)
+      for (const auto& [address, since] : addresses) {
+        const auto known = sum.online[user].try_emplace(address, since).first;
+        known->second = std::min(known->second, since);
+      }
     for (auto& [tag, i] : r.inbounds) append(sum.inbounds[tag].main_connections, i.main_connections);
     if (--left == 0) all_there.cancel();
   }

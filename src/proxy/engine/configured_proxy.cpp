@@ -1,17 +1,11 @@
-#include <muxpro/proxy/configured_proxy.hpp>
+#include "proxy/engine/configured_parts.hpp"
 
+#include "proxy/base/own_query.hpp"
 #include "proxy/config/changes.hpp"
-#include "proxy/config/config.hpp"
 #include "proxy/dial/route_by.hpp"
-#include "proxy/engine/access_log.hpp"
-#include "proxy/engine/observatory.hpp"
-#include "proxy/engine/resources.hpp"
-#include "proxy/inbound/status.hpp"
+#include "proxy/net/socket_trials.hpp"
 #include "proxy/outbound/dns.hpp"
 #include "proxy/policy/accounts.hpp"
-#include "proxy/udp/datagram_drops.hpp"
-
-#include <muxpro/proxy/instance.hpp>
 
 #include <fmt/format.h>
 #include <asio/co_spawn.hpp>
@@ -25,39 +19,6 @@
 
 namespace muxpro::proxy {
 
-struct configured_proxy::parts {
-  parts(const config& c, geo_files& geo, std::size_t threads, log_sink log, log_sink access);
-  ~parts();
-
-  std::optional<std::size_t> load(std::string_view tag) const;
-  void route(const router_options& o, geo_files& geo);
-  dispatcher::possible_outbounds possible(const router_options& o) const;
-  void equip(dispatcher& to, asio::io_context& io);
-  void take_accounts(const config& c);
-  std::vector<std::string> reload(const config& c, geo_files& geo);
-  void listen(const inbound_config& i, geo_files& geo);
-  void listen_at(stream_endpoint at, const inbound_config& i, const std::shared_ptr<const inbound>& serves,
-                 const transport_use& how, const std::shared_ptr<const sniff_policy>& sniffing);
-  void add_listening(const std::string& tag, const stream_endpoint& at);
-  status_reporter reporter();
-  void listen_for_status(const stream_endpoint& at);
-
-  /// What it began with; of what has accounts, the accounts of now.
-  config began;
-  const policy_level& behind = began.outbound_policy;
-  const std::shared_ptr<access_log> access_lines;
-  const std::shared_ptr<datagram_drops> drops;
-  resources shared;
-  std::vector<std::pair<std::string, outbound_factory>> outbounds;
-  std::shared_ptr<const router> rules;
-  dispatcher::possible_outbounds possible_now;
-  std::shared_ptr<fake_dns> fakes;
-  std::unique_ptr<observatory> observed;
-  bool first_is_there = false;
-  std::vector<listening_endpoint> listening;
-  std::unique_ptr<instance> running;
-};
-
 namespace {
 
 /// For lines about connections that have ended; null: there is no place for them.
@@ -68,12 +29,16 @@ std::shared_ptr<access_log> access_lines_of(const log_config& c, const log_sink&
   return std::make_shared<access_log>(by_log ? log : access, c.access_lines, c.detail);
 }
 
+/// What an outbound carries for another one has no inbound, and the line of its client.
+bool has_line(const context& ctx, bool dns) {
+  return !ctx.inbound.tag.empty() && (dns || !is_about_names(ctx.inbound));
+}
+
 std::function<void(const ended_connection&)> written_down(const log_config& c,
                                                           std::shared_ptr<access_log> to) {
   if (!to || c.as_xray) return [](const ended_connection&) {};
   return [dns = c.dns, to = std::move(to)](const ended_connection& e) {
-    if (!dns && e.ctx.inbound.protocol == "dns") return;
-    to->note(e);
+    if (has_line(e.ctx, dns)) to->note(e);
   };
 }
 
@@ -81,7 +46,7 @@ std::function<void(const context&)> written_down_at_once(const log_config& c,
                                                          std::shared_ptr<access_log> to) {
   if (!to || !c.as_xray) return nullptr;
   return [dns = c.dns, to = std::move(to)](const context& ctx) {
-    if (dns || ctx.inbound.protocol != "dns") to->note_chosen(ctx);
+    if (has_line(ctx, dns)) to->note_chosen(ctx);
   };
 }
 
@@ -97,14 +62,19 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
     : began(c),
       access_lines(access_lines_of(c.log, log, access)),
       drops(std::make_shared<datagram_drops>(log)),
-      shared(began, drops) {
+      shared(began, drops),
+      lists(geo.unread()) {
   for (const config_mistake& m : c.unset) throw std::runtime_error(fmt::format("{} {}", m.path, m.sentence));
+  remember(c);
   if (c.observed) observed = std::make_unique<observatory>(*c.observed, c.routing.outbound_tags);
   if (!c.routing.rules.empty()) route(c.routing, geo);
   possible_now = possible(c.routing);
   began.routing.rules.clear();  // the router has them in its own form
+  began.written.reset();
+  if (c.api) api = std::make_shared<api_server>(*this, c.api->services);
   if (c.fakes) fakes = std::make_shared<fake_dns>(*c.fakes);
-  for (const outbound_config& o : began.outbounds) outbounds.emplace_back(o.tag, shared.make_outbound(o));
+  for (const outbound_config& o : began.outbounds)
+    outbound_factories.emplace_back(o.tag, shared.make_outbound(o));
   const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
   instance_options options;
   options.access = written_down(c.log, access_lines);
@@ -115,10 +85,12 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   };
   options.drain_timeout = c.drain_timeout;
   options.first_byte = c.first_byte;
+  log_to = log;
   running = std::make_unique<instance>(std::move(options), threads, each_thread, std::move(log));
   if (access_lines) access_lines->report_on(running->get_executor());
   for (const inbound_config& i : c.inbounds) listen(i, geo);
   if (c.metrics) listen_for_status(*c.metrics);
+  if (c.api && c.api->listen) listen_for_calls();
 }
 
 configured_proxy::parts::~parts() {
@@ -129,8 +101,9 @@ configured_proxy::parts::~parts() {
 void configured_proxy::parts::route(const router_options& o, geo_files& geo) {
   router::outbound_load ping;
   if (observed) ping = [this](std::string_view tag) { return observed->round_trip(tag); };
-  rules = std::make_shared<const router>(
+  chooser = std::make_shared<const router>(
       seeded(o), geo, [this](std::string_view tag) { return load(tag); }, std::move(ping));
+  for (const auto& [balancer, outbound] : overridden) chooser->pin(balancer, outbound);
 }
 
 // The rules are long lists: what they allow is found once for each inbound.
@@ -146,33 +119,56 @@ dispatcher::possible_outbounds configured_proxy::parts::possible(const router_op
 
 // A server that cannot be reached has few connections, and would get all new ones.
 std::optional<std::size_t> configured_proxy::parts::load(std::string_view tag) const {
+  std::shared_lock lock(tags_access);
+  if (absent.contains(tag)) return std::nullopt;
+  lock.unlock();
   if (shared.failing(tag) || (observed && observed->is_dead(tag))) return std::nullopt;
   return running->load(tag);
 }
 
-void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
-  for (const auto& [tag, make] : outbounds) {
+/// What answers the inbounds of protocol dns; null: there are none.
+std::shared_ptr<dns_outbound> configured_proxy::parts::answers_of_inbounds() {
+  const auto is_dns = [](const inbound_config& i) { return i.protocol == dns_protocol; };
+  if (std::none_of(began.inbounds.begin(), began.inbounds.end(), is_dns)) return nullptr;
+  if (fakes && !began.fakes_by_dns) return std::make_shared<dns_outbound>(fakes);
+  auto out = std::make_shared<dns_outbound>(shared.names, shared.policy_of_operator());
+  out->answer_by(fakes);
+  return out;
+}
+
+// As in Xray the API takes the place of an outbound of its tag, unless it has a listener.
+void configured_proxy::parts::add_outbounds(dispatcher& to, asio::io_context& io) {
+  const std::string calls = api ? began.api->tag : std::string();
+  for (const auto& [tag, make] : outbound_factories) {
+    if (!calls.empty() && tag == calls && !began.api->listen) continue;
     const auto o = make(io);
     if (auto* const names = dynamic_cast<dns_outbound*>(o.get()); names && fakes && began.fakes_by_dns)
       names->answer_by(fakes);
     to.add(tag, o);
   }
+  if (!calls.empty()) to.add(calls, std::make_shared<api_outbound>(api));
+}
+
+void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
+  add_outbounds(to, io);
   for (const std::string& tag : began.page_tags) to.add(tag, std::make_shared<status_outbound>(reporter()));
-  if (fakes) {
-    to.add(std::string(fake_dns_outbound), std::make_shared<dns_outbound>(fakes));
-    to.know_fakes(fakes);
-  }
+  if (fakes) to.know_fakes(fakes);
+  if (const auto answers = answers_of_inbounds()) to.add(std::string(fake_dns_outbound), answers);
+  shared.add_thread(to);
   to.link_capacity(behind.link_capacity());
-  if (rules) to.route_by(by_rules(rules, shared.names), rules->by_content(), possible_now);
+  shared.names.send_by(to);
+  if (chooser) to.route_by(by_rules(chooser, shared.names), chooser->by_content(), possible_now);
   // They are shared by all threads; the first one takes care of them.
   if (std::exchange(first_is_there, true)) return;
   if (observed) asio::co_spawn(io, observed->run(to), [](std::exception_ptr) {});
   shared.sweep(io);
   shared.watch_addresses(io);
+  shared.watch_files(io, log_to);
 }
 
 void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
   if (!i.plan.make) throw std::logic_error("an inbound without a protocol");
+  require_options(i.stream.socket, i.tag);
   const auto serves = i.plan.make();
   transport_use how = shared.make_transport(i.stream, i.tag);
   std::shared_ptr<const sniff_policy> sniffing;
@@ -193,7 +189,7 @@ void configured_proxy::parts::listen_at(stream_endpoint at, const inbound_config
     if (i.plan.udp) {
       const asio::ip::udp::endpoint here(to_tcp(at).address(), to_tcp(at).port());
       const auto found =
-          running->listen_for_datagrams(here, i.tag, serves, how.socket.transparent, sniffing, i.anonymous);
+          running->listen_for_datagrams(here, i.tag, serves, how.socket, sniffing, i.anonymous);
       at = asio::ip::tcp::endpoint(found.address(), found.port());
     }
     add_listening(i.tag, at);
@@ -205,17 +201,19 @@ void configured_proxy::parts::listen_at(stream_endpoint at, const inbound_config
 
 // No outbound comes back in by it.
 void configured_proxy::parts::add_listening(const std::string& tag, const stream_endpoint& at) {
-  listening.push_back({tag, at});
+  if (!serving) listening.push_back({tag, at});
   if (!is_unix(at)) shared.add_listener(to_tcp(at));
 }
 
+asio::awaitable<instance_report> configured_proxy::parts::report(std::size_t connections) {
+  instance_report r = co_await running->report(connections);
+  r.datagrams += shared.datagrams();
+  r.names = shared.names.counts();
+  co_return r;
+}
+
 status_reporter configured_proxy::parts::reporter() {
-  return [this](std::size_t connections) -> asio::awaitable<instance_report> {
-    instance_report r = co_await running->report(connections);
-    r.datagrams += shared.datagrams();
-    r.names = shared.names.counts();
-    co_return r;
-  };
+  return [this](std::size_t connections) { return report(connections); };
 }
 
 void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
@@ -229,6 +227,18 @@ void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
   }
 }
 
+void configured_proxy::parts::listen_for_calls() {
+  const api_config& c = *began.api;
+  transport_use how;
+  how.socket.file_mode = c.listen_mode;
+  try {
+    add_listening("api", running->listen(*c.listen, "api", std::make_shared<api_inbound>(api), how));
+  } catch (const std::system_error& e) {
+    throw std::runtime_error(
+        fmt::format("api: cannot listen on {}: {}", to_string(*c.listen), e.code().message()));
+  }
+}
+
 // Accounts are those of the inbound that listens at the same place for the same protocol: which one it is in
 // the list means nothing.
 void configured_proxy::parts::take_accounts(const config& c) {
@@ -239,19 +249,27 @@ void configured_proxy::parts::take_accounts(const config& c) {
     const auto old = std::find_if(began.inbounds.begin(), began.inbounds.end(), same);
     if (now.plan.users && old != began.inbounds.end()) old->plan.users->replace_with(*now.plan.users);
   }
+  remember(c);
+}
+
+void configured_proxy::parts::use_rules(const router_options& o) {
+  running->change([this, r = chooser, p = possible(o)](dispatcher& to) {
+    to.route_by(by_rules(r, shared.names), r->by_content(), p);
+  });
 }
 
 // Rules may name outbounds that are not here: then the old ones stay.
 std::vector<std::string> configured_proxy::parts::reload(const config& c, geo_files& geo) {
+  const std::lock_guard lock(changing);
   std::vector<std::string> left = changes(began.restart_only, c.restart_only);
   take_accounts(c);
   router_options options = c.routing;
-  options.outbound_tags = began.routing.outbound_tags;
+  options.outbound_tags = routing_now.outbound_tags;
   try {
     route(options, geo);
-    running->change([this, r = rules, p = possible(options)](dispatcher& to) {
-      to.route_by(by_rules(r, shared.names), r->by_content(), p);
-    });
+    use_rules(options);
+    routing_now = options;
+    if (!began.api) routing_now.rules.clear();
   } catch (const std::invalid_argument& e) {
     left.push_back(fmt::format("routing ({})", e.what()));
   }
@@ -266,12 +284,20 @@ configured_proxy::~configured_proxy() = default;
 const std::vector<configured_proxy::listening_endpoint>& configured_proxy::listening() const noexcept {
   return parts_->listening;
 }
-void configured_proxy::start() { parts_->running->start(); }
+void configured_proxy::start() {
+  parts_->serving = true;
+  parts_->running->start();
+}
 std::vector<std::string> configured_proxy::reload(const config& c, geo_files& geo) {
   return parts_->reload(c, geo);
 }
 std::vector<std::string> configured_proxy::reload_files() { return parts_->shared.reload_files(); }
-void configured_proxy::drain() { parts_->running->drain(); }
+void configured_proxy::reopen_logs_by(std::function<void()> f) { parts_->log_opener = std::move(f); }
+void configured_proxy::drain() {
+  parts_->shared.names.drain();
+  if (parts_->api) parts_->api->drain();
+  parts_->running->drain();
+}
 void configured_proxy::wait() { parts_->running->wait(); }
 
 }  // namespace muxpro::proxy

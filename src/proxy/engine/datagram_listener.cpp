@@ -63,8 +63,9 @@ datagram_listener::datagram_listener(asio::io_context& io, const udp::endpoint& 
       opens_(serves_->open_datagrams()),
       to_(to),
       options_(std::move(options)),
-      local_(options_.transparent ? local_addresses() : std::vector<asio::ip::address>()) {
-  if (options_.transparent) make_transparent(socket_.native_handle());
+      local_(options_.socket.transparent ? local_addresses() : std::vector<asio::ip::address>()) {
+  if (options_.socket.transparent) make_transparent(socket_.native_handle());
+  set_listening_options(socket_.native_handle(), options_.socket);
   if (at.address().is_unspecified()) ask_for_local_address(socket_);
   socket_.bind(at);
   socket_.non_blocking(true);
@@ -260,7 +261,7 @@ asio::awaitable<void> datagram_listener::answer(source& s, asio::const_buffer da
       client(unwrapped(s.from.address()), s.from.port());
   if (!(by == s.asked) && is_of_this_machine(self.address())) co_return;
   if (!s.voice.is_open() || s.voice.local_endpoint(lost) != self)
-    s.voice = speak_as(socket_.get_executor(), self, lost);
+    s.voice = speak_as(socket_.get_executor(), self, options_.socket, lost);
   if (!lost) co_await s.voice.async_send_to(data, client, or_error(lost));
   if (lost) drop_datagram(drop_reason::not_sent);
 }

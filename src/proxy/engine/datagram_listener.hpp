@@ -27,9 +27,10 @@ struct datagram_listener_options {
   std::size_t sources = 1024;
   /// Without a datagram (RFC 4787 REQ-5: 2 min).
   duration idle = std::chrono::minutes(2);
-  /// TPROXY sends it datagrams to other addresses: such an address is the gateway that the inbound is asked
-  /// about, and what answers come from. If that becomes the target, each further datagram has its own, too.
-  bool transparent = false;
+  /// If it is transparent, TPROXY sends it datagrams to other addresses: such an address is the gateway that
+  /// the inbound is asked about, and what answers come from. If that becomes the target, each further
+  /// datagram has its own, too.
+  socket_options socket;
   std::shared_ptr<const sniff_policy> sniffing;
   user_account anonymous;  ///< the user of a source
 };
@@ -42,6 +43,7 @@ class datagram_listener : public std::enable_shared_from_this<datagram_listener>
   datagram_listener(asio::io_context& io, const asio::ip::udp::endpoint& at, std::string tag,
                     std::shared_ptr<const inbound> serves, dispatcher& to, datagram_listener_options options);
 
+  const std::string& tag() const noexcept { return tag_; }
   asio::ip::udp::endpoint local() const { return socket_.local_endpoint(); }
   void start();
   /// On its thread. Ends all sources.

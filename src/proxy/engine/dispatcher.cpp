@@ -27,9 +27,16 @@ dispatcher::dispatcher(asio::any_io_executor executor)
 dispatcher::~dispatcher() { kept_->close(); }
 
 void dispatcher::add(std::string tag, std::shared_ptr<outbound> o) {
-  if (outbounds_.empty()) default_ = tag;
+  if (!outbounds_.contains(default_)) default_ = tag;
   o->count_drops_in(drops_);
   outbounds_.emplace(std::move(tag), std::move(o));
+}
+
+void dispatcher::remove(const std::string& tag) {
+  const auto found = outbounds_.find(tag);
+  if (found == outbounds_.end()) return;
+  found->second->drain();
+  outbounds_.erase(found);
 }
 
 target_link dispatcher::dispatch(context ctx) {

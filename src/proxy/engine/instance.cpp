@@ -3,6 +3,10 @@
 #include "proxy/engine/collect_reports.hpp"
 #include "proxy/engine/worker.hpp"
 
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+
 namespace muxpro::proxy {
 
 using asio::ip::udp;
@@ -11,10 +15,16 @@ struct instance::parts : shared_parts {
   using shared_parts::shared_parts;
 
   std::vector<std::unique_ptr<worker>> by_thread;
-  std::vector<std::unique_ptr<listener>> listeners;
-  std::vector<listener*> closed_by_drain;
-  std::vector<std::shared_ptr<const transport>> transports;
+  /// A listener, and what serves its connections.
+  struct listening {
+    std::shared_ptr<listener> at;
+    std::shared_ptr<const listening_inbound> way;
+  };
+  std::mutex access;  ///< to what is below
+  std::vector<listening> listeners;
+  bool started = false;
   std::size_t datagram_listeners = 0;
+  std::atomic<bool> draining = false;
 };
 
 instance::instance(instance_options options, std::size_t threads, const equip& outbounds, log_sink log)
@@ -37,10 +47,18 @@ asio::awaitable<instance_report> instance::report(std::size_t connections_of_thr
     return parts_->by_thread[thread]->describe(connections_of_thread);
   });
   instance_report r = co_await std::move(all);
+  r.draining = parts_->draining;
   r.counters = parts_->counts->rows();
   r.failed_logins = parts_->counts->failed_logins();
   r.drops = parts_->drops->counts();
   for (const auto& [tag, ever] : parts_->counts->main_connections()) r.inbounds[tag].ever = ever;
+  co_return r;
+}
+
+asio::awaitable<instance_report> instance::online() {
+  auto all = collect_reports(parts_->threads,
+                             [this](std::size_t thread) { return parts_->by_thread[thread]->online(); });
+  instance_report r = co_await std::move(all);
   co_return r;
 }
 
@@ -69,11 +87,27 @@ stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std
   auto note = [this](log_level level, const asio::ip::address& source, const std::string& line) {
     parts_->events.note(level, source, line);
   };
-  parts_->listeners.push_back(
-      std::make_unique<listener>(parts_->threads, at, options, places, std::move(take), std::move(note)));
-  if (way->over) parts_->transports.push_back(way->over);
-  if (!way->is_monitor) parts_->closed_by_drain.push_back(parts_->listeners.back().get());
-  return parts_->listeners.back()->local();
+  const auto made =
+      std::make_shared<listener>(parts_->threads, at, options, places, std::move(take), std::move(note));
+  const stream_endpoint here = made->local();
+  const std::lock_guard lock(parts_->access);
+  parts_->listeners.push_back({made, way});
+  if (parts_->started) made->start();
+  if (parts_->draining && !way->is_monitor) made->close();
+  return here;
+}
+
+void instance::stop_listening(const std::string& tag) {
+  {
+    const std::lock_guard lock(parts_->access);
+    std::erase_if(parts_->listeners, [&](const parts::listening& l) {
+      if (l.way->tag != tag || l.way->is_monitor) return false;
+      l.at->close();
+      if (l.way->over) l.way->over->drain();
+      return true;
+    });
+  }
+  for (const auto& w : parts_->by_thread) w->stop_listening(tag);
 }
 
 void instance::change(const std::function<void(dispatcher&)>& change) {
@@ -81,21 +115,29 @@ void instance::change(const std::function<void(dispatcher&)>& change) {
 }
 
 udp::endpoint instance::listen_for_datagrams(const udp::endpoint& at, std::string tag,
-                                             std::shared_ptr<const inbound> i, bool transparent,
+                                             std::shared_ptr<const inbound> i, const socket_options& socket,
                                              std::shared_ptr<const sniff_policy> sniffing,
                                              user_account anonymous) {
-  return parts_->by_thread[parts_->datagram_listeners++ % parts_->by_thread.size()]->listen(
-      at, std::move(tag), std::move(i), transparent, std::move(sniffing), std::move(anonymous));
+  const std::size_t thread = parts_->started ? 0 : parts_->datagram_listeners++ % parts_->by_thread.size();
+  return parts_->by_thread[thread]->listen(at, std::move(tag), std::move(i), socket, std::move(sniffing),
+                                           std::move(anonymous));
 }
 
 void instance::start() {
-  for (const auto& l : parts_->listeners) l->start();
+  for (const auto& l : parts_->listeners) l.at->start();
+  parts_->started = true;
   parts_->threads.start();
 }
 
 void instance::drain() {
-  for (listener* l : parts_->closed_by_drain) l->close();
-  for (const auto& t : parts_->transports) t->drain();
+  {
+    const std::lock_guard lock(parts_->access);
+    parts_->draining = true;
+    for (const auto& [at, way] : parts_->listeners) {
+      if (!way->is_monitor) at->close();
+      if (way->over) way->over->drain();
+    }
+  }
   for (const auto& l : parts_->by_thread) l->drain();
 }
 

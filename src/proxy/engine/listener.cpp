@@ -7,7 +7,6 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/dispatch.hpp>
-#include <asio/post.hpp>
 
 #include <fmt/format.h>
 
@@ -26,7 +25,7 @@ listener::listener(workers& threads, const stream_endpoint& at, const listener_o
                    std::shared_ptr<admission> admit, taker take, noter note)
     : workers_(threads),
       admit_(std::move(admit)),
-      take_(std::move(take)),
+      take_(std::make_shared<const taker>(std::move(take))),
       note_(std::move(note)),
       options_(options),
       protocol_(at.protocol()),
@@ -67,19 +66,19 @@ void listener::listen(const stream_endpoint& at) {
 }
 
 void listener::start() {
-  asio::co_spawn(acceptor_.get_executor(), run(), [](std::exception_ptr) {});
+  asio::co_spawn(acceptor_.get_executor(), run(shared_from_this()), [](std::exception_ptr) {});
 }
 
 void listener::close() {
-  asio::post(acceptor_.get_executor(), [this] {
+  asio::dispatch(acceptor_.get_executor(), [self = shared_from_this()] {
     std::error_code ignored;
-    acceptor_.close(ignored);
-    pause_.cancel();
+    self->acceptor_.close(ignored);
+    self->pause_.cancel();
   });
 }
 
 // Whatever is thrown costs a connection or a line of the log: a listener that ended would be deaf.
-asio::awaitable<void> listener::run() {
+asio::awaitable<void> listener::run([[maybe_unused]] std::shared_ptr<listener> self) {
   bool tired = false;
   while (acceptor_.is_open()) {
     try {
@@ -116,12 +115,12 @@ void listener::hand_over(workers::slot slot, unique_fd client, const tcp::endpoi
     return;
   }
   asio::io_context& thread = workers_[slot.worker()];
-  asio::dispatch(thread, [this, &thread, from, p = std::move(slot), c = std::move(client),
-                          t = std::move(*ticket)]() mutable {
+  asio::dispatch(thread, [take = take_, protocol = protocol_, &thread, from, p = std::move(slot),
+                          c = std::move(client), t = std::move(*ticket)]() mutable {
     stream_socket socket(thread);
-    socket.assign(protocol_, c.get());
+    socket.assign(protocol, c.get());
     c.release();
-    take_({std::move(p), std::move(socket), from, std::move(t)});
+    (*take)({std::move(p), std::move(socket), from, std::move(t)});
   });
 }
 

@@ -41,8 +41,8 @@ struct accepted_client {
   admission::ticket place;
 };
 
-/// Lives on the first worker's thread.
-class listener {
+/// Lives on the first worker's thread, and accepts as long as that runs or until it is closed.
+class listener : public std::enable_shared_from_this<listener> {
  public:
   /// Called on the slot's thread.
   using taker = std::function<void(accepted_client)>;
@@ -57,7 +57,7 @@ class listener {
 
   /// The port that was chosen for port 0.
   stream_endpoint local() const { return acceptor_.local_endpoint(); }
-  /// Accepts from now on; before the workers start.
+  /// Accepts from now on; before the workers start, or on its thread.
   void start();
   /// Any thread.
   void close();
@@ -65,7 +65,7 @@ class listener {
  private:
   void listen(const stream_endpoint& at);
   void assign_new_socket(const stream_endpoint& at);
-  asio::awaitable<void> run();
+  asio::awaitable<void> run(std::shared_ptr<listener> self);
   asio::awaitable<std::error_code> accept_one();
   void hand_over(workers::slot slot, unique_fd client, const asio::ip::tcp::endpoint& source);
   bool must_rest(std::error_code why);
@@ -73,7 +73,7 @@ class listener {
 
   workers& workers_;
   const std::shared_ptr<admission> admit_;
-  const taker take_;
+  const std::shared_ptr<const taker> take_;  ///< with those that are handed over
   const noter note_;
   const listener_options options_;
   const asio::generic::stream_protocol protocol_;

@@ -9,7 +9,7 @@ live_connection::live_connection(context&& c, std::shared_ptr<stats> counts, std
   // Without memory for one of them nothing is counted: no destructor would take it back.
   list mine{this};
   if (counts_ && !ctx.inbound.user.name.empty()) counts_->of(stats::kind::user, ctx.inbound.user.name);
-  join(stats::kind::inbound, ctx.inbound.tag);
+  if (!ctx.inbound.tag.empty()) join(stats::kind::inbound, ctx.inbound.tag);
   if (!ctx.inbound.user.name.empty()) join(stats::kind::user, ctx.inbound.user.name);
   place_ = mine.begin();
   all_->splice(all_->end(), mine);

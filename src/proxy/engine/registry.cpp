@@ -29,7 +29,8 @@ registry& registry::global() {
                             add_tls,
                             add_reality,
                             add_websocket,
-                            add_grpc})
+                            add_grpc,
+                            add_xhttp})
       add(out);
     return out;
   }();

@@ -21,6 +21,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -61,21 +62,9 @@ class worker {
   void change(std::function<void(dispatcher&)> change) {
     asio::post(io_, [this, change = std::move(change)] { change(to_); });
   }
-  instance_report describe(std::size_t connections) {
-    instance_report r;
-    const auto now = std::chrono::steady_clock::now();
-    for (live_connection* const c : to_.live_connections()) {
-      c->count();
-      ++r.live;
-      if (r.connections.size() == connections) continue;
-      r.connections.push_back(
-          {c->ctx, c->up(), c->down(), std::chrono::duration<double>(now - c->begun).count()});
-    }
-    for (const auto& [tag, o] : to_.outbounds()) r.outbounds[tag] = {o->live(), o->main_connections()};
-    for (const main_connection* m : *to_.main_connections())
-      r.inbounds[m->inbound_tag()].main_connections.push_back(m->describe());
-    return r;
-  }
+  instance_report describe(std::size_t connections);
+  /// See instance_report::online. Clients of this machine are not counted.
+  instance_report online() const;
 
   void take(accepted_client client, std::shared_ptr<const listening_inbound> way) {
     if (draining_ && !way->is_monitor) return;
@@ -102,12 +91,22 @@ class worker {
     }
   }
 
+  /// Any thread.
+  void stop_listening(const std::string& tag) {
+    asio::post(io_, [this, tag] {
+      std::erase_if(datagrams_, [&](const auto& d) {
+        if (d->tag() != tag) return false;
+        d->close();
+        return true;
+      });
+    });
+  }
   asio::ip::udp::endpoint listen(const asio::ip::udp::endpoint& at, std::string tag,
-                                 std::shared_ptr<const inbound> i, bool transparent,
+                                 std::shared_ptr<const inbound> i, const socket_options& socket,
                                  std::shared_ptr<const sniff_policy> sniffing, user_account anonymous) {
     datagrams_.push_back(std::make_shared<datagram_listener>(
         io_, at, std::move(tag), std::move(i), to_,
-        datagram_listener_options{whole_.options.datagram_sources, whole_.options.datagram_idle, transparent,
+        datagram_listener_options{whole_.options.datagram_sources, whole_.options.datagram_idle, socket,
                                   std::move(sniffing), std::move(anonymous)}));
     datagrams_.back()->start();
     return datagrams_.back()->local();
@@ -127,6 +126,11 @@ class worker {
   }
 
  private:
+  // A client behind a server of this machine, as Xray has it.
+  static bool is_this_machine(const asio::ip::address& a) {
+    return a == asio::ip::address(asio::ip::address_v4::loopback()) ||
+           a == asio::ip::address(asio::ip::address_v6::loopback());
+  }
   // A connection that has sent no complete request yet may have to go. Main connections have the time limit
   // of their negotiation instead of one for the first byte.
   void watch(const std::shared_ptr<connection_over<stream_socket>>& c, const listening_inbound& way,
@@ -158,6 +162,7 @@ class worker {
     known.inbound.source_port = client.source.port();
     known.inbound.gateway = unwrapped(gateway.address());
     known.inbound.gateway_port = gateway.port();
+    known.inbound.datagrams_alone = way.over && !way.over->takes_mux_cool_streams();
     return known;
   }
   // The header of a proxy in front comes first. Its source then has the place of the connection.

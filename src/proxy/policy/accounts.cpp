@@ -1,19 +1,33 @@
 #include "proxy/policy/accounts.hpp"
 
+#include "proxy/base/text.hpp"
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <mutex>
 #include <stdexcept>
 #include <utility>
 
 namespace muxpro::proxy {
 
-accounts::accounts() {
-  if (RAND_bytes(book_->key.data(), static_cast<int>(book_->key.size())) != 1)
-    throw std::runtime_error("libcrypto has no random numbers");
+namespace {
+
+const std::array<std::uint8_t, 32>& accounts_key() {
+  static const std::array<std::uint8_t, 32> key = [] {
+    std::array<std::uint8_t, 32> drawn{};
+    if (RAND_bytes(drawn.data(), static_cast<int>(drawn.size())) != 1)
+      throw std::runtime_error("libcrypto has no random numbers");
+    return drawn;
+  }();
+  return key;
 }
+
+}  // namespace
+
+accounts::accounts() : book_(std::make_shared<book>()) { book_->key = accounts_key(); }
 
 void accounts::add_as(std::string_view name, std::string_view secret, user_account&& user) {
   const std::unique_lock lock(book_->access);
@@ -63,6 +77,47 @@ void accounts::replace_with(const accounts& others) {
   book_->key = key;
   book_->known = std::move(known);
   book_->tried = tried;
+}
+
+// Readers of the tried users have the list that was there.
+bool accounts::add_all(const accounts& others) {
+  std::shared_lock theirs(others.book_->access);
+  const std::map<digest, user_account> known = others.book_->known;
+  const auto tried = others.book_->tried;
+  theirs.unlock();
+  const std::unique_lock ours(book_->access);
+  auto list = std::make_shared<tried_users>(*book_->tried);
+  for (const auto& [key, user] : known)
+    if (book_->known.contains(key)) return false;
+  for (const tried_user& one : *tried) {
+    const auto same = [&](const tried_user& t) { return t.key == one.key; };
+    if (std::any_of(list->begin(), list->end(), same)) return false;
+    list->push_back(one);
+  }
+  book_->known.insert(known.begin(), known.end());
+  book_->tried = std::move(list);
+  return true;
+}
+
+std::size_t accounts::remove(std::string_view name) {
+  const std::string wanted = lower_case(name);
+  const std::unique_lock lock(book_->access);
+  const auto is_it = [&](const user_account& u) { return lower_case(u.name) == wanted; };
+  const std::size_t known = std::erase_if(book_->known, [&](const auto& one) { return is_it(one.second); });
+  auto list = std::make_shared<tried_users>(*book_->tried);
+  const std::size_t tried = std::erase_if(*list, [&](const tried_user& t) { return is_it(t.user); });
+  book_->tried = std::move(list);
+  return known + tried;
+}
+
+bool accounts::has_user(std::string_view name) const {
+  const std::string wanted = lower_case(name);
+  const std::shared_lock lock(book_->access);
+  const auto is_it = [&](const user_account& u) { return lower_case(u.name) == wanted; };
+  const auto& known = book_->known;
+  const auto& tried = *book_->tried;
+  return std::any_of(known.begin(), known.end(), [&](const auto& one) { return is_it(one.second); }) ||
+         std::any_of(tried.begin(), tried.end(), [&](const tried_user& t) { return is_it(t.user); });
 }
 
 // The search compares keyed digests. Without the key they cannot be predicted, so the time of the search

@@ -22,7 +22,8 @@ namespace muxpro::proxy {
 /// Copies share their accounts, which can change while an inbound serves. Thread-safe.
 class accounts {
  public:
-  /// Draws its key. Throws std::runtime_error if libcrypto has no random numbers.
+  /// All accounts of a process have one key, so that those of one object can be added to another one. Throws
+  /// std::runtime_error if libcrypto has no random numbers.
   accounts();
 
   /// A user may have several secrets, as while one is being replaced.
@@ -44,6 +45,12 @@ class accounts {
   std::size_t size() const;
   /// From now on these are the accounts, in all copies. Connections that were authenticated stay.
   void replace_with(const accounts& others);
+  /// Adds those of `others`. Returns false, and adds none, if one has a secret that is taken.
+  bool add_all(const accounts& others);
+  /// Names are compared in any case. Connections that were authenticated stay. Returns how many accounts the
+  /// user had.
+  std::size_t remove(std::string_view name);
+  bool has_user(std::string_view name) const;
 
   /// Nothing: there is no such account. Throws std::runtime_error if libcrypto has no SHA-256.
   std::optional<user_account> check(std::string_view name, std::string_view secret) const;
@@ -62,7 +69,7 @@ class accounts {
     std::shared_ptr<tried_users> tried = std::make_shared<tried_users>();
   };
 
-  std::shared_ptr<book> book_ = std::make_shared<book>();
+  std::shared_ptr<book> book_;
 };
 
 }  // namespace muxpro::proxy

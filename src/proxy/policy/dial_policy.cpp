@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -138,7 +139,13 @@ dial_policy::dial_policy(std::shared_ptr<const own_addresses> own)
     : own_(own ? std::move(own) : std::make_shared<const own_addresses>()) {}
 
 void dial_policy::own_listener(const asio::ip::tcp::endpoint& at) {
-  listeners_.emplace_back(unmapped(at.address()), at.port());
+  const std::unique_lock lock(listeners_->access);
+  listeners_->all.emplace_back(unmapped(at.address()), at.port());
+}
+
+void dial_policy::forget_listener(const asio::ip::tcp::endpoint& at) {
+  const std::unique_lock lock(listeners_->access);
+  std::erase(listeners_->all, asio::ip::tcp::endpoint(unmapped(at.address()), at.port()));
 }
 
 void dial_policy::block(std::string_view name) { blocked_.insert(normalized(name)); }
@@ -146,8 +153,10 @@ void dial_policy::block(std::string_view name) { blocked_.insert(normalized(name
 verdict dial_policy::check(const address& a, std::uint16_t port) const {
   const address real = unmapped(a);
   const bool own = own_->contains(real);
-  for (const auto& listener : listeners_)
+  std::shared_lock lock(listeners_->access);
+  for (const auto& listener : listeners_->all)
     if (listener.port() == port && reaches(real, own, listener.address())) return verdict::own_listener;
+  lock.unlock();
   if (allow_private_) return verdict::allowed;
   if (is_private(a)) return verdict::private_address;
   return own ? verdict::own_address : verdict::allowed;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -33,7 +34,7 @@ std::string normalized(std::string_view name);
 enum class verdict : std::uint8_t { allowed, private_address, own_address, own_listener, blocked_name };
 const char* to_string(verdict v) noexcept;
 
-/// Set up before it is used, then read by any thread.
+/// Set up before it is used, then read by any thread. Listeners may come and go meanwhile.
 class dial_policy {
  public:
   /// `own`: addresses of this machine. Null: the loopback alone.
@@ -45,6 +46,8 @@ class dial_policy {
   /// A listener of this process, which may never be dialled. One on the unspecified address stands for every
   /// address of this machine.
   void own_listener(const asio::ip::tcp::endpoint& at);
+  /// It has been closed.
+  void forget_listener(const asio::ip::tcp::endpoint& at);
   /// Names to refuse before any DNS query, each with its sub-domains.
   void block(std::string_view name);
 
@@ -60,7 +63,11 @@ class dial_policy {
   const std::shared_ptr<const own_addresses> own_;
   std::shared_ptr<own_dials> dials_;
   bool allow_private_ = false;
-  std::vector<asio::ip::tcp::endpoint> listeners_;
+  struct own_listeners {
+    mutable std::shared_mutex access;
+    std::vector<asio::ip::tcp::endpoint> all;
+  };
+  const std::shared_ptr<own_listeners> listeners_ = std::make_shared<own_listeners>();
   std::unordered_set<std::string> blocked_;
 };
 

@@ -26,7 +26,7 @@ std::uint64_t scattered(std::uint64_t n) {
 
 balancer::balancer(const balancer_options& options, const std::vector<std::string>& outbounds,
                    std::uint64_t seed)
-    : strategy_(options.strategy), fallback_(options.fallback_tag), turn_(seed) {
+    : strategy_(options.strategy), fallback_(options.fallback_tag), all_(outbounds), turn_(seed) {
   for (const std::string& tag : outbounds) {
     const auto begins = [&tag](const std::string& prefix) { return tag.starts_with(prefix); };
     if (std::any_of(options.selector.begin(), options.selector.end(), begins)) selected_.push_back(tag);
@@ -39,6 +39,18 @@ balancer::balancer(const balancer_options& options, const std::vector<std::strin
     check("fallback_tag", fallback_, "it must be empty or one of " + all);
 }
 
+bool balancer::pin(std::string_view outbound) const {
+  const auto found = std::find(all_.begin(), all_.end(), outbound);
+  if (!outbound.empty() && found == all_.end()) return false;
+  pinned_ = outbound.empty() ? nullptr : &*found;
+  return true;
+}
+
+std::string balancer::pinned() const {
+  const std::string* const tag = pinned_;
+  return tag ? *tag : std::string();
+}
+
 std::vector<balancer::candidate> balancer::usable(const router::outbound_load& load) const {
   std::vector<candidate> all;
   for (const std::string& tag : selected_)
@@ -48,6 +60,7 @@ std::vector<balancer::candidate> balancer::usable(const router::outbound_load& l
 
 const std::string& balancer::choose(const router::outbound_load& load,
                                     const router::outbound_load& ping) const {
+  if (const std::string* const only = pinned_) return *only;
   const bool by_ping = strategy_ == balancing::least_ping;
   std::vector<candidate> all;
   if (by_ping && ping) all = usable(ping);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace muxpro::proxy {
@@ -17,6 +18,11 @@ class balancer {
 
   /// One of those that can be used; else the fallback; else, without one, one of those that cannot.
   const std::string& choose(const router::outbound_load& load, const router::outbound_load& ping = {}) const;
+  /// From now on choose() returns `outbound`; empty: it chooses again. False: there is no such outbound.
+  bool pin(std::string_view outbound) const;
+  /// Empty: it chooses.
+  std::string pinned() const;
+  const std::vector<std::string>& selected() const noexcept { return selected_; }
 
  private:
   struct candidate {
@@ -28,6 +34,8 @@ class balancer {
   balancing strategy_;
   std::vector<std::string> selected_;
   std::string fallback_;
+  std::vector<std::string> all_;
+  mutable std::atomic<const std::string*> pinned_{nullptr};  ///< one of `all_`
   mutable std::atomic<std::uint64_t> turn_;
 };
 

@@ -1,7 +1,7 @@
 #include "proxy/routing/geo_data.hpp"
 
+#include "proxy/base/proto_reader.hpp"
 #include "proxy/base/text.hpp"
-#include "proxy/routing/proto_reader.hpp"
 
 #include <algorithm>
 #include <optional>

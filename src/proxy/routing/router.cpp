@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <functional>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -57,7 +58,7 @@ struct router::tables {
   outbound_load load, ping;
   domain_strategy strategy;
   std::string default_tag;
-  std::map<std::string, balancer> balancers;
+  std::map<std::string, balancer, std::less<>> balancers;
   std::vector<entry> entries;
   /// Rules by their domains; and those that have none.
   domain_index by_domain;
@@ -166,6 +167,17 @@ std::optional<route_decision> router::route(const route_request& request) const 
 route_decision router::route(const route_request& request,
                              std::span<const asio::ip::address> resolved) const {
   return *tables_->decide(request, &resolved);
+}
+
+std::optional<router::balancer_state> router::state_of(std::string_view balancer_tag) const {
+  const auto found = tables_->balancers.find(balancer_tag);
+  if (found == tables_->balancers.end()) return std::nullopt;
+  return balancer_state{found->second.selected(), found->second.pinned()};
+}
+
+bool router::pin(std::string_view balancer_tag, std::string_view outbound_tag) const {
+  const auto found = tables_->balancers.find(balancer_tag);
+  return found != tables_->balancers.end() && found->second.pin(outbound_tag);
 }
 
 route_request request_of(const context& c) {

@@ -52,6 +52,8 @@ struct routing_rule {
   /// Names of attributes, in any case, to expressions that must be found in their values. All of them must.
   std::map<std::string, std::string> attrs;
 
+  /// A name for those who list the rules.
+  std::string rule_tag;
   /// Where to; balancer_tag counts only where this is empty.
   std::string outbound_tag, balancer_tag;
   /// Of the sub-stream, where the outbound multiplexes: 0 is served first, 255 last. Nothing: as it was.
@@ -133,6 +135,16 @@ class router {
   std::optional<route_decision> route(const route_request& request) const;
   /// Always decides, without addresses if the name has none.
   route_decision route(const route_request& request, std::span<const asio::ip::address> resolved) const;
+  /// What a balancer chooses from, and what it has to choose.
+  struct balancer_state {
+    std::vector<std::string> selected;
+    std::string pinned;  ///< empty: it chooses
+  };
+  /// Nothing: there is no such balancer. Any thread.
+  std::optional<balancer_state> state_of(std::string_view balancer_tag) const;
+  /// From now on the balancer chooses `outbound_tag`; empty: as its strategy has it. False: there is no such
+  /// balancer or outbound. Any thread.
+  bool pin(std::string_view balancer_tag, std::string_view outbound_tag) const;
   /// Whether a rule has a condition on the protocol or on attributes.
   bool by_content() const noexcept { return by_content_; }
   /// Whether a rule has a condition on the client's program.

@@ -1,6 +1,7 @@
 // Options of sockets that configurations name.
 #include "configured.hpp"
 
+#include "proxy/net/socket_trials.hpp"
 #include "proxy/net/unique_fd.hpp"
 
 #include <netinet/in.h>
@@ -71,4 +72,21 @@ TEST_CASE("socket options: a listener on IPv6 alone", "[proxy][transport]") {
     set_listening_options(s.get(), o);
     if (alone) CHECK(number_of(s.get(), IPPROTO_IPV6, IPV6_V6ONLY) == 1);
   }
+}
+
+TEST_CASE("socket options: what this machine refuses is told in one sentence", "[proxy][transport]") {
+  CHECK(refused_options(socket_options()).empty());
+  socket_options o;
+  o.congestion = "no-such-one";
+  o.interface = "no-such-one";
+  const auto refused = refused_options(o);
+  REQUIRE(refused.size() == 2);
+  CHECK(refused[0].key == "interface");
+  CHECK(refused[0].sentence == "is 'no-such-one', to which no socket can be bound now: No such device");
+  CHECK(refused[1].key == "tcpCongestion");
+  CHECK(refused[1].sentence ==
+        "is 'no-such-one', which this kernel does not have: No such file or directory; connections have the "
+        "system's algorithm");
+  CHECK_FALSE(refused[0].essential);
+  CHECK_NOTHROW(require_options(o, "direct"));
 }

@@ -13,6 +13,7 @@
 #include <asio/read_until.hpp>
 #include <asio/write.hpp>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <thread>
@@ -119,6 +120,19 @@ TEST_CASE("status: a connection is seen while it lives, and counted after", "[pr
   CHECK(has(metrics, "\nmuxpro_received_datagram_bytes_total 0\n"));
   CHECK(has(metrics, "muxpro_connections{kind=\"inbound\",name=\"in\"} 0\n"));
   CHECK(has(metrics, "muxpro_connections_total{kind=\"inbound\",name=\"in\"} 1\n"));
+}
+
+TEST_CASE("status: /ready shows whether new connections are accepted", "[proxy][stats]") {
+  watched w;
+  CHECK(has(w.get("/ready"), "HTTP/1.1 200 "));
+  tcp::socket s(w.io);
+  s.connect(w.socks);
+  asio::write(s, asio::buffer("\x05\x01\x00\x05\x01\x00\x01\x01\x02\x03\x04\x00\x50", 13));
+  std::array<char, 12> room;
+  asio::read(s, asio::buffer(room));
+  w.proxy.drain();
+  while (has(w.get("/ready"), "HTTP/1.1 200 ")) std::this_thread::yield();
+  CHECK(has(w.get("/ready"), "HTTP/1.1 503 "));
 }
 
 TEST_CASE("status: other requests are refused in a sentence", "[proxy][stats]") {

@@ -1,0 +1,23 @@
+// Xray's messages that the API reads, as objects of a configuration: the one table of both. Ring 4, a rule.
+#pragma once
+
+#include "proxy/api/message.hpp"
+
+#include <string_view>
+
+namespace muxpro::proxy {
+
+/// Null: muxpro has nothing for the type.
+const typed_message* find_typed_message(std::string_view type);
+
+/// An inbound and an outbound as a configuration has them, by InboundHandlerConfig and OutboundHandlerConfig.
+extern const message_form inbound_form, outbound_form;
+/// A client of an inbound, and its account apart from it, by User.
+extern const message_form user_form;
+/// "routing" without its balancers, by the router's Config.
+extern const message_form routing_form;
+
+/// The type of the accounts of an inbound's protocol. Null: the API adds no users there.
+const typed_message* account_of(std::string_view protocol, bool of_2022);
+
+}  // namespace muxpro::proxy

@@ -1,0 +1,93 @@
+// What the API asks about rules and balancers of a proxy that runs, and changes about them.
+#include "proxy/engine/configured_parts.hpp"
+
+#include "proxy/config/readers.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace muxpro::proxy {
+
+std::string configured_proxy::parts::route(const route_request& request) {
+  const std::lock_guard lock(changing);
+  if (!chooser) return routing_now.outbound_tags.front();
+  if (const auto decided = chooser->route(request)) return decided->outbound_tag;
+  return chooser->route(request, {}).outbound_tag;
+}
+
+namespace {
+
+api_refusal unknown_balancer(const std::string& tag) {
+  return {api_code::not_found, fmt::format("cannot find tag: {}", shown(tag))};
+}
+
+void refuse_rules_with_one_tag(const std::vector<routing_rule>& all) {
+  std::set<std::string> tags;
+  for (const routing_rule& r : all)
+    if (!r.rule_tag.empty() && !tags.insert(r.rule_tag).second)
+      throw api_refusal(api_code::already_exists, fmt::format("duplicate ruleTag {}", shown(r.rule_tag)));
+}
+
+}  // namespace
+
+router::balancer_state configured_proxy::parts::balancer(const std::string& tag) {
+  const std::lock_guard lock(changing);
+  auto state = chooser ? chooser->state_of(tag) : std::nullopt;
+  if (!state) throw unknown_balancer(tag);
+  return *state;
+}
+
+void configured_proxy::parts::override_balancer(const std::string& tag, const std::string& outbound) {
+  const std::lock_guard lock(changing);
+  if (!chooser || !chooser->state_of(tag)) throw unknown_balancer(tag);
+  if (!chooser->pin(tag, outbound))
+    throw api_refusal(api_code::not_found, fmt::format("there is no outbound {}", shown(outbound)));
+  if (outbound.empty())
+    overridden.erase(tag);
+  else
+    overridden[tag] = outbound;
+}
+
+// The router is made anew: it knows the tags of all outbounds.
+void configured_proxy::parts::reroute() {
+  if (!chooser) return;
+  geo_files geo = lists.unread();
+  route(routing_now, geo);
+  use_rules(routing_now);
+}
+
+void configured_proxy::parts::add_rules(const setting& routing, bool append) {
+  const std::lock_guard lock(changing);
+  router_options changed = routing_now;
+  if (!append) changed.rules.clear();
+  std::vector<std::string> tags = began.names_tags;
+  for (const inbound_config& i : began.inbounds) tags.push_back(i.tag);
+  if (began.api && began.api->has("HandlerService")) tags.clear();
+  config_mistakes mistakes;
+  geo_files geo = lists.unread();
+  settings::read(routing, "routing", mistakes, [&](settings& s) { read_routing(s, changed, geo, tags); });
+  if (!mistakes.empty())
+    throw api_refusal(api_code::invalid_argument,
+                      fmt::format("{}: {}", mistakes.all().front().path, mistakes.all().front().sentence));
+  refuse_rules_with_one_tag(changed.rules);
+  route(changed, geo);
+  use_rules(changed);
+  routing_now = std::move(changed);
+}
+
+void configured_proxy::parts::remove_rule(const std::string& rule_tag) {
+  const std::lock_guard lock(changing);
+  if (rule_tag.empty()) throw api_refusal(api_code::invalid_argument, "empty tag name!");
+  const auto is_it = [&](const routing_rule& r) { return r.rule_tag == rule_tag; };
+  if (std::erase_if(routing_now.rules, is_it) > 0) reroute();
+}
+
+std::vector<routing_rule> configured_proxy::parts::rules() {
+  const std::lock_guard lock(changing);
+  return routing_now.rules;
+}
+
+}  // namespace muxpro::proxy
