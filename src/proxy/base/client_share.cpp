@@ -1,5 +1,7 @@
 #include "proxy/base/client_share.hpp"
 
+#include "proxy/base/own_query.hpp"
+
 #include <algorithm>
 
 namespace muxpro::proxy {
@@ -14,6 +16,7 @@ asio::ip::address source_prefix(const asio::ip::address& a) {
 }
 
 std::string share_of(const context::inbound_part& client) {
+  if (is_own_query(client)) return {};
   if (!client.user.name.empty()) return "user " + client.user.name;
   return "address " + source_prefix(client.source).to_string();
 }

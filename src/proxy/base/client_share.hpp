@@ -14,7 +14,7 @@ namespace muxpro::proxy {
 asio::ip::address source_prefix(const asio::ip::address& a);
 
 /// The key of a user's share: the name if the user is authenticated, else source_prefix(). No name equals an
-/// address.
+/// address. Empty: it is this program itself.
 std::string share_of(const context::inbound_part& client);
 
 }  // namespace muxpro::proxy

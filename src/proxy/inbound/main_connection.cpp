@@ -1,6 +1,7 @@
 #include "proxy/inbound/main_connection.hpp"
 
 #include "proxy/base/log_text.hpp"
+#include "proxy/base/main_connection_target.hpp"
 #include "proxy/engine/live_connection.hpp"
 #include "proxy/engine/stats.hpp"
 #include "proxy/net/or_error.hpp"
@@ -19,6 +20,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace muxpro::proxy {
 
@@ -191,11 +193,23 @@ context main_connection::context_of(const sub_stream& stream) const {
   return ctx;
 }
 
+/// It speaks Mux.Cool over a transport that takes the datagrams of that alone. The log has it once.
+bool main_connection::takes_datagrams_alone() {
+  const context::inbound_part& in = ctx_.inbound;
+  if (!in.datagrams_alone || in.protocol != name_of(dialect::mux_cool)) return false;
+  if (!std::exchange(refusal_noted_, true))
+    to_.note(log_level::warning, in.source,
+             fmt::format("main connection {} of {}: its connections are refused, because Mux.Cool over this "
+                         "transport carries datagrams alone: the client should use mux.pro, or no mux",
+                         in.main_connection, shown_client(in.source, in.user.name)));
+  return true;
+}
+
 asio::awaitable<void> main_connection::carry_bytes(std::shared_ptr<stream_connection> stream, context ctx) {
   stream_client c(stream, relay_);
   connection_result refused;
   // A client with a flow sends streams by it, and not inside of a main connection.
-  if (ctx_.inbound.user.vision) refused.why = errc::target_rejected;
+  if (ctx_.inbound.user.vision || takes_datagrams_alone()) refused.why = errc::target_rejected;
   if (!refused.why) co_await c.wait_for_turn(*this, refused.why);
   if (!refused.why) {
     co_await to_.dispatch(std::move(ctx), c);

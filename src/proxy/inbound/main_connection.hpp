@@ -93,6 +93,7 @@ class main_connection : public std::enable_shared_from_this<main_connection> {
   /// Waits as mux_inbound_options::new_rate demands.
   asio::awaitable<void> pace();
   context context_of(const sub_stream& stream) const;
+  bool takes_datagrams_alone();
   void log_end(std::error_code why) const;
 
   session session_;
@@ -101,6 +102,7 @@ class main_connection : public std::enable_shared_from_this<main_connection> {
   semaphore dials_;
   const std::uint32_t max_waiting_, new_rate_;
   std::uint32_t waiting_ = 0;
+  bool refusal_noted_ = false;
   time_point next_dial_{};
   const relay_options relay_;
   context ctx_;

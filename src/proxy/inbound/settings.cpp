@@ -1,5 +1,8 @@
 #include "proxy/inbound/settings.hpp"
 
+#include <fmt/format.h>
+
+#include <set>
 #include <string>
 #include <vector>
 
@@ -7,6 +10,7 @@ namespace muxpro::proxy {
 
 void read_accounts(settings& s, const policy_level& policy, accounts& to) {
   constexpr std::size_t most = 100'000;
+  std::set<std::string> taken;
   const auto account = [&](settings& a, std::size_t) {
     std::string user, secret;
     a.needs("user", "the name of a user");
@@ -14,6 +18,8 @@ void read_accounts(settings& s, const policy_level& policy, accounts& to) {
     const bool named = a.text({"user", "The name, 1 to 255 bytes. Logs and rules show it."}, user);
     const bool has_secret = a.secret({"pass", "The password, 1 to 255 bytes. No message shows it."}, secret);
     if (named && (user.empty() || user.size() > 255)) a.wrong("user", "must have 1 to 255 bytes");
+    if (named && !taken.insert(user).second)
+      a.wrong("user", fmt::format("is '{}', which another account has", shown(user)));
     if (has_secret && (secret.empty() || secret.size() > 255)) a.wrong("pass", "must have 1 to 255 bytes");
     if (!s.describing()) to.add(policy.user(user), secret);
   };

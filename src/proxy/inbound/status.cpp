@@ -59,6 +59,11 @@ asio::awaitable<std::string> answer_to(const question& q, const status_reporter&
   if (!is_own_name(q.host)) co_return refusal("403 Forbidden", "Ask for it by address or as localhost.");
   if (q.method != "GET") co_return refusal("405 Method Not Allowed", "There is only GET.");
   if (q.path == "/") co_return answer("200 OK", "text/html; charset=utf-8", status_page);
+  if (q.path == "/ready") {
+    const auto report = co_await ask(0);
+    if (report.draining) co_return refusal("503 Service Unavailable", "It drains.");
+    co_return answer("200 OK", "text/plain; charset=utf-8", "It accepts connections.\n");
+  }
   if (q.path == "/metrics") {
     const auto report = co_await ask(0);
     // Sums without one thread would look like counters that began anew.
@@ -76,7 +81,7 @@ asio::awaitable<std::string> answer_to(const question& q, const status_reporter&
     const auto report = co_await ask(connections_shown);
     co_return answer("200 OK", "application/json", status_json(report));
   }
-  co_return refusal("404 Not Found", "There are /, /metrics, /status.json and /debug/vars.");
+  co_return refusal("404 Not Found", "There are /, /ready, /metrics, /status.json and /debug/vars.");
 }
 
 using found = http_head_scanner::status;

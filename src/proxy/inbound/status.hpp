@@ -1,5 +1,5 @@
 // What the proxy does now: a page for people, /metrics for Prometheus, /status.json for both,
-// /debug/vars for clients of Xray. Ring 4.
+// /debug/vars for clients of Xray, /ready for balancers. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/inbound.hpp>

@@ -1,6 +1,7 @@
 #include "proxy/outbound/fragment.hpp"
 
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/random_in.hpp"
 #include "proxy/net/read_deadline.hpp"
 
 #include <muxpro/timer.hpp>
@@ -8,26 +9,21 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <random>
 #include <utility>
 
 namespace muxpro::proxy {
 
 namespace {
 
-constexpr std::size_t record_header = 5;             // RFC 8446 section 5.1
+constexpr std::size_t record_head_size = 5;          // RFC 8446 section 5.1
 constexpr std::size_t longest_first_record = 16640;  // a record with its header
 
 /// The length of the record of a handshake that begins `data`; 0: none does.
 std::size_t hello_size(const_bytes data) {
   if (data.empty() || data[0] != std::byte{22}) return 0;
-  if (data.size() < record_header) return record_header;
-  return record_header + (std::to_integer<std::size_t>(data[3]) << 8 | std::to_integer<std::size_t>(data[4]));
-}
-
-std::size_t random_in(const number_range& r) {
-  thread_local std::minstd_rand numbers{std::random_device()()};
-  return std::uniform_int_distribution<std::size_t>(r.least, r.most)(numbers);
+  if (data.size() < record_head_size) return record_head_size;
+  return record_head_size +
+         (std::to_integer<std::size_t>(data[3]) << 8 | std::to_integer<std::size_t>(data[4]));
 }
 
 asio::awaitable<void> read_first(client& c, const fragment_options& o, std::error_code& ec) {
@@ -46,11 +42,11 @@ std::vector<std::vector<std::byte>> pieces_of(const_bytes data, const fragment_o
                                               const std::function<std::size_t()>& next_length) {
   std::vector<std::vector<std::byte>> out;
   const std::size_t record = o.only_client_hello ? hello_size(data) : 0;
-  if (o.only_client_hello && (record <= record_header || record > data.size())) {
+  if (o.only_client_hello && (record <= record_head_size || record > data.size())) {
     out.emplace_back(data.begin(), data.end());
     return out;
   }
-  const const_bytes head = data.first(record ? record_header : 0);
+  const const_bytes head = data.first(record ? record_head_size : 0);
   const_bytes body = data.subspan(head.size(), record ? record - head.size() : data.size());
   while (!body.empty()) {
     const bool last = out.size() + 1 >= o.most_pieces;

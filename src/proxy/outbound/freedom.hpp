@@ -1,4 +1,4 @@
-// Straight to the target, under the dial policy. Ring 4.
+// Straight to the target, under the dial policy, or by another outbound. Ring 4.
 #pragma once
 
 #include "proxy/dial/dialer.hpp"
@@ -49,23 +49,33 @@ class freedom final : public outbound {
           udp_nat* nat)
       : names_(names), policy_(policy), options_(std::move(options)), relay_(relay), nat_(nat) {}
 
+  /// Targets that the operator has chosen, for queries of this program itself, are dialled under another
+  /// policy. Both must outlive it.
+  void carry_own_queries(const dial_policy& policy, udp_nat* nat) noexcept {
+    own_policy_ = &policy;
+    own_nat_ = nat;
+  }
+
   asio::awaitable<connection_result> carry(const context& ctx, client& c) override;
   asio::awaitable<connection_result> carry_datagrams(context ctx,
                                                      std::unique_ptr<datagram_stream> datagrams) override;
-  datagram_support support_for_datagrams() const noexcept override {
-    return nat_ ? datagram_support::carried : datagram_support::none;
-  }
+  datagram_support support_for_datagrams() const noexcept override;
 
  private:
   destination target_of(const context& ctx) const;
-  asio::awaitable<void> begin(const context& ctx, client& c, connection_over<asio::ip::tcp::socket>& far,
-                              std::error_code& ec) const;
+  asio::awaitable<connection_result> carry_through(const next_outbound& next, const context& ctx, client& c);
+  asio::awaitable<std::shared_ptr<connection>> open_through(const next_outbound& next, const context& ctx,
+                                                            client& c, std::error_code& ec) const;
+  asio::awaitable<void> begin(const context& ctx, client& c, connection& far,
+                              const asio::ip::tcp::endpoint& target, std::error_code& ec) const;
 
   resolver& names_;
   const dial_policy& policy_;
   freedom_options options_;
   const relay_options relay_;
   udp_nat* const nat_;
+  const dial_policy* own_policy_ = &policy_;
+  udp_nat* own_nat_ = nat_;
 };
 
 }  // namespace muxpro::proxy

@@ -1,7 +1,7 @@
 // The configuration of outbounds of protocol freedom.
-#include "proxy/base/number_range.hpp"
 #include "proxy/base/port_set.hpp"
 #include "proxy/base/text.hpp"
+#include "proxy/config/range.hpp"
 #include "proxy/config/readers.hpp"
 #include "proxy/engine/built_in.hpp"
 #include "proxy/outbound/freedom.hpp"
@@ -35,17 +35,6 @@ void read_redirect(settings& s, freedom_options& to) {
   if (!port || (!host.empty() && !address(host).valid()))
     return s.wrong("redirect", fmt::format("is '{}'; it must be HOST:PORT, or :PORT", shown(text)));
   to.redirect.emplace(host.empty() ? address() : address(host), *port);
-}
-
-void read_range(settings& s, const setting_key& key, number_range& to, std::uint32_t most) {
-  std::string text;
-  if (!s.text_or_number(key, text)) return;
-  const auto range = number_range::parse(text);
-  if (range && range->most <= most)
-    to = *range;
-  else
-    s.wrong(key.name, fmt::format("is '{}'; it must be a number up to {}, or two with '-' between them",
-                                  shown(text), most));
 }
 
 void read_fragment(settings& s, freedom_options& to) {
@@ -118,7 +107,7 @@ void read_freedom(settings& s, outbound_plan& to) {
   s.flag({"allowPrivate",
           "Whether private, local and other special addresses are dialled, judged after DNS and after "
           "un-mapping IPv4-mapped, NAT64, 6to4 and Teredo addresses. Default: only if all inbounds "
-          "listen on loopback or unix sockets."},
+          "listen on loopback or unix sockets, and no HandlerService of the API may add others."},
          f.allow_private);
   const setting_key ports{
       "refusedUdpPorts",
@@ -156,10 +145,14 @@ nat_limits limits_of(const freedom_options& o, bool local_only) {
 outbound_factory make_freedom(outbound_resources& from, const freedom_options& o) {
   const bool all = o.allow_private.value_or(from.local_only());
   freedom_options own = o;
-  own.dial.socket = from.socket();
-  udp_nat& nat = from.nat(all, limits_of(o, from.local_only()), own.dial);
-  return [&from, &nat, all, own](asio::io_context&) {
-    return std::make_shared<freedom>(from.names(), from.policy(all), own, from.relay(), &nat);
+  own.dial = from.dialing(o.dial);
+  const nat_limits limits = limits_of(o, from.local_only());
+  udp_nat& nat = from.nat(all, limits, own.dial);
+  udp_nat& own_nat = from.nat(true, limits, own.dial);
+  return [&from, &nat, &own_nat, all, own](asio::io_context&) {
+    auto made = std::make_shared<freedom>(from.names(), from.policy(all), own, from.relay(), &nat);
+    made->carry_own_queries(from.policy(true), &own_nat);
+    return made;
   };
 }
 
@@ -181,6 +174,7 @@ outbound_plan plan_of(const freedom_options& o) {
   outbound_plan out;
   out.options = o;
   out.datagrams = datagram_support::carried;
+  out.datagrams_beside = true;
   out.dials = true;
   out.make = [o](outbound_resources& from) { return make_freedom(from, o); };
   return out;

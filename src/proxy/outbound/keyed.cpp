@@ -2,7 +2,9 @@
 
 #include "proxy/base/addresses.hpp"
 #include "proxy/base/main_connection_target.hpp"
+#include "proxy/dial/next_outbound.hpp"
 #include "proxy/net/read_deadline.hpp"
+#include "proxy/outbound/chained_datagrams.hpp"
 #include "proxy/outbound/relayed_datagrams.hpp"
 #include "proxy/policy/dial_outcome.hpp"
 #include "proxy/transport/chunk_stream.hpp"
@@ -23,6 +25,19 @@ namespace muxpro::proxy {
 namespace {
 
 constexpr std::size_t most_first_bytes = 8192;
+
+/// Null and an error if the flow cannot go over `server`.
+std::shared_ptr<connection> begin_vision(const std::shared_ptr<connection>& server,
+                                         const keyed_outbound_options& options, const destination& target,
+                                         std::error_code& ec) {
+  vision_beginning first;
+  first.id = *options.vision;
+  first.head = options.request(target);
+  first.peers_head = options.response;
+  auto padded = open_vision(server, std::move(first));
+  if (!padded) ec = std::make_error_code(std::errc::operation_not_supported);
+  return padded;
+}
 
 // A client that has ended sends no more: its end is the relay's affair.
 asio::awaitable<void> wait_for_first_bytes(client& c, duration limit, std::error_code& ec) {
@@ -57,12 +72,7 @@ asio::awaitable<void> keyed_outbound::request(std::shared_ptr<connection>& serve
 
 asio::awaitable<std::shared_ptr<connection>> keyed_outbound::request_by_vision(
     std::shared_ptr<connection> server, const destination& target, client& c, std::error_code& ec) {
-  vision_beginning first;
-  first.id = *options_.vision;
-  first.head = options_.request(target);
-  first.peers_head = options_.response;
-  const auto padded = open_vision(server, std::move(first));
-  if (!padded) ec = std::make_error_code(std::errc::operation_not_supported);
+  const auto padded = begin_vision(server, options_, target, ec);
   if (!ec) co_await wait_for_first_bytes(c, options_.first_bytes, ec);
   if (ec) co_return server;
   const std::vector<std::byte> early = c.take_early();
@@ -111,19 +121,26 @@ asio::awaitable<std::unique_ptr<datagram_stream>> keyed_outbound::frame_datagram
                                                drops_of(ctx));
 }
 
+relay_packets keyed_outbound::packets_of(const context& ctx) const {
+  std::optional<host_port> only;
+  if (!ctx.datagrams.addressed) only.emplace(ctx.outbound.target.host, ctx.outbound.target.port);
+  return {options_.packets(), std::move(only), drops_of(ctx)};
+}
+
 asio::awaitable<std::unique_ptr<datagram_stream>> keyed_outbound::exchange_packets(const context& ctx,
                                                                                    std::error_code& ec) {
   const host_port at = server_->target().at;
+  if (const next_outbound* const next = server_->through()) {
+    auto below = co_await next->exchange(at);
+    co_return std::make_unique<chained_datagrams>(nullptr, std::move(below), at, packets_of(ctx));
+  }
   const auto found = co_await server_->find(at.host, at.port, ec);
   if (ec) co_return nullptr;
   const asio::ip::udp::endpoint relay(unwrapped(found.front()), at.port);
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   auto socket = socket_for_relay(executor, relay, {}, {}, ec);
   if (ec) co_return nullptr;
-  std::optional<host_port> only;
-  if (!ctx.datagrams.addressed) only.emplace(ctx.outbound.target.host, ctx.outbound.target.port);
-  co_return std::make_unique<relayed_datagrams>(nullptr, std::move(socket), relay, options_.packets(),
-                                                std::move(only), drops_of(ctx));
+  co_return std::make_unique<relayed_datagrams>(nullptr, std::move(socket), relay, packets_of(ctx));
 }
 
 asio::awaitable<connection_result> keyed_outbound::carry_datagrams(
@@ -155,6 +172,11 @@ asio::awaitable<session> dial_session_by_key(std::shared_ptr<transport_dialer> s
   const destination target = main_connection_target(s.speaks);
   if (options.chunks)
     co_return make_chunked(c, options.chunks(target), {})->into_session(role::client, std::move(s));
+  if (options.vision) {  // sing-box refuses a main connection without the flow
+    const auto padded = begin_vision(c, options, target, ec);
+    if (ec) throw std::system_error(ec);
+    co_return padded->into_session(role::client, std::move(s));
+  }
   s.head = options.request(target);
   s.peers_head = options.response;
   co_return c->into_session(role::client, std::move(s));

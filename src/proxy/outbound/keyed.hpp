@@ -4,6 +4,8 @@
 #include "proxy/base/chunk_codec.hpp"
 #include "proxy/base/sealed_datagrams.hpp"
 #include "proxy/base/uuid.hpp"
+#include "proxy/outbound/relay_packets.hpp"
+#include "proxy/outbound/support_beside.hpp"
 #include "proxy/udp/framed_datagrams.hpp"
 
 #include <muxpro/proxy/outbound.hpp>
@@ -56,14 +58,14 @@ class keyed_outbound final : public outbound {
   asio::awaitable<connection_result> carry_datagrams(context ctx,
                                                      std::unique_ptr<datagram_stream> datagrams) override;
   datagram_support support_for_datagrams() const noexcept override {
-    return options_.packets && server_->target().is_unix() ? datagram_support::none
-                                                           : datagram_support::carried;
+    return options_.packets ? support_beside(*server_) : datagram_support::carried;
   }
 
  private:
   /// Null: `ec` is the reason.
   asio::awaitable<std::unique_ptr<datagram_stream>> exchange_packets(const context& ctx, std::error_code& ec);
   asio::awaitable<std::unique_ptr<datagram_stream>> frame_datagrams(const context& ctx, std::error_code& ec);
+  relay_packets packets_of(const context& ctx) const;
   count_drops drops_of(const context& ctx) const;
   /// `server` is then what carries the connection.
   asio::awaitable<void> request(std::shared_ptr<connection>& server, const destination& target, client& c,

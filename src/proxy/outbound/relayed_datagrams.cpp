@@ -2,13 +2,11 @@
 
 #include "proxy/base/addresses.hpp"
 #include "proxy/net/or_error.hpp"
-#include "proxy/net/wall_clock.hpp"
 
 #include <asio/co_spawn.hpp>
 
 #include <array>
 #include <chrono>
-#include <string>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -40,12 +38,9 @@ struct relayed_datagrams::state {
 };
 
 relayed_datagrams::relayed_datagrams(std::shared_ptr<connection> control, udp::socket socket,
-                                     const udp::endpoint& relay, std::unique_ptr<packet_exchange> packets,
-                                     std::optional<host_port> only, count_drops dropped)
+                                     const udp::endpoint& relay, relay_packets packets)
     : state_(std::make_shared<state>(std::move(control), std::move(socket), relay)),
-      packets_(std::move(packets)),
-      only_(std::move(only)),
-      dropped_(std::move(dropped)) {
+      packets_(std::move(packets)) {
   if (!state_->control) return;
   asio::co_spawn(state_->socket.get_executor(), watch(state_), [](std::exception_ptr) {});
 }
@@ -93,22 +88,11 @@ std::optional<std::size_t> relayed_datagrams::take(asio::mutable_buffer into, ho
     at_once_ = most_at_once;
     return std::nullopt;
   }
-  const auto drop = [this](drop_reason why) { return dropped_(why, 1), std::nullopt; };
-  if (from != state_->relay) return drop(drop_reason::foreign_sender);
-  std::string mistake;
-  auto datagram = packets_->open(bytes(memory).first(n), wall_clock(), mistake);
-  if (!datagram) return drop(drop_reason::malformed);
-  if (!is_answer(datagram->where)) return drop(drop_reason::foreign_sender);
+  if (from != state_->relay) return packets_.drop(drop_reason::foreign_sender), std::nullopt;
+  auto datagram = packets_.open(bytes(memory).first(n));
+  if (!datagram) return std::nullopt;
   peer = std::move(datagram->where);
-  if (datagram->payload.size() > into.size()) ec = asio::error::message_size;
-  return asio::buffer_copy(into, asio::buffer(datagram->payload.data(), datagram->payload.size()));
-}
-
-// The server resolves a name: the first address that answers is that of the target.
-bool relayed_datagrams::is_answer(const host_port& peer) {
-  if (!only_) return true;
-  if (only_->host.is_domain() && !peer.host.is_domain() && only_->port == peer.port) only_ = peer;
-  return peer == *only_;
+  return copy_payload(into, datagram->payload, ec);
 }
 
 asio::awaitable<void> relayed_datagrams::send(asio::const_buffer data, const host_port& peer,
@@ -116,19 +100,12 @@ asio::awaitable<void> relayed_datagrams::send(asio::const_buffer data, const hos
   const auto s = state_;
   ec = s->ended;
   if (ec) co_return;
-  if (!peer.host.valid()) ec = errc::bad_host;
-  packet_.clear();
-  const const_bytes payload(static_cast<const std::byte*>(data.data()), data.size());
-  if (!ec) packets_->seal(packet_, peer, payload, wall_clock());
-  if (packet_.size() > max_datagram) ec = errc::datagram_too_large;
-  if (ec) {
-    dropped_(drop_reason::not_sent, 1);
-    co_return;
-  }
+  const auto& packet = packets_.seal(data, peer, ec);
+  if (ec) co_return;
   std::error_code lost;
-  co_await s->socket.async_send_to(asio::buffer(packet_), s->relay, or_error(lost));
+  co_await s->socket.async_send_to(asio::buffer(packet), s->relay, or_error(lost));
   ec = s->ended;
-  if (lost && !ec) dropped_(drop_reason::not_sent, 1);
+  if (lost && !ec) packets_.drop(drop_reason::not_sent);
 }
 
 udp::socket socket_for_relay(const asio::any_io_executor& executor, const udp::endpoint& relay,

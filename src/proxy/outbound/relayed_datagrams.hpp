@@ -1,7 +1,7 @@
 // Datagrams by way of a server that gets each with its address in a packet, as the client.
 #pragma once
 
-#include "proxy/base/sealed_datagrams.hpp"
+#include "proxy/outbound/relay_packets.hpp"
 
 #include <muxpro/proxy/connection.hpp>
 #include <muxpro/proxy/datagram_stream.hpp>
@@ -11,7 +11,6 @@
 #include <memory>
 #include <optional>
 #include <system_error>
-#include <vector>
 
 namespace muxpro::proxy {
 
@@ -19,11 +18,9 @@ namespace muxpro::proxy {
 class relayed_datagrams final : public datagram_stream {
  public:
   /// `control` keeps the association, unless it is null. Its end ends the stream with
-  /// end_code::remote_disconnect. Packets go to `relay`, and only those from there are received. With `only`,
-  /// answers of others than that target are dropped. `dropped` counts what is lost.
+  /// end_code::remote_disconnect. Packets go to `relay`, and only those from there are received.
   relayed_datagrams(std::shared_ptr<connection> control, asio::ip::udp::socket socket,
-                    const asio::ip::udp::endpoint& relay, std::unique_ptr<packet_exchange> packets,
-                    std::optional<host_port> only, count_drops dropped);
+                    const asio::ip::udp::endpoint& relay, relay_packets packets);
   ~relayed_datagrams() override;
 
   asio::any_io_executor get_executor() const override;
@@ -36,13 +33,9 @@ class relayed_datagrams final : public datagram_stream {
   struct state;
   static asio::awaitable<void> watch(std::shared_ptr<state> s);
   std::optional<std::size_t> take(asio::mutable_buffer into, host_port& peer, std::error_code& ec);
-  bool is_answer(const host_port& peer);
 
   const std::shared_ptr<state> state_;
-  const std::unique_ptr<packet_exchange> packets_;
-  std::vector<std::byte> packet_;  ///< to the server
-  std::optional<host_port> only_;
-  const count_drops dropped_;
+  relay_packets packets_;
   int at_once_ = 0;  ///< datagrams received since it last waited
 };
 

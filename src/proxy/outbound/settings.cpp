@@ -32,20 +32,6 @@ proxy_user read_proxy_user(settings& u) {
   return out;
 }
 
-settings::choices<dial_family> families_by_strategy() {
-  return {{"AsIs", dial_family::any},
-          {"UseIP", dial_family::any},
-          {"UseIPv4", dial_family::ipv4},
-          {"UseIPv6", dial_family::ipv6},
-          {"UseIPv4v6", dial_family::ipv4},
-          {"UseIPv6v4", dial_family::ipv6},
-          {"ForceIP", dial_family::any},
-          {"ForceIPv4", dial_family::only_ipv4},
-          {"ForceIPv6", dial_family::only_ipv6},
-          {"ForceIPv4v6", dial_family::ipv4},
-          {"ForceIPv6v4", dial_family::ipv6}};
-}
-
 stream_address read_server(settings& s) {
   stream_address server;
   std::string host;

@@ -34,9 +34,6 @@ struct proxy_user {
 /// "user" and "pass" of a server that asks for them.
 proxy_user read_proxy_user(settings& u);
 
-/// Xray's names of strategies for names.
-settings::choices<dial_family> families_by_strategy();
-
 /// The plan of an outbound to a server that gets a key.
 outbound_plan keyed_plan(stream_address server, keyed_outbound_options options);
 

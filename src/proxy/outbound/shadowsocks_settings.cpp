@@ -45,6 +45,7 @@ void read_shadowsocks_server(settings& s, outbound_plan& to) {
   o.packets = [who] { return std::make_unique<packet_user>(who); };
   to = keyed_plan(std::move(server), std::move(o));
   to.in_clear = false;
+  to.datagrams_beside = true;
   if (to.server->is_unix()) to.datagrams = datagram_support::none;
 }
 

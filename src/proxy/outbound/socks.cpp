@@ -2,6 +2,7 @@
 
 #include "proxy/base/addresses.hpp"
 #include "proxy/net/or_error.hpp"
+#include "proxy/outbound/chained_datagrams.hpp"
 #include "proxy/outbound/relayed_datagrams.hpp"
 #include "proxy/policy/dial_outcome.hpp"
 #include "proxy/socks/server.hpp"
@@ -144,6 +145,15 @@ asio::awaitable<connection_result> socks_outbound::carry(const context& ctx, cli
   co_return result;
 }
 
+relay_packets socks_outbound::packets_of(const context& ctx) const {
+  std::optional<host_port> only;
+  if (!ctx.datagrams.addressed) only.emplace(ctx.outbound.target.host, ctx.outbound.target.port);
+  auto dropped = [drops = drops(), whose = "outbound " + ctx.outbound.tag](drop_reason why, std::uint64_t n) {
+    drops->note(why, whose, n);
+  };
+  return {std::make_unique<socks_packets>(), std::move(only), std::move(dropped)};
+}
+
 // The request names no address of ours: behind a NAT it would be a wrong one.
 asio::awaitable<std::unique_ptr<datagram_stream>> socks_outbound::associate(context ctx,
                                                                             std::error_code& ec) {
@@ -154,19 +164,29 @@ asio::awaitable<std::unique_ptr<datagram_stream>> socks_outbound::associate(cont
   conversation talk(server, std::move(client), options_);
   const host_port bound = co_await talk.run(ec);
   server_->note(talk.client.is_admitted() ? std::error_code() : ec, server->get_executor());
+  if (!ec && server_->through()) {
+    const auto behind = relay_behind(bound);
+    if (!behind) ec = errc::bad_answer;
+    if (ec) co_return nullptr;
+    auto below = co_await server_->through()->exchange(*behind);
+    co_return std::make_unique<chained_datagrams>(server, std::move(below), *behind, packets_of(ctx));
+  }
   asio::ip::udp::endpoint relay;
   if (!ec) relay = co_await relay_of(bound, at.peer, ec);
   if (ec) co_return nullptr;
   auto socket = socket_for_relay(server->get_executor(), relay, at.local, at.peer, ec);
   if (ec) co_return nullptr;
-  std::optional<host_port> only;
-  if (!ctx.datagrams.addressed) only.emplace(ctx.outbound.target.host, ctx.outbound.target.port);
-  auto dropped = [drops = drops(), whose = "outbound " + ctx.outbound.tag](drop_reason why, std::uint64_t n) {
-    drops->note(why, whose, n);
-  };
-  co_return std::make_unique<relayed_datagrams>(server, std::move(socket), relay,
-                                                std::make_unique<socks_packets>(), std::move(only),
-                                                std::move(dropped));
+  co_return std::make_unique<relayed_datagrams>(server, std::move(socket), relay, packets_of(ctx));
+}
+
+// The outbound in between reaches the server by the name or address that the configuration has.
+std::optional<host_port> socks_outbound::relay_behind(const host_port& bound) const {
+  const address& server = server_->target().at.host;
+  const auto known = server.is_domain() ? asio::ip::address() : to_asio(server.octets());
+  auto relay = socks_relay_address(bound, known);
+  if (relay && !relay->host.is_domain() && to_asio(relay->host.octets()).is_unspecified())
+    relay->host = server;
+  return relay;
 }
 
 asio::awaitable<asio::ip::udp::endpoint> socks_outbound::relay_of(host_port bound, asio::ip::address server,

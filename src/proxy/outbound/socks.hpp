@@ -1,6 +1,8 @@
 // By way of a SOCKS 5 server. Ring 4.
 #pragma once
 
+#include "proxy/outbound/relay_packets.hpp"
+#include "proxy/outbound/support_beside.hpp"
 #include "proxy/socks/client.hpp"
 
 #include <muxpro/proxy/outbound.hpp>
@@ -39,7 +41,8 @@ asio::awaitable<void> greet_socks_server(std::shared_ptr<transport_dialer> serve
                                          socks_outbound_options options);
 
 /// A connection to the server for each one that it carries, and one with a UDP ASSOCIATE for the datagrams of
-/// each client's socket. It carries no datagrams if the server is at a unix socket, or refuses to.
+/// each client's socket. It carries no datagrams if the server is at a unix socket, or refuses to, or if the
+/// outbound below the transport carries none.
 class socks_outbound final : public outbound {
  public:
   socks_outbound(std::shared_ptr<transport_dialer> server, socks_outbound_options options)
@@ -48,9 +51,7 @@ class socks_outbound final : public outbound {
   asio::awaitable<connection_result> carry(const context& ctx, client& c) override;
   asio::awaitable<connection_result> carry_datagrams(context ctx,
                                                      std::unique_ptr<datagram_stream> datagrams) override;
-  datagram_support support_for_datagrams() const noexcept override {
-    return server_->target().is_unix() ? datagram_support::none : datagram_support::carried;
-  }
+  datagram_support support_for_datagrams() const noexcept override { return support_beside(*server_); }
 
  private:
   /// What follows the server's reply.
@@ -59,6 +60,8 @@ class socks_outbound final : public outbound {
   asio::awaitable<std::unique_ptr<datagram_stream>> associate(context ctx, std::error_code& ec);
   asio::awaitable<asio::ip::udp::endpoint> relay_of(host_port bound, asio::ip::address server,
                                                     std::error_code& ec);
+  std::optional<host_port> relay_behind(const host_port& bound) const;
+  relay_packets packets_of(const context& ctx) const;
 
   const std::shared_ptr<transport_dialer> server_;
   const socks_outbound_options options_;

@@ -29,6 +29,7 @@ outbound_factory make_socks(outbound_resources& from, socks_outbound_options opt
 outbound_plan plan_of(stream_address server, socks_outbound_options options) {
   outbound_plan out;
   out.datagrams = server.is_unix() ? datagram_support::none : datagram_support::carried;
+  out.datagrams_beside = true;
   out.server = std::move(server);
   out.options = options;
   out.mux = outbound_plan::multiplexing::possible;

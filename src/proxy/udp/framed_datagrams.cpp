@@ -27,14 +27,14 @@ struct framed_datagrams::output {
     if (ended == asio::error::operation_aborted) return;
     ended = asio::error::operation_aborted;
     if (datagrams > 0) dropped(drop_reason::ended, datagrams);
-    if (code == end_code::graceful)
+    if (code == end_code::graceful && !broken)
       to->close();
     else
-      to->cut(code);
+      to->cut(code == end_code::graceful ? end_code::protocol_error : code);
   }
   /// Whether it will be closed when all is written, which is in time.
   bool closes_later() noexcept try {
-    if (writing && !ended && !closes_by) closes_by.emplace(to, lingering_limit);
+    if (writing && !ended && !broken && !closes_by) closes_by.emplace(to, lingering_limit);
     return closes_by.has_value();
   } catch (...) {
     return false;  // no memory for a timer
@@ -47,6 +47,7 @@ struct framed_datagrams::output {
   std::error_code ended;
   std::optional<deadline> closes_by;  ///< it is closed when all is written
   bool writing = false;
+  bool broken = false;  ///< what came from the peer makes no sense, or did not end in order: it gets a cut
 };
 
 framed_datagrams::framed_datagrams(std::shared_ptr<connection> c, const datagram_framing& framing,
@@ -74,6 +75,7 @@ asio::awaitable<std::size_t> framed_datagrams::receive(asio::mutable_buffer into
     if (n) co_return *n;
     if (!ec) co_await read(ec);
   }
+  if (ec != asio::error::eof && ec != asio::error::operation_aborted) output_->broken = true;
   if (begin_ < end_) output_->dropped(drop_reason::malformed, 1);
   begin_ = end_;
   co_return 0;

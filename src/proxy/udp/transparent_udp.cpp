@@ -26,12 +26,14 @@ void make_transparent(int socket) {
     throw std::system_error(errno, std::system_category(), "IP_TRANSPARENT");
 }
 
-udp::socket speak_as(const asio::any_io_executor& executor, const udp::endpoint& self, std::error_code& ec) {
+udp::socket speak_as(const asio::any_io_executor& executor, const udp::endpoint& self,
+                     const socket_options& o, std::error_code& ec) {
   udp::socket s(executor);
   s.open(self.protocol(), ec);
   if (!ec && !(turn_on(s.native_handle(), SOL_SOCKET, SO_REUSEADDR) &&
                turn_on(s.native_handle(), IPPROTO_IP, IP_TRANSPARENT)))
     ec.assign(errno, std::system_category());
+  if (!ec) ec = set_way(s.native_handle(), o);
   if (!ec) s.bind(self, ec);
   if (!ec) s.non_blocking(true, ec);
   return s;

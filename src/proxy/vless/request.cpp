@@ -1,7 +1,7 @@
 #include "proxy/vless/request.hpp"
 
 #include "proxy/base/main_connection_target.hpp"
-#include "proxy/routing/proto_reader.hpp"
+#include "proxy/base/proto_reader.hpp"
 
 #include <muxpro/error.hpp>
 
@@ -105,9 +105,8 @@ std::vector<std::byte> vless_request(const uuid& id, const destination& target, 
   std::vector<std::byte> out{std::byte{0}};
   out.reserve(max_vless_request);
   out.insert(out.end(), id.begin(), id.end());
-  // Datagrams in a main connection need no flow, and streams in it have none.
   const bool mux = dialect_of_main_connection(target) == dialect::mux_cool;
-  const std::string_view sent = by_vision && !mux && target.net == network::tcp ? addons : "";
+  const std::string_view sent = by_vision && target.net == network::tcp ? addons : "";
   out.push_back(static_cast<std::byte>(sent.size()));
   for (const char c : sent) out.push_back(static_cast<std::byte>(c));
   const auto asked = target.net == network::udp ? vless_command::udp : vless_command::tcp;

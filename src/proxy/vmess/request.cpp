@@ -14,8 +14,8 @@ namespace muxpro::proxy {
 
 namespace {
 
-constexpr std::size_t nonce_size = 8, sealed_length = 2 + aead_tag, checksum_size = 4;
-constexpr std::size_t max_head = max_vmess_request - vmess_auth_id - sealed_length - nonce_size - aead_tag;
+constexpr std::size_t head_nonce = 8, length_with_tag = 2 + aead_tag, checksum_size = 4;
+constexpr std::size_t max_head = max_vmess_request - vmess_auth_id - length_with_tag - head_nonce - aead_tag;
 
 enum class vmess_command : std::uint8_t { tcp = 1, udp = 2, mux = 3 };
 /// What the command "mux" stands for.
@@ -166,7 +166,7 @@ std::vector<std::byte> seal_vmess_request(const vmess_user& user, std::int64_t t
 
 vmess_request read_vmess_request(const_bytes received, const vmess_user& user) {
   byte_reader r(received, max_vmess_request);
-  const const_bytes id = r.take(vmess_auth_id), length = r.take(sealed_length), nonce = r.take(nonce_size);
+  const const_bytes id = r.take(vmess_auth_id), length = r.take(length_with_tag), nonce = r.take(head_nonce);
   if (r.missing()) return {};
   const auto size = length_part(user, id, nonce, aead_key::use::to_open).open(length);
   if (!size) return of_vmess_stranger();

@@ -88,15 +88,14 @@ struct listening {
   std::atomic<int> taken = 0, lines = 0;
   workers threads{1};
   std::optional<stream_socket> last;
-  listener at{threads,
-              tcp::endpoint(loopback, 0),
-              options,
-              std::make_shared<admission>(10, 10),
-              [this](accepted_client c) {
-                last.emplace(std::move(c.socket));
-                ++taken;
-              },
-              [this](log_level, const asio::ip::address&, const std::string&) { ++lines; }};
+  const std::shared_ptr<listener> made = std::make_shared<listener>(
+      threads, tcp::endpoint(loopback, 0), options, std::make_shared<admission>(10, 10),
+      [this](accepted_client c) {
+        last.emplace(std::move(c.socket));
+        ++taken;
+      },
+      [this](log_level, const asio::ip::address&, const std::string&) { ++lines; });
+  listener& at = *made;
 };
 
 /// Where the shortage ends.
