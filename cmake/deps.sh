@@ -37,6 +37,9 @@ has() {
     nlohmann-json3-dev) compiles 'NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR >= 11' nlohmann/json_fwd.hpp ;;
     libbenchmark-dev) compiles 1 benchmark/benchmark.h ;;
     libcli11-dev) compiles 1 CLI/CLI.hpp ;;
+    libyaml-cpp-dev) compiles 1 yaml-cpp/yaml.h ;;
+    libtomlplusplus-dev) compiles 1 toml++/toml.h ;;
+    libqrencode-dev) compiles 1 qrencode.h ;;
     libjemalloc-dev) echo 'int main() {}' | g++ -x c++ -o /dev/null - -ljemalloc 2>/dev/null ;;
     python3) command -v python3 >/dev/null ;;
     nftables) PATH=$PATH:/usr/sbin command -v nft >/dev/null ;;
@@ -48,7 +51,7 @@ has() {
 }
 
 needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libre2-dev libc-ares-dev libnghttp2-dev nlohmann-json3-dev
-  libcli11-dev libjemalloc-dev)
+  libcli11-dev libjemalloc-dev libyaml-cpp-dev libtomlplusplus-dev libqrencode-dev)
 for group; do
   case $group in
     tests) needed+=(ccache catch2 patch python3 openssl nftables iproute2) ;;

@@ -3,6 +3,7 @@
 #include "config_source.hpp"
 #include "lines.hpp"
 #include "program_log.hpp"
+#include "proxy/config/convert.hpp"
 #include "proxy/config/merge.hpp"
 #include "until_signal.hpp"
 
@@ -15,7 +16,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace muxpro::app {
@@ -24,7 +27,7 @@ namespace {
 
 struct config_flags {
   std::vector<std::string> files, directories;
-  std::string lists, format;
+  std::string lists, format, form = "newer";
   std::size_t threads = 0;
   bool ignore_unknown = false, test = false, dump = false;
 
@@ -92,7 +95,7 @@ constexpr int bad_configuration = 23;
 
 // An unset variable is not a mistake here, because muxpro run may have another environment.
 bool is_good(const config_flags& flags) {
-  config_source source(flags.files, flags.directories);
+  config_source source(flags.files, flags.directories, flags.format);
   proxy::geo_files geo(list_directories(flags, source));
   const outcome o = read(flags, source, geo, reading::files);
   if (!print_lines(o)) return false;
@@ -112,13 +115,27 @@ int test(const config_flags& flags) {
   return 0;
 }
 
-int dump(const config_flags& flags) {
-  config_source source(flags.files, flags.directories);
+/// Nothing: mistakes were printed.
+std::optional<proxy::setting> values_of(const config_flags& flags) {
+  config_source source(flags.files, flags.directories, flags.format);
   proxy::config_mistakes mistakes;
-  const auto root = source.read(mistakes);
+  auto root = source.read(mistakes);
   for (const auto& m : mistakes.all()) print_mistake(fmt::format("{}: {}", source.name(), m.sentence));
+  return root;
+}
+
+int dump(const config_flags& flags) {
+  const auto root = values_of(flags);
   if (!root) return bad_configuration;
   print_line(stdout, proxy::json_text(*root));
+  return 0;
+}
+
+int convert(const config_flags& flags) {
+  auto root = values_of(flags);
+  if (!root) return 1;
+  const auto to = flags.form == "older" ? proxy::config_form::older : proxy::config_form::newer;
+  print_line(stdout, proxy::json_text(converted(std::move(*root), to)));
   return 0;
 }
 
@@ -147,7 +164,7 @@ void reload(const config_flags& flags, config_source& source, proxy::configured_
 int run_config(const config_flags& flags) {
   if (flags.dump) return dump(flags);
   if (flags.test) return test(flags);
-  config_source source(flags.files, flags.directories);
+  config_source source(flags.files, flags.directories, flags.format);
   proxy::geo_files geo(list_directories(flags, source));
   const outcome o = read(flags, source, geo, reading::files_and_variables);
   for (const std::string& line : o.mistakes) print_mistake(line);
@@ -160,6 +177,7 @@ int run_config(const config_flags& flags) {
   for (const auto& [tag, at] : running.listening())
     print_line(stdout, fmt::format("{} on {}", tag, proxy::to_string(at)));
   std::fflush(stdout);
+  running.reopen_logs_by([&log] { log.reopen(); });
   running.start();
   run_until_drained(
       signals, [&] { running.drain(); }, [&] { running.wait(); },
@@ -170,11 +188,21 @@ int run_config(const config_flags& flags) {
 void add(CLI::App& app, command& run, const char* name, const char* what, int (*work)(const config_flags&)) {
   auto flags = std::make_shared<config_flags>();
   CLI::App& s = *app.add_subcommand(name, what);
+  s.callback([flags, &run, work] { run = [flags, work] { return work(*flags); }; });
   s.add_option("-c,--config,files", flags->files,
-               "Files: JSON; comments as //, # and /* */ are allowed. Several files become one, as in Xray. "
+               "Files: JSON, with comments as //, # and /* */, or .yaml and .toml. Several files become one, "
+               "as in Xray. "
                "- or stdin: is standard input; default: ./config.json");
-  s.add_option("--confdir", flags->directories, "A directory whose .json files are read as well");
-  s.add_option("--format", flags->format, "json or auto")->check(CLI::IsMember({"json", "auto"}));
+  s.add_option("--confdir", flags->directories,
+               "A directory whose .json, .yaml and .toml files are read as well");
+  s.add_option("--format", flags->format, "json, yaml, toml, or auto: by the name of each file")
+      ->check(CLI::IsMember({"json", "yaml", "toml", "auto"}));
+  if (work == convert) {
+    s.add_option("--to", flags->form, "The names and forms of V2Ray (older) or of Xray since 2025 (newer)")
+        ->check(CLI::IsMember({"older", "newer"}))
+        ->capture_default_str();
+    return;
+  }
   s.add_option("--lists", flags->lists,
                "Directory of geosite.dat and the like, before that of the file, XRAY_LOCATION_ASSET, "
                "V2RAY_LOCATION_ASSET, /usr/local/share/xray, /usr/share/xray and those of v2ray");
@@ -184,7 +212,6 @@ void add(CLI::App& app, command& run, const char* name, const char* what, int (*
     s.add_flag("--test", flags->test, "Only check the configuration; status 23 if it has mistakes");
     s.add_flag("--dump", flags->dump, "Only print the files as one");
   }
-  s.callback([flags, &run, work] { run = [flags, work] { return work(*flags); }; });
 }
 
 }  // namespace
@@ -193,6 +220,7 @@ void add_config_commands(CLI::App& app, command& run) {
   add(app, run, "run", "Run the proxy that configuration files describe.", run_config);
   add(app, run, "check",
       "Print every mistake in configuration files. Opens only certificates, keys and lists.", check);
+  add(app, run, "convert", "Print configuration files as JSON in the names and forms of one age.", convert);
 }
 
 }  // namespace muxpro::app

@@ -1,6 +1,7 @@
 #include "config_source.hpp"
 
 #include "commands.hpp"
+#include "config_format.hpp"
 #include "proxy/config/merge.hpp"
 #include "proxy/config/position.hpp"
 
@@ -33,17 +34,19 @@ std::vector<std::string> files_in(const std::string& directory) {
   std::vector<std::string> out;
   std::error_code ec;
   for (const auto& entry : std::filesystem::directory_iterator(directory, ec))
-    if (entry.path().extension() == ".json") out.push_back(entry.path().string());
+    if (format_of_file(entry.path().filename().string())) out.push_back(entry.path().string());
   if (ec) throw usage_error(fmt::format("cannot read the directory {}: {}", directory, ec.message()));
-  if (out.empty()) throw usage_error(fmt::format("the directory {} has no .json file", directory));
+  if (out.empty())
+    throw usage_error(fmt::format("the directory {} has no .json, .yaml or .toml file", directory));
   std::sort(out.begin(), out.end());
   return out;
 }
 
 }  // namespace
 
-config_source::config_source(std::vector<std::string> files, const std::vector<std::string>& directories)
-    : files_(std::move(files)) {
+config_source::config_source(std::vector<std::string> files, const std::vector<std::string>& directories,
+                             const std::string& format)
+    : files_(std::move(files)), format_(format_by_name(format)) {
   for (const std::string& d : directories)
     for (std::string& file : files_in(d)) files_.push_back(std::move(file));
   if (!files_.empty()) return;
@@ -66,10 +69,11 @@ std::optional<proxy::setting> config_source::read(proxy::config_mistakes& mistak
   for (const std::string& file : files_) {
     std::string text = text_of(file);
     proxy::config_mistakes own;
-    auto one = proxy::parse_json(text, own);
+    const config_format format = format_.value_or(format_of_file(file).value_or(config_format::json));
+    auto one = parse_config(text, format, own);
     const std::string where = files_.size() > 1 ? file + " " : "";
     for (const auto& m : own.all()) mistakes.add(m.path, where + m.sentence);
-    if (files_.size() == 1) only_text_ = std::move(text);
+    if (files_.size() == 1 && format == config_format::json) only_text_ = std::move(text);
     if (!one) continue;
     const bool tail = proxy::is_tail(std::filesystem::path(file).filename().string());
     all = all ? merged(std::move(*all), std::move(*one), tail) : std::move(one);

@@ -1,6 +1,7 @@
 // The texts of a configuration: files, the files of directories, and standard input.
 #pragma once
 
+#include "config_format.hpp"
 #include "proxy/config/config.hpp"
 
 #include <filesystem>
@@ -13,12 +14,15 @@ namespace muxpro::app {
 
 class config_source {
  public:
-  /// `files`: names, and "-" or "stdin:" for standard input. `directories`: all .json files in them, in the
-  /// order of their names. Without both it is ./config.json. Throws usage_error if there is no file.
-  config_source(std::vector<std::string> files, const std::vector<std::string>& directories);
+  /// `files`: names, and "-" or "stdin:" for standard input. `directories`: all .json, .yaml and .toml files
+  /// in them, in the order of their names. Without both it is ./config.json. `format`: of all texts; another
+  /// word than those of format_by_name(): by the names of the files, and JSON. Throws usage_error if there is
+  /// no file.
+  explicit config_source(std::vector<std::string> files, const std::vector<std::string>& directories = {},
+                         const std::string& format = {});
 
-  /// All texts as one. Adds mistakes if a text is not JSON. Throws std::runtime_error if a file cannot be
-  /// read. Standard input is read once.
+  /// All texts as one. Adds mistakes if a text is not in its format. Throws std::runtime_error if a file
+  /// cannot be read. Standard input is read once.
   std::optional<proxy::setting> read(proxy::config_mistakes& mistakes);
   /// What messages call it.
   std::string name() const;
@@ -31,9 +35,10 @@ class config_source {
   std::string text_of(const std::string& file);
 
   std::vector<std::string> files_;
+  std::optional<config_format> format_;
   std::string typed_;  ///< from standard input
   bool has_typed_ = false;
-  std::string only_text_;  ///< if there is one text: places are in it
+  std::string only_text_;  ///< if there is one text, of JSON: places are in it
 };
 
 }  // namespace muxpro::app

@@ -4,6 +4,7 @@
 #include "lines.hpp"
 #include "proxy/config/merge.hpp"
 #include "proxy/config/share_link.hpp"
+#include "qr_code.hpp"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -45,8 +46,10 @@ int import_links(const std::vector<std::string>& words) {
   return all ? 0 : 1;
 }
 
-int export_links(const std::vector<std::string>& files) {
-  config_source source(files, {});
+int export_links(const std::vector<std::string>& files, bool as_codes) {
+  if (as_codes && !has_qr_codes())
+    throw usage_error("this muxpro was built without QR codes (Debian: libqrencode-dev)");
+  config_source source(files);
   proxy::config_mistakes mistakes;
   const auto root = source.read(mistakes);
   for (const auto& m : mistakes.all()) print_line(stderr, fmt::format("{}: {}", source.name(), m.sentence));
@@ -57,6 +60,7 @@ int export_links(const std::vector<std::string>& files) {
   for (std::size_t i = 0; list && i < list->size(); ++i)
     if (const auto link = proxy::link_of_outbound((*list)[i])) {
       print_line(stdout, *link);
+      if (as_codes) print_line(stdout, qr_code(*link));
       any = true;
     }
   return any ? 0 : 1;
@@ -73,7 +77,9 @@ void add_link_commands(CLI::App& app, command& run) {
   const auto files = std::make_shared<std::vector<std::string>>();
   CLI::App& out = *app.add_subcommand("export", "Print the share links of a configuration's outbounds.");
   out.add_option("-c,--config,files", *files, "Files, as for run; default: ./config.json");
-  out.callback([files, &run] { run = [files] { return export_links(*files); }; });
+  const auto as_codes = std::make_shared<bool>(false);
+  out.add_flag("--qr", *as_codes, "Show each link as a QR code, too");
+  out.callback([=, &run] { run = [=] { return export_links(*files, *as_codes); }; });
 }
 
 }  // namespace muxpro::app

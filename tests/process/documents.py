@@ -121,3 +121,82 @@ def configuration_reference(scene):
     expect(status == 0 and "--config" in part, f"help check ends with {status}: {part}{said}")
     status, part, said = help_about(scene, "chek")
     expect(status == 2 and "check" in said, f"help chek ends with {status}: {said}")
+
+
+YAML = """\
+# comments are allowed
+inbounds:
+  - {tag: in, protocol: socks, listen: 127.0.0.1, port: 1080}
+outbounds:
+  - protocol: freedom
+    tag: "1"
+"""
+TOML = """\
+[[inbounds]]
+tag = "in"
+protocol = "socks"
+listen = "127.0.0.1"
+port = 1080
+[[outbounds]]
+protocol = "freedom"
+tag = "1"
+"""
+
+
+def put(scene, name, text):
+    with open(scene.path(name), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def prints(scene, *words):
+    done = subprocess.run([scene.program, *words], cwd=scene.directory, capture_output=True, text=True, timeout=PATIENCE,
+                          check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def other_formats(scene):
+    """YAML and TOML are read as JSON is, by the file's name, and what is none is told with its line"""
+    plain = {"inbounds": [{"tag": "in", "protocol": "socks", "listen": "127.0.0.1", "port": 1080}],
+             "outbounds": [{"protocol": "freedom", "tag": "1"}]}
+    for name, text in (("a.yaml", YAML), ("b.yml", YAML), ("c.toml", TOML)):
+        put(scene, name, text)
+        status, told, said = prints(scene, "run", "-c", name, "-dump")
+        expect(status == 0 and json.loads(told) == plain, f"{name}: {told}{said}")
+        status, told = check(scene, name)
+        expect(status == 0 and "1 inbounds, 1 outbounds" in told, f"{name}: {told}")
+    put(scene, "bad.yaml", "a: [1\nb: 2\n")
+    status, told = check(scene, "bad.yaml")
+    expect(status == 1 and told.startswith("bad.yaml: is not YAML in line 2"), told)
+    put(scene, "twice.yaml", "log: {}\nlog: {}\n")
+    status, told = check(scene, "twice.yaml")
+    expect(status == 1 and told == "twice.yaml: has the key 'log' twice in line 2", told)
+    put(scene, "bad.toml", "a = \n")
+    status, told = check(scene, "bad.toml")
+    expect(status == 1 and told.startswith("bad.toml: is not TOML in line 1"), told)
+    put(scene, "wrong.yaml", YAML.replace("1080", "99999"))
+    status, told = check(scene, "wrong.yaml")
+    expect(status == 1 and told.startswith('inbounds[0].port "in": is '), told)
+
+
+def conversion(scene):
+    """muxpro convert writes the newer names and forms, --to older those before, and both mean the same"""
+    put(scene, "old.json", json.dumps({"outbounds": [{"protocol": "vless", "settings": {"vnext": [
+        {"address": "a", "port": 1, "users": [{"id": "x", "encryption": "none"}]}]}}]}))
+    status, told, said = prints(scene, "convert", "old.json")
+    expect(status == 0 and json.loads(told)["outbounds"][0]["settings"] ==
+           {"address": "a", "port": 1, "id": "x", "encryption": "none"}, told + said)
+    put(scene, "new.json", told)
+    status, told, said = prints(scene, "convert", "--to", "older", "new.json")
+    with open(scene.path("old.json"), encoding="utf-8") as file:
+        expect(status == 0 and json.loads(told) == json.load(file), told + said)
+
+
+def codes(scene):
+    """muxpro export --qr shows the link and its QR code"""
+    put(scene, "config.json", json.dumps({"outbounds": [{"protocol": "trojan", "settings": {"servers": [
+        {"address": "a.example", "port": 443, "password": "p"}]}, "streamSettings": {"security": "tls"}}]}))
+    status, told, said = prints(scene, "export", "--qr", "config.json")
+    lines = told.splitlines()
+    expect(status == 0 and lines[0].startswith("trojan://p@a.example:443"), told + said)
+    code = [line for line in lines[1:] if line]
+    expect(len(code) > 10 and len({len(line) for line in code}) == 1 and set("".join(code)) <= set(" ▀▄█"), told)

@@ -3,36 +3,48 @@
 #include <muxpro/proxy/settings.hpp>
 
 #include <algorithm>
+#include <cstdint>
 
 namespace muxpro::proxy {
 
 namespace {
 
+/// Why a key has two names.
+enum class renamed : std::uint8_t { no, to_other, from_other };
+
 /// `object` is the end of a path without indices; empty: the whole configuration.
 struct key_name {
   std::string_view object, key, other;
+  renamed how = renamed::no;
 };
 
 // Xray of 2026 (infra/conf) reads both names of each pair.
 constexpr key_name keys_with_two_names[] = {
     {"", "fakedns", "fakeDns"},
-    {"inbounds.settings", "clients", "users"},
-    {"inbounds.settings", "accounts", "users"},
-    {"inbounds.settings", "address", "rewriteAddress"},
-    {"inbounds.settings", "port", "rewritePort"},
-    {"inbounds.settings", "network", "allowedNetwork"},
-    {"outbounds.settings", "domainStrategy", "targetStrategy"},
-    {"streamSettings", "network", "method"},
-    {"streamSettings", "tcpSettings", "rawSettings"},
-    {"streamSettings", "xhttpSettings", "splithttpSettings"},
-    {"realitySettings", "target", "dest"},
-    {"realitySettings", "publicKey", "password"},
+    {"inbounds.settings", "clients", "users", renamed::to_other},
+    {"inbounds.settings", "accounts", "users", renamed::to_other},
+    {"inbounds.settings", "address", "rewriteAddress", renamed::to_other},
+    {"inbounds.settings", "port", "rewritePort", renamed::to_other},
+    {"inbounds.settings", "network", "allowedNetwork", renamed::to_other},
+    {"outbounds.settings", "domainStrategy", "targetStrategy", renamed::to_other},
+    {"outbounds.settings", "rewriteNetwork", "network"},
+    {"outbounds.settings", "rewriteAddress", "address"},
+    {"outbounds.settings", "rewritePort", "port"},
+    {"streamSettings", "network", "method", renamed::to_other},
+    {"streamSettings", "tcpSettings", "rawSettings", renamed::to_other},
+    {"streamSettings", "xhttpSettings", "splithttpSettings", renamed::from_other},
+    {"xhttpSettings", "sessionIDPlacement", "sessionPlacement"},
+    {"extra", "sessionIDPlacement", "sessionPlacement"},
+    {"realitySettings", "target", "dest", renamed::from_other},
+    {"realitySettings", "publicKey", "password", renamed::to_other},
     {"sockopt", "tcpCongestion", "tcpcongestion"},
     {"sockopt", "tcpMptcp", "tcpMptcpEnabled"},
     {"observatory", "probeUrl", "probeURL"},
-    {"dns.servers", "expectIPs", "expectedIPs"},
+    {"dns", "clientIp", "clientIP"},
+    {"dns.servers", "clientIp", "clientIP"},
+    {"dns.servers", "expectIPs", "expectedIPs", renamed::to_other},
     {"routing.rules", "domain", "domains"},
-    {"routing.rules", "source", "sourceIP"},
+    {"routing.rules", "source", "sourceIP", renamed::to_other},
 };
 
 struct usual_and_other {
@@ -69,6 +81,7 @@ constexpr not_had values_not_had[] = {
     {"network", "quic", removed_quic},
     {"network", "domainsocket",
      "transport domainsocket, and Xray has removed it; \"listen\": \"/PATH\" listens on one"},
+    {"usage", "issue", "authority that signs certificates when clients connect"},
     {"security", "xtls",
      "security xtls, and Xray has removed it; flow xtls-rprx-vision over tls took its place"},
 };
@@ -85,6 +98,8 @@ constexpr not_had keys_not_had[] = {
     {"outbounds.settings", "noises", "noises"},
     {"outbounds.settings", "noise", "noises"},
     {"streamSettings", "finalmask", "finalmask"},
+    {"sockopt", "customSockopt", "options of sockets by number"},
+    {"sockopt", "addressPortStrategy", "servers by SRV and TXT records"},
     {"routing.rules", "webhook", "webhook"},
     {"routing.rules", "localOS", "localOS"},
 };
@@ -128,6 +143,7 @@ constexpr key_place without_effect[] = {
     {"routing.rules", "enabled"},
     {"routing.rules", "id"},
     {"streamSettings", "externalProxy"},
+    {"sockopt", "penetrate"},
     {"tlsSettings", "allowInsecureCiphers"},
     {"tlsSettings", "settings"},
     {"realitySettings", "settings"},
@@ -167,6 +183,19 @@ std::vector<std::string_view> other_names(std::string_view path, std::string_vie
   for (const key_name& k : keys_with_two_names)
     if (k.key == key && is_object(path, k.object)) out.push_back(k.other);
   return out;
+}
+
+std::vector<renamed_key> renamed_keys(std::string_view path) {
+  std::vector<renamed_key> out;
+  for (const key_name& k : keys_with_two_names)
+    if (k.how != renamed::no && is_object(path, k.object))
+      out.push_back(k.how == renamed::to_other ? renamed_key{k.key, k.other} : renamed_key{k.other, k.key});
+  return out;
+}
+
+bool has_newer_name(std::string_view usual) {
+  constexpr std::string_view renamed[] = {"dokodemo-door", "freedom", "blackhole", "tcp"};
+  return std::find(std::begin(renamed), std::end(renamed), usual) != std::end(renamed);
 }
 
 std::string_view usual_name(std::string_view name) {

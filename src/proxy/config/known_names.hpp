@@ -8,12 +8,19 @@
 
 namespace muxpro::proxy {
 
-/// Other names of `key` in the object at `path` ("inbounds[0].settings"). The first one is the newest.
+/// Other names of `key` in the object at `path` ("inbounds[0].settings").
 std::vector<std::string_view> other_names(std::string_view path, std::string_view key);
+struct renamed_key {
+  std::string_view older, newer;
+};
+/// The keys of the object at `path` that Xray has renamed, and still reads by their older names.
+std::vector<renamed_key> renamed_keys(std::string_view path);
 /// The name of a protocol or a transport that has the other name `name`, else `name`.
 std::string_view usual_name(std::string_view name);
 /// The other names of a protocol or a transport.
 std::vector<std::string_view> names_beside(std::string_view usual);
+/// Whether the first of them is the one that Xray of 2026 documents.
+bool has_newer_name(std::string_view usual);
 
 /// What Xray has under a name and muxpro has not: "WireGuard". Empty: there is nothing.
 std::string_view not_had_value(std::string_view key, std::string_view value);

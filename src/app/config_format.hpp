@@ -1,0 +1,26 @@
+// Configurations in YAML and TOML, which Xray reads as well. Each format needs a library that the program may
+// be built without: yaml-cpp, toml++.
+#pragma once
+
+#include <muxpro/proxy/settings.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace muxpro::app {
+
+enum class config_format : std::uint8_t { json, yaml, toml };
+
+/// By the end of a file's name. Nothing: it has none of the known ones.
+std::optional<config_format> format_of_file(std::string_view file);
+/// "json", "yaml" or "yml", "toml". Nothing: another word.
+std::optional<config_format> format_by_name(std::string_view name);
+
+/// The values of a text. Adds one sentence to `to` if the text is not in the format, or the program is built
+/// without its library.
+std::optional<proxy::setting> parse_config(const std::string& text, config_format f,
+                                           proxy::config_mistakes& to);
+
+}  // namespace muxpro::app
