@@ -35,11 +35,14 @@ void fuzz_http_request(muxpro::const_bytes);
 void fuzz_http_response(muxpro::const_bytes);
 void fuzz_sniffers(muxpro::const_bytes);
 void fuzz_fake_dns(muxpro::const_bytes);
+void fuzz_dns_reply(muxpro::const_bytes);
 void fuzz_router(muxpro::const_bytes);
 void fuzz_config(muxpro::const_bytes);
 void fuzz_tls_stream(muxpro::const_bytes);
 void fuzz_grpc(muxpro::const_bytes);
+void fuzz_api(muxpro::const_bytes);
 void fuzz_http2(muxpro::const_bytes);
+void fuzz_xhttp(muxpro::const_bytes);
 
 }  // namespace muxpro_fuzz
 
@@ -94,8 +97,11 @@ TEST_CASE("corpus of http_request", "[fuzz]") { replay("http_request", muxpro_fu
 TEST_CASE("corpus of http_response", "[fuzz]") { replay("http_response", muxpro_fuzz::fuzz_http_response); }
 TEST_CASE("corpus of sniffers", "[fuzz]") { replay("sniffers", muxpro_fuzz::fuzz_sniffers); }
 TEST_CASE("corpus of fake_dns", "[fuzz]") { replay("fake_dns", muxpro_fuzz::fuzz_fake_dns); }
+TEST_CASE("corpus of dns_reply", "[fuzz]") { replay("dns_reply", muxpro_fuzz::fuzz_dns_reply); }
 TEST_CASE("corpus of config", "[fuzz]") { replay("config", muxpro_fuzz::fuzz_config); }
 TEST_CASE("corpus of router", "[fuzz]") { replay("router", muxpro_fuzz::fuzz_router); }
 TEST_CASE("corpus of tls_stream", "[fuzz]") { replay("tls_stream", muxpro_fuzz::fuzz_tls_stream); }
+TEST_CASE("corpus of api", "[fuzz]") { replay("api", muxpro_fuzz::fuzz_api); }
+TEST_CASE("corpus of xhttp", "[fuzz]") { replay("xhttp", muxpro_fuzz::fuzz_xhttp); }
 TEST_CASE("corpus of grpc", "[fuzz]") { replay("grpc", muxpro_fuzz::fuzz_grpc); }
 TEST_CASE("corpus of http2", "[fuzz]") { replay("http2", muxpro_fuzz::fuzz_http2); }

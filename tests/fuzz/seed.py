@@ -2,7 +2,7 @@
 """Writes the seeds of the corpora from the conformance vectors: tests/fuzz/seed.py tests/conformance/cases.json.
 
 An input of decoder, session_as_server, session_as_client, sniffers and router is a byte n, 2n bytes of choices, and the wire. session_pair,
-nat_table and tls_stream are choices alone: their seeds are arbitrary. See fuzz.hpp. Those of fake_dns are DNS messages, those
+nat_table and tls_stream are choices alone: their seeds are arbitrary. See fuzz.hpp. Those of fake_dns and dns_reply are DNS messages, those
 of config are texts."""
 import base64
 import hashlib
@@ -146,6 +146,37 @@ def seed_grpc():
         write("grpc", bytes.fromhex(wire))
 
 
+def seed_api():
+    """A form and a message; a call; a path."""
+    def field(number, content):
+        return bytes((number << 3 | 2, len(content))) + content
+
+    user = field(2, b"ann") + field(3, field(1, b"xray.proxy.trojan.Account") + field(2, field(1, b"secret")))
+    proxy = field(1, b"xray.proxy.trojan.ServerConfig") + field(2, field(1, user))
+    receiver = field(1, b"xray.app.proxyman.ReceiverConfig") + field(2, field(1, field(1, b"\x08\x50\x10\x50")) + field(2, field(1, bytes((127, 0, 0, 1)))))
+    write("api", b"\0" + field(1, b"in") + field(2, receiver) + field(3, proxy))
+    freedom = field(1, b"xray.proxy.freedom.Config") + field(2, b"\x08\x01")
+    write("api", b"\1" + field(1, b"out") + field(3, freedom))
+    write("api", b"\2" + user)
+    rule = field(1, b"out") + field(2, b"\x08\x03" + field(2, b"a.example")) + field(10, field(2, field(1, bytes((10, 0, 0, 0))) + b"\x10\x08")) + b"\x68\x02"
+    write("api", b"\3" + field(2, rule))
+    operation = field(1, b"xray.app.proxyman.command.AddUserOperation") + field(2, field(1, user))
+    write("api", b"\4" + operation)
+    write("api", b"\5\0\0\0\0\2ab")
+    write("api", b"\6/xray.app.stats.command.StatsService/QueryStats")
+    write("api", b"\7" + field(1, b"in") + b"\x10\x03" + field(4, bytes((10, 0, 0, 1))) + b"\x30\x35")
+
+
+def seed_xhttp():
+    """Choices and a request."""
+    referer = b"Referer: http://a.example/up/?x_padding=XXXXXXXXXX\r\n"
+    for line in (b"POST /up/", b"GET /up/some-session", b"POST /up/some-session", b"POST /up/some-session/7", b"OPTIONS /up/",
+                 b"GET /up/%73/18446744073709551615?x_padding=XXXX", b"POST /up/" + b"s" * 200, b"GET /"):
+        head = line + b" HTTP/1.1\r\nHost: a.example\r\n" + referer + b"Origin: https://b.example\r\nContent-Length: 3\r\n\r\n"
+        for choices in (bytes([0, 1, 1]), bytes([0, 0, 0, 2, 0, 1, 0, 0, 1, 1, 1, 0, 1]), bytes([1, 1, 1] + list(range(40)))):
+            write("xhttp", scripted(choices, head))
+
+
 def seed_http2():
     """A script: whether it is a server, then what to leave out; for a client whether it sends a request. The wire begins behind SETTINGS."""
     def frame(kind, flags, stream, payload=b""):
@@ -259,6 +290,18 @@ def fake_dns_seeds():
     write("fake_dns", bytes.fromhex("beef81800001000000000000") + name + bytes([0, 1, 0, 1]))
 
 
+def dns_reply_seeds():
+    question = b"\1a\7example\0"
+    def reply(head, kind, records):
+        write("dns_reply", bytes.fromhex(head) + question + bytes([0, kind, 0, 1]) + bytes.fromhex(records))
+    reply("beef81800001000100000000", 1, "c00c000100010000003c0004c0000201")
+    reply("beef81800001000200000000", 1, "c00c000500010000001e00040163c00ec027000100010000003c0004c0000202")
+    reply("beef81800001000100000001", 28, "c00c001c000100000001001020010db8000000000000000000000001" "00002904d0000000000000")
+    reply("beef83800001000200000000", 1, "c00c000100010000003c0004c0000201c00c0001")
+    reply("beef81830001000000000000", 1, "")
+    write("dns_reply", bytes.fromhex("beef81810000000000000000"))
+
+
 def field(number, data):
     if isinstance(data, int):
         return bytes([number << 3, data])
@@ -356,6 +399,8 @@ def main(cases):
     seed_trojan()
     seed_websocket()
     seed_grpc()
+    seed_api()
+    seed_xhttp()
     seed_http2()
     seed_http()
     seed_http_answers()
@@ -365,6 +410,7 @@ def main(cases):
         write("nat_table", lives)
     sniffer_seeds()
     fake_dns_seeds()
+    dns_reply_seeds()
     router_seeds()
     config_seeds()
     link_seeds()

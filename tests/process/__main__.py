@@ -14,6 +14,7 @@ import kinds
 import logs
 import names
 import neighbours
+import panels
 import places
 import signals
 import ways
@@ -29,10 +30,11 @@ CASES = {case.__name__: case for case in (
     neighbours.zombies, neighbours.log_reader, neighbours.guesses,
     balancing.hung_mux_server, balancing.hung_socks_server,
     examples.echo_client_signals, examples.own_stages,
-    kinds.accepted_kinds, kinds.refused_kinds, kinds.several_files, kinds.commands, kinds.lines_as_xray,
-    kinds.page_behind_a_rule, kinds.answers_of_a_blackhole, ways.redirected, ways.fragmented, ways.http_outbound,
-    ways.dns_outbound, ways.rule_by_program, ways.door_to_its_own_port, ways.fastest,
-    documents.example_configurations, documents.readme_configuration, documents.configuration_reference)}
+    kinds.accepted_kinds, kinds.refused_kinds, kinds.unusable_files, kinds.several_files, kinds.commands,
+    kinds.lines_as_xray, kinds.page_behind_a_rule, kinds.answers_of_a_blackhole, panels.marzban, panels.three_x_ui,
+    panels.v2rayn, ways.redirected, ways.fragmented, ways.http_outbound, ways.dns_outbound, ways.rule_by_program,
+    ways.door_to_its_own_port, ways.fastest, documents.example_configurations, documents.readme_configuration,
+    documents.configuration_reference, documents.other_formats, documents.conversion, documents.codes)}
 
 
 def run(name, program):

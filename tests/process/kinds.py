@@ -49,7 +49,7 @@ ACCEPTED = {
                                                 "queryStrategy": "UseIPv4", "servers": [
                                                     "https://192.0.2.53/dns-query", "localhost", {
                                                         "address": "192.0.2.54", "port": 53, "domains": ["geosite:cn"],
-                                                        "expectIPs": ["geoip:cn"], "skipFallback": True}]}}, 1),
+                                                        "expectIPs": ["geoip:cn"], "skipFallback": True}]}}, 0),
     "FakeDNS as Xray has it": (whole({**LOCAL, "sniffing": {"enabled": True, "destOverride": ["fakedns"]}},
                                      outbounds=[DIRECT, {"tag": "dns-out", "protocol": "dns"}],
                                      fakedns=[{"ipPool": "198.18.0.0/15", "poolSize": 65535}],
@@ -66,7 +66,7 @@ ACCEPTED = {
                                 metrics={"tag": "m", "listen": "127.0.0.1:11111"},
                                 policy={"levels": {"0": {"statsUserUplink": True, "uplinkOnly": 0, "bufferSize": 0}},
                                         "system": {"statsInboundUplink": True}},
-                                routing={"rules": [{"inboundTag": ["api-in"], "outboundTag": "api"}]}), 1),
+                                routing={"rules": [{"inboundTag": ["api-in"], "outboundTag": "api"}]}), 0),
     "balancers": (whole(outbounds=[{**server("http", servers=[{"address": "a.example", "port": 3128}]), "tag": "p-a"},
                                    {**server("socks", servers=[{"address": "b.example", "port": 1080}]), "tag": "p-b"}],
                         observatory={"subjectSelector": ["p-"], "probeUrl": "http://probe.example/204", "probeInterval": "1m"},
@@ -96,6 +96,10 @@ REFUSED = {
     "mKCP": (whole(outbounds=[{**server("socks", address="192.168.0.1", port=1),
                                "streamSettings": {"network": "kcp", "kcpSettings": {"seed": "s"}}}]),
              {"outbounds[0].streamSettings.network": "muxpro has no mKCP"}),
+    "HTTP/3": (whole(outbounds=[{**server("vless", address="192.168.0.1", port=1, id=UUID, encryption="none"),
+                                 "streamSettings": {"network": "splithttp", "security": "tls", "tlsSettings": {
+                                     "serverName": "a.example", "alpn": ["h3"]}}}]),
+               {"outbounds[0].streamSettings.network": "muxpro has no HTTP/3"}),
     "reverse": (whole(reverse={"bridges": []}), {"reverse": "muxpro has no reverse proxy"}),
     "noises and a webhook": (whole(outbounds=[{"tag": "direct", "protocol": "freedom", "settings": {"noises": [{}]}}],
                                    routing={"rules": [{"port": 1, "webhook": "x", "outboundTag": "direct"}]}),
@@ -257,3 +261,39 @@ def answers_of_a_blackhole(scene):
             heard += data
     expect(b"HTTP/1.1 403 " in heard, f"it hears {heard}")
     scene.ends_in_order(process)
+
+
+def unusable_files(scene):
+    """muxpro check names the files, places and users that muxpro run could not use, each at its key"""
+    scene.certificate("good")
+    write(scene, "empty.pem", "")
+    os.mkdir(scene.path("folder"))
+    tls = {"security": "tls", "tlsSettings": {"certificates": [{"certificateFile": "good.pem", "keyFile": "good.key"}]}}
+
+    def of(certificate=None, key=None, log=None, rules=(), **inbound):
+        used = json.loads(json.dumps(tls))
+        if certificate:
+            used["tlsSettings"]["certificates"][0]["certificateFile"] = certificate
+        if key:
+            used["tlsSettings"]["certificates"][0]["keyFile"] = key
+        return {**whole({"listen": "127.0.0.1", "port": 8443, "protocol": "vless", "settings": {
+            "clients": [{"id": UUID, "email": "ann"}], "decryption": "none"}, "streamSettings": used, **inbound}),
+                "log": log or {}, "routing": {"rules": list(rules)}}
+
+    far = {"listen": "203.0.113.9"}
+    twice = {"protocol": "http", "settings": {"accounts": [{"user": "ann", "pass": "a"}, {"user": "ann", "pass": "b"}]}}
+    cases = {
+        "inbounds[0].streamSettings": (of(certificate="none.pem"), of(certificate="empty.pem"), of(key="none.key")),
+        "log.error": (of(log={"error": "none/error.log"}), of(log={"error": "folder"})),
+        "log.access": (of(log={"access": "none/access.log"}),),
+        "routing.rules[0].domain": (of(rules=[{"domain": ["ext:none.dat:cn"], "outboundTag": "direct"}]),),
+        "inbounds[0].settings.accounts[1].user": (of(**twice),)}
+    for place, configurations in cases.items():
+        for configuration in configurations:
+            write(scene, "config.json", configuration)
+            done = muxpro(scene, "check", "config.json")
+            expect(done.returncode == 1 and done.stderr.startswith(place) and done.stderr.count("\n") == 1,
+                   f"{place}: {done.stderr}")
+    write(scene, "config.json", of(**far))
+    done = muxpro(scene, "check", "config.json")
+    expect("is 203.0.113.9, which is no address of this machine" in done.stdout, f"far: {done.stdout}")

@@ -82,6 +82,14 @@ setting restart_only_part(const setting& root) {
   return out;
 }
 
+setting part_of(const setting& root, std::initializer_list<std::string_view> keys) {
+  setting::object out;
+  const auto* o = as<setting::object>(&root);
+  for (const std::string_view key : keys)
+    if (const setting* const value = o ? member(*o, key) : nullptr) out.emplace(key, *value);
+  return setting(std::move(out));
+}
+
 std::vector<std::string> changes(const setting& before, const setting& after) {
   std::vector<std::string> out;
   compare(&before, &after, "", out);

@@ -105,53 +105,6 @@ void read_outbounds(settings& s, config& to, config_reading& with) {
       });
 }
 
-void read_page_place(settings& s, config& to) {
-  std::string listen;
-  if (!s.text({"listen",
-               "ADDRESS:PORT or unix:PATH where the page, /metrics (for Prometheus) and /debug/vars are "
-               "served: a loopback address or a unix socket, because the page names users and targets."},
-              listen))
-    return;
-  const auto place = listening_address::parse(listen);
-  if (place && place->at.is_unix()) {
-    to.metrics = unix_endpoint(place->at.path);
-    to.metrics_mode = place->mode;
-  } else if (place && !place->at.at.host.is_domain()) {
-    const host_port& at = place->at.at;
-    const asio::ip::tcp::endpoint tcp(asio::ip::make_address(at.host.to_string()), at.port);
-    if (!reaches_others(tcp)) to.metrics = tcp;
-  }
-  if (!to.metrics)
-    s.wrong("listen", fmt::format("is '{}'; it must be a loopback address with a port, or unix:PATH: the "
-                                  "page names users and targets",
-                                  shown(listen)));
-}
-
-// In Xray connections that rules lead to the tag reach the API or the page.
-void read_page(settings& s, config& to, bool is_api) {
-  std::string tag;
-  s.text({"tag", "An outbound that serves the page, for rules."}, tag);
-  if (tag.empty() && !s.has("listen")) s.needs("listen", "ADDRESS:PORT or unix:PATH, unless there is a tag");
-  if (!is_api || !to.metrics) read_page_place(s, to);
-  if (is_api) {
-    std::vector<std::string> services;
-    s.texts({"services", "Accepted from Xray's configurations: there is no API by gRPC."}, services);
-    if (!services.empty()) s.note("services", "muxpro has no API by gRPC; the page has the counters");
-  }
-  const auto is_taken = [&](const outbound_config& o) { return o.tag == tag; };
-  if (tag.empty() || std::any_of(to.outbounds.begin(), to.outbounds.end(), is_taken)) return;
-  to.page_tags.push_back(tag);
-  to.routing.outbound_tags.push_back(tag);
-}
-
-void read_status_pages(settings& s, config& to) {
-  s.object({"metrics",
-            "The status page, which shows users, connections and counters. Counters have Xray's names, such "
-            "as inbound>>>TAG>>>traffic>>>uplink."},
-           [&](settings& m) { read_page(m, to, false); });
-  s.object({"api", "The same page, if there is no metrics."}, [&](settings& m) { read_page(m, to, true); });
-}
-
 void read_own_addresses(settings& s, config& to) {
   std::vector<std::string> texts;
   s.texts(
@@ -192,17 +145,19 @@ void read_whole(settings& s, config& to, config_reading& with) {
            [&](settings& p) { read_policy(p, with.policies); });
   read_inbounds(s, to, with);
   read_outbounds(s, to, with);
-  read_status_pages(s, to);
+  report_broken_chains(to, s.mistakes());
+  read_metrics_and_api(s, to);
   read_names(s, to, with.geo);
-  std::vector<std::string> tags{to.names_tag};
+  std::vector<std::string> tags = to.names_tags;
   for (std::string& tag : tags_of_reverse(with.root)) {
     to.routing.outbound_tags.push_back(tag);
     tags.push_back(std::move(tag));
   }
   for (const inbound_config& i : to.inbounds) tags.push_back(i.tag);
+  if (to.api && to.api->has("HandlerService")) tags.clear();  // rules may name inbounds that come later
   s.object({"routing", "Rules that choose an outbound for each connection."},
            [&](settings& r) { read_routing(r, to.routing, with.geo, tags); });
-  report_shared_places(to, s.has("metrics") ? "metrics" : "api", s.mistakes());
+  report_shared_places(to, s.mistakes());
   read_fakes(s, to);
   s.object({"stats", "Accepted from Xray's configurations, without effect: counters are always on."},
            [](settings&) {});
@@ -224,6 +179,8 @@ config read_config(const setting& root, const registry& known, geo_files& geo, c
   out.outbound_policy = with.policies.largest();
   out.unset = std::move(with.unset);
   if (mistakes.empty()) out.restart_only = restart_only_part(root);
+  if (mistakes.empty() && out.api && out.api->has("HandlerService"))
+    out.written = std::make_shared<const setting>(part_of(root, {"policy", "inbounds", "outbounds"}));
   return out;
 }
 

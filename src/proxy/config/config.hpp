@@ -5,6 +5,7 @@
 #include "proxy/base/masked.hpp"
 #include "proxy/fake_dns/fake_dns.hpp"
 #include "proxy/names/name_rules.hpp"
+#include "proxy/policy/dial_order.hpp"
 #include "proxy/policy/trusted_proxies.hpp"
 #include "proxy/routing/router.hpp"
 #include "proxy/sniff/sniff_policy.hpp"
@@ -17,6 +18,7 @@
 
 #include <asio/ip/address.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -48,6 +50,13 @@ struct stream_config {
   socket_options socket;
   /// Of a listener that expects a header of the PROXY protocol. Null: it does not.
   std::shared_ptr<const trusted_proxies> proxies;
+  bool is_reality = false;  ///< the security is REALITY
+  /// Of an outbound: the addresses that it dials.
+  dial_family family = dial_family::any;
+  std::optional<happy_eyeballs> race;  ///< nothing: the dialer's own
+  /// Of an outbound: the tag of the one that makes its connections; empty: there is none.
+  std::string next;
+  std::string next_key;  ///< the path of the key that has named it
 
   bool authenticates() const noexcept { return security.authenticates || carrier.authenticates; }
 };
@@ -89,6 +98,18 @@ struct observatory_options {
   duration interval = std::chrono::seconds(10);
 };
 
+/// "api"
+struct api_config {
+  std::vector<std::string> services;  ///< in Xray's spelling
+  std::string tag;                    ///< of an outbound that answers calls; empty: there is none
+  std::optional<stream_endpoint> listen;
+  std::optional<std::uint32_t> listen_mode;  ///< see socket_options::file_mode
+
+  bool has(std::string_view service) const {
+    return std::find(services.begin(), services.end(), service) != services.end();
+  }
+};
+
 struct config {
   log_config log;
   std::vector<inbound_config> inbounds;
@@ -101,6 +122,10 @@ struct config {
   std::optional<std::uint32_t> metrics_mode;  ///< see socket_options::file_mode
   /// Tags of outbounds that serve the status page themselves.
   std::vector<std::string> page_tags;
+  /// The API by gRPC.
+  std::optional<api_config> api;
+  /// "policy", "inbounds" and "outbounds" as they are written. Null: the API does not change them.
+  std::shared_ptr<const setting> written;
   /// Which outbounds are measured.
   std::optional<observatory_options> observed;
   /// Names that no freedom outbound dials, with their sub-domains.
@@ -114,12 +139,12 @@ struct config {
   duration first_byte = std::chrono::seconds(3);
   /// How names are resolved; null: by the system.
   std::shared_ptr<const name_rules> names;
-  std::string names_tag;  ///< that of "dns", which rules may name
+  std::vector<std::string> names_tags;  ///< those of "dns" and its servers, which rules may name
   /// A DNS server of the configuration is FakeDNS.
   bool fakes_by_dns = false;
   /// Names that are answered without a query.
   std::map<std::string, std::vector<asio::ip::address>> hosts;
-  /// Addresses that inbounds of protocol dns give out.
+  /// Addresses that stand for names. Nothing: none do.
   std::optional<fake_dns_options> fakes;
   /// What it was read from, without what configured_proxy::reload() changes.
   setting restart_only;
@@ -127,6 +152,11 @@ struct config {
   /// without them, and a proxy cannot be made of it.
   std::vector<config_mistake> unset;
 };
+
+/// The outbound through which `o` makes its connections. Null: there is none.
+const outbound_config* outbound_behind(const config& c, const outbound_config& o);
+/// What becomes of the datagrams that `o` gets, with the outbounds behind it.
+datagram_support datagrams_of(const config& c, const outbound_config& o);
 
 /// Adds all mistakes to `mistakes`. The result may be used if there are none. `geo` has the lists that rules
 /// name, `variables` the ports that are written as env:NAME.

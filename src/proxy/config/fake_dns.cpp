@@ -55,7 +55,8 @@ void read_fakes(settings& root, config& to) {
       "Addresses that stand for names. An inbound of protocol dns gives them out; an inbound with fakedns in "
       "sniffing.destOverride turns them into the names again, for connections and datagrams. A connection to "
       "an address of the pool that has no name ends at once.";
-  const bool is_used = answers != all.end() || to.fakes_by_dns;
+  const bool by_servers = to.names && to.names->has_servers() && !root.has("fakedns");
+  const bool is_used = (answers != all.end() && !by_servers) || to.fakes_by_dns;
   const bool is_there = root.one_or_more({"fakedns", meaning}, [&](settings& s, std::size_t n) {
     read_pools(s, n > 0, o);
     s.number<std::size_t>({"poolSize", "The most names at a time; the pool needs twice as many addresses."},
@@ -65,6 +66,12 @@ void read_fakes(settings& root, config& to) {
   if (is_there && !is_used)
     root.note("fakedns",
               "has no effect: no inbound of protocol dns and no server of dns gives its addresses out");
+  const auto is_of_inbounds = [](const outbound_config& other) { return other.tag == fake_dns_outbound; };
+  const auto& others = to.outbounds;
+  if (answers != all.end() && std::any_of(others.begin(), others.end(), is_of_inbounds))
+    root.wrong(
+        fmt::format("inbounds[{}]", answers - all.begin()),
+        fmt::format("answers as the outbound '{}'; no other one may have that tag", fake_dns_outbound));
   if (!is_used) return;
   to.fakes = o;
   const auto place =
@@ -73,10 +80,6 @@ void read_fakes(settings& root, config& to) {
     root.wrong(place,
                "answers with addresses that no inbound turns into names again; one must have 'fakedns' in "
                "sniffing.destOverride");
-  for (const outbound_config& other : to.outbounds)
-    if (other.tag == fake_dns_outbound)
-      root.wrong(place, fmt::format("answers as the outbound '{}'; no other one may have that tag",
-                                    fake_dns_outbound));
 }
 
 }  // namespace muxpro::proxy

@@ -1,4 +1,5 @@
 #include "proxy/config/link_text.hpp"
+#include "proxy/config/merge.hpp"
 #include "proxy/config/share_link.hpp"
 
 #include <fmt/format.h>
@@ -43,10 +44,20 @@ void add(std::string& query, std::string_view key, const std::string& value) {
   if (!value.empty()) query += fmt::format("{}{}={}", query.empty() ? "?" : "&", key, url_encoded(value));
 }
 
+/// The keys of XHTTP that have no place of their own in a link.
+std::string extra_of(const setting* xhttp) {
+  if (const setting* const extra = inner(xhttp, {"extra"})) return json_text(*extra, -1);
+  const auto* const all = xhttp ? std::get_if<setting::object>(&xhttp->is) : nullptr;
+  setting::object rest = all ? *all : setting::object();
+  for (const char* own : {"path", "host", "mode"}) rest.erase(own);
+  return rest.empty() ? std::string() : json_text(setting(rest), -1);
+}
+
 void add_stream(std::string& query, const setting* stream) {
   std::string network = text_at(stream, {"network"});
   if (network.empty()) network = text_at(stream, {"method"});
   if (network.empty() || network == "raw") network = "tcp";
+  const bool xhttp = network == "xhttp" || network == "splithttp";
   const std::string security = text_at(stream, {"security"});
   add(query, "type", network);
   add(query, "security", security.empty() ? "none" : security);
@@ -67,6 +78,7 @@ void add_stream(std::string& query, const setting* stream) {
   for (const char* key : {"path", "host", "serviceName", "authority"}) add(query, key, text_at(c, {key}));
   add(query, "mode",
       network == "grpc" && !text_at(c, {"multiMode"}).empty() ? "multi" : text_at(c, {"mode"}));
+  if (xhttp) add(query, "extra", extra_of(c));
 }
 
 }  // namespace

@@ -75,8 +75,8 @@ setting merged(setting first, setting later, bool tail) {
   return first;
 }
 
-std::string json_text(const setting& value) {
-  return json_of(value).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+std::string json_text(const setting& value, int indent) {
+  return json_of(value).dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace muxpro::proxy

@@ -14,7 +14,7 @@ setting merged(setting first, setting later, bool tail);
 /// Whether a file's name makes it a tail.
 bool is_tail(std::string_view file_name);
 
-/// As JSON with indents of two blanks.
-std::string json_text(const setting& value);
+/// As JSON with indents of so many blanks; -1: in one line.
+std::string json_text(const setting& value, int indent = 2);
 
 }  // namespace muxpro::proxy

@@ -81,6 +81,10 @@ void read_mux(settings& s, outbound_config& to) {
         "enabled",
         "is false; it must be true: a mux.pro server takes sub-streams only, and concurrency 1 gives each "
         "connection a main connection of its own");
+  if (mux.streams && pool.session.speaks == dialect::mux_cool && !to.stream.carrier.takes_mux_cool_streams)
+    s.wrong("protocol",
+            "is mux.cool over network xhttp, whose servers take only datagrams by it; it must be mux.pro, "
+            "concurrency -1, or enabled false");
   if (enabled && to.plan.mux == multiplexing::never && !to.protocol.empty())
     s.wrong("enabled", fmt::format("is true; it must be false: protocol {} does not use main connections",
                                    shown(to.protocol)));
@@ -135,11 +139,12 @@ outbound_config read_outbound(settings& s, const config_reading& with) {
   if (!to.known)
     to.stream = read_stream(s, with, role::client, "unknown.invalid");  // for its own mistakes
   else if (to.plan.dials)
-    to.stream.socket = read_dial_sockopt(s);
+    to.stream = read_dial_sockopt(s);
   else if (!server && s.has("streamSettings"))
     s.wrong("streamSettings", fmt::format("is there; {} has no transport", shown(to.protocol)));
   else
     to.stream = read_stream(s, with, role::client, host);
+  read_chain(s, to);
   read_source(s, to);
   refuse_in_clear(s, to);
   require_security_on_socket(s, to);

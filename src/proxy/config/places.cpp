@@ -156,7 +156,7 @@ bool collide(const listening_place& a, const listening_place& b) {
   return a.address == b.address || covers(a.address, b.address) || covers(b.address, a.address);
 }
 
-std::vector<listening_place> places_of(const config& c, const std::string& metrics) {
+std::vector<listening_place> places_of(const config& c) {
   std::vector<listening_place> out;
   for (std::size_t i = 0; i < c.inbounds.size(); ++i) {
     const inbound_config& in = c.inbounds[i];
@@ -164,7 +164,8 @@ std::vector<listening_place> places_of(const config& c, const std::string& metri
     out.push_back(place_of(path, in.at, in.plan.tcp, in.plan.udp));
     for (const auto& p : in.more) out.push_back(place_of(path, p.at, in.plan.tcp, in.plan.udp));
   }
-  if (c.metrics) out.push_back(place_of(metrics, *c.metrics, true, false));
+  if (c.metrics) out.push_back(place_of("metrics", *c.metrics, true, false));
+  if (c.api && c.api->listen) out.push_back(place_of("api", *c.api->listen, true, false));
   return out;
 }
 
@@ -197,13 +198,13 @@ void read_place(settings& s, inbound_config& to, config_reading& with) {
 }
 
 // Reports one mistake for each object, because overlapping ranges would have hundreds.
-void report_shared_places(const config& c, const std::string& metrics, config_mistakes& to) {
-  const std::vector<listening_place> all = places_of(c, metrics);
+void report_shared_places(const config& c, config_mistakes& to) {
+  const std::vector<listening_place> all = places_of(c);
   for (auto later = all.begin(); later != all.end(); ++later) {
     if (!to.all().empty() && to.all().back().path.starts_with(later->path + ".")) continue;
     const auto first = std::find_if(all.begin(), later, [&](const auto& p) { return collide(p, *later); });
     if (first == later) continue;
-    const bool by_port = later->name.empty() && later->path != metrics;
+    const bool by_port = later->name.empty() && later->path.starts_with("inbounds");
     to.add(later->path + (by_port ? ".port" : ".listen"),
            fmt::format("is {}, where {} listens already; each listener needs a place of its own",
                        shown(later->shown), first->path));

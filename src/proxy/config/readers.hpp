@@ -39,24 +39,34 @@ struct config_reading {
   std::vector<config_mistake> unset{};
 };
 
-/// `server` is the host that a client connects to, or empty.
+/// Xray's names of strategies for names.
+settings::choices<dial_family> families_by_strategy();
+/// "sockopt" of "streamSettings".
+void read_sockopt(settings& s, role side, stream_config& to);
 /// Of an outbound that dials targets itself: the only part of "streamSettings".
-socket_options read_dial_sockopt(settings& s);
+stream_config read_dial_sockopt(settings& s);
+/// `server` is the host that a client connects to, or empty.
 stream_config read_stream(settings& s, const config_reading& with, role side, const std::string& server);
 sniffing_options read_sniffing(settings& s, geo_files& geo);
 inbound_config read_inbound(settings& s, config_reading& with);
 /// "listen" and "port" of an inbound.
 void read_place(settings& s, inbound_config& to, config_reading& with);
-/// Listeners that could not be beside each other. `metrics` is the path of the status page's object.
-void report_shared_places(const config& c, const std::string& metrics, config_mistakes& to);
+/// Listeners that could not be beside each other.
+void report_shared_places(const config& c, config_mistakes& to);
+/// "metrics" and "api" of the whole, after its outbounds.
+void read_metrics_and_api(settings& root, config& to);
 outbound_config read_outbound(settings& s, const config_reading& with);
+/// "proxySettings" of an outbound, after its "streamSettings".
+void read_chain(settings& s, outbound_config& to);
+/// Outbounds that go through one that is not there, or through themselves.
+void report_broken_chains(const config& c, config_mistakes& to);
 /// "fakedns" of the whole, after its inbounds and outbounds.
 void read_fakes(settings& root, config& to);
 /// "dns" of the whole.
 void read_names(settings& root, config& to, geo_files& geo);
 /// "observatory" and "burstObservatory" of the whole.
 void read_observatories(settings& root, config& to);
-/// `inbounds`: the tags that rules may name.
+/// `inbounds`: the tags that rules may name. Empty: any.
 void read_routing(settings& s, router_options& to, geo_files& geo, const std::vector<std::string>& inbounds);
 
 /// Names of protocols or transports with their other names.

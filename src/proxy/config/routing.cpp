@@ -110,11 +110,11 @@ void read_decision(settings& s, routing_rule& r) {
 
 routing_rule rule_in(settings& s) {
   routing_rule r;
-  std::string type = "field", name;
+  std::string type = "field";
   s.one_of<std::string>({"type", "Accepted from Xray's configurations, without effect."}, type,
                         {{"field", "field"}});
   read_matcher(s);
-  s.text({"ruleTag", "A name for the reader of the file, without effect."}, name);
+  s.text({"ruleTag", "A name for the reader of the file, and for RoutingService of the API."}, r.rule_tag);
   read_targets(s, r);
   read_clients(s, r);
   read_content(s, r);

@@ -200,6 +200,21 @@ bool settings::text_or_number(const setting_key& key, std::string& out) {
   return true;
 }
 
+bool settings::numbers(const setting_key& key, std::string& out) {
+  if (describing()) return describe(key, "a list of numbers", "");
+  const setting* const v = find(key.name);
+  if (!v) return false;
+  const auto* l = std::get_if<setting::list>(&v->is);
+  if (!l) return expected(key.name, *v, "a list of numbers"), false;
+  out.clear();
+  for (std::size_t i = 0; i < l->size(); ++i) {
+    const auto* n = std::get_if<double>(&(*l)[i].is);
+    if (!n) return expected(fmt::format("{}[{}]", key.name, i), (*l)[i], "a number"), false;
+    out += fmt::format("{}{}", out.empty() ? "" : ",", *n);
+  }
+  return true;
+}
+
 bool settings::object(const setting_key& key, const reader& r) {
   if (describing()) {
     describe(key, "an object");

@@ -17,10 +17,6 @@ udp_use udp_of(const inbound_config& i) {
   return i.plan.associates && !is_unix(i.at) ? udp_use::associates : udp_use::no;
 }
 
-datagram_support datagrams_of(const outbound_config& o) {
-  return o.mux ? datagram_support::carried : o.plan.datagrams;
-}
-
 void warn_of(const inbound_config& i, const config& c, std::vector<std::string>& out) {
   if (i.stream.proxies && i.stream.proxies->all && !is_unix(i.at))
     out.push_back(fmt::format(
@@ -34,8 +30,8 @@ void warn_of(const inbound_config& i, const config& c, std::vector<std::string>&
   std::vector<std::string> without;
   for (const outbound_config& o : c.outbounds) {
     if (std::find(tags.begin(), tags.end(), o.tag) == tags.end()) continue;
-    any |= datagrams_of(o) == datagram_support::carried;
-    if (datagrams_of(o) == datagram_support::none) without.push_back(o.tag);
+    any |= datagrams_of(c, o) == datagram_support::carried;
+    if (datagrams_of(c, o) == datagram_support::none) without.push_back(o.tag);
   }
   if (!any && use == udp_use::associates)
     out.push_back(fmt::format(
@@ -44,6 +40,28 @@ void warn_of(const inbound_config& i, const config& c, std::vector<std::string>&
     out.push_back(
         fmt::format("inbound {}: rules lead datagrams to {}, which carries no UDP: they are dropped",
                     shown(i.tag), shown(fmt::format("{}", fmt::join(without, ", ")))));
+}
+
+/// The resolver of the proxy asks the servers of "dns", for all outbounds.
+void warn_of_dns(const outbound_config& o, std::vector<std::string>& out) {
+  const socket_options& s = o.stream.socket;
+  const bool chooses_way = s.mark != 0 || !s.interface.empty() || s.source || !o.stream.next.empty();
+  if (o.protocol == "dns" && chooses_way)
+    out.push_back(
+        fmt::format("outbound {}: its streamSettings and sendThrough have no effect: the proxy's resolver "
+                    "asks the servers of dns",
+                    shown(o.tag)));
+}
+
+/// Its datagrams go beside its connections, and no further.
+void warn_of_chain(const outbound_config& o, const config& c, std::vector<std::string>& out) {
+  const outbound_config* const next = outbound_behind(c, o);
+  if (!next || o.plan.datagrams == datagram_support::none || datagrams_of(c, o) != datagram_support::none)
+    return;
+  out.push_back(
+      fmt::format("outbound {}: its datagrams go beside its connections, and outbound {}, through which it "
+                  "goes, carries no UDP: they are dropped",
+                  shown(o.tag), shown(next->tag)));
 }
 
 void warn_of(const outbound_config& o, std::vector<std::string>& out) {
@@ -64,7 +82,11 @@ void warn_of(const outbound_config& o, std::vector<std::string>& out) {
 std::vector<std::string> warnings_of(const config& c) {
   std::vector<std::string> out;
   for (const inbound_config& i : c.inbounds) warn_of(i, c, out);
-  for (const outbound_config& o : c.outbounds) warn_of(o, out);
+  for (const outbound_config& o : c.outbounds) {
+    warn_of(o, out);
+    warn_of_chain(o, c, out);
+    warn_of_dns(o, out);
+  }
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "proxy/websocket/upgrade.hpp"
 
 #include "proxy/base/text.hpp"
+#include "proxy/http/target.hpp"
 #include "proxy/websocket/early_data.hpp"
 
 #include <fmt/format.h>
@@ -33,20 +34,8 @@ class upgrade_errors final : public std::error_category {
   }
 };
 
-// CDNs refuse what has none. The version is of late 2025.
-constexpr std::string_view browser =
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 "
-    "Safari/537.36";
-
 void add_field(std::string& to, std::string_view name, std::string_view value) {
   to.append(name).append(": ").append(value).append("\r\n");
-}
-
-template <class Message>
-const http_field* field_of(const Message& m, std::string_view name) {
-  const auto at = std::find_if(m.fields.begin(), m.fields.end(),
-                               [name](const http_field& f) { return is_name(f.name, name); });
-  return at == m.fields.end() ? nullptr : &*at;
 }
 
 /// The value of the only field of that name; else empty.
@@ -54,7 +43,7 @@ template <class Message>
 std::string_view value_of(const Message& m, std::string_view name) {
   const auto n = std::count_if(m.fields.begin(), m.fields.end(),
                                [name](const http_field& f) { return is_name(f.name, name); });
-  return n == 1 ? std::string_view(field_of(m, name)->value) : std::string_view();
+  return n == 1 ? std::string_view(find_field(m.fields, name)->value) : std::string_view();
 }
 
 template <class Message>
@@ -63,32 +52,6 @@ bool has_element(const Message& m, std::string_view name, std::string_view eleme
     return is_name(f.name, name) &&
            any_element(f.value, [&](std::string_view e) { return is_name(e, element); });
   });
-}
-
-std::string host_name_of(std::string_view host) { return lower_case(http_authority(host).host); }
-
-/// Without its query, percent-decoded.
-std::string decoded_path(std::string_view target) {
-  std::string out;
-  for (std::string_view rest = target.substr(0, target.find('?')); !rest.empty(); rest.remove_prefix(1)) {
-    const int high = rest.size() > 2 ? hex_value(rest[1]) : -1,
-              low = rest.size() > 2 ? hex_value(rest[2]) : -1;
-    const bool coded = rest.front() == '%' && high >= 0 && low >= 0;
-    out += coded ? static_cast<char>(high << 4 | low) : rest.front();
-    if (coded) rest.remove_prefix(2);
-  }
-  return out;
-}
-
-/// Of characters that a request's target must not have.
-std::string encoded_target(std::string_view path) {
-  std::string out;
-  for (const char c : path)
-    if (c > ' ' && c < 0x7f && c != '#')
-      out += c;
-    else
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  return out;
 }
 
 std::string empty_answer(std::string_view status) {
@@ -138,7 +101,7 @@ std::string upgrade_request(const upgrade_options& o, std::string_view key, cons
   add_field(out, "Host", o.host);
   if (std::none_of(o.fields.begin(), o.fields.end(),
                    [](const http_field& f) { return is_name(f.name, "user-agent"); })) {
-    add_field(out, "User-Agent", browser);
+    add_field(out, "User-Agent", browser_agent);
     add_field(out, "Pragma", "no-cache");
     add_field(out, "Cache-Control", "no-cache");
   }
@@ -159,7 +122,7 @@ std::error_code mistake_in_upgrade(const http_response& answer, upgrade_protocol
     return upgrade_errc::other_protocol;
   if (p == upgrade_protocol::raw) return {};
   if (value_of(answer, "sec-websocket-accept") != websocket_accept(key)) return upgrade_errc::wrong_accept;
-  if (field_of(answer, "sec-websocket-extensions")) return upgrade_errc::extension;
+  if (find_field(answer.fields, "sec-websocket-extensions")) return upgrade_errc::extension;
   return {};
 }
 
@@ -182,9 +145,10 @@ upgrade_verdict bad_upgrade() { return {empty_answer("400 Bad Request"), upgrade
 
 std::optional<asio::ip::address> forwarded_source(const http_request& r,
                                                   const std::vector<std::string>& trusted) {
-  const bool believed = std::any_of(trusted.begin(), trusted.end(),
-                                    [&r](const std::string& name) { return field_of(r, name) != nullptr; });
-  const http_field* const list = field_of(r, "x-forwarded-for");
+  const bool believed = std::any_of(trusted.begin(), trusted.end(), [&r](const std::string& name) {
+    return find_field(r.fields, name) != nullptr;
+  });
+  const http_field* const list = find_field(r.fields, "x-forwarded-for");
   if (!believed || !list) return std::nullopt;
   const std::string_view all = list->value;
   std::error_code bad;

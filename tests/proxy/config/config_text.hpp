@@ -41,7 +41,8 @@ inline constexpr std::string_view everything = R"({
   "log": {"loglevel": "info", "error": "", "access": "/var/log/muxpro.access", "dnsLog": true}, /* with comments */
   "dns": {"hosts": {"A.example": "192.0.2.1", "full:b.example": ["192.0.2.2", "2001:db8::2"]}, "servers": ["localhost"]},
   "fakedns": {"ipPool": "198.18.0.0/15", "poolSize": 1000},
-  "api": {"tag": "api", "listen": "127.0.0.1:8080"},
+  "metrics": {"listen": "127.0.0.1:8080"},
+  "api": {"tag": "api", "listen": "127.0.0.1:8082", "services": ["HandlerService", "StatsService"]},
   "inbounds": [
     {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": 1080,
      "settings": {"auth": "noauth", "udp": false, "userLevel": 1},

@@ -193,12 +193,43 @@ TEST_CASE("config: outbounds http and dns, api, observatory", "[proxy][config]")
       "routing": {"balancers": [{"tag": "fast", "selector": ["corp"], "strategy": {"type": "leastPing"}}],
       "rules": [{"inboundTag": ["api-in"], "outboundTag": "api"}, {"port": 53, "balancerTag": "fast"}]}})");
   CHECK(r.all() == "");
-  CHECK(r.c.page_tags == std::vector<std::string>{"api"});
+  CHECK(r.c.page_tags.empty());
+  REQUIRE(r.c.api);
+  CHECK(r.c.api->tag == "api");
+  CHECK(r.c.api->has("StatsService"));
+  CHECK_FALSE(r.c.written);
   REQUIRE(r.c.observed);
   CHECK(to_string(r.c.observed->at) == "x.example:80");
   CHECK(r.c.observed->path == "/204");
   CHECK(r.c.observed->interval == std::chrono::minutes(1));
   CHECK(to_string(r.c.outbounds.at(2).plan.server.value()) == "proxy.example:3128");
+}
+
+TEST_CASE("config: heads of HTTP in front of the raw carrier", "[proxy][config]") {
+  const auto mistakes = [](const std::string& header) {
+    const std::string whole = R"({"protocol": "socks", "settings": {"address": "a.example", "port": 1},
+        "streamSettings": {"network": "tcp", "tcpSettings": {"header": )" +
+                              header + "}}}";
+    return read_text(outbound(whole)).all();
+  };
+  CHECK(mistakes(R"({"type": "none"})") == "");
+  CHECK(mistakes(R"({"type": "http"})") == "");
+  const std::string request = R"({"version": "1.1", "method": "GET", "path": ["/", "/a"],
+      "headers": {"Host": ["a.example"], "User-Agent": ["A (x; y) z", "B"], "Pragma": "no-cache"}})";
+  const std::string answer = R"({"version": "1.1", "status": "200", "reason": "OK",
+      "headers": {"Content-Type": ["video/mpeg"]}})";
+  CHECK(mistakes(R"({"type": "http", "request": )" + request + R"(, "response": )" + answer + "}") == "");
+  const std::string at = "outbounds[0].streamSettings.tcpSettings.header.";
+  CHECK(mistakes(R"({"type": "http", "request": {"path": ["a"]}})") ==
+        at + "request.path: has 'a'; a path begins with a slash and has no spaces\n");
+  CHECK(mistakes(R"({"type": "http", "request": {"headers": {"A b": "c"}}})") ==
+        at + "request.headers: has 'A b', which is no name of a field\n");
+  CHECK(mistakes(R"({"type": "http", "request": {"headers": {"A": ["b\r\nC: d"]}}})") ==
+        at + "request.headers: has for 'A' a value that is no text of one line\n");
+  CHECK(mistakes(R"({"type": "http", "response": {"status": "20"}})") ==
+        at + "response.status: is '20'; it must be a number of three digits\n");
+  CHECK(mistakes(R"({"type": "http", "request": {"method": "GET /"}})") ==
+        at + "request.method: is 'GET /'; it must be a word without spaces\n");
 }
 
 }  // namespace config_leniences

@@ -208,12 +208,12 @@ TEST_CASE("config: transports that cannot be", "[proxy][config]") {
   const auto stream = [](const std::string& s) { return told(with_socks(R"(, "streamSettings": )" + s)); };
   CHECK(stream("{\"network\": \"a\x7f\", \"a\": 1}") ==
         "inbounds[0].streamSettings.network: is 'a?'; it must be one of tcp, raw, unix, ws, "
-        "websocket, httpupgrade, grpc, gun\n"
+        "websocket, httpupgrade, grpc, gun, xhttp, splithttp\n"
         "inbounds[0].streamSettings.a: there is no such key; there may be network, security, sockopt, "
         "method\n");
   CHECK(stream(R"({"network": "tpc"})") ==
         "inbounds[0].streamSettings.network: is 'tpc'; it must be one of tcp, raw, unix, ws, "
-        "websocket, httpupgrade, grpc, gun; did you mean 'tcp'?\n");
+        "websocket, httpupgrade, grpc, gun, xhttp, splithttp; did you mean 'tcp'?\n");
   CHECK(stream(R"({"security": "xtls"})") ==
         "inbounds[0].streamSettings.security: is 'xtls'; muxpro has no security xtls, and Xray has "
         "removed it; flow xtls-rprx-vision over tls took its place\n");
@@ -317,7 +317,19 @@ TEST_CASE("config: names have addresses, other names and servers", "[proxy][conf
   CHECK(
       dns(R"({"servers": ["localhost", "1.1.1.1", "tcp://192.0.2.1:5353", {"address": "::1", "port": 5}]})") ==
       "");
-  CHECK(dns(R"({"servers": ["1.1.1"]})") == "");  // a note
+  for (const char* server : {"https://192.0.2.1/dns-query", "https+local://dns.example.net", "h2c://a.net/q",
+                             "dns.google", "tcp+local://a.net:54", "fakedns"})
+    CHECK(dns(R"({"servers": [")" + std::string(server) + R"("]})").find("dns.servers") == std::string::npos);
+  CHECK(dns(R"({"servers": ["1.1.1"]})")
+            .starts_with("dns.servers[0]: has '1.1.1'; it must be localhost, fakedns"));
+  CHECK(dns(R"({"servers": ["quic+local://1.1.1.1"]})") ==
+        "dns.servers[0]: has 'quic+local://1.1.1.1': muxpro has no DNS over QUIC\n");
+  CHECK(
+      dns(R"({"queryStrategy": "UseIPv4", "servers": [{"address": "1.1.1.1", "queryStrategy": "UseIPv6"}]})") ==
+      "dns.servers[0].queryStrategy: leaves no address, since that of dns is for the other family\n");
+  CHECK(dns(R"({"clientIp": "a"})") == "dns.clientIp: is 'a'; it must be an IP address\n");
+  CHECK(dns(R"({"hosts": {"a": "#9999"}})") ==
+        "dns.hosts.a: is '#9999'; it must be an IP address, a name, or #RCODE\n");
   CHECK(dns(R"({"servers": [{"address": "1.1.1.1", "expectIPs": ["nonsense"]}]})")
             .starts_with("dns.servers: is 'nonsense', it must be an address"));
   for (const char* wrong : {"1", "[]", R"(["192.0.2.1", ["::1"]])", "{}"})
@@ -339,7 +351,8 @@ TEST_CASE("config: a status page is for this machine", "[proxy][config]") {
            key + R"(": {"listen": ")" + listen + "\"}}";
   };
   CHECK(told(with_metrics("127.0.0.1:1", "api")) == "");
-  CHECK(told(with_metrics("0.0.0.0:1", "api")).find("api.listen: is '0.0.0.0:1'; it must be") == 0);
+  CHECK(told(with_metrics("0.0.0.0:1", "api")) == "");
+  CHECK(told(with_metrics("localhost", "api")).find("api.listen: is 'localhost'; it must be") == 0);
   CHECK(told(with_metrics("127.0.0.1:1", R"(api": {"listen": "127.0.0.1:2", "services": ["StatsService"]},
                                             "metrics)")) == "");
   CHECK(told(with_metrics("127.0.0.1:1")) == "");

@@ -70,8 +70,9 @@ TEST_CASE("config: clients of REALITY", "[proxy][config][reality]") {
 
 TEST_CASE("config: carriers over REALITY", "[proxy][config][reality]") {
   const std::string reality = R"(, "security": "reality", "realitySettings": {"password": ")" + key + "\"}";
-  CHECK(read_text(vless_client(R"("network": "ws")" + reality, "")).all() ==
-        "outbounds[0].streamSettings.network: is 'ws'; with security reality it must be raw or grpc\n");
+  CHECK(
+      read_text(vless_client(R"("network": "ws")" + reality, "")).all() ==
+      "outbounds[0].streamSettings.network: is 'ws'; with security reality it must be raw, grpc or xhttp\n");
   CHECK(read_text(vless_client(R"("network": "raw")" + reality, "")).all().empty());
 }
 

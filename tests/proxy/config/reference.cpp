@@ -89,7 +89,8 @@ std::vector<surroundings> all_surroundings() {
                                                                     {"none", "unix"},
                                                                     {"none", "ws"},
                                                                     {"none", "httpupgrade"},
-                                                                    {"none", "grpc"}})
+                                                                    {"none", "grpc"},
+                                                                    {"none", "xhttp"}})
       out.push_back({protocol, security, network});
   return out;
 }

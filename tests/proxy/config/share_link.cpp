@@ -86,6 +86,9 @@ TEST_CASE("link: an outbound of a link has that link", "[proxy][config]") {
         "7c1e2f60-5b1d-4c53-9d3e-2f0a6b8c9d01@gate.example:443?encryption=none&type=ws&security=tls&sni="
         "a.example&path=%2Fchat&host=b.example#far",
         "trojan://correct%20horse@gate.example:443?type=grpc&security=tls&serviceName=svc&mode=multi#x",
+        "vless://"
+        "7c1e2f60-5b1d-4c53-9d3e-2f0a6b8c9d01@gate.example:443?encryption=none&type=xhttp&security=tls&"
+        "path=%2Fup&mode=auto&extra=%7B%22noGRPCHeader%22%3Atrue%7D#x",
         "ss://YWVzLTI1Ni1nY206eCB5@h.example:8388#s", "socks://YW5uOng@[2001:db8::1]:1080#%C3%A9"}) {
     std::string why;
     const auto o = outbound_of_link(link, why);

@@ -96,6 +96,31 @@ TEST_CASE("accounts: others may take their place, in all copies", "[proxy][accou
   CHECK(serving.empty());
 }
 
+TEST_CASE("accounts: users are added and removed one by one", "[proxy][accounts]") {
+  accounts users, one, two;
+  users.add("alice", "secret");
+  one.add("bob", "word");
+  CHECK(users.add_all(one));
+  CHECK(users.check("bob", "word"));
+  CHECK_FALSE(users.add_all(one));
+  user_account carol;
+  carol.name = "Carol";
+  two.add_key({}, "key");
+  two.add_tried(carol, "tried");
+  const auto before = users.tried();
+  CHECK(users.add_all(two));
+  CHECK(before->empty());
+  CHECK(users.has_user("CAROL"));
+  CHECK_FALSE(users.add_all(two));
+  CHECK(users.size() == 4);
+  CHECK(users.remove("carol") == 1);
+  CHECK(users.remove("carol") == 0);
+  CHECK(users.remove("ALICE") == 1);
+  CHECK_FALSE(users.check("alice", "secret"));
+  CHECK(users.tried()->empty());
+  CHECK(users.check_key("key"));
+}
+
 TEST_CASE("accounts: any bytes, any length", "[proxy][accounts]") {
   accounts users;
   const std::string user(1000, '\0'), secret(100000, '\xff');

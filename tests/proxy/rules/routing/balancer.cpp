@@ -103,6 +103,24 @@ TEST_CASE("balancer: without loads all can be used", "[proxy][router]") {
   CHECK(r.route({})->rule == 0u);
 }
 
+TEST_CASE("balancer: one outbound alone, as long as it is pinned", "[proxy][router]") {
+  geo_files none;
+  router_options options = balanced(balancing::round_robin);
+  const router r(options, none);
+  const std::string tag = options.balancers.front().tag;
+  REQUIRE(r.state_of(tag));
+  CHECK(r.state_of(tag)->selected == std::vector<std::string>{"out-a", "out-b", "out-c"});
+  CHECK(r.state_of(tag)->pinned.empty());
+  CHECK_FALSE(r.state_of("other"));
+  CHECK_FALSE(r.pin("other", "out-b"));
+  CHECK_FALSE(r.pin(tag, "nowhere"));
+  CHECK(r.pin(tag, "out-b"));
+  CHECK(r.state_of(tag)->pinned == "out-b");
+  for (int i = 0; i < 3; ++i) CHECK(r.route({})->outbound_tag == "out-b");
+  CHECK(r.pin(tag, ""));
+  CHECK(r.route({})->outbound_tag != r.route({})->outbound_tag);
+}
+
 TEST_CASE("balancer: threads ask the same router", "[proxy][router]") {
   geo_files none;
   const router r(balanced(balancing::round_robin), none);

@@ -112,6 +112,9 @@ TEST_CASE("vless: a main connection of Mux.Cool has a command and no address", "
         "alice to tcp:v1.Mux.cool:9527, 34 bytes");
   const std::vector<std::byte> asks = vless_request(uuid{}, main_connection_target(dialect::mux_cool));
   CHECK(hex(asks) == "00000000000000000000000000000000000003");
+  // With the flow xtls-rprx-vision it is the flow's, too: sing-box refuses it otherwise.
+  const auto by_vision = vless_request(uuid{}, main_connection_target(dialect::mux_cool), true);
+  CHECK(hex(by_vision) == "0000000000000000000000000000000000120a1078746c732d727072782d766973696f6e03");
 }
 
 TEST_CASE("vless: a wrong byte behind the user never changes who asks", "[proxy][vless]") {
