@@ -1,6 +1,8 @@
-"""The program and other proxies, each as the other one's client, on loopback alone: python3 tests/interop [--program PATH] [CASE...].
+"""The program and other proxies, each as the other one's client, on loopback alone. run.sh builds, then calls this.
 
-tests/interop/peers.sh fetches the others. Cases of a peer that is not there are left out, with a line about it."""
+The cells of a matrix (cells.py) and cases beside it. tests/interop/peers.sh fetches the others; what needs one that is
+not there is left out. The environment's MUXPRO_SLOW multiplies time limits. A CASE is a part of the name of a case, or some
+words of a cell: 'xray-muxpro vless grpc'."""
 import argparse
 import os
 import sys
@@ -8,33 +10,29 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "process")]
+import api
 import carriers
-import keyed
+import cells
+import dns
+import isolation
+import matrix
+import peers
 import reality
-import shadowsocks
+import through
 from parts import Failed, Scene
-from peers import PEERS, SING_BOX, Peer
 
-CASES = {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in keyed.CASES.items() for peer in PEERS
-         for role in ("server", "client") if peer.name not in case.leaves_out}
-CASES |= {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in reality.CASES.items()
-          for peer in (*PEERS, SING_BOX) for role in ("server", "client")
-          if peer.name != "v2ray" and not (peer is SING_BOX and "grpc" in name)}
-CASES["reality_nginx"] = (reality.in_front_of_nginx, Peer("nginx", []), None)
-CASES |= {name: (case, case.peer, None) for name, case in carriers.CASES.items()}
-CASES |= {f"{name}_{peer.name}_{role}": (case, peer, role) for name, case in shadowsocks.CASES.items()
-          for peer in (*PEERS, SING_BOX, shadowsocks.LIBEV) if shadowsocks.is_for(name, peer) for role in ("server", "client")}
+CASES = {**carriers.CASES, **reality.CASES, **isolation.CASES, **through.CASES, **dns.CASES, **api.CASES}
 
 
-def run(name, program):
-    case, peer, role = CASES[name]
-    if not peer.is_there():
-        print(f"--  {name:32} {peer.name} is not there", flush=True)
+def run(name, programs):
+    case = CASES[name]
+    if missing := [need for need in case.needs if not peers.has(need)]:
+        print(f"--  {name}: {missing[0]} is not there", flush=True)
         return None
     begin = time.monotonic()
     try:
-        with Scene(program) as scene:
-            case(scene, peer, role)
+        with Scene(programs["muxpro"].path()) as scene:
+            case(scene, programs)
     except Exception as why:  # a case fails by whatever it did not expect
         print(f"FAILED {name}: {why if isinstance(why, Failed) else repr(why)}", flush=True)
         return False
@@ -42,15 +40,42 @@ def run(name, program):
     return True
 
 
-def main():
+def parse():
     parser = argparse.ArgumentParser(prog="tests/interop", description=__doc__)
     parser.add_argument("--program", default="build/tests/bin/muxpro", help="default: %(default)s")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="parts of the names of cases; default: all")
-    options = parser.parse_args()
-    chosen = [name for name in CASES if not options.cases or any(part in name for part in options.cases)]
-    results = [run(name, options.program) for name in chosen]
-    print(f"{results.count(True)} passed, {results.count(False)} failed, {results.count(None)} left out")
-    sys.exit(1 if False in results or not any(results) else 0)
+    parser.add_argument("--quick", action="store_true", help="one cell of each protocol and carrier, without 1 GiB")
+    parser.add_argument("--list", action="store_true", help="print the names of the cells and cases")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="cells at a time (%(default)s)")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="default: all")
+    return parser.parse_args()
+
+
+def chosen(names, wanted):
+    """Those that have all words of one of the wanted, or it as a part."""
+    return [n for n in names if not wanted or any(set(w.split()) <= set(str(n).split()) or w in str(n) for w in wanted)]
+
+
+def main():
+    options = parse()
+    every = cells.matrix()
+    of_matrix = chosen(cells.quick(every) if options.quick else every, options.cases)
+    cases = [name for name in chosen(CASES, options.cases) if not (options.quick and "alone" in name)]
+    if options.list:
+        return print("\n".join(map(str, [*of_matrix, *cases])))
+    programs = peers.programs(options.program)
+    begin = time.monotonic()
+    results = matrix.run(of_matrix, programs, options.jobs, large=not options.quick)
+    if results:
+        matrix.write(results, f"{time.strftime('%Y-%m-%d %H:%M')}, {len(results)} cells, {time.monotonic() - begin:.0f} s, "
+                     f"{peers.versions(programs)}")
+    of_cases = [run(name, programs) for name in cases]
+    good = sum(r.count("ok") + r.count("again") for r in results) + of_cases.count(True)
+    bad = sum(r.count("failed") for r in results) + of_cases.count(False)
+    print(f"{sum(bool(r.left_out) for r in results) + of_cases.count(None)} left out, "
+          f"{sum(r.count('peer') for r in results)} fail between peers, too, "
+          f"{sum(r.count('again') for r in results)} succeed at a second attempt; {time.monotonic() - begin:.0f} s")
+    print(f"{good} passed, {bad} failed")
+    sys.exit(1 if bad or not good else 0)
 
 
 main()

@@ -1,13 +1,14 @@
-"""WebSocket and HTTPUpgrade with nginx in front of the server, and with Python's client of WebSocket."""
+"""WebSocket, HTTPUpgrade and XHTTP with nginx in front of the server, and with Python's client of WebSocket."""
 import asyncio
-import importlib.util
 import os
-import shutil
 import subprocess
+from types import SimpleNamespace
 
+import trials
 from keyed import ID, vless
-from parts import DIRECT, connect, eventually, expect, free_port
-from traffic import datagrams, files, half_close, target, target_speaks_first
+from parts import eventually, expect, free_port
+from peers import listens
+from traffic import echo, files, target
 
 NGINX = """
 daemon off; master_process off; error_log {error}; pid {pid}; worker_processes 1;
@@ -24,71 +25,84 @@ http {{
       proxy_set_header Host $host;
     }}
   }}
+  server {{
+    listen 127.0.0.1:{secure} ssl http2;
+    ssl_certificate {certificate}; ssl_certificate_key {key};
+    client_max_body_size 0; client_body_timeout 300;
+    location /chat {{ grpc_pass grpc://127.0.0.1:{server}; grpc_set_header Host $host; }}
+    location /parts/chat {{ proxy_pass http://127.0.0.1:{server}/chat; proxy_http_version 1.1; proxy_set_header Host $host; }}
+  }}
 }}
 """
 
 
-class Tool:
-    """Something that a case needs."""
-
-    def __init__(self, name, is_there):
-        self.name = name
-        self.is_there = is_there
-
-
-def inbound_at(port, network):
-    return {"tag": "in", "protocol": "vless", "listen": "127.0.0.1", "port": port, "settings": vless(port)[0],
-            "streamSettings": {"network": network, f"{network}Settings": {"path": "/chat", "host": "127.0.0.1"}}}
-
-
-def start_server(scene, port, network):
-    direct = {**DIRECT, "settings": {"allowPrivate": True}}
-    scene.start("run", "-c", scene.config(inbound_at(port, network), outbounds=(direct,)))
+def start_server(scene, programs, port, network):
+    stream = {"network": network, f"{network}Settings": {"path": "/chat", "host": "127.0.0.1"}}
+    inbound = {"tag": "in", "protocol": "vless", "listen": "127.0.0.1", "port": port, "settings": vless(port)[0],
+               "streamSettings": stream}
+    programs["muxpro"].start(scene, "server", inbound, {"protocol": "freedom"}, timers=False)
 
 
 def start_nginx(scene, port, server):
+    """Returns the port with TLS."""
+    scene.certificate("site", "127.0.0.1")
+    secure = free_port()
     with open(scene.path("nginx.conf"), "w", encoding="utf-8") as out:
-        out.write(NGINX.format(error=scene.path("nginx.log"), pid=scene.path("nginx.pid"), port=port, server=server))
+        out.write(NGINX.format(error=scene.path("nginx.log"), pid=scene.path("nginx.pid"), port=port, server=server,
+                               secure=secure, certificate=scene.path("site.pem"), key=scene.path("site.key")))
     scene.processes.append(subprocess.Popen(["nginx", "-p", scene.directory, "-c", scene.path("nginx.conf")],
                                             stderr=subprocess.DEVNULL))
-
-    def listens():
-        try:
-            connect(port).close()
-            return True
-        except OSError:
-            return False
-
-    eventually(listens, "nginx does not listen")
+    eventually(lambda: listens(port), "nginx does not listen")
+    return secure
 
 
 def behind_nginx(network, half_closes):
-    def run(scene, *_):
+    def run(scene, programs):
         server, web, proxy = free_port(), free_port(), free_port()
-        start_server(scene, server, network)
+        start_server(scene, programs, server, network)
         start_nginx(scene, web, server)
         local = {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": proxy, "settings": {"udp": True}}
         outbound = {"protocol": "vless", "settings": vless(web)[1],
                     "streamSettings": {"network": network, f"{network}Settings": {"path": "/chat"}}}
-        scene.start("run", "-c", scene.config(local, outbounds=(outbound,)))
-        files(proxy, 8 << 20, 1)
-        files(proxy, 100_000, 100)
-        if half_closes:
-            half_close(proxy)
-        target_speaks_first(proxy)
-        datagrams(proxy, (1, 100, 1400))
+        programs["muxpro"].start(scene, "client", local, outbound, timers=False)
+        files(proxy)
+        chain = SimpleNamespace(proxy=proxy)
+        for kind in (trials.target_first, trials.datagrams, *((trials.half_closed,) if half_closes else ())):
+            kind(chain)
 
     run.__doc__ = f"vless in {network} through nginx: files, 100 at a time, datagrams"
-    run.peer = Tool("nginx", lambda: shutil.which("nginx") is not None)
+    run.needs = ("nginx",)
     return run
 
 
-def python_client(scene, *_):
+def xhttp_behind_nginx(mode, http2):
+    """`http2`: nginx passes streams on by HTTP/2, else parts by HTTP/1.1."""
+    def run(scene, programs):
+        server, web, proxy = free_port(), free_port(), free_port()
+        start_server(scene, programs, server, "xhttp")
+        secure = start_nginx(scene, web, server)
+        local = {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": proxy, "settings": {"udp": True}}
+        tls = {"serverName": "127.0.0.1", "certificates": [{"certificateFile": scene.path("site.pem"), "usage": "verify"}]}
+        stream = {"network": "xhttp", "security": "tls", "tlsSettings": tls,
+                  "xhttpSettings": {"path": "/chat" if http2 else "/parts/chat", "mode": mode}}
+        outbound = {"protocol": "vless", "settings": vless(secure)[1], "streamSettings": stream}
+        programs["muxpro"].start(scene, "client", local, outbound, timers=False)
+        files(proxy)
+        chain = SimpleNamespace(proxy=proxy)
+        for kind in (trials.target_first, trials.datagrams, trials.half_closed):
+            kind(chain)
+
+    run.__doc__ = f"vless in xhttp, {mode}, through nginx: files, 100 at a time, datagrams"
+    run.needs = ("nginx",)
+    return run
+
+
+def python_client(scene, programs):
     """Python's websockets as a client: binary and text messages, fragments, pings, a Close in good order"""
     import websockets  # pylint: disable=import-outside-toplevel
 
     port = free_port()
-    start_server(scene, port, "ws")
+    start_server(scene, programs, port, "ws")
 
     async def talk(to):
         head = bytes(1) + bytes.fromhex(ID.replace("-", "")) + b"\0\1" + to.to_bytes(2, "big") + b"\1\x7f\0\0\1"
@@ -114,15 +128,11 @@ def python_client(scene, *_):
         except websockets.InvalidStatusCode as refused:
             expect(refused.status_code == 404, f"another path gets {refused.status_code}")
 
-    def echo(client):
-        with client:
-            while piece := client.recv(65536):
-                client.sendall(piece)
-
     with target(echo) as to:
         asyncio.run(talk(to))
 
 
-python_client.peer = Tool("python3-websockets", lambda: importlib.util.find_spec("websockets") is not None)
+python_client.needs = ("websockets",)
 CASES = {"python_websockets": python_client, "nginx_ws": behind_nginx("ws", True),
-         "nginx_httpupgrade": behind_nginx("httpupgrade", False)}
+         "nginx_httpupgrade": behind_nginx("httpupgrade", False), "nginx_xhttp_packets": xhttp_behind_nginx("packet-up", False),
+         "nginx_xhttp_one": xhttp_behind_nginx("stream-one", True), "nginx_xhttp_up": xhttp_behind_nginx("stream-up", True)}

@@ -1,65 +1,115 @@
-"""The other proxies: where they are, and how they are started with a configuration in the form of Xray."""
+"""The programs: where they are, and how they are started with a configuration in the form of Xray."""
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 
 import sing_box
-from parts import connect, eventually
+from parts import SLOW, connect, eventually, expect
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+IDLE = round(3 * SLOW)  # seconds after which peers end what is idle, or half-closed
+
+
+def listens(port):
+    try:
+        connect(port).close()
+        return True
+    except OSError:
+        return False
 
 
 class Peer:
     """A program that reads configurations in the form of Xray."""
+    log_level = "warning"
 
-    def __init__(self, name, words, env=None):
+    def __init__(self, name, words, program=None):
         self.name = name
         self.words = words
-        self.env = env or {}
+        self.program = program or name
 
     def path(self):
-        fetched = os.path.join(ROOT, "build", "peers", self.name)
-        return fetched if os.path.exists(fetched) else shutil.which(self.name)
-
-    @staticmethod
-    def configuration(inbound, outbound):
-        # By default they give up what is half-closed after a second, which is short on a busy machine.
-        patient = {"levels": {"0": {"uplinkOnly": 10, "downlinkOnly": 10}}}
-        return {"log": {"loglevel": "warning"}, "inbounds": [inbound], "outbounds": [outbound], "policy": patient}
+        fetched = os.path.join(ROOT, "build", "peers", self.program)
+        return fetched if os.path.exists(fetched) else shutil.which(self.program)
 
     def is_there(self):
         return self.path() is not None
 
-    def start(self, scene, inbound, outbound):
-        """Until it listens."""
-        file = scene.path(f"{self.name}.json")
+    def configuration(self, inbound, outbound, timers):
+        level = {"connIdle": IDLE, "uplinkOnly": IDLE, "downlinkOnly": IDLE} if timers else {}
+        return {"log": {"loglevel": self.log_level}, "inbounds": [inbound], "outbounds": [outbound],
+                "policy": {"levels": {"0": level}}}
+
+    def start(self, scene, side, inbound, outbound, timers=True, env=None):
+        """The process, which listens. `side` names its files."""
+        file = scene.path(f"{side}.json")
         with open(file, "w", encoding="utf-8") as out:
-            json.dump(self.configuration(inbound, outbound), out)
-        self.run(scene, [self.path(), *self.words, file], inbound["port"])
+            json.dump(self.configuration(inbound, outbound, timers), out)
+        return self.run(scene, side, [self.path(), *self.words, file], inbound["port"], env)
 
-    def run(self, scene, words, port):
-        with open(scene.path(f"{self.name}.log"), "w", encoding="utf-8") as log:
-            process = subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, **self.env})
+    def run(self, scene, side, words, port, env=None):
+        with open(scene.path(f"{side}.log"), "a", encoding="utf-8") as log:
+            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       env={**os.environ, **(env or {})})
         scene.processes.append(process)
-
-        def listens():
-            try:
-                connect(port).close()
-                return True
-            except OSError:
-                return False
-
-        eventually(listens, f"{self.name} does not listen: {scene.text(f'{self.name}.log')[-500:]}")
+        eventually(lambda: listens(port) or process.poll() is not None, f"{self.name} does not listen")
+        expect(process.poll() is None, f"{self.name} ended: {scene.text(f'{side}.log')[-500:].strip()}")
+        return process
 
 
 class SingBox(Peer):
-    """A program whose configurations have another form."""
+    """A program whose configurations have another form, and which has no timers."""
 
-    configuration = staticmethod(sing_box.configuration)
+    def configuration(self, inbound, outbound, timers):
+        return sing_box.configuration(inbound, outbound)
 
 
-SING_BOX = SingBox("sing-box", ["run", "-c"])
+class ShadowsocksLibev(Peer):
+    """ss-server and ss-local, which have options instead of a configuration."""
 
-# Datagrams go by the protocol's own command: with full cone Xray wraps them for a multiplexer.
-PEERS = (Peer("v2ray", ["-config"]), Peer("xray", ["run", "-c"], {"XRAY_CONE_DISABLED": "true"}))
+    def start(self, scene, side, inbound, outbound, timers=True, env=None):
+        if side == "server":
+            words = ["ss-server", "-s", "127.0.0.1", "-p", str(inbound["port"])]
+            settings = inbound["settings"]
+        else:
+            settings = outbound["settings"]["servers"][0]
+            words = ["ss-local", "-b", "127.0.0.1", "-l", str(inbound["port"]), "-s", settings["address"],
+                     "-p", str(settings["port"])]
+        words += ["-k", settings["password"], "-m", settings["method"], "-u"]
+        return self.run(scene, side, words, inbound["port"])
+
+
+class Muxpro(Peer):
+    """The program under test."""
+    log_level = "info"
+
+    def path(self):
+        return self.program
+
+
+PEERS = {p.name: p for p in (Peer("v2ray", ["-config"]), Peer("xray", ["run", "-c"]), SingBox("sing-box", ["run", "-c"]),
+                             ShadowsocksLibev("shadowsocks-libev", [], "ss-server"))}
+
+
+def programs(muxpro):
+    return {**PEERS, "muxpro": Muxpro("muxpro", ["run", "-c"], os.path.abspath(muxpro))}
+
+
+def has(need):
+    """A peer, a program, or a module of Python."""
+    if need in PEERS:
+        return PEERS[need].is_there()
+    return shutil.which(need) is not None or importlib.util.find_spec(need) is not None
+
+
+def version(program):
+    for words in (["version"], ["--version"], ["-version"], ["-h"]):
+        done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
+        if done.returncode == 0 and done.stdout.strip():
+            return done.stdout.strip().split("\n")[0].split("(")[0].strip()
+    return os.path.basename(program)
+
+
+def versions(of_programs):
+    return ", ".join(version(p.path()) for p in of_programs.values() if p.is_there())

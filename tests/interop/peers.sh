@@ -1,22 +1,21 @@
 #!/usr/bin/env bash
-# Fetches other proxies that speak the same protocols, for tests/interop: peers.sh [NAME...]. Debian's v2ray and
-# shadowsocks-libev come from the system's packages, Xray-core and sing-box in pinned versions from the Go module proxy, into build/peers. A peer that
-# cannot be had is left out, with a line about it.
+# Fetches other programs that speak the same protocols, for tests/interop: peers.sh [NAME...]. Xray-core and sing-box come
+# in pinned versions from the Go module proxy, into build/peers, the others from the system's packages. A line is printed
+# about a peer that cannot be had.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../cmake/script.sh"
 
 peers=$root/build/peers
 mkdir -p "$peers"
 
-fetch_v2ray() {
-  command -v v2ray >/dev/null || apt-get install -y --no-install-recommends v2ray >"$peers/v2ray.log" 2>&1 || return 1
-  ln -sf "$(command -v v2ray)" "$peers/v2ray"
+from_debian() { # PACKAGE COMMAND...: is needed if the command fails
+  "${@:2}" >/dev/null 2>&1 || apt-get install -y --no-install-recommends "$1" >"$peers/$1.log" 2>&1
 }
 
-fetch_shadowsocks_libev() {
-  command -v ss-server >/dev/null || apt-get install -y --no-install-recommends shadowsocks-libev \
-    >"$peers/shadowsocks_libev.log" 2>&1
-}
+fetch_v2ray() { from_debian v2ray command -v v2ray && ln -sf "$(command -v v2ray)" "$peers/v2ray"; }
+fetch_shadowsocks_libev() { from_debian shadowsocks-libev command -v ss-server; }
+fetch_nginx() { from_debian nginx-light command -v nginx; }
+fetch_websockets() { from_debian python3-websockets python3 -c 'import websockets'; }
 
 # go_install NAME PACKAGE@VERSION [FLAG...]: the version that is there already is kept.
 go_install() {
@@ -32,7 +31,7 @@ go_install() {
 fetch_xray() { go_install xray github.com/xtls/xray-core/main@v1.260327.0; }
 fetch_sing_box() { go_install sing-box github.com/sagernet/sing-box/cmd/sing-box@v1.14.1 -tags=with_utls; }
 
-for name in "${@:-v2ray xray sing_box shadowsocks_libev}"; do
+for name in "${@:-v2ray xray sing_box shadowsocks_libev nginx websockets}"; do
   for peer in $name; do
     if "fetch_$peer"; then
       echo "$peer is there"

@@ -1,34 +1,41 @@
 """What goes through a chain of proxies: files with checksums, half-closed requests, datagrams."""
 import contextlib
+import functools
 import hashlib
 import os
 import socket
-import ssl
 import subprocess
 import tempfile
 import threading
-import time
 
-from parts import PATIENCE, connect, expect
+from parts import PATIENCE, SLOW, Failed, connect, expect
 
 GREETING = b"\x05\x01\x00"
+BLOCK = os.urandom(1 << 20)
 
 
 @contextlib.contextmanager
 def target(answer):
-    """The port of a server that calls `answer` with each connection."""
+    """The port of a server that calls `answer` with each connection. What breaks there the other end sees."""
+    def serve_one(client):
+        with contextlib.suppress(OSError, Failed):
+            answer(client)
+
     def serve(listener):
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=answer, args=(client,), daemon=True).start()
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve_one, args=(listener.accept()[0],), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
+
+
+def echo(client):
+    with client:
+        while piece := client.recv(65536):
+            client.sendall(piece)
 
 
 @contextlib.contextmanager
@@ -37,13 +44,15 @@ def udp_echo():
         here.bind(("127.0.0.1", 0))
 
         def serve():
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, TypeError):  # without a peer it has been shut down
                 while True:
                     data, peer = here.recvfrom(65536)
                     here.sendto(data, peer)
 
         threading.Thread(target=serve, daemon=True).start()
         yield here.getsockname()[1]
+        with contextlib.suppress(OSError):  # it is not connected, and the thread wakes up for all that
+            here.shutdown(socket.SHUT_RDWR)
 
 
 def receive(client, size):
@@ -62,9 +71,11 @@ def receive_all(client):
     return out
 
 
-def by_socks(proxy, port):
-    """A connection to a port of this machine by way of a SOCKS listener."""
+def by_socks(proxy, port, room=0):
+    """A connection to a port of this machine by way of a SOCKS listener. `room`: bytes that the system keeps unread."""
     client = connect(proxy)
+    if room:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
     client.sendall(GREETING)
     receive(client, 2)
     client.sendall(b"\x05\x01\x00\x01\x7f\x00\x00\x01" + port.to_bytes(2, "big"))
@@ -72,12 +83,31 @@ def by_socks(proxy, port):
     return client
 
 
-def files(proxy, size, parallel):
-    """curl fetches `parallel` files of `size` bytes, and sends one of them, with checksums."""
-    data = os.urandom(size)
-    wanted = hashlib.sha256(data).hexdigest()
-    sent = []
+def content(size):
+    """The pieces of a file; no two have the same first bytes."""
+    for begin in range(0, size, len(BLOCK)):
+        yield (begin.to_bytes(8, "big") + BLOCK)[:min(len(BLOCK), size - begin)]
 
+
+@functools.lru_cache
+def checksum(size):
+    return checksum_of(content(size))
+
+
+def checksum_of(pieces):
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def pieces_of(file):
+    return iter(lambda: file.read(len(BLOCK)), b"")
+
+
+@contextlib.contextmanager
+def origin(received=None):
+    """The port of a web server. GET /SIZE is answered by so many bytes. The checksums of what is sent go to `received`."""
     def answer(client):
         with client:
             head = b""
@@ -88,123 +118,107 @@ def files(proxy, size, parallel):
                 head += piece
             head, _, body = head.partition(b"\r\n\r\n")
             if head.startswith(b"PUT"):
+                size = int(head.lower().split(b"content-length:")[1].split()[0])
                 if b"100-continue" in head:
                     client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-                sent.append(hashlib.sha256(body + receive(client, size - len(body))).hexdigest())
+                received.append(checksum_of(upload(client, body, size)))
                 client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             else:
-                client.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % size + data)
+                size = int(head.split()[1].split(b"?")[0][1:])
+                client.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % size)
+                for piece in content(size):
+                    client.sendall(piece)
+
+    def upload(client, body, size):
+        while size:
+            body = body or client.recv(min(len(BLOCK), size))
+            if not body:
+                return
+            yield body
+            size, body = size - len(body), b""
 
     with target(answer) as port:
-        curl = ["curl", "-sS", "--fail", "--max-time", "120", "--proxy", f"socks5h://127.0.0.1:{proxy}"]
-
-        def fetch(results, n):
-            done = subprocess.run([*curl, f"http://127.0.0.1:{port}/{n}"], capture_output=True, check=False)
-            results[n] = hashlib.sha256(done.stdout).hexdigest() if done.returncode == 0 else done.stderr.decode()
-
-        results = {}
-        threads = [threading.Thread(target=fetch, args=(results, n)) for n in range(parallel)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        wrong = [r for r in results.values() if r != wanted]
-        expect(not wrong, f"{len(wrong)} of {parallel} files are wrong: {wrong[:1]}")
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(data)
-            file.flush()
-            done = subprocess.run([*curl, "--upload-file", file.name, f"http://127.0.0.1:{port}/"], capture_output=True,
-                                  check=False)
-        expect(done.returncode == 0 and sent == [wanted], f"the file that was sent is wrong: {done.stderr.decode()}")
+        yield port
 
 
-def half_close(proxy):
-    """The answer comes when the client has sent EOF already. V2Ray and Xray do not pass EOF on to the target, therefore the
-    target knows how long the request is."""
-    data = os.urandom(100_000)
-
-    def answer(client):
-        with client:
-            request = receive(client, len(data))
-            time.sleep(0.3)
-            client.sendall(hashlib.sha256(request).digest())
-
-    with target(answer) as port, by_socks(proxy, port) as client:
-        client.sendall(data)
-        client.shutdown(socket.SHUT_WR)
-        expect(receive_all(client) == hashlib.sha256(data).digest(), "a half-closed request has no answer")
+def curl(proxy, *words, limit=120, **how):
+    return subprocess.Popen(["curl", "-sS", "--no-progress-meter", "--fail", "--max-time", str(limit * SLOW), "--proxy",
+                             f"socks5h://127.0.0.1:{proxy}", *words], stderr=subprocess.PIPE, **how)
 
 
-def target_speaks_first(proxy):
-    def answer(client):
-        with client:
-            client.sendall(b"220 hello\r\n")
-            client.sendall(client.recv(100))
-
-    with target(answer) as port, by_socks(proxy, port) as client:
-        expect(receive(client, 11) == b"220 hello\r\n", "the greeting is wrong")
-        client.sendall(b"quit")
-        expect(receive(client, 4) == b"quit", "the echo is wrong")
+def download(proxy, size, limit=120):
+    with origin() as port:
+        process = curl(proxy, f"http://127.0.0.1:{port}/{size}", limit=limit, stdout=subprocess.PIPE)
+        got = checksum_of(pieces_of(process.stdout))
+        why = process.communicate()[1].decode().strip()
+        expect(process.returncode == 0, f"the download fails: {why}")
+        expect(got == checksum(size), "the download is wrong")
 
 
-def datagrams(proxy, sizes):
-    with udp_echo() as port, connect(proxy) as control, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
-        control.sendall(GREETING)
-        receive(control, 2)
-        control.sendall(b"\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00")
-        bound = receive(control, 10)
-        expect(bound[1] == 0, "UDP ASSOCIATE is refused")
-        relay = ("127.0.0.1", int.from_bytes(bound[8:], "big"))
-        here.settimeout(PATIENCE)
-        header = b"\x00\x00\x00\x01\x7f\x00\x00\x01" + port.to_bytes(2, "big")
-        for size in sizes:
-            data = os.urandom(size)
-            here.sendto(header + data, relay)
-            expect(here.recv(65536) == header + data, f"a datagram of {size} bytes comes back wrong")
+def downloads(proxy, size, count):
+    """So many at once, by one process of curl."""
+    with origin() as port, tempfile.TemporaryDirectory() as directory:
+        process = curl(proxy, "--parallel", "--parallel-immediate", "--parallel-max", str(count), "-o", f"{directory}/#1",
+                       f"http://127.0.0.1:{port}/{size}?[1-{count}]", limit=30)
+        why = process.communicate()[1].decode().strip().splitlines()
+        got = []
+        for name in os.listdir(directory):
+            with open(os.path.join(directory, name), "rb") as file:
+                got.append(checksum_of(pieces_of(file)))
+        right = got.count(checksum(size))
+        expect(right == count, f"{count - right} of {count} downloads are wrong: {why[:1]}")
 
 
-def https(scene, proxy, size, parallel, through=lambda port: port):
-    """curl fetches files by TLS 1.3 inside of the connections, and then sends one, with checksums. `through`: the port of
-    what stands in front of a port."""
-    scene.certificate("inside", "127.0.0.1")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(scene.path("inside.pem"), scene.path("inside.key"))
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    data = os.urandom(size)
-    wanted = hashlib.sha256(data).hexdigest()
-
-    def answer(client):
-        with contextlib.suppress(OSError), context.wrap_socket(client, server_side=True) as tls:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += tls.recv(65536) or b"\r\n\r\n"
-            head, _, body = head.partition(b"\r\n\r\n")
-            answered = data
-            if head.startswith(b"POST"):
-                answered = hashlib.sha256(body + receive(tls, size - len(body))).hexdigest().encode()
-            tls.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(answered) + answered)
-
-    with target(answer) as port, tempfile.NamedTemporaryFile() as file:
-        file.write(data)
+def upload(proxy, size):
+    received = []
+    with origin(received) as port, tempfile.NamedTemporaryFile() as file:
+        for piece in content(size):
+            file.write(piece)
         file.flush()
-        curl = ["curl", "-sS", "--fail", "--max-time", "120", "--proxy", f"socks5h://127.0.0.1:{proxy}", "--cacert",
-                scene.path("inside.pem"), f"https://127.0.0.1:{through(port)}/"]
-        running = [subprocess.Popen(curl, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(parallel)]
-        outputs = [process.communicate() for process in running]
-        wrong = [err for out, err in outputs if hashlib.sha256(out).hexdigest() != wanted]
-        expect(not wrong, f"{len(wrong)} of {parallel} files by https are wrong: {wrong[:1]}")
-        done = subprocess.run([*curl, "-H", "Expect:", "--data-binary", f"@{file.name}"], capture_output=True, check=False)
-        expect(done.stdout.decode() == wanted, f"the file that was sent by https is wrong: {done.stderr.decode()}")
+        process = curl(proxy, "--upload-file", file.name, f"http://127.0.0.1:{port}/", stdout=subprocess.DEVNULL)
+        why = process.communicate()[1].decode().strip()
+        expect(process.returncode == 0, f"the upload fails: {why}")
+        expect(received == [checksum(size)], "the upload is wrong")
 
 
-def everything(proxy, greets, udp=True, half_closes=True):
-    """`greets`: whether the client's side lets a target speak first. `half_closes`: whether it waits for the answer to a
-    half-closed request."""
-    files(proxy, 8 << 20, 1)
-    files(proxy, 100_000, 100)
-    if half_closes:
-        half_close(proxy)
-    if greets:
-        target_speaks_first(proxy)
-    if udp:
-        datagrams(proxy, (1, 2, 100, 512, 1200, 1400))
+def files(proxy):
+    """A large file both ways, and a hundred small ones at a time."""
+    download(proxy, 8 << 20)
+    downloads(proxy, 100_000, 100)
+    upload(proxy, 8 << 20)
+
+
+class Association:
+    """UDP ASSOCIATE of SOCKS, to ports of this machine."""
+
+    def __init__(self, proxy):
+        self.control = connect(proxy)
+        self.control.sendall(GREETING)
+        receive(self.control, 2)
+        self.control.sendall(b"\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00")
+        bound = receive(self.control, 10)
+        expect(bound[1] == 0, "UDP ASSOCIATE is refused")
+        self.relay = ("127.0.0.1", int.from_bytes(bound[8:], "big"))
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.settimeout(PATIENCE / 4)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.control.close()
+        self.socket.close()
+
+    @staticmethod
+    def header(port):
+        return b"\x00\x00\x00\x01\x7f\x00\x00\x01" + port.to_bytes(2, "big")
+
+    def send(self, port, data):
+        self.socket.sendto(self.header(port) + data, self.relay)
+
+    def expect(self, port, data, sentence):
+        try:
+            got = self.socket.recv(65536)
+        except TimeoutError:
+            expect(False, f"{sentence}: none comes")
+        expect(got == self.header(port) + data, f"{sentence}: {got[:24].hex()} comes")

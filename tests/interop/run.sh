@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The program beside Xray, sing-box, V2Ray, shadowsocks-libev, nginx and Python's WebSocket client: run.sh [--quick]
+# [--program PATH] [CASE...]. Writes build/interop/matrix.md and matrix.json, and ends with "N passed, N failed". A full
+# run takes 40 minutes on 2 cores, --quick 5. Peers that cannot be had are left out, and peers.sh prints why.
+set -euo pipefail
+. "$(dirname "$0")/../../cmake/script.sh"
+
+for word; do
+  case $word in
+    -h | --help | --list) exec python3 tests/interop "$@" ;;
+    --program | --program=*) given=yes ;;
+  esac
+done
+
+cmake/deps.sh tests real
+tests/interop/peers.sh
+if [ -z "${given-}" ]; then
+  configure build/release -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=ON
+  build build/release --target muxpro_program
+  set -- --program build/release/bin/muxpro "$@"
+fi
+exec python3 tests/interop "$@"
