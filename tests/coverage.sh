@@ -13,7 +13,7 @@ done
 
 flags="-O0 -fprofile-instr-generate -fcoverage-mapping"
 configure build/coverage -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="$flags" \
-  -DMUXPRO_UNITY=ON -DMUXPRO_BUILD_TESTS=ON -DMUXPRO_BUILD_EXAMPLES=OFF
+  -DMUXPRO_BUILD_TESTS=ON -DMUXPRO_BUILD_EXAMPLES=OFF
 programs=()
 while read -r name; do
   [ "$name" = headers ] || programs+=("muxpro_${name}_tests")

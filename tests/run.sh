@@ -5,11 +5,12 @@ set -euo pipefail
 
 usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
   --quick        the plain g++ build alone: no clang, no sanitizers, no installed package, no counts
-  --long         also ASan and UBSan of g++, the conformance cases under them, and real clients and servers (tests/real)
+  --long         also ASan and UBSan of g++, the conformance cases under them, each file of the proxy compiled alone,
+                 real clients and servers (tests/real), and other proxies (tests/interop)
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
 Steps are readme, rings, planted, mutants, contracts, format, CONFIGURATION/PROGRAM for plain (g++), asan (clang++) and tsan (g++),
 plain/warnings, asan/warnings,
-plain/process, plain/conformance, asan/conformance, install, instructions and real."
+plain/process, plain/conformance, asan/conformance, install, instructions, alone, real and interop."
 
 quick=false long=false only=
 while (($#)); do
@@ -194,11 +195,11 @@ run_readme() {
 # know rules alone and do no I/O. The inner rings of the library name no header of Asio.
 run_rings() {
   local good=0 bad=0 file forbidden
-  local rules='base|config|fake_dns|grpc|http|names|policy|reality|routing|shadowsocks|sniff|socks|trojan|vless|vmess|websocket'
+  local rules='api|base|config|fake_dns|grpc|http|names|policy|reality|routing|shadowsocks|sniff|socks|trojan|vless|vmess|websocket|xhttp'
   local calls='_clock::now|getenv|[^:\w]::(setsockopt|socket|connect|bind|listen|accept|send|recv|open|read|write)\('
   local io='asio/(?!(ip/(address|tcp|udp)|local/stream_protocol|error)\.hpp)|fstream|thread|unistd'
   while read -r file; do
-    forbidden='#include <muxpro/(detail|impl)/'
+    forbidden='#include <muxpro/(detail|impl)/|(?<![\w:])detail::|muxpro::detail::'
     if [[ $file =~ ^src/proxy/($rules)/ ]]; then
       forbidden="$forbidden|#include <($io)|#include \"proxy/(?!($rules)/)|$calls"
     elif [[ $file == include/muxpro/* && $file != */proxy/* ]]; then
@@ -279,8 +280,7 @@ ulimit -c 0
 
 # Mapped paths make debug information the same in every clone, and traces short.
 flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
-# The Release build of tests/install and tests/bench compiles each file of the proxy alone.
-unity=(-DMUXPRO_TEST_BATCH=20 -DMUXPRO_UNITY=ON)
+batch=-DMUXPRO_TEST_BATCH=20
 # A heap of half a GiB before g++ looks for garbage saves it a tenth of its time.
 gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags --param ggc-min-heapsize=524288")
 clang=("-DCMAKE_CXX_COMPILER=$(find_clang || true)" "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
@@ -291,24 +291,32 @@ mkdir -p build
 run_script mutants mutation_list
 run_script contracts contracts
 run_script format formatting
-run_configuration plain "${gcc[@]}" "${unity[@]}" -DMUXPRO_WERROR=ON
+run_configuration plain "${gcc[@]}" $batch -DMUXPRO_WERROR=ON
 plain_processes() {
   run_process_cases
   run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"
 }
 ! wanted plain/process && ! wanted plain/conformance || meanwhile plain_processes
 if ! $quick; then
-  run_configuration asan "${clang[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
+  run_configuration asan "${clang[@]}" $batch -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
   finish_meanwhile
   ! $long || run_conformance asan "" --data-only --slow 5
-  run_configuration tsan "${gcc[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
-  ! $long || run_configuration asan-g++ "${gcc[@]}" "${unity[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
+  run_configuration tsan "${gcc[@]}" $batch -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
+  ! $long || run_configuration asan-g++ "${gcc[@]}" $batch -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
   run_script install tests/install/run.sh
   run_script instructions tests/bench/instructions.sh --show
 fi
 finish_meanwhile
+# Outside of units each file of the proxy needs its own includes.
+each_alone() {
+  configure build/alone -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O0" -DCMAKE_CXX_COMPILER=g++ -DMUXPRO_UNITY=OFF \
+    -DMUXPRO_BUILD_EXAMPLES=OFF && build build/alone --target muxpro_program && echo "1 passed, 0 failed"
+}
+! $long || run_script alone each_alone
 real_parts() { tests/real/run.sh --long; } # with 1 GiB to fetch
 ! $long || run_script real real_parts
+other_proxies() { tests/interop/run.sh --quick; }
+! $long || run_script interop other_proxies
 
 printf 'in %d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))
 echo "$passed passed, $failed failed"

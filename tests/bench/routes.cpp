@@ -17,8 +17,11 @@ using namespace muxpro::proxy;
 
 constexpr unsigned names = 20'000, blocks = 10'000, connections = 10'000;
 
-std::string name_of(unsigned i) { return fmt::format("host-{}.example.com", i % names); }
-std::string block_of(unsigned i) { return fmt::format("{}.{}.{}.0", 1 + i / 1000, i / 4 % 250, i % 4); }
+std::string name_of(unsigned i) { return "host-" + std::to_string(i % names) + ".example.com"; }
+std::string block_of(unsigned i) {
+  return std::to_string(1 + i / 1000) + '.' + std::to_string(i / 4 % 250) + '.' + std::to_string(i % 4) +
+         ".0";
+}
 
 routing_rule rule_to_a() {
   routing_rule r;

@@ -42,8 +42,8 @@ finish() {
 # Packages that an installation must do without are hidden from CMake.
 without() { printf -- '-DCMAKE_DISABLE_FIND_PACKAGE_%s=ON\n' "$@"; }
 
-# Both kinds have the same objects, which tests/bench/instructions.sh has as well: ccache keeps them. Each file is compiled
-# alone, as users do, and warnings of the optimizer are errors.
+# Both kinds have the same objects, which tests/bench/instructions.sh has as well: ccache keeps them. Warnings of the
+# optimizer are errors.
 install_package() { # PREFIX BUILD-DIRECTORY CMAKE-ARGUMENT...
   local prefix=$1 directory=$2
   shift 2
