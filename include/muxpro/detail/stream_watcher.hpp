@@ -1,4 +1,4 @@
-// What a session tells its owner about its sub-streams.
+// Events of a session's sub-streams, for the pool that owns the session.
 #pragma once
 
 namespace muxpro::detail {

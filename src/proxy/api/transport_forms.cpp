@@ -108,7 +108,7 @@ constexpr message_form reality_form{"xray.transport.internet.reality.Config", re
 
 constexpr message_field carrier_fields[] = {{2, "", ff::typed}, {3, "", ff::ignored}};
 constexpr message_form carrier_form{"xray.transport.internet.TransportConfig", carrier_fields};
-// What the type of the security's settings says stands in field 3 as well.
+// Field 3 repeats the type of the security's settings.
 constexpr message_field stream_fields[] = {{5, "network"},
                                            {2, "", ff::object, false, &carrier_form},
                                            {3, "", ff::ignored},

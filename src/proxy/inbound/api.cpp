@@ -21,7 +21,7 @@
 
 namespace muxpro::proxy {
 
-/// What the trailers of an answer say.
+/// The status in the trailers of an answer.
 struct api_server::call_status {
   api_code code = api_code::ok;
   std::string sentence;

@@ -42,7 +42,7 @@ class name_cache {
   /// none.
   const name_answer* find_stale(std::string_view name, time_point now);
   /// `user`: who has asked. `ttl` and `stale` count for addresses alone. `stale`: how long they may serve
-  /// when their time is over. An answer that says nothing about the name does not replace those.
+  /// when their time is over. A failed query does not replace those.
   void put(const std::string& name, const std::string& user, name_answer answer, duration ttl, time_point now,
            duration stale = duration(0));
   std::size_t size() const noexcept { return by_name_.size(); }

@@ -146,7 +146,7 @@ void xhttp_server::serve(const call_ptr& call, std::shared_ptr<connection> c, co
 }
 
 void xhttp_server::take_both(const call_ptr& call, std::vector<http_field> fields, const place& at) {
-  // Whoever reads the request sees the client leave.
+  // A read of the request reports that the client has left.
   auto c = call->accept(std::move(fields), [] {});
   serve(call, std::move(c), at, {});
 }

@@ -188,7 +188,7 @@ TEST_CASE("other types are refused, dropped or forwarded", "[proxy][configured][
   CHECK(asked(R"({"rules": [{"action": "return", "rCode": 3, "qType": 16}]})", type_txt) == "3 0");
   CHECK(asked(R"({"rules": [{"action": "drop", "domain": ["full:a.net"]}]})", type_a) == "none");
   const std::string elsewhere = R"("rewriteAddress": "127.0.0.1", "rewritePort": PORT)";
-  // The server has no records of that type, and says so.
+  // The server answers that it has no records of that type.
   CHECK(asked("{\"nonIPQuery\": \"skip\", " + elsewhere + "}", type_txt) == "0 0");
   CHECK(asked("{\"nonIPQuery\": \"skip\", " + elsewhere + "}", type_txt, true) == "0 0");
   CHECK(asked(R"({"rules": [{"action": "direct"}], "network": "tcp", )" + elsewhere + "}", type_a) ==

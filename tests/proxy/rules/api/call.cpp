@@ -1,4 +1,4 @@
-// Calls of gRPC: their frames, their paths, and what a status says.
+// Calls of gRPC: frames, paths, statuses.
 #include "catch.hpp"
 
 #include "proxy/api/call.hpp"
