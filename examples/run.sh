@@ -54,5 +54,5 @@ status=0
 wait $tunnel || status=$?
 trap - EXIT
 ((status == 0)) || die "muxpro demo ended with status $status"
-echo "and its log says"
+echo "The log has this line:"
 grep -m 1 ' -> ' $demo.log
