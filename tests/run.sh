@@ -80,9 +80,12 @@ run_program() { # CONFIGURATION PROGRAM
   report "$step" $((SECONDS - start)) "$good" "$bad" "$why"
 }
 
-# Builds and runs what is wanted of a configuration. With MUXPRO_WERROR, all is built, and that is a check of its own.
-run_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
-  local name=$1 start=$SECONDS step=$1/build good=0 program programs=() targets=()
+# Builds what is wanted of a configuration, and leaves its programs in `programs`. With MUXPRO_WERROR, all is built, and
+# that is a check of its own.
+programs=()
+build_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
+  local name=$1 start=$SECONDS step=$1/build good=0 program targets=()
+  programs=()
   if ! configure_tests "$@"; then
     report "$name/configure" $((SECONDS - start)) 0 1
     return
@@ -106,27 +109,27 @@ run_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
     ! grep -q '\[-Werror' "$(directory "$name")/build.log" || configure_tests "$@" -DMUXPRO_WERROR=OFF
     build_tests "$name" "${targets[@]}" 2>/dev/null || true
   fi
-  run_programs "$name" "${programs[@]}"
 }
 
 # As many at a time as there are processors; the reports come in order.
-run_programs() { # CONFIGURATION PROGRAM...
+run_programs() { # CONFIGURATION
   local name=$1 program
-  finish_meanwhile
-  for program in "${@:2}"; do
+  for program in "${programs[@]}"; do
     while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n || true; done
     run_program "$name" "$program" >"$(directory "$name")/$program.report" &
   done
   wait
-  for program in "${@:2}"; do
-    cat "$(directory "$name")/$program.report"
-    count "$(tail -n 1 "$(directory "$name")/$program.report")"
-  done
+  for program in "${programs[@]}"; do cat "$(directory "$name")/$program.report"; done
+}
+run_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
+  build_configuration "$@"
+  ((${#programs[@]} == 0)) || meanwhile run_programs "$1"
 }
 
-# meanwhile COMMAND...: runs steps that mostly wait beside the next build.
+# meanwhile COMMAND...: runs steps beside the next build, which gives way to them. At most one such command runs.
 meanwhile=
 meanwhile() {
+  finish_meanwhile
   meanwhile=build/meanwhile.report
   "$@" >"$meanwhile" 2>&1 &
 }
@@ -135,7 +138,7 @@ finish_meanwhile() {
   [ -n "$meanwhile" ] || return 0
   wait
   cat "$meanwhile"
-  lines=$(grep -E '^[a-z]+/(process|conformance) .* passed, [0-9]+ failed' "$meanwhile") || true
+  lines=$(grep -E '^[a-z+-]+/[a-z_]+ .* passed, [0-9]+ failed' "$meanwhile") || true
   while read -r line; do count "${line:-0 passed, 1 failed}"; done <<<"$lines"
   meanwhile=
 }
@@ -280,7 +283,7 @@ ulimit -c 0
 
 # Mapped paths make debug information the same in every clone, and traces short.
 flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
-batch=-DMUXPRO_TEST_BATCH=20
+batch=(-DMUXPRO_TEST_BATCH=20 "${large_units[@]}")
 # A heap of half a GiB before g++ looks for garbage saves it a tenth of its time.
 gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags --param ggc-min-heapsize=524288")
 clang=("-DCMAKE_CXX_COMPILER=$(find_clang || true)" "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
@@ -291,26 +294,30 @@ mkdir -p build
 run_script mutants mutation_list
 run_script contracts contracts
 run_script format formatting
-run_configuration plain "${gcc[@]}" $batch -DMUXPRO_WERROR=ON
-plain_processes() {
+plain_steps() {
+  ((${#programs[@]} == 0)) || run_programs plain
   run_process_cases
   run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"
 }
-! wanted plain/process && ! wanted plain/conformance || meanwhile plain_processes
+build_configuration plain "${gcc[@]}" "${batch[@]}" -DMUXPRO_WERROR=ON
+if ((${#programs[@]} > 0)) || wanted plain/process || wanted plain/conformance; then meanwhile plain_steps; fi
 if ! $quick; then
-  run_configuration asan "${clang[@]}" $batch -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
-  finish_meanwhile
-  ! $long || run_conformance asan "" --data-only --slow 5
-  run_configuration tsan "${gcc[@]}" $batch -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
-  ! $long || run_configuration asan-g++ "${gcc[@]}" $batch -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
+  run_configuration asan "${clang[@]}" "${batch[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
+  if $long; then
+    finish_meanwhile
+    run_conformance asan "" --data-only --slow 5
+  fi
+  run_configuration tsan "${gcc[@]}" "${batch[@]}" -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
+  ! $long || run_configuration asan-g++ "${gcc[@]}" "${batch[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
   run_script install tests/install/run.sh
   run_script instructions tests/bench/instructions.sh --show
 fi
 finish_meanwhile
-# Outside of units each file of the proxy needs its own includes.
+# Outside of units each file of the proxy needs its own includes, and so does each private header.
 each_alone() {
   configure build/alone -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O0" -DCMAKE_CXX_COMPILER=g++ -DMUXPRO_UNITY=OFF \
-    -DMUXPRO_BUILD_EXAMPLES=OFF && build build/alone --target muxpro_program && echo "1 passed, 0 failed"
+    -DMUXPRO_BUILD_TESTS=ON -DMUXPRO_BUILD_EXAMPLES=OFF &&
+    build build/alone --target muxpro_program muxpro_private_headers_alone && echo "1 passed, 0 failed"
 }
 ! $long || run_script alone each_alone
 real_parts() { tests/real/run.sh --long; } # with 1 GiB to fetch

@@ -34,7 +34,7 @@ using asio::ip::tcp;
 
 const asio::ip::address loopback = asio::ip::address_v4::loopback();
 /// Only the demo's server resolves it, so that an answer from it came through that server.
-constexpr const char* name = "demo.example";
+constexpr const char* demo_host = "demo.example";
 
 std::string page() {
   constexpr std::string_view text = "Hello. This came over a sub-stream of a Mux.Pro session.\n";
@@ -90,7 +90,7 @@ proxy::config server_of(const std::string& level) {
   options.direct.allow_private = true;
   proxy::config c = proxy::server_config(options);
   c.log.level = level_named(level);
-  c.hosts[name] = {loopback};
+  c.hosts[demo_host] = {loopback};
   c.inbounds.front().at = tcp::endpoint(loopback, 0);
   return c;
 }
@@ -113,7 +113,7 @@ int demo(std::uint16_t port, const std::string& level) {
   const auto port_of_page = page_at.local_endpoint().port();
   print_line(stdout, fmt::format("SOCKS on {}, server on {}, page on port {}", socks,
                                  proxy::to_string(proxy::stream_endpoint(server_at)), port_of_page));
-  print_line(stdout, fmt::format("curl --proxy socks5h://{} http://{}:{}/", socks, name, port_of_page));
+  print_line(stdout, fmt::format("curl --proxy socks5h://{} http://{}:{}/", socks, demo_host, port_of_page));
   std::fflush(stdout);
   const auto drain = [&] { client.drain(); };
   // The client first: its server has nothing left to wait for then.

@@ -11,6 +11,6 @@ esac
 
 cmake/deps.sh tests bench
 # Another compiler or other flags count differently.
-configure build/release -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=ON -DMUXPRO_WERROR=ON
+configure build/release -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=ON "${large_units[@]}" -DMUXPRO_WERROR=ON
 build build/release --target muxpro_bench
 exec python3 tests/bench/instructions.py build/release/bin/mux_bench tests/bench/instructions.txt "$@"

@@ -49,8 +49,8 @@ install_package() { # PREFIX BUILD-DIRECTORY CMAKE-ARGUMENT...
   shift 2
   rm -rf "$prefix" "$directory"
   logged "$directory.log" cmake -S . -B "$directory" -G Ninja -DCMAKE_CXX_COMPILER=g++ -DMUXPRO_BUILD_EXAMPLES=OFF \
-    -DMUXPRO_WERROR=ON -DCMAKE_INSTALL_PREFIX="$prefix" $(without Catch2) "$@" &&
-    logged "$directory.log" cmake --build "$directory" --target install
+    "${large_units[@]}" -DMUXPRO_WERROR=ON -DCMAKE_INSTALL_PREFIX="$prefix" $(without Catch2) "$@" &&
+    logged "$directory.log" nice cmake --build "$directory" --target install
 }
 
 consumer() { # NAME CMAKE-ARGUMENT...

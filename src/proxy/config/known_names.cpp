@@ -162,14 +162,14 @@ constexpr std::string_view remarks[] = {"remarks",     "remark", "comment",     
                                         "description", "ps",     "domainMatcher"};
 
 /// "inbounds[0].settings" is the object "inbounds.settings", and "settings".
-bool is_object(std::string_view path, std::string_view object) {
-  if (object.empty()) return path.empty();
-  while (!object.empty()) {
+bool is_object(std::string_view path, std::string_view of) {
+  if (of.empty()) return path.empty();
+  while (!of.empty()) {
     if (path.ends_with(']')) path = path.substr(0, path.rfind('['));
-    const auto name = object.substr(object.rfind('.') + 1);
+    const auto name = of.substr(of.rfind('.') + 1);
     if (!path.ends_with(name)) return false;
     path.remove_suffix(name.size());
-    object.remove_suffix(std::min(name.size() + 1, object.size()));
+    of.remove_suffix(std::min(name.size() + 1, of.size()));
     if (!path.empty() && path.back() != '.') return false;
     if (!path.empty()) path.remove_suffix(1);
   }

@@ -42,9 +42,9 @@ nlohmann::ordered_json json_of(const setting& value) {
     for (const setting& one : *list) out.push_back(json_of(one));
     return out;
   }
-  if (const auto* object = std::get_if<setting::object>(&value.is)) {
+  if (const auto* members = std::get_if<setting::object>(&value.is)) {
     auto out = nlohmann::ordered_json::object();
-    for (const auto& [key, one] : *object) out[key] = json_of(one);
+    for (const auto& [key, one] : *members) out[key] = json_of(one);
     return out;
   }
   if (const auto* text = std::get_if<std::string>(&value.is)) return *text;

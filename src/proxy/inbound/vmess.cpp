@@ -29,7 +29,7 @@ std::size_t bytes_to_drop() {
 }
 
 /// A head, and first bytes behind it.
-constexpr std::size_t most_read = 4096;
+constexpr std::size_t most_at_a_time = 4096;
 
 }  // namespace
 
@@ -68,7 +68,7 @@ asio::awaitable<std::optional<vmess_request>> vmess_inbound::read_request(pendin
   std::optional<accounts::tried_user> user;
   while (may_log_in) {
     std::error_code ec;
-    if (!who.read_available(most_read)) co_await who.read_more(most_read, ec);
+    if (!who.read_available(most_at_a_time)) co_await who.read_more(most_at_a_time, ec);
     if (ec) break;
     if (who.buffered().size() < vmess_auth_id) continue;
     if (!user) user = find_user(who, to);
@@ -141,7 +141,7 @@ asio::awaitable<void> vmess_inbound::turn_away(pending_client& who) const {
     left -= std::min(left, who.buffered().size());
     who.consume(who.buffered().size());
     if (left == 0) break;
-    co_await who.read_more(std::min(left, most_read), ec);
+    co_await who.read_more(std::min(left, most_at_a_time), ec);
   }
   who.c->close();
 }

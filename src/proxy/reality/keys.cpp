@@ -18,10 +18,10 @@ namespace muxpro::proxy {
 
 namespace {
 
-const unsigned char* octets(const_bytes b) noexcept {
+const unsigned char* raw_bytes(const_bytes b) noexcept {
   return reinterpret_cast<const unsigned char*>(b.data());
 }
-unsigned char* octets(bytes b) noexcept { return reinterpret_cast<unsigned char*>(b.data()); }
+unsigned char* raw_bytes(bytes b) noexcept { return reinterpret_cast<unsigned char*>(b.data()); }
 
 void demand(bool done, const char* what) {
   if (!done) throw std::runtime_error(fmt::format("libcrypto cannot do {}", what));
@@ -39,7 +39,8 @@ using pkey_context = std::unique_ptr<EVP_PKEY_CTX, freed_by<EVP_PKEY_CTX_free>>;
 using gcm_context = std::unique_ptr<EVP_CIPHER_CTX, freed_by<EVP_CIPHER_CTX_free>>;
 
 pkey_ptr private_x25519(const key_bytes& key) {
-  pkey_ptr out(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, octets(const_bytes(key)), key.size()));
+  pkey_ptr out(
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, raw_bytes(const_bytes(key)), key.size()));
   demand(out != nullptr, "X25519");
   return out;
 }
@@ -48,14 +49,14 @@ pkey_ptr private_x25519(const key_bytes& key) {
 std::optional<key_bytes> shared_secret(const key_bytes& private_key, const_bytes public_key) {
   const pkey_ptr ours = private_x25519(private_key);
   const pkey_ptr theirs(
-      EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, octets(public_key), public_key.size()));
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, raw_bytes(public_key), public_key.size()));
   if (!theirs) return std::nullopt;
   const pkey_context c(EVP_PKEY_CTX_new(ours.get(), nullptr));
   key_bytes out{};
   std::size_t size = out.size();
   demand(c && EVP_PKEY_derive_init(c.get()) == 1, "X25519");
   if (EVP_PKEY_derive_set_peer(c.get(), theirs.get()) != 1) return std::nullopt;
-  if (EVP_PKEY_derive(c.get(), octets(bytes(out)), &size) != 1) return std::nullopt;
+  if (EVP_PKEY_derive(c.get(), raw_bytes(bytes(out)), &size) != 1) return std::nullopt;
   return out;
 }
 
@@ -66,11 +67,11 @@ key_bytes hkdf(const key_bytes& secret, const_bytes salt, std::string_view info)
   std::size_t size = out.size();
   const auto* const about = reinterpret_cast<const unsigned char*>(info.data());
   demand(c && EVP_PKEY_derive_init(c.get()) == 1 && EVP_PKEY_CTX_set_hkdf_md(c.get(), EVP_sha256()) == 1 &&
-             EVP_PKEY_CTX_set1_hkdf_salt(c.get(), octets(salt), static_cast<int>(salt.size())) == 1 &&
-             EVP_PKEY_CTX_set1_hkdf_key(c.get(), octets(const_bytes(secret)),
+             EVP_PKEY_CTX_set1_hkdf_salt(c.get(), raw_bytes(salt), static_cast<int>(salt.size())) == 1 &&
+             EVP_PKEY_CTX_set1_hkdf_key(c.get(), raw_bytes(const_bytes(secret)),
                                         static_cast<int>(secret.size())) == 1 &&
              EVP_PKEY_CTX_add1_hkdf_info(c.get(), about, static_cast<int>(info.size())) == 1 &&
-             EVP_PKEY_derive(c.get(), octets(bytes(out)), &size) == 1,
+             EVP_PKEY_derive(c.get(), raw_bytes(bytes(out)), &size) == 1,
          "HKDF");
   return out;
 }
@@ -83,9 +84,9 @@ gcm_context gcm(const key_bytes& key, const_bytes random, const_bytes hello, int
   int n = 0;
   const const_bytes nonce = random.subspan(salt_size, nonce_size);
   demand(c &&
-             EVP_CipherInit_ex(c.get(), EVP_aes_256_gcm(), nullptr, octets(const_bytes(key)), octets(nonce),
-                               seals) == 1 &&
-             EVP_CipherUpdate(c.get(), nullptr, &n, octets(hello), static_cast<int>(hello.size())) == 1,
+             EVP_CipherInit_ex(c.get(), EVP_aes_256_gcm(), nullptr, raw_bytes(const_bytes(key)),
+                               raw_bytes(nonce), seals) == 1 &&
+             EVP_CipherUpdate(c.get(), nullptr, &n, raw_bytes(hello), static_cast<int>(hello.size())) == 1,
          "AES-256-GCM");
   return c;
 }
@@ -180,13 +181,13 @@ key_bytes x25519_public(const key_bytes& private_key) {
   key_bytes out{};
   std::size_t size = out.size();
   const pkey_ptr key = private_x25519(private_key);
-  demand(EVP_PKEY_get_raw_public_key(key.get(), octets(bytes(out)), &size) == 1, "X25519");
+  demand(EVP_PKEY_get_raw_public_key(key.get(), raw_bytes(bytes(out)), &size) == 1, "X25519");
   return out;
 }
 
 key_bytes random_key() {
   key_bytes out{};
-  demand(RAND_priv_bytes(octets(bytes(out)), static_cast<int>(out.size())) == 1, "random numbers");
+  demand(RAND_priv_bytes(raw_bytes(bytes(out)), static_cast<int>(out.size())) == 1, "random numbers");
   return out;
 }
 
@@ -203,9 +204,10 @@ session_id seal_session_id(const key_bytes& key, const_bytes random, const_bytes
   session_id out{};
   int n = 0;
   demand(
-      EVP_CipherUpdate(c.get(), octets(bytes(out)), &n, octets(const_bytes(plain)), claim_size) == 1 &&
-          EVP_CipherFinal_ex(c.get(), octets(bytes(out)) + claim_size, &n) == 1 &&
-          EVP_CIPHER_CTX_ctrl(c.get(), EVP_CTRL_AEAD_GET_TAG, tag_size, octets(bytes(out)) + claim_size) == 1,
+      EVP_CipherUpdate(c.get(), raw_bytes(bytes(out)), &n, raw_bytes(const_bytes(plain)), claim_size) == 1 &&
+          EVP_CipherFinal_ex(c.get(), raw_bytes(bytes(out)) + claim_size, &n) == 1 &&
+          EVP_CIPHER_CTX_ctrl(c.get(), EVP_CTRL_AEAD_GET_TAG, tag_size, raw_bytes(bytes(out)) + claim_size) ==
+              1,
       "AES-256-GCM");
   return out;
 }
@@ -218,9 +220,9 @@ std::optional<reality_claim> open_session_id(const key_bytes& key, const reality
   std::copy_n(hello.session_id.begin() + claim_size, tag_size, tag.begin());
   int n = 0;
   const bool opened =
-      EVP_CipherUpdate(c.get(), octets(bytes(plain)), &n, octets(hello.session_id), claim_size) == 1 &&
-      EVP_CIPHER_CTX_ctrl(c.get(), EVP_CTRL_AEAD_SET_TAG, tag_size, octets(bytes(tag))) == 1 &&
-      EVP_CipherFinal_ex(c.get(), octets(bytes(plain)) + claim_size, &n) == 1;
+      EVP_CipherUpdate(c.get(), raw_bytes(bytes(plain)), &n, raw_bytes(hello.session_id), claim_size) == 1 &&
+      EVP_CIPHER_CTX_ctrl(c.get(), EVP_CTRL_AEAD_SET_TAG, tag_size, raw_bytes(bytes(tag))) == 1 &&
+      EVP_CipherFinal_ex(c.get(), raw_bytes(bytes(plain)) + claim_size, &n) == 1;
   if (!opened) return std::nullopt;
   return claim_of(plain);
 }
@@ -228,8 +230,8 @@ std::optional<reality_claim> open_session_id(const key_bytes& key, const reality
 std::array<std::byte, 64> certificate_proof(const key_bytes& key, const_bytes ed25519) {
   std::array<std::byte, 64> out{};
   unsigned size = 0;
-  demand(::HMAC(EVP_sha512(), key.data(), static_cast<int>(key.size()), octets(ed25519), ed25519.size(),
-                octets(bytes(out)), &size) != nullptr,
+  demand(::HMAC(EVP_sha512(), key.data(), static_cast<int>(key.size()), raw_bytes(ed25519), ed25519.size(),
+                raw_bytes(bytes(out)), &size) != nullptr,
          "HMAC");
   return out;
 }

@@ -53,7 +53,7 @@ bool entropy_tape::fill(unsigned char* to, std::size_t size) noexcept try {
 namespace {
 
 constexpr const char* generator_name = "MUXPRO-TAPE";
-constexpr std::size_t most_at_once = 65'536;
+constexpr std::size_t most_drawn = 65'536;
 int the_generator = 0;
 
 void* new_generator(void*, void*, const OSSL_DISPATCH*) { return &the_generator; }
@@ -73,7 +73,7 @@ int get_parameters(void*, OSSL_PARAM wanted[]) {
   p = OSSL_PARAM_locate(wanted, OSSL_RAND_PARAM_STRENGTH);
   if (p && !OSSL_PARAM_set_uint(p, 256)) return 0;
   p = OSSL_PARAM_locate(wanted, OSSL_RAND_PARAM_MAX_REQUEST);
-  if (p && !OSSL_PARAM_set_size_t(p, most_at_once)) return 0;
+  if (p && !OSSL_PARAM_set_size_t(p, most_drawn)) return 0;
   return 1;
 }
 
