@@ -1,85 +1,20 @@
-// Trojan: any cut of a request gives the same, no stranger gets past the question who he is, and what was
-// read, written again, reads the same. The first byte chooses what reads; see script for the rest.
-#include "fuzz.hpp"
+// Trojan: any cut of a request gives the same, a client without a password gets nowhere, and what was read,
+// written again, reads the same. The first byte chooses what reads; see script for the rest.
+#include "keyed_promises.hpp"
 
 #include "proxy/trojan/packets.hpp"
 #include "proxy/trojan/request.hpp"
 
-#include <algorithm>
-#include <string_view>
-#include <vector>
-
-namespace trojan_fuzz {
-
-using namespace fuzz;
-using namespace muxpro;
-using namespace muxpro::proxy;
-
-namespace {
-
-const std::string key = trojan_key("alice");
-
-const accounts& one_user() {
-  static const accounts all = [] {
-    accounts users;
-    user_account alice;
-    alice.name = "alice";
-    users.add_key(alice, key);
-    return users;
-  }();
-  return all;
-}
-
-bool same(const request_head& a, const request_head& b) {
-  return a.what == b.what && a.consumed == b.consumed && a.user == b.user && a.target == b.target &&
-         std::string_view(a.reason) == b.reason;
-}
-
-void read_request(const_bytes in) {
-  const request_head whole = read_trojan_request(in, one_user());
-  bool decided = false;
-  for (std::size_t n = 0; n <= in.size() && n <= max_trojan_request; ++n) {
-    const std::vector<std::byte> prefix(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(n));
-    const request_head h = read_trojan_request(prefix, one_user());
-    const bool waits = h.what == request_head::status::need_more;
-    must(waits ? !decided : same(h, whole), "any cut of the input gives the same");
-    must(!waits || n < max_trojan_request, "a request needs no more than its longest form");
-    decided = !waits;
-  }
-  if (whole.what != request_head::status::request) return;
-  must(whole.user.name == "alice", "a request has a user");
-  must(whole.target.host.valid() && whole.target.port != 0, "a request has a target");
-  const auto again = read_trojan_request(trojan_request(key, whole.target), one_user());
-  must(again.what == whole.what && again.target == whole.target, "a request, written again, is the same");
-}
-
-void read_packets(const_bytes in) {
-  for (;;) {
-    const framed_datagram d = read_trojan_packet(in);
-    if (d.what != framed_datagram::status::datagram) return;
-    must(d.consumed > 0 && d.consumed <= in.size(), "a datagram takes its bytes");
-    must(d.payload.data() + d.payload.size() == in.data() + d.consumed, "a payload is the end of its frame");
-    std::vector<std::byte> again;
-    const host_port where = d.where.value_or(host_port());
-    if (append_trojan_packet(again, where, d.payload)) {
-      const framed_datagram second = read_trojan_packet(again);
-      must(second.consumed == again.size() && second.where == d.where &&
-               std::equal(second.payload.begin(), second.payload.end(), d.payload.begin(), d.payload.end()),
-           "a datagram, written again, is the same");
-    }
-    in = in.subspan(d.consumed);
-  }
-}
-
-}  // namespace
-}  // namespace trojan_fuzz
-
 FUZZ_TARGET(fuzz_trojan) {
-  using namespace trojan_fuzz;
+  using namespace muxpro::proxy;
+  static const std::string key = trojan_key("alice");
+  static const accounts users = fuzz::only_alice(key);
   if (in.empty()) return;
-  const const_bytes wire = in.subspan(1);
-  switch (std::to_integer<unsigned>(in[0]) % 2) {
-    case 0: return read_request(wire);
-    default: read_packets(wire);
-  }
+  const muxpro::const_bytes wire = in.subspan(1);
+  if (std::to_integer<unsigned>(in[0]) % 2 == 0)
+    fuzz::read_request(
+        wire, max_trojan_request, [](muxpro::const_bytes b) { return read_trojan_request(b, users); },
+        [](const auto& target) { return trojan_request(key, target); });
+  else
+    fuzz::read_packets(wire, read_trojan_packet, append_trojan_packet);
 }

@@ -20,10 +20,6 @@ namespace keyed_test {
 using namespace loopback_test;
 using byte_string = std::vector<std::byte>;
 
-inline std::string text_of(const byte_string& b) {
-  return {reinterpret_cast<const char*>(b.data()), b.size()};
-}
-
 /// One of the protocols, with a user "alice".
 struct protocol {
   std::string name;
@@ -33,11 +29,11 @@ struct protocol {
   std::string key;
   std::string response_text;
 
-  std::string head(const destination& d) const { return text_of(request(d)); }
+  std::string head(const destination& d) const { return test::to_text(request(d)); }
   std::string packet(const host_port& where, std::string_view data) const {
     byte_string out;
     server->framing.append(out, where, std::as_bytes(std::span(data)));
-    return text_of(out);
+    return test::to_text(out);
   }
   keyed_inbound_options inbound_options() const {
     keyed_inbound_options o(*server);

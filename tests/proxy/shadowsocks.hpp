@@ -1,13 +1,12 @@
 // Servers of Shadowsocks, and clients that are no outbound.
 #pragma once
 
-#include "loopback.hpp"
+#include "sealed_client.hpp"
 
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/inbound/shadowsocks.hpp"
 #include "proxy/shadowsocks/packet_user.hpp"
 #include "proxy/shadowsocks/stream.hpp"
-#include "proxy/transport/chunk_stream.hpp"
 
 #include <chrono>
 #include <memory>
@@ -69,34 +68,6 @@ inline std::vector<scheme> every_scheme() {
     out.emplace_back(name);
   out.emplace_back("2022-blake3-aes-256-gcm", true);
   return out;
-}
-
-inline std::string text_of(const byte_string& b) {
-  return {reinterpret_cast<const char*>(b.data()), b.size()};
-}
-
-/// What a client sends first.
-inline std::string first_bytes(chunk_codecs& codecs, std::string_view text) {
-  byte_string out;
-  append_sealed(out, *codecs.sealer, std::as_bytes(std::span(text)));
-  return text_of(out);
-}
-
-inline awaitable<> put(connection& c, std::string text) {
-  std::error_code ec;
-  co_await c.write(asio::buffer(text), ec);
-  CHECK_FALSE(ec);
-}
-/// `n` bytes, or what comes before the end: "|" if that is clean, "!" if not.
-inline awaitable<std::string> get(connection& c, std::size_t n) {
-  std::string all, room(n, ' ');
-  std::error_code ec;
-  while (all.size() < n && !ec) {
-    const std::size_t got = co_await c.read_some(asio::buffer(room.data(), n - all.size()), ec);
-    all.append(room.data(), got);
-  }
-  if (ec) all += ec == asio::error::eof ? '|' : '!';
-  co_return all;
 }
 
 /// A connection whose request was sent.

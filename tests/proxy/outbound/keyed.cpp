@@ -1,48 +1,13 @@
 // By way of a server of VLESS or Trojan, this library's own one and scripted ones.
 #include "keyed.hpp"
+#include "by_server.hpp"
 
 #include "proxy/policy/dial_outcome.hpp"
 
 namespace {
 
 using namespace keyed_test;
-
-/// A dispatcher whose connections go by way of the server at `at`.
-struct front {
-  front(asio::io_context& io, const tcp::endpoint& at, keyed_outbound_options o)
-      : way(std::make_shared<transport_dialer>(*stream_address::parse(fmt::format("127.0.0.1:{}", at.port())),
-                                               transport_use())),
-        to(io.get_executor()) {
-    to.observe_by([this](const context&, const connection_result& how, duration) { ended.push_back(how); });
-    to.add("far", std::make_shared<keyed_outbound>(way, std::move(o)));
-  }
-  target_link open(const destination& target) {
-    context c;
-    c.outbound.target = target;
-    return to.dispatch(std::move(c));
-  }
-  std::unique_ptr<datagram_stream> open_datagrams(const destination& target) {
-    context c;
-    c.outbound.target = target;
-    return to.dispatch_datagrams(std::move(c));
-  }
-  std::shared_ptr<transport_dialer> way;
-  dispatcher to;
-  std::vector<connection_result> ended;
-};
-
-awaitable<std::string> say(target_link& link, std::string text) {
-  co_await asio::async_write(link.stream, asio::buffer(text), as_result);
-  const auto [error, n] = co_await asio::async_read(link.stream, asio::buffer(text), as_result);
-  text.resize(n);
-  co_return text;
-}
-
-awaitable<std::string> end_of(target_link& link) {
-  std::array<char, 100> room;
-  const auto [error, n] = co_await link.stream.async_read_some(asio::buffer(room), as_result);
-  co_return std::string(room.data(), n) + (error == asio::error::eof ? "|" : error ? "!" : "");
-}
+using front = by_server<keyed_outbound, keyed_outbound_options>;
 
 awaitable<> talks(standing& x, protocol p) {
   front f(x.io, x.at, p.outbound_options());

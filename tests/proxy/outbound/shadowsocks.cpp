@@ -1,54 +1,25 @@
 // By way of a server of Shadowsocks: this library's own one.
 #include "shadowsocks.hpp"
+#include "by_server.hpp"
 
 #include "proxy/outbound/keyed.hpp"
 
 namespace {
 
 using namespace shadowsocks_link;
+using front = by_server<keyed_outbound, keyed_outbound_options>;
 
-/// A dispatcher whose connections and datagrams go by way of the server at a port.
-struct front {
-  front(asio::io_context& io, std::uint16_t port, const scheme& of, read_unix_time clock = now)
-      : way(std::make_shared<transport_dialer>(*stream_address::parse(fmt::format("127.0.0.1:{}", port)),
-                                               transport_use())),
-        to(io.get_executor()) {
-    to.observe_by([this](const context&, const connection_result& how, duration) { ended.push_back(how); });
-    to.count_drops_in(std::make_shared<datagram_drops>());
-    keyed_outbound_options o;
-    o.chunks = [who = of.client(), clock](const destination& d) {
-      return shadowsocks_request(who, d, clock);
-    };
-    o.packets = [who = of.client()] { return std::make_unique<packet_user>(who); };
-    to.add("far", std::make_shared<keyed_outbound>(way, std::move(o)));
-  }
-  context towards(const destination& target) const {
-    context c;
-    c.outbound.target = target;
-    return c;
-  }
-  std::shared_ptr<transport_dialer> way;
-  dispatcher to;
-  std::vector<connection_result> ended;
-};
-
-awaitable<std::string> say(target_link& link, std::string text) {
-  co_await asio::async_write(link.stream, asio::buffer(text), as_result);
-  const auto [error, n] = co_await asio::async_read(link.stream, asio::buffer(text), as_result);
-  text.resize(n);
-  co_return text;
-}
-
-awaitable<std::string> end_of(target_link& link) {
-  std::array<char, 100> room;
-  const auto [error, n] = co_await link.stream.async_read_some(asio::buffer(room), as_result);
-  co_return std::string(room.data(), n) + (error == asio::error::eof ? "|" : error ? "!" : "");
+keyed_outbound_options outbound_options(const scheme& of) {
+  keyed_outbound_options o;
+  o.chunks = [who = of.client()](const destination& d) { return shadowsocks_request(who, d, now); };
+  o.packets = [who = of.client()] { return std::make_unique<packet_user>(who); };
+  return o;
 }
 
 awaitable<> talks(standing& x, scheme of) {
-  front f(x.io, x.at.port(), of);
+  front f(x.io, x.at, outbound_options(of));
   {
-    target_link link = f.to.dispatch(f.towards(x.to_echo()));
+    target_link link = f.open(x.to_echo());
     const auto [outcome] = co_await link.async_wait_for_target(as_result);
     CHECK_FALSE(outcome);
     const std::string heard = co_await say(link, "hello");
@@ -76,13 +47,13 @@ awaitable<std::string> ask(datagram_stream& stream, host_port to, std::string te
 }
 
 awaitable<> carries_datagrams(standing& x, scheme of) {
-  front f(x.io, x.udp_at.port(), of);
+  front f(x.io, tcp::endpoint(loopback, x.udp_at.port()), outbound_options(of));
   const host_port echo(x.to_udp_echo().host, x.to_udp_echo().port);
   udp::socket other(x.io, {loopback, 0});
   asio::co_spawn(x.io, serve_udp_echo(other), asio::detached);
   const host_port second("127.0.0.1", other.local_endpoint().port());
   {
-    const auto stream = f.to.dispatch_datagrams(f.towards(x.to_udp_echo()));
+    const auto stream = f.open_datagrams(x.to_udp_echo());
     std::string heard = co_await ask(*stream, echo, "one");
     CHECK(heard == to_string(echo) + ": one");
     heard = co_await ask(*stream, second, std::string(1400, 'x'));
@@ -96,8 +67,8 @@ awaitable<> carries_datagrams(standing& x, scheme of) {
 
 awaitable<> names_the_clock(targets& x, scheme of) {
   tcp::acceptor at(x.io, {loopback, 0});
-  front f(x.io, at.local_endpoint().port(), of);
-  target_link link = f.to.dispatch(f.towards(x.to_echo()));
+  front f(x.io, at.local_endpoint(), outbound_options(of));
+  target_link link = f.open(x.to_echo());
   co_await asio::async_write(link.stream, asio::buffer("hello", 5), as_result);
   tcp::socket server = co_await at.async_accept(asio::use_awaitable);
   // The server, whose clock is late.
@@ -110,7 +81,7 @@ awaitable<> names_the_clock(targets& x, scheme of) {
                                     [] { return now() - std::chrono::seconds(100); });
   byte_string answer;
   append_sealed(answer, seals, std::as_bytes(std::span("hello", 5)));
-  co_await write(server, text_of(answer));
+  co_await write(server, test::to_text(answer));
   const std::string end = co_await end_of(link);
   CHECK(end == "!");
   co_await wait_for([&] { return f.ended.size() == 1; });

@@ -1,5 +1,5 @@
 // By way of a SOCKS server, this library's own one and others.
-#include "loopback.hpp"
+#include "by_server.hpp"
 
 #include "proxy/inbound/socks.hpp"
 #include "proxy/outbound/socks.hpp"
@@ -8,37 +8,12 @@
 namespace {
 
 using namespace loopback_test;
+using front = by_server<socks_outbound, socks_outbound_options>;
 
 std::shared_ptr<const inbound> server(bool with_users = false) {
   socks_inbound_options o;
   if (with_users) o.users.add("alice", "secret");
   return std::make_shared<socks_inbound>(std::move(o));
-}
-
-/// A dispatcher whose connections go by way of the server at `at`.
-struct front {
-  front(asio::io_context& io, const tcp::endpoint& at, socks_outbound_options o = {})
-      : way(std::make_shared<transport_dialer>(*stream_address::parse(fmt::format("127.0.0.1:{}", at.port())),
-                                               transport_use())),
-        to(io.get_executor()) {
-    to.observe_by([this](const context&, const connection_result& how, duration) { ended.push_back(how); });
-    to.add("socks", std::make_shared<socks_outbound>(way, std::move(o)));
-  }
-  target_link open(const destination& target) {
-    context c;
-    c.outbound.target = target;
-    return to.dispatch(std::move(c));
-  }
-  std::shared_ptr<transport_dialer> way;
-  dispatcher to;
-  std::vector<connection_result> ended;
-};
-
-awaitable<std::string> say(target_link& link, std::string text) {
-  co_await asio::async_write(link.stream, asio::buffer(text), as_result);
-  const auto [error, n] = co_await asio::async_read(link.stream, asio::buffer(text), as_result);
-  text.resize(n);
-  co_return text;
 }
 
 awaitable<> talks(standing& x, socks_outbound_options o) {
@@ -50,9 +25,8 @@ awaitable<> talks(standing& x, socks_outbound_options o) {
     const std::string heard = co_await say(link, "hello");
     CHECK(heard == "hello");
     co_await link.stream.async_shutdown();
-    char c = 0;
-    const auto [error, n] = co_await link.stream.async_read_some(asio::buffer(&c, 1), as_result);
-    CHECK(error == asio::error::eof);
+    const std::string end = co_await end_of(link);
+    CHECK(end == "|");
   }
   co_await wait_for([&] { return f.ended.size() == 1; });
   CHECK(f.ended[0].up == 5);

@@ -1,5 +1,5 @@
 // Datagrams by way of a SOCKS server: this library's own one, and scripted ones.
-#include "loopback.hpp"
+#include "by_server.hpp"
 #include "stages.hpp"
 
 #include "proxy/inbound/socks.hpp"
@@ -9,32 +9,13 @@ namespace {
 
 using namespace loopback_test;
 using namespace std::string_literals;
+using front = by_server<socks_outbound, socks_outbound_options>;
 
 std::shared_ptr<const inbound> server(bool with_users = false) {
   socks_inbound_options o;
   if (with_users) o.users.add("alice", "secret");
   return std::make_shared<socks_inbound>(std::move(o));
 }
-
-/// A dispatcher whose datagrams go by way of the server at `at`.
-struct front {
-  front(asio::io_context& io, const tcp::endpoint& at, socks_outbound_options o = {})
-      : way(std::make_shared<transport_dialer>(*stream_address::parse(fmt::format("127.0.0.1:{}", at.port())),
-                                               transport_use())),
-        to(io.get_executor()) {
-    to.observe_by([this](const context&, const connection_result& how, duration) { ended.push_back(how); });
-    to.add("far", std::make_shared<socks_outbound>(way, std::move(o)));
-  }
-  std::unique_ptr<datagram_stream> open(const destination& target, bool addressed = true) {
-    context c;
-    c.outbound.target = target;
-    c.datagrams.addressed = addressed;
-    return to.dispatch_datagrams(std::move(c));
-  }
-  std::shared_ptr<transport_dialer> way;
-  dispatcher to;
-  std::vector<connection_result> ended;
-};
 
 awaitable<> send(datagram_stream& to, std::string what, host_port where) {
   std::error_code ec;
@@ -56,7 +37,7 @@ host_port place(const destination& d) { return {d.host, d.port}; }
 
 awaitable<> talks(standing& x, socks_outbound_options o) {
   front f(x.io, x.at, std::move(o));
-  auto flow = f.open(x.to_udp_echo());
+  auto flow = f.open_datagrams(x.to_udp_echo());
   const host_port echo = place(x.to_udp_echo());
   for (const char* what : {"one", "", "three"}) {
     co_await send(*flow, what, echo);
@@ -76,7 +57,7 @@ awaitable<> talks(standing& x, socks_outbound_options o) {
 
 awaitable<> full_cone(standing& x) {
   front f(x.io, x.at);
-  auto flow = f.open(x.to_udp_echo());
+  auto flow = f.open_datagrams(x.to_udp_echo());
   udp::socket third(x.io, {loopback, 0}), fourth(x.io, {loopback, 0});
   co_await send(*flow, "hi", host_port("127.0.0.1", third.local_endpoint().port()));
   std::array<char, 100> room;
@@ -86,7 +67,7 @@ awaitable<> full_cone(standing& x) {
   const std::string heard = co_await receive(*flow);
   CHECK(heard == fmt::format("127.0.0.1:{} surprise", fourth.local_endpoint().port()));
   // Another flow has an association and an outside port of its own.
-  auto other = f.open(x.to_udp_echo());
+  auto other = f.open_datagrams(x.to_udp_echo());
   co_await send(*other, "hi", host_port("127.0.0.1", third.local_endpoint().port()));
   udp::endpoint other_outside;
   co_await third.async_receive_from(asio::buffer(room), other_outside, asio::use_awaitable);
@@ -101,7 +82,7 @@ awaitable<> one_target_alone(standing& x) {
   front f(x.io, x.at);
   udp::socket target(x.io, {loopback, 0}), other(x.io, {loopback, 0});
   const std::uint16_t port = target.local_endpoint().port();
-  auto flow = f.open({network::udp, "localhost.test", port}, false);
+  auto flow = f.open_datagrams({network::udp, "localhost.test", port}, false);
   co_await send(*flow, "hi", host_port("localhost.test", port));
   std::array<char, 100> room;
   udp::endpoint outside;
@@ -151,7 +132,7 @@ const destination somewhere(network::udp, "192.0.2.7", 53);
 awaitable<> takes_answers_alone(targets& x) {
   scripted s(x.io);
   front f(x.io, s.at.local_endpoint());
-  auto flow = f.open(somewhere);
+  auto flow = f.open_datagrams(somewhere);
   co_await send(*flow, "hi", place(somewhere));
   co_await s.associate();
   udp::endpoint client;
@@ -180,7 +161,7 @@ awaitable<> takes_answers_alone(targets& x) {
 awaitable<> ends_with_its_connection(targets& x) {
   scripted s(x.io);
   front f(x.io, s.at.local_endpoint());
-  auto flow = f.open(somewhere);
+  auto flow = f.open_datagrams(somewhere);
   co_await send(*flow, "hi", place(somewhere));
   co_await s.associate();
   udp::endpoint client;
@@ -197,7 +178,7 @@ awaitable<> ends_with_its_connection(targets& x) {
 awaitable<> errors_end_nothing(targets& x) {
   scripted s(x.io);
   front f(x.io, s.at.local_endpoint());
-  auto flow = f.open(somewhere);
+  auto flow = f.open_datagrams(somewhere);
   co_await send(*flow, "hi", place(somewhere));
   co_await s.associate();
   udp::endpoint client;
@@ -223,20 +204,20 @@ awaitable<> refusals(targets& x) {
   scripted s(x.io);
   front f(x.io, s.at.local_endpoint());
   for (const int code : {2, 1}) {
-    auto flow = f.open(somewhere);
+    auto flow = f.open_datagrams(somewhere);
     co_await send(*flow, "hi", place(somewhere));
     co_await s.associate(static_cast<char>(code) + "\x00\x01\x00\x00\x00\x00\x00\x00"s);
     const std::string heard = co_await receive(*flow);
     CHECK(heard == make_error_code(code == 2 ? end_code::rejected : end_code::remote_disconnect).message());
   }
   // A server without UDP, or without a port for it.
-  auto flow = f.open(somewhere);
+  auto flow = f.open_datagrams(somewhere);
   for (int i = 0; i < 3; ++i) co_await send(*flow, "hi", place(somewhere));
   co_await s.associate("\x07\x00\x01\x00\x00\x00\x00\x00\x00"s);
   co_await wait_for([&] { return f.to.drops()->count(drop_reason::no_udp) == 3; });
   const std::string heard = co_await receive(*flow);
   CHECK(heard == make_error_code(end_code::rejected).message());
-  auto other = f.open(somewhere);
+  auto other = f.open_datagrams(somewhere);
   co_await s.associate("\x00\x00\x01\x7f\x00\x00\x01\x00\x00"s);
   const std::string no_port = co_await receive(*other);
   CHECK(no_port == make_error_code(end_code::protocol_error).message());

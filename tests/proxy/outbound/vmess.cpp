@@ -1,5 +1,6 @@
 // By way of a server of VMess.
 #include "vmess.hpp"
+#include "by_server.hpp"
 
 #include "proxy/outbound/keyed.hpp"
 #include "proxy/vless/packets.hpp"
@@ -7,6 +8,7 @@
 namespace {
 
 using namespace vmess_test;
+using front = by_server<keyed_outbound, keyed_outbound_options>;
 
 keyed_outbound_options outbound_options(const vmess_account& a) {
   keyed_outbound_options o;
@@ -16,42 +18,17 @@ keyed_outbound_options outbound_options(const vmess_account& a) {
   return o;
 }
 
-/// A dispatcher whose connections go by way of the server at `at`.
-struct front {
-  front(asio::io_context& io, const tcp::endpoint& at, keyed_outbound_options o) : to(io.get_executor()) {
-    const auto way = std::make_shared<transport_dialer>(
-        *stream_address::parse(fmt::format("127.0.0.1:{}", at.port())), transport_use());
-    to.observe_by([this](const context&, const connection_result& how, duration) { ended.push_back(how); });
-    to.add("far", std::make_shared<keyed_outbound>(way, std::move(o)));
-  }
-  context to_target(const destination& target) const {
-    context c;
-    c.outbound.target = target;
-    return c;
-  }
-  dispatcher to;
-  std::vector<connection_result> ended;
-};
-
-awaitable<std::string> say(target_link& link, std::string text) {
-  co_await asio::async_write(link.stream, asio::buffer(text), as_result);
-  const auto [error, n] = co_await asio::async_read(link.stream, asio::buffer(text), as_result);
-  text.resize(n);
-  co_return text;
-}
-
 awaitable<> talks(standing& x, vmess_account a) {
   front f(x.io, x.at, outbound_options(a));
   {
-    target_link link = f.to.dispatch(f.to_target(x.to_echo()));
+    target_link link = f.open(x.to_echo());
     const std::string heard = co_await say(link, "hello");
     CHECK(heard == "hello");
     const std::string more = co_await say(link, std::string(300'000, 'x'));
     CHECK(more == std::string(300'000, 'x'));
     co_await link.stream.async_shutdown();
-    std::array<char, 10> room;
-    const auto [error, n] = co_await link.stream.async_read_some(asio::buffer(room), as_result);
-    CHECK(error == asio::error::eof);
+    const std::string end = co_await end_of(link);
+    CHECK(end == "|");
   }
   co_await wait_for([&] { return f.ended.size() == 1; });
   CHECK(f.ended[0].up == 300'005);
@@ -63,7 +40,7 @@ awaitable<> talks(standing& x, vmess_account a) {
 awaitable<> hears_first(standing& x, vmess_account a) {
   tcp::acceptor target(x.io, {loopback, 0});
   front f(x.io, x.at, outbound_options(a));
-  target_link link = f.to.dispatch(f.to_target({network::tcp, "127.0.0.1", target.local_endpoint().port()}));
+  target_link link = f.open({network::tcp, "127.0.0.1", target.local_endpoint().port()});
   tcp::socket there = co_await target.async_accept(asio::use_awaitable);
   co_await write(there, "220 hello");
   std::string greeting(9, ' ');
@@ -76,7 +53,7 @@ awaitable<> hears_first(standing& x, vmess_account a) {
 
 awaitable<> carries_datagrams(standing& x, vmess_account a) {
   front f(x.io, x.at, outbound_options(a));
-  const auto link = f.to.dispatch_datagrams(f.to_target(x.to_udp_echo()));
+  const auto link = f.open_datagrams(x.to_udp_echo());
   const host_port echo(x.to_udp_echo().host, x.to_udp_echo().port);
   for (const std::size_t size : {std::size_t{1}, std::size_t{2}, std::size_t{1400}}) {
     std::string data(size, 'd'), room(2000, ' ');
@@ -94,7 +71,7 @@ awaitable<> carries_datagrams(standing& x, vmess_account a) {
 awaitable<> refuses_another_answer(targets& x) {
   tcp::acceptor at(x.io, {loopback, 0});
   front f(x.io, at.local_endpoint(), outbound_options(account()));
-  target_link link = f.to.dispatch(f.to_target(x.to_echo()));
+  target_link link = f.open(x.to_echo());
   tcp::socket server = co_await at.async_accept(asio::use_awaitable);
   co_await write(server, std::string(100, 'a'));
   std::array<char, 10> room;

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,29 @@ inline std::string describe(const http_request_parser::step& s) {
   if (s.what == status::need_more) return "more";
   if (s.what == status::complete) return fmt::format("{}: {}", s.consumed, describe(s.request));
   return fmt::format("{} {}", static_cast<int>(s.answer), s.reason);
+}
+
+/// `good` after up to three changes of its bytes.
+inline std::string mutated(std::string good, std::mt19937_64& rng) {
+  using namespace std::string_view_literals;
+  constexpr std::string_view spice = "\r\n\0 \t:,;/0aA\x80"sv, ends = "\r\n";
+  for (std::size_t n = rng() % 4; n != 0; --n) {
+    const std::size_t at = rng() % good.size();
+    switch (rng() % 4) {
+      case 0: good.erase(at, 1 + rng() % 3); break;
+      case 1: good.insert(at, 1, spice[rng() % spice.size()]); break;
+      case 2: good[at] = spice[rng() % spice.size()]; break;
+      default: good.insert(at, ends); break;
+    }
+    if (good.empty()) good = "x";
+  }
+  return good;
+}
+/// Pieces of up to 30 bytes that make `size`.
+inline std::vector<std::size_t> pieces_of(std::size_t size, std::mt19937_64& rng) {
+  std::vector<std::size_t> pieces;
+  for (std::size_t sum = 0; sum < size; sum += pieces.back()) pieces.push_back(1 + rng() % 30);
+  return pieces;
 }
 
 /// The parser's results for an input in pieces.

@@ -249,21 +249,9 @@ TEST_CASE("http answer: any bytes in any cut give the same result", "[proxy][htt
       "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nX: y\r\nConnection: close\r\n\r\nhello",
       "HTTP/1.0 404 Not Found\r\nContent-Type: text/html\r\n\r\n",
       "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\nWWW-Authenticate: NTLM\r\n\r\n0\r\n\r\n"};
-  constexpr std::string_view spice = "\r\n\0 \t:,;/0aA\x80", ends = "\r\n";
   for (int round = 0; round < 20000; ++round) {
-    std::string in = good[rng() % std::size(good)];
-    for (std::size_t n = rng() % 4; n != 0; --n) {
-      const std::size_t at = rng() % in.size();
-      switch (rng() % 4) {
-        case 0: in.erase(at, 1 + rng() % 3); break;
-        case 1: in.insert(at, 1, spice[rng() % spice.size()]); break;
-        case 2: in[at] = spice[rng() % spice.size()]; break;
-        default: in.insert(at, ends); break;
-      }
-      if (in.empty()) in = "x";
-    }
-    std::vector<std::size_t> pieces;
-    for (std::size_t sum = 0; sum < in.size(); sum += pieces.back()) pieces.push_back(1 + rng() % 30);
+    const std::string in = mutated(good[rng() % std::size(good)], rng);
+    const std::vector<std::size_t> pieces = pieces_of(in.size(), rng);
     REQUIRE(answer_in_pieces(in) == answer_in_pieces(in, "GET", pieces));
   }
 }
