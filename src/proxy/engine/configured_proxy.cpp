@@ -252,12 +252,6 @@ void configured_proxy::parts::take_accounts(const config& c) {
   remember(c);
 }
 
-void configured_proxy::parts::use_rules(const router_options& o) {
-  running->change([this, r = chooser, p = possible(o)](dispatcher& to) {
-    to.route_by(by_rules(r, shared.names), r->by_content(), p);
-  });
-}
-
 // Rules may name outbounds that are not here: then the old ones stay.
 std::vector<std::string> configured_proxy::parts::reload(const config& c, geo_files& geo) {
   const std::lock_guard lock(changing);

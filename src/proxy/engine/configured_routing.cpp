@@ -2,6 +2,7 @@
 #include "proxy/engine/configured_parts.hpp"
 
 #include "proxy/config/readers.hpp"
+#include "proxy/dial/route_by.hpp"
 
 #include <fmt/format.h>
 
@@ -52,6 +53,12 @@ void configured_proxy::parts::override_balancer(const std::string& tag, const st
 }
 
 // The router is made anew: it knows the tags of all outbounds.
+void configured_proxy::parts::use_rules(const router_options& o) {
+  running->change([this, r = chooser, p = possible(o)](dispatcher& to) {
+    to.route_by(by_rules(r, shared.names), r->by_content(), p);
+  });
+}
+
 void configured_proxy::parts::reroute() {
   if (!chooser) return;
   geo_files geo = lists.unread();

@@ -125,11 +125,6 @@ class worker {
   }
 
  private:
-  // A client behind a server of this machine, as Xray has it.
-  static bool is_this_machine(const asio::ip::address& a) {
-    return a == asio::ip::address(asio::ip::address_v4::loopback()) ||
-           a == asio::ip::address(asio::ip::address_v6::loopback());
-  }
   // A connection that has sent no complete request yet may have to go. Main connections have the time limit
   // of their negotiation instead of one for the first byte.
   void watch(const std::shared_ptr<connection_over<stream_socket>>& c, const listening_inbound& way,

@@ -1,10 +1,22 @@
 // What a thread reports of its connections.
 #include "proxy/engine/worker.hpp"
 
+#include <asio/ip/address.hpp>
+
 #include <algorithm>
 #include <chrono>
 
 namespace muxpro::proxy {
+
+namespace {
+
+// A client behind a server of this machine, as Xray has it.
+bool is_this_machine(const asio::ip::address& a) {
+  return a == asio::ip::address(asio::ip::address_v4::loopback()) ||
+         a == asio::ip::address(asio::ip::address_v6::loopback());
+}
+
+}  // namespace
 
 instance_report worker::describe(std::size_t connections) {
   instance_report r;
