@@ -1,20 +1,16 @@
 // A stream whose operations are coroutines of the object behind it. Ring 4.
 #pragma once
 
-#include "proxy/base/exception_code.hpp"
+#include "proxy/transport/coroutine_operation.hpp"
 
 #include <muxpro/frame.hpp>
 
 #include <asio/any_io_executor.hpp>
-#include <asio/associated_cancellation_slot.hpp>
 #include <asio/async_result.hpp>
 #include <asio/awaitable.hpp>
-#include <asio/bind_cancellation_slot.hpp>
 #include <asio/buffer.hpp>
-#include <asio/co_spawn.hpp>
 
 #include <cstddef>
-#include <exception>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -66,30 +62,26 @@ class coroutine_stream {
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& into, Token&& token) {
     return asio::async_initiate<Token, void(std::error_code, std::size_t)>(
-        start<true>{core_}, token, &read, first_of<asio::mutable_buffer>(into));
+        start<transfer_operation>{core_}, token, &read, first_of<asio::mutable_buffer>(into));
   }
   /// Writes the first buffer that is not empty. Signature: void(std::error_code, std::size_t). Errors and
   /// cancellation: Core::write().
   template <class Buffers, class Token>
   auto async_write_some(const Buffers& from, Token&& token) {
     return asio::async_initiate<Token, void(std::error_code, std::size_t)>(
-        start<true>{core_}, token, &write, first_of<asio::const_buffer>(from));
+        start<transfer_operation>{core_}, token, &write, first_of<asio::const_buffer>(from));
   }
   /// Signature: void(std::error_code). Completes when the core has taken EOF. Errors: none. Cancellation:
   /// Core::finish().
   template <class Token>
   auto async_shutdown(Token&& token) {
-    return asio::async_initiate<Token, void(std::error_code)>(start<false>{core_}, token, &end,
+    return asio::async_initiate<Token, void(std::error_code)>(start<end_operation>{core_}, token, &end,
                                                               asio::const_buffer());
   }
   void reset(end_code code) noexcept { core_->cut(code); }
   void close() noexcept { core_->close(); }
 
  private:
-  struct transferred {
-    std::error_code ec;
-    std::size_t bytes = 0;
-  };
   // Parameters of a coroutine, not captures: they live as long as it.
   static asio::awaitable<transferred> read(std::shared_ptr<Core> c, asio::mutable_buffer into) {
     transferred out;
@@ -106,23 +98,14 @@ class coroutine_stream {
     co_await c->finish();
     co_return transferred();
   }
-  template <bool Counts>
+  template <class Op>
   struct start {
     std::shared_ptr<Core> core;
 
     template <class Handler, class Buffer>
     void operator()(Handler&& handler, asio::awaitable<transferred> (*work)(std::shared_ptr<Core>, Buffer),
                     Buffer buffer) const {
-      const auto slot = asio::get_associated_cancellation_slot(handler);
-      auto done = [h = std::forward<Handler>(handler)](std::exception_ptr thrown, transferred t) mutable {
-        if (thrown) t.ec = code_of(thrown);
-        if constexpr (Counts)
-          std::move(h)(t.ec, t.bytes);
-        else
-          std::move(h)(t.ec);
-      };
-      asio::co_spawn(core->get_executor(), work(core, buffer),
-                     asio::bind_cancellation_slot(slot, std::move(done)));
+      start_coroutine<Op>(std::forward<Handler>(handler), core->get_executor(), work(core, buffer));
     }
   };
   template <class Buffer, class Buffers>

@@ -134,8 +134,8 @@ void vision_core<Next>::wait_for_raw(layer::transfer_step done) {
 }
 
 template <class Next>
-asio::awaitable<typename vision_core<Next>::transferred> vision_core<Next>::read(
-    std::shared_ptr<vision_core> core, asio::mutable_buffer into) {
+asio::awaitable<transferred> vision_core<Next>::read(std::shared_ptr<vision_core> core,
+                                                     asio::mutable_buffer into) {
   transferred out;
   const bytes room(static_cast<std::byte*>(into.data()), into.size());
   for (;;) {
@@ -155,8 +155,8 @@ asio::awaitable<typename vision_core<Next>::transferred> vision_core<Next>::read
 }
 
 template <class Next>
-asio::awaitable<typename vision_core<Next>::transferred> vision_core<Next>::write(
-    std::shared_ptr<vision_core> core, asio::const_buffer from) {
+asio::awaitable<transferred> vision_core<Next>::write(std::shared_ptr<vision_core> core,
+                                                      asio::const_buffer from) {
   transferred out;
   std::vector<std::byte> blocks = std::exchange(core->head_, {});
   const const_bytes content(static_cast<const std::byte*>(from.data()), from.size());

@@ -2,6 +2,7 @@
 // TLS 1.3 themselves, it goes on as bytes of the stream below, outside of the TLS of the connection. Ring 4.
 #pragma once
 
+#include "proxy/transport/coroutine_operation.hpp"
 #include "proxy/transport/erased_stream.hpp"
 #include "proxy/transport/tls_stream.hpp"
 #include "proxy/vless/vision_padding.hpp"
@@ -11,13 +12,9 @@
 #include <muxpro/proxy/stream_socket.hpp>
 #include <muxpro/relay_options.hpp>
 
-#include <asio/associated_cancellation_slot.hpp>
 #include <asio/async_result.hpp>
-#include <asio/bind_cancellation_slot.hpp>
-#include <asio/co_spawn.hpp>
 
 #include <cstddef>
-#include <exception>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -53,10 +50,6 @@ class vision_core : public std::enable_shared_from_this<vision_core<Next>> {
   /// As tls_stream::read_now().
   std::size_t read_now(bytes into, std::error_code& ec);
   void wait(layer::transfer_step done);
-  struct transferred {
-    std::error_code ec;
-    std::size_t bytes = 0;
-  };
   // Parameters of a coroutine, not captures: they live as long as it.
   static asio::awaitable<transferred> read(std::shared_ptr<vision_core> core, asio::mutable_buffer into);
   static asio::awaitable<transferred> write(std::shared_ptr<vision_core> core, asio::const_buffer from);
@@ -141,18 +134,6 @@ class vision_stream {
     std::shared_ptr<core> of;
     executor_type get_executor() const noexcept { return of->carrier().get_executor(); }
   };
-  template <class Handler>
-  static void spawn(const std::shared_ptr<core>& of, asio::awaitable<typename core::transferred> work,
-                    Handler&& handler) {
-    const auto slot = asio::get_associated_cancellation_slot(handler);
-    auto done = [h = std::forward<Handler>(handler)](std::exception_ptr thrown,
-                                                     typename core::transferred t) mutable {
-      if (thrown) t.ec = asio::error::no_memory;
-      std::move(h)(t.ec, t.bytes);
-    };
-    asio::co_spawn(of->carrier().get_executor(), std::move(work),
-                   asio::bind_cancellation_slot(slot, std::move(done)));
-  }
   struct start_read : starts {
     template <class Handler>
     void operator()(Handler&& handler, asio::mutable_buffer into) const {
@@ -162,7 +143,8 @@ class vision_stream {
       else if (c.reading() == vision_phase::text)
         c.carrier().async_read_some(into, std::forward<Handler>(handler));
       else
-        spawn(this->of, core::read(this->of, into), std::forward<Handler>(handler));
+        start_coroutine<transfer_operation>(std::forward<Handler>(handler), c.carrier().get_executor(),
+                                            core::read(this->of, into));
     }
   };
   struct start_write : starts {
@@ -174,7 +156,8 @@ class vision_stream {
       else if (c.writing() == vision_phase::text)
         c.carrier().async_write_some(from, std::forward<Handler>(handler));
       else
-        spawn(this->of, core::write(this->of, from), std::forward<Handler>(handler));
+        start_coroutine<transfer_operation>(std::forward<Handler>(handler), c.carrier().get_executor(),
+                                            core::write(this->of, from));
     }
   };
   struct start_shutdown : starts {
