@@ -129,5 +129,10 @@ inline void finish(configured_proxy& p) {
   p.drain();
   p.wait();
 }
+/// As a process ends, with the sockets that a drain leaves: other proxies might wait for them.
+inline void finish(std::unique_ptr<configured_proxy>& p) {
+  finish(*p);
+  p.reset();
+}
 
 }  // namespace configured_test

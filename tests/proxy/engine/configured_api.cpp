@@ -28,7 +28,7 @@ struct api_bench : bench {
         client{io, to_tcp(proxy->listening().back().at)} {
     proxy->start();
   }
-  ~api_bench() { finish(*proxy); }
+  ~api_bench() { finish(proxy); }
 
   /// What an echo answers behind a login; the bytes of SOCKS before it are cut off.
   std::string as(const std::string& user, const std::string& secret) {
@@ -269,7 +269,7 @@ TEST_CASE("API: what is not a call, or not had, is refused", "[proxy][api]") {
 
 TEST_CASE("API: an inbound that a rule leads to the API's tag", "[proxy][api]") {
   bench b;
-  const auto proxy =
+  auto proxy =
       made(R"({"inbounds": [{"tag": "api", "protocol": "dokodemo-door", "listen": "127.0.0.1", "port": 0,
                                  "settings": {"address": "127.0.0.1"}}],
       "outbounds": [{"tag": "direct", "protocol": "freedom"}], "stats": {},
@@ -280,7 +280,7 @@ TEST_CASE("API: an inbound that a rule leads to the API's tag", "[proxy][api]") 
   CHECK(client.stats("GetSysStats") == "0");
   CHECK(client.stats("QueryStats") == "0");
   CHECK(client.handler("ListInbounds") == "0");
-  finish(*proxy);
+  finish(proxy);
 }
 
 TEST_CASE("API: RestartLogger calls what opens the logs", "[proxy][api]") {

@@ -57,18 +57,17 @@ TEST_CASE("configured chain: transports of both outbounds", "[proxy][chain]") {
     const std::string by = fmt::format(R"(, "network": "{}")", network);
     bench b;
     lines at_first, at_second;
-    const auto far = server_of(vless_hop, at_first, stream(by + of_server));
-    const auto between = server_of(trojan_hop, at_second, stream(of_server));
+    auto far = server_of(vless_hop, at_first, stream(by + of_server));
+    auto between = server_of(trojan_hop, at_second, stream(of_server));
     const std::uint16_t place = port_of(far->listening()[0]);
-    const auto near =
-        client_of(outbound_to(vless_hop, "a", place, through("b", by + of_client)) + "," +
-                  outbound_to(trojan_hop, "b", port_of(between->listening()[0]), stream(of_client)));
+    auto near = client_of(outbound_to(vless_hop, "a", place, through("b", by + of_client)) + "," +
+                          outbound_to(trojan_hop, "b", port_of(between->listening()[0]), stream(of_client)));
     CHECK(b.by_tcp(port_of(near->listening()[0]), b.port()) == "hello");
     CHECK(b.by_tcp(port_of(near->listening()[0]), b.port(), much) == much);
     CHECK(at_second.has(to_log(place)));
-    finish(*near);
-    finish(*between);
-    finish(*far);
+    finish(near);
+    finish(between);
+    finish(far);
   }
 }
 
@@ -79,11 +78,11 @@ TEST_CASE("configured chain: the flow xtls-rprx-vision through another outbound"
                        R"(, "id": "alice", "encryption": "none", "flow": "xtls-rprx-vision")"};
   bench b;
   lines at_first, at_second;
-  const auto far = server_of(vision_hop, at_first, stream(tls_of_server(known))),
-             between = server_of(socks_hop, at_second);
+  auto far = server_of(vision_hop, at_first, stream(tls_of_server(known))),
+       between = server_of(socks_hop, at_second);
   const std::uint16_t place = port_of(far->listening()[0]);
-  const auto near = client_of(outbound_to(vision_hop, "a", place, through("b", tls_of_client(known))) + "," +
-                              outbound_to(socks_hop, "b", port_of(between->listening()[0])));
+  auto near = client_of(outbound_to(vision_hop, "a", place, through("b", tls_of_client(known))) + "," +
+                        outbound_to(socks_hop, "b", port_of(between->listening()[0])));
   CHECK(b.by_tcp(port_of(near->listening()[0]), b.port()) == "hello");
   CHECK(at_second.has(to_log(place)));
   // TLS 1.3 inside: both directions become raw.
@@ -98,7 +97,7 @@ TEST_CASE("configured chain: the flow xtls-rprx-vision through another outbound"
   const std::string much = "hello" + std::string(300'000, 'x');
   CHECK(test::run(b.io, ask_over_tls({make_address("127.0.0.1"), port_of(near->listening()[0])},
                                      site.local_endpoint().port(), asks, much)) == much);
-  finish(*near);
-  finish(*between);
-  finish(*far);
+  finish(near);
+  finish(between);
+  finish(far);
 }

@@ -35,14 +35,14 @@ struct pair : bench {
     near->start();
   }
   ~pair() {
-    finish(*near);
-    finish(*far);
+    finish(near);
+    finish(far);
   }
   std::string ask(std::string word = "hello") {
     return by_tcp(port_of(near->listening()[0]), port(), std::move(word));
   }
 
-  const std::unique_ptr<configured_proxy> far, near;
+  std::unique_ptr<configured_proxy> far, near;
 };
 
 const std::string vless_secret = R"("id": "alice", "encryption": "none")", vmess_secret = R"("id": "alice")",
@@ -107,7 +107,7 @@ struct guarded_by_tls : bench {
     asio::co_spawn(io, answer_with(other, "o"), asio::detached);
     guard->start();
   }
-  ~guarded_by_tls() { finish(*guard); }
+  ~guarded_by_tls() { finish(guard); }
   static std::string dest(const tcp::acceptor& to) {
     return fmt::format(R"("dest": {})", to.local_endpoint().port());
   }
@@ -145,7 +145,7 @@ struct guarded_by_tls : bench {
   test::certificates known;
   tcp::acceptor a{io, {make_address("127.0.0.1"), 0}}, h2{io, {make_address("127.0.0.1"), 0}},
       other{io, {make_address("127.0.0.1"), 0}};
-  const std::unique_ptr<configured_proxy> guard = made(configuration());
+  std::unique_ptr<configured_proxy> guard = made(configuration());
 };
 
 }  // namespace

@@ -22,7 +22,7 @@ using namespace configured_test;
 TEST_CASE("configured proxy: listens, routes, reaches targets", "[proxy][configured]") {
   bench b;
   const std::string path = b.at / "s";
-  const auto p = made(fmt::format(
+  auto p = made(fmt::format(
       R"({{"inbounds": [{{"tag": "one", "protocol": "socks", "listen": "127.0.0.1", "port": 0}},
                         {{"tag": "two", "protocol": "socks", "listen": "{}"}}],
           "outbounds": [{{"protocol": "freedom"}}, {{"tag": "no", "protocol": "blackhole"}}],
@@ -38,7 +38,7 @@ TEST_CASE("configured proxy: listens, routes, reaches targets", "[proxy][configu
   CHECK(b.by_tcp(port, 1) == "refused 2");     // by the rule
   CHECK(b.by_unix(path, 1) == "refused 5");    // no listener
   CHECK(b.by_tcp(port, port) == "refused 2");  // its own listener
-  finish(*p);
+  finish(p);
 }
 
 TEST_CASE("configured proxy: lines about connections go to the file of the access log",
@@ -67,13 +67,12 @@ TEST_CASE("configured proxy: lines about connections go to the file of the acces
 TEST_CASE("configured proxy: a freedom that others reach dials nothing private", "[proxy][configured]") {
   bench b;
   const auto said = [&](const std::string& settings) {
-    const auto p =
-        made(R"({"inbounds": [{"protocol": "socks", "listen": "0.0.0.0", "port": 0, "openToAll": true}],
+    auto p = made(R"({"inbounds": [{"protocol": "socks", "listen": "0.0.0.0", "port": 0, "openToAll": true}],
                             "outbounds": [{"protocol": "freedom")" +
-             settings + "}]}");
+                  settings + "}]}");
     p->start();
     const std::string out = b.by_tcp(port_of(p->listening()[0]), b.port());
-    finish(*p);
+    finish(p);
     return out;
   };
   CHECK(said("") == "refused 2");
@@ -92,7 +91,7 @@ TEST_CASE("configured proxy: over TLS to a server that asks for a certificate", 
                                 transport_use(std::make_shared<const tls_transport>(role::server, o)));
   server.start();
   const auto said = [&](const test::identity& who) {
-    const auto p = made(fmt::format(
+    auto p = made(fmt::format(
         R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
             "outbounds": [{{"protocol": "mux.pro", "settings": {{"address": "127.0.0.1", "port": {}}},
               "streamSettings": {{"security": "tls", "tlsSettings": {{"certificates": [
@@ -101,7 +100,7 @@ TEST_CASE("configured proxy: over TLS to a server that asks for a certificate", 
         at.port(), known.ca.certificate_file, who.certificate_file, who.key_file));
     p->start();
     const std::string out = b.by_tcp(port_of(p->listening()[0]), b.port());
-    finish(*p);
+    finish(p);
     return out;
   };
   CHECK(said(known.alice) == "hello");
@@ -114,7 +113,7 @@ TEST_CASE("configured proxy: a door leads to its place, by TCP and UDP", "[proxy
   bench b;
   // One port number that is free for both: TCP finds it, UDP has it to itself here.
   asio::ip::udp::socket udp_target(b.io, {make_address("127.0.0.1"), b.port()});
-  const auto p = made(fmt::format(
+  auto p = made(fmt::format(
       R"({{"inbounds": [{{"protocol": "dokodemo-door", "listen": "127.0.0.1", "port": 0,
             "settings": {{"address": "127.0.0.1", "port": {}, "network": "tcp,udp"}}}}],
           "outbounds": [{{"protocol": "freedom"}}]}})",
@@ -131,30 +130,30 @@ TEST_CASE("configured proxy: a door leads to its place, by TCP and UDP", "[proxy
   udp_target.send_to(asio::buffer("answer"s), from);
   const std::size_t heard = client.receive(asio::buffer(room));
   CHECK(std::string(room.data(), heard) == "answer");
-  finish(*p);
+  finish(p);
 }
 
 TEST_CASE("configured proxy: by way of a SOCKS server", "[proxy][configured]") {
   bench b;
-  const auto far = made(
+  auto far = made(
       R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0,
                         "settings": {"accounts": [{"user": "alice", "pass": "secret"}]}}],
           "outbounds": [{"protocol": "freedom"}]})");
   far->start();
   const auto said = [&](const std::string& secret) {
-    const auto near = made(fmt::format(
+    auto near = made(fmt::format(
         R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
             "outbounds": [{{"protocol": "socks", "settings": {{"servers": [
               {{"address": "127.0.0.1", "port": {}, "users": [{{"user": "alice", "pass": "{}"}}]}}]}}}}]}})",
         port_of(far->listening()[0]), secret));
     near->start();
     const std::string out = b.by_tcp(port_of(near->listening()[0]), b.port());
-    finish(*near);
+    finish(near);
     return out;
   };
   CHECK(said("secret") == "hello");
   CHECK(said("wrong") == "refused 2");
-  finish(*far);
+  finish(far);
 }
 
 namespace {
@@ -184,13 +183,13 @@ TEST_CASE("configured proxy: main connections by way of a SOCKS server that allo
   bench b;
   const std::string protocol = GENERATE("socks", "mixed");
   test::kept_lines ended;
-  const auto far = with_inbound(protocol, R"({"mainConnections": true})", ended.sink());
+  auto far = with_inbound(protocol, R"({"mainConnections": true})", ended.sink());
   far->start();
-  const auto near = multiplexed_by_way_of(port_of(far->listening()[0]));
+  auto near = multiplexed_by_way_of(port_of(far->listening()[0]));
   near->start();
   for (int i = 0; i < 3; ++i) CHECK(b.by_tcp(port_of(near->listening()[0]), b.port()) == "hello");
-  finish(*near);
-  finish(*far);
+  finish(near);
+  finish(far);
   // The targets are its own business: no connection went to mux.pro.
   CHECK(ended.all().size() == 3);
   CHECK(ended.has(fmt::format("tcp:127.0.0.1:{}", b.port())));
@@ -200,14 +199,14 @@ TEST_CASE("configured proxy: main connections by way of a SOCKS server that allo
 TEST_CASE("configured proxy: where they are not allowed, mux.pro is a host as any other",
           "[proxy][configured]") {
   bench b;
-  const auto far = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
+  auto far = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
                             "outbounds": [{"protocol": "blackhole"}]})");
   far->start();
-  const auto near = multiplexed_by_way_of(port_of(far->listening()[0]));
+  auto near = multiplexed_by_way_of(port_of(far->listening()[0]));
   near->start();
   CHECK(b.by_tcp(port_of(near->listening()[0]), b.port()) != "hello");
-  finish(*near);
-  finish(*far);
+  finish(near);
+  finish(far);
 }
 
 TEST_CASE("configured proxy: a balancer passes over what cannot be connected", "[proxy][configured]") {
@@ -216,7 +215,7 @@ TEST_CASE("configured proxy: a balancer passes over what cannot be connected", "
   const std::uint16_t dead = nobody.local_endpoint().port();
   nobody.close();
   const std::string strategy = GENERATE("random", "leastLoad");
-  const auto p = made(fmt::format(
+  auto p = made(fmt::format(
       R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
           "outbounds": [{{"tag": "far", "protocol": "socks", "settings": {{"servers": [
                            {{"address": "127.0.0.1", "port": {}}}]}}}},
@@ -229,12 +228,12 @@ TEST_CASE("configured proxy: a balancer passes over what cannot be connected", "
   const std::uint16_t in = port_of(p->listening()[0]);
   CHECK(b.by_tcp(in, b.port()) != "hello");  // somebody has to find out
   CHECK(b.by_tcp(in, b.port()) == "hello");
-  finish(*p);
+  finish(p);
 }
 
 TEST_CASE("configured proxy: names in dns.hosts are answered without a query", "[proxy][configured]") {
   bench b;
-  const auto p = made(R"({"inbounds": [{"protocol": "http", "listen": "127.0.0.1", "port": 0}],
+  auto p = made(R"({"inbounds": [{"protocol": "http", "listen": "127.0.0.1", "port": 0}],
                           "outbounds": [{"protocol": "freedom"}],
                           "dns": {"hosts": {"here.invalid": "127.0.0.1"}}})");
   p->start();
@@ -243,12 +242,12 @@ TEST_CASE("configured proxy: names in dns.hosts are answered without a query", "
   const std::string heard = test::run(b.io, say(tcp::socket(b.io), at, head + "hello"));
   CHECK_THAT(heard, Catch::Matchers::StartsWith("HTTP/1.1 200"));
   CHECK_THAT(heard, Catch::Matchers::EndsWith("hello"));
-  finish(*p);
+  finish(p);
 }
 
 TEST_CASE("configured proxy: no client comes back to its listeners", "[proxy][configured]") {
   bench b;
-  const auto p = made(
+  auto p = made(
       R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
           "outbounds": [{"protocol": "freedom", "settings": {"allowPrivate": true}}],
           "metrics": {"listen": "127.0.0.1:0"}})");
@@ -257,7 +256,7 @@ TEST_CASE("configured proxy: no client comes back to its listeners", "[proxy][co
   CHECK(b.by_tcp(door, b.port()) == "hello");
   CHECK(b.by_tcp(door, door) == "refused 2");
   CHECK(b.by_tcp(door, status) == "refused 2");
-  finish(*p);
+  finish(p);
 }
 
 TEST_CASE("configured proxy: what cannot be had at the start is named", "[proxy][configured]") {
@@ -279,7 +278,7 @@ TEST_CASE("configured proxy: what cannot be had at the start is named", "[proxy]
 
 TEST_CASE("configured proxy: may go with connections and queries open", "[proxy][configured]") {
   bench b;
-  const auto p = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
+  auto p = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
                           "outbounds": [{"protocol": "mux.pro",
                                          "settings": {"address": "nx.invalid", "port": 1}}]})");
   const std::uint16_t port = port_of(p->listening()[0]);
@@ -293,7 +292,7 @@ TEST_CASE("configured proxy: may go with connections and queries open", "[proxy]
 
 TEST_CASE("configured proxy: what is sniffed decides, and the status page counts", "[proxy][configured]") {
   bench b;
-  const auto p = made(
+  auto p = made(
       R"({"inbounds": [{"tag": "in", "protocol": "mixed", "listen": "127.0.0.1", "port": 0,
                         "sniffing": {"enabled": true, "destOverride": ["http"], "routeOnly": true}}],
           "outbounds": [{"tag": "direct", "protocol": "freedom"}, {"tag": "no", "protocol": "blackhole"}],
@@ -314,5 +313,5 @@ TEST_CASE("configured proxy: what is sniffed decides, and the status page counts
   asio::read(s, asio::dynamic_buffer(said), ec);
   CHECK(said.find("muxpro_connections_total{kind=\"outbound\",name=\"no\"} 1\n") != std::string::npos);
   CHECK(said.find("muxpro_connections_total{kind=\"inbound\",name=\"in\"} 2\n") != std::string::npos);
-  finish(*p);
+  finish(p);
 }

@@ -47,9 +47,9 @@ struct reality_chain : bench {
     near->start();
   }
   ~reality_chain() {
-    finish(*near);
-    finish(*far);
-    finish(*site);
+    finish(near);
+    finish(far);
+    finish(site);
   }
   std::uint16_t reality_port() const { return port_of(far->listening()[0]); }
   std::string ask(std::string word = "hello") {
@@ -74,7 +74,7 @@ struct reality_chain : bench {
     co_return ec ? ec.message() : answer;
   }
 
-  const std::unique_ptr<configured_proxy> site, far, near;
+  std::unique_ptr<configured_proxy> site, far, near;
 };
 
 const std::string socks_answer("\x05\x00", 2);

@@ -64,7 +64,7 @@ struct reloaded : bench {
   explicit reloaded(const std::string& first) : proxy(made(first)), at(port_of(proxy->listening()[0])) {
     proxy->start();
   }
-  ~reloaded() { finish(*proxy); }
+  ~reloaded() { finish(proxy); }
   std::vector<std::string> reload(const std::string& other) {
     geo_files none;
     return proxy->reload(config_of(other), none);
@@ -73,7 +73,7 @@ struct reloaded : bench {
     return test::run(io, ask_as(tcp::socket(io), at, as_user(user, "secret"), to));
   }
 
-  const std::unique_ptr<configured_proxy> proxy;
+  std::unique_ptr<configured_proxy> proxy;
   const std::uint16_t at;
 };
 

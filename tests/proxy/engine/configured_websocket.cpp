@@ -17,8 +17,8 @@ struct websocket_pair : bench {
     near->start();
   }
   ~websocket_pair() {
-    finish(*near);
-    finish(*far);
+    finish(near);
+    finish(far);
   }
   std::string stream(const stack& s, const std::string& tls) const {
     return fmt::format(R"("streamSettings": {{"network": "{}", "{}Settings": {{"path": "{}"{}}}{}}})",

@@ -17,7 +17,7 @@ struct proxied : bench {
   explicit proxied(const std::string& configuration) : server(made(configuration, lines.sink())) {
     server->start();
   }
-  ~proxied() { finish(*server); }
+  ~proxied() { finish(server); }
 
   asio::awaitable<std::string> talk(std::string header) {
     tcp::socket s(io);
@@ -36,7 +36,7 @@ struct proxied : bench {
   }
   std::string ask(const std::string& header) { return test::run(io, talk(header)); }
   bool logged(const std::string& part) {
-    finish(*server);
+    finish(server);
     server = made(socks_server(""), [](log_level, std::string_view) {});
     server->start();
     return lines.has(part);
@@ -127,7 +127,7 @@ asio::awaitable<void> send_by(tcp::socket& s, tcp::endpoint proxy, std::string s
 
 TEST_CASE("proxied sources: freedom names the client to its target", "[proxy][proxy_header]") {
   bench b;
-  const auto p = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
+  auto p = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
       "outbounds": [{"protocol": "freedom", "settings": {"allowPrivate": true, "proxyProtocol": 1}}]})");
   p->start();
   tcp::acceptor web(b.io, {make_address("127.0.0.1"), 0});
@@ -140,5 +140,5 @@ TEST_CASE("proxied sources: freedom names the client to its target", "[proxy][pr
   const std::string got = test::run(b.io, first_bytes(web, begin.size()));
   CHECK(got == begin);
   s.close();
-  finish(*p);
+  finish(p);
 }

@@ -68,8 +68,8 @@ struct tunnel {
   ~tunnel() {
     client.close();
     server.close();
-    finish(*front);
-    if (behind) finish(*behind);
+    finish(front);
+    if (behind) finish(behind);
   }
   void connect(std::uint16_t target) {
     client.open(tcp::v4());

@@ -78,7 +78,7 @@ std::string text(const std::string& more) {
 TEST_CASE("configured dns: a name's address leads to the name again", "[proxy][configured][dns]") {
   bench b;
   test::kept_lines access;
-  const auto p = made(
+  auto p = made(
       text(
           R"(, "log": {"accessFormat": "muxpro"}, "fakedns": {"ipPool": "198.18.0.0/15", "poolSize": 65535})"),
       access.sink());
@@ -103,7 +103,7 @@ TEST_CASE("configured dns: a name's address leads to the name again", "[proxy][c
   };
   CHECK(connected(octets_of_answer(here)) == "hello");
   CHECK(connected(octets_of_answer(ads)) == "refused 2");
-  finish(*p);
+  finish(p);
   // Queries are left out unless dnsLog wants them.
   REQUIRE(access.all().size() == 2);
   const std::string both = access.all()[0] + access.all()[1];  // of two threads
@@ -114,12 +114,12 @@ TEST_CASE("configured dns: a name's address leads to the name again", "[proxy][c
 TEST_CASE("configured dns: with dnsLog there are lines about queries", "[proxy][configured][dns]") {
   bench b;
   test::kept_lines access;
-  const auto p = made(text(R"(, "log": {"dnsLog": true, "accessFormat": "muxpro"})"), access.sink());
+  auto p = made(text(R"(, "log": {"dnsLog": true, "accessFormat": "muxpro"})"), access.sink());
   const tcp::endpoint at = to_tcp(p->listening()[0].at);
   p->start();
   test::run(b.io, by_udp(udp::socket(b.io, {make_address("127.0.0.1"), 0}), {at.address(), at.port()},
                          query("localhost", a)));
-  finish(*p);
+  finish(p);
   REQUIRE(access.all().size() == 1);
   CHECK(access.all()[0].find("names -> udp:127.0.0.1:") != std::string::npos);
   CHECK(access.all()[0].find("via fakedns: 27 bytes up, 43 down") != std::string::npos);
@@ -127,12 +127,12 @@ TEST_CASE("configured dns: with dnsLog there are lines about queries", "[proxy][
 
 TEST_CASE("configured dns: what is no query ends a connection", "[proxy][configured][dns]") {
   bench b;
-  const auto p = made(text(""));
+  auto p = made(text(""));
   p->start();
   const auto said = [&](const std::string& what) {
     return test::run(b.io, by_tcp(tcp::socket(b.io), to_tcp(p->listening()[1].at), what));
   };
   CHECK(said("short") == "");
   CHECK(said(std::string(5000, 'x')) == "");
-  finish(*p);
+  finish(p);
 }

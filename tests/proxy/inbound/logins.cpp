@@ -25,7 +25,7 @@ struct proxy_with_users {
         none, 1, lines.sink());
     proxy->start();
   }
-  ~proxy_with_users() { finish(*proxy); }
+  ~proxy_with_users() { finish(proxy); }
   tcp::endpoint at(std::size_t inbound) const {
     return {make_address("127.0.0.1"), port_of(proxy->listening()[inbound])};
   }

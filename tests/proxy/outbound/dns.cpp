@@ -94,7 +94,7 @@ struct answering : bench {
     p->start();
   }
   ~answering() {
-    if (p) finish(*p);
+    if (p) finish(p);
   }
   udp::endpoint place(std::size_t n) const {
     const auto at = to_tcp(p->listening()[n].at);

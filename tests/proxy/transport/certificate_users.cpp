@@ -38,7 +38,7 @@ std::string to_main_connection(std::uint16_t port) {
 
 /// What is heard of `port` by SOCKS that goes on by `outbound` over TLS, with the certificate of `who`.
 std::string asked(bench& b, const test::identity& who, const std::string& outbound) {
-  const auto p = made(fmt::format(
+  auto p = made(fmt::format(
       R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
           "outbounds": [{{{}, "streamSettings": {{"security": "tls", "tlsSettings": {{
             "serverName": "127.0.0.1", "certificates": [
@@ -47,7 +47,7 @@ std::string asked(bench& b, const test::identity& who, const std::string& outbou
       outbound, known().ca.certificate_file, who.certificate_file, who.key_file));
   p->start();
   const std::string out = b.by_tcp(port_of(p->listening()[0]), b.port());
-  finish(*p);
+  finish(p);
   return out;
 }
 
@@ -167,12 +167,12 @@ TEST_CASE("certificate users: rules, counters and the log have a main connection
   const test::directory here;
   const auto bob = test::make_identity(here, "bob", "DNS:bob.example", &known().ca, 3600, {{"Bob -> b"}});
   test::kept_lines access;
-  const auto server = made(behind_certificates(R"("protocol": "mux.pro")",
-                                               R"("outbounds": [{"tag": "direct", "protocol": "freedom"},
+  auto server = made(behind_certificates(R"("protocol": "mux.pro")",
+                                         R"("outbounds": [{"tag": "direct", "protocol": "freedom"},
                                                                 {"tag": "no", "protocol": "blackhole"}],
                              "routing": {"rules": [{"user": "Bob -> b", "outboundTag": "no"}]},
                              "metrics": {"listen": "127.0.0.1:0"})"),
-                           access.sink());
+                     access.sink());
   server->start();
   const std::string outbound = to_main_connection(port_of(server->listening()[0]));
   CHECK(asked(b, known().alice, outbound) == "hello");
@@ -181,7 +181,7 @@ TEST_CASE("certificate users: rules, counters and the log have a main connection
   const std::string metrics =
       test::run(b.io, say(tcp::socket(b.io), status, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   CHECK(has(metrics, "muxpro_connections_total{kind=\"user\",name=\"alice\"} 1\n"));
-  finish(*server);
+  finish(server);
   CHECK(access.has(" in user alice -> tcp:127.0.0.1"));
   CHECK(access.has(" in user Bob%20->%20b -> tcp:127.0.0.1"));
 }
@@ -190,16 +190,16 @@ TEST_CASE("certificate users: a login replaces the certificate's name", "[proxy]
   bench b;
   const auto name_in_log = [&](const std::string& settings, const std::string& users) {
     test::kept_lines access;
-    const auto server = made(behind_certificates(R"("protocol": "socks", "settings": )" + settings,
-                                                 R"("outbounds": [{"protocol": "freedom"}])"),
-                             access.sink());
+    auto server = made(behind_certificates(R"("protocol": "socks", "settings": )" + settings,
+                                           R"("outbounds": [{"protocol": "freedom"}])"),
+                       access.sink());
     server->start();
     const std::uint16_t port = port_of(server->listening()[0]);
     CHECK(asked(b, known().alice,
                 fmt::format(R"("protocol": "socks", "settings": {{"servers": [
                               {{"address": "127.0.0.1", "port": {}, "users": {}}}]}})",
                             port, users)) == "hello");
-    finish(*server);
+    finish(server);
     const std::string line = access.all().at(0);
     const auto begin = line.find(" in "), end = line.find(" -> ");
     return begin < end ? line.substr(begin + 4, end - begin - 4) : line;
