@@ -42,7 +42,7 @@ inline constexpr asio::experimental::as_tuple_t<asio::use_awaitable_t<>> as_resu
 #endif
 
 /// How long a test may take in real time before it counts as hanging.
-inline constexpr std::chrono::nanoseconds watchdog = 20s;
+inline constexpr std::chrono::nanoseconds watchdog = 60s;
 
 /// Runs `context` until `done()`. Throws if nothing is left to run before, or after `at_most`.
 template <class Done>
