@@ -114,15 +114,22 @@ def manage_a_user(port):
 
 
 def marzban(scene):
-    """Marzban: the configuration comes by standard input, and users come by the API behind a rule"""
+    """Marzban: the configuration comes by standard input, and users come by the API behind a rule, also of Shadowsocks"""
     port = free_port()
+    whole = behind_rule("API", port, door="API_INBOUND")
+    whole["inbounds"].append({"tag": "Shadowsocks TCP", "listen": "0.0.0.0", "port": free_port(), "protocol": "shadowsocks",
+                              "settings": {"clients": [], "network": "tcp,udp"}})
     with open(scene.path("out"), "w", encoding="utf-8") as out, open(scene.path("err"), "w", encoding="utf-8") as err:
         process = subprocess.Popen([scene.program, "run", "-config", "stdin:"], stdin=subprocess.PIPE, stdout=out, stderr=err)
     scene.processes.append(process)
-    process.stdin.write(json.dumps(behind_rule("API", port, door="API_INBOUND")).encode())
+    process.stdin.write(json.dumps(whole).encode())
     process.stdin.close()
     eventually(lambda: answers(port), "the API does not answer")
     manage_a_user(port)
+    chacha20_poly1305 = 7
+    added = add_user("Shadowsocks TCP", "1.ann", "xray.proxy.shadowsocks.Account", field(1, "secret") + field(2, chacha20_poly1305))
+    expect(call(port, HANDLER, "AlterInbound", added) == b"", "the user of Shadowsocks is not added")
+    expect(call(port, HANDLER, "AlterInbound", remove_user("Shadowsocks TCP", "1.ann")) == b"", "nor removed")
     scene.ends_in_order(process)
 
 

@@ -28,6 +28,7 @@ namespace muxpro::proxy {
 
 class accounts;
 class dial_policy;
+class geo_files;
 class inbound;
 class outbound;
 class resolver;
@@ -183,6 +184,9 @@ struct outbound_plan {
   bool in_clear = false;
   /// What the operator should know about what the configuration asks for; empty: nothing.
   std::string note;
+  /// Adds what the configuration names of lists in files to `to`, which is this plan, before `make`. Throws
+  /// std::invalid_argument with one sentence that begins with the key and " has '...'". Empty: it names none.
+  std::function<void(geo_files& geo, outbound_plan& to)> take_lists;
 };
 
 /// A layer of a transport that a configuration asks for.

@@ -145,7 +145,7 @@ class settings {
   bool secret(const setting_key& key, std::string& out);
   bool flag(const setting_key& key, bool& out);
   bool flag(const setting_key& key, std::optional<bool>& out);
-  /// True, false, or a whole number, of which 0 is false and more is true. `count` gets a number of more.
+  /// True, false, or a whole number, of which those above 0 are true. `count` gets such a number.
   bool flag_or_count(const setting_key& key, bool& out, std::uint32_t& count);
   /// A whole number from `least` to `most`. A text of digits will do.
   template <class T>

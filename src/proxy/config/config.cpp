@@ -21,8 +21,12 @@ void read_log(settings& s, log_config& to) {
        {"info", log_level::info},
        {"warning", log_level::warning},
        {"error", log_level::error},
-       {"none", std::nullopt}});
-  s.text({"error", "The file of the log; without it lines go to standard error. SIGHUP opens it again."},
+       {"none", std::nullopt},
+       {"warn", log_level::warning}});
+  s.text({"error",
+          "The file of the log; without it lines go to standard error. SIGHUP opens it again. none: there "
+          "are no "
+          "lines, but for those about connections if access has a file."},
          to.file);
   std::string access;
   if (s.text({"access",
@@ -33,6 +37,12 @@ void read_log(settings& s, log_config& to) {
              access))
     to.access = access;
   if (access == "none" || !to.level) to.access.reset();
+  if (to.file == "none") {
+    to.file = "/dev/null";
+    if (to.level && to.access && to.access->empty())
+      s.note("error",
+             "is 'none': lines about connections are not written either, because access has no file");
+  }
   to.as_xray = true;
   s.one_of<bool>({"accessFormat",
                   "xray: a line when the outbound has been chosen, as Xray writes it: from SOURCE accepted "
@@ -119,23 +129,46 @@ void read_own_addresses(settings& s, config& to) {
   }
 }
 
-const setting* value_in(const setting& of, std::string_view key) {
-  const auto* o = std::get_if<setting::object>(&of.is);
-  const auto found = o ? o->find(key) : setting::object::const_iterator();
-  return o && found != o->end() ? &found->second : nullptr;
+/// Adds all texts below `s` with the key "tag", or "inboundTag".
+void add_tags(const setting& s, std::vector<std::string>& to) {
+  if (const auto* list = std::get_if<setting::list>(&s.is))
+    for (const setting& one : *list) add_tags(one, to);
+  const auto* o = std::get_if<setting::object>(&s.is);
+  if (!o) return;
+  for (const auto& [key, value] : *o)
+    if (const auto* text = std::get_if<std::string>(&value.is)) {
+      if (same_word(key, "tag") || same_word(key, "inboundTag")) to.push_back(*text);
+    } else {
+      add_tags(value, to);
+    }
 }
 
-/// Rules may name them: that there is no reverse proxy is one mistake, and not one for each rule.
-std::vector<std::string> tags_of_reverse(const setting& root) {
+/// Adds those below the keys "reverse", and those of outbounds of protocol loopback.
+void add_tags_not_had(const setting& s, std::vector<std::string>& to) {
+  if (const auto* list = std::get_if<setting::list>(&s.is))
+    for (const setting& one : *list) add_tags_not_had(one, to);
+  const auto* o = std::get_if<setting::object>(&s.is);
+  if (!o) return;
+  const auto protocol = o->find("protocol");
+  const auto* name = protocol == o->end() ? nullptr : std::get_if<std::string>(&protocol->second.is);
+  if (name && same_word(*name, "loopback")) return add_tags(s, to);
+  for (const auto& [key, value] : *o)
+    if (same_word(key, "reverse"))
+      add_tags(value, to);
+    else
+      add_tags_not_had(value, to);
+}
+
+/// Rules may name them: that muxpro has no reverse proxy is one mistake, and not one for each rule.
+std::vector<std::string> tags_of_parts_not_had(const setting& root) {
   std::vector<std::string> tags;
-  const setting* const reverse = value_in(root, "reverse");
-  for (const char* key : {"bridges", "portals"}) {
-    const setting* const all = reverse ? value_in(*reverse, key) : nullptr;
-    const auto* list = all ? std::get_if<setting::list>(&all->is) : nullptr;
-    for (std::size_t i = 0; list && i < list->size(); ++i)
-      if (const setting* tag = value_in((*list)[i], "tag"))
-        if (const auto* text = std::get_if<std::string>(&tag->is)) tags.push_back(*text);
-  }
+  const auto* o = std::get_if<setting::object>(&root.is);
+  if (!o) return tags;
+  for (const auto& [key, value] : *o)
+    if (same_word(key, "reverse"))
+      add_tags(value, tags);
+    else if (same_word(key, "inbounds") || same_word(key, "outbounds"))
+      add_tags_not_had(value, tags);
   return tags;
 }
 
@@ -149,8 +182,9 @@ void read_whole(settings& s, config& to, config_reading& with) {
   read_metrics_and_api(s, to);
   read_names(s, to, with.geo);
   std::vector<std::string> tags = to.names_tags;
-  for (std::string& tag : tags_of_reverse(with.root)) {
-    to.routing.outbound_tags.push_back(tag);
+  for (std::string& tag : tags_of_parts_not_had(with.root)) {
+    auto& known = to.routing.outbound_tags;
+    if (std::find(known.begin(), known.end(), tag) == known.end()) known.push_back(tag);
     tags.push_back(std::move(tag));
   }
   for (const inbound_config& i : to.inbounds) tags.push_back(i.tag);

@@ -133,6 +133,7 @@ void read_server_filters(settings& s, dns_server_options& to) {
            "them others are taken if there is no such address."},
           to.expected);
   to.prefers_expected = take_star(to.expected);
+  s.flag({"allowUnexpectedIPs", "The same as * among expectIPs."}, to.prefers_expected);
   s.texts({"unexpectedIPs",
            "Addresses that are left out of its answers. With * among them they are taken if there "
            "is no other address."},

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace muxpro::proxy {
 
 namespace {
@@ -37,7 +39,7 @@ std::string joined(const std::vector<std::string_view>& names) {
 }
 
 void report(settings& s, std::string_view sentence) {
-  const auto end = sentence.find(" is '");
+  const auto end = std::min(sentence.find(" is '"), sentence.find(" has '"));
   if (end == std::string_view::npos)
     s.wrong(shown(sentence, 300));
   else

@@ -76,10 +76,14 @@ void read_fakes(settings& root, config& to) {
   to.fakes = o;
   const auto place =
       answers == all.end() ? std::string("dns") : fmt::format("inbounds[{}]", answers - all.begin());
-  if (std::none_of(all.begin(), all.end(), knows_fakes))
-    root.wrong(place,
-               "answers with addresses that no inbound turns into names again; one must have 'fakedns' in "
-               "sniffing.destOverride");
+  if (std::any_of(all.begin(), all.end(), knows_fakes)) return;
+  constexpr const char* sentence =
+      "answers with addresses that no inbound turns into names again; one must have 'fakedns' in "
+      "sniffing.destOverride";
+  if (answers == all.end())
+    root.note(place, sentence);
+  else
+    root.wrong(place, sentence);
 }
 
 }  // namespace muxpro::proxy

@@ -16,6 +16,30 @@ bool has_value(const setting::object& o, std::string_view key) {
   return found != o.end() && !std::holds_alternative<std::nullptr_t>(found->second.is);
 }
 
+/// Whether the object has the key with another value than null and an empty text.
+bool has_content(const setting::object& o, std::string_view key) {
+  const auto found = o.find(key);
+  if (found == o.end()) return false;
+  const auto* text = std::get_if<std::string>(&found->second.is);
+  return text ? !text->empty() : !std::holds_alternative<std::nullptr_t>(found->second.is);
+}
+
+bool is_one_of(std::string_view name, const std::vector<std::string_view>& names) {
+  return std::any_of(names.begin(), names.end(), [&](std::string_view n) { return same_word(n, name); });
+}
+
+/// Nothing is asked for by such a value of a part that muxpro does not have.
+bool asks_for_nothing(const setting& value) {
+  if (const auto* o = std::get_if<setting::object>(&value.is))
+    return std::all_of(o->begin(), o->end(), [](const auto& one) { return asks_for_nothing(one.second); });
+  if (const auto* list = std::get_if<setting::list>(&value.is)) return list->empty();
+  if (const auto* text = std::get_if<std::string>(&value.is))
+    return text->empty() || same_word(*text, "none");
+  if (const auto* flag = std::get_if<bool>(&value.is)) return !*flag;
+  const auto* number = std::get_if<double>(&value.is);
+  return !number || *number == 0;
+}
+
 /// "; did you mean 'X'?", or nothing.
 std::string suggestion(std::string_view meant) {
   return meant.empty() ? std::string() : fmt::format("; did you mean '{}'?", meant);
@@ -23,12 +47,18 @@ std::string suggestion(std::string_view meant) {
 
 }  // namespace
 
-/// The name by which the object has the key.
+/// The name by which the object has the key. Go, and so Xray, takes names of keys in any case.
 std::string_view settings::written(std::string_view key) const {
-  if (has_value(object_, key)) return key;
-  for (const std::string_view other : other_names(path_, key))
-    if (has_value(object_, other)) return other;
-  return key;
+  if (has_content(object_, key)) return key;
+  std::vector<std::string_view> names = other_names(path_, key);
+  for (const std::string_view other : names)
+    if (has_content(object_, other)) return other;
+  names.insert(names.begin(), key);
+  for (const auto& [name, value] : object_)
+    if (is_one_of(name, names) && has_content(object_, name)) return name;
+  const auto with_value =
+      std::find_if(names.begin(), names.end(), [&](auto name) { return has_value(object_, name); });
+  return with_value == names.end() ? key : *with_value;
 }
 
 const setting* settings::value_of(std::string_view key) const {
@@ -77,14 +107,19 @@ bool settings::texts_or_objects(const setting_key& key,
 
 void settings::pass_over(std::string_view key, std::string sentence) {
   passed_over_.emplace_back(key);
-  if (has_value(object_, key)) note(key, std::move(sentence));
+  if (!sentence.empty() && value_of(key)) note(key, std::move(sentence));
 }
 
 void settings::report_both_names() {
-  for (const std::string& key : asked_)
-    for (const std::string_view other : other_names(path_, key))
-      if (has_value(object_, key) && has_value(object_, other))
-        wrong(other, fmt::format("is there beside {}, which means the same", key));
+  for (const std::string& key : asked_) {
+    const std::string_view used = written(key);
+    std::vector<std::string_view> names = other_names(path_, key);
+    names.insert(names.begin(), key);
+    for (const auto& [name, value] : object_)
+      if (name != used && is_one_of(name, names) && has_content(object_, name))
+        mistakes_.add(path_.empty() ? shown(name) : fmt::format("{}.{}", path_, shown(name)),
+                      fmt::format("is there beside {}, which means the same", used));
+  }
 }
 
 void settings::not_one_of(std::string_view key, std::string_view name,
@@ -97,7 +132,7 @@ void settings::not_one_of(std::string_view key, std::string_view name,
     wrong(key, is + "no value is allowed here");
   else
     wrong(key, fmt::format("{}it must be {}{}{}", is, allowed.size() > 1 ? "one of " : "",
-                           fmt::join(allowed, ", "), suggestion(alike(name, allowed))));
+                           fmt::join(without_empty(allowed), ", "), suggestion(alike(name, allowed))));
 }
 
 void settings::report_unknown() {
@@ -105,11 +140,9 @@ void settings::report_unknown() {
   std::vector<std::string_view> known(asked_.begin(), asked_.end());
   for (const std::string& key : asked_)
     for (const std::string_view other : other_names(path_, key)) known.push_back(other);
-  const auto is_in = [](const auto& names, std::string_view key) {
-    return std::find(names.begin(), names.end(), key) != names.end();
-  };
+  std::vector<std::string_view> passed_over(passed_over_.begin(), passed_over_.end());
   for (const auto& [key, value] : object_)
-    if (!is_in(known, key) && !is_in(passed_over_, key)) report_unknown(key, known);
+    if (!is_one_of(key, known) && !is_one_of(key, passed_over)) report_unknown(key, known);
 }
 
 void settings::report_unknown(std::string_view key, const std::vector<std::string_view>& known) {
@@ -119,6 +152,7 @@ void settings::report_unknown(std::string_view key, const std::vector<std::strin
   const auto what = not_had_key(path_, key);
   const bool known_elsewhere = !what.empty() || is_without_effect(path_, key);
   if (known_elsewhere && !has_value(object_, key)) return;
+  if (!what.empty() && asks_for_nothing(object_.find(key)->second)) return;
   if (!what.empty()) return wrong(name, fmt::format("is there; muxpro has no {}", what));
   if (known_elsewhere) return note(name, "has no effect");
   if (mistakes_.unknown() == unknown_keys::notes) return note(name, "there is no such key; it has no effect");

@@ -31,6 +31,7 @@ constexpr key_name keys_with_two_names[] = {
     {"outbounds.settings", "rewriteAddress", "address"},
     {"outbounds.settings", "rewritePort", "port"},
     {"streamSettings", "network", "method", renamed::to_other},
+    {"tlsSettings", "verifyPeerCertByName", "verifyPeerCertInNames"},
     {"streamSettings", "tcpSettings", "rawSettings", renamed::to_other},
     {"streamSettings", "xhttpSettings", "splithttpSettings", renamed::from_other},
     {"xhttpSettings", "sessionIDPlacement", "sessionPlacement"},
@@ -65,6 +66,11 @@ constexpr std::string_view removed_h2 =
     "HTTP/2 transport, and Xray has removed it; xhttp and grpc took its place";
 constexpr std::string_view removed_quic = "QUIC transport, and Xray has removed it";
 
+constexpr std::string_view removed_flow =
+    "such flow, and Xray has removed it; xtls-rprx-vision took its place";
+constexpr std::string_view older_form =
+    "form of V2Ray before version 4; inbounds and outbounds have all of them";
+
 constexpr not_had values_not_had[] = {
     {"protocol", "wireguard", "WireGuard"},
     {"protocol", "tun", "TUN"},
@@ -81,6 +87,14 @@ constexpr not_had values_not_had[] = {
     {"network", "quic", removed_quic},
     {"network", "domainsocket",
      "transport domainsocket, and Xray has removed it; \"listen\": \"/PATH\" listens on one"},
+    {"flow", "xtls-rprx-origin", removed_flow},
+    {"flow", "xtls-rprx-origin-udp443", removed_flow},
+    {"flow", "xtls-rprx-direct", removed_flow},
+    {"flow", "xtls-rprx-direct-udp443", removed_flow},
+    {"flow", "xtls-rprx-splice", removed_flow},
+    {"flow", "xtls-rprx-splice-udp443", removed_flow},
+    {"sendThrough", "origin", "sendThrough that follows the client's connection"},
+    {"sendThrough", "srcip", "sendThrough that follows the client's connection"},
     {"usage", "issue", "authority that signs certificates when clients connect"},
     {"security", "xtls",
      "security xtls, and Xray has removed it; flow xtls-rprx-vision over tls took its place"},
@@ -90,6 +104,12 @@ constexpr not_had keys_not_had[] = {
     {"", "reverse", "reverse proxy"},
     {"", "transport",
      "transport settings for all connections, and Xray has removed them; streamSettings has them"},
+    {"", "inbound", older_form},
+    {"", "inboundDetour", older_form},
+    {"", "outbound", older_form},
+    {"", "outboundDetour", older_form},
+    {"", "browserForwarder", "browser forwarder"},
+    {"", "multiObservatory", "observatories with tags"},
     {"", "env", "env"},
     {"", "geodata", "updates of geodata"},
     {"settings.users", "reverse", "reverse proxy"},
@@ -98,76 +118,30 @@ constexpr not_had keys_not_had[] = {
     {"outbounds.settings", "noises", "noises"},
     {"outbounds.settings", "noise", "noises"},
     {"streamSettings", "finalmask", "finalmask"},
+    {"streamSettings", "udpmasks", "finalmask"},
     {"sockopt", "customSockopt", "options of sockets by number"},
     {"sockopt", "addressPortStrategy", "servers by SRV and TXT records"},
     {"routing.rules", "webhook", "webhook"},
     {"routing.rules", "localOS", "localOS"},
 };
 
-struct key_place {
-  std::string_view object, key;
-};
+bool ends_with_name(std::string_view path, std::string_view name) {
+  return path.size() >= name.size() && same_word(path.substr(path.size() - name.size()), name);
+}
 
-// The last lines are of clients and panels (v2rayN, 3x-ui), which keep their own data beside Xray's.
-constexpr key_place without_effect[] = {
-    {"", "version"},
-    {"inbounds", "allocate"},
-    {"inbounds", "domainOverride"},
-    {"inbounds.settings", "allowTransparent"},
-    {"inbounds.settings", "auth"},
-    {"inbounds.settings", "default"},
-    {"inbounds.settings", "detour"},
-    {"inbounds.settings", "disableInsecureEncryption"},
-    {"inbounds.settings", "ip"},
-    {"inbounds.settings", "timeout"},
-    {"inbounds.settings", "udp"},
-    {"settings.clients", "alterId"},
-    {"settings.clients", "encryption"},
-    {"settings.clients", "security"},
-    {"settings.users", "alterId"},
-    {"settings.users", "level"},
-    {"settings.users", "email"},
-    {"settings.users", "testsEnabled"},
-    {"servers", "email"},
-    {"servers", "ivCheck"},
-    {"servers", "level"},
-    {"servers", "ota"},
-    {"servers", "uot"},
-    {"servers", "UoTVersion"},
-    {"servers.users", "level"},
-    {"servers.users", "email"},
-    {"vnext", "remark"},
-    {"vnext.users", "alterId"},
-    {"routing", "settings"},
-    {"routing", "strategy"},
-    {"routing.rules", "enabled"},
-    {"routing.rules", "id"},
-    {"streamSettings", "externalProxy"},
-    {"sockopt", "penetrate"},
-    {"tlsSettings", "allowInsecureCiphers"},
-    {"tlsSettings", "settings"},
-    {"realitySettings", "settings"},
-    {"certificates", "buildChain"},
-    {"settings.clients", "comment"},
-    {"settings.clients", "enable"},
-    {"settings.clients", "expiryTime"},
-    {"settings.clients", "limitIp"},
-    {"settings.clients", "reset"},
-    {"settings.clients", "subId"},
-    {"settings.clients", "tgId"},
-    {"settings.clients", "totalGB"},
-};
+}  // namespace
 
-constexpr std::string_view remarks[] = {"remarks",     "remark", "comment",      "comments",
-                                        "description", "ps",     "domainMatcher"};
+std::vector<std::string_view> without_empty(std::vector<std::string_view> names) {
+  std::erase(names, std::string_view());
+  return names;
+}
 
-/// "inbounds[0].settings" is the object "inbounds.settings", and "settings".
 bool is_object(std::string_view path, std::string_view of) {
   if (of.empty()) return path.empty();
   while (!of.empty()) {
     if (path.ends_with(']')) path = path.substr(0, path.rfind('['));
     const auto name = of.substr(of.rfind('.') + 1);
-    if (!path.ends_with(name)) return false;
+    if (!ends_with_name(path, name)) return false;
     path.remove_suffix(name.size());
     of.remove_suffix(std::min(name.size() + 1, of.size()));
     if (!path.empty() && path.back() != '.') return false;
@@ -175,8 +149,6 @@ bool is_object(std::string_view path, std::string_view of) {
   }
   return true;
 }
-
-}  // namespace
 
 std::vector<std::string_view> other_names(std::string_view path, std::string_view key) {
   std::vector<std::string_view> out;
@@ -219,16 +191,8 @@ std::string_view not_had_value(std::string_view key, std::string_view value) {
 
 std::string_view not_had_key(std::string_view path, std::string_view key) {
   for (const not_had& n : keys_not_had)
-    if (n.name == key && is_object(path, n.place)) return n.what;
+    if (same_word(n.name, key) && is_object(path, n.place)) return n.what;
   return {};
-}
-
-bool is_without_effect(std::string_view path, std::string_view key) {
-  if (key.starts_with('_') || key.starts_with('$') || key.starts_with("//") || key.starts_with('#'))
-    return true;
-  if (std::find(std::begin(remarks), std::end(remarks), key) != std::end(remarks)) return true;
-  return std::any_of(std::begin(without_effect), std::end(without_effect),
-                     [&](const key_place& k) { return k.key == key && is_object(path, k.object); });
 }
 
 }  // namespace muxpro::proxy

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <stdexcept>
+#include <string>
 
 namespace muxpro::proxy {
 
@@ -109,16 +111,46 @@ void require_security_on_socket(settings& s, const outbound_config& o) {
 
 void read_source(settings& s, outbound_config& to) {
   std::string text;
-  if (!s.text({"sendThrough", "The address of this machine that connections come from; default: any."}, text))
+  if (!s.text({"sendThrough", "The address of this machine that connections come from; default: any."},
+              text) ||
+      text.empty())
     return;
+  if (!not_had_value("sendThrough", text).empty()) return s.not_one_of("sendThrough", text, {});
   std::error_code bad;
   const auto source = asio::ip::make_address(text, bad);
   if (bad)
     s.wrong("sendThrough", fmt::format("is '{}'; it must be an address of this machine", shown(text)));
   else if (!to.plan.dials && !to.plan.server)
-    s.wrong("sendThrough", fmt::format("is there; {} dials nothing", shown(to.protocol)));
+    s.note("sendThrough", fmt::format("has no effect: {} dials nothing", shown(to.protocol)));
   else if (!source.is_unspecified())
     to.stream.socket.source = source;
+}
+
+/// In Xray any outbound may resolve the names of targets itself. The name stays here where a server gets it.
+void read_target_strategy(settings& s, outbound_config& to) {
+  dial_family family = dial_family::any;
+  const bool is_there = s.one_of<dial_family>(
+      {"targetStrategy",
+       "Which addresses of targets' names are dialled, as domainStrategy of freedom, for outbounds that dial "
+       "targets themselves."},
+      family, families_by_strategy());
+  std::string name;
+  if (to.plan.dials)
+    to.stream.family = to.stream.family == dial_family::any ? family : to.stream.family;
+  else if (is_there && s.text("targetStrategy", name) && !same_word(name, "AsIs"))
+    s.note("targetStrategy",
+           fmt::format("has no effect: {}", to.plan.server
+                                                ? "the server gets the names of targets, and resolves them"
+                                                : "names are not looked up here"));
+}
+
+void take_lists(settings& own, geo_files& geo, outbound_plan& plan) {
+  if (!plan.take_lists || own.describing()) return;
+  try {
+    plan.take_lists(geo, plan);
+  } catch (const std::invalid_argument& e) {
+    report(own, e.what());
+  }
 }
 
 }  // namespace
@@ -130,8 +162,10 @@ bool is_in_clear(const outbound_config& o) {
 
 outbound_config read_outbound(settings& s, const config_reading& with) {
   outbound_config to;
-  to.known = read_protocol(s, with.known.outbounds, to.protocol,
-                           [&](const auto& p, settings& own) { p.read(own, to.plan); });
+  to.known = read_protocol(s, with.known.outbounds, to.protocol, [&](const auto& p, settings& own) {
+    p.read(own, to.plan);
+    take_lists(own, with.geo, to.plan);
+  });
   to.tag = to.protocol;
   s.text({"tag", "The outbound's name in rules, logs and counters; default: the protocol."}, to.tag);
   const auto& server = to.plan.server;
@@ -139,11 +173,12 @@ outbound_config read_outbound(settings& s, const config_reading& with) {
   if (!to.known)
     to.stream = read_stream(s, with, role::client, "unknown.invalid");  // for its own mistakes
   else if (to.plan.dials)
-    to.stream = read_dial_sockopt(s);
+    to.stream = read_dial_sockopt(s, with.known);
   else if (!server && s.has("streamSettings"))
-    s.wrong("streamSettings", fmt::format("is there; {} has no transport", shown(to.protocol)));
+    s.note("streamSettings", fmt::format("has no effect: {} dials nothing", shown(to.protocol)));
   else
     to.stream = read_stream(s, with, role::client, host);
+  read_target_strategy(s, to);
   read_chain(s, to);
   read_source(s, to);
   refuse_in_clear(s, to);

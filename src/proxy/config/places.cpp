@@ -105,7 +105,7 @@ void read_ports(settings& s, const asio::ip::address& host, inbound_config& to, 
 }
 
 void read_unix_place(settings& s, const std::string& listen, inbound_config& to) {
-  s.refuse("port", "is there; a unix socket has none");
+  s.pass_over("port", "has no effect: a unix socket has none");
   const auto place = listening_address::parse(listen);
   if (!place)
     return s.wrong(
@@ -172,8 +172,8 @@ std::vector<listening_place> places_of(const config& c) {
 }  // namespace
 
 void read_place(settings& s, inbound_config& to, config_reading& with) {
-  const bool left_out = !s.has("listen");
-  std::string listen = to.may_be_open ? "0.0.0.0" : "127.0.0.1";
+  const std::string usual = to.may_be_open ? "0.0.0.0" : "127.0.0.1";
+  std::string listen = usual;
   s.text(
       {"listen",
        "An IP address, localhost, PATH or unix:PATH for a unix socket (with ,MODE behind it, the octal mode "
@@ -182,14 +182,18 @@ void read_place(settings& s, inbound_config& to, config_reading& with) {
        "Default: all addresses of IPv4, but 127.0.0.1 if clients need nothing of it, unless dokodemo-door "
        "follows redirected traffic."},
       listen);
+  const bool left_out = !s.has("listen") || listen.empty();
+  if (listen.empty()) listen = usual;
   if (left_out && to.known && !to.may_be_open)
     s.note("listen",
            "is left out, and clients need no account: it listens on 127.0.0.1, whereas Xray listens on all "
            "addresses; \"listen\" with an address, and accounts or \"openToAll\": true, do that");
   if (listen.starts_with('/') || listen.starts_with('@')) listen.insert(0, "unix:");
   if (listen.starts_with("unix:")) return read_unix_place(s, listen, to);
+  const bool bracketed = listen.starts_with('[') && listen.ends_with(']');
+  const std::string ip = bracketed ? listen.substr(1, listen.size() - 2) : listen;
   std::error_code bad;
-  const auto host = asio::ip::make_address(listen == "localhost" ? "127.0.0.1" : listen, bad);
+  const auto host = asio::ip::make_address(ip == "localhost" ? "127.0.0.1" : ip, bad);
   if (bad)
     s.wrong("listen",
             fmt::format("is '{}'; it must be an IP address, localhost, unix:PATH, PATH,MODE or @NAME",

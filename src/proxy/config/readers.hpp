@@ -43,8 +43,8 @@ struct config_reading {
 settings::choices<dial_family> families_by_strategy();
 /// "sockopt" of "streamSettings".
 void read_sockopt(settings& s, role side, stream_config& to);
-/// Of an outbound that dials targets itself: the only part of "streamSettings".
-stream_config read_dial_sockopt(settings& s);
+/// "streamSettings" of an outbound that dials targets itself: "sockopt".
+stream_config read_dial_sockopt(settings& s, const registry& known);
 /// `server` is the host that a client connects to, or empty.
 stream_config read_stream(settings& s, const config_reading& with, role side, const std::string& server);
 sniffing_options read_sniffing(settings& s, geo_files& geo);

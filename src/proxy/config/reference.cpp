@@ -150,7 +150,7 @@ bool settings::describe(const setting_key& key, std::string type, std::string fa
 bool settings::describe_choice(const setting_key& key, const std::vector<std::string_view>& names,
                                std::string_view fallback) {
   const bool several = names.size() > 1;
-  return describe(key, fmt::format("{}{}", several ? "one of " : "", fmt::join(names, ", ")),
+  return describe(key, fmt::format("{}{}", several ? "one of " : "", fmt::join(without_empty(names), ", ")),
                   std::string(fallback));
 }
 

@@ -175,6 +175,19 @@ void read_routing(settings& s, router_options& to, geo_files& geo, const std::ve
   const std::size_t before = s.mistakes().count();
   router_options one = to;
   s.objects({"balancers", "Groups of outbounds that share connections."}, [&](settings& b, std::size_t) {
+namespace {
+
+// Examples for Xray have "mijia cloud", which excludes nothing.
+void leave_out_texts_with_blanks(settings& s, std::vector<std::string>& names) {
+  std::erase_if(names, [&](const std::string& name) {
+    const bool is_none = name.find(' ') != std::string::npos && !name.starts_with("regexp:");
+    if (is_none) s.note("domainsExcluded", fmt::format("has '{}', which is no name of a host", shown(name)));
+    return is_none;
+  });
+}
+
+}  // namespace
+
     to.balancers.push_back(balancer_in(b));
     one.balancers = {to.balancers.back()};
     try_out(b, one, geo);
@@ -188,6 +201,7 @@ void read_routing(settings& s, router_options& to, geo_files& geo, const std::ve
   const auto rule = [&](settings& r, std::size_t) {
     const std::size_t so_far = r.mistakes().count();
     to.rules.push_back(rule_in(r));
+  leave_out_texts_with_blanks(s, o.domains_excluded);
     tags.check(r, to.rules.back().inbound_tag);
     const bool depends = to.rules.back().outbound_tag.empty() && !balancers_work;
     if (r.mistakes().count() != so_far || depends || to.outbound_tags.empty()) return;

@@ -122,12 +122,12 @@ bool settings::flag(const setting_key& key, std::optional<bool>& out) {
 }
 
 bool settings::flag_or_count(const setting_key& key, bool& out, std::uint32_t& count) {
-  constexpr const char* what = "true, false or a whole number from 0 to 65535";
+  constexpr const char* what = "true, false or a whole number up to 65535";
   if (describing()) return describe(key, what, out ? "true" : "false");
   const setting* const v = find(key.name);
   if (!v || std::holds_alternative<bool>(v->is)) return flag(key, out);
   const auto n = number_of(*v);
-  if (!n || *n != std::floor(*n) || *n < 0 || *n > 65535) return expected(key.name, *v, what), false;
+  if (!n || *n != std::floor(*n) || *n > 65535) return expected(key.name, *v, what), false;
   out = *n > 0;
   if (out) count = static_cast<std::uint32_t>(*n);
   return true;

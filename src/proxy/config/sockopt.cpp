@@ -51,8 +51,24 @@ void read_proxies(settings& s, stream_config& to) {
   if (to.carrier.trust) to.carrier.trust(std::move(fields));
 }
 
+// As in Xray a negative number of either switches the probes off, and 0 stands for the default.
+void read_keep_alive(settings& s, socket_options& o) {
+  const duration second = std::chrono::seconds(1), none(0);
+  duration idle = o.keep_alive_idle, interval = o.keep_alive_interval;
+  s.time({"tcpKeepAliveIdle",
+          "Idle time before the first keep-alive probe; 0: the default; a negative number: no probes."},
+         idle, second, -32767, 32767);
+  s.time({"tcpKeepAliveInterval", "Time between keep-alive probes, with 0 and negative numbers as there."},
+         interval, second, -32767, 32767);
+  if (idle != none) o.keep_alive_idle = idle;
+  if (interval != none) o.keep_alive_interval = interval;
+  if (idle >= none && interval >= none) return;
+  o.keep_alive_idle = none;
+  o.keep_alive_interval = second;  // of no probes
+}
+
 socket_options read_socket_options(settings& s, socket_options o) {
-  const duration second = std::chrono::seconds(1), millisecond = std::chrono::milliseconds(1);
+  const duration millisecond = std::chrono::milliseconds(1);
   s.flag({"tcpNoDelay", "Send small segments at once (TCP_NODELAY)."}, o.no_delay);
   s.flag_or_count({"tcpFastOpen", "TCP Fast Open. A number is the length of a listener's queue for it."},
                   o.fast_open, o.fast_open_queue);
@@ -67,10 +83,7 @@ socket_options read_socket_options(settings& s, socket_options o) {
                           o.mark, 0);
   s.text({"interface", "The name of the network interface; default: any."}, o.interface);
   s.flag({"v6only", "Whether a listener on an IPv6 address takes no clients of IPv4."}, o.v6_only);
-  s.time({"tcpKeepAliveIdle", "Idle time before the first keep-alive probe; 0: no probes."},
-         o.keep_alive_idle, second, 0, 32767);
-  s.time({"tcpKeepAliveInterval", "Time between keep-alive probes."}, o.keep_alive_interval, second, 1,
-         32767);
+  read_keep_alive(s, o);
   s.time({"tcpUserTimeout", "Time that sent data may stay unacknowledged; 0: the system's default."},
          o.user_timeout, millisecond, 0, 86'400'000);
   s.one_of<bool>(
@@ -135,12 +148,6 @@ void read_sockopt(settings& s, role side, stream_config& to) {
     for (const char* key : {"domainStrategy", "happyEyeballs", "dialerProxy"})
       o.pass_over(key, "has no effect on an inbound");
   });
-}
-
-stream_config read_dial_sockopt(settings& s) {
-  stream_config out;
-  s.object("streamSettings", [&](settings& stream) { read_sockopt(stream, role::client, out); });
-  return out;
 }
 
 }  // namespace muxpro::proxy

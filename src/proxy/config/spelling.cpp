@@ -59,6 +59,9 @@ std::string_view alike(std::string_view text, const std::vector<std::string_view
   return best;
 }
 
-bool same_word(std::string_view a, std::string_view b) { return lower_case(a) == lower_case(b); }
+bool same_word(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
+}
 
 }  // namespace muxpro::proxy

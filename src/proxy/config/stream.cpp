@@ -38,14 +38,16 @@ const layers::entry* read_security(settings& s, const layers& known) {
   return known.find(name);
 }
 
-/// Clients write settings of all transports beside the ones that they use.
-void note_unused(settings& s, const registry& all_layers) {
+/// Clients write settings of all transports beside the ones that they use. Without `named`, network or
+/// security is one that muxpro does not have, and its settings are not looked at.
+void note_unused(settings& s, const registry& all_layers, bool named = true) {
   std::vector<std::string> names{"kcp", "quic", "http", "ds", "hysteria", "xtls"};
   for (const auto* all : {&all_layers.carriers, &all_layers.securities})
     for (const auto& layer : all->all()) names.push_back(layer.name);
   for (const std::string& name : names) {
     const std::string key = name + "Settings";
-    if (!s.asked(key)) s.pass_over(key, "has no effect: network and security name other parts");
+    if (!s.asked(key))
+      s.pass_over(key, named ? "has no effect: network and security name other parts" : std::string());
   }
 }
 
@@ -82,14 +84,34 @@ void put_on(settings& s, transport_plan& carrier, const layers::entry* security,
   if (!why.empty()) s.wrong("network", why);
 }
 
+// In Xray such an outbound could put them on what it dials.
+void refuse_layers(settings& s) {
+  std::string none;
+  s.one_of<std::string>({"network", "raw: it puts nothing on what it dials."}, none,
+                        {{"tcp", none}, {"raw", none}});
+  s.one_of<std::string>({"security", "none, as well."}, none, {{"none", none}});
+}
+
 }  // namespace
+
+stream_config read_dial_sockopt(settings& s, const registry& known) {
+  stream_config out;
+  s.object("streamSettings", [&](settings& stream) {
+    read_sockopt(stream, role::client, out);
+    refuse_layers(stream);
+    note_unused(stream, known);
+  });
+  return out;
+}
 
 stream_config read_stream_object(settings& stream, const registry& known, role side,
                                  const std::string& server) {
   stream_config out;
   out.socket = keepalive_socket();
+  const std::size_t before = stream.mistakes().count();
   const auto *carrier = read_carrier(stream, known.carriers),
              *security = read_security(stream, known.securities);
+  const bool named = stream.mistakes().count() == before;
   if (stream.describing()) {
     describe_layers(stream, known.carriers, side);
     describe_layers(stream, known.securities, side);
@@ -101,7 +123,7 @@ stream_config read_stream_object(settings& stream, const registry& known, role s
   if (carrier) out.carrier = read_plan(stream, *carrier, side, name);
   put_on(stream, out.carrier, security, out.security);
   if (out.security.offer) out.security.offer(out.carrier.alpn);
-  note_unused(stream, known);
+  note_unused(stream, known, named);
   read_sockopt(stream, side, out);
   if (out.carrier.accepts_proxy_protocol && !out.proxies)
     out.proxies = std::make_shared<const trusted_proxies>();

@@ -50,13 +50,15 @@ void check_address(const stream_endpoint& at, std::string path, config_mistakes&
   to.note(std::move(path), fmt::format("is {}, which is no address of this machine", a.to_string()));
 }
 
-/// The number of the system's error if no lines can be appended to a file, which need not be there; else 0.
+/// The number of the system's error if no lines can be appended to a file, else 0. It need not be there, nor
+/// its folders.
 int obstacle_to_lines(const std::string& file) {
   std::error_code none;
   if (std::filesystem::is_directory(file, none)) return EISDIR;
-  const auto folder = std::filesystem::path(file).parent_path();
-  const bool is_there = ::access(file.c_str(), F_OK) == 0;
-  const std::string tried = is_there ? file : folder.empty() ? "." : folder.string();
+  std::filesystem::path tried(file);
+  while (!tried.empty() && ::access(tried.c_str(), F_OK) != 0) tried = tried.parent_path();
+  if (tried.empty()) tried = ".";
+  if (tried != file && !std::filesystem::is_directory(tried, none)) return ENOTDIR;
   return ::access(tried.c_str(), W_OK) == 0 ? 0 : errno;
 }
 

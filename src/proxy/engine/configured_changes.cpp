@@ -3,6 +3,7 @@
 
 #include "proxy/base/text.hpp"
 #include "proxy/policy/accounts.hpp"
+#include "proxy/shadowsocks/settings.hpp"
 
 #include <fmt/format.h>
 
@@ -27,8 +28,16 @@ bool has_accounts(const std::string& protocol) {
 /// Under which an inbound has its users.
 const char* users_key(const std::string& protocol) { return has_accounts(protocol) ? "accounts" : "clients"; }
 
+/// All users of a Shadowsocks inbound have one method, which stands beside them or in the first of them.
+void name_method(setting::object& own, const setting* users) {
+  if (own.contains("method")) return;
+  const auto* list = users ? std::get_if<setting::list>(&users->is) : nullptr;
+  const std::string of_first = list && !list->empty() ? text_at(list->front(), "method") : std::string();
+  own["method"] = setting(of_first.empty() ? std::string(method_of_later_users) : of_first);
+}
+
 /// The same inbound with one user. Others may be many, and are not copied.
-setting with_only(const setting& inbound, const std::string& protocol, setting user) {
+setting with_only(const setting& inbound, const std::string& protocol, const setting* users, setting user) {
   setting::object out, own;
   for (const auto& [key, value] : std::get<setting::object>(inbound.is))
     if (key != "settings") out.emplace(key, value);
@@ -36,6 +45,7 @@ setting with_only(const setting& inbound, const std::string& protocol, setting u
     if (const auto* members = std::get_if<setting::object>(&from->is))
       for (const auto& [key, value] : *members)
         if (key != "accounts" && key != "clients" && key != "users") own.emplace(key, value);
+  if (protocol == "shadowsocks") name_method(own, users);
   own.emplace(users_key(protocol), setting(setting::list{std::move(user)}));
   out.emplace("settings", setting(std::move(own)));
   return setting(std::move(out));
@@ -216,7 +226,7 @@ void configured_proxy::parts::add_user(const std::string& tag, user_operation us
   setting own = user_for(in.protocol, std::move(user.user));
   if (has_accounts(in.protocol) && text_at(own, "user") != user.email)
     throw api_refusal(api_code::invalid_argument, "the email must be the name in the account");
-  const config alone = read_alone("inbounds", with_only(known->second, in.protocol, own));
+  const config alone = read_alone("inbounds", with_only(known->second, in.protocol, written_users(tag), own));
   const auto& users = alone.inbounds.front().plan.users;
   if (!users || users->empty())
     throw api_refusal(api_code::failed_precondition, "the inbound asks no client for an account");

@@ -29,6 +29,11 @@ std::optional<host_port> dokodemo_inbound::elsewhere(const context& ctx) const {
 // Without a port of its own it is the port that the client has connected to, as in Xray.
 std::optional<host_port> dokodemo_inbound::own_target(const context& ctx) const {
   std::optional<host_port> out = options_.target;
+  const auto mapped = options_.by_port.find(ctx.inbound.gateway_port);
+  if (out && mapped != options_.by_port.end()) {
+    if (mapped->second.host.valid()) out->host = mapped->second.host;
+    if (mapped->second.port != 0) out->port = mapped->second.port;
+  }
   if (out && out->port == 0) out->port = ctx.inbound.gateway_port;
   return out;
 }

@@ -6,6 +6,8 @@
 
 #include <asio/ip/address.hpp>
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -15,6 +17,9 @@ namespace muxpro::proxy {
 struct dokodemo_inbound_options {
   /// Where connections and datagrams go.
   std::optional<host_port> target;
+  /// By the port that the client has connected to: where to instead. An empty host and a port of 0 are those
+  /// of the target.
+  std::map<std::uint16_t, host_port> by_port;
   /// Connections go where their clients wanted to instead: netfilter's REDIRECT, or its TPROXY and a listener
   /// with socket_options::transparent. What was not redirected is cut, for it would come back here. So do
   /// datagrams that a transparent listener gets by TPROXY. Others go to the target, if there is one.

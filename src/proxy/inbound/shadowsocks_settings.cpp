@@ -64,8 +64,15 @@ void read_shadowsocks(settings& s, const inbound_policy& policy, inbound_plan& t
   const shadowsocks_method* m = nullptr;
   if (!listed || s.has("method")) m = read_shadowsocks_method(s);
   shadowsocks_users users(policy);
-  read_keyed_users(s, [&](settings& u) { read_shadowsocks_user(u, m, users); });
-  const bool has_key = !listed || users.all.empty() || (m && m->of_2022);
+  bool any = false;
+  read_keyed_users(s, [&](settings& u) {
+    any = true;
+    read_shadowsocks_user(u, m, users);
+  });
+  const bool has_none = listed && !any;
+  if (has_none && !s.has("method")) m = find_shadowsocks_method(method_of_later_users);
+  const bool has_key = !listed || (m && m->of_2022);
+  if (has_none && !has_key) s.note("clients", "is empty: no client is let in before the API adds users");
   shadowsocks_key server_key;
   if (has_key) server_key = read_server_key(s, m, users);
   if (!server_key.empty() && !m->has_blocks())

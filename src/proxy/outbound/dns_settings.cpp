@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,12 +41,7 @@ dns_rule_options read_dns_rule(settings& s) {
        {"return", dns_action::refuse},
        {"drop", dns_action::drop}});
   read_query_types(s, {"qType", "Types of queries, such as 1,28,64-65; default: all."}, r.types);
-  s.texts({"domain", "Names, written as in routing.rules.domain, but without lists of files; default: all."},
-          r.names);
-  for (const std::string& n : r.names)
-    if (n.starts_with("geosite:") || n.starts_with("ext:"))
-      s.wrong("domain",
-              fmt::format("has '{}'; lists of files are for routing.rules and dns.servers", shown(n)));
+  s.texts({"domain", "Names, written as in routing.rules.domain; default: all."}, r.names);
   s.number<unsigned>({"rCode", "The response code of return."}, r.code, 0, 4095);
   return r;
 }
@@ -81,7 +76,7 @@ void read_older_rules(settings& s, std::vector<dns_rule_options>& to) {
   to = older_rules(other, blocked);
 }
 
-std::shared_ptr<const dns_rules> read_dns_rules(settings& s) {
+std::vector<dns_rule_options> read_dns_rules(settings& s) {
   std::vector<dns_rule_options> rules;
   s.objects({"rules",
              "What becomes of queries, by their types and names; the first rule that matches decides. "
@@ -89,18 +84,21 @@ std::shared_ptr<const dns_rules> read_dns_rules(settings& s) {
              "and AAAA are answered by dns, and other types have no records."},
             [&](settings& r, std::size_t) { rules.push_back(read_dns_rule(r)); });
   read_older_rules(s, rules);
-  geo_files none;
-  try {
-    return std::make_shared<const dns_rules>(std::move(rules), none);
-  } catch (const std::invalid_argument& e) {
-    report(s, e.what());
-    return std::make_shared<const dns_rules>();
-  }
+  return rules;
+}
+
+std::function<outbound_factory(outbound_resources&)> maker_of(const dns_outbound_options& o) {
+  return [o](outbound_resources& from) -> outbound_factory {
+    const outbound_factory direct = plan_of(freedom_options()).make(from);
+    return [&from, o, direct](asio::io_context& io) {
+      return std::make_shared<dns_outbound>(from.names(), from.policy(true), o, direct(io));
+    };
+  };
 }
 
 void read_dns_outbound(settings& s, outbound_plan& to) {
   dns_outbound_options o;
-  o.rules = read_dns_rules(s);
+  std::vector<dns_rule_options> rules = read_dns_rules(s);
   s.one_of<std::optional<network>>({"rewriteNetwork",
                                     "How queries that are not answered here go to their server: "
                                     "tcp or udp; default: as they have come."},
@@ -117,11 +115,11 @@ void read_dns_outbound(settings& s, outbound_plan& to) {
   s.pass_over("userLevel", "has no effect");
   to.datagrams = datagram_support::carried;
   to.dials = true;
-  to.make = [o](outbound_resources& from) -> outbound_factory {
-    const outbound_factory direct = plan_of(freedom_options()).make(from);
-    return [&from, o, direct](asio::io_context& io) {
-      return std::make_shared<dns_outbound>(from.names(), from.policy(true), o, direct(io));
-    };
+  to.make = maker_of(o);
+  to.take_lists = [o, rules = std::move(rules)](geo_files& geo, outbound_plan& plan) {
+    dns_outbound_options own = o;
+    own.rules = std::make_shared<const dns_rules>(rules, geo);
+    plan.make = maker_of(own);
   };
 }
 

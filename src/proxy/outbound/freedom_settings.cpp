@@ -3,6 +3,7 @@
 #include "proxy/base/text.hpp"
 #include "proxy/config/range.hpp"
 #include "proxy/config/readers.hpp"
+#include "proxy/config/redirect.hpp"
 #include "proxy/engine/built_in.hpp"
 #include "proxy/outbound/freedom.hpp"
 #include "proxy/outbound/settings.hpp"
@@ -12,6 +13,8 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,7 +23,6 @@ namespace muxpro::proxy {
 
 namespace {
 
-// "127.0.0.1:80", ":80" or "127.0.0.1:0".
 void read_redirect(settings& s, freedom_options& to) {
   std::string text;
   if (!s.text(
@@ -28,25 +30,23 @@ void read_redirect(settings& s, freedom_options& to) {
           text) ||
       text.empty())
     return;
-  const auto colon = text.rfind(':');
-  const auto port = colon == std::string::npos ? std::nullopt : number<std::uint16_t>(text.substr(colon + 1));
-  std::string host = text.substr(0, std::min(colon, text.size()));
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (!port || (!host.empty() && !address(host).valid()))
-    return s.wrong("redirect", fmt::format("is '{}'; it must be HOST:PORT, or :PORT", shown(text)));
-  to.redirect.emplace(host.empty() ? address() : address(host), *port);
+  to.redirect = parse_redirect(text);
+  if (!to.redirect) s.wrong("redirect", fmt::format("is '{}'; it must be HOST:PORT, or :PORT", shown(text)));
 }
 
 void read_fragment(settings& s, freedom_options& to) {
   s.object({"fragment", "Cuts a client's first bytes, for networks that look into them."}, [&](settings& f) {
     fragment_options o;
-    std::string packets = "tlshello";
+    std::string packets;
+    const bool asks_for_any = f.has("length") || f.has("interval") || f.has("packets");
     f.text({"packets",
             "tlshello: a ClientHello of TLS becomes several records. A range such as 1-3: the first bytes of "
             "any protocol, once."},
            packets);
-    o.only_client_hello = packets == "tlshello" || packets.empty();
-    if (!o.only_client_hello && !number_range::parse(packets))
+    o.only_client_hello = same_word(packets, "tlshello");
+    if (packets.empty() && asks_for_any)
+      f.note("packets", "is left out: the first bytes are cut, once, whereas Xray cuts all that is sent");
+    if (!packets.empty() && !o.only_client_hello && !number_range::parse(packets))
       f.wrong("packets", fmt::format("is '{}'; it must be tlshello, or a range such as 1-3", shown(packets)));
     o.bytes = {100, 200};
     read_range(f, {"length", "Bytes of a piece."}, o.bytes, 16384);
@@ -56,12 +56,19 @@ void read_fragment(settings& s, freedom_options& to) {
     number_range most{256, 256};
     read_range(f, {"maxSplit", "The most pieces; 0: 256."}, most, 256);
     if (most.most != 0) o.most_pieces = most.most;
-    to.fragment = o;
+    if (asks_for_any) to.fragment = o;
   });
 }
 
-final_rule read_final_rule(settings& s) {
-  final_rule r;
+/// The addresses are added when lists are known.
+struct final_rule_text {
+  final_rule rule;
+  std::optional<std::vector<std::string>> addresses;
+};
+
+final_rule_text read_final_rule(settings& s) {
+  final_rule_text out;
+  final_rule& r = out.rule;
   s.needs("action", "allow or block");
   s.one_of<bool>({"action", "Whether such addresses are dialled."}, r.allows,
                  {{"allow", true}, {"block", false}});
@@ -75,20 +82,28 @@ final_rule read_final_rule(settings& s) {
     r.ports = port_set::parse(ports);
     if (!r.ports) s.wrong("port", port_set::allowed);
   }
-  geo_files none;
-  if (s.texts({"ip", "Addresses and blocks, and geoip:private."}, ips)) {
-    r.addresses.emplace();
-    for (const std::string& text : ips)
-      if (const auto mistake = r.addresses->add(text, none); !mistake.empty())
-        s.wrong("ip", fmt::format("has '{}', {}", shown(text), mistake));
-    r.addresses->finish();
-  }
+  if (s.texts({"ip", "Addresses of targets, written as in routing.rules.ip."}, ips))
+    out.addresses = std::move(ips);
   s.pass_over("blockDelay", "has no effect: a blocked connection ends at once");
-  return r;
+  return out;
 }
 
-std::vector<final_rule> read_final_rules(settings& s) {
+std::shared_ptr<const final_rules> final_rules_of(const std::vector<final_rule_text>& texts, geo_files& geo) {
   std::vector<final_rule> out;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    final_rule r = texts[i].rule;
+    if (texts[i].addresses) r.addresses.emplace();
+    for (const std::string& text : texts[i].addresses.value_or(std::vector<std::string>()))
+      if (const auto mistake = r.addresses->add(text, geo); !mistake.empty())
+        throw std::invalid_argument(fmt::format("finalRules[{}].ip has '{}', {}", i, shown(text), mistake));
+    if (r.addresses) r.addresses->finish();
+    out.push_back(std::move(r));
+  }
+  return std::make_shared<const final_rules>(std::move(out));
+}
+
+std::vector<final_rule_text> read_final_rules(settings& s) {
+  std::vector<final_rule_text> out;
   s.objects(
       {"finalRules",
        "Which addresses are dialled over TCP, judged after DNS, before allowPrivate: the first rule that "
@@ -128,9 +143,16 @@ void read_freedom(settings& s, outbound_plan& to) {
   std::uint32_t level = 0;
   s.number<std::uint32_t>({"userLevel", "Accepted from Xray's configurations, without effect."}, level, 0,
                           65535);
-  if (auto rules = read_final_rules(s); !rules.empty())
-    f.dial.final = std::make_shared<const final_rules>(std::move(rules));
+  std::vector<final_rule_text> rules = read_final_rules(s);
   to = plan_of(f);
+  if (rules.empty()) return;
+  to.take_lists = [f, rules = std::move(rules)](geo_files& geo, outbound_plan& plan) {
+    freedom_options own = f;
+    own.dial.final = final_rules_of(rules, geo);
+    outbound_plan with_rules = plan_of(own);
+    plan.make = std::move(with_rules.make);
+    plan.options = std::move(with_rules.options);
+  };
 }
 
 nat_limits limits_of(const freedom_options& o, bool local_only) {

@@ -16,12 +16,13 @@ namespace {
 struct vless_user {
   uuid id{};
   client_flow flow;
+  bool in_clear = true;
 };
 
 vless_user read_vless_user(settings& u) {
   vless_user out;
   out.id = read_vless_id(u).value_or(uuid());
-  require_no_vless_encryption(u, {"encryption", "There is none; TLS encrypts."});
+  out.in_clear = require_no_vless_encryption(u, {"encryption", "There is none; TLS encrypts."});
   out.flow = read_vless_client_flow(u);
   accept_user_keys(u);
   return out;
@@ -49,6 +50,7 @@ void read_vless_server(settings& s, outbound_plan& to) {
   o.first_bytes = std::chrono::milliseconds(500);
   o.single_xudp = true;
   to = keyed_plan(std::move(server), std::move(o));
+  to.in_clear = user.in_clear;
 }
 
 }  // namespace

@@ -32,20 +32,33 @@ void read_experiments(settings& u, std::string_view key, vmess_account& to) {
   if (names.find("NoTerminationSignal") != std::string::npos) to.sends_end = false;
 }
 
+/// In Xray any other name means auto.
+void read_vmess_security(settings& u, cipher& to) {
+  const settings::choices<cipher> all{{"auto", to},
+                                      {"aes-128-gcm", cipher::aes_128_gcm},
+                                      {"chacha20-poly1305", cipher::chacha20_poly1305},
+                                      {"none", cipher::none},
+                                      {"zero", cipher::zero}};
+  const setting_key key{
+      "security",
+      "How the connection is encrypted: auto, aes-128-gcm, chacha20-poly1305; none and zero: "
+      "not at all, and current Xray servers refuse both. Other names mean auto."};
+  std::string name;
+  if (!u.text(key, name) || name.empty()) return;
+  const auto is_it = [&](const auto& one) { return same_word(one.first, name); };
+  const auto found = std::find_if(all.begin(), all.end(), is_it);
+  if (found != all.end())
+    to = found->second;
+  else
+    u.note(key.name, fmt::format("is '{}', which means auto, as in Xray", shown(name)));
+}
+
 vmess_account read_vmess_user(settings& u) {
   vmess_account out;
   if (const auto id = read_vmess_id(u)) out.keys = vmess_user(*id);
   const cipher automatic = vmess_cipher_for_this_machine();
   out.security = automatic;
-  u.one_of<cipher>({"security",
-                    "How the connection is encrypted. none and zero: not at all; current Xray "
-                    "servers refuse both."},
-                   out.security,
-                   {{"auto", automatic},
-                    {"aes-128-gcm", cipher::aes_128_gcm},
-                    {"chacha20-poly1305", cipher::chacha20_poly1305},
-                    {"none", cipher::none},
-                    {"zero", cipher::zero}});
+  read_vmess_security(u, out.security);
   read_experiments(u, "experiments", out);
   read_experiments(u, "testsEnabled", out);
   accept_user_keys(u);

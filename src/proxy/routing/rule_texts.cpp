@@ -88,8 +88,7 @@ std::string add_list(domain_index& to, list_name name, domain_index::value v, ge
 }
 
 std::string add_dotless(domain_index& to, std::string_view text, domain_index::value v) {
-  if (text.empty() || text.find('.') != std::string_view::npos)
-    return "it must be dotless:TEXT, without a dot";
+  if (text.find('.') != std::string_view::npos) return "it must be dotless:TEXT, without a dot";
   return to.add(domain_kind::regexp, fmt::format("^[^.]*{}[^.]*$", re2::RE2::QuoteMeta(text)), v);
 }
 
@@ -105,7 +104,7 @@ std::string add_domain_rule(domain_index& to, std::string_view text, domain_inde
   if (take_prefix(text, "dotless:")) return add_dotless(to, text, v);
   if (take_prefix(text, "geosite:"))
     return text.empty() ? allowed_domains : add_list(to, {"geosite.dat", text}, v, geo);
-  if (take_prefix(text, "ext:")) {
+  if (take_prefix(text, "ext:") || take_prefix(text, "ext-domain:")) {
     const auto name = split_list(text);
     return name ? add_list(to, *name, v, geo) : allowed_domains;
   }
@@ -121,7 +120,7 @@ std::string ip_rules::add(std::string_view text, geo_files& geo) {
     const std::string name = fmt::format("geoip.dat:{}", text);
     return text.empty() ? allowed_ips : add_list(name, negated, geo);
   }
-  if (take_prefix(text, "ext:")) return add_list(text, negated, geo);
+  if (take_prefix(text, "ext:") || take_prefix(text, "ext-ip:")) return add_list(text, negated, geo);
   const auto block = ip_prefix::parse(text);
   if (!block) return allowed_ips;
   (negated ? negated_blocks_ : blocks_).push_back(*block);

@@ -15,14 +15,14 @@
 namespace muxpro::proxy {
 
 /// full:NAME, domain:NAME, keyword:TEXT, TEXT, regexp:EXPRESSION, dotless:TEXT, geosite:LIST[@ATTRIBUTE]...,
-/// ext:FILE:LIST[@ATTRIBUTE]... Empty, or what is wrong with it.
+/// ext:FILE:LIST[@ATTRIBUTE]..., of which ext-domain: is another name. Empty, or what is wrong with it.
 std::string add_domain_rule(domain_index& to, std::string_view text, domain_index::value v, geo_files& geo);
 
 /// A condition on an address. One of the positive items suffices. Without one, all negated ones must hold.
 class ip_rules {
  public:
-  /// An address, a block, geoip:LIST or ext:FILE:LIST, each with '!' in front for the contrary, which may
-  /// also stand in front of LIST. Empty, or what is wrong with it.
+  /// An address, a block, geoip:LIST or ext:FILE:LIST (also ext-ip:FILE:LIST), each with '!' in front for the
+  /// contrary, which may also stand in front of LIST. Empty, or what is wrong with it.
   std::string add(std::string_view text, geo_files& geo);
   /// After the last add().
   void finish();

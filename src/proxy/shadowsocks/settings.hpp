@@ -7,9 +7,14 @@
 #include <muxpro/proxy/settings.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace muxpro::proxy {
+
+/// That of an inbound whose configuration has neither users nor a method. The API adds users then, and panels
+/// have this one for them.
+inline constexpr std::string_view method_of_later_users = "chacha20-ietf-poly1305";
 
 /// "method". Null: it is missing or wrong, which was reported.
 const shadowsocks_method* read_shadowsocks_method(settings& s);

@@ -16,8 +16,8 @@ std::string read_pem(settings& s, const setting_key& file, const setting_key& li
   std::vector<std::string> text;
   s.text(file, name);
   if (!s.texts(lines, text) || text.empty()) return name;
+  if (!name.empty()) return s.note(lines.name, fmt::format("has no effect beside {}", file.name)), name;
   const std::string pem = fmt::format("{}\n", fmt::join(text, "\n"));
-  if (!name.empty()) s.wrong(lines.name, fmt::format("is there beside {}", file.name));
   if (!is_inline_pem(pem)) s.wrong(lines.name, "must be the lines of a PEM file, from -----BEGIN on");
   return pem;
 }
@@ -51,13 +51,11 @@ void read_certificate(settings& s, role side, tls_options& o) {
   if (s.number<std::int64_t>({"ocspStapling", "Without effect: there is no stapling."}, stapling, 0) &&
       stapling)
     s.note("ocspStapling", "has no effect: muxpro fetches no OCSP answers");
-  if (!s.one_of<use>({"usage",
-                      "encipherment: the certificate of this side; a server may have several, for several "
-                      "names. verify: the authorities of the peer; with them a server asks its clients for "
-                      "certificates."},
-                     what, {{"encipherment", use::identity}, {"verify", use::authority}}) &&
-      s.has("usage"))
-    return;
+  s.one_of<use>({"usage",
+                 "encipherment: the certificate of this side; a server may have several, for several "
+                 "names. verify: the authorities of the peer; with them a server asks its clients for "
+                 "certificates."},
+                what, {{"encipherment", use::identity}, {"verify", use::authority}});
   if (what == use::identity) {
     if (one.key.empty()) s.needs("keyFile", "the name of a PEM file");
     return take_identity(s, side, std::move(one), o);

@@ -47,6 +47,7 @@ void read_groups(settings& s, tls_options& o) {
   std::vector<std::string> wanted;
   s.texts({"curvePreferences", "Groups of the key exchange: X25519, CurveP256, CurveP384, CurveP521."},
           wanted);
+  std::erase(wanted, std::string());
   for (const std::string& one : wanted) {
     const auto* const found = std::find_if(std::begin(names), std::end(names),
                                            [&](const auto& n) { return n.first == lower_case(one); });

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +14,9 @@
 namespace muxpro::proxy {
 
 namespace {
+
+/// What a client sends so, at most: larger numbers stand for it.
+constexpr std::size_t most_early_data = 2048;
 
 /// Takes "ed=N" out of the query, which is Xray's place for the size of early data. False: N is no number.
 bool take_early_data(std::string& path, std::size_t& most) {
@@ -25,9 +29,9 @@ bool take_early_data(std::string& path, std::size_t& most) {
     const std::string_view item = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(item.size() + 1, query.size()));
     if (item.starts_with("ed=")) {
-      const auto n = number<std::size_t>(item.substr(3));
-      good = n && *n <= 2048;
-      most = n.value_or(0);
+      const auto n = number<std::uint32_t>(item.substr(3));
+      good = n.has_value();
+      most = std::min<std::size_t>(n.value_or(0), most_early_data);
     } else {
       rest.append(rest.empty() ? "?" : "&").append(item);
     }
@@ -43,7 +47,7 @@ void read_path(settings& s, upgrade_options& o) {
        "sends so many of them with the request, which the server has to support."},
       o.path);
   if (!o.path.starts_with('/')) o.path.insert(0, "/");
-  if (!take_early_data(o.path, o.early_data)) s.wrong("path", "has an ed that is no number from 0 to 2048");
+  if (!take_early_data(o.path, o.early_data)) s.wrong("path", "has an ed that is no number");
 }
 
 // Those that the handshake writes itself.

@@ -22,7 +22,7 @@ bool read_vless_flow(settings& s, bool otherwise) {
   s.one_of<bool>({"flow",
                   "xtls-rprx-vision: connections use that flow, which needs security tls or reality and "
                   "network raw. Both sides must have the same one."},
-                 otherwise, {{"", false}, {vision_flow, true}});
+                 otherwise, {{"", false}, {"none", false}, {vision_flow, true}});
   return otherwise;
 }
 
@@ -38,12 +38,14 @@ client_flow read_vless_client_flow(settings& s) {
   return {flow != chosen::none, flow == chosen::vision};
 }
 
-void require_no_vless_encryption(settings& s, const setting_key& key) {
+bool require_no_vless_encryption(settings& s, const setting_key& key) {
   std::string value;
-  if (s.needs(key.name, "\"none\"") && s.text(key, value) && value != "none")
+  const bool is_other = s.needs(key.name, "\"none\"") && s.text(key, value) && value != "none";
+  if (is_other)
     s.wrong(key.name,
             fmt::format("is '{}'; muxpro has no VLESS encryption: it must be \"none\" on both sides",
                         shown(value)));
+  return !is_other;
 }
 
 }  // namespace muxpro::proxy

@@ -19,7 +19,7 @@ struct client_flow {
   bool refuses_quic = false;  ///< without the suffix
 };
 client_flow read_vless_client_flow(settings& s);
-/// "encryption" or "decryption", which must be "none".
-void require_no_vless_encryption(settings& s, const setting_key& key);
+/// "encryption" or "decryption", which must be "none". False: it is another one, which was reported.
+bool require_no_vless_encryption(settings& s, const setting_key& key);
 
 }  // namespace muxpro::proxy

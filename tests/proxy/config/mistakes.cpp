@@ -44,14 +44,14 @@ TEST_CASE("config: what is missing", "[proxy][config]") {
 TEST_CASE("config: unknown keys", "[proxy][config]") {
   CHECK(told(with_socks(R"(, "setings": {})")) ==
         "inbounds[0].setings: there is no such key; did you mean 'settings'?\n");
-  CHECK(told(with_socks(R"(, "INBOUNDTAG": 1, "Tag": 2)"))
-            .find("Tag: there is no such key; did you mean 'tag'?") != std::string::npos);
+  CHECK(told(with_socks(R"(, "Tagg": 2)")) ==
+        "inbounds[0].Tagg: there is no such key; did you mean 'tag'?\n");
   CHECK(told(with_socks(R"(, "settings": {"qwertyuiop": 1})")) ==
         "inbounds[0].settings.qwertyuiop: there is no such key; there may be userLevel, accounts, auth, udp, "
         "ip, "
         "mainConnections, maxHeaderBytes, maxHeaderFields, users\n");
   CHECK(told(R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}],
-                 "outbounds": [{"protocol": "freedom"}], "reverse": {}})") ==
+                 "outbounds": [{"protocol": "freedom"}], "reverse": {"portals": [{"tag": "p"}]}})") ==
         "reverse: is there; muxpro has no reverse proxy\n");
 }
 
@@ -66,9 +66,9 @@ TEST_CASE("config: values of the wrong kind or size", "[proxy][config]") {
               .find("inbounds[0].port: is ") == 0);
   CHECK(told(with_socks(R"(, "openToAll": "yes")")) ==
         "inbounds[0].openToAll: is 'yes'; it must be true or false\n");
-  CHECK(told(with_socks(R"(, "streamSettings": {"sockopt": {"tcpKeepAliveIdle": -1}})")) ==
-        "inbounds[0].streamSettings.sockopt.tcpKeepAliveIdle: is -1; it must be a number of seconds from 0 "
-        "to 32767\n");
+  CHECK(told(with_socks(R"(, "streamSettings": {"sockopt": {"tcpKeepAliveIdle": 32768}})")) ==
+        "inbounds[0].streamSettings.sockopt.tcpKeepAliveIdle: is 32768; it must be a number of seconds from "
+        "-32767 to 32767\n");
 }
 
 TEST_CASE("config: an inbound that everybody could use", "[proxy][config]") {
@@ -94,7 +94,7 @@ TEST_CASE("config: an inbound that everybody could use", "[proxy][config]") {
   CHECK(on("nowhere").find(
             "inbounds[0].listen: is 'nowhere'; it must be an IP address, localhost, unix:PATH") == 0);
   CHECK(on("unix:").find("a path must have 1 to 107 bytes") != std::string::npos);
-  CHECK(on("/run/s") == "inbounds[0].port: is there; a unix socket has none\n");
+  CHECK(on("/run/s") == "");
 }
 
 TEST_CASE("config: accounts", "[proxy][config]") {
@@ -136,8 +136,6 @@ TEST_CASE("config: outbounds that cannot be", "[proxy][config]") {
       "'UseIPv4'?\n");
   CHECK(told(with_outbound(R"({"protocol": "freedom", "mux": {"enabled": true}})"))
             .find("outbounds[0].mux.enabled: is true") == 0);
-  CHECK(told(with_outbound(R"({"protocol": "blackhole", "streamSettings": {}})")) ==
-        "outbounds[0].streamSettings: is there; blackhole has no transport\n");
   const std::string mux = R"({"protocol": "mux.pro", "settings": {"address": "a", "port": 1})";
   CHECK(told(with_outbound(mux + R"(, "mux": {"enabled": false}})"))
             .find("outbounds[0].mux.enabled: is false") == 0);

@@ -78,9 +78,9 @@ TEST_CASE("config: the servers of VMess, in both forms", "[proxy][config][vmess]
     CHECK(warnings_of(r.c).empty());
   }
   CHECK(read_text(outbound(server(R"(, "alterId": 1)"))).all() == "outbounds[0].settings." + no_alter_id);
-  CHECK(read_text(outbound(server(R"(, "security": "aes-128-cfb")")))
-            .all()
-            .starts_with("outbounds[0].settings.security: is 'aes-128-cfb'; it must be one of "));
+  const read_text older(outbound(server(R"(, "security": "aes-128-cfb")")));
+  CHECK(older.all() == "");
+  CHECK(older.notes() == "outbounds[0].settings.security: is 'aes-128-cfb', which means auto, as in Xray\n");
 }
 
 TEST_CASE("config: VMess without encryption has a note", "[proxy][config][vmess]") {

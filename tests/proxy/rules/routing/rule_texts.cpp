@@ -99,6 +99,8 @@ TEST_CASE("rules spell domains", "[proxy][router]") {
   CHECK(domain_matches("dotless:pc-", "mypc-alice"));
   CHECK_FALSE(domain_matches("dotless:pc-", "mypc-alice.lan"));
   CHECK_FALSE(domain_matches("dotless:pc-", "alice"));
+  CHECK(domain_matches("dotless:", "alice"));
+  CHECK_FALSE(domain_matches("dotless:", "alice.lan"));
 }
 
 TEST_CASE("rules name lists of domains", "[proxy][router]") {
@@ -109,6 +111,7 @@ TEST_CASE("rules name lists of domains", "[proxy][router]") {
   CHECK_FALSE(domain_matches("geosite:google", "www.example.com"));
   CHECK(domain_matches("geosite:google@ads", "g1.example"));
   CHECK_FALSE(domain_matches("geosite:google@ads", "www.youtube.com"));
+  CHECK(domain_matches("ext-domain:geosite.dat:google@ads", "g1.example"));
   CHECK(domain_matches("geosite:google@ads@cn", "g1.example"));
   CHECK_FALSE(domain_matches("geosite:google@none", "g1.example"));
   CHECK(domain_matches("ext:mine.dat:cn@ads", "www.example.com"));
@@ -161,8 +164,8 @@ TEST_CASE("rules name lists of addresses", "[proxy][router]") {
   CHECK(ip_matches({"geoip:private"}, "10.1.1.1"));
   CHECK(ip_matches({"geoip:private"}, "::"));
   CHECK(ip_matches({"geoip:CN"}, "1.2.3.4"));
-  for (const char* contrary :
-       {"!geoip:cn", "geoip:!cn", "ext:ours.dat:!cn", "!ext:ours.dat:cn", "geoip:others"}) {
+  for (const char* contrary : {"!geoip:cn", "geoip:!cn", "ext:ours.dat:!cn", "ext-ip:ours.dat:!cn",
+                               "!ext:ours.dat:cn", "geoip:others"}) {
     INFO(contrary);
     CHECK(ip_matches({contrary}, "1.3.3.4"));
     CHECK_FALSE(ip_matches({contrary}, "1.2.3.4"));
