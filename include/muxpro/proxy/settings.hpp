@@ -163,6 +163,8 @@ class settings {
     if (there) out = static_cast<T>(n);
     return there;
   }
+  /// A number, which may have a fraction.
+  bool real(const setting_key& key, double& out, double least, double most);
   /// `unit` is what 1 means.
   bool time(const setting_key& key, duration& out, duration unit, double least, double most);
   /// One text, which may hold several at commas, or a list of texts.

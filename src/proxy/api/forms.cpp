@@ -3,8 +3,8 @@
 #include "proxy/api/transport_forms.hpp"
 
 #include <algorithm>
-#include <array>
-#include <iterator>
+#include <span>
+#include <utility>
 
 namespace muxpro::proxy {
 
@@ -39,6 +39,12 @@ constexpr message_form shadowsocks_2022_account_form{"xray.proxy.shadowsocks_202
                                                      trojan_account_fields};
 constexpr message_form socks_account_form{"xray.proxy.socks.Account", named_account_fields};
 constexpr message_form http_account_form{"xray.proxy.http.Account", named_account_fields};
+
+constexpr std::pair<std::string_view, const message_form*> account_forms[] = {
+    {"vless", &vless_account_form},   {"vmess", &vmess_account_form},
+    {"trojan", &trojan_account_form}, {"shadowsocks", &shadowsocks_account_form},
+    {"socks", &socks_account_form},   {"mixed", &socks_account_form},
+    {"http", &http_account_form}};
 
 constexpr message_field user_fields[] = {{1, "level", ff::number}, {2, "email"}, {3, "", ff::typed}};
 
@@ -127,7 +133,8 @@ constexpr message_form socks_outbound_message{"xray.proxy.socks.ClientConfig", o
 constexpr message_form http_outbound_message{"xray.proxy.http.ClientConfig", one_proxy_fields};
 constexpr message_form freedom_message{"xray.proxy.freedom.Config", freedom_fields};
 constexpr message_form blackhole_message{"xray.proxy.blackhole.Config", blackhole_fields};
-constexpr message_form no_fields{"xray.proxy.blackhole.HTTPResponse", {}};
+constexpr message_form no_response{"xray.proxy.blackhole.NoneResponse", {}};
+constexpr message_form http_response{"xray.proxy.blackhole.HTTPResponse", {}};
 
 // --- rules
 
@@ -149,7 +156,22 @@ constexpr message_field rule_fields[] = {{1, "outboundTag"},
                                          {20, "vlessRoute", ff::ports},
                                          {21, "process", ff::text, true}};
 constexpr message_form rule_form{"xray.app.router.RoutingRule", rule_fields};
-constexpr message_field routing_fields[] = {{1, "", ff::ignored}, {2, "rules", ff::object, true, &rule_form}};
+
+constexpr message_field weight_fields[] = {{1, "regexp", ff::flag}, {2, "match"}, {3, "value", ff::real}};
+constexpr message_form weight_form{"xray.app.router.StrategyWeight", weight_fields};
+constexpr message_field least_load_fields[] = {{2, "costs", ff::object, true, &weight_form},
+                                               {3, "baselines", ff::time, true},
+                                               {4, "expected", ff::number},
+                                               {5, "maxRTT", ff::time},
+                                               {6, "tolerance", ff::real}};
+constexpr message_form least_load_form{"xray.app.router.StrategyLeastLoadConfig", least_load_fields};
+// "type" and "settings" belong to "strategy".
+constexpr message_field balancer_fields[] = {
+    {1, "tag"}, {2, "selector", ff::text, true}, {3, "type"}, {4, "", ff::typed}, {5, "fallbackTag"}};
+constexpr message_form balancer_form{"xray.app.router.BalancingRule", balancer_fields};
+constexpr message_field routing_fields[] = {{1, "", ff::ignored},
+                                            {2, "rules", ff::object, true, &rule_form},
+                                            {3, "balancers", ff::object, true, &balancer_form}};
 
 // --- the whole
 
@@ -157,38 +179,34 @@ constexpr message_field inbound_fields[] = {{1, "tag"}, {2, "", ff::typed}, {3, 
 constexpr message_field outbound_fields[] = {
     {1, "tag"}, {2, "", ff::typed}, {3, "", ff::typed}, {4, "", ff::ignored}, {5, "", ff::ignored}};
 
-constexpr typed_message typed_messages[] = {
-    {"xray.proxy.vless.Account", &vless_account_form},
-    {"xray.proxy.vmess.Account", &vmess_account_form},
-    {"xray.proxy.trojan.Account", &trojan_account_form},
-    {"xray.proxy.shadowsocks.Account", &shadowsocks_account_form},
-    {"xray.proxy.shadowsocks_2022.Account", &shadowsocks_2022_account_form},
-    {"xray.proxy.socks.Account", &socks_account_form},
-    {"xray.proxy.http.Account", &http_account_form},
-    {"xray.proxy.vless.inbound.Config", &vless_inbound, "settings", "protocol", "vless"},
-    {"xray.proxy.vmess.inbound.Config", &vmess_inbound_messages, "settings", "protocol", "vmess"},
-    {"xray.proxy.trojan.ServerConfig", &trojan_inbound, "settings", "protocol", "trojan"},
-    {"xray.proxy.shadowsocks.ServerConfig", &shadowsocks_inbound_message, "settings", "protocol",
-     "shadowsocks"},
-    {"xray.proxy.shadowsocks_2022.ServerConfig", &shadowsocks_2022_one, "settings", "protocol",
-     "shadowsocks"},
-    {"xray.proxy.shadowsocks_2022.MultiUserServerConfig", &shadowsocks_2022_many, "settings", "protocol",
-     "shadowsocks"},
-    {"xray.proxy.socks.ServerConfig", &socks_inbound_message, "settings", "protocol", "socks"},
-    {"xray.proxy.http.ServerConfig", &http_inbound_message, "settings", "protocol", "http"},
-    {"xray.proxy.dokodemo.Config", &dokodemo_message, "settings", "protocol", "dokodemo-door"},
-    {"xray.proxy.vless.outbound.Config", &vless_outbound, "settings", "protocol", "vless"},
-    {"xray.proxy.vmess.outbound.Config", &vmess_outbound, "settings", "protocol", "vmess"},
-    {"xray.proxy.trojan.ClientConfig", &trojan_outbound, "settings", "protocol", "trojan"},
-    {"xray.proxy.shadowsocks.ClientConfig", &shadowsocks_outbound, "settings", "protocol", "shadowsocks"},
-    {"xray.proxy.shadowsocks_2022.ClientConfig", &shadowsocks_2022_outbound, "settings", "protocol",
-     "shadowsocks"},
-    {"xray.proxy.socks.ClientConfig", &socks_outbound_message, "settings", "protocol", "socks"},
-    {"xray.proxy.http.ClientConfig", &http_outbound_message, "settings", "protocol", "http"},
-    {"xray.proxy.freedom.Config", &freedom_message, "settings", "protocol", "freedom"},
-    {"xray.proxy.blackhole.Config", &blackhole_message, "settings", "protocol", "blackhole"},
-    {"xray.proxy.blackhole.NoneResponse", &no_fields, "", "type", "none"},
-    {"xray.proxy.blackhole.HTTPResponse", &no_fields, "", "type", "http"}};
+constexpr typed_message typed_messages[] = {{&vless_account_form},
+                                            {&vmess_account_form},
+                                            {&trojan_account_form},
+                                            {&shadowsocks_account_form},
+                                            {&shadowsocks_2022_account_form},
+                                            {&socks_account_form},
+                                            {&http_account_form},
+                                            settings_of(vless_inbound, "vless"),
+                                            settings_of(vmess_inbound_messages, "vmess"),
+                                            settings_of(trojan_inbound, "trojan"),
+                                            settings_of(shadowsocks_inbound_message, "shadowsocks"),
+                                            settings_of(shadowsocks_2022_one, "shadowsocks"),
+                                            settings_of(shadowsocks_2022_many, "shadowsocks"),
+                                            settings_of(socks_inbound_message, "socks"),
+                                            settings_of(http_inbound_message, "http"),
+                                            settings_of(dokodemo_message, "dokodemo-door"),
+                                            settings_of(vless_outbound, "vless"),
+                                            settings_of(vmess_outbound, "vmess"),
+                                            settings_of(trojan_outbound, "trojan"),
+                                            settings_of(shadowsocks_outbound, "shadowsocks"),
+                                            settings_of(shadowsocks_2022_outbound, "shadowsocks"),
+                                            settings_of(socks_outbound_message, "socks"),
+                                            settings_of(http_outbound_message, "http"),
+                                            settings_of(freedom_message, "freedom"),
+                                            settings_of(blackhole_message, "blackhole"),
+                                            {&least_load_form, "settings"},
+                                            {&no_response, "", "type", "none"},
+                                            {&http_response, "", "type", "http"}};
 
 }  // namespace
 
@@ -198,24 +216,18 @@ const message_form outbound_form{"xray.core.OutboundHandlerConfig", outbound_fie
 const message_form routing_form{"xray.app.router.Config", routing_fields};
 
 const typed_message* find_typed_message(std::string_view type) {
-  const auto is_it = [&](const typed_message& t) { return t.type == type; };
-  const auto found = std::find_if(std::begin(typed_messages), std::end(typed_messages), is_it);
-  return found == std::end(typed_messages) ? find_transport_message(type) : found;
+  const auto is_it = [&](const typed_message& t) { return t.form->name == type; };
+  const std::span<const typed_message> tables[] = {typed_messages, transport_messages()};
+  for (const auto& all : tables)
+    if (const auto found = std::find_if(all.begin(), all.end(), is_it); found != all.end()) return &*found;
+  return nullptr;
 }
 
-const typed_message* account_of(std::string_view protocol, bool of_2022) {
-  struct entry {
-    std::string_view protocol, type;
-  };
-  constexpr entry all[] = {
-      {"vless", "xray.proxy.vless.Account"},   {"vmess", "xray.proxy.vmess.Account"},
-      {"trojan", "xray.proxy.trojan.Account"}, {"shadowsocks", "xray.proxy.shadowsocks.Account"},
-      {"socks", "xray.proxy.socks.Account"},   {"mixed", "xray.proxy.socks.Account"},
-      {"http", "xray.proxy.http.Account"}};
-  if (of_2022) return find_typed_message("xray.proxy.shadowsocks_2022.Account");
-  const auto is_it = [&](const entry& e) { return e.protocol == protocol; };
-  const auto found = std::find_if(std::begin(all), std::end(all), is_it);
-  return found == std::end(all) ? nullptr : find_typed_message(found->type);
+const message_form* account_of(std::string_view protocol, bool of_2022) {
+  if (of_2022) return &shadowsocks_2022_account_form;
+  for (const auto& [name, form] : account_forms)
+    if (name == protocol) return form;
+  return nullptr;
 }
 
 }  // namespace muxpro::proxy

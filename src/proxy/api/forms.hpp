@@ -14,10 +14,10 @@ const typed_message* find_typed_message(std::string_view type);
 extern const message_form inbound_form, outbound_form;
 /// A client of an inbound, and its account apart from it, by User.
 extern const message_form user_form;
-/// "routing" without its balancers, by the router's Config.
+/// "routing", by the router's Config. The strategies of its balancers are put in their place by routing_of().
 extern const message_form routing_form;
 
 /// The type of the accounts of an inbound's protocol. Null: the API adds no users there.
-const typed_message* account_of(std::string_view protocol, bool of_2022);
+const message_form* account_of(std::string_view protocol, bool of_2022);
 
 }  // namespace muxpro::proxy

@@ -47,6 +47,14 @@ setting handler_of(const message_form& form, const_bytes message) {
   return out;
 }
 
+// The message has both beside the other keys.
+void put_together_strategy(setting::object& balancer) {
+  setting::object strategy;
+  for (const char* key : {"type", "settings"})
+    if (auto own = balancer.extract(key)) strategy.insert(std::move(own));
+  if (!strategy.empty()) balancer.emplace("strategy", setting(std::move(strategy)));
+}
+
 struct typed_bytes {
   explicit typed_bytes(const_bytes message) : type(text_in(message, 1)), value(bytes_in(message, 2)) {}
   std::string type;
@@ -74,7 +82,12 @@ setting routing_of(const_bytes typed) {
   const typed_bytes config(typed);
   if (config.type != routing_form.name)
     throw api_refusal(api_code::invalid_argument, fmt::format("{} is no routing", shown(config.type)));
-  return setting(object_of(routing_form, config.value));
+  setting out(object_of(routing_form, config.value));
+  setting* const balancers = member_in(&out, "balancers");
+  auto* const list = balancers ? std::get_if<setting::list>(&balancers->is) : nullptr;
+  if (list)
+    for (setting& one : *list) put_together_strategy(std::get<setting::object>(one.is));
+  return out;
 }
 
 user_operation user_operation_of(const_bytes typed) {
@@ -101,12 +114,12 @@ std::string user_message(const setting::object& user, std::string_view protocol,
     if (const auto* n = std::get_if<double>(&level->is)) out.number(1, static_cast<std::uint64_t>(*n));
   const std::string email = text_at(whole, "email");
   out.text(2, email.empty() ? text_at(whole, "user") : email);
-  const typed_message* const account = account_of(protocol, method.starts_with("2022-"));
+  const message_form* const account = account_of(protocol, method.starts_with("2022-"));
   if (!account) return out.take();
   setting::object with_method = user;
   if (!method.empty()) with_method.emplace("method", setting(std::string(method)));
   proto_writer typed;
-  typed.text(1, account->type).text(2, message_of(*account->form, with_method));
+  typed.text(1, account->name).text(2, message_of(*account, with_method));
   return out.message(3, typed.content()).take();
 }
 

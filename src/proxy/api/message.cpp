@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <iterator>
 #include <utility>
 
@@ -37,6 +39,7 @@ class message_reading {
     if (found->form == field_form::ignored) return;
     if (found->form == field_form::typed) return take_typed(*found, in, to);
     if (found->form == field_form::object && found->key.empty()) return read(*found->fields, in.bytes(), to);
+    if (found->form == field_form::range && number_range_in(in.bytes()) == "0-0") return;
     put(*found, value_of(form, *found, in), to);
   }
 
@@ -84,16 +87,38 @@ class message_reading {
                       fmt::format("the message has more than {} values", most_api_values));
   }
 
+  static setting real_of(const proto_reader& in) {
+    return setting(static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(in.value()))));
+  }
+
+  /// Numbers of a list may be packed into one value.
+  template <class Show>
+  setting numbers_of(const message_form& form, const message_field& f, const proto_reader& in, Show show) {
+    if (!f.repeated || in.bytes().empty()) return show(in.value());
+    setting::list all;
+    packed_numbers packed(in.bytes());
+    while (packed.next()) {
+      count(1);
+      all.push_back(show(packed.value()));
+    }
+    require(packed.good(), form, "has a list of numbers that is none");
+    return setting(std::move(all));
+  }
+
   setting value_of(const message_form& form, const message_field& f, const proto_reader& in) {
     const const_bytes bytes = in.bytes();
     switch (f.form) {
       case field_form::number: return setting(static_cast<double>(static_cast<std::int64_t>(in.value())));
+      case field_form::real: return real_of(in);
+      case field_form::time:
+        return numbers_of(form, f, in, [](std::uint64_t n) { return setting(fmt::format("{}ns", n)); });
       case field_form::flag: return setting(in.value() != 0);
       case field_form::choice: return choice_of(form, f, in);
       case field_form::base64: return setting(base64_for_urls(bytes));
       case field_form::hex: return setting(hex_text(bytes));
       case field_form::version: return setting(version_text(bytes));
       case field_form::address: return setting(host_in(bytes));
+      case field_form::range: return setting(number_range_in(bytes));
       case field_form::ports: return setting(ports_in(bytes));
       case field_form::pairs:
       case field_form::accounts: return entry_in(form, f.form, bytes);
@@ -108,17 +133,12 @@ class message_reading {
     }
   }
 
-  // A list of enums that are numbers may be packed into one value.
-  static setting choice_of(const message_form& form, const message_field& f, const proto_reader& in) {
-    const auto named = [&](std::uint64_t n) {
+  setting choice_of(const message_form& form, const message_field& f, const proto_reader& in) {
+    return numbers_of(form, f, in, [&](std::uint64_t n) {
       require(n < f.names.size() && !f.names[n].empty(), form,
               fmt::format("has {} in field {}, which muxpro does not support", n, f.number));
       return setting(std::string(f.names[n]));
-    };
-    if (!f.repeated || in.bytes().empty()) return named(in.value());
-    setting::list all;
-    for (const std::byte b : in.bytes()) all.push_back(named(std::to_integer<std::uint64_t>(b)));
-    return setting(std::move(all));
+    });
   }
 
   static setting entry_in(const message_form& form, field_form how, const_bytes message) {
@@ -138,6 +158,7 @@ class message_reading {
   }
 
   void take_typed(const message_field& f, const proto_reader& from, setting::object& to) {
+    if (from.bytes().empty()) return;
     std::string_view type;
     const_bytes value;
     proto_reader in(from.bytes());

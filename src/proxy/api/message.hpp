@@ -22,6 +22,9 @@ enum class field_form : std::uint8_t {
   ignored,
   text,
   number,  ///< a varint; a negative one has ten bytes
+  real,    ///< a float
+  time,    ///< nanoseconds, as "5ns"
+  range,  ///< RangeConfig: "1-5". That from 0 to 0, which Xray's client writes for its defaults, has no value
   flag,
   choice,     ///< an enum, by message_field::names
   base64,     ///< bytes, in the alphabet of URLs
@@ -53,15 +56,19 @@ struct message_form {
   std::span<const message_field> fields;
 };
 
-/// A message that stands in a TypedMessage.
+/// A message that stands in a TypedMessage. Its type is the name of its form.
 struct typed_message {
-  std::string_view type;
   const message_form* form;
   /// The object in which its values stand; empty: the one around it.
   std::string_view into{};
   /// What the type itself means, such as "protocol" and "vless". Empty: nothing.
   std::string_view key{}, value{};
 };
+
+/// The settings of a protocol.
+constexpr typed_message settings_of(const message_form& form, std::string_view protocol) {
+  return {&form, "settings", "protocol", protocol};
+}
 
 /// The object that `message` stands for. A field that has no place in `form` is refused unless it has its
 /// default value. Throws api_refusal.

@@ -1,8 +1,5 @@
 #include "proxy/api/transport_forms.hpp"
 
-#include <algorithm>
-#include <iterator>
-
 namespace muxpro::proxy {
 
 namespace {
@@ -98,10 +95,35 @@ constexpr message_field reality_fields[] = {{1, "", ff::ignored},
                                             {27, "", ff::ignored},
                                             {31, "", ff::ignored}};
 
+constexpr message_field xmux_fields[] = {
+    {1, "maxConcurrency", ff::range},   {2, "maxConnections", ff::range},
+    {3, "cMaxReuseTimes", ff::range},   {4, "hMaxRequestTimes", ff::range},
+    {5, "hMaxReusableSecs", ff::range}, {6, "hKeepAlivePeriod", ff::number}};
+constexpr message_form xmux_form{"xray.transport.internet.splithttp.XmuxConfig", xmux_fields};
+constexpr message_field xhttp_fields[] = {{1, "host"},
+                                          {2, "path"},
+                                          {3, "mode"},
+                                          {4, "headers", ff::pairs},
+                                          {5, "xPaddingBytes", ff::range},
+                                          {6, "noGRPCHeader", ff::flag},
+                                          {7, "noSSEHeader", ff::flag},
+                                          {8, "scMaxEachPostBytes", ff::range},
+                                          {9, "scMinPostsIntervalMs", ff::range},
+                                          {10, "scMaxBufferedPosts", ff::number},
+                                          {11, "scStreamUpServerSecs", ff::range},
+                                          {12, "xmux", ff::object, false, &xmux_form},
+                                          {14, "xPaddingObfsMode", ff::flag},
+                                          {19, "uplinkHTTPMethod"},
+                                          {20, "sessionPlacement"},
+                                          {22, "seqPlacement"},
+                                          {24, "uplinkDataPlacement"},
+                                          {26, "", ff::ignored},
+                                          {27, "serverMaxHeaderBytes", ff::number}};
 constexpr message_form raw_form{"xray.transport.internet.tcp.Config", raw_fields};
 constexpr message_form no_header{"xray.transport.internet.headers.noop.ConnectionConfig", {}};
 constexpr message_form websocket_form{"xray.transport.internet.websocket.Config", upgrade_fields};
 constexpr message_form upgrade_form{"xray.transport.internet.httpupgrade.Config", upgrade_fields};
+constexpr message_form xhttp_form{"xray.transport.internet.splithttp.Config", xhttp_fields};
 constexpr message_form grpc_form{"xray.transport.internet.grpc.encoding.Config", grpc_fields};
 constexpr message_form tls_form{"xray.transport.internet.tls.Config", tls_fields};
 constexpr message_form reality_form{"xray.transport.internet.reality.Config", reality_fields};
@@ -142,23 +164,20 @@ constexpr message_field sender_fields[] = {
 constexpr message_form receiver_form{"xray.app.proxyman.ReceiverConfig", receiver_fields};
 constexpr message_form sender_form{"xray.app.proxyman.SenderConfig", sender_fields};
 
-constexpr typed_message transport_messages[] = {
-    {"xray.app.proxyman.ReceiverConfig", &receiver_form},
-    {"xray.app.proxyman.SenderConfig", &sender_form},
-    {"xray.transport.internet.tcp.Config", &raw_form, "tcpSettings"},
-    {"xray.transport.internet.headers.noop.ConnectionConfig", &no_header, "", "type", "none"},
-    {"xray.transport.internet.websocket.Config", &websocket_form, "wsSettings"},
-    {"xray.transport.internet.httpupgrade.Config", &upgrade_form, "httpupgradeSettings"},
-    {"xray.transport.internet.grpc.encoding.Config", &grpc_form, "grpcSettings"},
-    {"xray.transport.internet.tls.Config", &tls_form, "tlsSettings", "security", "tls"},
-    {"xray.transport.internet.reality.Config", &reality_form, "realitySettings", "security", "reality"}};
+constexpr typed_message all_transport_messages[] = {
+    {&receiver_form},
+    {&sender_form},
+    {&raw_form, "tcpSettings"},
+    {&no_header, "", "type", "none"},
+    {&websocket_form, "wsSettings"},
+    {&upgrade_form, "httpupgradeSettings"},
+    {&grpc_form, "grpcSettings"},
+    {&xhttp_form, "xhttpSettings"},
+    {&tls_form, "tlsSettings", "security", "tls"},
+    {&reality_form, "realitySettings", "security", "reality"}};
 
 }  // namespace
 
-const typed_message* find_transport_message(std::string_view type) {
-  const auto is_it = [&](const typed_message& t) { return t.type == type; };
-  const auto found = std::find_if(std::begin(transport_messages), std::end(transport_messages), is_it);
-  return found == std::end(transport_messages) ? nullptr : found;
-}
+std::span<const typed_message> transport_messages() { return all_transport_messages; }
 
 }  // namespace muxpro::proxy

@@ -3,6 +3,7 @@
 
 #include "proxy/api/message.hpp"
 
+#include <span>
 #include <string_view>
 
 namespace muxpro::proxy {
@@ -11,6 +12,6 @@ inline constexpr std::string_view address_strategies[] = {
     "AsIs",    "UseIP",     "UseIPv4",   "UseIPv6",     "UseIPv4v6",  "UseIPv6v4",
     "ForceIP", "ForceIPv4", "ForceIPv6", "ForceIPv4v6", "ForceIPv6v4"};
 
-const typed_message* find_transport_message(std::string_view type);
+std::span<const typed_message> transport_messages();
 
 }  // namespace muxpro::proxy

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -47,13 +48,70 @@ std::string block_in(const_bytes message) {
   return fmt::format("{}/{}", address_in(octets).to_string(), prefix);
 }
 
-std::string range_in(const_bytes message) {
+/// Fields 1 and 2.
+std::pair<std::uint64_t, std::uint64_t> two_numbers_in(const_bytes message) {
   std::array<std::uint64_t, 3> range{};
   proto_reader in(message);
   while (in.next())
     if (in.number() < range.size()) range[in.number()] = in.value();
-  require_value(in.good(), "a range of ports that is none");
-  return range[1] == range[2] ? fmt::format("{}", range[1]) : fmt::format("{}-{}", range[1], range[2]);
+  require_value(in.good(), "a range that is none");
+  return {range[1], range[2]};
+}
+
+std::string port_range_in(const_bytes message) {
+  const auto [from, to] = two_numbers_in(message);
+  return from == to ? fmt::format("{}", from) : fmt::format("{}-{}", from, to);
+}
+
+// Xray has had two forms of rules. A message begins with the tag of a field, a text does not.
+bool is_message(const_bytes value) {
+  constexpr unsigned first_letter = ' ';
+  return !value.empty() && std::to_integer<unsigned>(value.front()) < first_letter;
+}
+
+struct list_rule {
+  std::string file, code, attributes;
+  bool others = false;
+};
+
+/// GeoSiteRule, GeoIPRule
+list_rule list_rule_in(const_bytes message, std::uint64_t field_of_others) {
+  list_rule out;
+  proto_reader in(message);
+  while (in.next()) {
+    if (in.number() == 1) out.file = as_text(in.bytes());
+    if (in.number() == 2) out.code = as_text(in.bytes());
+    if (in.number() == field_of_others)
+      out.others = in.value() != 0;
+    else if (in.number() == 3)
+      out.attributes = as_text(in.bytes());
+  }
+  require_value(in.good(), "a rule about a list that is none");
+  std::replace(out.attributes.begin(), out.attributes.end(), ',', '@');
+  return out;
+}
+
+/// "geosite:CODE", "ext:FILE:CODE"
+std::string text_of(const list_rule& l, std::string_view usual_file, std::string_view usual_prefix) {
+  const std::string attributes =
+      l.attributes.empty() || l.attributes.starts_with('@') ? l.attributes : "@" + l.attributes;
+  const bool usual = l.file.empty() || l.file == usual_file;
+  const std::string where = usual ? std::string(usual_prefix) : fmt::format("ext:{}:", l.file);
+  return fmt::format("{}{}{}{}", l.others ? "!" : "", where, l.code, attributes);
+}
+
+/// "full:NAME"
+std::string domain_in(const_bytes message) {
+  constexpr std::array<std::string_view, 4> kinds{"keyword:", "regexp:", "domain:", "full:"};
+  std::uint64_t kind = 0;
+  const_bytes value;
+  proto_reader in(message);
+  while (in.next()) {
+    if (in.number() == 1) kind = in.value();
+    if (in.number() == 2) value = in.bytes();
+  }
+  require_value(in.good() && kind < kinds.size() && !is_message(value), "a rule about names that is none");
+  return std::string(kinds[kind]).append(as_text(value));
 }
 
 }  // namespace
@@ -103,10 +161,15 @@ std::string ports_in(const_bytes message) {
   while (in.next()) {
     if (in.number() != 1) continue;
     if (!out.empty()) out += ',';
-    out += range_in(in.bytes());
+    out += port_range_in(in.bytes());
   }
   require_value(in.good(), "a list of ports that is none");
   return out;
+}
+
+std::string number_range_in(const_bytes message) {
+  const auto [from, to] = two_numbers_in(message);
+  return fmt::format("{}-{}", from, to);
 }
 
 setting::list blocks_in(const_bytes message) {
@@ -115,6 +178,8 @@ setting::list blocks_in(const_bytes message) {
   proto_reader in(message);
   while (in.next()) {
     if (in.number() == 3) others = in.value() != 0;
+    if (in.number() == 1 && is_message(in.bytes()))
+      out.emplace_back(text_of(list_rule_in(in.bytes(), 3), "geoip.dat", "geoip:"));
     if (in.number() != 2) continue;
     require_value(out.size() < most_api_values, "too many addresses");
     out.emplace_back(block_in(in.bytes()));
@@ -126,16 +191,14 @@ setting::list blocks_in(const_bytes message) {
 }
 
 std::string name_rule_in(const_bytes message) {
-  constexpr std::array<std::string_view, 4> kinds{"keyword:", "regexp:", "domain:", "full:"};
-  std::uint64_t kind = 0;
-  std::string value;
   proto_reader in(message);
   while (in.next()) {
-    if (in.number() == 1) kind = in.value();
-    if (in.number() == 2) value = as_text(in.bytes());
+    if (!is_message(in.bytes())) continue;
+    return in.number() == 1 ? text_of(list_rule_in(in.bytes(), 0), "geosite.dat", "geosite:")
+                            : domain_in(in.bytes());
   }
-  require_value(in.good() && kind < kinds.size(), "a rule about names that is none");
-  return std::string(kinds[kind]) + value;
+  require_value(in.good(), "a rule about names that is none");
+  return domain_in(message);
 }
 
 }  // namespace muxpro::proxy

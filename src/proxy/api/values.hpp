@@ -22,9 +22,12 @@ asio::ip::address address_in(const_bytes octets);
 std::string host_in(const_bytes message);
 /// PortList: "80,443,1000-2000"
 std::string ports_in(const_bytes message);
-/// GeoIP: "10.0.0.0/8", each with '!' before it where it stands for all other addresses.
+/// RangeConfig: "1-5"
+std::string number_range_in(const_bytes message);
+/// GeoIP or IPRule: "10.0.0.0/8" and "geoip:cn", each with '!' before it where it stands for all other
+/// addresses.
 setting::list blocks_in(const_bytes message);
-/// Domain of a rule: "full:NAME"
+/// Domain or DomainRule: "full:NAME", "geosite:cn@ads"
 std::string name_rule_in(const_bytes message);
 
 }  // namespace muxpro::proxy

@@ -96,6 +96,9 @@ struct observatory_options {
   std::string path = "/generate_204";
   bool tls = true;
   duration interval = std::chrono::seconds(10);
+  duration timeout = std::chrono::seconds(5);  ///< from the dial to the answer
+  std::string method = "GET";
+  std::size_t samples = 1;  ///< measurements of an outbound that count
 };
 
 /// "api"

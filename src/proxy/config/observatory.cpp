@@ -1,4 +1,5 @@
 // "observatory" and "burstObservatory" of a configuration.
+#include "proxy/config/go_duration.hpp"
 #include "proxy/config/readers.hpp"
 
 #include "proxy/base/text.hpp"
@@ -32,38 +33,9 @@ bool read_url(std::string_view url, observatory_options& to) {
   return true;
 }
 
-/// "1m30s", "10s", "500ms": Go's durations.
-std::optional<duration> duration_of(std::string_view text) {
-  duration all{};
-  while (!text.empty()) {
-    const auto digits = text.substr(0, text.find_first_not_of("0123456789"));
-    const auto n = number<std::uint32_t>(digits);
-    text.remove_prefix(digits.size());
-    const auto unit = text.substr(0, text.find_first_of("0123456789"));
-    text.remove_prefix(unit.size());
-    if (!n) return std::nullopt;
-    if (unit == "ms")
-      all += std::chrono::milliseconds(*n);
-    else if (unit == "s")
-      all += std::chrono::seconds(*n);
-    else if (unit == "m")
-      all += std::chrono::minutes(*n);
-    else if (unit == "h")
-      all += std::chrono::hours(*n);
-    else
-      return std::nullopt;
-  }
-  return all;
-}
-
 void read_interval(settings& s, std::string_view key, duration& to) {
-  std::string text;
-  if (!s.text({key, "Time between two rounds, such as 10s or 1m30s."}, text)) return;
-  const auto d = duration_of(text);
-  if (d && *d >= std::chrono::seconds(1) && *d <= std::chrono::hours(24))
-    to = *d;
-  else
-    s.wrong(key, fmt::format("is '{}'; it must be a time such as 10s or 1m30s, from 1s to 24h", shown(text)));
+  read_duration(s, {key, "Time between two rounds, such as 10s or 1m30s."}, to,
+                {std::chrono::seconds(1), std::chrono::hours(24)});
 }
 
 void read_page_url(settings& s, std::string_view key, observatory_options& to) {
@@ -74,6 +46,20 @@ void read_page_url(settings& s, std::string_view key, observatory_options& to) {
 
 void read_selector(settings& s, observatory_options& to) {
   s.texts({"subjectSelector", "Beginnings of the tags of the outbounds that are measured."}, to.selector);
+}
+
+void read_ping(settings& s, observatory_options& to) {
+  read_page_url(s, "destination", to);
+  read_interval(s, "interval", to.interval);
+  std::size_t samples = to.samples;
+  s.number<std::size_t>({"sampling", "The last measurements of an outbound that count; 0: the default."},
+                        samples, 0, 1000);
+  if (samples > 0) to.samples = samples;
+  read_duration(s, {"timeout", "Time for an answer, such as 5s."}, to.timeout,
+                {std::chrono::milliseconds(1), std::chrono::hours(1)});
+  s.one_of<std::string>({"httpMethod", "The method of the request."}, to.method,
+                        {{"HEAD", "HEAD"}, {"GET", "GET"}});
+  s.pass_over("connectivity", "has no effect: each measurement that fails counts");
 }
 
 }  // namespace
@@ -89,13 +75,10 @@ void read_observatories(settings& root, config& to) {
   });
   root.object({"burstObservatory", "The same, under Xray's other name."}, [&](settings& s) {
     observatory_options o;
+    o.samples = 10;
+    o.method = "HEAD";
     read_selector(s, o);
-    s.object({"pingConfig", "How it is measured."}, [&](settings& p) {
-      read_page_url(p, "destination", o);
-      read_interval(p, "interval", o.interval);
-      for (const char* key : {"connectivity", "sampling", "timeout", "httpMethod"})
-        p.pass_over(key, "has no effect");
-    });
+    s.object({"pingConfig", "How it is measured."}, [&](settings& p) { read_ping(p, o); });
     if (!to.observed) to.observed = std::move(o);
   });
 }

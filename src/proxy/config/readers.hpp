@@ -66,6 +66,8 @@ void read_fakes(settings& root, config& to);
 void read_names(settings& root, config& to, geo_files& geo);
 /// "observatory" and "burstObservatory" of the whole.
 void read_observatories(settings& root, config& to);
+/// One of "routing.balancers".
+balancer_options read_balancer(settings& s);
 /// `inbounds`: the tags that rules may name. Empty: any.
 void read_routing(settings& s, router_options& to, geo_files& geo, const std::vector<std::string>& inbounds);
 

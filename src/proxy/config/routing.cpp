@@ -122,31 +122,6 @@ routing_rule rule_in(settings& s) {
   return r;
 }
 
-balancer_options balancer_in(settings& s) {
-  balancer_options b;
-  s.needs("tag", "a name for rules");
-  s.text({"tag", "The balancer's name in rules."}, b.tag);
-  s.needs("selector", "a list of beginnings of outbounds' tags");
-  s.texts({"selector", "Beginnings of the tags of its outbounds."}, b.selector);
-  s.text({"fallbackTag",
-          "The outbound that is used if none of the selected ones can be. An outbound is passed over for 10 "
-          "s after its server could not be connected."},
-         b.fallback_tag);
-  s.object({"strategy", "How an outbound is chosen."}, [&](settings& t) {
-    t.one_of<balancing>(
-        {"type",
-         "leastLoad chooses the outbound with the fewest open connections or sub-streams, leastPing the one "
-         "that observatory has found to be the fastest."},
-        b.strategy,
-        {{"random", balancing::random},
-         {"roundRobin", balancing::round_robin},
-         {"leastLoad", balancing::least_load},
-         {"leastPing", balancing::least_ping}});
-    t.pass_over("settings", "has no effect: leastLoad counts open connections");
-  });
-  return b;
-}
-
 /// Reports the router's mistake about `o`, which holds one rule or one balancer.
 void try_out(settings& s, const router_options& o, geo_files& geo) {
   try {
@@ -175,20 +150,7 @@ void read_routing(settings& s, router_options& to, geo_files& geo, const std::ve
   const std::size_t before = s.mistakes().count();
   router_options one = to;
   s.objects({"balancers", "Groups of outbounds that share connections."}, [&](settings& b, std::size_t) {
-namespace {
-
-// Examples for Xray have "mijia cloud", which excludes nothing.
-void leave_out_texts_with_blanks(settings& s, std::vector<std::string>& names) {
-  std::erase_if(names, [&](const std::string& name) {
-    const bool is_none = name.find(' ') != std::string::npos && !name.starts_with("regexp:");
-    if (is_none) s.note("domainsExcluded", fmt::format("has '{}', which is no name of a host", shown(name)));
-    return is_none;
-  });
-}
-
-}  // namespace
-
-    to.balancers.push_back(balancer_in(b));
+    to.balancers.push_back(read_balancer(b));
     one.balancers = {to.balancers.back()};
     try_out(b, one, geo);
     for (std::size_t i = 0; i + 1 < to.balancers.size(); ++i)
@@ -201,7 +163,6 @@ void leave_out_texts_with_blanks(settings& s, std::vector<std::string>& names) {
   const auto rule = [&](settings& r, std::size_t) {
     const std::size_t so_far = r.mistakes().count();
     to.rules.push_back(rule_in(r));
-  leave_out_texts_with_blanks(s, o.domains_excluded);
     tags.check(r, to.rules.back().inbound_tag);
     const bool depends = to.rules.back().outbound_tag.empty() && !balancers_work;
     if (r.mistakes().count() != so_far || depends || to.outbound_tags.empty()) return;
@@ -213,6 +174,19 @@ void leave_out_texts_with_blanks(settings& s, std::vector<std::string>& names) {
              "one of its values does."},
             rule, most_rules);
 }
+
+namespace {
+
+// Examples for Xray have "mijia cloud", which excludes nothing.
+void leave_out_texts_with_blanks(settings& s, std::vector<std::string>& names) {
+  std::erase_if(names, [&](const std::string& name) {
+    const bool is_none = name.find(' ') != std::string::npos && !name.starts_with("regexp:");
+    if (is_none) s.note("domainsExcluded", fmt::format("has '{}', which is no name of a host", shown(name)));
+    return is_none;
+  });
+}
+
+}  // namespace
 
 sniffing_options read_sniffing(settings& s, geo_files& geo) {
   sniffing_options o;
@@ -227,6 +201,7 @@ sniffing_options read_sniffing(settings& s, geo_files& geo) {
   s.texts({"domainsExcluded",
            "Names that are not used, written as in routing.rules.domain. FakeDNS is not affected."},
           o.domains_excluded);
+  leave_out_texts_with_blanks(s, o.domains_excluded);
   s.texts({"ipsExcluded", "Targets that keep their address, written as in routing.rules.ip."},
           o.ips_excluded);
   s.text_or_number(

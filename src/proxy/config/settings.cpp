@@ -146,6 +146,17 @@ bool settings::whole(const setting_key& key, std::int64_t& out, std::int64_t lea
   return true;
 }
 
+bool settings::real(const setting_key& key, double& out, double least, double most) {
+  const auto what = [&] { return fmt::format("a number from {} to {}", least, most); };
+  if (describing()) return describe(key, what(), fmt::format("{}", out));
+  const setting* const v = find(key.name);
+  if (!v) return false;
+  const auto n = number_of(*v);
+  if (!n || !(*n >= least && *n <= most)) return expected(key.name, *v, what()), false;
+  out = *n;
+  return true;
+}
+
 bool settings::time(const setting_key& key, duration& out, duration unit, double least, double most) {
   const auto what = [&] {
     const bool seconds = unit == std::chrono::seconds(1);

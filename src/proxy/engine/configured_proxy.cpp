@@ -99,10 +99,10 @@ configured_proxy::parts::~parts() {
 }
 
 void configured_proxy::parts::route(const router_options& o, geo_files& geo) {
-  router::outbound_load ping;
-  if (observed) ping = [this](std::string_view tag) { return observed->round_trip(tag); };
+  router::outbound_measurements measured;
+  if (observed) measured = [this](std::string_view tag) { return observed->health(tag); };
   chooser = std::make_shared<const router>(
-      seeded(o), geo, [this](std::string_view tag) { return load(tag); }, std::move(ping));
+      seeded(o), geo, [this](std::string_view tag) { return load(tag); }, std::move(measured));
   for (const auto& [balancer, outbound] : overridden) chooser->pin(balancer, outbound);
 }
 

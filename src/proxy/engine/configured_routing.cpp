@@ -69,7 +69,10 @@ void configured_proxy::parts::reroute() {
 void configured_proxy::parts::add_rules(const setting& routing, bool append) {
   const std::lock_guard lock(changing);
   router_options changed = routing_now;
-  if (!append) changed.rules.clear();
+  if (!append) {
+    changed.rules.clear();
+    changed.balancers.clear();
+  }
   std::vector<std::string> tags = began.names_tags;
   for (const inbound_config& i : began.inbounds) tags.push_back(i.tag);
   if (began.api && began.api->has("HandlerService")) tags.clear();
@@ -81,6 +84,10 @@ void configured_proxy::parts::add_rules(const setting& routing, bool append) {
                       fmt::format("{}: {}", mistakes.all().front().path, mistakes.all().front().sentence));
   refuse_rules_with_one_tag(changed.rules);
   route(changed, geo);
+  if (!append) {  // its balancers are others
+    overridden.clear();
+    for (const balancer_options& one : changed.balancers) chooser->pin(one.tag, "");
+  }
   use_rules(changed);
   routing_now = std::move(changed);
 }

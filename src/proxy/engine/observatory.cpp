@@ -18,9 +18,6 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// From the dial to the answer (Xray: 5 s).
-constexpr duration patience = std::chrono::seconds(5);
-
 bool is_selected(const std::string& tag, const std::vector<std::string>& beginnings) {
   return std::any_of(beginnings.begin(), beginnings.end(), [&](const auto& b) { return tag.starts_with(b); });
 }
@@ -44,8 +41,8 @@ context context_of(const observatory_options& o, std::string outbound) {
 
 /// Asks for the page, and waits for the first bytes of the answer.
 asio::awaitable<void> ask(std::shared_ptr<connection> c, const observatory_options& o, std::error_code& ec) {
-  const std::string request =
-      fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", o.path, o.at.host.to_string());
+  const std::string request = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", o.method,
+                                          o.path, o.at.host.to_string());
   co_await c->write(asio::buffer(request), ec);
   std::array<std::byte, 512> room{};
   if (!ec) co_await c->read_some(asio::buffer(room), ec, {});
@@ -59,30 +56,29 @@ observatory::observatory(observatory_options options, const std::vector<std::str
     if (is_selected(tag, options_.selector)) selected_.push_back(tag);
 }
 
-asio::awaitable<observatory::measurement> observatory::measure(dispatcher& to, std::string outbound) const {
+asio::awaitable<std::optional<duration>> observatory::measure(dispatcher& to, std::string outbound) const {
   target_link link = to.dispatch(context_of(options_, std::move(outbound)));
   std::shared_ptr<connection> c = std::make_shared<connection_over<pipe_end>>(std::move(link.stream));
   const auto began = std::chrono::steady_clock::now();
   std::error_code ec;
   {
-    const deadline limit(c, patience);
+    const deadline limit(c, options_.timeout);
     std::shared_ptr<connection> page = c;
     if (tls_) page = co_await tls_->open(c, ec);
     if (!ec) co_await ask(page, options_, ec);
     if (page) page->cut();
   }
-  const auto took = std::chrono::steady_clock::now() - began;
-  co_return measurement{
-      !ec, static_cast<std::size_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count())};
+  if (ec) co_return std::nullopt;
+  co_return std::chrono::steady_clock::now() - began;
 }
 
 asio::awaitable<void> observatory::run(dispatcher& to) {
   counted_timer pause(to.get_executor());
   for (;;) {
     for (const std::string& tag : selected_) {
-      const measurement m = co_await measure(to, tag);
+      const std::optional<duration> took = co_await measure(to, tag);
       const std::lock_guard lock(mutex_);
-      last_.insert_or_assign(tag, m);
+      samples_.try_emplace(tag, options_.samples).first->second.add(took);
     }
     std::error_code ec;
     pause.expires_after(options_.interval);
@@ -90,17 +86,16 @@ asio::awaitable<void> observatory::run(dispatcher& to) {
   }
 }
 
-std::optional<std::size_t> observatory::round_trip(std::string_view outbound) const {
+std::optional<outbound_health> observatory::health(std::string_view outbound) const {
   const std::lock_guard lock(mutex_);
-  const auto found = last_.find(outbound);
-  if (found == last_.end() || !found->second.alive) return std::nullopt;
-  return found->second.microseconds;
+  const auto found = samples_.find(outbound);
+  return found == samples_.end() ? std::nullopt : found->second.health();
 }
 
 bool observatory::is_dead(std::string_view outbound) const {
   const std::lock_guard lock(mutex_);
-  const auto found = last_.find(outbound);
-  return found != last_.end() && !found->second.alive;
+  const auto found = samples_.find(outbound);
+  return found != samples_.end() && !found->second.is_alive();
 }
 
 }  // namespace muxpro::proxy

@@ -2,13 +2,14 @@
 #pragma once
 
 #include "proxy/config/config.hpp"
+#include "proxy/routing/outbound_health.hpp"
 
 #include <muxpro/proxy/dispatcher.hpp>
 #include <muxpro/proxy/transport.hpp>
 
 #include <asio/awaitable.hpp>
 
-#include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -30,23 +31,20 @@ class observatory {
   /// Errors: none; an outbound that does not reach the page in time is not alive.
   /// Cancellation: not supported; it ends with its executor's context.
   asio::awaitable<void> run(dispatcher& to);
-  /// Microseconds from the request to the answer; nothing: not measured yet, or not alive.
-  std::optional<std::size_t> round_trip(std::string_view outbound) const;
+  /// Nothing: not measured yet, or not alive.
+  std::optional<outbound_health> health(std::string_view outbound) const;
   /// Whether the last measurement has failed.
   bool is_dead(std::string_view outbound) const;
 
  private:
-  struct measurement {
-    bool alive = false;
-    std::size_t microseconds = 0;
-  };
-  asio::awaitable<measurement> measure(dispatcher& to, std::string outbound) const;
+  /// The time from the request to the answer; nothing: there was none.
+  asio::awaitable<std::optional<duration>> measure(dispatcher& to, std::string outbound) const;
 
   const observatory_options options_;
   std::vector<std::string> selected_;
   std::shared_ptr<const transport> tls_;  ///< null: the page is not encrypted
   mutable std::mutex mutex_;
-  std::map<std::string, measurement, std::less<>> last_;
+  std::map<std::string, health_samples, std::less<>> samples_;
 };
 
 }  // namespace muxpro::proxy

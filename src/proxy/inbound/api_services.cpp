@@ -93,6 +93,10 @@ std::string remove_outbound(const api_call& c) {
   c.proxy.remove_outbound(text_in(c.request, 1));
   return {};
 }
+// As in Xray, where no operation changes an outbound.
+std::string alter_outbound(const api_call&) {
+  throw api_refusal(api_code::unknown, "not an outbound operation");
+}
 std::string list_outbounds(const api_call& c) { return tags_answer(c.proxy.outbounds()); }
 
 // --- RoutingService
@@ -115,6 +119,10 @@ std::string add_rule(const api_call& c) {
 std::string remove_rule(const api_call& c) {
   c.proxy.remove_rule(text_in(c.request, 1));
   return {};
+}
+// As in Xray, which has no channel of such statistics.
+std::string subscribe_routing(const api_call&) {
+  throw api_refusal(api_code::unknown, "Routing statistics not enabled.");
 }
 std::string list_rules(const api_call& c) { return rules_answer(c.proxy.rules()); }
 
@@ -143,6 +151,7 @@ constexpr api_method api_methods[] = {
     {handler_service, "GetInboundUsersCount", count_users},
     {handler_service, "AddOutbound", add_outbound},
     {handler_service, "RemoveOutbound", remove_outbound},
+    {handler_service, "AlterOutbound", alter_outbound},
     {handler_service, "ListOutbounds", list_outbounds},
     {routing_service, "TestRoute", test_route},
     {routing_service, "GetBalancerInfo", get_balancer},
@@ -150,6 +159,7 @@ constexpr api_method api_methods[] = {
     {routing_service, "AddRule", add_rule},
     {routing_service, "RemoveRule", remove_rule},
     {routing_service, "ListRule", list_rules},
+    {routing_service, "SubscribeRoutingStats", subscribe_routing},
     {logger_service, "RestartLogger", restart_logger}};
 
 }  // namespace

@@ -26,7 +26,11 @@ std::uint64_t scattered(std::uint64_t n) {
 
 balancer::balancer(const balancer_options& options, const std::vector<std::string>& outbounds,
                    std::uint64_t seed)
-    : strategy_(options.strategy), fallback_(options.fallback_tag), all_(outbounds), turn_(seed) {
+    : strategy_(options.strategy),
+      by_load_(options.load),
+      fallback_(options.fallback_tag),
+      all_(outbounds),
+      turn_(seed) {
   for (const std::string& tag : outbounds) {
     const auto begins = [&tag](const std::string& prefix) { return tag.starts_with(prefix); };
     if (std::any_of(options.selector.begin(), options.selector.end(), begins)) selected_.push_back(tag);
@@ -58,22 +62,43 @@ std::vector<balancer::candidate> balancer::usable(const router::outbound_load& l
   return all;
 }
 
+std::vector<least_load::candidate> balancer::measured_ones(
+    const router::outbound_load& load, const router::outbound_measurements& measured) const {
+  std::vector<least_load::candidate> out;
+  for (const candidate& c : usable(load))
+    if (const auto health = measured ? measured(*c.tag) : std::nullopt) out.push_back({c.tag, *health});
+  return out;
+}
+
+/// Those with the same load take turns.
+const std::string& balancer::fewest(std::vector<candidate> all) const {
+  const auto least =
+      std::min_element(all.begin(), all.end(), [](auto& a, auto& b) { return a.load < b.load; })->load;
+  std::erase_if(all, [least](const candidate& c) { return c.load != least; });
+  return *all[next_turn() % all.size()].tag;
+}
+
 const std::string& balancer::choose(const router::outbound_load& load,
-                                    const router::outbound_load& ping) const {
+                                    const router::outbound_measurements& measured) const {
   if (const std::string* const only = pinned_) return *only;
-  const bool by_ping = strategy_ == balancing::least_ping;
-  std::vector<candidate> all;
-  if (by_ping && ping) all = usable(ping);
-  if (all.empty()) all = usable(load);
+  std::vector<least_load::candidate> known;
+  if (strategy_ == balancing::least_load || strategy_ == balancing::least_ping)
+    known = measured_ones(load, measured);
+  if (!known.empty() && strategy_ == balancing::least_ping) {
+    std::vector<candidate> by_time;
+    for (const auto& k : known) by_time.push_back({k.tag, static_cast<std::size_t>(k.health.last.count())});
+    return fewest(std::move(by_time));
+  }
+  if (!known.empty()) {
+    const auto chosen = by_load_.choose(std::move(known));
+    if (!chosen.empty()) return *chosen[scattered(next_turn()) % chosen.size()];
+    if (!fallback_.empty()) return fallback_;
+  }
+  std::vector<candidate> all = usable(load);
   if (all.empty() && !fallback_.empty()) return fallback_;
   if (all.empty()) all = usable({});
-  const std::uint64_t turn = turn_.fetch_add(1, std::memory_order_relaxed);
-  if (strategy_ == balancing::least_load || by_ping) {
-    // Those with the same load take turns.
-    const auto least =
-        std::min_element(all.begin(), all.end(), [](auto& a, auto& b) { return a.load < b.load; })->load;
-    std::erase_if(all, [least](const candidate& c) { return c.load != least; });
-  }
+  if (strategy_ == balancing::least_load || strategy_ == balancing::least_ping) return fewest(std::move(all));
+  const std::uint64_t turn = next_turn();
   return *all[(strategy_ == balancing::random ? scattered(turn) : turn) % all.size()].tag;
 }
 

@@ -1,6 +1,7 @@
-// One outbound of several, by chance, in turns or by their load.
+// One outbound of several, by chance, in turns, by their load or by measurements.
 #pragma once
 
+#include "proxy/routing/least_load.hpp"
 #include "proxy/routing/router.hpp"
 
 #include <atomic>
@@ -17,7 +18,8 @@ class balancer {
   balancer(const balancer_options& options, const std::vector<std::string>& outbounds, std::uint64_t seed);
 
   /// One of those that can be used; else the fallback; else, without one, one of those that cannot.
-  const std::string& choose(const router::outbound_load& load, const router::outbound_load& ping = {}) const;
+  const std::string& choose(const router::outbound_load& load,
+                            const router::outbound_measurements& measured = {}) const;
   /// From now on choose() returns `outbound`; empty: it chooses again. False: there is no such outbound.
   bool pin(std::string_view outbound) const;
   /// Empty: it chooses.
@@ -30,8 +32,13 @@ class balancer {
     std::size_t load;
   };
   std::vector<candidate> usable(const router::outbound_load& load) const;
+  std::vector<least_load::candidate> measured_ones(const router::outbound_load& load,
+                                                   const router::outbound_measurements& measured) const;
+  const std::string& fewest(std::vector<candidate> all) const;
+  std::uint64_t next_turn() const noexcept { return turn_.fetch_add(1, std::memory_order_relaxed); }
 
   balancing strategy_;
+  least_load by_load_;
   std::vector<std::string> selected_;
   std::string fallback_;
   std::vector<std::string> all_;

@@ -45,7 +45,7 @@ struct router::tables {
     std::optional<std::uint8_t> priority;
   };
 
-  tables(const router_options& options, geo_files& geo, outbound_load l, outbound_load p);
+  tables(const router_options& options, geo_files& geo, outbound_load l, outbound_measurements m);
   void add_balancer(const router_options& options, const balancer_options& from);
   void add_rule(const router_options& options, std::size_t number, geo_files& geo);
   void set_target(const router_options& options, const routing_rule& from, entry& to);
@@ -55,7 +55,8 @@ struct router::tables {
   std::optional<route_decision> decide(const route_request& r, const address_span* resolved) const;
   route_decision decision(std::size_t number) const;
 
-  outbound_load load, ping;
+  outbound_load load;
+  outbound_measurements measured;
   domain_strategy strategy;
   std::string default_tag;
   std::map<std::string, balancer, std::less<>> balancers;
@@ -65,8 +66,9 @@ struct router::tables {
   std::vector<domain_index::value> without_domain;
 };
 
-router::tables::tables(const router_options& options, geo_files& geo, outbound_load l, outbound_load p)
-    : load(std::move(l)), ping(std::move(p)), strategy(options.strategy) {
+router::tables::tables(const router_options& options, geo_files& geo, outbound_load l,
+                       outbound_measurements m)
+    : load(std::move(l)), measured(std::move(m)), strategy(options.strategy) {
   if (options.outbound_tags.empty()) check("outbound_tags", "", "it must name all outbounds");
   default_tag = options.outbound_tags.front();
   for (std::size_t i = 0; i < options.balancers.size(); ++i)
@@ -148,15 +150,16 @@ std::optional<route_decision> router::tables::decide(const route_request& r,
 
 route_decision router::tables::decision(std::size_t number) const {
   const entry& e = entries[number];
-  return {e.chooser ? e.chooser->choose(load, ping) : e.outbound_tag, number, e.priority};
+  return {e.chooser ? e.chooser->choose(load, measured) : e.outbound_tag, number, e.priority};
 }
 
-router::router(const router_options& options, geo_files& geo, outbound_load load, outbound_load ping)
+router::router(const router_options& options, geo_files& geo, outbound_load load,
+               outbound_measurements measured)
     : by_content_(std::any_of(options.rules.begin(), options.rules.end(),
                               [](const routing_rule& r) { return !r.protocol.empty() || !r.attrs.empty(); })),
       by_process_(std::any_of(options.rules.begin(), options.rules.end(),
                               [](const routing_rule& r) { return !r.process.empty(); })),
-      tables_(std::make_unique<tables>(options, geo, std::move(load), std::move(ping))) {}
+      tables_(std::make_unique<tables>(options, geo, std::move(load), std::move(measured))) {}
 router::router(router&&) noexcept = default;
 router::~router() = default;
 

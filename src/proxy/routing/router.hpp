@@ -2,9 +2,11 @@
 // caller.
 #pragma once
 
+#include "proxy/routing/outbound_health.hpp"
 #include "proxy/sniff/sniffer.hpp"
 
 #include <muxpro/destination.hpp>
+#include <muxpro/options.hpp>
 #include <muxpro/proxy/geo_files.hpp>
 
 #include <asio/ip/address.hpp>
@@ -66,6 +68,22 @@ enum class domain_strategy : std::uint8_t { as_is, ip_if_non_match, ip_on_demand
 
 enum class balancing : std::uint8_t { random, round_robin, least_load, least_ping };
 
+/// How least_load chooses among outbounds that an observatory measures.
+struct least_load_options {
+  /// The deviation of an outbound whose tag matches counts as if it were larger by the root of `value`.
+  struct cost {
+    bool regexp = false;  ///< `match` is an expression; else a part of the tag
+    std::string match;
+    double value = 1;
+  };
+  std::size_t expected = 0;  ///< outbounds that new connections are shared by; 0: 1
+  duration max_rtt{0};       ///< slower ones are not chosen; 0: any are
+  double tolerance = 0;      ///< the part of measurements that may fail; 0: any
+  /// Deviations: the first one below which there are `expected` outbounds chooses all below it.
+  std::vector<duration> baselines;
+  std::vector<cost> costs;
+};
+
 struct balancer_options {
   std::string tag;
   /// Beginnings of the tags of outbounds.
@@ -73,6 +91,7 @@ struct balancer_options {
   balancing strategy = balancing::random;
   /// The outbound for when none of those selected can be used.
   std::string fallback_tag;
+  least_load_options load{};
 };
 
 struct router_options {
@@ -123,11 +142,13 @@ class router {
   /// Live connections or sub-streams of an outbound; nothing: it cannot be used now. Called from route(), in
   /// its thread.
   using outbound_load = std::function<std::optional<std::size_t>(std::string_view outbound_tag)>;
+  using outbound_measurements = std::function<std::optional<outbound_health>(std::string_view outbound_tag)>;
 
   /// Throws std::invalid_argument with one sentence that names the rule, the field and what it may be.
   /// Without `load` all outbounds can be used and have nothing to do.
-  /// `ping`: microseconds that an outbound has taken to a page; nothing: it has not been measured.
-  router(const router_options& options, geo_files& geo, outbound_load load = {}, outbound_load ping = {});
+  /// `measured`: what an observatory has found; nothing: the outbound is not alive, or was not measured.
+  router(const router_options& options, geo_files& geo, outbound_load load = {},
+         outbound_measurements measured = {});
   router(router&&) noexcept;
   ~router();
 

@@ -249,6 +249,68 @@ TEST_CASE("API: rules and balancers", "[proxy][api]") {
   CHECK(rules.body.find("second") == std::string::npos);
 }
 
+TEST_CASE("API: balancers that are added, and those that are replaced", "[proxy][api]") {
+  api_bench b(R"(, "routing": {"balancers": [{"tag": "old", "selector": ["block"]}], "rules": [
+                  {"ruleTag": "first", "network": "tcp", "balancerTag": "old"}]})");
+  const auto chosen = [&] {
+    proto_writer context, request;
+    context.number(2, 2).number(6, 1).text(7, "a.example");
+    request.message(1, context.content());
+    const auto answer = b.client.call("/xray.app.router.command.RoutingService/TestRoute", request.content());
+    return text_in(bytes_of(answer.body), 12);
+  };
+  const auto add = [&](const char* tag, const char* selector, const char* rule_tag, bool append) {
+    proto_writer balancer, rule, config, request;
+    balancer.text(1, tag).text(2, selector).text(3, "leastload");
+    balancer.message(4,
+                     typed("xray.app.router.StrategyLeastLoadConfig", proto_writer().number(4, 1).content()));
+    rule.text(12, tag).text(19, rule_tag).number(13, 2);
+    config.message(2, rule.content()).message(3, balancer.content());
+    request.message(1, typed("xray.app.router.Config", config.content())).number(2, append);
+    return b.client.routing("AddRule", request.content());
+  };
+  CHECK(chosen() == "block");
+  CHECK(add("old", "direct", "second", true).starts_with("3: routing.balancers[0].tag: is 'old'"));
+  CHECK(add("new", "direct", "second", true) == "0");
+  CHECK(chosen() == "block");  // the first rule decides
+  CHECK(b.client.routing("GetBalancerInfo", text_message(1, "new")) == "0");
+  proto_writer pin;
+  pin.text(1, "old").text(2, "direct");
+  CHECK(b.client.routing("OverrideBalancerTarget", pin.content()) == "0");
+  CHECK(add("old", "block", "third", false) == "0");
+  CHECK(chosen() == "block");  // the override was of the balancer before
+  CHECK(b.client.routing("GetBalancerInfo", text_message(1, "new")) == "5: cannot find tag: new");
+  CHECK(add("bad", "nothing", "fourth", true).starts_with("3: routing.balancers[0].selector: is 'nothing'"));
+}
+
+TEST_CASE("API: users of a Shadowsocks inbound that begins without any", "[proxy][api]") {
+  bench b;
+  const auto proxy = made(R"({"inbounds": [{"tag": "s", "protocol": "shadowsocks", "listen": "127.0.0.1",
+      "port": 0, "settings": {"clients": []}}], "outbounds": [{"protocol": "freedom"}],
+      "api": {"tag": "api", "listen": "127.0.0.1:0", "services": ["HandlerService"]}})");
+  proxy->start();
+  api_client client{b.io, to_tcp(proxy->listening().back().at)};
+  const auto add = [&](const char* email, std::uint64_t cipher) {
+    proto_writer account, user, operation;
+    account.text(1, std::string("secret of ") + email).number(2, cipher);
+    user.text(2, email).message(3, typed("xray.proxy.shadowsocks.Account", account.content()));
+    operation.message(1, user.content());
+    return client.handler("AlterInbound", alter("s", "AddUserOperation", operation.content()));
+  };
+  constexpr std::uint64_t aes_128_gcm = 5, chacha20_poly1305 = 7;
+  CHECK(add("ann", chacha20_poly1305) == "0");
+  CHECK(add("bob", aes_128_gcm).find("all have the same") != std::string::npos);
+  CHECK(add("bob", chacha20_poly1305) == "0");
+  CHECK(client.handler("AlterInbound", remove_user("s", "ann")) == "0");
+  finish(*proxy);
+}
+
+TEST_CASE("API: what Xray itself refuses is refused in its words", "[proxy][api]") {
+  api_bench b;
+  CHECK(b.client.handler("AlterOutbound", text_message(1, "direct")) == "2: not an outbound operation");
+  CHECK(b.client.routing("SubscribeRoutingStats") == "2: Routing statistics not enabled.");
+}
+
 TEST_CASE("API: what is not a call, or not had, is refused", "[proxy][api]") {
   api_bench b({}, R"("StatsService")");
   CHECK(b.client.handler("ListInbounds") == "12: HandlerService is not among the services of api");

@@ -164,6 +164,97 @@ TEST_CASE("API: rules of a router", "[proxy][api]") {
         R"("network":["tcp","udp"],"outboundTag":"out","port":"53","ruleTag":"mine"}]})");
 }
 
+TEST_CASE("API: rules in the form of newer clients, which name lists", "[proxy][api]") {
+  proto_writer site, other_site, domain, address, other_address, block, rule, routing;
+  site.text(2, "cn").text(3, "ads,x");
+  other_site.text(1, "mine.dat").text(2, "ads");
+  domain.number(1, 3).text(2, "a.example");
+  address.text(1, "geoip.dat").text(2, "cn").number(3, 1);
+  other_address.text(1, "mine.dat").text(2, "us");
+  block.message(1, std::string("\x0a\0\0\0", 4)).number(2, 8);
+  rule.text(1, "out").message(2, proto_writer().message(1, site.content()).content());
+  rule.message(2, proto_writer().message(1, other_site.content()).content());
+  rule.message(2, proto_writer().message(2, domain.content()).content());
+  rule.message(2, proto_writer().message(2, "keyword").content());  // of an older client
+  rule.message(10, proto_writer().message(1, address.content()).content());
+  rule.message(10, proto_writer().message(1, other_address.content()).content());
+  rule.message(10, proto_writer().message(2, block.content()).content());
+  rule.message(10, proto_writer().text(1, "CN").message(2, block.content()).content());
+  routing.message(2, rule.content());
+  const std::string message = typed("xray.app.router.Config", routing.content());
+  CHECK(without_spaces(shown_as([&] { return routing_of(bytes_of(message)); })) ==
+        R"({"rules":[{"domain":["geosite:cn@ads@x","ext:mine.dat:ads","full:a.example","keyword:keyword"],)"
+        R"("ip":["!geoip:cn","ext:mine.dat:us","10.0.0.0/8","10.0.0.0/8"],"outboundTag":"out"}]})");
+  // A rule within a rule within a rule: no form has that.
+  std::string nested = domain.take();
+  for (int i = 0; i < 1000; ++i) nested = proto_writer().message(2, nested).take();
+  const std::string deep =
+      typed("xray.app.router.Config",
+            proto_writer().message(2, proto_writer().message(2, nested).content()).content());
+  CHECK(shown_as([&] { return routing_of(bytes_of(deep)); }).starts_with("3: "));
+}
+
+TEST_CASE("API: balancers with their strategies", "[proxy][api]") {
+  proto_writer cost, load, balancer, plain, routing;
+  cost.text(2, "a");
+  std::string costs = cost.take() + std::string("\x1d\0\0\0\x3f", 5);  // value = 0.5f
+  load.message(2, costs)
+      .message(3, std::string("\x80\xb4\x89\x13\5", 5))
+      .number(4, 2)
+      .number(5, 1'000'000'000);
+  std::string settings = load.take() + std::string("\x35\0\0\x80\x3e", 5);  // tolerance = 0.25f
+  balancer.text(1, "b").text(2, "out-").text(2, "x").text(3, "leastload").text(5, "direct");
+  balancer.message(4, typed("xray.app.router.StrategyLeastLoadConfig", settings));
+  plain.text(1, "r").text(2, "out-").text(3, "random").message(4, "");
+  routing.message(3, balancer.content()).message(3, plain.content());
+  const std::string message = typed("xray.app.router.Config", routing.content());
+  CHECK(without_spaces(shown_as([&] { return routing_of(bytes_of(message)); })) ==
+        R"({"balancers":[{"fallbackTag":"direct","selector":["out-","x"],"strategy":{"settings":)"
+        R"({"baselines":["40000000ns","5ns"],"costs":[{"match":"a","value":0.5}],"expected":2,)"
+        R"("maxRTT":"1000000000ns","tolerance":0.25},"type":"leastload"},"tag":"b"},)"
+        R"({"selector":["out-"],"strategy":{"type":"random"},"tag":"r"}]})");
+  // A list of numbers that ends in the middle of one.
+  const std::string cut =
+      typed("xray.app.router.StrategyLeastLoadConfig", proto_writer().message(3, "\x80").content());
+  const std::string broken =
+      typed("xray.app.router.Config",
+            proto_writer().message(3, proto_writer().message(4, cut).content()).content());
+  CHECK(shown_as([&] { return routing_of(bytes_of(broken)); }) ==
+        "3: xray.app.router.StrategyLeastLoadConfig has a list of numbers that is none");
+  const std::string many = typed("xray.app.router.StrategyLeastLoadConfig",
+                                 proto_writer().message(3, std::string(most_api_values + 1, '\1')).content());
+  const std::string long_list =
+      typed("xray.app.router.Config",
+            proto_writer().message(3, proto_writer().message(4, many).content()).content());
+  CHECK(shown_as([&] { return routing_of(bytes_of(long_list)); }) ==
+        "8: the message has more than 100000 values");
+}
+
+TEST_CASE("API: XHTTP, whose client writes ranges of zeros for defaults", "[proxy][api]") {
+  const auto range = [](std::uint64_t from, std::uint64_t to) {
+    proto_writer out;
+    return out.number(1, from).number(2, to).take();
+  };
+  proto_writer xmux, xhttp, carrier, stream, receiver;
+  xmux.message(1, range(1, 1)).message(2, "").message(4, range(600, 900));
+  xhttp.text(1, "a.example")
+      .text(2, "/x")
+      .text(3, "auto")
+      .message(5, range(100, 1000))
+      .message(8, range(0, 0));
+  xhttp.number(10, 30).message(12, xmux.content()).message(26, "");
+  carrier.message(2, typed("xray.transport.internet.splithttp.Config", xhttp.content())).text(3, "splithttp");
+  stream.text(5, "splithttp").message(2, carrier.content());
+  receiver.message(3, stream.content());
+  CHECK(
+      without_spaces(inbound(handler("xray.proxy.http.ServerConfig", "", "xray.app.proxyman.ReceiverConfig",
+                                     receiver.content())))
+          .find(
+              R"("xhttpSettings":{"host":"a.example","mode":"auto","path":"/x","scMaxBufferedPosts":30,)"
+              R"("xPaddingBytes":"100-1000","xmux":{"hMaxRequestTimes":"600-900","maxConcurrency":"1-1"}})") !=
+      std::string::npos);
+}
+
 TEST_CASE("API: operations on users, and users as messages", "[proxy][api]") {
   proto_writer account, user, add;
   account.text(1, "secret");

@@ -4,6 +4,7 @@
 
 #include "proxy/routing/router.hpp"
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -82,10 +83,14 @@ TEST_CASE("balancer: leastPing takes the fastest that was measured", "[proxy][ro
   all.balancer_tag = "fast";
   o.rules = {all};
   geo_files none;
-  std::map<std::string, std::size_t, std::less<>> times{{"p-1", 30}, {"p-2", 10}};
-  const auto ping = [&](std::string_view tag) -> std::optional<std::size_t> {
+  std::map<std::string, int, std::less<>> times{{"p-1", 30}, {"p-2", 10}};
+  const auto ping = [&](std::string_view tag) -> std::optional<outbound_health> {
     const auto found = times.find(tag);
-    return found == times.end() ? std::nullopt : std::optional(found->second);
+    if (found == times.end()) return std::nullopt;
+    outbound_health out;
+    out.last = std::chrono::milliseconds(found->second);
+    out.all = 1;
+    return out;
   };
   const router by_ping(o, none, {}, ping);
   const auto choice = [&] { return by_ping.route(request())->outbound_tag; };
