@@ -21,6 +21,8 @@ using command = std::function<int()>;
 
 /// "0.1.0"
 std::string version_number();
+/// What version and --version print, in the form that panels read.
+std::string version_text();
 
 void add_client_command(CLI::App& app, command& run);
 void add_demo_command(CLI::App& app, command& run);

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -46,6 +47,8 @@ std::vector<std::filesystem::path> list_directories(const config_flags& flags, c
   for (const char* directory :
        {"/usr/local/share/xray", "/usr/share/xray", "/usr/share/v2ray", "/usr/local/share/v2ray"})
     out.emplace_back(directory);
+  for (auto one = out.begin(); one != out.end();)  // a message lists them
+    one = std::find(out.begin(), one, *one) == one ? one + 1 : out.erase(one);
   return out;
 }
 

@@ -4,7 +4,9 @@
 #include "self_signed.hpp"
 #include "tls_ping.hpp"
 
+#include "proxy/base/text.hpp"
 #include "proxy/base/uuid.hpp"
+#include "proxy/config/go_duration.hpp"
 
 #include <muxpro/config.hpp>
 
@@ -12,6 +14,8 @@
 #include <openssl/rand.h>
 #include <CLI/CLI.hpp>
 
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
@@ -28,10 +32,19 @@ namespace {
 constexpr std::string_view xray_version = "26.7.28";
 
 int print_version() {
-  print_line(stdout, fmt::format("Xray {} (muxpro {}, which takes its configurations) (C++20, linux)",
-                                 xray_version, version_number()));
-  print_line(stdout, "A proxy for configurations of V2Ray and Xray, with Mux.Pro.");
+  print_line(stdout, version_text());
   return 0;
+}
+
+/// "240h", as Go writes times, or a number of days.
+unsigned days_in(const std::string& text) {
+  constexpr int most = 100 * 365;
+  const auto time = proxy::parse_go_duration(text);
+  const auto days = proxy::number<std::uint32_t>(text);
+  const auto hours = time ? std::chrono::duration_cast<std::chrono::hours>(*time).count() : 0;
+  const std::int64_t out = days ? std::int64_t{*days} : (hours + 23) / 24;
+  if (out < 1 || out > most) throw usage_error("--expire must be a number of days, or a time such as 240h");
+  return static_cast<unsigned>(out);
 }
 
 int print_uuid(const std::string& text) {
@@ -58,9 +71,16 @@ void add_tls(CLI::App& app, command& run) {
   cert.add_option("--domain", what->names, "Names and addresses that it is for");
   cert.add_option("--name", what->common_name, "The common name; default: the first domain");
   cert.add_option("--org", what->organization, "The organization");
-  cert.add_option("--expire", what->days, "Days until it expires")->capture_default_str();
+  const auto expires = std::make_shared<std::string>(std::to_string(what->days));
+  cert.add_option("--expire", *expires, "Days until it expires, or a time such as 2160h")
+      ->capture_default_str();
   cert.add_option("--file", what->file, "Write FILE.crt and FILE.key instead");
-  cert.callback([what, &run] { run = [what] { return make_certificate(*what); }; });
+  cert.callback([=, &run] {
+    run = [=] {
+      what->days = days_in(*expires);
+      return make_certificate(*what);
+    };
+  });
   const auto host = std::make_shared<std::string>(), address = std::make_shared<std::string>();
   CLI::App& ping = *tls.add_subcommand("ping", "Show the certificate and the choices of a server of TLS.");
   ping.add_option("host", *host, "HOST or HOST:PORT")->required();
@@ -77,6 +97,13 @@ void add_tls(CLI::App& app, command& run) {
 
 std::string version_number() {
   return fmt::format("{}.{}.{}", MUXPRO_VERSION_MAJOR, MUXPRO_VERSION_MINOR, MUXPRO_VERSION_PATCH);
+}
+
+std::string version_text() {
+  return fmt::format(
+      "Xray {} (muxpro {}, which takes its configurations) (C++20, linux)\n"
+      "A proxy for configurations of V2Ray and Xray, with Mux.Pro.",
+      xray_version, version_number());
 }
 
 void add_key_commands(CLI::App& app, command& run) {

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   open_standard_streams();
   raise_descriptor_limit();
   CLI::App app("Mux.Pro: many connections over one.", "muxpro");
-  app.set_version_flag("--version", "muxpro " + muxpro::app::version_number());
+  app.set_version_flag("--version", muxpro::app::version_text());
   app.require_subcommand(1);
   muxpro::app::command run;
   muxpro::app::add_client_command(app, run);

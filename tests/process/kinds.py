@@ -82,6 +82,15 @@ ACCEPTED = {
         "domainStrategy": "ForceIPv4", "userLevel": 0, "redirect": "127.0.0.1:8080", "proxyProtocol": 1,
         "fragment": {"packets": "tlshello", "length": "80-160", "interval": "5-10"},
         "finalRules": [{"action": "block", "ip": ["geoip:private"]}]}}]), 0),
+    "a measured balancer": (whole(burstObservatory={"subjectSelector": ["d"], "pingConfig": {
+        "destination": "http://probe.example/204", "interval": "1m", "sampling": 3, "timeout": "5s", "httpMethod": "HEAD"}},
+        routing={"balancers": [{"tag": "b", "selector": ["d"], "strategy": {"type": "leastLoad", "settings": {
+            "expected": 2, "maxRTT": "1s", "tolerance": 0.01, "baselines": ["400ms", "1s"],
+            "costs": [{"regexp": True, "match": "^d", "value": 0.5}]}}}],
+                 "rules": [{"network": "tcp", "balancerTag": "b"}]}), 0),
+    "a panel's empty inbound, and parts that ask for nothing": (whole(
+        {"tag": "s", "port": 1080, "protocol": "shadowsocks", "settings": {"clients": [], "network": "tcp,udp"}},
+        outbounds=[{"protocol": "freedom", "Tag": "direct", "settings": {"noises": []}}], reverse={}, transport={}), 1),
     "null and letters": ({"log": {"loglevel": "Warning", "maskAddress": "half"}, "dns": None, "fakeDns": None,
                           "inbounds": [{**LOCAL, "protocol": "Socks", "settings": None, "sniffing": None}],
                           "outbounds": [{"protocol": "freedom", "settings": {"domainStrategy": "useIp"}, "mux": None}],
@@ -100,7 +109,7 @@ REFUSED = {
                                  "streamSettings": {"network": "splithttp", "security": "tls", "tlsSettings": {
                                      "serverName": "a.example", "alpn": ["h3"]}}}]),
                {"outbounds[0].streamSettings.network": "muxpro has no HTTP/3"}),
-    "reverse": (whole(reverse={"bridges": []}), {"reverse": "muxpro has no reverse proxy"}),
+    "reverse": (whole(reverse={"bridges": [{"tag": "b", "domain": "b.example"}]}), {"reverse": "muxpro has no reverse proxy"}),
     "noises and a webhook": (whole(outbounds=[{"tag": "direct", "protocol": "freedom", "settings": {"noises": [{}]}}],
                                    routing={"rules": [{"port": 1, "webhook": "x", "outboundTag": "direct"}]}),
                              {"outbounds[0].settings.noises": "muxpro has no noises",
@@ -183,7 +192,9 @@ def commands(scene):
     for word in ("version", "-version", "--version"):
         done = muxpro(scene, word)
         expect(done.returncode == 0 and "muxpro" in done.stdout, f"{word}: {done}")
-    expect(re.match(r"Xray \d+\.\d+\.\d+ ", muxpro(scene, "version").stdout), "panels cannot read the version")
+        expect(re.match(r"Xray \d+\.\d+\.\d+ ", done.stdout), f"{word}: panels cannot read the version")
+    expect("BEGIN CERTIFICATE" in muxpro(scene, "tls", "cert", "-domain=a.example", "-expire=240h").stdout, "no certificate for 240h")
+    expect(muxpro(scene, "tls", "cert", "-expire=soon").returncode == 2, "a certificate until soon")
     expect(re.fullmatch(r"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\n", muxpro(scene, "uuid").stdout), "there is no UUID")
     expect(muxpro(scene, "uuid", "-i", "example").stdout == "feb54431-301b-52bb-a6dd-e1e93e81bb9e\n", "another UUID")
     keys = dict(line.split(": ") for line in muxpro(scene, "x25519").stdout.splitlines())

@@ -53,6 +53,14 @@ std::string extra_of(const setting* xhttp) {
   return rest.empty() ? std::string() : json_text(setting(rest), -1);
 }
 
+/// The fake head of HTTP, of network raw.
+void add_http_head(std::string& query, const setting* raw) {
+  if (text_at(raw, {"header", "type"}) != "http") return;
+  add(query, "headerType", "http");
+  add(query, "host", text_at(raw, {"header", "request", "headers", "Host"}));
+  add(query, "path", text_at(raw, {"header", "request", "path"}));
+}
+
 void add_stream(std::string& query, const setting* stream) {
   std::string network = text_at(stream, {"network"});
   if (network.empty()) network = text_at(stream, {"method"});
@@ -75,6 +83,7 @@ void add_stream(std::string& query, const setting* stream) {
                                                                   {"allowInsecure", "allowInsecure"}})
     add(query, key, text_at(s, {name}));
   const setting* const c = inner(stream, {network + "Settings"});
+  if (network == "tcp") add_http_head(query, c ? c : inner(stream, {"rawSettings"}));
   for (const char* key : {"path", "host", "serviceName", "authority"}) add(query, key, text_at(c, {key}));
   add(query, "mode",
       network == "grpc" && !text_at(c, {"multiMode"}).empty() ? "multi" : text_at(c, {"mode"}));

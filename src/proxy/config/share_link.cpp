@@ -205,7 +205,7 @@ std::optional<setting> outbound_of_link(std::string_view link, std::string& why)
   const auto l = parse_link(link);
   if (l && (scheme == "vless" || scheme == "vmess" || scheme == "trojan") && !l->user.empty())
     return keyed_of(*l);
-  if (l && scheme == "socks") return socks_of(*l);
+  if (l && (scheme == "socks" || scheme == "socks5")) return socks_of(*l);
   return std::nullopt;
 }
 

@@ -54,6 +54,19 @@ TEST_CASE("link: parts", "[proxy][config]") {
     CHECK_FALSE(parse_link(bad));
 }
 
+TEST_CASE("link: the fake head of HTTP comes back, and socks5 is another name of socks", "[proxy][config]") {
+  std::string why;
+  const auto head = outbound_of_link(
+      "vless://7c1e2f60-5b1d-4c53-9d3e-2f0a6b8c9d01@a.example:80?encryption=none&type=tcp&security=none&"
+      "headerType=http&host=h.example&path=%2Fa#n",
+      why);
+  REQUIRE(head);
+  CHECK(link_of_outbound(*head) ==
+        "vless://7c1e2f60-5b1d-4c53-9d3e-2f0a6b8c9d01@a.example:80?encryption=none&type=tcp&security=none&"
+        "headerType=http&host=h.example&path=%2Fa#n");
+  has(json("socks5://u:p@1.2.3.4:1080"), R"("protocol": "socks")");
+}
+
 TEST_CASE("link: each protocol becomes an outbound", "[proxy][config]") {
   const std::string vless = json(
       "vless://7c1e2f60-5b1d-4c53-9d3e-2f0a6b8c9d01@gate.example:443?encryption=none&flow=xtls-rprx-vision&"
