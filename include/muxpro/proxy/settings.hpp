@@ -213,7 +213,7 @@ class settings {
   void note(std::string_view key, std::string sentence);
   /// Reports a mistake about the object itself.
   void wrong(std::string sentence) { mistakes_.add(path_, std::move(sentence)); }
-  /// Notes `sentence` if `key` is there. The reference does not have the key.
+  /// Notes `sentence`, unless it is empty, if `key` is there. The reference does not have the key.
   void pass_over(std::string_view key, std::string sentence);
   /// Reports `sentence` if `key` is there, for keys that are only allowed elsewhere.
   void refuse(std::string_view key, std::string sentence);

@@ -149,6 +149,7 @@ void read_routing(settings& s, router_options& to, geo_files& geo, const std::ve
                              {"IPOnDemand", domain_strategy::ip_on_demand}});
   const std::size_t before = s.mistakes().count();
   router_options one = to;
+  one.rules.clear();  // those that are there need balancers that are there
   s.objects({"balancers", "Groups of outbounds that share connections."}, [&](settings& b, std::size_t) {
     to.balancers.push_back(read_balancer(b));
     one.balancers = {to.balancers.back()};
