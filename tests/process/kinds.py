@@ -295,8 +295,8 @@ def unusable_files(scene):
     twice = {"protocol": "http", "settings": {"accounts": [{"user": "ann", "pass": "a"}, {"user": "ann", "pass": "b"}]}}
     cases = {
         "inbounds[0].streamSettings": (of(certificate="none.pem"), of(certificate="empty.pem"), of(key="none.key")),
-        "log.error": (of(log={"error": "none/error.log"}), of(log={"error": "folder"})),
-        "log.access": (of(log={"access": "none/access.log"}),),
+        "log.error": (of(log={"error": "empty.pem/error.log"}), of(log={"error": "folder"})),
+        "log.access": (of(log={"access": "empty.pem/access.log"}),),
         "routing.rules[0].domain": (of(rules=[{"domain": ["ext:none.dat:cn"], "outboundTag": "direct"}]),),
         "inbounds[0].settings.accounts[1].user": (of(**twice),)}
     for place, configurations in cases.items():
