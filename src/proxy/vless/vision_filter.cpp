@@ -11,7 +11,7 @@ namespace {
 
 // RFC 8446 sections 4.1.3, 5.1 and B.4.
 constexpr std::size_t head_of_record = 5;
-constexpr std::uint64_t handshake_record = 22, application_record = 23;
+constexpr std::uint64_t handshake_content = 22, application_content = 23;
 constexpr std::uint64_t client_hello_message = 1, server_hello_message = 2;
 /// The extension supported_versions of a ServerHello that has chosen TLS 1.3.
 constexpr std::array chose_tls13{std::byte{0}, std::byte{0x2b}, std::byte{0},
@@ -26,7 +26,7 @@ void vision_filter::see(const_bytes piece) noexcept {
   if (left_ == 0) return;
   --left_;
   byte_reader r(piece);
-  const bool handshake = r.number(1) == handshake_record && r.number(1) == 3;
+  const bool handshake = r.number(1) == handshake_content && r.number(1) == 3;
   r.take(3);
   const std::uint64_t message = r.number(1);
   if (handshake && r.good()) {
@@ -58,7 +58,7 @@ std::size_t whole_records(const_bytes data) noexcept {
   std::size_t n = 0;
   byte_reader r(data);
   for (;;) {
-    const bool is_data = r.number(1) == application_record && r.number(2) == 0x0303;
+    const bool is_data = r.number(1) == application_content && r.number(2) == 0x0303;
     r.counted(2);
     if (!r.good() || !is_data) return n;
     n = r.position();

@@ -54,8 +54,8 @@ bool has_element(const Message& m, std::string_view name, std::string_view eleme
   });
 }
 
-std::string empty_answer(std::string_view status) {
-  return fmt::format("HTTP/1.1 {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status);
+std::string empty_answer(std::string_view line) {
+  return fmt::format("HTTP/1.1 {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", line);
 }
 
 bool is_for(const http_request& r, const upgrade_options& o) {

@@ -285,7 +285,7 @@ TEST_CASE("API: balancers that are added, and those that are replaced", "[proxy]
 
 TEST_CASE("API: users of a Shadowsocks inbound that begins without any", "[proxy][api]") {
   bench b;
-  const auto proxy = made(R"({"inbounds": [{"tag": "s", "protocol": "shadowsocks", "listen": "127.0.0.1",
+  auto proxy = made(R"({"inbounds": [{"tag": "s", "protocol": "shadowsocks", "listen": "127.0.0.1",
       "port": 0, "settings": {"clients": []}}], "outbounds": [{"protocol": "freedom"}],
       "api": {"tag": "api", "listen": "127.0.0.1:0", "services": ["HandlerService"]}})");
   proxy->start();
@@ -302,7 +302,7 @@ TEST_CASE("API: users of a Shadowsocks inbound that begins without any", "[proxy
   CHECK(add("bob", aes_128_gcm).find("all have the same") != std::string::npos);
   CHECK(add("bob", chacha20_poly1305) == "0");
   CHECK(client.handler("AlterInbound", remove_user("s", "ann")) == "0");
-  finish(*proxy);
+  finish(proxy);
 }
 
 TEST_CASE("API: what Xray itself refuses is refused in its words", "[proxy][api]") {
