@@ -24,8 +24,8 @@ struct relay_bytes {
 /// By convention a is the client's side. Every byte read or written in either direction restarts the time,
 /// and so does a kernel's queue to a peer that gets shorter. While such a queue holds bytes only `idle` ends
 /// the relay.
-struct relay_options {
-  relay_options() = default;
+struct relay_limits {
+  relay_limits() = default;
 
   /// Both directions are open (v2ray connIdle: 300 s).
   duration idle = std::chrono::seconds(300);
@@ -37,6 +37,11 @@ struct relay_options {
   /// One direction has ended by a failure of the side that it writes to, the other one by EOF, all of which
   /// has arrived: so long the side that is left may take to end by itself. What it still sends is dropped.
   duration linger = std::chrono::seconds(2);
+};
+
+struct relay_options : relay_limits {
+  relay_options() = default;
+
   /// One read takes at most this many bytes. A direction that moves little holds 2 KiB.
   std::size_t buffer = 128 * 1024;
 

@@ -33,7 +33,7 @@ inline relay_side other_side(relay_side s) noexcept {
 /// - a read fails: the other side is reset, once what was written to it has arrived.
 class relay_state : public std::enable_shared_from_this<relay_state>, private parking {
  public:
-  relay_state(asio::any_io_executor executor, relay_options options);
+  relay_state(asio::any_io_executor executor, const relay_options& options);
   virtual ~relay_state();
 
   /// The directions, of which this is the owner, are named by the side that they read. They begin inside of
@@ -42,16 +42,22 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
   void cancel() { fail(asio::error::operation_aborted); }
 
   // --- what a direction does
-  const relay_options& options() const noexcept { return options_; }
+  /// See relay_options::buffer.
+  std::size_t buffer_size() const noexcept { return buffer_; }
   const asio::any_io_executor& executor() const noexcept { return executor_; }
   asio::cancellation_slot stop_of(relay_side from) noexcept { return of(from).stop.slot(); }
   /// Null: the direction begins with a read.
-  std::unique_ptr<relay_beginning> take_beginning(relay_side from);
+  static std::unique_ptr<relay_beginning> take_beginning(relay_options& o, relay_side from);
+  /// A direction goes on as another loop, so that what it needed before is in memory no more.
+  void go_on(loop as) {
+    ++running_;
+    std::move(as).first()();
+  }
   void active() { active_at_ = timer_->now(); }
   void written(relay_side from, std::size_t n) {
     const auto count = from == relay_side::a ? &relay_bytes::a_to_b : &relay_bytes::b_to_a;
     result_.*count += n;
-    if (options_.progress) options_.progress.get()->*count += n;
+    if (progress_) progress_.get()->*count += n;
     active();
   }
   /// Called after each read and each write of the direction. Returns whether it is over.
@@ -112,7 +118,9 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
   void context_destroyed() noexcept override;
 
   asio::any_io_executor executor_;
-  relay_options options_;
+  const relay_limits limits_;
+  const std::size_t buffer_;
+  const std::shared_ptr<relay_bytes> progress_;
   std::optional<wake_up> timer_;
   time_point active_at_;
   std::array<direction, 2> directions_;

@@ -11,14 +11,22 @@
 namespace muxpro::detail {
 
 template <class From, class To>
-loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, From& from, To& to) {
+loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, From& from, To& to, bool ended) {
   if constexpr (flows<From, To>)
-    return flow_from(s, side, from, to);
+    return flow_from(s, side, from, to, ended);
   else
-    return copy_from(s, side, from, to);
+    return copy_from(s, side, from, to, ended);
 }
-/// Compiled once: g++ emits a coroutine wherever an inline function names it, called or not.
-loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, any_stream& from, any_stream& to);
+
+template <class From, class To>
+loop first_from(const std::shared_ptr<relay_state>& s, relay_side side, From& from, To& to,
+                std::unique_ptr<relay_beginning> beginning) {
+  if (beginning) return begin_from(s, side, from, to, std::move(beginning));
+  return relay_from(s, side, from, to, false);
+}
+/// Compiled once, as relay_from().
+loop first_from(const std::shared_ptr<relay_state>& s, relay_side side, any_stream& from, any_stream& to,
+                std::unique_ptr<relay_beginning> beginning);
 
 template <class Stream>
 bool is_over_socket(const Stream&) noexcept {
@@ -29,8 +37,8 @@ inline bool is_over_socket(const any_stream& s) noexcept { return s.over_socket(
 template <class A, class B>
 class relay_over final : public relay_state {
  public:
-  relay_over(A& a, B& b, relay_options options)
-      : relay_state(a.get_executor(), std::move(options)), a_(a), b_(b) {}
+  relay_over(A& a, B& b, const relay_options& options)
+      : relay_state(a.get_executor(), options), a_(a), b_(b) {}
 
  private:
   void end(relay_side s, stream_ending how, end_code code) noexcept override {
@@ -69,9 +77,10 @@ struct initiate_relay {
                       relay_result());
       return;
     }
-    const auto s = std::make_shared<relay_over<A, B>>(*a, *b, std::move(options));
-    loop from_a = relay_from(s, relay_side::a, *a, *b);
-    loop from_b = relay_from(s, relay_side::b, *b, *a);
+    const auto s = std::make_shared<relay_over<A, B>>(*a, *b, options);
+    auto beginning_of = [&options](relay_side side) { return relay_state::take_beginning(options, side); };
+    loop from_a = first_from(s, relay_side::a, *a, *b, beginning_of(relay_side::a));
+    loop from_b = first_from(s, relay_side::b, *b, *a, beginning_of(relay_side::b));
     auto cancel = [state = s.get()](relay_op*) { state->cancel(); };
     relay_op* const op = park<relay_op>(std::forward<Handler>(handler), executor, cancel);
     s->start(op, std::move(from_a), std::move(from_b));

@@ -11,7 +11,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <tuple>
 #include <utility>
 
 namespace muxpro::detail {
@@ -31,27 +30,52 @@ void wait_if_it_can([[maybe_unused]] Stream& s, [[maybe_unused]] transfer_step d
   if constexpr (reads_when_ready<Stream>) wait_for_bytes(s, std::move(done));
 }
 
-/// What it awaits, each a read, a write or an End of one side.
+template <class Stream>
+auto written_to(relay_state& s, relay_side from, Stream& to, asio::const_buffer data) {
+  return transfer(s.executor(), s.stop_of(from),
+                  [&to, data](transfer_step done) { to.async_write_some(data, std::move(done)); });
+}
+
+template <class Stream>
+bool waits_without_memory(const Stream&) noexcept {
+  return reads_when_ready<Stream>;
+}
+inline bool waits_without_memory(const any_stream& s) noexcept { return s.reads_when_ready(); }
+
+/// What it awaits, each a read or a write of one side. Each awaiter has its place in the coroutine's frame as
+/// long as the direction lasts, so there are two.
 template <class From, class To>
 class copy_operations {
  public:
   copy_operations(relay_state& s, relay_side side, From& from, To& to)
-      : state_(s), side_(side), stop_(s.stop_of(side)), from_(from), to_(to), buffer_(s.options().buffer) {}
+      : state_(s),
+        stop_(s.stop_of(side)),
+        from_(from),
+        to_(to),
+        waits_(waits_without_memory(from)),
+        buffer_(s.buffer_size()) {}
 
   relay_buffer& buffer() noexcept { return buffer_; }
-  auto fill(relay_buffer& into) { return filled_from(state_, side_, from_, into); }
-  // Of a stream that reads when it is ready.
-  auto wait() {
-    return transfer(state_.executor(), stop_,
-                    [this](transfer_step done) { wait_if_it_can(from_, std::move(done)); });
+  /// There was more than the last read had room for.
+  bool reads_on() const noexcept { return waits_ && buffer_.was_full(); }
+  /// Until a stream that reads when it is ready is so; of another stream, a read. got() has to follow.
+  auto wait_or_read() {
+    if (waits_) buffer_.rest();
+    return transfer(state_.executor(), stop_, [this](transfer_step done) {
+      if (waits_)
+        wait_if_it_can(from_, std::move(done));
+      else
+        take(from_, buffer_, std::move(done));
+    });
   }
-  std::size_t fill_now([[maybe_unused]] error_code& ec) {
-    if constexpr (reads_when_ready<From>) return read_now(from_, buffer_.room_now(), ec);
-    return 0;
-  }
-  auto write(asio::const_buffer from) {
-    return transfer(state_.executor(), stop_,
-                    [this, from](transfer_step done) { to_.async_write_some(from, std::move(done)); });
+  void got(const transfer_step::result& r) noexcept { got_ = r; }
+  /// Puts what there is to read into the buffer. Returns why the direction ends.
+  error_code read() {
+    auto [unread, n] = std::exchange(got_, {});
+    if (waits_ && !unread) n = fill_now(unread);
+    if (unread == asio::error::would_block) unread.clear();
+    if (!unread) buffer_.filled(n);
+    return unread;
   }
   auto drain() {
     return transfer(state_.executor(), stop_,
@@ -59,11 +83,17 @@ class copy_operations {
   }
 
  private:
+  std::size_t fill_now([[maybe_unused]] error_code& ec) {
+    if constexpr (reads_when_ready<From>) return read_now(from_, buffer_.room_now(), ec);
+    return 0;
+  }
+
   relay_state& state_;
-  const relay_side side_;
   const asio::cancellation_slot stop_;
   From& from_;
   To& to_;
+  const bool waits_;
+  transfer_step::result got_{};
   relay_buffer buffer_;
 };
 
@@ -79,67 +109,61 @@ error_code meaning_of_eof(const relay_state& s, relay_side side, const Stream& f
   return eof_is_message(from) ? error_code() : s.meaning_of_eof(side);
 }
 
-template <class Stream>
-bool waits_without_memory(const Stream&) noexcept {
-  return reads_when_ready<Stream>;
-}
-inline bool waits_without_memory(const any_stream& s) noexcept { return s.reads_when_ready(); }
+template <class From, class To>
+loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, From& from, To& to, bool ended);
+/// Compiled once: g++ emits a coroutine wherever an inline function names it, called or not.
+loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, any_stream& from, any_stream& to,
+                bool ended);
 
 /// A direction is named by the side that it reads.
 template <class From, class To>
-loop copy_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to) {
-  copy_operations<From, To> io(*s, side, from, to);
-  bool ended = false;
-  if (const auto first = s->take_beginning(side)) {
-    while (first->waits()) {
-      const auto [unread, n] = co_await io.fill(first->room());
-      if (s->ends_reading(side, first->add(unread, n))) co_return;
-      s->active();
-    }
-    while (first->left().size() > 0) {
-      const auto [unwritten, n] = co_await io.write(first->left());
-      s->written(side, n);
-      if (s->ends_writing(side, unwritten)) co_return;
-      first->written(n);
-    }
-    ended = first->ended();
+loop begin_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to,
+                std::unique_ptr<relay_beginning> first) {
+  while (first->waits()) {
+    const auto [unread, n] = co_await filled_from(*s, side, from, first->room());
+    if (s->ends_reading(side, first->add(unread, n))) co_return;
+    s->active();
   }
-  relay_buffer& buffer = io.buffer();
-  const bool waits_first = waits_without_memory(from);
+  while (first->left().size() > 0) {
+    const auto [unwritten, n] = co_await written_to(*s, side, to, first->left());
+    s->written(side, n);
+    if (s->ends_writing(side, unwritten)) co_return;
+    first->written(n);
+  }
+  s->go_on(relay_from(s, side, from, to, first->ended()));
+}
+
+/// Passes EOF on.
+template <class To>
+loop end_from(std::shared_ptr<relay_state> s, relay_side side, To& to) {
+  s->reached_eof(side);
+  pass_eof_at_once(to);
+  if constexpr (shuts_down_in_time<To>) co_await eof_to(*s, side, to);
+  s->passed_eof(side);
+  co_return;
+}
+
+template <class From, class To>
+loop copy_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to, bool ended) {
+  copy_operations<From, To> io(*s, side, from, to);
   while (!ended) {
-    error_code unread;
-    std::size_t n = 0;
-    if (!waits_first) {
-      const auto got = co_await io.fill(buffer);
-      std::tie(unread, n) = std::pair(got.error, got.bytes);
-    } else {
-      if (!buffer.was_full()) {
-        buffer.rest();
-        const auto ready = co_await io.wait();
-        unread = ready.error;
-      }
-      if (!unread) n = io.fill_now(unread);
-      if (unread == asio::error::would_block) unread.clear();
-    }
+    if (!io.reads_on()) io.got(co_await io.wait_or_read());
+    const error_code unread = io.read();
     if (unread == asio::error::eof) break;
     if (s->ends_reading(side, unread)) co_return;
     s->active();
-    buffer.filled(n);
-    while (buffer.size() > 0) {
-      const auto [unwritten, m] = co_await io.drain();
-      s->written(side, m);
+    while (io.buffer().size() > 0) {
+      const auto [unwritten, n] = co_await io.drain();
+      s->written(side, n);
       if (s->ends_writing(side, unwritten)) co_return;
-      buffer.consume(m);
+      io.buffer().consume(n);
     }
   }
   // A socket that was reset reports it once: a write may have taken the error and be about to report it, and
   // this read sees EOF.
   co_await next_turn(s->executor());
   if (s->ends_reading(side, meaning_of_eof(*s, side, from))) co_return;
-  s->reached_eof(side);
-  pass_eof_at_once(to);
-  if constexpr (shuts_down_in_time<To>) co_await eof_to(*s, side, to);
-  s->passed_eof(side);
+  s->go_on(end_from(s, side, to));
 }
 
 /// Reads a side whose bytes the other one does not take any more, so that its peer gets on to its own end.
@@ -147,12 +171,12 @@ loop copy_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& 
 template <class From>
 loop drop_from(std::shared_ptr<relay_state> s, relay_side side, From& from) {
   constexpr std::size_t most = 16 << 20;
-  copy_operations<From, From> io(*s, side, from, from);
+  relay_buffer buffer(s->buffer_size());
   for (std::size_t dropped = 0; dropped < most;) {
-    const auto [unread, n] = co_await io.fill(io.buffer());
+    const auto [unread, n] = co_await filled_from(*s, side, from, buffer);
     if (s->ends_dropping(side, unread)) co_return;
-    io.buffer().filled(n);
-    io.buffer().consume(n);
+    buffer.filled(n);
+    buffer.consume(n);
     dropped += n;
   }
 }

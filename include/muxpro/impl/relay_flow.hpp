@@ -19,17 +19,12 @@ class flow_operations final : private sink {
   flow_operations(relay_state& s, relay_side side, From& from, To& to)
       : state_(s), side_(side), from_(from), to_(to) {}
 
-  auto fill(relay_buffer& into) { return filled_from(state_, side_, from_, into); }
   /// Until `to` is full or broken, or `from` has ended.
   auto flow() {
     return transfer(state_.executor(), state_.stop_of(side_), [this](transfer_step done) {
       sink& self = *this;
       relay_access<From>::flow(from_, self, std::move(done));
     });
-  }
-  auto write(asio::const_buffer from) {
-    return transfer(state_.executor(), state_.stop_of(side_),
-                    [this, from](transfer_step done) { to_.async_write_some(from, std::move(done)); });
   }
   auto room() {
     return transfer(state_.executor(), state_.stop_of(side_),
@@ -53,23 +48,8 @@ class flow_operations final : private sink {
 };
 
 template <class From, class To>
-loop flow_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to) {
+loop flow_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to, bool ended) {
   flow_operations<From, To> io(*s, side, from, to);
-  bool ended = false;
-  if (const auto first = s->take_beginning(side)) {
-    while (first->waits()) {
-      const auto [unread, n] = co_await io.fill(first->room());
-      if (s->ends_reading(side, first->add(unread, n))) co_return;
-      s->active();
-    }
-    while (first->left().size() > 0) {
-      const auto [unwritten, n] = co_await io.write(first->left());
-      s->written(side, n);
-      if (s->ends_writing(side, unwritten)) co_return;
-      first->written(n);
-    }
-    ended = first->ended();
-  }
   while (!ended) {
     const auto [unread, n] = co_await io.flow();
     if (s->ends_writing(side, io.unwritten())) co_return;
@@ -78,10 +58,7 @@ loop flow_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& 
     const auto [broken, none] = co_await io.room();
     if (s->ends_writing(side, broken)) co_return;
   }
-  s->reached_eof(side);
-  pass_eof_at_once(to);
-  if constexpr (shuts_down_in_time<To>) co_await eof_to(*s, side, to);
-  s->passed_eof(side);
+  s->go_on(end_from(s, side, to));
 }
 
 }  // namespace muxpro::detail

@@ -8,9 +8,11 @@
 
 namespace muxpro::detail {
 
-MUXPRO_DECL relay_state::relay_state(asio::any_io_executor executor, relay_options options)
+MUXPRO_DECL relay_state::relay_state(asio::any_io_executor executor, const relay_options& options)
     : executor_(std::move(executor)),
-      options_(std::move(options)),
+      limits_(options),
+      buffer_(options.buffer),
+      progress_(options.progress),
       timer_(std::in_place, executor_),
       active_at_(timer_->now()) {
   enter(executor_);
@@ -59,8 +61,7 @@ MUXPRO_DECL void relay_state::complete_if_done() {
 
 // --- the ends of a direction
 
-MUXPRO_DECL std::unique_ptr<relay_beginning> relay_state::take_beginning(relay_side from) {
-  relay_options& o = options_;
+MUXPRO_DECL std::unique_ptr<relay_beginning> relay_state::take_beginning(relay_options& o, relay_side from) {
   const bool of_b = from == relay_side::b;
   std::vector<std::byte> early = std::move(of_b ? o.early_of_b : o.early_of_a);
   head_reader head;
@@ -151,11 +152,7 @@ MUXPRO_DECL bool relay_state::ends_dropping(relay_side from, error_code why) {
   return true;
 }
 
-MUXPRO_DECL void relay_state::start_dropping(relay_side s) {
-  loop drops = dropping(s);
-  ++running_;
-  std::move(drops).first()();
-}
+MUXPRO_DECL void relay_state::start_dropping(relay_side s) { go_on(dropping(s)); }
 
 // With EOF on both sides there is nothing to be done.
 MUXPRO_DECL void relay_state::settle() {
@@ -188,10 +185,10 @@ MUXPRO_DECL void relay_state::end_both(stream_ending how) {
 // --- the limits
 
 MUXPRO_DECL duration relay_state::limit() const noexcept {
-  duration limit = options_.idle;
-  if (!of(relay_side::a).speaks()) limit = std::min(limit, options_.downlink_only);
-  if (!of(relay_side::b).speaks()) limit = std::min(limit, options_.uplink_only);
-  return lingering_ || resetting_ ? std::min(limit, options_.linger) : limit;
+  duration limit = limits_.idle;
+  if (!of(relay_side::a).speaks()) limit = std::min(limit, limits_.downlink_only);
+  if (!of(relay_side::b).speaks()) limit = std::min(limit, limits_.uplink_only);
+  return lingering_ || resetting_ ? std::min(limit, limits_.linger) : limit;
 }
 
 /// Another limit holds from now on.
@@ -224,7 +221,7 @@ MUXPRO_DECL void relay_state::timer_ended() {
   const time_point now = timer_->now();
   if (resetting_ || now - active_at_ >= limit() / 2) look(now);
   if (resetting_ && left_ == 0) return end_both(stream_ending::reset);
-  if (now - active_at_ < (left_ > 0 && !resetting_ ? options_.idle : limit())) return watch(now);
+  if (now - active_at_ < (left_ > 0 && !resetting_ ? limits_.idle : limit())) return watch(now);
   fail(asio::error::timed_out);
 }
 
