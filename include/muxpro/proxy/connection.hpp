@@ -79,19 +79,21 @@ class connection {
     std::function<void()> drain, cut;
   };
   void set_close_hooks(close_hooks w) {
-    ways_ = std::move(w);
+    hooks_ = w.drain || w.cut ? std::make_unique<close_hooks>(std::move(w)) : nullptr;
     if (draining_) drain();
   }
   /// The name by which the transport has authenticated the peer. Empty: the transport does not authenticate.
-  const std::string& user() const noexcept { return user_; }
-  void set_user(std::string user) { user_ = std::move(user); }
+  const std::string& user() const noexcept { return known().user; }
+  void set_user(std::string user) {
+    if (user != known().user) to_know().user = std::move(user);
+  }
   /// What the peer has told the transport, as a client of TLS does.
   struct greeting {
     std::string name;  ///< that of the server that it has asked for
     std::string alpn;  ///< the protocol that both have agreed on
   };
-  const greeting& greeted_with() const noexcept { return greeting_; }
-  void set_greeting(greeting g) { greeting_ = std::move(g); }
+  const greeting& greeted_with() const noexcept { return known().greeted_with; }
+  void set_greeting(greeting g) { to_know().greeted_with = std::move(g); }
   /// A layer has turned the peer away, as REALITY does with strangers. No inbound serves the connection: it
   /// is relayed to `to`.
   struct detour {
@@ -102,35 +104,53 @@ class connection {
     std::string reason;            ///< one sentence for the log
   };
   /// Null: there is none.
-  const std::shared_ptr<detour>& turned_away() const noexcept { return detour_; }
-  void turn_away(detour d) { detour_ = std::make_shared<detour>(std::move(d)); }
+  const std::shared_ptr<detour>& turned_away() const noexcept { return known().turned_to; }
+  void turn_away(detour d) { to_know().turned_to = std::make_shared<detour>(std::move(d)); }
   /// Both ends as the client sees them, where a proxy in front of this one has passed them on. An unspecified
   /// address is not known.
   struct origin {
     asio::ip::tcp::endpoint source, gateway;
   };
-  const std::optional<origin>& came_from() const noexcept { return origin_; }
-  void set_origin(std::optional<origin> o) noexcept { origin_ = std::move(o); }
+  const std::optional<origin>& came_from() const noexcept { return known().came_from; }
+  void set_origin(const origin& o) { to_know().came_from = o; }
   /// Takes what is known of the peer from the connection below.
   void inherit(const connection& below) {
-    user_ = below.user_;
-    greeting_ = below.greeting_;
-    origin_ = below.origin_;
+    if (!below.known_) return;
+    to_know() = *below.known_;
+    known_->turned_to = nullptr;
   }
   /// Starts nothing new on it, for example no sub-stream on a main connection.
   void drain() {
     draining_ = true;
-    if (ways_.drain) ways_.drain();
+    if (hooks_ && hooks_->drain) hooks_->drain();
   }
 
  protected:
-  close_hooks ways_;
+  /// Empty: it ends as its stream does.
+  const std::function<void()>& cut_hook() const noexcept {
+    static const std::function<void()> none;
+    return hooks_ ? hooks_->cut : none;
+  }
 
  private:
-  std::string user_;
-  greeting greeting_;
-  std::optional<origin> origin_;
-  std::shared_ptr<detour> detour_;
+  /// Most connections know nothing of this.
+  struct of_peer {
+    std::string user;
+    greeting greeted_with;
+    std::optional<origin> came_from;
+    std::shared_ptr<detour> turned_to;
+  };
+  const of_peer& known() const noexcept {
+    static const of_peer nothing;
+    return known_ ? *known_ : nothing;
+  }
+  of_peer& to_know() {
+    if (!known_) known_ = std::make_unique<of_peer>();
+    return *known_;
+  }
+
+  std::unique_ptr<close_hooks> hooks_;
+  std::unique_ptr<of_peer> known_;
   bool draining_ = false;
 };
 
@@ -166,7 +186,7 @@ class connection_over final : public connection {
     return session(std::move(stream_), side, std::move(options));
   }
   void cut(end_code code) noexcept override {
-    if (ways_.cut) return ways_.cut();
+    if (cut_hook()) return cut_hook()();
     muxpro::cut(stream_, code);
   }
   void close() noexcept override { close_after_eof(stream_); }
