@@ -41,8 +41,8 @@ class line_inbound final : public proxy::inbound {
     if (colon == std::string::npos) co_return;
     const auto port = static_cast<std::uint16_t>(std::atoi(line.c_str() + colon + 1));
     who.ctx.outbound.target = who.ctx.outbound.original = {muxpro::network::tcp, line.substr(0, colon), port};
-    line_client whole(who);
-    co_await to.dispatch(std::move(who.ctx), whole);
+    auto client = std::make_unique<line_client>(who);
+    co_await to.dispatch(std::move(who.ctx), std::move(client));
   }
 
  private:

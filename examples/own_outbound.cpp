@@ -26,8 +26,7 @@ class direct final : public proxy::outbound {
     if (!result.why) co_await asio::async_connect(target, found, or_why);
     co_await c.answer(result.why, result.why);  // the SOCKS reply
     if (result.why) co_return result;
-    proxy::connection_over<tcp::socket> far(std::move(target));
-    co_await c.relay(far, muxpro::relay_options(), result.why);
+    c.hand_over(std::make_shared<proxy::connection_over<tcp::socket>>(std::move(target)), {});
     co_return result;
   }
 };

@@ -22,14 +22,23 @@
 
 namespace muxpro::proxy {
 
+/// What a client belongs to while the relay of client::hand_over() runs.
+class relay_owner {
+ public:
+  virtual ~relay_owner() = default;
+  /// Both directions have ended. Called once, or not at all if the execution context goes first.
+  virtual void relay_ended(std::error_code why) = 0;
+};
+
 /// An inbound makes one and awaits dispatcher::dispatch(). An outbound dials the target, calls answer() and
-/// then relay(). The base class serves protocols without a reply. Derive from it for a protocol that has one.
+/// then hand_over(), or relay() if it has something to do afterwards. The base class serves protocols without
+/// a reply. Derive from it for a protocol that has one.
 /// Belongs to one strand. Destroying it before end() cuts the connection. cut() ends what it waits for.
 class client {
  public:
   /// `early`: bytes behind the request, which go to the target first. `limits`: those of the inbound for the
   /// relay.
-  client(std::shared_ptr<connection> c, relay_options limits, std::vector<std::byte> early = {});
+  client(std::shared_ptr<connection> c, const relay_limits& limits, std::vector<std::byte> early = {});
   client(const client&) = delete;
   virtual ~client();
 
@@ -49,6 +58,9 @@ class client {
   /// Errors: those of async_relay().
   /// Cancellation: as async_relay().
   asio::awaitable<void> relay(connection& far, const relay_options& limits, std::error_code& ec);
+  /// The same for an outbound that returns then: the relay begins when it has returned, and ends without it.
+  /// So nothing of the outbound is in memory meanwhile.
+  void hand_over(std::shared_ptr<connection> far, const relay_options& limits);
   /// Until the target is known: `call` is called once when the client gives up, or at once if it has done so.
   /// An empty `call` takes the previous one back.
   void on_abandoned(std::function<void(std::error_code)> call);
@@ -80,6 +92,19 @@ class client {
   /// Errors: those of connection::read_some().
   /// Cancellation: by `stop`, as connection::read_some().
   asio::awaitable<void> read_early(std::size_t most, asio::cancellation_slot stop, std::error_code& ec);
+  /// Whether hand_over() was called and its relay has not begun.
+  bool is_handed_over() const noexcept { return handed_over_ != nullptr; }
+  /// Begins the relay of hand_over(), which keeps `owner`. If it throws, the target's side is cut.
+  void start_relay(std::shared_ptr<relay_owner> owner);
+  /// Awaits the relay of hand_over(), as relay() does.
+  /// Completes when both directions have ended, or at once if nothing was handed over.
+  /// Errors: those of async_relay().
+  /// Cancellation: as async_relay().
+  asio::awaitable<void> relay_if_handed_over(std::error_code& ec);
+  /// Called by the owner when the relay has ended, before end_after_relay().
+  void relay_is_over() noexcept;
+  /// As end() after a relay, at once.
+  void end_after_relay(std::error_code why);
   /// The client gives up: calls the function that on_abandoned() was given.
   void abandon(std::error_code why);
   /// Sets where relay(), read_some() and write() count their bytes. Side a is the client.
@@ -94,12 +119,17 @@ class client {
   std::shared_ptr<connection> release() noexcept;
 
  private:
+  /// What hand_over() was given.
+  struct far_side;
+
   /// Called once, with the error that answer() or end() was given. Returns the reply of the inbound's
   /// protocol, which may be empty.
   virtual std::vector<std::byte> reply_to(std::error_code outcome);
   /// Whether the reply to success goes with the first bytes to the client, in one write.
   virtual bool reply_waits() const noexcept { return false; }
   asio::awaitable<void> finish_behind_reply();
+  relay_options options_within(const relay_options& limits);
+  asio::awaitable<void> relay_to(connection& far, relay_options both, std::error_code& ec);
   /// The relay begins. From now on it notices when the client gives up.
   virtual void relay_begins() noexcept {}
   /// end() has ended the connection.
@@ -109,8 +139,10 @@ class client {
   }
 
   std::shared_ptr<connection> connection_;
-  relay_options limits_;
+  relay_limits limits_;
   std::vector<std::byte> early_, held_reply_;
+  std::unique_ptr<far_side> handed_over_;
+  std::shared_ptr<connection> far_;  ///< while the relay of hand_over() runs
   std::shared_ptr<relay_bytes> bytes_;
   std::function<void(std::error_code)> on_abandoned_;
   std::error_code refusal_, abandoned_;

@@ -95,13 +95,14 @@ class dispatcher {
   asio::any_io_executor get_executor() const { return executor_; }
 
   /// Takes `c` to its target: sniffs its content, chooses its outbound, and awaits that. A tag without an
-  /// outbound refuses the connection, because rules that name one must not send it elsewhere. `ctx` and `c`
-  /// must live until it completes.
-  /// Completes when the client has got its reply and the connection has ended and was logged.
+  /// outbound refuses the connection, because rules that name one must not send it elsewhere. `ctx` must live
+  /// until it completes.
+  /// Completes when the client has got its reply, and the outbound has handed the connection over to a relay,
+  /// which goes on by itself, or the connection has ended and was logged.
   /// Errors: the client gets them in its reply, and the observer in connection_result::why. Throws if the
   /// connection cannot be recorded, for example std::bad_alloc. The connection is cut then.
   /// Cancellation: not supported; cut the client's connection.
-  asio::awaitable<void> dispatch(context&& ctx, client& c);
+  asio::awaitable<void> dispatch(context&& ctx, std::unique_ptr<client> c);
   /// The same for a stage without a connection of its own. Returns a link to the target at once.
   target_link dispatch(context ctx);
   /// The same for the datagrams of a client's socket. Destroying the stream ends the association.

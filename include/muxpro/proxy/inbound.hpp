@@ -24,9 +24,10 @@ class sealed_datagrams;
 class inbound {
  public:
   virtual ~inbound() = default;
-  /// Serves `c` from its first byte to its end, on its strand. `ctx` has the inbound's tag, source and
-  /// gateway. `place` is to be released when the client's request was read.
-  /// Completes when the connection has ended.
+  /// Serves `c` from its first byte on, on its strand. `ctx` has the inbound's tag, source and gateway.
+  /// `place` is to be released when the client's request was read.
+  /// Completes when the dispatcher has taken the connection over, or the connection has ended. It counts as
+  /// open until `c` is destroyed.
   /// Errors: an exception ends this connection alone, which is closed without a reply.
   /// Cancellation: none; c->cut() ends what it waits for.
   virtual asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,

@@ -35,13 +35,17 @@ class outbound {
   outbound();
   virtual ~outbound();
 
-  /// Takes `c` to ctx.outbound.target: dials, calls c.answer(), then c.relay(). Both parameters outlive the
-  /// call.
-  /// Completes when both directions have ended.
+  /// Takes `c` to ctx.outbound.target: dials, calls c.answer(), then c.hand_over() or c.relay(). Both
+  /// parameters outlive the call.
+  /// Completes when `c` was handed over, or both directions have ended.
   /// Errors: connection_result::why. An exception ends the connection as well: std::system_error with its
   /// code, any other with errc::out_of_room. Cancellation: only that of the dial, soon after the client has
   /// given up; see client::on_abandoned().
   virtual asio::awaitable<connection_result> carry(const context& ctx, client& c) = 0;
+  /// Awaits carry() and the relay that it has handed over.
+  /// Completes when both directions have ended.
+  /// Errors: as carry(). Cancellation: as carry().
+  asio::awaitable<connection_result> carry_to_end(const context& ctx, client& c);
   /// Carries datagrams of one client's socket. ctx.outbound.target is where the first one goes. Each has its
   /// own address. The stream counts their bytes. The base class drops them as drop_reason::no_udp, and ends
   /// the stream as refused when none has come for 1 s. Completes when either side has ended. Errors: as
@@ -62,7 +66,7 @@ class outbound {
   /// Cuts what is left.
   virtual void close() {}
 
- protected:
+  /// One of live(), as long as it exists.
   class counted {
    public:
     explicit counted(outbound& o) noexcept : o_(o) { ++o_.live_; }
@@ -72,6 +76,8 @@ class outbound {
    private:
     outbound& o_;
   };
+
+ protected:
   /// Counts datagrams that were dropped, and logs a line. `whose`: for example "outbound far".
   void drop(drop_reason why, std::string_view whose, std::uint64_t datagrams = 1) const noexcept;
   const std::shared_ptr<datagram_drops>& drops() const noexcept { return drops_; }

@@ -8,8 +8,13 @@
 
 namespace muxpro::proxy {
 
-client::client(std::shared_ptr<connection> c, relay_options limits, std::vector<std::byte> early)
-    : connection_(std::move(c)), limits_(std::move(limits)), early_(std::move(early)) {}
+struct client::far_side {
+  std::shared_ptr<connection> far;
+  relay_options options;
+};
+
+client::client(std::shared_ptr<connection> c, const relay_limits& limits, std::vector<std::byte> early)
+    : connection_(std::move(c)), limits_(limits), early_(std::move(early)) {}
 
 client::~client() {
   if (!ended_ && !relayed_) connection_->cut();
@@ -34,7 +39,7 @@ asio::awaitable<void> client::answer(std::error_code outcome, std::error_code& e
 namespace {
 
 /// The limits of both sides hold.
-void tighten(relay_options& o, const relay_options& other) {
+void tighten(relay_limits& o, const relay_limits& other) {
   o.idle = std::min(o.idle, other.idle);
   o.uplink_only = std::min(o.uplink_only, other.uplink_only);
   o.downlink_only = std::min(o.downlink_only, other.downlink_only);
@@ -56,18 +61,64 @@ class cut_by_exception {
 
 }  // namespace
 
-asio::awaitable<void> client::relay(connection& far, const relay_options& limits, std::error_code& ec) {
-  cut_by_exception unless_completed(far);
-  relay_begins();
+relay_options client::options_within(const relay_options& limits) {
   relay_options both = limits;
   tighten(both, limits_);
   both.early_of_a = std::move(early_);
   both.early_of_b_waits = both.early_of_b.empty();
   both.early_of_b.insert(both.early_of_b.begin(), held_reply_.begin(), held_reply_.end());
   both.progress = bytes_;
+  return both;
+}
+
+asio::awaitable<void> client::relay_to(connection& far, relay_options both, std::error_code& ec) {
+  cut_by_exception unless_completed(far);
+  relay_begins();
   co_await async_relay(connection_->stream_to_relay(), far.stream_to_relay(), std::move(both), or_error(ec));
   relayed_ = true;
   unless_completed.completed();
+}
+
+asio::awaitable<void> client::relay(connection& far, const relay_options& limits, std::error_code& ec) {
+  return relay_to(far, options_within(limits), ec);
+}
+
+void client::hand_over(std::shared_ptr<connection> far, const relay_options& limits) {
+  handed_over_.reset(new far_side{std::move(far), options_within(limits)});
+}
+
+asio::awaitable<void> client::relay_if_handed_over(std::error_code& ec) {
+  const auto to = std::move(handed_over_);
+  if (to) co_await relay_to(*to->far, std::move(to->options), ec);
+}
+
+namespace {
+
+struct relay_handler {
+  std::shared_ptr<relay_owner> owner;
+  void operator()(std::error_code why, const relay_result&) const { owner->relay_ended(why); }
+};
+
+}  // namespace
+
+void client::start_relay(std::shared_ptr<relay_owner> owner) {
+  const auto to = std::move(handed_over_);
+  far_ = std::move(to->far);
+  cut_by_exception unless_begun(*far_);
+  relay_begins();
+  async_relay(connection_->stream_to_relay(), far_->stream_to_relay(), std::move(to->options),
+              relay_handler{std::move(owner)});
+  unless_begun.completed();
+}
+
+void client::relay_is_over() noexcept {
+  relayed_ = true;
+  far_.reset();
+}
+
+void client::end_after_relay(std::error_code why) {
+  ended_ = true;
+  has_ended(why);
 }
 
 void client::on_abandoned(std::function<void(std::error_code)> call) {

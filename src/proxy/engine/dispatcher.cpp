@@ -2,6 +2,7 @@
 #include <muxpro/proxy/stream_socket.hpp>
 
 #include "proxy/base/exception_code.hpp"
+#include "proxy/engine/carried_connection.hpp"
 #include "proxy/engine/kept_links.hpp"
 #include "proxy/engine/live_connection.hpp"
 #include "proxy/engine/sniffing.hpp"
@@ -129,21 +130,16 @@ asio::awaitable<connection_result> dispatcher::run(live_connection& live,
   co_return result;
 }
 
-asio::awaitable<void> dispatcher::dispatch(context&& ctx, client& c) {
-  connection_result result;
-  {
-    const auto bytes = std::make_shared<relay_bytes>();
-    c.count_in(bytes);
-    live_connection live(std::move(ctx), counts_, connections_);
-    live.counted_by(bytes);
-    result = co_await run(live, c);
-    end(live, result);
-  }
-  co_await c.end(result.why);
+asio::awaitable<void> dispatcher::dispatch(context&& ctx, std::unique_ptr<client> c) {
+  const auto all = std::make_shared<carried_connection>(std::move(ctx), std::move(c), *this, connections_);
+  all->result = co_await run(all->live(), *all->c);
+  if (carried_connection::start_relay(all)) co_return;
+  all->end_live();
+  co_await all->c->end(all->result.why);
 }
 
 asio::awaitable<void> dispatcher::carry_link(context ctx, std::unique_ptr<link_client> c) {
-  co_await dispatch(std::move(ctx), *c);
+  co_await dispatch(std::move(ctx), std::move(c));
 }
 
 asio::awaitable<void> dispatcher::dispatch_datagrams(context ctx,
@@ -174,7 +170,7 @@ asio::awaitable<void> dispatcher::carry_uncounted(context ctx, std::unique_ptr<l
   result.why = found == outbounds_.end() ? errc::target_rejected : obstacle(ctx.outbound.target.host);
   if (!result.why) {
     const std::shared_ptr<outbound> carrier = found->second;
-    result = co_await carrier->carry(ctx, *c);
+    result = co_await carrier->carry_to_end(ctx, *c);
   }
   co_await c->end(result.why);
 }

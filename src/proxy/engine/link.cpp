@@ -4,8 +4,8 @@ namespace muxpro::proxy {
 
 namespace {
 
-relay_options no_limits() {
-  relay_options o;
+relay_limits no_limits() {
+  relay_limits o;
   o.idle = o.uplink_only = o.downlink_only = o.linger = duration::max();
   return o;
 }

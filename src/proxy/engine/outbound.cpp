@@ -17,6 +17,13 @@ void outbound::drop(drop_reason why, std::string_view whose, std::uint64_t datag
   drops_->note(why, whose, datagrams);
 }
 
+asio::awaitable<connection_result> outbound::carry_to_end(const context& ctx, client& c) {
+  connection_result result = co_await carry(ctx, c);
+  const counted relaying(*this);
+  if (!result.why) co_await c.relay_if_handed_over(result.why);
+  co_return result;
+}
+
 // A refusal at once would have the client begin anew for each datagram.
 asio::awaitable<connection_result> outbound::carry_datagrams(context ctx,
                                                              std::unique_ptr<datagram_stream> datagrams) {

@@ -6,13 +6,16 @@
 #include "proxy/engine/instance_parts.hpp"
 #include "proxy/engine/listener.hpp"
 #include "proxy/engine/live_connection.hpp"
+#include "proxy/engine/open_connections.hpp"
 #include "proxy/engine/proxied_source.hpp"
 #include "proxy/engine/silent_clients.hpp"
 #include "proxy/inbound/fallback.hpp"
 #include "proxy/inbound/main_connection.hpp"
+#include "proxy/net/or_error.hpp"
 #include "proxy/policy/dial_policy.hpp"
 #include "proxy/policy/trusted_proxies.hpp"
 
+#include <muxpro/one_shot.hpp>
 #include <muxpro/proxy/instance.hpp>
 #include <muxpro/timer.hpp>
 
@@ -27,14 +30,10 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace muxpro::proxy {
-
-/// By their contexts' ids. Null: the handshake is not over.
-using open_connections = std::unordered_map<std::uint32_t, std::shared_ptr<connection>>;
 
 /// A thread's connections.
 class worker {
@@ -45,6 +44,9 @@ class worker {
         to_(io.get_executor()),
         silent_(io.get_executor(), whole.options.first_byte),
         deadline_(io.get_executor()) {
+    open_->closed = [this] {
+      if (draining_) end_if_done();
+    };
     to_.count_in(whole.counts);
     to_.count_drops_in(whole.drops);
     to_.observe_by([&whole](const context& c, const connection_result& how, duration took) {
@@ -55,6 +57,8 @@ class worker {
       whole.events.note(level, source, line);
     });
   }
+  worker(const worker&) = delete;
+  ~worker() { open_->closed = nullptr; }
   dispatcher& outbounds() noexcept { return to_; }
 
   /// Any thread.
@@ -69,25 +73,15 @@ class worker {
     if (draining_ && !way->is_monitor) return;
     context known = context_of(client, *way);
     if (whole_.is_own_dial(known.inbound)) return;
-    const std::uint32_t id = known.id;
-    const auto c = std::make_shared<connection_over<stream_socket>>(std::move(client.socket));
+    const auto c = open_socket::connection_of(std::make_shared<open_socket>(
+        std::move(client.socket), std::move(client.slot), known.id, open_, !way->is_monitor));
     const bool layered = way->over || way->proxies;
-    open_->emplace(id, layered ? nullptr : c);
-    if (!way->is_monitor) ++served_;
-    try {
-      watch(c, *way, known.inbound.source, client.place);
-      asio::awaitable<void> served =
-          layered ? accept_over(way, c, std::move(known), std::move(client.place))
-                  : way->serves->serve(c, std::move(known), to_, std::move(client.place));
-      asio::co_spawn(io_, std::move(served),
-                     [this, id, way, slot = std::move(client.slot)](std::exception_ptr) {
-                       forget(id, *way);
-                       if (draining_) end_if_done();
-                     });
-    } catch (...) {
-      forget(id, *way);
-      throw;
-    }
+    if (!layered) open_->by_id[known.id] = c;
+    watch(c, *way, known.inbound.source, client.place);
+    asio::awaitable<void> served =
+        layered ? accept_over(way, c, std::move(known), std::move(client.place))
+                : way->serves->serve(c, std::move(known), to_, std::move(client.place));
+    asio::co_spawn(io_, std::move(served), [way, c](std::exception_ptr) {});
   }
 
   /// Any thread.
@@ -118,13 +112,19 @@ class worker {
       cut_at_deadline();
       to_.drop_kept();
       for (const auto& d : datagrams_) d->close();
-      for (const auto& [id, c] : *open_)
-        if (c) c->drain();
+      for (const auto& c : connections()) c->drain();
       end_if_done();
     });
   }
 
  private:
+  // One that is drained or cut may end at once.
+  std::vector<std::shared_ptr<connection>> connections() const {
+    std::vector<std::shared_ptr<connection>> all;
+    for (const auto& [id, weak] : open_->by_id)
+      if (auto c = weak.lock()) all.push_back(std::move(c));
+    return all;
+  }
   // A connection that has sent no complete request yet may have to go. Main connections have the time limit
   // of their negotiation instead of one for the first byte.
   void watch(const std::shared_ptr<connection_over<stream_socket>>& c, const listening_inbound& way,
@@ -202,8 +202,8 @@ class worker {
   // socket's place among those that wait.
   asio::awaitable<void> serve_layered(const listening_inbound& way, std::shared_ptr<connection> c,
                                       context known, admission::ticket place) {
-    const opened entry(open_, known.id, c);
-    known.id = entry.id;
+    const open_layered entry(open_, known.id, c);
+    known.id = entry.id();
     known.inbound.user.name = c->user();
     if (c->came_from()) replace_ends(known.inbound, *c->came_from());
     if (draining_) c->drain();
@@ -211,36 +211,17 @@ class worker {
       place.release();
       co_return co_await serve_turned_away(std::move(c), std::move(known), to_);
     }
-    co_await way.serves->serve(std::move(c), std::move(known), to_, std::move(place));
-  }
-  /// A layered connection that is served. Holds the entries, since a coroutine may outlive its worker.
-  struct opened {
-    opened(std::shared_ptr<open_connections> a, std::uint32_t socket_id, std::shared_ptr<connection> c)
-        : all(std::move(a)),
-          id((*all)[socket_id] ? context::new_id() : socket_id),
-          is_first(id == socket_id) {
-      (*all)[id] = std::move(c);
-    }
-    opened(const opened&) = delete;
-    ~opened() {
-      if (is_first)
-        (*all)[id] = nullptr;
-      else
-        all->erase(id);
-    }
-
-    const std::shared_ptr<open_connections> all;
-    const std::uint32_t id;
-    const bool is_first;  ///< over its socket, whose entry stays until the socket's end
-  };
-  void forget(std::uint32_t id, const listening_inbound& way) {
-    open_->erase(id);
-    if (!way.is_monitor) --served_;
+    const auto gone = std::make_shared<one_shot>();
+    auto served = watched(c, gone);
+    co_await way.serves->serve(std::move(served), std::move(known), to_, std::move(place));
+    c.reset();  // here until now: an inbound that makes a session of it has hooks in it
+    std::error_code ignored;
+    co_await gone->async_wait(io_.get_executor(), or_error(ignored));
   }
   // Main connections without sub-streams are closed in good order: EOF is sent before the thread ends, the
   // peer's is not waited for.
   void end_if_done() {
-    if (served_ > 0 || std::exchange(ended_, true)) return;
+    if (open_->served > 0 || std::exchange(ended_, true)) return;
     constexpr int patience = 200;
     try {
       stop_when_quiet(std::chrono::milliseconds(20), patience);
@@ -270,8 +251,7 @@ class worker {
     deadline_.async_wait([this](std::error_code cancelled) {
       if (cancelled) return;
       stop_in(std::chrono::seconds(1));  // a half-closed one that waits for its target does not notice
-      for (const auto& [id, c] : *open_)
-        if (c) c->cut();
+      for (const auto& c : connections()) c->cut();
       to_.close();
     });
   }
@@ -287,9 +267,7 @@ class worker {
   dispatcher to_;
   silent_clients silent_;
   counted_timer deadline_;
-  /// Null: in the transport's handshake, which ends by itself.
   const std::shared_ptr<open_connections> open_ = std::make_shared<open_connections>();
-  std::size_t served_ = 0;  ///< those of `open_` that a drain waits for
   std::vector<std::shared_ptr<datagram_listener>> datagrams_;
   bool draining_ = false, ended_ = false, quiet_ = false;
 };

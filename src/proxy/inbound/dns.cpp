@@ -1,5 +1,6 @@
 #include "proxy/inbound/dns.hpp"
 
+#include <memory>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -16,8 +17,7 @@ asio::awaitable<void> dns_inbound::serve(std::shared_ptr<connection> c, context 
                                          admission::ticket place) const {
   place.release();
   complete(ctx, network::tcp);
-  client whole(std::move(c), options_.relay);
-  co_await to.dispatch(std::move(ctx), whole);
+  co_await to.dispatch(std::move(ctx), std::make_unique<client>(std::move(c), options_.relay));
 }
 
 bool dns_inbound::admit_datagrams(context& ctx) const {

@@ -5,6 +5,7 @@
 #include "proxy/policy/dial_policy.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
@@ -57,8 +58,7 @@ asio::awaitable<void> dokodemo_inbound::serve(std::shared_ptr<connection> c, con
   }
   ctx.inbound.protocol = "dokodemo-door";
   ctx.outbound.original = ctx.outbound.target = {network::tcp, target->host, target->port};
-  client whole(std::move(c), options_.relay);
-  co_await to.dispatch(std::move(ctx), whole);
+  co_await to.dispatch(std::move(ctx), std::make_unique<client>(std::move(c), options_.relay));
 }
 
 bool dokodemo_inbound::admit_datagrams(context& ctx) const {

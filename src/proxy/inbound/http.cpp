@@ -5,6 +5,7 @@
 #include "proxy/inbound/http_exchange.hpp"
 #include "proxy/net/quiet_timer.hpp"
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -178,8 +179,8 @@ asio::awaitable<void> http_inbound::serve(pending_client& who, dispatcher& to) c
 asio::awaitable<void> http_inbound::open_tunnel(std::shared_ptr<http_client> from, context ctx,
                                                 dispatcher& to, const http_request& request) const {
   from->c->set_close_hooks({});
-  http_connect_client c(*from, request.method);
-  co_await dispatch_or_accept_mux(c, std::move(ctx), to, options_.main_connections);
+  auto c = std::make_unique<http_connect_client>(*from, request.method);
+  co_await dispatch_or_accept_mux(std::move(c), std::move(ctx), to, options_.main_connections);
 }
 
 }  // namespace muxpro::proxy

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -103,8 +104,9 @@ asio::awaitable<void> keyed_inbound::carry_bytes(pending_client& who, const std:
   const relay_options& limits = own ? *own : options_.relay;
   const const_bytes response = options_.protocol->response;
   if (!vision) {
-    keyed_client c(who, limits, response);
-    co_return co_await dispatch_or_accept_mux(c, std::move(who.ctx), to, options_.main_connections);
+    auto c = std::make_unique<keyed_client>(who, limits, response);
+    co_return co_await dispatch_or_accept_mux(std::move(c), std::move(who.ctx), to,
+                                              options_.main_connections);
   }
   vision_beginning first;
   first.id = *vision;
@@ -112,8 +114,8 @@ asio::awaitable<void> keyed_inbound::carry_bytes(pending_client& who, const std:
   first.head.assign(response.begin(), response.end());
   auto padded = open_vision(who.c, std::move(first));
   if (!padded) co_return refuse(who, to, "The VLESS flow needs TLS or REALITY, and network raw.");
-  keyed_client c(std::move(padded), limits);
-  co_await dispatch_or_accept_mux(c, std::move(who.ctx), to, options_.main_connections);
+  auto c = std::make_unique<keyed_client>(std::move(padded), limits);
+  co_await dispatch_or_accept_mux(std::move(c), std::move(who.ctx), to, options_.main_connections);
 }
 
 asio::awaitable<void> keyed_inbound::carry_datagrams(pending_client& who, dispatcher& to) const {

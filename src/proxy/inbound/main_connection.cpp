@@ -206,18 +206,18 @@ bool main_connection::takes_datagrams_alone() {
 }
 
 asio::awaitable<void> main_connection::carry_bytes(std::shared_ptr<stream_connection> stream, context ctx) {
-  stream_client c(stream, relay_);
+  auto c = std::make_unique<stream_client>(stream, relay_);
   connection_result refused;
   // A client with a flow sends streams by it, and not inside of a main connection.
   if (ctx_.inbound.user.vision || takes_datagrams_alone()) refused.why = errc::target_rejected;
-  if (!refused.why) co_await c.wait_for_turn(*this, refused.why);
+  if (!refused.why) co_await c->wait_for_turn(*this, refused.why);
   if (!refused.why) {
-    co_await to_.dispatch(std::move(ctx), c);
+    co_await to_.dispatch(std::move(ctx), std::move(c));
     co_return;
   }
   const auto counted = to_.count(std::move(ctx), nullptr);
   to_.end(*counted, refused);
-  co_await c.end(refused.why);
+  co_await c->end(refused.why);
 }
 
 asio::awaitable<std::optional<main_connection::dial_place>> main_connection::wait_for_turn(

@@ -81,24 +81,25 @@ asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, session_
   return main_connection::run(main);
 }
 
-asio::awaitable<void> mux_inbound::serve(client& c, dialect speaks, context&& ctx, dispatcher& to) const {
+asio::awaitable<void> mux_inbound::serve(std::unique_ptr<client> c, dialect speaks, context&& ctx,
+                                         dispatcher& to) const {
   std::error_code ec;
-  co_await c.answer({}, ec);
-  if (!ec) co_await c.send_reply(ec);
+  co_await c->answer({}, ec);
+  if (!ec) co_await c->send_reply(ec);
   if (ec) co_return;
   session_options options = options_.session;
   options.speaks = speaks;
   if (speaks == dialect::mux_cool)
     options.write_stall_timeout = std::max(options.write_stall_timeout, options_.relay.idle);
-  options.early = c.take_early();
-  co_await serve(c.release(), std::move(options), std::move(ctx), to, {});
+  options.early = c->take_early();
+  co_await serve(c->release(), std::move(options), std::move(ctx), to, {});
 }
 
-asio::awaitable<void> dispatch_or_accept_mux(client& c, context&& ctx, dispatcher& to,
+asio::awaitable<void> dispatch_or_accept_mux(std::unique_ptr<client> c, context&& ctx, dispatcher& to,
                                              const std::shared_ptr<const mux_inbound>& inside) {
   const auto speaks = inside ? dialect_of_main_connection(ctx.outbound.target) : std::nullopt;
-  if (speaks) return inside->serve(c, *speaks, std::move(ctx), to);
-  return to.dispatch(std::move(ctx), c);
+  if (speaks) return inside->serve(std::move(c), *speaks, std::move(ctx), to);
+  return to.dispatch(std::move(ctx), std::move(c));
 }
 
 }  // namespace muxpro::proxy

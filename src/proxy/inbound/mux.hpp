@@ -62,7 +62,7 @@ class mux_inbound final : public inbound {
   bool long_lived() const noexcept override { return true; }
   std::shared_ptr<admission> waiting() const noexcept override { return unnegotiated_; }
   /// A main connection inside another protocol, whose inbound has read the request of `c`.
-  asio::awaitable<void> serve(client& c, dialect speaks, context&& ctx, dispatcher& to) const;
+  asio::awaitable<void> serve(std::unique_ptr<client> c, dialect speaks, context&& ctx, dispatcher& to) const;
 
  private:
   /// Nothing: there are too many main connections of the client's user or source.
@@ -78,7 +78,7 @@ class mux_inbound final : public inbound {
 
 /// `inside` serves `c` if it asks for a main connection, unless `inside` is null. Else
 /// dispatcher::dispatch().
-asio::awaitable<void> dispatch_or_accept_mux(client& c, context&& ctx, dispatcher& to,
+asio::awaitable<void> dispatch_or_accept_mux(std::unique_ptr<client> c, context&& ctx, dispatcher& to,
                                              const std::shared_ptr<const mux_inbound>& inside);
 
 }  // namespace muxpro::proxy

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -78,8 +79,9 @@ asio::awaitable<void> shadowsocks_inbound::serve(std::shared_ptr<connection> c, 
   ctx.inbound.user = std::move(head->user);
   ctx.outbound.original = ctx.outbound.target = std::move(head->target);
   const auto own = ctx.inbound.user.relay;
-  client opened(answering(who, reads), own ? *own : options_.relay, reads.take_early());
-  co_await dispatch_or_accept_mux(opened, std::move(ctx), to, options_.main_connections);
+  auto opened =
+      std::make_unique<client>(answering(who, reads), own ? *own : options_.relay, reads.take_early());
+  co_await dispatch_or_accept_mux(std::move(opened), std::move(ctx), to, options_.main_connections);
 }
 
 bool shadowsocks_inbound::admit_datagrams(context& ctx) const {

@@ -3,6 +3,7 @@
 #include "proxy/inbound/socks_association.hpp"
 
 #include <array>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -73,8 +74,8 @@ class socks_connect_client final : public client {
 
 asio::awaitable<void> socks_inbound::connect(pending_client& who, dispatcher& to,
                                              socks_version version) const {
-  socks_connect_client c(who, options_.relay, version);
-  co_await dispatch_or_accept_mux(c, std::move(who.ctx), to, options_.main_connections);
+  auto c = std::make_unique<socks_connect_client>(who, options_.relay, version);
+  co_await dispatch_or_accept_mux(std::move(c), std::move(who.ctx), to, options_.main_connections);
 }
 
 // The rules have not seen a target yet: they are asked what any target could lead to.

@@ -38,7 +38,7 @@ asio::awaitable<void> carry_forwarded(std::shared_ptr<outbound> by, context ctx,
 
 asio::awaitable<void> carry_forwarded(std::shared_ptr<outbound> by, context ctx,
                                       std::unique_ptr<link_client> c) {
-  const connection_result result = co_await by->carry(ctx, *c);
+  const connection_result result = co_await by->carry_to_end(ctx, *c);
   co_await c->end(result.why);
 }
 

@@ -71,7 +71,7 @@ asio::awaitable<connection_result> freedom::carry_through(const next_outbound& n
   tcp::endpoint target;
   if (!host.is_domain()) target = {to_asio(host.octets()), target_of(ctx).port};
   co_await begin(ctx, c, *far, target, result.why);
-  if (!result.why) co_await c.relay(*far, relay_, result.why);
+  if (!result.why) c.hand_over(far, relay_);
   co_return result;
 }
 
@@ -93,10 +93,9 @@ asio::awaitable<connection_result> freedom::carry(const context& ctx, client& c)
   std::error_code gone;
   tcp::endpoint reached;
   if (options_.proxy_header != 0) reached = target.remote_endpoint(gone);
-  connection_over<tcp::socket> far(std::move(target));
-  co_await begin(ctx, c, far, reached, result.why);
-  if (result.why) co_return result;
-  co_await c.relay(far, relay_, result.why);
+  const auto far = std::make_shared<connection_over<tcp::socket>>(std::move(target));
+  co_await begin(ctx, c, *far, reached, result.why);
+  if (!result.why) c.hand_over(far, relay_);
   co_return result;
 }
 

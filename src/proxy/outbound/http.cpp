@@ -74,7 +74,7 @@ asio::awaitable<connection_result> http_outbound::carry(const context& ctx, clie
   relay_options limits = options_.relay;
   if (!result.why) limits.early_of_b = co_await ask(server, ctx, c, result.why);
   co_await c.answer(result.why, result.why);
-  if (!result.why) co_await c.relay(*server, limits, result.why);
+  if (!result.why) c.hand_over(server, limits);
   co_return result;
 }
 

@@ -95,8 +95,7 @@ asio::awaitable<connection_result> keyed_outbound::carry(const context& ctx, cli
     co_await request(server, ctx.outbound.target, c, result.why);
     limits.head_of_b = options_.response;
   }
-  if (result.why) co_return result;
-  co_await c.relay(*server, limits, result.why);
+  if (!result.why) c.hand_over(std::move(server), limits);
   co_return result;
 }
 

@@ -29,9 +29,9 @@ asio::awaitable<connection_result> mux_outbound::carry(const context& ctx, clien
   co_await c.answer(result.why, result.why);
   if (result.why) co_return result;
   result.sub_stream = (*stream).id();
-  connection_over<sub_stream> far(std::move(*stream));
+  auto far = std::make_shared<connection_over<sub_stream>>(std::move(*stream));
   stream.done();
-  co_await c.relay(far, relay_, result.why);
+  c.hand_over(std::move(far), relay_);
   co_return result;
 }
 

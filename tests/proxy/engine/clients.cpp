@@ -26,10 +26,10 @@ const std::string to_example =
     "example.com\x01\xbb"s;
 constexpr std::size_t answers = 2 + 10;
 
-/// Answers, waits until a test lets it go on, and relays to a pipe, returns or throws.
+/// Answers, and relays to a pipe or hands that over, returns or throws.
 class taker final : public outbound {
  public:
-  enum class does : std::uint8_t { relays, returns, throws };
+  enum class does : std::uint8_t { relays, hands_over, returns, throws };
   explicit taker(does what, relay_options limits = {}) : what_(what), limits_(std::move(limits)) {}
   asio::awaitable<connection_result> carry(const context& ctx, client& c) override {
     const counted here(*this);
@@ -41,8 +41,11 @@ class taker final : public outbound {
     if (what_ == does::returns) co_return result;
     auto [near, far] = make_pipe(c.get_executor());
     target = std::move(far);
-    connection_over<pipe_end> whole(std::move(near));
-    co_await c.relay(whole, limits_, result.why);
+    auto whole = std::make_shared<connection_over<pipe_end>>(std::move(near));
+    if (what_ == does::hands_over)
+      c.hand_over(std::move(whole), limits_);
+    else
+      co_await c.relay(*whole, limits_, result.why);
     co_return result;
   }
   context seen;
@@ -141,8 +144,9 @@ TEST_CASE("client: an outbound reads the early bytes first, and they count", "[p
 }
 
 TEST_CASE("client: its bytes are counted while they go, the early ones too", "[proxy][client]") {
+  const auto what = GENERATE(taker::does::relays, taker::does::hands_over);
   bench b(socks_inbound({}));
-  const auto out = std::make_shared<taker>(taker::does::relays);
+  const auto out = std::make_shared<taker>(what);
   b.to.add("taker", out);
   b.run([&](bench& x) -> asio::awaitable<void> {
     co_await say(x, hello_socks + to_example + "ab", answers);
@@ -153,10 +157,13 @@ TEST_CASE("client: its bytes are counted while they go, the early ones too", "[p
     const std::string answer = co_await read(x.client, 2);
     CHECK(answer == "hi");
     CHECK(live_bytes(x) == std::pair<std::uint64_t, std::uint64_t>(7, 2));
+    CHECK(out->live() == 1);
+    CHECK(x.served == (what == taker::does::hands_over));  // nothing of the inbound is left
     co_await x.client.async_shutdown(as_result);
     co_await out->target.async_shutdown(as_result);
   }(b));
   CHECK(out->early == 2);
+  CHECK(out->live() == 0);
   CHECK(b.ended == std::vector<std::string>{"tcp:example.com:443 via taker: 7 2 done"});
 }
 
@@ -179,11 +186,12 @@ TEST_CASE("client: the limits of both sides hold", "[proxy][client]") {
   relay_options brief, patient;
   brief.idle = 20ms;
   const bool inbound_limits = GENERATE(false, true);
+  const auto what = GENERATE(taker::does::relays, taker::does::hands_over);
   dokodemo_inbound_options o;
   o.target = host_port("example.com", 443);
   o.relay = inbound_limits ? brief : patient;
   bench b{dokodemo_inbound(o)};
-  b.to.add("taker", std::make_shared<taker>(taker::does::relays, inbound_limits ? patient : brief));
+  b.to.add("taker", std::make_shared<taker>(what, inbound_limits ? patient : brief));
   b.run([](bench& x) -> asio::awaitable<void> {
     const std::string all = co_await read_all(x.client);
     CHECK(all == "!");

@@ -1,6 +1,7 @@
 // Where connections go that a proxy with several threads accepts.
 #include "loopback.hpp"
 
+#include "proxy/engine/open_connections.hpp"
 #include "proxy/engine/workers.hpp"
 #include "proxy/inbound/mux.hpp"
 
@@ -74,6 +75,60 @@ std::size_t threads_of_two_connections(bool lasting) {
 }
 
 }  // namespace
+
+TEST_CASE("a socket is open until its connection is destroyed", "[proxy][workers]") {
+  workers threads(1);
+  const auto open = std::make_shared<open_connections>();
+  int closed = 0;
+  open->closed = [&] { ++closed; };
+  const auto connect = [&](std::uint32_t id, bool is_served) {
+    return open_socket::connection_of(
+        std::make_shared<open_socket>(stream_socket(threads[0]), threads.take_slot(), id, open, is_served));
+  };
+  std::shared_ptr<connection> first = connect(1, true), monitor = connect(2, false);
+  CHECK(open->served == 1);
+  CHECK(open->by_id.size() == 2);
+  std::shared_ptr<connection> relayed = first;
+  first.reset();
+  CHECK(closed == 0);
+  monitor.reset();
+  CHECK(closed == 1);
+  CHECK(open->served == 1);
+  relayed.reset();
+  CHECK(closed == 2);
+  CHECK(open->served == 0);
+  CHECK(open->by_id.empty());
+}
+
+TEST_CASE("connections over layers have ids of their own, the first one its socket's", "[proxy][workers]") {
+  asio::io_context io;
+  const auto open = std::make_shared<open_connections>();
+  auto [a, b] = make_pipe(io.get_executor());
+  const std::shared_ptr<connection> one = make_connection(std::move(a)), two = make_connection(std::move(b));
+  open->by_id.try_emplace(7);
+  {
+    const open_layered first(open, 7, one), second(open, 7, two);
+    CHECK(first.id() == 7);
+    CHECK(second.id() != 7);
+    CHECK(open->by_id.at(7).lock() == one);
+    CHECK(open->by_id.at(second.id()).lock() == two);
+  }
+  CHECK(open->by_id.size() == 1);
+  CHECK(open->by_id.at(7).expired());
+}
+
+TEST_CASE("a connection that is watched has gone with its last owner", "[proxy][workers]") {
+  asio::io_context io;
+  auto [a, b] = make_pipe(io.get_executor());
+  const auto gone = std::make_shared<one_shot>();
+  const std::shared_ptr<connection> below = make_connection(std::move(a));
+  std::shared_ptr<connection> handed = watched(below, gone), relayed = handed;
+  CHECK(handed.get() == below.get());
+  handed.reset();
+  CHECK_FALSE(gone->is_set());
+  relayed.reset();
+  CHECK(gone->is_set());
+}
 
 TEST_CASE("connections spread over the threads", "[proxy][workers]") {
   workers threads(3);
