@@ -237,7 +237,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   decoder decoder_;
   const bool reads_when_ready_;
   thread_memory read_memory_;
-  std::array<std::byte, 256> reserve_;  ///< for reads where there is no memory
+  std::array<std::byte, 128> reserve_;  ///< for reads where there is no memory
   const_bytes unparsed_;                ///< of one of these
   bool more_is_there_ = false;          ///< the last read was a full one
   stream_state* data_for_ = nullptr;    ///< whose payload is arriving; null: discard it

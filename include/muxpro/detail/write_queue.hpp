@@ -46,17 +46,17 @@ class write_queue {
   /// Encodes a control frame behind those that wait. `provoked`: the peer's misuse made us send it.
   template <class Frame>
   void push_control(const Frame& f, bool provoked = false) {
-    const std::size_t used = control_.size();
-    reserve_control(max_encoded_header);
-    control_.resize(used + max_encoded_header);
-    control_.resize(used + encode_in(dialect_, f, bytes(control_).subspan(used)));
+    std::array<std::byte, max_encoded_header> encoded;
+    const std::size_t n = encode_in(dialect_, f, encoded);
+    reserve_control(n);
+    append_control(const_bytes(encoded).first(n));
     ++control_frames_;
     ++pushed_[frame(f).index()];
     if (provoked) ++provoked_;
   }
   /// So many bytes can then be pushed and appended without an allocation.
   void reserve_control(std::size_t n) {
-    constexpr std::size_t least = 512;
+    constexpr std::size_t least = 128;
     if (control_.capacity() - control_.size() < n)
       control_.reserve(std::max({least, 2 * control_.capacity(), control_.size() + n}));
   }

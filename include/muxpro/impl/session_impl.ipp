@@ -73,7 +73,10 @@ MUXPRO_DECL bool session_impl::open_now(open_request& request, error_code& ec, s
 MUXPRO_DECL sub_stream session_impl::open_stream(stream_id id, open_request& request) {
   const_bytes rest(request.first_data);
   const std::size_t longest = rules_.wire().longest_data;
-  queue_.reserve_control(head_.size() + rest.size() + max_encoded_header * (2 + rest.size() / longest));
+  constexpr std::size_t header = 64;  // without a name, with the 8 bytes of a source
+  const address& host = request.target.host;
+  const std::size_t name = host.is_domain() ? host.domain().size() : 0;
+  queue_.reserve_control(head_.size() + rest.size() + name + header * (2 + rest.size() / longest));
   queue_.append_control(std::exchange(head_, {}));
   auto s = add_stream(id, request.target, request.priority);
   new_stream f;
