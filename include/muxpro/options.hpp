@@ -91,8 +91,9 @@ struct session_options {
   std::uint32_t read_buffer = 128 * 1024;
   /// One gather write holds at most this many payload bytes.
   std::uint32_t session_out_buffer = 256 * 1024;
-  /// A frame's payload while other sub-streams wait, too (rust-yamux splits at 16 KiB). Their equal share of
-  /// a gather write if that is more.
+  /// The least payload of a full frame while other sub-streams wait, too (rust-yamux splits at 16 KiB). It is
+  /// more where their equal share of a gather write is, or what the main connection takes in 100 us, up to a
+  /// quarter of a gather write.
   std::uint32_t frame_quantum = 16 * 1024;
   /// Datagrams kept for a UDP sub-stream in each direction; more are dropped and counted.
   std::uint32_t datagram_queue = 64;

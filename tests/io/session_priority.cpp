@@ -15,12 +15,12 @@ struct flow {
   bool upwards = true;  ///< from the client
 };
 
-/// A link of 1 MB/s in each direction with flows that never have enough.
+/// A link of so many bytes in a second in each direction with flows that never have enough.
 class saturated_link {
  public:
-  explicit saturated_link(const std::vector<flow>& flows) {
+  explicit saturated_link(const std::vector<flow>& flows, double bytes_per_second = 1e6) {
     fault_options slow;
-    slow.bytes_per_second = 1e6;
+    slow.bytes_per_second = bytes_per_second;
     auto [a, b] = make_pipe(context_.get_executor(), 4096);
     pair_.emplace(session(slow_pipe(std::move(a), slow), role::client),
                   session(slow_pipe(std::move(b), slow), role::server));
@@ -35,6 +35,16 @@ class saturated_link {
     std::vector<double> after = delivered();
     for (std::size_t i = 0; i < after.size(); ++i) after[i] -= before[i];
     return after;
+  }
+
+  /// Payload bytes of a frame, in the mean of that time, after as long a time to settle.
+  double frame_size_in(duration time) {
+    clock_.run_for(context_, time);
+    const traffic before = received();
+    clock_.run_for(context_, time);
+    const traffic after = received();
+    return static_cast<double>(after.bytes - before.bytes) /
+           static_cast<double>(after.frames - before.frames);
   }
 
  private:
@@ -61,6 +71,14 @@ class saturated_link {
       const auto [error, n] = co_await s.async_read_some(asio::buffer(buffer), as_result);
       if (error) co_return;
     }
+  }
+  traffic received() const {
+    traffic all;
+    for (const sub_stream* s : sinks_) {
+      all.frames += s->stats().received.frames;
+      all.bytes += s->stats().received.bytes;
+    }
+    return all;
   }
   std::vector<double> delivered() const {
     std::vector<double> out;
@@ -193,6 +211,13 @@ TEST_CASE("equal priorities share equally whatever the size of writes", "[sessio
   std::vector<flow> flows;
   for (std::size_t i = 0; i < 16; ++i) flows.push_back({0, std::size_t{16'384} << (i % 5)});
   CHECK(jain_index(deliver(flows)) >= 0.95);
+}
+
+TEST_CASE("frames of sub-streams that wait for each other are longer on a fast main connection",
+          "[session][priority]") {
+  const std::vector<flow> flows(24);
+  CHECK(saturated_link(flows, 1e6).frame_size_in(3s) <= 16 * 1024);
+  CHECK(saturated_link(flows, 500e6).frame_size_in(100ms) >= 20 * 1024);
 }
 
 TEST_CASE("control frames overtake queued data", "[session][priority]") {

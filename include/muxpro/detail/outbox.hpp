@@ -16,7 +16,7 @@ namespace muxpro::detail {
 class outbox {
  public:
   outbox(write_queue& queue, protocol& rules, const session_options& options, session_stats& counted)
-      : queue_(queue), rules_(rules), options_(options), counted_(counted) {}
+      : queue_(queue), rules_(rules), options_(options), counted_(counted), quantum_(options.frame_quantum) {}
 
   /// No frame of a stream has more data.
   void agreed(std::size_t longest_data) noexcept { longest_data_ = longest_data; }
@@ -26,6 +26,10 @@ class outbox {
   bool written() const noexcept { return first_ == count_; }
   /// The main connection took `n` bytes.
   void advance(std::size_t n) noexcept;
+  /// Whether drained() has to be called when the gather is written: it was large enough to show how fast the
+  /// main connection takes bytes.
+  bool shows_rate() const noexcept { return payload_ >= options_.session_out_buffer / 2; }
+  void drained(time_point now) noexcept;
   /// The gather is written, or will never be: completes the writes that it held. Whether there were any.
   bool land();
   void drop() noexcept;
@@ -77,6 +81,8 @@ class outbox {
   std::size_t first_ = 0, count_ = 0;
   std::size_t payload_ = 0;
   std::size_t longest_data_ = max_extra_data;
+  std::size_t quantum_;  ///< of a frame while others wait
+  time_point begun_{};   ///< when the gather was made
   std::vector<ref<stream_state>> flying_, ending_;
   std::vector<datagram> datagrams_;
   bool in_flight_ = false;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <new>
 
 namespace muxpro::detail {
@@ -12,6 +13,7 @@ MUXPRO_DECL bool outbox::fill(time_point now) {
   assert(!in_flight_ && "one gather write at a time");
   if (queue_.empty()) return false;
   first_ = count_ = arena_used_ = payload_ = 0;
+  begun_ = now;
   take_memory();
 
   queue_.take_control(control_);
@@ -73,7 +75,7 @@ MUXPRO_DECL std::size_t outbox::frame_size(std::size_t sendable) const noexcept 
   std::size_t most = longest_data_;
   if (queue_.ready() > 0) {
     const std::size_t share = options_.session_out_buffer / (queue_.ready() + 1);
-    most = std::min(std::max<std::size_t>(options_.frame_quantum, share), most);
+    most = std::min(std::max(quantum_, share), most);
   }
   const std::size_t frames = (sendable + most - 1) / most;
   return (sendable + frames - 1) / frames;
@@ -173,6 +175,19 @@ MUXPRO_DECL void outbox::advance(std::size_t n) noexcept {
     n -= part;
     if (parts_[first_].size() == 0) ++first_;
   }
+}
+
+// A sub-stream's turn is as long as the others would hardly notice. On a fast main connection that is a large
+// frame, for which the receiver makes one write to its own client instead of several. A sub-stream that has
+// just become ready does not wait for these turns: the scheduler owes it one, and the others have had theirs.
+MUXPRO_DECL void outbox::drained(time_point now) noexcept {
+  using seconds = std::chrono::duration<double>;
+  constexpr seconds turn = std::chrono::microseconds(100);
+  const seconds took = now - begun_;
+  if (took <= seconds(0)) return;
+  const double most = options_.session_out_buffer / 4.0;
+  const double bytes = std::min(static_cast<double>(payload_) * (turn / took), most);
+  quantum_ = std::max<std::size_t>(options_.frame_quantum, (quantum_ + static_cast<std::size_t>(bytes)) / 2);
 }
 
 MUXPRO_DECL bool outbox::land() {

@@ -73,6 +73,7 @@ MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
       self->spawn_loop(read_on(self, ec), stop_writes);
       co_return;
     }
+    if (self->outbox_.shows_rate()) self->outbox_.drained(self->now());
     const bool writers_return = self->outbox_.land();
     // A writer whose bytes were sent writes again before the next gather is made. A relay reads between the
     // two, which takes another turn. Without other writers that turn is not waited for.
