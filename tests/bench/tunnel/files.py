@@ -52,7 +52,7 @@ def sniffing_client(ports):
     client = {"listen": "127.0.0.1", "port": ports["client"], "protocol": "socks",
               "sniffing": {"enabled": True, "destOverride": ["http", "tls"], "routeOnly": True}}
     server = {"protocol": "mux.pro", "settings": {"address": "127.0.0.1", "port": ports["server"]}}
-    write("sniffing.json", json.dumps({"log": {"loglevel": "warning"}, "inbounds": [client], "outbounds": [server]}))
+    write("sniffing.json", json.dumps({"log": {"loglevel": "warning", "access": "none"}, "inbounds": [client], "outbounds": [server]}))
 
 
 def v2ray(ports):
