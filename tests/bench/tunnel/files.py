@@ -6,6 +6,8 @@ import subprocess
 from places import PROTOCOLS, RUN, USER
 
 SIZES = (1024, 64 * 2**20, 2 * 2**30)
+# Private and public.
+REALITY_KEYS = ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8")
 
 NGINX = """
 worker_processes 1;
@@ -18,6 +20,10 @@ http {{
   client_body_temp_path {run}/t1; proxy_temp_path {run}/t2; fastcgi_temp_path {run}/t3; uwsgi_temp_path {run}/t4;
   scgi_temp_path {run}/t5;
   server {{ listen 127.0.0.1:{target} backlog=4096; root {run}/files; }}
+  server {{
+    listen 127.0.0.1:{cover} ssl http2; server_name localhost; root {run}/files;
+    ssl_certificate {run}/server.pem; ssl_certificate_key {run}/server.key; ssl_protocols TLSv1.3;
+  }}
 }}
 """
 
@@ -77,11 +83,14 @@ def v2ray(ports):
         write(f"v2ray-{concurrency}-tls.json", json.dumps({"log": log, "inbounds": [client], "outbounds": [out]}))
 
 
-def accounts(protocol, at):
+def accounts(protocol, at, words):
     """What the two ends' settings are, the server's first."""
+    if protocol == "mux.pro":
+        return {}, at
+    flow = {"flow": "xtls-rprx-vision"} if "vision" in words else {}
     if protocol == "vless":
-        return {"clients": [{"id": USER}], "decryption": "none"}, {
-            "vnext": [{**at, "users": [{"id": USER, "encryption": "none"}]}]}
+        return {"clients": [{"id": USER, **flow}], "decryption": "none"}, {
+            "vnext": [{**at, "users": [{"id": USER, "encryption": "none", **flow}]}]}
     if protocol == "vmess":
         return {"clients": [{"id": USER}]}, {"vnext": [{**at, "users": [{"id": USER, "security": "aes-128-gcm"}]}]}
     if protocol == "trojan":
@@ -90,21 +99,40 @@ def accounts(protocol, at):
     return {**key, "network": "tcp"}, {"servers": [{**at, **key}]}
 
 
+def security(words, ports):
+    """What the streams' settings are, the server's first."""
+    here, pem = "127.0.0.1", os.path.join(RUN, "server.pem")
+    if "TLS" in words:
+        pair = {"certificateFile": pem, "keyFile": os.path.join(RUN, "server.key")}
+        return {"security": "tls", "tlsSettings": {"certificates": [pair]}}, {
+            "security": "tls", "tlsSettings": {"serverName": here, "certificates": [
+                {"certificateFile": pem, "usage": "verify"}]}}
+    if "reality" in words:
+        common = {"shortIds": [""], "serverNames": ["localhost"], "privateKey": REALITY_KEYS[0]}
+        return {"security": "reality", "realitySettings": {**common, "target": f"127.0.0.1:{ports['cover']}"}}, {
+            "security": "reality", "realitySettings": {"serverName": "localhost", "publicKey": REALITY_KEYS[1],
+                                                       "shortId": "", "fingerprint": "chrome"}}
+    return {}, {}
+
+
+CARRIERS = {"ws": {"network": "ws", "wsSettings": {"path": "/bench"}},
+            "grpc": {"network": "grpc", "grpcSettings": {"serviceName": "bench"}}}
+
+
 def by_protocol(ports):
     here, at = "127.0.0.1", {"address": "127.0.0.1", "port": ports["server"]}
-    pem, key = os.path.join(RUN, "server.pem"), os.path.join(RUN, "server.key")
     local = {"listen": here, "port": ports["client"], "protocol": "socks", "settings": {"auth": "noauth"}}
     for protocol in PROTOCOLS:
-        name, _, tls = protocol.partition(" ")
-        server, client = accounts(name, at)
-        inbound = {"listen": here, "port": ports["server"], "protocol": name, "settings": server}
-        outbound = {"protocol": name, "settings": client}
-        if tls:
-            inbound["streamSettings"] = {"security": "tls", "tlsSettings": {"certificates": [
-                {"certificateFile": pem, "keyFile": key}]}}
-            outbound["streamSettings"] = {"security": "tls", "tlsSettings": {"serverName": here, "certificates": [
-                {"certificateFile": pem, "usage": "verify"}]}}
-        for program in ("muxpro", "xray"):
+        name, *words = protocol.split(" ")
+        server, client = accounts(name, at, words)
+        of_server, of_client = security(words, ports)
+        carrier = next((CARRIERS[word] for word in words if word in CARRIERS), {})
+        inbound = {"listen": here, "port": ports["server"], "protocol": name, "settings": server,
+                   "streamSettings": {**carrier, **of_server}}
+        outbound = {"protocol": name, "settings": client, "streamSettings": {**carrier, **of_client}}
+        if "mux" in words:
+            outbound["mux"] = {"enabled": True, "concurrency": 8}
+        for program in ("muxpro", "xray", "v2ray"):
             # Targets of 127.0.0.1 are refused unless the operator allows them.
             direct = {"protocol": "freedom", "settings": {"allowPrivate": True} if program == "muxpro" else {}}
             end = f"{program}-{protocol.replace(' ', '-')}"

@@ -8,7 +8,12 @@ BIN = os.path.join(ROOT, "build/release/bin")
 RUN = os.path.join(ROOT, "build/bench/tunnel")
 USER = "b831381d-6324-4d53-ad4f-8cda48b30811"  # of v2ray's two ends
 OURS, PLAIN, TLS, SNIFFING = "muxpro", "plain relay", "muxpro TLS", "muxpro sniffing"
-PROTOCOLS = ("vless", "vless TLS", "trojan TLS", "vmess", "shadowsocks")
+# A protocol, then what stands below and above it. "mux 8": Mux.Cool with a concurrency of 8.
+PROTOCOLS = ("vless", "vless TLS", "trojan TLS", "vmess", "shadowsocks", "vless mux 8", "vless TLS mux 8", "vmess mux 8",
+             "vmess TLS", "vmess TLS mux 8", "vless ws TLS", "vless grpc TLS", "vless reality", "vless TLS vision",
+             "mux.pro TLS", "mux.pro ws TLS", "mux.pro grpc TLS", "mux.pro reality")
+# What V2Ray 4 has, too.
+OF_V2RAY = ("vmess", "vmess mux 8", "vmess TLS", "vmess TLS mux 8")
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,11 @@ class Tunnel:
         return [n for n in self.needs if not (os.path.exists(n) if "/" in n else shutil.which(n))]
 
 
-def by_protocol(program, path, protocol):
+def by_protocol(program, command, protocol, packages="none; tests/interop/peers.sh xray fetches it"):
     """Both ends are one program, which reads configurations in the form of Xray; files.py writes them."""
     end = f"{{run}}/{program}-{protocol.replace(' ', '-')}"
-    return Tunnel(f"{program} {protocol}", (path, "run", "-c", f"{end}-server.json"),
-                  (path, "run", "-c", f"{end}-client.json"), (path,), "none; tests/interop/peers.sh xray fetches it", False)
+    return Tunnel(f"{program} {protocol}", (*command, f"{end}-server.json"), (*command, f"{end}-client.json"),
+                  command[:1], packages, False)
 
 
 def tunnels():
@@ -57,6 +62,8 @@ def tunnels():
                ("v2ray", "-config", "{run}/v2ray-8-tls.json"), ("v2ray", "openssl"), "v2ray openssl"),
         Tunnel("ssh -D", ("/usr/sbin/sshd", "-D", "-e", "-f", "{run}/sshd_config"), ssh, ("ssh", "/usr/sbin/sshd"),
                "openssh-server openssh-client"),
-        *(by_protocol(program, path, protocol) for protocol in PROTOCOLS
-          for program, path in (("muxpro", muxpro), ("xray", os.path.join(ROOT, "build/peers/xray")))),
+        *(by_protocol("muxpro", (muxpro, "run", "-c"), protocol) for protocol in PROTOCOLS),
+        *(by_protocol("xray", (os.path.join(ROOT, "build/peers/xray"), "run", "-c"), protocol) for protocol in PROTOCOLS
+          if not protocol.startswith("mux.pro")),
+        *(by_protocol("v2ray", ("v2ray", "-config"), protocol, "v2ray") for protocol in OF_V2RAY),
     ]
