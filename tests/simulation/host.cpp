@@ -6,6 +6,9 @@ namespace simulation {
 
 namespace {
 constexpr auto host_deadline = 2000s;
+constexpr std::uint64_t full_queue = 256 * 1024, longest_data = 65535;
+// The timer of the grace, the turn for a consumer that the thread had no time for, and the next look.
+constexpr auto behind_grace = 5ms;
 
 std::uint64_t value_of(error_code ec) { return static_cast<unsigned>(ec.value()); }
 }  // namespace
@@ -17,7 +20,10 @@ host::host(world& w, std::uint64_t name, std::shared_ptr<link> l, int side, muxp
       link_(std::move(l)),
       side_(side),
       rules_(std::make_shared<wire_rules>(w, name, r, o)),
-      most_unread_(std::uint64_t{o.max_streams} * 65536 + o.session_window_budget),
+      mux_cool_(o.speaks == muxpro::dialect::mux_cool),
+      grace_(o.full_queue_grace),
+      most_unread_(mux_cool_ ? std::uint64_t{o.max_streams} * full_queue
+                             : std::uint64_t{o.max_streams} * 65536 + o.session_window_budget),
       session_(link_end(link_, side), r, o),
       excused_(lenient),
       random_(w.fork()) {
@@ -91,9 +97,26 @@ void host::check() const {
                 name_, ends, s.opened);
 }
 
-void host::check_at_rest() const {
+// Without credit a session reads nothing while a queue is full: with other sub-streams open for no longer
+// than the grace without any progress.
+bool host::may_pause() {
+  const auto s = session_.stats();
+  const std::uint64_t progress = s.received[static_cast<std::size_t>(muxpro::frame_type::keep)].frames +
+                                 s.received[static_cast<std::size_t>(muxpro::frame_type::new_stream)].frames +
+                                 s.opened;
+  if (!paused_since_ || progress != progress_ || s.streams == 1) paused_since_ = world_.now();
+  progress_ = progress;
+  const duration paused = world_.now() - *paused_since_;
+  if (held_up_ && paused >= grace_) *held_up_ = true;
+  world_.expect(paused <= grace_ + behind_grace, "session {} does not read for too long", name_);
+  return s.unread + longest_data > full_queue;
+}
+
+void host::check_at_rest() {
   if (over() || !session_.negotiated()) return;
-  if (!link_->clogged() && !link_->closed(side_))
+  const bool pauses = mux_cool_ && !link_->closed(side_) && !reads() && may_pause();
+  if (!pauses) paused_since_.reset();
+  if (!pauses && !link_->clogged() && !link_->closed(side_))
     world_.expect(link_->read_waits(side_), "session {} does not read", name_);
   if (!wire_free() || link_->broken() || link_->closed(1 - side_)) return;
   const auto s = session_.stats();

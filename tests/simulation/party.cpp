@@ -12,6 +12,7 @@ namespace simulation {
 namespace {
 /// Longer than every time limit that a session has by default.
 constexpr auto party_deadline = 1000s;
+constexpr std::uint64_t queue_of_mux_cool = 256 * 1024, longest_frame_of_mux_cool = 8192;
 
 std::uint64_t result_of(error_code ec, std::size_t n) {
   return ec ? 1'000'000'000u + static_cast<unsigned>(ec.value()) : n;
@@ -54,7 +55,7 @@ void party::cancel_later(asio::cancellation_signal& signal, bool& sent) {
 
 void party::read_next() {
   if (!stream_.is_open() || reading_ || saw_eof_ || lost_ || cut_) return;
-  if (habits_.echo && got_ - accepted_ > 65536) return;  // the writer wakes it
+  if (habits_.echo && !shut_ && got_ - accepted_ > 65536) return;  // the writer wakes it
   room_.resize(static_cast<std::size_t>(random_.size(1, habits_.read_most)));
   reading_ = true;
   read_given_up_ = false;
@@ -81,13 +82,16 @@ void party::read_done(error_code ec, std::size_t n) {
   world_.expect(!other || got_ <= other->offered_, "party {} reads more than was written", who());
   if (ec == asio::error::eof) {
     saw_eof_ = true;
-    world_.expect(!other || other->shut_, "party {} reads eof, and nobody has shut down", who());
-    world_.expect(!other || other->writing_ || got_ == other->accepted_,
+    // Its own End, which a client's session sends when it has held it for long enough.
+    const bool waited_for = other && other->habits_.waits_for == until_eof;
+    const bool own_end = talk_->full_close && shut_ && (side_ == 1 || waited_for || talk_->excused);
+    world_.expect(!other || other->shut_ || own_end, "party {} reads eof, and nobody has shut down", who());
+    world_.expect(!other || other->writing_ || got_ == other->accepted_ || hasty_,
                   "party {} reads eof before the last byte", who());
   } else if (ec && !(ec == asio::error::operation_aborted && read_given_up_)) {
     failed("read", ec);
   }
-  if (habits_.echo && !write_paused_) write_next();
+  if ((habits_.echo || habits_.waits_for > 0) && !write_paused_) write_next();
   if (!saw_eof_) pause_or(&party::read_next, read_paused_);
   settle();
 }
@@ -129,7 +133,12 @@ void party::write_done(error_code ec, std::size_t n) {
 }
 
 void party::finish_writing() {
-  if (habits_.echo && !saw_eof_) return;
+  const bool waits = talk_->full_close ? got_ < habits_.waits_for : habits_.echo;
+  if (waits && !saw_eof_) return;
+  const auto other = other_.lock();
+  // The other side may be in the middle of what it sends.
+  hasty_ = talk_->full_close && side_ == 1 && !saw_eof_ && other && got_ < other->habits_.to_send;
+  if (hasty_) talk_->excused = true;
   shut_down();
 }
 
@@ -163,7 +172,16 @@ void party::cut() {
 
 void party::failed(const char* what, error_code ec) {
   lost_ = true;
-  world_.expect(talk_->may_fail(), "party {}: a {} fails without a reason: {}", who(), what, ec.message());
+  world_.expect(talk_->may_fail() || queue_was_full(), "party {}: a {} fails without a reason: {}", who(),
+                what, ec.message());
+}
+
+/// One of its queues was, for as long as a full one may hold up the others. What was opened and not accepted
+/// has a queue, too.
+bool party::queue_was_full() const {
+  if (!talk_->held_up || !*talk_->held_up) return false;
+  const auto other = other_.lock();
+  return talk_->relayed || was_full_ || !other || !other->begun_ || other->was_full_;
 }
 
 /// The sub-stream goes when there is nothing left to do with it.
@@ -204,6 +222,23 @@ void party::check_credit(world& w, const party& from, const party& to, bool at_r
            in.receive_window, out.send_credit, in.unread);
 }
 
+void party::check_queue(world& w, const party& from, const party& to, bool at_rest) {
+  if (from.talk_->may_fail() || !from.stream_.is_open() || !to.stream_.is_open()) return;
+  const auto out = from.stream_.stats(), in = to.stream_.stats();
+  w.expect(out.sent.bytes >= in.received.bytes, "party {}: more came than was sent", to.who());
+  w.expect(in.unread <= queue_of_mux_cool, "party {}: more unread than its queue holds", to.who());
+  if (!at_rest || from.shut_) return;
+  w.expect(out.sent.bytes == in.received.bytes, "party {}: bytes are stuck", from.who());
+}
+
+void party::watch_queue() {
+  const bool full =
+      stream_.is_open() && stream_.stats().unread + longest_frame_of_mux_cool > queue_of_mux_cool;
+  if (full && !full_since_) full_since_ = world_.now();
+  if (full_since_ && world_.now() - *full_since_ >= talk_->grace) was_full_ = true;
+  if (!full) full_since_.reset();
+}
+
 void party::check_awake(bool wire_free) const {
   if (!stream_.is_open()) return;
   const auto s = stream_.stats();
@@ -216,7 +251,8 @@ void party::check_awake(bool wire_free) const {
 void party::check_result() const {
   const auto other = other_.lock();
   if (!other) return;
-  if (saw_eof_) world_.expect(got_ == other->accepted_, "party {} has seen eof and misses bytes", who());
+  if (saw_eof_ && !hasty_)
+    world_.expect(got_ == other->accepted_, "party {} has seen eof and misses bytes", who());
   if (talk_->may_fail()) return;
   world_.expect(saw_eof_ && shut_, "party {} has not ended well", who());
   world_.expect(got_ == other->accepted_ && other->offered_ == other->accepted_, "party {} misses bytes",

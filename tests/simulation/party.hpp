@@ -9,17 +9,21 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace simulation {
 
 enum class ending { shutdown, close, reset, destroy };
+/// The end of what comes is waited for, not a number of bytes.
+inline constexpr auto until_eof = ~std::uint64_t{0};
 
 struct habits {
   std::uint64_t to_send = 0;  ///< an echo: what has come
   bool echo = false;
-  bool any_content = false;  ///< what comes is not looked at
+  bool any_content = false;     ///< what comes is not looked at
+  std::uint64_t waits_for = 0;  ///< bytes, or their end, that come before it shuts down
   std::size_t write_most = 16384, read_most = 16384;
   unsigned pause_percent = 0;   ///< of the operations are followed by a pause
   duration pause{};             ///< at most
@@ -35,6 +39,10 @@ struct conversation {
   const std::uint64_t tag;
   bool excused = false;
   std::shared_ptr<const bool> road_broken;
+  bool full_close = false;              ///< Mux.Cool: the End of side 1 ends both directions
+  bool relayed = false;                 ///< other sub-streams stand between its sides
+  duration grace{};                     ///< for how long a full queue may hold up a main connection
+  std::shared_ptr<const bool> held_up;  ///< one was held up for as long as that
   bool may_fail() const { return excused || (road_broken && *road_broken); }
 };
 
@@ -56,6 +64,10 @@ class party : public std::enable_shared_from_this<party> {
 
   /// What holds at every moment between the two ends of one sub-stream; `at_rest`: and nothing is under way.
   static void check_credit(world& w, const party& from, const party& to, bool at_rest);
+  /// The same without credit.
+  static void check_queue(world& w, const party& from, const party& to, bool at_rest);
+  /// Sees, after each handler, for how long its queue has had no room for a frame.
+  void watch_queue();
   /// What holds when nothing is ready and the main connection could take more.
   void check_awake(bool wire_free) const;
   /// What holds when all is over.
@@ -76,6 +88,7 @@ class party : public std::enable_shared_from_this<party> {
   void shut_down();
   void cut();
   void failed(const char* what, error_code ec);
+  bool queue_was_full() const;
   void settle();
   void pause_or(void (party::*next)(), bool& paused);
   void cancel_later(asio::cancellation_signal& signal, bool& sent);
@@ -95,6 +108,9 @@ class party : public std::enable_shared_from_this<party> {
   bool read_paused_ = false, write_paused_ = false;
   bool read_given_up_ = false, write_given_up_ = false;
   bool shut_ = false, cut_ = false, saw_eof_ = false, lost_ = false;
+  std::optional<duration> full_since_;
+  bool was_full_ = false;
+  bool hasty_ = false;  ///< its End came before all was there
   std::uint64_t offered_ = 0, accepted_ = 0, got_ = 0;
   std::uint64_t read_op_ = 0, write_op_ = 0, shutdown_op_ = 0;
 };

@@ -4,7 +4,7 @@
 
 namespace simulation {
 
-plan::plan(dice random) {
+plan::plan(dice random, muxpro::dialect d) : speaks(d) {
   const auto which = random.below(100);
   topology = which < 60 ? shape::direct : which < 80 ? shape::relay : shape::pool;
   cuts = random.chance(25);
@@ -33,12 +33,41 @@ plan::plan(dice random) {
   constexpr std::uint64_t enough = 256u << 20;
   if (bulk) conversations = std::min(conversations, 4u);
   budget = std::make_shared<muxpro::buffer_budget>(poor ? random.size(65536, 600'000) : enough);
+  if (mux_cool()) speak_mux_cool(random);
+}
+
+void plan::speak_mux_cool(dice& random) {
+  reuser = false;
+  if (random.chance(40)) couriers = static_cast<std::uint32_t>(random.between(1, 4));
+  if (random.chance(30)) grace = random.time(5ms, 500ms);
+  if (random.chance(30)) {  // queues fill up
+    most_per_operation_ = std::max<std::size_t>(most_per_operation_, 4096);
+    capacity_ = std::max<std::size_t>(capacity_, 4096);
+    most_bytes = static_cast<std::size_t>(random.size(400'000, 3'000'000));
+    pause_percent = static_cast<unsigned>(random.between(1, 20));
+  }
+  if (random.chance(8)) {
+    single = true;
+    topology = shape::direct;
+    conversations = 0;
+    couriers = 1;
+  } else if (topology == shape::pool && random.chance(30)) {
+    crowd = true;
+    bulk = false;
+    conversations = static_cast<std::uint32_t>(random.between(130, 300));
+    most_bytes = std::min<std::size_t>(most_bytes, 300);
+  }
+  if (topology == shape::relay) couriers = 0;
 }
 
 muxpro::session_options plan::options(dice& random) const {
   muxpro::session_options o;
   o.random_seed = random.next() | 1;
   o.process_budget = budget;
+  o.speaks = speaks;
+  o.full_queue_grace = grace;
+  if (mux_cool()) o.half_close_linger = 60s;  // a server that waits for EOF is not idle for so long
+  o.single = single;
   if (random.chance(50)) o.read_buffer = static_cast<std::uint32_t>(random.size(1024, 65536));
   if (random.chance(50)) o.session_out_buffer = static_cast<std::uint32_t>(random.size(1024, 65536));
   if (random.chance(50)) o.frame_quantum = static_cast<std::uint32_t>(random.size(64, 65535));
@@ -100,7 +129,25 @@ std::pair<habits, habits> plan::both_ways(dice& random) const {
     h->to_send = std::min(h->to_send, 100 * least);
     h->cut_at = std::min(h->cut_at, h->to_send);
   }
+  // The End of a server ends both directions, and that of a client comes when all is over. So a server ends
+  // when it has all that it waits for: a request of known length, the client's End after a long time,
+  // nothing.
+  if (mux_cool()) {
+    out.second.waits_for = out.first.to_send;
+    if (random.chance(5)) out.second.waits_for = 0;
+    if (random.chance(5) && topology != shape::relay) out.second.waits_for = until_eof;
+  }
   return out;
+}
+
+courier_habits plan::courier_ways(dice& random) const {
+  courier_habits h;
+  h.to_send = static_cast<std::uint32_t>(random.size(0, 200));
+  h.longest = static_cast<std::size_t>(random.size(1, 8192 - 666));
+  h.pause_percent = pause_percent;
+  h.pause = std::min<duration>(pause, 200ms);
+  h.cancel_percent = cancel_percent;
+  return h;
 }
 
 }  // namespace simulation

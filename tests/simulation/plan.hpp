@@ -1,6 +1,7 @@
 // What a seed makes of a run, before it begins.
 #pragma once
 
+#include "courier.hpp"
 #include "link.hpp"
 #include "party.hpp"
 
@@ -15,8 +16,9 @@ namespace simulation {
 enum class shape { direct, relay, pool };
 
 struct plan {
-  explicit plan(dice random);
+  explicit plan(dice random, muxpro::dialect d = muxpro::dialect::spec);
 
+  muxpro::dialect speaks = muxpro::dialect::spec;
   shape topology = shape::direct;
   bool cuts = false;       ///< links break
   bool clogs = false;      ///< links stand still for a while
@@ -36,12 +38,21 @@ struct plan {
   duration pause{};
   std::shared_ptr<muxpro::buffer_budget> budget;
 
+  // Mux.Cool alone
+  std::uint32_t couriers = 0;  ///< conversations in datagrams
+  bool single = false;         ///< the main connection is for one courier
+  bool crowd = false;          ///< more conversations than one main connection takes
+  duration grace = 100ms;      ///< session_options::full_queue_grace
+  bool mux_cool() const noexcept { return speaks == muxpro::dialect::mux_cool; }
+
   muxpro::session_options options(dice& random) const;
   lane_habits lane(dice& random, std::size_t least_per_operation) const;
   /// Of the two sides of a conversation.
   std::pair<habits, habits> both_ways(dice& random) const;
+  courier_habits courier_ways(dice& random) const;
 
  private:
+  void speak_mux_cool(dice& random);
   habits ways(dice& random, int side) const;
 
   duration delay_{};

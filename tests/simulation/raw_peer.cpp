@@ -7,16 +7,22 @@ namespace simulation {
 using muxpro::decoder;
 using muxpro::role;
 
-raw_peer::raw_peer(world& w, std::uint64_t name, std::shared_ptr<link> l, role side)
+raw_peer::raw_peer(world& w, std::uint64_t name, std::shared_ptr<link> l, role side, muxpro::dialect speaks)
     : world_(w),
       name_(name),
       side_(side),
+      speaks_(speaks),
       random_(w.fork()),
       wire_(std::move(l), side == role::client ? 0 : 1),
-      room_(8192) {}
+      room_(8192) {
+  in_.agreed(muxpro::version_0_1, speaks);
+}
 
 void raw_peer::start() {
-  if (side_ == role::client) {
+  if (speaks_ == muxpro::dialect::mux_cool) {
+    ready_ = true;
+    ready();
+  } else if (side_ == role::client) {
     const auto request = muxpro::compatible_request();
     send_bytes({request.begin(), request.end()});
   }

@@ -16,7 +16,8 @@ namespace simulation {
 
 class raw_peer : public std::enable_shared_from_this<raw_peer> {
  public:
-  raw_peer(world& w, std::uint64_t name, std::shared_ptr<link> l, muxpro::role side);
+  raw_peer(world& w, std::uint64_t name, std::shared_ptr<link> l, muxpro::role side,
+           muxpro::dialect speaks = muxpro::dialect::spec);
   virtual ~raw_peer() = default;
 
   void start();
@@ -35,7 +36,7 @@ class raw_peer : public std::enable_shared_from_this<raw_peer> {
   template <class Frame>
   void send(const Frame& f, const_bytes payload = {}) {
     const memory::exempt no_failures;
-    send_bytes(muxpro::encoded(f, payload));
+    send_bytes(muxpro::encoded(f, payload, speaks_));
   }
   void send_bytes(const std::vector<std::byte>& data);
   /// Calls `what` after a while, unless it has left by then.
@@ -51,6 +52,7 @@ class raw_peer : public std::enable_shared_from_this<raw_peer> {
   world& world_;
   const std::uint64_t name_;
   const muxpro::role side_;
+  const muxpro::dialect speaks_;
   dice random_;
   bool left_ = false;
 
@@ -102,7 +104,7 @@ class id_reuser final : public raw_peer {
 /// Keeps to no rule.
 class vandal final : public raw_peer {
  public:
-  vandal(world& w, std::uint64_t name, std::shared_ptr<link> l, muxpro::role side);
+  vandal(world& w, std::uint64_t name, std::shared_ptr<link> l, muxpro::role side, muxpro::dialect speaks);
   bool done() const override { return left_ || left_to_do_ == 0; }
 
  private:
@@ -112,6 +114,8 @@ class vandal final : public raw_peer {
   void lost() override { left_ = true; }
   void act();
   void send_something();
+  std::vector<std::byte> something(stream_id id, const std::vector<std::byte>& data);
+  std::vector<std::byte> addressed(const muxpro::keep& f, const std::vector<std::byte>& data);
   std::vector<std::byte> bytes(std::size_t n);
 
   std::uint64_t left_to_do_;

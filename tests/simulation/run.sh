@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/../../cmake/script.sh"
 
 seeds=${1:-2000}
-[[ $seeds =~ ^[0-9]+$ ]] || die "usage: tests/simulation/run.sh [SEEDS] [--from SEED] [--trace]"
+[[ $seeds =~ ^[0-9]+$ ]] || die "usage: tests/simulation/run.sh [SEEDS] [--from SEED] [--dialect DIALECT] [--trace]"
 (($# == 0)) || shift
 
 cmake/deps.sh tests

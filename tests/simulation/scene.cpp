@@ -45,6 +45,8 @@ std::shared_ptr<host> scene::new_host(const std::shared_ptr<link>& l, int side, 
   auto h =
       std::make_shared<host>(world_, hosts_.size() + 1, l, side, r, plan_.options(random_), plan_.lenient());
   hosts_.push_back(h);
+  h->notes_holding_up(held_up_);
+  if (plan_.single) h->ends_with_its_stream();
   h->run();
   return h;
 }
@@ -72,6 +74,7 @@ void scene::build() {
   }
   add_raw_peers();
   for (std::uint64_t tag = 1; tag <= plan_.conversations; ++tag) add_talk(tag);
+  for (std::uint64_t tag = 1; tag <= plan_.couriers; ++tag) add_exchange(tag);
   world_.after(faults_stop, [this] {
     for (const auto& l : links_) {
       l->heal();
@@ -82,11 +85,20 @@ void scene::build() {
 
 // --- conversations
 
+std::shared_ptr<conversation> scene::new_conversation(std::uint64_t tag) {
+  auto out = std::make_shared<conversation>(tag);
+  out->excused = plan_.lenient();
+  out->road_broken = road_broken_;
+  out->full_close = plan_.mux_cool();
+  out->relayed = plan_.topology == shape::relay;
+  out->grace = plan_.grace;
+  if (plan_.mux_cool()) out->held_up = held_up_;
+  return out;
+}
+
 void scene::add_talk(std::uint64_t tag) {
   auto t = std::make_unique<talk>();
-  t->what = std::make_shared<conversation>(tag);
-  t->what->excused = plan_.lenient();
-  t->what->road_broken = road_broken_;
+  t->what = new_conversation(tag);
   const auto [near, far] = plan_.both_ways(random_);
   t->near = std::make_shared<party>(world_, t->what, 0, near);
   t->far = std::make_shared<party>(world_, t->what, 1, far);
@@ -106,9 +118,14 @@ void scene::open(talk& t) {
   world_.note("opens", t.what->tag);
   auto done = [this, &t](error_code ec, sub_stream s) { opened(t, ec, std::move(s)); };
   t.near->says_first(t.first);
-  if (!has_pool_) return client_->open(t.request, done);
-  const auto op = world_.begin("an open of the pool", t.what->tag, 2000s);
-  pool_.async_open(t.request, [this, op, done](error_code ec, sub_stream s) {
+  open_anyhow(t.request, t.what->tag, done);
+}
+
+void scene::open_anyhow(const muxpro::open_request& request, std::uint64_t tag,
+                        std::function<void(error_code, sub_stream)> done) {
+  if (!has_pool_) return client_->open(request, std::move(done));
+  const auto op = world_.begin("an open of the pool", tag, 2000s);
+  pool_.async_open(request, [this, op, done = std::move(done)](error_code ec, sub_stream s) {
     const memory::exempt no_failures;
     world_.end(op);
     done(ec, std::move(s));
@@ -125,6 +142,8 @@ void scene::opened(talk& t, error_code ec, sub_stream s) {
 
 void scene::arrived(sub_stream s) {
   const std::string name(s.target().host.domain());
+  if (s.target().net == muxpro::network::udp)
+    return exchange_arrived(std::stoull(name.substr(1)), std::move(s));
   const std::uint64_t tag = name.size() > 1 && name[0] == 't' ? std::stoull(name.substr(1)) : 0;
   const bool known =
       tag >= first_reused ? tag - first_reused < reused_.size() : tag >= 1 && tag <= talks_.size();
@@ -139,6 +158,10 @@ bool scene::talks_done() const {
   if (!std::all_of(reused_.begin(), reused_.end(), rests)) return false;
   if (!std::all_of(raw_peers_.begin(), raw_peers_.end(), [](const auto& p) { return p->done(); }))
     return false;
+  const auto ended = [](const auto& e) {
+    return e->near->done() && (e->far->done() || (e->near->talk().may_fail() && !e->far->begun()));
+  };
+  if (!std::all_of(exchanges_.begin(), exchanges_.end(), ended)) return false;
   return std::all_of(talks_.begin(), talks_.end(), [](const auto& t) {
     return t->near->done() && (t->far->done() || (t->what->may_fail() && !t->far->begun()));
   });
@@ -181,6 +204,7 @@ void scene::explain(const char* what) {
     if (!t->near->done() || !t->far->done())
       all += "\n  " + t->near->describe() + "\n  " + t->far->describe();
   }
+  for (const auto& e : exchanges_) all += "\n  " + e->near->describe() + "\n  " + e->far->describe();
   for (const auto& h : hosts_) all += "\n  " + h->describe();
   world_.complain(all);
 }
@@ -192,34 +216,45 @@ void scene::check() {
     for (const auto& l : links_) *road_broken_ = *road_broken_ || l->broken();
   }
   for (const auto& h : hosts_) h->check();
-  if (plan_.topology == shape::relay) return;
-  for (const auto& t : talks_) {
-    if (!t->near->begun() || !t->far->begun()) continue;
-    party::check_credit(world_, *t->near, *t->far, false);
-    party::check_credit(world_, *t->far, *t->near, false);
+  if (plan_.mux_cool()) {
+    for (const auto& t : talks_) t->near->watch_queue(), t->far->watch_queue();
   }
+  if (plan_.topology == shape::relay) return;
+  for (const auto& t : talks_) check_flow(*t, false);
+}
+
+void scene::check_flow(const talk& t, bool at_rest) {
+  if (!t.near->begun() || !t.far->begun()) return;
+  const auto check = plan_.mux_cool() ? &party::check_queue : &party::check_credit;
+  check(world_, *t.near, *t.far, at_rest);
+  check(world_, *t.far, *t.near, at_rest);
 }
 
 void scene::check_at_rest() {
   check();
   for (const auto& h : hosts_) h->check_at_rest();
+  for (pooled_link& p : pooled_) check_pooled(p);
   if (plan_.topology != shape::direct || hosts_[0]->over() || hosts_[1]->over() || links_[0]->broken())
     return;
+  const bool read = !plan_.mux_cool() || (hosts_[0]->reads() && hosts_[1]->reads());
   const bool quiet =
-      links_[0]->quiet() && !links_[0]->clogged() && hosts_[0]->wire_free() && hosts_[1]->wire_free();
+      read && links_[0]->quiet() && !links_[0]->clogged() && hosts_[0]->wire_free() && hosts_[1]->wire_free();
   for (const auto& t : talks_) {
     t->near->check_awake(hosts_[0]->wire_free());
     t->far->check_awake(hosts_[1]->wire_free());
-    if (!quiet || !t->near->begun() || !t->far->begun()) continue;
-    party::check_credit(world_, *t->near, *t->far, true);
-    party::check_credit(world_, *t->far, *t->near, true);
+    if (quiet) check_flow(*t, true);
   }
+  if (quiet) check_exchanges();
 }
 
 void scene::check_results() {
   for (const auto& t : talks_) {
     t->near->check_result();
     t->far->check_result();
+  }
+  for (const auto& e : exchanges_) {
+    e->near->check_result();
+    e->far->check_result();
   }
   for (const auto& all : {reused_, strangers_})
     for (const auto& p : all) p->let_go();

@@ -50,6 +50,7 @@ void scene::build_pool() {
   o.max_age = random_.time(1s, 600s);
   o.max_connections = static_cast<std::uint32_t>(random_.size(2, 8));
   o.idle_timeout = random_.time(100ms, 60s);
+  if (plan_.crowd) o.max_reuse = 60'000;
   if (plan_.impatient) o.dial_timeout = random_.time(100ms, 10s);
   dials_fail_ = plan_.cuts && random_.chance(50);
   pool_ = muxpro::client_pool(
@@ -66,7 +67,65 @@ asio::awaitable<link_end> scene::dial() {
   }
   const auto l = new_link();
   new_server(l);
+  if (plan_.mux_cool()) watch_pooled(l);
   co_return link_end(l, 0);
+}
+
+void scene::watch_pooled(const std::shared_ptr<link>& l) {
+  muxpro::session_options o;
+  o.speaks = plan_.speaks;
+  l->rules[0] = std::make_shared<wire_rules>(world_, first_pooled + links_.size(), role::client, o);
+  pooled_.push_back({l, l->rules[0], {}, {}});
+}
+
+// Its client's session reads nothing while a queue is full. The pool opens no more over it then.
+void scene::check_pooled(pooled_link& p) {
+  const bool pauses = !p.wire->read_waits(0) && !p.wire->closed(0) && p.rules->opened() > 0;
+  if (!pauses) p.paused_since.reset();
+  if (pauses && !p.paused_since) p.paused_since = world_.now();
+  if (p.paused_since && world_.now() - *p.paused_since >= plan_.grace) *held_up_ = true;
+  if (!p.opened_then && pauses && !p.wire->write_waits(0)) p.opened_then = p.rules->opened();
+  world_.expect(!p.opened_then || p.rules->opened() == *p.opened_then,
+                "the pool opens a sub-stream over a main connection that was held up");
+}
+
+// --- datagrams
+
+void scene::add_exchange(std::uint64_t tag) {
+  auto e = std::make_unique<exchange>();
+  const auto what = new_conversation(first_datagrams + tag);
+  e->near = std::make_shared<courier>(world_, what, 0, plan_.courier_ways(random_));
+  e->far = std::make_shared<courier>(world_, what, 1, plan_.courier_ways(random_));
+  e->near->meets(e->far);
+  e->far->meets(e->near);
+  e->request = e->near->request();
+  exchanges_.push_back(std::move(e));
+  world_.after(random_.time(0ns, plan_.opening), [this, at = exchanges_.back().get()] { open(*at); });
+}
+
+void scene::open(exchange& e) {
+  const std::uint64_t tag = e.near->talk().tag;
+  world_.note("opens", tag);
+  open_anyhow(e.request, tag, [this, &e](error_code ec, sub_stream s) {
+    if (!ec) return e.near->take(std::move(s));
+    world_.expect(e.near->talk().may_fail() || leaving_, "an open fails without a reason: {}", ec.message());
+    e.near->talk().excused = true;
+    e.near->give_up();
+  });
+}
+
+void scene::exchange_arrived(std::uint64_t tag, sub_stream s) {
+  const bool known = tag > first_datagrams && tag - first_datagrams <= exchanges_.size();
+  world_.expect(known, "a sub-stream for the datagrams of {} arrives", tag);
+  if (known) exchanges_[static_cast<std::size_t>(tag - first_datagrams - 1)]->far->take(std::move(s));
+}
+
+void scene::check_exchanges() {
+  for (const auto& e : exchanges_) {
+    if (!e->near->begun() || !e->far->begun()) continue;
+    courier::check_counts(world_, *e->near, *e->far);
+    courier::check_counts(world_, *e->far, *e->near);
+  }
 }
 
 // --- peers that are no sessions of the library
@@ -123,8 +182,8 @@ void scene::add_vandal() {
               });
     }
   }
-  auto peer =
-      std::make_shared<vandal>(world_, links_.size(), l, attacks_server ? role::client : role::server);
+  auto peer = std::make_shared<vandal>(world_, links_.size(), l, attacks_server ? role::client : role::server,
+                                       plan_.speaks);
   raw_peers_.push_back(peer);
   peer->start();
 }

@@ -9,6 +9,19 @@ namespace simulation {
 using muxpro::decoder;
 using muxpro::role;
 
+wire_rules::wire_rules(world& w, std::uint64_t name, role side, const muxpro::session_options& o)
+    : world_(w),
+      name_(name),
+      side_(side),
+      speaks_(o.speaks),
+      single_(o.single),
+      max_window_(o.max_window),
+      id_quarantine_(o.id_quarantine) {
+  if (!mux_cool()) return;
+  out_.agreed(muxpro::version_0_1, speaks_);
+  in_.agreed(muxpro::version_0_1, speaks_);
+}
+
 bool wire_rules::settled() const {
   return std::all_of(streams_.begin(), streams_.end(), [](const auto& s) { return !s.second.open(); });
 }
@@ -74,8 +87,9 @@ void wire_rules::see_sent(const muxpro::frame& f, std::size_t payload) {
     stream& s = streams_[x->id];
     if (s.ended) complain("data behind an End", x->id);
     if (payload == 0 && !s.udp) complain("an empty Keep", x->id);
+    check_length(s, x->id, payload);
     s.sent += payload;
-    if (s.sent > s.allowed) complain("data without credit", x->id);
+    if (s.sent > s.allowed && !mux_cool()) complain("data without credit", x->id);
   }
   if (const auto* x = std::get_if<muxpro::end>(&f)) {
     stream& s = streams_[x->id];
@@ -84,16 +98,31 @@ void wire_rules::see_sent(const muxpro::frame& f, std::size_t payload) {
     s.ended_at = world_.now();
     s.aborted = x->code != muxpro::end_code::graceful;
   }
-  if (const auto* x = std::get_if<muxpro::credit_update>(&f)) {
-    stream& s = streams_[x->id];
-    if (s.aborted) complain("credit behind an abort", x->id);
-    // What came at this moment may wait for the next turn of the read loop.
-    const bool both = s.ended && s.peer_ended && s.peer_ended_at < world_.now();
-    if (both) complain("credit behind both Ends", x->id);
-    if (x->increment == 0) complain("credit of 0", x->id);
-    s.granted += x->increment;
-    if (s.granted > s.received + max_window_) complain("more granted than came and the window holds", x->id);
-  }
+  if (const auto* x = std::get_if<muxpro::credit_update>(&f)) send_credit(*x);
+}
+
+void wire_rules::send_credit(const muxpro::credit_update& f) {
+  stream& s = streams_[f.id];
+  if (s.aborted) complain("credit behind an abort", f.id);
+  // What came at this moment may wait for the next turn of the read loop.
+  const bool both = s.ended && s.peer_ended && s.peer_ended_at < world_.now();
+  if (both) complain("credit behind both Ends", f.id);
+  if (f.increment == 0) complain("credit of 0", f.id);
+  s.granted += f.increment;
+  if (s.granted > s.received + max_window_) complain("more granted than came and the window holds", f.id);
+}
+
+// What V2Ray and Xray take at once; longer datagrams are fatal to their main connection.
+void wire_rules::check_length(const stream& s, stream_id id, std::size_t payload) {
+  const auto& rules = muxpro::detail::rules_of(speaks_);
+  if (payload > (s.udp ? rules.longest_datagram : rules.longest_data)) complain("a frame too long", id);
+}
+
+// Ids of Mux.Cool count up from 1, and V2Ray takes 128 of one main connection.
+void wire_rules::check_id(stream_id id) {
+  const std::uint64_t expected = single_ ? 0 : opened_;
+  if (id != expected) complain("an id out of turn", id);
+  if (opened_ > 128) complain("more than 128 sub-streams over one main connection", id);
 }
 
 void wire_rules::see_received(const muxpro::frame& f, std::size_t payload) {
@@ -110,11 +139,15 @@ void wire_rules::see_received(const muxpro::frame& f, std::size_t payload) {
 
 void wire_rules::open(const muxpro::new_stream& f, std::size_t payload, bool ours) {
   if (ours != (side_ == role::client)) complain("New from a server", f.id);
+  ++opened_;
+  if (mux_cool() && ours) check_id(f.id);
   stream& s = streams_[f.id];
-  if (f.id == 0 || (s.open() && !forgotten(s))) complain("New for an id in use", f.id);
+  const bool reserved = f.id == 0 && !mux_cool();
+  if (reserved || (s.open() && !forgotten(s))) complain("New for an id in use", f.id);
   s = stream();
   s.ended = s.peer_ended = false;
   s.udp = f.target.net == muxpro::network::udp;
+  if (ours) check_length(s, f.id, payload);
   (ours ? s.sent : s.received) = payload;
 }
 
