@@ -9,8 +9,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <span>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
