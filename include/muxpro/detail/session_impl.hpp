@@ -57,10 +57,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
     expect_run();
   }
   bool accept_now(error_code& ec, sub_stream& stream);
-  void start_accept(accept_op* op) {
-    accepts_.push_back(*op);
-    expect_run();
-  }
+  void start_accept(accept_op* op);
   bool drain_now(error_code& ec);
   void start_drain(drain_op* op) { drains_.push_back(*op); }
   /// As the cancellation of each operation that waits, but for the handshake and the run.

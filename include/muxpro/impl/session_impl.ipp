@@ -153,6 +153,11 @@ MUXPRO_DECL bool session_impl::accept_now(error_code& ec, sub_stream& stream) {
   return true;
 }
 
+MUXPRO_DECL void session_impl::start_accept(accept_op* op) {
+  accepts_.push_back(*op);
+  expect_run();
+}
+
 MUXPRO_DECL void session_impl::release(stream_state& s) {
   const auto self = shared_from_this();  // the last sub-stream may be what keeps this session
   if (&s == data_for_) data_for_ = nullptr;
