@@ -46,10 +46,6 @@ inline std::unique_ptr<configured_proxy> made(const std::string& text, log_sink 
       config_of(text), none, 2, [](log_level, std::string_view) {}, std::move(access));
 }
 
-/// For clients of Mux.Cool, which sends no End while the other direction is open: this limit ends a
-/// half-closed connection.
-inline const std::string impatient = R"("policy": {"levels": {"0": {"uplinkOnly": 1, "downlinkOnly": 1}}}, )";
-
 inline std::uint16_t port_of(const configured_proxy::listening_endpoint& in) { return to_tcp(in.at).port(); }
 
 inline asio::awaitable<void> echo(tcp::socket s) {

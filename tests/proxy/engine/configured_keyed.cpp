@@ -20,7 +20,7 @@ std::string server(const std::string& protocol, const std::string& users, const 
 }
 std::string client(const std::string& protocol, const std::string& secret, std::uint16_t port,
                    const std::string& more = "") {
-  return "{" + impatient + R"("inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
+  return R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
              "outbounds": [{"protocol": ")" +
          protocol + R"(", "settings": {"address": "127.0.0.1", "port": )" + std::to_string(port) + ", " +
          secret + "}" + more + "}]}";

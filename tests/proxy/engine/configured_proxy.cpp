@@ -161,10 +161,10 @@ namespace {
 /// One that goes by way of the SOCKS server at `port`, with sub-streams.
 std::unique_ptr<configured_proxy> multiplexed_by_way_of(std::uint16_t port) {
   return made(fmt::format(
-      R"({{{}"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
+      R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
           "outbounds": [{{"protocol": "socks", "mux": {{"enabled": true, "maxConnections": 1}}, "settings":
             {{"servers": [{{"address": "127.0.0.1", "port": {}}}]}}}}]}})",
-      impatient, port));
+      port));
 }
 
 std::unique_ptr<configured_proxy> with_inbound(const std::string& protocol, const std::string& settings,

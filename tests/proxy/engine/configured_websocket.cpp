@@ -39,9 +39,9 @@ struct websocket_pair : bench {
            "certificates": [{{"certificateFile": "{}", "usage": "verify"}}]}})",
         known.ca.certificate_file);
     return fmt::format(
-        R"({{{}"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
+        R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
              "outbounds": [{{"protocol": "{}", "settings": {{"address": "127.0.0.1", "port": {}{}}}, {}{}}}]}})",
-        impatient, s.protocol, port, s.secret, stream(s, tls ? security : ""),
+        s.protocol, port, s.secret, stream(s, tls ? security : ""),
         mux ? R"(, "mux": {"enabled": true})" : "");
   }
   std::string ask(std::string word = "hello") {
