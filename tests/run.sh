@@ -243,16 +243,11 @@ contracts() { python3 tests/contracts.py; }
 
 # The version that .clang-format names would change no file.
 formatting() {
-  local good=0 bad=0 file
-  while read -r file; do
-    if clang-format-14 --dry-run -Werror "$file" 2>/dev/null; then
-      good=$((good + 1))
-    else
-      bad=$((bad + 1))
-      echo "clang-format-14 -i $file"
-    fi
-  done < <(git ls-files '*.cpp' '*.hpp' '*.ipp')
-  echo "$good passed, $bad failed"
+  local files bad
+  mapfile -t files < <(git ls-files '*.cpp' '*.hpp' '*.ipp')
+  mapfile -t bad < <(clang-format-14 --dry-run "${files[@]}" 2>&1 | sed -n 's/^\([^:]*\):[0-9]*:[0-9]*: .*/\1/p' | sort -u)
+  ((${#bad[@]} == 0)) || printf 'clang-format-14 -i %s\n' "${bad[@]}"
+  echo "$((${#files[@]} - ${#bad[@]})) passed, ${#bad[@]} failed"
 }
 
 # A script whose last line counts what passed; its lines are shown if it failed, or at any rate with --show.
