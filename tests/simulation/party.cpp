@@ -85,7 +85,7 @@ void party::read_done(error_code ec, std::size_t n) {
     // Its own End, which a client's session sends when it has held it for long enough.
     const bool waited_for = other && other->habits_.waits_for == until_eof;
     const bool own_end = talk_->full_close && shut_ && (side_ == 1 || waited_for || talk_->excused);
-    world_.expect(!other || other->shut_ || own_end, "party {} reads eof, and nobody has shut down", who());
+    world_.expect(!other || other->shut_ || own_end, "party {} reads eof, and no side has shut down", who());
     hasty_ = hasty_ || (own_end && talk_->excused);
     world_.expect(!other || other->writing_ || got_ == other->accepted_ || hasty_,
                   "party {} reads eof before the last byte", who());

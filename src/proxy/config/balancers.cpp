@@ -73,9 +73,8 @@ balancer_options read_balancer(settings& s) {
     t.one_of<balancing>(
         {"type",
          "leastPing chooses the outbound that an observatory has found to be the fastest, leastLoad the one "
-         "whose times vary least, by settings; of outbounds that were not measured both choose the one with "
-         "the "
-         "fewest open connections or sub-streams."},
+         "whose times vary least, by settings; of outbounds that were not measured both choose the one "
+         "with the fewest open connections or sub-streams."},
         b.strategy,
         {{"random", balancing::random},
          {"roundRobin", balancing::round_robin},

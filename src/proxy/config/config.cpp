@@ -25,8 +25,7 @@ void read_log(settings& s, log_config& to) {
        {"warn", log_level::warning}});
   s.text({"error",
           "The file of the log; without it lines go to standard error. SIGHUP opens it again. none: there "
-          "are no "
-          "lines, but for those about connections if access has a file."},
+          "are no lines, but for those about connections if access has a file."},
          to.file);
   std::string access;
   if (s.text({"access",

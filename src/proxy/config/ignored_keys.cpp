@@ -31,8 +31,7 @@ constexpr ignored_keys ignored[] = {
     {"streamSettings", "externalProxy"},
     {"sockopt", "penetrate tcpFastOpenQueueLength bindToDevice rxBufSize txBufSize forceBufSize"},
     {"tlsSettings",
-     "allowInsecureCiphers settings preferServerCipherSuites pinnedPeerCertificateChainSha256 "
-     "pinnedPeerCertificatePublicKeySha256 verifyClientCertificate verifyPeerCertByName disableSystemRoot "
+     "allowInsecureCiphers settings preferServerCipherSuites verifyPeerCertByName disableSystemRoot "
      "rejectUnknownSni show publicKey shortId spiderX"},
     {"certificates", "buildChain useFile"},
     {"realitySettings",

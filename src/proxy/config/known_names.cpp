@@ -71,6 +71,9 @@ constexpr std::string_view removed_flow =
 constexpr std::string_view older_form =
     "form of V2Ray before version 4; inbounds and outbounds have all of them";
 
+// A client that left out such a check would trust servers that its operator does not.
+constexpr std::string_view pin_of_another_kind = "pin of that kind; pinnedPeerCertSha256 pins certificates";
+
 constexpr not_had values_not_had[] = {
     {"protocol", "wireguard", "WireGuard"},
     {"protocol", "tun", "TUN"},
@@ -119,6 +122,9 @@ constexpr not_had keys_not_had[] = {
     {"outbounds.settings", "noise", "noises"},
     {"streamSettings", "finalmask", "finalmask"},
     {"streamSettings", "udpmasks", "finalmask"},
+    {"tlsSettings", "pinnedPeerCertificateChainSha256", pin_of_another_kind},
+    {"tlsSettings", "pinnedPeerCertificatePublicKeySha256", pin_of_another_kind},
+    {"tlsSettings", "verifyClientCertificate", "certificates of clients in a configuration"},
     {"sockopt", "customSockopt", "options of sockets by number"},
     {"sockopt", "addressPortStrategy", "servers by SRV and TXT records"},
     {"routing.rules", "webhook", "webhook"},
@@ -136,14 +142,14 @@ std::vector<std::string_view> without_empty(std::vector<std::string_view> names)
   return names;
 }
 
-bool is_object(std::string_view path, std::string_view of) {
-  if (of.empty()) return path.empty();
-  while (!of.empty()) {
+bool is_object(std::string_view path, std::string_view wanted) {
+  if (wanted.empty()) return path.empty();
+  while (!wanted.empty()) {
     if (path.ends_with(']')) path = path.substr(0, path.rfind('['));
-    const auto name = of.substr(of.rfind('.') + 1);
+    const auto name = wanted.substr(wanted.rfind('.') + 1);
     if (!ends_with_name(path, name)) return false;
     path.remove_suffix(name.size());
-    of.remove_suffix(std::min(name.size() + 1, of.size()));
+    wanted.remove_suffix(std::min(name.size() + 1, wanted.size()));
     if (!path.empty() && path.back() != '.') return false;
     if (!path.empty()) path.remove_suffix(1);
   }

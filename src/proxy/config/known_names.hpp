@@ -11,8 +11,8 @@ namespace muxpro::proxy {
 /// An empty text stands for a choice that a message does not list.
 std::vector<std::string_view> without_empty(std::vector<std::string_view> names);
 
-/// Whether the path "inbounds[0].settings" leads to `object`: "inbounds.settings", or "settings" alone.
-bool is_object(std::string_view path, std::string_view object);
+/// Whether the path "inbounds[0].settings" leads to `wanted`: "inbounds.settings", or "settings" alone.
+bool is_object(std::string_view path, std::string_view wanted);
 
 /// Other names of `key` in the object at `path` ("inbounds[0].settings").
 std::vector<std::string_view> other_names(std::string_view path, std::string_view key);

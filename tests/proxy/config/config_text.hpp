@@ -35,6 +35,14 @@ struct read_text {
   muxpro::proxy::config c;
 };
 
+/// A configuration with this one inbound, or outbound.
+inline std::string with_inbound(const std::string& i) {
+  return R"({"inbounds": [)" + i + R"(], "outbounds": [{"protocol": "freedom"}]})";
+}
+inline std::string with_outbound(const std::string& o) {
+  return R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}], "outbounds": [)" + o + "]}";
+}
+
 /// All that there is.
 inline constexpr std::string_view everything = R"({
   // As in V2Ray,

@@ -16,17 +16,12 @@ namespace config_leniences {
 using namespace muxpro::proxy;
 using test::options_of;
 using test::read_text;
-
-std::string inbound(const std::string& i) {
-  return R"({"inbounds": [)" + i + R"(], "outbounds": [{"protocol": "freedom"}]})";
-}
-std::string outbound(const std::string& o) {
-  return R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}], "outbounds": [)" + o + "]}";
-}
+using test::with_inbound;
+using test::with_outbound;
 
 TEST_CASE("config: without listen and without accounts an inbound serves this machine", "[proxy][config]") {
   const auto at = [](const std::string& i, const std::string& note) {
-    const read_text r(inbound(i));
+    const read_text r(with_inbound(i));
     CHECK(r.all() == "");
     CHECK(r.notes().substr(0, note.size()) == note);
     CHECK(r.notes().empty() == note.empty());
@@ -46,14 +41,14 @@ TEST_CASE("config: without listen and without accounts an inbound serves this ma
 }
 
 TEST_CASE("config: the newer names of Xray beside the older ones", "[proxy][config]") {
-  const read_text door(inbound(R"({"protocol": "tunnel", "listen": "::1", "port": 1, "settings":
+  const read_text door(with_inbound(R"({"protocol": "tunnel", "listen": "::1", "port": 1, "settings":
       {"rewriteAddress": "192.0.2.1", "rewritePort": 53, "allowedNetwork": "tcp,udp"}})"));
   CHECK(door.all() + door.notes() == "");
   CHECK(door.c.inbounds.at(0).protocol == "dokodemo-door");
   CHECK(door.c.inbounds.at(0).plan.udp);
   CHECK(options_of<dokodemo_inbound_options>(door.c.inbounds.at(0)).target->port == 53);
   const read_text out(
-      outbound(R"({"tag": "d", "protocol": "direct", "settings": {"targetStrategy": "UseIPv6v4"}},
+      with_outbound(R"({"tag": "d", "protocol": "direct", "settings": {"targetStrategy": "UseIPv6v4"}},
       {"tag": "b", "protocol": "block"}, {"tag": "s", "protocol": "socks", "settings": {"address": "a.example",
        "port": 1, "user": "a", "pass": "b"}, "streamSettings": {"method": "raw", "rawSettings": {}}})"));
   CHECK(out.all() + out.notes() == "");
@@ -61,14 +56,15 @@ TEST_CASE("config: the newer names of Xray beside the older ones", "[proxy][conf
   CHECK(options_of<freedom_options>(out.c.outbounds.at(0)).dial.family == dial_family::ipv6);
   CHECK(out.c.outbounds.at(1).protocol == "blackhole");
   CHECK(out.c.outbounds.at(2).plan.server->at.port == 1);
-  const read_text users(inbound(R"({"protocol": "http", "port": 1, "settings": {"users":
+  const read_text users(with_inbound(R"({"protocol": "http", "port": 1, "settings": {"users":
       [{"user": "a", "pass": "b"}]}})"));
   CHECK(users.all() == "");
   CHECK(users.c.inbounds.at(0).plan.authenticates);
-  CHECK(read_text(inbound(R"({"protocol": "http", "port": 1, "settings": {"users": [], "accounts": []}})"))
-            .all() == "inbounds[0].settings.users: is there beside accounts, which means the same\n");
+  CHECK(
+      read_text(with_inbound(R"({"protocol": "http", "port": 1, "settings": {"users": [], "accounts": []}})"))
+          .all() == "inbounds[0].settings.users: is there beside accounts, which means the same\n");
   // Mistakes have the name that was written.
-  CHECK(read_text(inbound(R"({"protocol": "tunnel", "port": 1, "settings": {"rewriteAddress": "a b"}})"))
+  CHECK(read_text(with_inbound(R"({"protocol": "tunnel", "port": 1, "settings": {"rewriteAddress": "a b"}})"))
             .all() == "inbounds[0].settings.rewriteAddress: is 'a b'; it must be a name or an IP address\n");
 }
 
@@ -82,32 +78,33 @@ TEST_CASE("config: keys without effect are notes, other unknown ones are mistake
   CHECK(r.all() == "");
   CHECK(r.mistakes.notes().size() == 10);
   CHECK(r.notes().find("routing.rules[0].id: has no effect\n") != std::string::npos);
-  CHECK(read_text(outbound(R"({"protocol": "freedom", "settings": {"userlevel2": 1}})")).all() ==
+  CHECK(read_text(with_outbound(R"({"protocol": "freedom", "settings": {"userlevel2": 1}})")).all() ==
         "outbounds[0].settings.userlevel2: there is no such key; did you mean 'userLevel'?\n");
   config_mistakes lenient(unknown_keys::notes);
   geo_files none;
-  const auto root = parse_json(outbound(R"({"protocol": "freedom", "qqqq": 1})"), lenient);
+  const auto root = parse_json(with_outbound(R"({"protocol": "freedom", "qqqq": 1})"), lenient);
   read_config(*root, registry::global(), none, lenient);
   CHECK(lenient.empty());
   CHECK(read_text::lines(lenient.notes()) == "outbounds[0].qqqq: there is no such key; it has no effect\n");
 }
 
 TEST_CASE("config: what muxpro has not is said once, and the rest is read", "[proxy][config]") {
-  CHECK(read_text(inbound(R"({"tag": "t", "protocol": "tun", "settings": {"name": "tun0", "MTU": 1500},
+  CHECK(read_text(with_inbound(R"({"tag": "t", "protocol": "tun", "settings": {"name": "tun0", "MTU": 1500},
                               "sniffing": {"enabled": 1}})"))
             .all() ==
         "inbounds[0].protocol: is 'tun'; muxpro has no TUN\n"
         "inbounds[0].sniffing.enabled: is 1; it must be true or false\n");
-  CHECK(read_text(
-            outbound(R"({"protocol": "wireguard", "settings": {"secretKey": "x"}, "streamSettings": {}})"))
+  CHECK(read_text(with_outbound(
+                      R"({"protocol": "wireguard", "settings": {"secretKey": "x"}, "streamSettings": {}})"))
             .all() == "outbounds[0].protocol: is 'wireguard'; muxpro has no WireGuard\n");
-  CHECK(read_text(outbound(R"({"protocol": "freedom", "settings": {"noises": [{"type": "rand"}]}})")).all() ==
-        "outbounds[0].settings.noises: is there; muxpro has no noises\n");
+  CHECK(read_text(with_outbound(R"({"protocol": "freedom", "settings": {"noises": [{"type": "rand"}]}})"))
+            .all() == "outbounds[0].settings.noises: is there; muxpro has no noises\n");
   const std::string kcp = R"({"protocol": "socks", "settings": {"address": "192.168.0.1", "port": 1},
       "streamSettings": {"network": "kcp", "kcpSettings": {"mtu": 1350}}})";
-  CHECK(read_text(outbound(kcp)).all() ==
+  CHECK(read_text(with_outbound(kcp)).all() ==
         "outbounds[0].streamSettings.network: is 'kcp'; muxpro has no mKCP\n");
-  const read_text unused(outbound(R"({"protocol": "socks", "settings": {"address": "192.168.0.1", "port": 1},
+  const read_text unused(
+      with_outbound(R"({"protocol": "socks", "settings": {"address": "192.168.0.1", "port": 1},
       "streamSettings": {"network": "", "security": "", "kcpSettings": {"mtu": 1}, "quicSettings": null}})"));
   CHECK(unused.all() == "");
   CHECK(unused.notes().starts_with("outbounds[0].streamSettings.kcpSettings: has no effect"));
@@ -132,9 +129,9 @@ TEST_CASE("config: the table of names", "[proxy][config]") {
 TEST_CASE("config: keys of TLS", "[proxy][config]") {
   const auto server = [](const std::string& more) {
     return read_text(
-        inbound(R"({"protocol": "socks", "listen": "::1", "port": 1, "streamSettings": {"security":
+        with_inbound(R"({"protocol": "socks", "listen": "::1", "port": 1, "streamSettings": {"security":
         "tls", "tlsSettings": {"certificates": [{"certificateFile": "a.pem", "keyFile": "a.key"}])" +
-                more + "}}}"));
+                     more + "}}}"));
   };
   CHECK(server("").all() == "");
   CHECK(server(R"(, "minVersion": "1.2", "maxVersion": "1.3", "rejectUnknownSni": true,
@@ -145,12 +142,14 @@ TEST_CASE("config: keys of TLS", "[proxy][config]") {
         std::string::npos);
   CHECK(server(R"(, "minVersion": "1.0", "echServerKeys": "x", "serverName": "y")").mistakes.notes().size() ==
         3);
-  const read_text client(outbound(R"({"protocol": "mux.pro", "settings": {"address": "a.example", "port": 1},
+  const read_text client(
+      with_outbound(R"({"protocol": "mux.pro", "settings": {"address": "a.example", "port": 1},
       "streamSettings": {"security": "tls", "tlsSettings": {"fingerprint": "chrome", "allowInsecure": true,
       "verifyPeerCertByName": "b.example,c.example", "disableSystemRoot": true}}})"));
   CHECK(client.all() == "");
   CHECK(client.mistakes.notes().size() == 2);
-  CHECK(read_text(inbound(R"({"protocol": "socks", "listen": "::1", "port": 1, "streamSettings": {"security":
+  CHECK(read_text(
+            with_inbound(R"({"protocol": "socks", "listen": "::1", "port": 1, "streamSettings": {"security":
         "tls", "tlsSettings": {"certificates": [{"certificate": ["x"], "key": ["-----BEGIN PRIVATE KEY-----"]}]}}})"))
             .all() ==
         "inbounds[0].streamSettings.tlsSettings.certificates[0].certificate: must be the lines of a "
@@ -159,7 +158,7 @@ TEST_CASE("config: keys of TLS", "[proxy][config]") {
 
 TEST_CASE("config: freedom as Xray has it", "[proxy][config]") {
   const read_text r(
-      outbound(R"({"protocol": "freedom", "settings": {"domainStrategy": "forceipv4", "userLevel": 0,
+      with_outbound(R"({"protocol": "freedom", "settings": {"domainStrategy": "forceipv4", "userLevel": 0,
       "redirect": "127.0.0.1:8080", "proxyProtocol": 2, "fragment": {"packets": "tlshello", "length": "80-160",
       "interval": "5-10"}, "finalRules": [{"action": "block", "ip": ["geoip:private"]}]}})"));
   CHECK(r.all() == "");
@@ -174,7 +173,7 @@ TEST_CASE("config: freedom as Xray has it", "[proxy][config]") {
   CHECK(o.dial.final->decide(network::tcp, asio::ip::make_address("10.1.2.3"), 80) == false);
   CHECK_FALSE(o.dial.final->decide(network::tcp, asio::ip::make_address("8.8.8.8"), 80));
   const auto mistake = [](const std::string& settings) {
-    return read_text(outbound(R"({"protocol": "freedom", "settings": {)" + settings + "}}")).all();
+    return read_text(with_outbound(R"({"protocol": "freedom", "settings": {)" + settings + "}}")).all();
   };
   CHECK(mistake(R"("redirect": "host")").find("it must be HOST:PORT") != std::string::npos);
   CHECK(mistake(R"("redirect": ":80")") == "");
@@ -210,7 +209,7 @@ TEST_CASE("config: heads of HTTP in front of the raw carrier", "[proxy][config]"
     const std::string whole = R"({"protocol": "socks", "settings": {"address": "a.example", "port": 1},
         "streamSettings": {"network": "tcp", "tcpSettings": {"header": )" +
                               header + "}}}";
-    return read_text(outbound(whole)).all();
+    return read_text(with_outbound(whole)).all();
   };
   CHECK(mistakes(R"({"type": "none"})") == "");
   CHECK(mistakes(R"({"type": "http"})") == "");
