@@ -37,7 +37,7 @@ def carrier(stream):
 
 def users(protocol, clients):
     key = "uuid" if protocol in ("vless", "vmess") else "password"
-    out = [{"name": c["email"], key: c["id" if key == "uuid" else "password"]} for c in clients]
+    out = [{"name": c.get("email", "user"), key: c["id" if key == "uuid" else "password"]} for c in clients]
     if protocol == "vless":
         return [{**user, "flow": c.get("flow", "")} for user, c in zip(out, clients)]
     return [{**user, "alterId": 0} for user in out] if protocol == "vmess" else out
@@ -68,7 +68,7 @@ def outbound(of_xray):
         user = server["users"][0]
         more = {"flow": user.get("flow", "")} if protocol == "vless" else {"security": user["security"], "alter_id": 0}
         # Without a flow datagrams go as the protocol has them, unless the cell is about XUDP.
-        wraps = of_xray["mux"]["enabled"] or user.get("flow")
+        wraps = of_xray.get("mux", {}).get("enabled") or user.get("flow")
         out |= {"uuid": user["id"], "packet_encoding": "xudp" if wraps else "", **more}
     else:
         out |= {key: server[key] for key in ("method", "password") if key in server}

@@ -7,20 +7,20 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from statistics import median
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "../runner")]
+sys.path[:0] = [HERE, os.path.join(HERE, "../runner"), os.path.join(HERE, "../../interop")]
+import expected
 import files
 import idle
+import inner_tls
 import machine
 import network
 import report
-from places import BIN, OURS, PLAIN, RUN, SNIFFING, TLS, tunnels
+from places import BESIDE, BIN, OF_SING_BOX, RUN, tunnels
 from results import Results
 
-
-IDLE = "idle"
+IDLE, INNER_TLS = "idle", "T1s"
 
 
 @dataclass(frozen=True)
@@ -39,38 +39,13 @@ class Workload:
 
 WORKLOADS = {w.name: w for w in (
     Workload("T1", "MBps", 2 * 2**30, 1, 1, 1, what="one download of 2 GiB"),
+    Workload(INNER_TLS, "MBps", 2**30, 1, 1, 1, what="one download of 1 GiB by curl from a target with TLS"),
     Workload("T2", "MBps", 64 * 2**20, 64, 16, 64, what="64 downloads of 64 MiB at once"),
     Workload("T3", "requests_per_s", 1024, 10000, 2000, 64, 2000, "10,000 of 1 KiB, 64 at a time"),
     Workload("T3seq", "requests_per_s", 1024, 2000, 500, 1, 50, "2,000 of 1 KiB, one after the other"),
     Workload("fresh", "p99", 1024, 2000, 200, 1, 50, "2,000 of 1 KiB, one each 25 ms, beside a download", 25, 2 * 2**30),
     Workload(IDLE, "client_KiB", 1024, idle.MANY, idle.MANY, 64, 100, "memory of each of 2,000 idle connections, both ends"),
 )}
-
-def of_requests(inner, carrier):
-    """A server of REALITY dials its target for each connection, too."""
-    return 0.6 if (inner, carrier) == ("vless", "reality") else 0.85
-
-
-# workload, metric, relation, factor, against, of which tunnel of ours
-BARS = (
-    ("T1", "MBps", ">=", 0.9, PLAIN), ("T1", "MBps", ">=", 2, "v2ray mux 8"), ("T1", "cpu_per_GiB", "<=", 1.25, PLAIN),
-    ("T2", "MBps", ">=", 0.9, PLAIN), ("T2", "MBps", ">=", 2, "v2ray mux 8"), ("T2", "cpu_per_GiB", "<=", 1.25, PLAIN),
-    ("T3", "requests_per_s", ">=", 1, PLAIN), ("T3", "p99", "<=", 1, PLAIN),
-    ("T3seq", "requests_per_s", ">=", 1, PLAIN), ("T3seq", "p99", "<=", 1, PLAIN),
-    ("T1", "MBps", ">=", 0.6, PLAIN, TLS), ("T1", "MBps", ">=", 1, "ssh -D", TLS),
-    ("T1", "cpu_per_GiB", "<=", 1.85, PLAIN, TLS), ("T2", "MBps", ">=", 0.68, PLAIN, TLS),
-    ("T2", "cpu_per_GiB", "<=", 1.6, PLAIN, TLS), ("T3", "requests_per_s", ">=", 0.9, OURS, TLS),
-    ("T3seq", "requests_per_s", ">=", 0.9, OURS, TLS), ("T1", "MBps", ">=", 0.97, OURS, SNIFFING),
-    ("T2", "MBps", ">=", 0.97, OURS, SNIFFING), ("T3", "requests_per_s", ">=", 0.97, OURS, SNIFFING),
-    ("T3seq", "requests_per_s", ">=", 0.97, OURS, SNIFFING), ("fresh", "p99", "<=", 1.5, PLAIN),
-    ("T1", "MBps", ">=", 0.8, PLAIN, "muxpro vless mux 8"), ("T1", "MBps", ">=", 1.5, "v2ray mux 8", "muxpro vless mux 8"),
-    ("T1", "MBps", ">=", 3, "v2ray TLS mux 8", "muxpro vless TLS mux 8"),
-    ("T1", "MBps", ">=", 1.5, "v2ray vmess mux 8", "muxpro vmess mux 8"),
-    ("T1", "MBps", ">=", 3, "v2ray vmess TLS mux 8", "muxpro vmess TLS mux 8"),
-    *((workload, metric, ">=", factor, f"muxpro {inner} TLS", f"muxpro {inner} {carrier}")
-      for inner in ("vless", "mux.pro") for carrier, most in (("ws TLS", 0.85), ("grpc TLS", 0.7), ("reality", 0.95))
-      for workload, metric, factor in (("T1", "MBps", most), ("T3", "requests_per_s", of_requests(inner, carrier)))),
-)
 
 
 class Parser(argparse.ArgumentParser):
@@ -84,6 +59,7 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="fewer requests: less exact")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="medians of so many (3)")
     parser.add_argument("--only", default="", metavar="NAME,...", help="these tunnels and no others")
+    parser.add_argument("--peers", action="store_true", help="muxpro, Xray and sing-box with each protocol, and no others")
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the arguments, before the build
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD",
                         help="; ".join(f"{w.name}: {w.what}" for w in WORKLOADS.values()))
@@ -93,6 +69,8 @@ def parse():
             sys.exit(f"'{name}' is no workload; there are {', '.join(WORKLOADS)}")
     known = [t.name for t in tunnels()]
     options.only = [name.strip() for name in options.only.split(",") if name.strip()]
+    if options.peers:
+        options.only += [t.name for t in tunnels() if t.peer]
     options.only = options.only or [t.name for t in tunnels() if t.usual]
     for name in options.only:
         if name not in known:
@@ -141,6 +119,16 @@ def load(proxy, ports, workload, requests):
     return machine.metrics(done.stdout)
 
 
+def with_cpu(result, workload, cpu):
+    """The result, with the processor time of the tunnel's ends."""
+    size = result.pop("bytes")
+    if cpu and workload.headline == "MBps":
+        result |= {"cpu_per_GiB": cpu / (size / 2**30), "MB_per_cpu_s": size / 1e6 / cpu}
+    elif cpu and not workload.beside:
+        result["requests_per_cpu_s"] = size / workload.size / cpu
+    return {**result, "tunnel_cpu": cpu}
+
+
 def measure(tunnel, workload, ports, quick):
     running = []
     try:
@@ -155,13 +143,11 @@ def measure(tunnel, workload, ports, quick):
         files.keep_in_memory(max(workload.size, workload.beside))
         pids = {p.pid for p in running}
         before, disturbance = used(pids), machine.Disturbance()
-        result = load(proxy, ports, workload, workload.quick if quick else workload.requests)
-        cpu = used(pids) - before
-        if running and workload.headline == "MBps":
-            result["cpu_per_GiB"] = cpu / (result["bytes"] / 2**30)
-        result["tunnel_cpu"] = cpu
-        del result["bytes"]
-        return result
+        if workload.name == INNER_TLS:
+            result = inner_tls.download(proxy, ports["cover"], workload.size)
+        else:
+            result = load(proxy, ports, workload, workload.quick if quick else workload.requests)
+        return with_cpu(result, workload, used(pids) - before)
     finally:
         for process in reversed(running):
             machine.stop(process)
@@ -183,22 +169,6 @@ def run_all(options, plan, ports, results):
                 print(f"failed: {why}", flush=True)
 
 
-def bar_rows(results):
-    for workload, metric, relation, factor, against, *subject in BARS:
-        name, ratios = subject[0] if subject else OURS, []
-        for number in results.rounds(workload, name):
-            ours = results.value(workload, name, number, metric)
-            other = results.value(workload, against, number, metric)
-            if ours is not None and other:
-                ratios.append(ours / other)
-        if not ratios:
-            continue
-        value = median(ratios)
-        holds = value >= factor if relation == ">=" else value <= factor
-        yield [name, workload, metric, f"{relation} {factor:g} x {against}", f"{value:.2f} x",
-               "holds" if holds else "**missed**"]
-
-
 def write_report(results, names, rounds, missing):
     rows = [[w, metric, *(report.number(results.median(w, n, metric)) for n in names)]
             for w in results.workloads()
@@ -207,13 +177,19 @@ def write_report(results, names, rounds, missing):
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"# Tunnels, {time.strftime('%Y-%m-%d %H:%M')}\n\n{os.cpu_count()} x {report.processor()}, "
                    f"{network.congestion_control()}; medians of {rounds} rounds. cpu: seconds of both ends.\n")
-        for line in missing + results.failures:
+        for line in missing + left_out(names) + results.failures:
             file.write(f"\n{line}\n")
         file.write("\n## Bars\n\nMedians of the ratios in each round.\n\n")
-        file.write(report.table(["tunnel", "workload", "metric", "bar", "reached", ""], list(bar_rows(results))))
+        file.write(report.table(["tunnel", "workload", "metric", "bar", "reached", ""], list(expected.rows(results))))
         file.write("\n## Medians\n\n" + report.table(["workload", "metric", *names], rows))
     with open(path, encoding="utf-8") as file:
         print("\n" + file.read())
+
+
+def left_out(names):
+    """Why a table has rows without a peer."""
+    of_mux = [p for p in BESIDE if p not in OF_SING_BOX and f"muxpro {p}" in names]
+    return [f"sing-box has no Mux.Cool, and is not beside {', '.join(of_mux)}."] if of_mux else []
 
 
 def main():

@@ -3,9 +3,10 @@ import json
 import os
 import subprocess
 
-from places import PROTOCOLS, RUN, USER
+from places import OF_SING_BOX, PROTOCOLS, RUN, USER
+import sing_box
 
-SIZES = (1024, 64 * 2**20, 2 * 2**30)
+SIZES = (1024, 64 * 2**20, 2**30, 2 * 2**30)
 # Private and public.
 REALITY_KEYS = ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8")
 
@@ -139,6 +140,10 @@ def by_protocol(ports):
             log = {"loglevel": "warning", "access": "none"}
             write(f"{end}-server.json", json.dumps({"log": log, "inbounds": [inbound], "outbounds": [direct]}))
             write(f"{end}-client.json", json.dumps({"log": log, "inbounds": [local], "outbounds": [outbound]}))
+        if protocol in OF_SING_BOX:
+            end = f"sing-box-{protocol.replace(' ', '-')}"
+            write(f"{end}-server.json", json.dumps(sing_box.configuration(inbound, {"protocol": "freedom"})))
+            write(f"{end}-client.json", json.dumps(sing_box.configuration(local, outbound)))
 
 
 def keep_in_memory(size):

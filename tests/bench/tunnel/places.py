@@ -11,7 +11,11 @@ OURS, PLAIN, TLS, SNIFFING = "muxpro", "plain relay", "muxpro TLS", "muxpro snif
 # A protocol, then what stands below and above it. "mux 8": Mux.Cool with a concurrency of 8.
 PROTOCOLS = ("vless", "vless TLS", "trojan TLS", "vmess", "shadowsocks", "vless mux 8", "vless TLS mux 8", "vmess mux 8",
              "vmess TLS", "vmess TLS mux 8", "vless ws TLS", "vless grpc TLS", "vless reality", "vless TLS vision",
+             "vless reality vision", "vless reality mux 8", "trojan TLS mux 8", "shadowsocks mux 8",
              "mux.pro TLS", "mux.pro ws TLS", "mux.pro grpc TLS", "mux.pro reality")
+# Beside Xray and sing-box. Xray's server refuses TCP by Mux.Cool with Vision, so that its row with mux is without.
+OF_SING_BOX = ("vless TLS", "vless TLS vision", "vless reality vision", "vmess", "trojan TLS", "shadowsocks")
+BESIDE = (*OF_SING_BOX, "vless TLS mux 8", "vless reality mux 8", "vmess mux 8", "trojan TLS mux 8", "shadowsocks mux 8")
 # What V2Ray 4 has, too.
 OF_V2RAY = ("vmess", "vmess mux 8", "vmess TLS", "vmess TLS mux 8")
 
@@ -24,16 +28,17 @@ class Tunnel:
     needs: tuple
     packages: str
     usual: bool = True  # measured when no tunnel is named
+    peer: bool = False  # one of those that have the same protocol
 
     def missing(self):
         return [n for n in self.needs if not (os.path.exists(n) if "/" in n else shutil.which(n))]
 
 
 def by_protocol(program, command, protocol, packages="none; tests/interop/peers.sh xray fetches it"):
-    """Both ends are one program, which reads configurations in the form of Xray; files.py writes them."""
+    """Both ends are one program, whose configurations files.py writes in its form."""
     end = f"{{run}}/{program}-{protocol.replace(' ', '-')}"
     return Tunnel(f"{program} {protocol}", (*command, f"{end}-server.json"), (*command, f"{end}-client.json"),
-                  command[:1], packages, False)
+                  command[:1], packages, False, program != "v2ray" and protocol in BESIDE)
 
 
 def tunnels():
@@ -65,5 +70,7 @@ def tunnels():
         *(by_protocol("muxpro", (muxpro, "run", "-c"), protocol) for protocol in PROTOCOLS),
         *(by_protocol("xray", (os.path.join(ROOT, "build/peers/xray"), "run", "-c"), protocol) for protocol in PROTOCOLS
           if not protocol.startswith("mux.pro")),
+        *(by_protocol("sing-box", (os.path.join(ROOT, "build/peers/sing-box"), "run", "-c"), protocol,
+                      "none; tests/interop/peers.sh sing_box fetches it") for protocol in OF_SING_BOX),
         *(by_protocol("v2ray", ("v2ray", "-config"), protocol, "v2ray") for protocol in OF_V2RAY),
     ]
