@@ -32,28 +32,49 @@ class bound_handler {
   std::tuple<Args...> args_;
 };
 
-/// Continues on the handler's executor.
+/// Does what asio::post() does with such an executor, and compiles a fifth as much for each type of function.
+template <class Function>
+void post_to(const asio::any_io_executor& executor, Function&& function) {
+  asio::require(executor, asio::execution::blocking.never).execute(std::forward<Function>(function));
+}
+
+/// The same for asio::dispatch().
+template <class Function>
+void dispatch_to(const asio::any_io_executor& executor, Function&& function) {
+  asio::prefer(executor, asio::execution::blocking.possibly).execute(std::forward<Function>(function));
+}
+template <class Executor, class Function>
+void dispatch_to(const Executor& executor, Function&& function) {
+  asio::dispatch(executor, std::forward<Function>(function));
+}
+
+/// Continues on the handler's executor, if that is not the one which calls it.
 template <class Executor, class Bound>
 class dispatched_handler {
  public:
   using allocator_type = typename Bound::allocator_type;
 
-  dispatched_handler(Executor e, Bound&& b) : executor_(std::move(e)), bound_(std::move(b)) {}
+  dispatched_handler(std::optional<Executor> e, Bound&& b) : executor_(std::move(e)), bound_(std::move(b)) {}
   allocator_type get_allocator() const noexcept { return bound_.get_allocator(); }
-  void operator()() { asio::dispatch(executor_, std::move(bound_)); }
+  void operator()() {
+    if (executor_)
+      dispatch_to(*executor_, std::move(bound_));
+    else
+      bound_();
+  }
 
  private:
-  Executor executor_;
+  std::optional<Executor> executor_;
   Bound bound_;
 };
 
 /// The guard stays outside, because it begins on the object's executor.
 template <class Executor, class Bound>
-dispatched_handler<Executor, Bound> dispatched(Executor e, Bound&& b) {
+dispatched_handler<Executor, Bound> dispatched(std::optional<Executor> e, Bound&& b) {
   return {std::move(e), std::move(b)};
 }
 template <class Executor, class Guard, class Next>
-auto dispatched(Executor e, guarded_handler<Guard, Next>&& g) {
+auto dispatched(std::optional<Executor> e, guarded_handler<Guard, Next>&& g) {
   using call = guarded_handler<Guard, dispatched_handler<Executor, Next>>;
   return call(std::move(g.guard), std::move(e), std::move(g.next));
 }
@@ -127,10 +148,7 @@ class dispatched_completion {
 
   template <class Bound>
   void post(Bound&& bound) {
-    if (own_)
-      asio::post(object_, dispatched(std::move(*own_), std::move(bound)));
-    else
-      asio::post(object_, std::move(bound));
+    post_to(object_, dispatched(std::move(own_), std::move(bound)));
   }
 
  private:

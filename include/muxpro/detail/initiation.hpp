@@ -8,6 +8,8 @@
 
 #include <cassert>
 #include <concepts>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace muxpro {
@@ -47,10 +49,13 @@ struct initiation {
 template <class... Results, class Handler>
 void refuse(Handler&& handler) {
   assert(false && "an operation of an empty handle: it was default-constructed or moved from");
-  using bound = bound_handler<std::decay_t<Handler>, error_code, Results...>;
   const auto executor = asio::get_associated_executor(handler, executor_of_none());
-  asio::post(executor,
-             bound(std::forward<Handler>(handler), make_error_code(errc::bad_handle), Results()...));
+  bound_handler<std::decay_t<Handler>, error_code, Results...> call(
+      std::forward<Handler>(handler), make_error_code(errc::bad_handle), Results()...);
+  if constexpr (std::is_same_v<decltype(executor), const asio::any_io_executor>)
+    post_to(executor, dispatched(std::optional<asio::any_io_executor>(), std::move(call)));
+  else
+    asio::post(executor, std::move(call));
 }
 
 /// Whether a stream is no empty handle of this library.

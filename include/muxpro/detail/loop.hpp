@@ -144,7 +144,7 @@ inline void post_step(const asio::any_io_executor& executor, loop::step s) {
   if (const auto* const plain = as_io_executor(executor))
     post_to(*plain, std::move(s));
   else
-    asio::post(executor, std::move(s));
+    post_to(executor, std::move(s));
 }
 
 /// The same for a step that waits: it goes on waiting if that throws.
