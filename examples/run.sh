@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/../cmake/script.sh"
 
 cmake/deps.sh demo
-configure build/release -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=OFF
+configure_release -DMUXPRO_BUILD_TESTS=OFF
 build build/release
 
 listening() { # PORT: whether something listens there, without connecting to it

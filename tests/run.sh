@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds and runs all tests, and ends with the line "N passed, N failed".
 set -euo pipefail
+CXX=g++
 . "$(dirname "$0")/../cmake/script.sh"
 
 usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
@@ -8,8 +9,8 @@ usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
   --long         also ASan and UBSan of g++, the conformance cases under them, each file of the proxy compiled alone,
                  real clients and servers (tests/real), and other proxies (tests/interop)
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
-Steps are readme, rings, planted, mutants, contracts, format, CONFIGURATION/PROGRAM for plain (g++), asan (clang++) and tsan (g++),
-plain/warnings, asan/warnings,
+Steps are readme, rings, planted, mutants, contracts, format, CONFIGURATION/PROGRAM for plain (g++, Release), asan (clang++) and
+tsan (g++), plain/warnings, asan/warnings,
 plain/process, plain/conformance, asan/conformance, install, instructions, alone, real and interop."
 
 quick=false long=false only=
@@ -40,10 +41,11 @@ count() { # REPORT
   passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
 }
 
-directory() { echo "build/${1/#plain/tests}"; } # CONFIGURATION
+# Plain tests run the code that ships.
+directory() { echo "build/${1/#plain/release}"; } # CONFIGURATION
 
 configure_tests() { # CONFIGURATION CMAKE-ARGUMENT...
-  configure "$(directory "$1")" -DCMAKE_BUILD_TYPE=Debug -DMUXPRO_BUILD_TESTS=ON "${@:2}"
+  configure "$(directory "$1")" -DMUXPRO_BUILD_TESTS=ON -DMUXPRO_TEST_BATCH=20 "${@:2}"
 }
 
 build_tests() { # CONFIGURATION TARGET...
@@ -172,7 +174,7 @@ run_process_cases() {
     report plain/process 0 0 1 "not built"
   fi
 }
-process_cases() { timeout $time_limit python3 tests/process --program build/tests/bin/muxpro; }
+process_cases() { timeout $time_limit python3 tests/process --program build/release/bin/muxpro; }
 
 # The README's first block of C++ is a program that is built, and the files it names are there.
 run_readme() {
@@ -278,10 +280,9 @@ ulimit -c 0
 
 # Mapped paths make debug information the same in every clone, and traces short.
 flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
-batch=(-DMUXPRO_TEST_BATCH=20 "${large_units[@]}")
-# A heap of half a GiB before g++ looks for garbage saves it a tenth of its time.
-gcc=(-DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags --param ggc-min-heapsize=524288")
-clang=("-DCMAKE_CXX_COMPILER=$(find_clang || true)" "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
+debug=(-DCMAKE_BUILD_TYPE=Debug "${large_units[@]}" -DMUXPRO_BUILD_EXAMPLES=OFF)
+gcc=("${debug[@]}" -DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags $gcc_heap")
+clang=("${debug[@]}" "-DCMAKE_CXX_COMPILER=$(find_clang || true)" "-DCMAKE_CXX_FLAGS_DEBUG=$flags")
 ! wanted readme || run_readme
 ! wanted rings || run_rings
 ! wanted planted || run_planted
@@ -294,16 +295,16 @@ plain_steps() {
   run_process_cases
   run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"
 }
-build_configuration plain "${gcc[@]}" "${batch[@]}" -DMUXPRO_WERROR=ON
+build_configuration plain "${release[@]}" -DMUXPRO_WERROR=ON
 if ((${#programs[@]} > 0)) || wanted plain/process || wanted plain/conformance; then meanwhile plain_steps; fi
 if ! $quick; then
-  run_configuration asan "${clang[@]}" "${batch[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
+  run_configuration asan "${clang[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
   if $long; then
     finish_meanwhile
     run_conformance asan "" --data-only --slow 5
   fi
-  run_configuration tsan "${gcc[@]}" "${batch[@]}" -DMUXPRO_SANITIZE=thread -DMUXPRO_BUILD_EXAMPLES=OFF
-  ! $long || run_configuration asan-g++ "${gcc[@]}" "${batch[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_BUILD_EXAMPLES=OFF
+  run_configuration tsan "${gcc[@]}" -DMUXPRO_SANITIZE=thread
+  ! $long || run_configuration asan-g++ "${gcc[@]}" -DMUXPRO_SANITIZE=address
   run_script install tests/install/run.sh
   run_script instructions tests/bench/instructions.sh --show
 fi

@@ -43,14 +43,18 @@ function(muxpro_unity_of variable batch)
   set(${variable} ${units} ${alone} PARENT_SCOPE)
 endfunction()
 
-# muxpro_keep_threaded(<variable>): leaves the tests that use threads, and the files without tests. The thread
+# muxpro_keep_threaded(<variable> <regex>): leaves the tests that use threads or match, and the files without tests. The thread
 # sanitizer has nothing to find in the others.
-function(muxpro_keep_threaded variable)
+function(muxpro_keep_threaded variable also)
+  set(regex "std::j?thread|thread_pool")
+  if(also)
+    string(APPEND regex "|${also}")
+  endif()
   set(kept)
   set(tests 0)
   foreach(file IN LISTS ${variable})
     file(STRINGS ${file} cases REGEX "^TEST_CASE|^TEMPLATE_TEST_CASE")
-    file(STRINGS ${file} threads REGEX "std::j?thread|thread_pool")
+    file(STRINGS ${file} threads REGEX "${regex}")
     if(threads OR NOT cases)
       list(APPEND kept ${file})
     endif()

@@ -19,7 +19,7 @@ install_missing() {
 
 if [ -z "${PROGRAM-}" ]; then
   cmake/deps.sh demo
-  configure build/release -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=OFF
+  configure_release -DMUXPRO_BUILD_TESTS=OFF
   build build/release --target muxpro_program
   PROGRAM=$root/build/release/bin/muxpro
 fi

@@ -9,7 +9,7 @@ esac
 
 cmake/deps.sh tests bench
 python3 tests/bench/runner --check "$@"
-configure build/release -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=ON
+configure_release -DMUXPRO_BUILD_TESTS=ON
 build build/release --target muxpro_bench muxpro_raw_asio
 
 # Without the libraries of the peers there is no such program, and the runner says what is missing.

@@ -10,6 +10,6 @@ esac
 
 cmake/deps.sh tests
 python3 tests/bench/tunnel --check "$@"
-configure build/release -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=ON
+configure_release -DMUXPRO_BUILD_TESTS=ON
 build build/release --target muxpro_program muxpro_socks_load muxpro_plain_relay
 exec python3 tests/bench/tunnel "$@"

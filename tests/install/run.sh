@@ -3,6 +3,7 @@
 # all targets and components, by CMake and by pkg-config; against the build tree; and with muxpro as a part of the
 # project's own tree. Ends with "N passed, N failed".
 set -euo pipefail
+CXX=g++
 . "$(dirname "$0")/../../cmake/script.sh"
 
 cmake/deps.sh clang package
@@ -42,14 +43,13 @@ finish() {
 # Packages that an installation must do without are hidden from CMake.
 without() { printf -- '-DCMAKE_DISABLE_FIND_PACKAGE_%s=ON\n' "$@"; }
 
-# Both kinds have the same objects, which tests/bench/instructions.sh has as well: ccache keeps them. Warnings of the
-# optimizer are errors.
+# Both kinds have the objects of build/release: ccache keeps them. Warnings of the optimizer are errors.
 install_package() { # PREFIX BUILD-DIRECTORY CMAKE-ARGUMENT...
   local prefix=$1 directory=$2
   shift 2
   rm -rf "$prefix" "$directory"
-  logged "$directory.log" cmake -S . -B "$directory" -G Ninja -DCMAKE_CXX_COMPILER=g++ -DMUXPRO_BUILD_EXAMPLES=OFF \
-    "${large_units[@]}" -DMUXPRO_WERROR=ON -DCMAKE_INSTALL_PREFIX="$prefix" $(without Catch2) "$@" &&
+  logged "$directory.log" cmake -S . -B "$directory" -G Ninja "${release[@]}" -DMUXPRO_BUILD_EXAMPLES=OFF \
+    -DMUXPRO_WERROR=ON -DCMAKE_INSTALL_PREFIX="$prefix" $(without Catch2) "$@" &&
     logged "$directory.log" nice cmake --build "$directory" --target install
 }
 

@@ -42,7 +42,7 @@ def run(name, programs):
 
 def parse():
     parser = argparse.ArgumentParser(prog="tests/interop", description=__doc__)
-    parser.add_argument("--program", default="build/tests/bin/muxpro", help="default: %(default)s")
+    parser.add_argument("--program", default="build/release/bin/muxpro", help="default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="one cell of each protocol and carrier, without 1 GiB")
     parser.add_argument("--list", action="store_true", help="print the names of the cells and cases")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="cells at a time (%(default)s)")

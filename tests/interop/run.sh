@@ -15,7 +15,7 @@ done
 cmake/deps.sh tests real
 tests/interop/peers.sh
 if [ -z "${given-}" ]; then
-  configure build/release -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=ON
+  configure_release -DMUXPRO_BUILD_TESTS=ON
   build build/release --target muxpro_program
   set -- --program build/release/bin/muxpro "$@"
 fi

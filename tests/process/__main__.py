@@ -55,7 +55,7 @@ def run(name, program):
 
 def main():
     parser = argparse.ArgumentParser(prog="tests/process", description=__doc__)
-    parser.add_argument("--program", default="build/tests/bin/muxpro", help="default: %(default)s")
+    parser.add_argument("--program", default="build/release/bin/muxpro", help="default: %(default)s")
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
     options = parser.parse_args()
     unknown = [name for name in options.cases if name not in CASES]

@@ -10,6 +10,6 @@ esac
 cmake/deps.sh tests real
 python3 tests/real --check "$@"
 # As people run it: with little memory left, glibc's malloc (which Debug builds have) fails where jemalloc does not.
-configure build/release -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=ON
+configure_release -DMUXPRO_BUILD_TESTS=ON
 build build/release --target muxpro_program
 exec python3 tests/real --program build/release/bin/muxpro "$@"

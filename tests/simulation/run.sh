@@ -9,8 +9,6 @@ seeds=${1:-2000}
 (($# == 0)) || shift
 
 cmake/deps.sh tests
-build=build/tests
-flags="-O1 -g1 -D_GLIBCXX_ASSERTIONS '-ffile-prefix-map=$root=.'"
-configure $build -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER=g++ "-DCMAKE_CXX_FLAGS_DEBUG=$flags" -DMUXPRO_BUILD_TESTS=ON
-build $build --target muxpro_simulation_tests
-exec $build/bin/muxpro_simulation_tests --seeds "$seeds" "$@"
+configure_release -DMUXPRO_BUILD_TESTS=ON
+build build/release --target muxpro_simulation_tests
+exec build/release/bin/muxpro_simulation_tests --seeds "$seeds" "$@"

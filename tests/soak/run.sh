@@ -6,7 +6,7 @@ set -euo pipefail
 seconds=${1:-60}
 [[ $seconds =~ ^[0-9]+$ ]] && ((seconds >= 10)) || die "usage: tests/soak/run.sh [seconds], 10 at least"
 cmake/deps.sh tests
-configure build/release -DCMAKE_CXX_COMPILER="${CXX:-g++}" -DCMAKE_BUILD_TYPE=Release -DMUXPRO_BUILD_TESTS=ON
+configure_release -DMUXPRO_BUILD_TESTS=ON
 build build/release --target muxpro_program muxpro_soak
 echo "200 main connections with 3000 sub-streams for $seconds s"
 ulimit -n "$(ulimit -Hn)" # 3,000 sub-streams have sockets on both sides of the server, and attackers theirs
