@@ -11,7 +11,7 @@ usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
 Steps are readme, rings, planted, mutants, contracts, format, CONFIGURATION/PROGRAM for plain (g++, Release), asan (clang++) and
 tsan (g++), plain/warnings, asan/warnings,
-plain/process, plain/conformance, asan/conformance, install, instructions, alone, real and interop."
+plain/process, plain/conformance, plain/instructions, asan/conformance, install, alone, real and interop."
 
 quick=false long=false only=
 while (($#)); do
@@ -294,9 +294,12 @@ plain_steps() {
   ((${#programs[@]} == 0)) || run_programs plain
   run_process_cases
   run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"
+  $quick || run_script plain/instructions tests/bench/instructions.sh --show
 }
 build_configuration plain "${release[@]}" -DMUXPRO_WERROR=ON
-if ((${#programs[@]} > 0)) || wanted plain/process || wanted plain/conformance; then meanwhile plain_steps; fi
+if ((${#programs[@]} > 0)) || wanted plain/process || wanted plain/conformance || wanted plain/instructions; then
+  meanwhile plain_steps
+fi
 if ! $quick; then
   run_configuration asan "${clang[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
   if $long; then
@@ -306,7 +309,6 @@ if ! $quick; then
   run_configuration tsan "${gcc[@]}" -DMUXPRO_SANITIZE=thread
   ! $long || run_configuration asan-g++ "${gcc[@]}" -DMUXPRO_SANITIZE=address
   run_script install tests/install/run.sh
-  run_script instructions tests/bench/instructions.sh --show
 fi
 finish_meanwhile
 # Outside of units each file of the proxy needs its own includes, and so does each private header.
