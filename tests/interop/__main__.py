@@ -11,6 +11,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "process")]
 import api
+import browser
 import carriers
 import cells
 import dns
@@ -21,7 +22,7 @@ import reality
 import through
 from parts import Failed, Scene
 
-CASES = {**carriers.CASES, **reality.CASES, **isolation.CASES, **through.CASES, **dns.CASES, **api.CASES}
+CASES = {**carriers.CASES, **reality.CASES, **isolation.CASES, **through.CASES, **dns.CASES, **api.CASES, **browser.CASES}
 
 
 def run(name, programs):

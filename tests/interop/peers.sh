@@ -15,6 +15,7 @@ from_debian() { # PACKAGE COMMAND...: is needed if the command fails
 fetch_v2ray() { from_debian v2ray command -v v2ray && ln -sf "$(command -v v2ray)" "$peers/v2ray"; }
 fetch_shadowsocks_libev() { from_debian shadowsocks-libev command -v ss-server; }
 fetch_nginx() { from_debian nginx-light command -v nginx; }
+fetch_chromium() { from_debian chromium command -v chromium; } # 300 MB: only when it is named
 fetch_websockets() { from_debian python3-websockets python3 -c 'import websockets'; }
 
 # go_install NAME PACKAGE@VERSION [FLAG...]: the version that is there already is kept.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The program beside Xray, sing-box, V2Ray, shadowsocks-libev, nginx and Python's WebSocket client: run.sh [--quick]
+# The program beside Xray, sing-box, V2Ray, shadowsocks-libev, nginx, Chromium and Python's WebSocket client: run.sh [--quick]
 # [--program PATH] [CASE...]. Writes build/interop/matrix.md and matrix.json, and ends with "N passed, N failed". A full
 # run takes 40 minutes on 2 cores, --quick 5. Peers that cannot be had are left out, and peers.sh prints why.
 set -euo pipefail
