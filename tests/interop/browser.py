@@ -208,8 +208,8 @@ def page_with_websockets(secure):
         between = Recorder(port)
         with target(echo) as echo_port, target(answer_request) as target_port:
             site, outcomes = serve_page({
-                "url": f"{'wss' if secure else 'ws'}://127.0.0.1:{between.port}/chat", "id": list(bytes.fromhex(ID.replace("-", ""))),
-                "echo": echo_port, "target": target_port, "answer": ANSWER, "patience": int(PATIENCE * 1000)})
+                "url": f"{'wss' if secure else 'ws'}://127.0.0.1:{between.port}/chat",
+                "id": list(bytes.fromhex(ID.replace("-", ""))), "echo": echo_port, "target": target_port, "answer": ANSWER, "patience": int(PATIENCE * 1000)})
             with site:
                 open_page(scene, f"http://127.0.0.1:{site.server_port}/page")
                 try:

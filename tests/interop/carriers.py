@@ -1,4 +1,4 @@
-"""WebSocket, HTTPUpgrade and XHTTP with nginx in front of the server, and with Python's client of WebSocket."""
+"""Carriers with nginx between the client and the server, one of which may be Xray, and Python's client of WebSocket."""
 import asyncio
 import os
 import subprocess
@@ -36,11 +36,14 @@ http {{
 """
 
 
-def start_server(scene, programs, port, network):
-    stream = {"network": network, f"{network}Settings": {"path": "/chat", "host": "127.0.0.1"}}
+PATHS = {"grpc": {"serviceName": "chat"}}
+
+
+def start_server(scene, program, port, network):
+    settings = PATHS.get(network, {"path": "/chat", "host": "127.0.0.1"})
     inbound = {"tag": "in", "protocol": "vless", "listen": "127.0.0.1", "port": port, "settings": vless(port)[0],
-               "streamSettings": stream}
-    programs["muxpro"].start(scene, "server", inbound, {"protocol": "freedom"}, timers=False)
+               "streamSettings": {"network": network, f"{network}Settings": settings}}
+    program.start(scene, "server", inbound, {"protocol": "freedom"}, timers=False)
 
 
 def start_nginx(scene, port, server):
@@ -56,44 +59,28 @@ def start_nginx(scene, port, server):
     return secure
 
 
-def behind_nginx(network, half_closes):
+def behind_nginx(network, kinds, settings=None, secure=False, client="muxpro", server="muxpro"):
+    """`settings`: of the client, if they are others than the server's. `secure`: over TLS."""
     def run(scene, programs):
-        server, web, proxy = free_port(), free_port(), free_port()
-        start_server(scene, programs, server, network)
-        start_nginx(scene, web, server)
+        port, web, proxy = free_port(), free_port(), free_port()
+        start_server(scene, programs[server], port, network)
+        with_tls = start_nginx(scene, web, port)
+        stream = {"network": network, f"{network}Settings": settings or PATHS.get(network, {"path": "/chat"})}
+        if secure:
+            stream |= {"security": "tls", "tlsSettings": {"serverName": "127.0.0.1", "certificates": [
+                {"certificateFile": scene.path("site.pem"), "usage": "verify"}]}}
         local = {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": proxy, "settings": {"udp": True}}
-        outbound = {"protocol": "vless", "settings": vless(web)[1],
-                    "streamSettings": {"network": network, f"{network}Settings": {"path": "/chat"}}}
-        programs["muxpro"].start(scene, "client", local, outbound, timers=False)
+        outbound = {"protocol": "vless", "settings": vless(with_tls if secure else web)[1], "streamSettings": stream}
+        # With full cone Xray wraps datagrams of VLESS for a multiplexer.
+        programs[client].start(scene, "client", local, outbound, timers=False, env={"XRAY_CONE_DISABLED": "true"})
         files(proxy)
         chain = SimpleNamespace(proxy=proxy)
-        for kind in (trials.target_first, trials.datagrams, *((trials.half_closed,) if half_closes else ())):
+        for kind in kinds:
             kind(chain)
 
-    run.__doc__ = f"vless in {network} through nginx: files, 100 at a time, datagrams"
-    run.needs = ("nginx",)
-    return run
-
-
-def xhttp_behind_nginx(mode, http2):
-    """`http2`: nginx passes streams on by HTTP/2, else parts by HTTP/1.1."""
-    def run(scene, programs):
-        server, web, proxy = free_port(), free_port(), free_port()
-        start_server(scene, programs, server, "xhttp")
-        secure = start_nginx(scene, web, server)
-        local = {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": proxy, "settings": {"udp": True}}
-        tls = {"serverName": "127.0.0.1", "certificates": [{"certificateFile": scene.path("site.pem"), "usage": "verify"}]}
-        stream = {"network": "xhttp", "security": "tls", "tlsSettings": tls,
-                  "xhttpSettings": {"path": "/chat" if http2 else "/parts/chat", "mode": mode}}
-        outbound = {"protocol": "vless", "settings": vless(secure)[1], "streamSettings": stream}
-        programs["muxpro"].start(scene, "client", local, outbound, timers=False)
-        files(proxy)
-        chain = SimpleNamespace(proxy=proxy)
-        for kind in (trials.target_first, trials.datagrams, trials.half_closed):
-            kind(chain)
-
-    run.__doc__ = f"vless in xhttp, {mode}, through nginx: files, 100 at a time, datagrams"
-    run.needs = ("nginx",)
+    what = f"{network}, {settings['mode']}," if settings else network
+    run.__doc__ = f"vless in {what} from {client} through nginx to {server}: files, 100 at a time, datagrams"
+    run.needs = ("nginx", *({client, server} - {"muxpro"}))
     return run
 
 
@@ -102,7 +89,7 @@ def python_client(scene, programs):
     import websockets  # pylint: disable=import-outside-toplevel
 
     port = free_port()
-    start_server(scene, programs, port, "ws")
+    start_server(scene, programs["muxpro"], port, "ws")
 
     async def talk(to):
         head = bytes(1) + bytes.fromhex(ID.replace("-", "")) + b"\0\1" + to.to_bytes(2, "big") + b"\1\x7f\0\0\1"
@@ -133,6 +120,16 @@ def python_client(scene, programs):
 
 
 python_client.needs = ("websockets",)
-CASES = {"python_websockets": python_client, "nginx_ws": behind_nginx("ws", True),
-         "nginx_httpupgrade": behind_nginx("httpupgrade", False), "nginx_xhttp_packets": xhttp_behind_nginx("packet-up", False),
-         "nginx_xhttp_one": xhttp_behind_nginx("stream-one", True), "nginx_xhttp_up": xhttp_behind_nginx("stream-up", True)}
+FULL = (trials.target_first, trials.datagrams, trials.half_closed)
+PACKETS = {"path": "/parts/chat", "mode": "packet-up"}  # nginx passes these on by HTTP/1.1, and streams by HTTP/2
+XHTTP = {"xhttp_packets": PACKETS, "xhttp_one": {"path": "/chat", "mode": "stream-one"},
+         "xhttp_up": {"path": "/chat", "mode": "stream-up"}}
+CASES = {"python_websockets": python_client, "nginx_ws": behind_nginx("ws", FULL),
+         "nginx_httpupgrade": behind_nginx("httpupgrade", FULL[:2]), "nginx_grpc": behind_nginx("grpc", FULL[:2], None, True),
+         **{f"nginx_{name}": behind_nginx("xhttp", FULL, settings, True) for name, settings in XHTTP.items()}}
+for way, ends in {"from_xray": {"client": "xray"}, "to_xray": {"server": "xray"}}.items():
+    CASES |= {f"nginx_ws_{way}": behind_nginx("ws", FULL[:2], **ends),
+              f"nginx_httpupgrade_{way}": behind_nginx("httpupgrade", FULL[:2], **ends),
+              f"nginx_grpc_{way}": behind_nginx("grpc", FULL[:2], None, True, **ends),
+              **{f"nginx_{name}_{way}": behind_nginx("xhttp", FULL[:2], settings, True, **ends)
+                 for name, settings in XHTTP.items()}}
