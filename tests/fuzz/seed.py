@@ -175,6 +175,12 @@ def seed_xhttp():
         head = line + b" HTTP/1.1\r\nHost: a.example\r\n" + referer + b"Origin: https://b.example\r\nContent-Length: 3\r\n\r\n"
         for choices in (bytes([0, 1, 1]), bytes([0, 0, 0, 2, 0, 1, 0, 0, 1, 1, 1, 0, 1]), bytes([1, 1, 1] + list(range(40)))):
             write("xhttp", scripted(choices, head))
+    # Mode, padding's form, place and method, places of the session, the number and data, then host and path: each place is there.
+    wire = (b"POST /up/some/7?s=some&n=7&x_padding=XXXX HTTP/1.1\r\nHost: a.example\r\ns: some\r\nn: 7\r\nd-0: aGVs\r\nd-1: bG8\r\n"
+            b"X-Padding: /?x_padding=aB9z\r\nCookie: s=some; n=7; d_0=aGVs; d_1=bG8; x_padding=XXXX\r\n\r\n")
+    for place in range(4):
+        for tokenish in (0, 1):
+            write("xhttp", scripted(bytes([0, 1, place, tokenish, place, (place + tokenish) % 4, place, 1, 1, 1, 0, 2, 1]), wire))
 
 
 def seed_http2():

@@ -25,6 +25,14 @@ xhttp_options options_of(choices& decide) {
   xhttp_options o;
   o.mode = static_cast<xhttp_mode>(decide.below(4));
   o.padding = {1, 20};
+  o.padding_form.chosen = decide.flag();
+  o.padding_form.where = static_cast<xhttp_padding_form::place>(decide.below(4));
+  o.padding_form.tokenish = decide.flag();
+  o.session = {static_cast<xhttp_label::place>(decide.below(4)), "s"};
+  o.number = {static_cast<xhttp_label::place>(decide.below(4)), "n"};
+  o.data_place = static_cast<xhttp_data_place>(decide.below(4));
+  o.data_key = "d";
+  o.post_bytes = {1, 100};
   if (decide.flag()) o.host = "a.example";
   set_xhttp_path(o, decide.flag() ? "/up" : "");
   return o;
@@ -33,9 +41,13 @@ xhttp_options options_of(choices& decide) {
 void judge(const http_request& r, const xhttp_options& o) {
   const xhttp_verdict v = judge_xhttp(r, o);
   must(v.session.size() <= longest_xhttp_session, "names of sessions are bounded");
-  must(decoded_path(r.path).find(v.session) != std::string::npos, "a session is named by the path");
+  const bool in_path = o.session.where == xhttp_label::place::path;
+  must(!in_path || decoded_path(r.path).find(v.session) != std::string::npos,
+       "a session is named by the path");
   must(v.what != xhttp_purpose::refused || (v.status >= 400 && *v.reason != 0), "a refusal has a reason");
   must(v.what != xhttp_purpose::both || v.session.empty(), "a request for both has no session");
+  must(v.what != xhttp_purpose::post || v.data.size() + r.body.length <= 100, "parts are bounded");
+  must(v.data.empty() || v.what == xhttp_purpose::post, "parts alone have data");
   for (const http_field& f : xhttp_answer(r, v.what, o, 3))
     must(is_token(f.name) && std::all_of(f.value.begin(), f.value.end(), is_line_char),
          "fields are one line");

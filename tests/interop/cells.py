@@ -18,7 +18,7 @@ def shadowsocks(*methods):
 
 
 PROTOCOLS = ("vless", "vless+vision", *vmess(*VMESS), "trojan", *shadowsocks(*AEAD, *OF_2022, *WITH_USERS))
-CARRIERS = ("raw", "ws", "ws+early", "httpupgrade", "grpc", "grpc+multi", "xhttp")
+CARRIERS = ("raw", "ws", "ws+early", "httpupgrade", "grpc", "grpc+multi", "xhttp", "xhttp+forms", "xhttp+heads")
 SECURITIES = ("none", "tls", "reality")
 MUXES = ("none", "mux.cool", "xudp", "mux.pro")
 
@@ -84,7 +84,7 @@ class Cell:
             return self.carrier == "raw" and self.security != "none" and self.mux == "none"
         if self.family == "shadowsocks":
             return (self.carrier, self.security) == ("raw", "none") and (self.mux == "none" or "users" not in self.protocol)
-        if self.carrier == "xhttp" and self.mux != "none":
+        if self.carrier.startswith("xhttp") and self.mux != "none":
             return False
         return self.security != "reality" or self.family == "vless" and not self.carrier.startswith(("ws", "http"))
 
@@ -121,7 +121,7 @@ def cells_between(client, server):
     every = [Cell(client, server, *values) for values in itertools.product(PROTOCOLS, CARRIERS, SECURITIES, MUXES)]
     claimed = [cell for cell in every if cell.is_possible() and cell.is_claimed()]
     for of_xhttp in (False, True):  # which muxpro may lack, and then the others cover what there is
-        yield from pairwise([cell for cell in claimed if (cell.carrier == "xhttp") == of_xhttp])
+        yield from pairwise([cell for cell in claimed if cell.carrier.startswith("xhttp") == of_xhttp])
 
 
 def matrix():

@@ -52,7 +52,17 @@ CARRIERS = {"raw": {},
             "httpupgrade": {"network": "httpupgrade", "httpupgradeSettings": {"path": "/chat"}},
             "grpc": {"network": "grpc", "grpcSettings": {"serviceName": "some service"}},
             "grpc+multi": {"network": "grpc", "grpcSettings": {"serviceName": "some service", "multiMode": True}},
-            "xhttp": {"network": "xhttp", "xhttpSettings": {"path": "/chat"}}}
+            "xhttp": {"network": "xhttp", "xhttpSettings": {"path": "/chat"}},
+            "xhttp+forms": {"network": "xhttp", "xhttpSettings": {
+                "path": "/chat", "mode": "packet-up", "sessionPlacement": "cookie", "seqPlacement": "header",
+                "xPaddingObfsMode": True, "xPaddingPlacement": "query", "xPaddingKey": "page", "xPaddingMethod": "tokenish",
+                "uplinkHTTPMethod": "PUT"}},
+            # Parts that stand in heads, which are large so that uploads last seconds and not minutes.
+            "xhttp+heads": {"network": "xhttp", "xhttpSettings": {
+                "path": "/chat", "mode": "packet-up", "sessionPlacement": "query", "seqPlacement": "cookie",
+                "uplinkDataPlacement": "header", "uplinkHTTPMethod": "GET", "scMaxEachPostBytes": 30000,
+                "serverMaxHeaderBytes": 65536, "scMinPostsIntervalMs": 1, "xPaddingObfsMode": True,
+                "xPaddingPlacement": "header", "xPaddingHeader": "X-Page"}}}
 
 
 ENABLED = {"enabled": True, "concurrency": 8}

@@ -103,7 +103,7 @@ def lacking(cell, programs, has_xhttp):
     for name in (cell.client, cell.server):
         if not programs[name].is_there():
             return f"{name} is not there"
-    return "muxpro has no xhttp" if cell.carrier == "xhttp" and not has_xhttp else ""
+    return "muxpro has no xhttp" if cell.carrier.startswith("xhttp") and not has_xhttp else ""
 
 
 def has_xhttp(program):

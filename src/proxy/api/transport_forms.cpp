@@ -113,12 +113,21 @@ constexpr message_field xhttp_fields[] = {{1, "host"},
                                           {11, "scStreamUpServerSecs", ff::range},
                                           {12, "xmux", ff::object, false, &xmux_form},
                                           {14, "xPaddingObfsMode", ff::flag},
+                                          {15, "xPaddingKey"},
+                                          {16, "xPaddingHeader"},
+                                          {17, "xPaddingPlacement"},
+                                          {18, "xPaddingMethod"},
                                           {19, "uplinkHTTPMethod"},
-                                          {20, "sessionPlacement"},
+                                          {20, "sessionIDPlacement"},
+                                          {21, "sessionIDKey"},
                                           {22, "seqPlacement"},
+                                          {23, "seqKey"},
                                           {24, "uplinkDataPlacement"},
-                                          {26, "", ff::ignored},
-                                          {27, "serverMaxHeaderBytes", ff::number}};
+                                          {25, "uplinkDataKey"},
+                                          {26, "uplinkChunkSize", ff::range},
+                                          {27, "serverMaxHeaderBytes", ff::number},
+                                          {28, "sessionIDTable"},
+                                          {29, "sessionIDLength", ff::range}};
 constexpr message_form raw_form{"xray.transport.internet.tcp.Config", raw_fields};
 constexpr message_form no_header{"xray.transport.internet.headers.noop.ConnectionConfig", {}};
 constexpr message_form websocket_form{"xray.transport.internet.websocket.Config", upgrade_fields};

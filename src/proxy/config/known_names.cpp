@@ -36,6 +36,8 @@ constexpr key_name keys_with_two_names[] = {
     {"streamSettings", "xhttpSettings", "splithttpSettings", renamed::from_other},
     {"xhttpSettings", "sessionIDPlacement", "sessionPlacement"},
     {"extra", "sessionIDPlacement", "sessionPlacement"},
+    {"xhttpSettings", "sessionIDKey", "sessionKey"},
+    {"extra", "sessionIDKey", "sessionKey"},
     {"realitySettings", "target", "dest", renamed::from_other},
     {"realitySettings", "publicKey", "password", renamed::to_other},
     {"sockopt", "tcpCongestion", "tcpcongestion"},

@@ -62,7 +62,9 @@ std::shared_ptr<http1_exchange> http1_exchange::asking(std::shared_ptr<connectio
   made->head_ = fmt::format("{} {} HTTP/1.1\r\n", r.method, r.path);
   append_fields(made->head_, r.fields);
   if (!keeps) made->head_ += "Connection: close\r\n";
-  if (r.body.what == framing::length) made->head_ += fmt::format("Content-Length: {}\r\n", r.body.length);
+  const bool needs_length = r.body.length > 0 || r.method != "GET";
+  if (r.body.what == framing::length && needs_length)
+    made->head_ += fmt::format("Content-Length: {}\r\n", r.body.length);
   return made;
 }
 

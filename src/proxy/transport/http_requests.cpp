@@ -82,7 +82,9 @@ http2_head head_of(const http_request& r, bool secure) {
                   {":authority", host ? host->value : std::string()}};
   for (const http_field& f : r.fields)
     if (&f != host) head.add(lower_case(f.name), f.value);
-  if (r.body.what == http_framing::kind::length) head.add("content-length", std::to_string(r.body.length));
+  const bool has_length = r.body.what == http_framing::kind::length;
+  if (has_length && (r.body.length > 0 || r.method != "GET"))
+    head.add("content-length", std::to_string(r.body.length));
   return head;
 }
 
@@ -126,7 +128,7 @@ std::shared_ptr<http_requests> make_http2_requests(std::shared_ptr<http2_pool> p
 
 std::shared_ptr<connection> send_over_http2(http2_connection& c, const http_request& r,
                                             std::shared_ptr<const void> kept) {
-  const bool sends = r.body.what != http_framing::kind::none;
+  const bool sends = r.body.what == http_framing::kind::chunked || r.body.length > 0;
   return make_connection(
       c.request(head_of(r, c.is_secure()), std::make_unique<keeping_body>(std::move(kept)), sends));
 }

@@ -3,6 +3,7 @@
 #include "proxy/net/random_in.hpp"
 #include "proxy/transport/http1_server.hpp"
 #include "proxy/transport/xhttp_client.hpp"
+#include "proxy/xhttp/part_data.hpp"
 
 #include <asio/this_coro.hpp>
 
@@ -44,6 +45,11 @@ http_request xhttp_transport::ask(xhttp_purpose p, const std::string& session) c
   return xhttp_request(q, options_);
 }
 
+std::size_t xhttp_transport::part_size() const {
+  const std::size_t most = random_in(options_.post_bytes);
+  return puts_data_in_head(options_) ? std::min(most, most_data_in_head(options_)) : most;
+}
+
 asio::awaitable<std::shared_ptr<connection>> xhttp_transport::dial_download(std::shared_ptr<http_requests> by,
                                                                             std::string session,
                                                                             std::error_code& ec) const {
@@ -66,7 +72,7 @@ asio::awaitable<std::shared_ptr<connection>> xhttp_transport::dial(opener below,
     http_request request = ask(xhttp_purpose::both, {});
     co_return co_await by->send(std::move(request), ec);
   }
-  const std::string session = new_xhttp_session();
+  const std::string session = new_xhttp_session(options_);
   auto down = co_await dial_download(by, session, ec);
   if (ec) co_return nullptr;
   if (mode == xhttp_mode::stream_up) {
@@ -75,17 +81,18 @@ asio::awaitable<std::shared_ptr<connection>> xhttp_transport::dial(opener below,
     if (ec) co_return nullptr;
     co_return join_stream_up(std::move(down), std::move(up));
   }
-  auto part = [o = options_, secure = way_.secure, session](std::uint64_t n, std::size_t size) {
+  auto request_of_part = [o = options_, secure = way_.secure, session](std::uint64_t n, const_bytes part) {
     xhttp_question q;
     q.what = xhttp_purpose::post;
     q.session = session;
     q.number = std::to_string(n);
     q.secure = secure;
     q.padding = random_in(o.padding);
-    q.size = size;
+    q.part = part;
+    q.chunk = random_in(o.data_chunk);
     return xhttp_request(q, o);
   };
-  co_return join_packet_up(std::move(down), by, std::move(part), random_in(options_.post_bytes),
+  co_return join_packet_up(std::move(down), by, std::move(request_of_part), part_size(),
                            options_.post_interval_ms);
 }
 

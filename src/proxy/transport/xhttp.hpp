@@ -59,6 +59,8 @@ class xhttp_transport final : public transport {
 
  private:
   std::shared_ptr<http_requests> requests(const asio::any_io_executor& executor, opener below) const;
+  /// Bytes of a part of an upload, at most.
+  std::size_t part_size() const;
   http_request ask(xhttp_purpose p, const std::string& session) const;
   asio::awaitable<std::shared_ptr<connection>> dial_download(std::shared_ptr<http_requests> by,
                                                              std::string session, std::error_code& ec) const;

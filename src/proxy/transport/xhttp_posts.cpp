@@ -123,12 +123,13 @@ asio::awaitable<void> xhttp_posts::post(std::shared_ptr<xhttp_posts> self, std::
 
 asio::awaitable<void> xhttp_posts::attempt(std::uint64_t n, const std::vector<std::byte>& part,
                                            std::error_code& ec) {
-  http_request request = ask_(n, part.size());
+  http_request request = ask_(n, part);
+  const bool in_body = request.body.length > 0;
   const auto c = co_await by_->send(std::move(request), ec);
   if (!ec && stopped_) ec = stopped_;
   if (ec) co_return;
   under_way_.push_back(c);
-  if (!part.empty()) co_await c->write(asio::buffer(part), ec);
+  if (in_body) co_await c->write(asio::buffer(part), ec);
   if (!ec) co_await c->finish();
   if (!ec) co_await read_to_end(*c, ec);
   if (ec)

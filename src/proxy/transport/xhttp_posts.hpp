@@ -4,6 +4,7 @@
 #include "proxy/base/number_range.hpp"
 #include "proxy/transport/http_requests.hpp"
 
+#include <muxpro/codec.hpp>
 #include <muxpro/one_shot.hpp>
 #include <muxpro/semaphore.hpp>
 
@@ -20,8 +21,8 @@ namespace muxpro::proxy {
 /// empty one, which ends the upload at a server of muxpro; others ignore it.
 class xhttp_posts : public std::enable_shared_from_this<xhttp_posts> {
  public:
-  /// The request of a part.
-  using asker = std::function<http_request(std::uint64_t number, std::size_t size)>;
+  /// The request of a part, whose body is the part, or is empty where the head has it.
+  using asker = std::function<http_request(std::uint64_t number, const_bytes part)>;
 
   /// `most`: bytes of a part. `failed`: is called once, when a part could not be sent.
   xhttp_posts(asio::any_io_executor executor, std::shared_ptr<http_requests> by, asker ask, std::size_t most,

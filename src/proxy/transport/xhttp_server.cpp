@@ -4,6 +4,7 @@
 #include "proxy/net/random_in.hpp"
 #include "proxy/transport/coroutine_stream.hpp"
 #include "proxy/websocket/upgrade.hpp"
+#include "proxy/xhttp/part_data.hpp"
 
 #include <asio/error.hpp>
 
@@ -51,13 +52,13 @@ asio::awaitable<void> serve_call(std::shared_ptr<xhttp_call> call, std::shared_p
   co_await serve(std::move(c));
 }
 
-asio::awaitable<void> take_post_body(std::shared_ptr<xhttp_upload> up, std::uint64_t n,
-                                     std::shared_ptr<connection> body) {
+asio::awaitable<void> take_part(std::shared_ptr<xhttp_upload> up, xhttp_part part,
+                                std::shared_ptr<connection> answer) {
   std::error_code ec;
-  co_await up->take_post(n, body, ec);
-  if (ec) co_return body->cut();
-  co_await body->finish();
-  body->close();
+  co_await up->take_post(std::move(part), ec);
+  if (ec) co_return answer->cut();
+  co_await answer->finish();
+  answer->close();
 }
 
 asio::awaitable<void> take_whole(std::shared_ptr<xhttp_upload> up, std::shared_ptr<xhttp_call> call,
@@ -124,7 +125,7 @@ void xhttp_sessions::forget_old(time_point now) {
 // --- requests
 
 void xhttp_server::take(std::shared_ptr<xhttp_call> call, const place& at) {
-  const xhttp_verdict v = judge_xhttp(call->request, options_);
+  xhttp_verdict v = judge_xhttp(call->request, options_);
   if (v.status == 404) return call->refuse(404, {});  // as a server without XHTTP
   auto fields = xhttp_answer(call->request, v.what, options_, random_in(options_.padding));
   switch (v.what) {
@@ -133,7 +134,7 @@ void xhttp_server::take(std::shared_ptr<xhttp_call> call, const place& at) {
     case xhttp_purpose::both: return take_both(call, std::move(fields), at);
     case xhttp_purpose::download: return take_download(call, std::move(fields), at, v.session);
     case xhttp_purpose::upload: return take_upload(call, std::move(fields), at, v.session);
-    case xhttp_purpose::post: return take_post(call, std::move(fields), at, v);
+    case xhttp_purpose::post: return take_post(call, std::move(fields), at, std::move(v));
   }
 }
 
@@ -170,12 +171,13 @@ void xhttp_server::take_upload(const call_ptr& call, std::vector<http_field> fie
   if (!up->enter_stream()) return call->refuse(409, std::move(fields));
   const auto body = call->accept(std::move(fields), {});
   at.work->run(take_whole(up, call, body));
-  const bool pads = find_field(call->request.fields, "referer") && options_.server_padding_secs.most > 0;
+  const bool asked = options_.padding_form.chosen || find_field(call->request.fields, "referer");
+  const bool pads = asked && options_.server_padding_secs.most > 0;
   at.work->run(pad_answer(up, body, options_, pads));
 }
 
 void xhttp_server::take_post(const call_ptr& call, std::vector<http_field> fields, const place& at,
-                             const xhttp_verdict& v) {
+                             xhttp_verdict v) {
   const auto up = sessions_.get(v.session);
   if (!up) return call->refuse(503, std::move(fields));
   switch (up->enter_post(v.number)) {
@@ -183,9 +185,11 @@ void xhttp_server::take_post(const call_ptr& call, std::vector<http_field> field
       up->end(asio::error::connection_reset);
       return call->refuse(409, std::move(fields));
     case post_turns::entry::repeated: return call->refuse(200, std::move(fields));
-    case post_turns::entry::waits:
-      at.work->run(take_post_body(up, v.number, call->accept(std::move(fields), {})));
+    case post_turns::entry::waits: break;
   }
+  const auto answer = call->accept(std::move(fields), {});
+  xhttp_part part{v.number, std::move(v.data), takes_data_in_body(options_) ? answer : nullptr};
+  at.work->run(take_part(up, std::move(part), answer));
 }
 
 }  // namespace muxpro::proxy

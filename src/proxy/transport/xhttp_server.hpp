@@ -82,8 +82,7 @@ class xhttp_server {
                      const std::string& session);
   void take_upload(const call_ptr& call, std::vector<http_field> fields, const place& at,
                    const std::string& session);
-  void take_post(const call_ptr& call, std::vector<http_field> fields, const place& at,
-                 const xhttp_verdict& v);
+  void take_post(const call_ptr& call, std::vector<http_field> fields, const place& at, xhttp_verdict v);
   void serve(const call_ptr& call, std::shared_ptr<connection> c, const place& at,
              std::function<void()> then);
 

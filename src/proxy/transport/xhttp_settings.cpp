@@ -6,6 +6,7 @@
 #include "proxy/engine/built_in.hpp"
 #include "proxy/outbound/settings.hpp"
 #include "proxy/transport/xhttp.hpp"
+#include "proxy/transport/xhttp_forms.hpp"
 
 #include <fmt/format.h>
 
@@ -135,27 +136,6 @@ void read_xhttp_xmux(settings& s, xhttp_reading& to) {
       });
 }
 
-/// Where Xray has a choice.
-void read_xhttp_forms(settings& s) {
-  std::string chosen = "POST";
-  s.one_of<std::string>({"uplinkHTTPMethod", "The method of uploads."}, chosen, {{chosen, chosen}});
-  chosen = "body";
-  s.one_of<std::string>({"uplinkDataPlacement", "Where uploads stand in requests; auto is another name."},
-                        chosen, {{chosen, chosen}, {"auto", "auto"}});
-  for (const char* key : {"sessionIDPlacement", "seqPlacement"}) {
-    chosen = "path";
-    s.one_of<std::string>({key, "Where the session, or the number of a part of an upload, stands."}, chosen,
-                          {{chosen, chosen}});
-  }
-  bool other_padding = false;
-  s.flag({"xPaddingObfsMode", "Must be false: padding stands in the Referer alone."}, other_padding);
-  if (other_padding) s.wrong("xPaddingObfsMode", "is true; muxpro has padding in the Referer alone");
-  for (const char* key :
-       {"xPaddingKey", "xPaddingHeader", "xPaddingPlacement", "xPaddingMethod", "sessionIDKey", "sessionKey",
-        "sessionIDTable", "sessionIDLength", "seqKey", "uplinkDataKey", "uplinkChunkSize"})
-    s.pass_over(key, "has no effect: requests have their usual form");
-}
-
 void read_xhttp_download(settings& s, role side, xhttp_reading& to) {
   constexpr const char* key = "downloadSettings";
   if (side == role::server) return s.pass_over(key, "has no effect on a server");
@@ -193,7 +173,7 @@ void read_xhttp_rest(settings& s, role side, xhttp_reading& to) {
   read_xhttp_sizes(s, to.options);
   read_xhttp_xmux(s, to);
   read_xhttp_download(s, side, to);
-  read_xhttp_forms(s);
+  read_xhttp_forms(s, to.options);
 }
 
 /// As in Xray, "extra" has all keys but host, path and mode, and takes the place of those beside it.

@@ -50,12 +50,12 @@ asio::awaitable<void> xhttp_upload::take_stream(std::shared_ptr<connection> body
   end(ec ? ec : std::error_code(asio::error::eof));
 }
 
-asio::awaitable<void> xhttp_upload::take_post(std::uint64_t n, std::shared_ptr<connection> body,
-                                              std::error_code& ec) {
+asio::awaitable<void> xhttp_upload::take_post(xhttp_part part, std::error_code& ec) {
   broken_unless_done whole(*this);
-  co_await wait_for_turn(n, ec);
-  std::size_t size = 0;
-  if (!ec) size = co_await take_body(*body, ec);
+  co_await wait_for_turn(part.number, ec);
+  std::size_t size = part.data.size();
+  if (!ec && size > 0) co_await push(std::move(part.data), ec);
+  if (!ec && part.body) size += co_await take_body(*part.body, ec);
   whole.done = true;
   if (ec)
     end(ec);

@@ -17,6 +17,13 @@
 
 namespace muxpro::proxy {
 
+/// A part of an upload: `data`, then the body of a request. Null: it has none.
+struct xhttp_part {
+  std::uint64_t number = 0;
+  std::vector<std::byte> data;
+  std::shared_ptr<connection> body;
+};
+
 /// Any thread. Bytes of a request that have no room stay in the request.
 class xhttp_upload {
  public:
@@ -37,7 +44,7 @@ class xhttp_upload {
   /// Cancellation (terminal): throws operation_aborted.
   asio::awaitable<void> take_stream(std::shared_ptr<connection> body, std::error_code& ec);
   /// The same for a part of it. An empty one is the end of the upload.
-  asio::awaitable<void> take_post(std::uint64_t n, std::shared_ptr<connection> body, std::error_code& ec);
+  asio::awaitable<void> take_post(xhttp_part part, std::error_code& ec);
 
   // --- of the download
 

@@ -2,19 +2,21 @@
 
 #include "proxy/base/text.hpp"
 #include "proxy/base/uuid.hpp"
+#include "proxy/http/cookies.hpp"
 #include "proxy/http/target.hpp"
+#include "proxy/xhttp/part_data.hpp"
 
 #include <fmt/format.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <span>
 #include <stdexcept>
+#include <utility>
 
 namespace muxpro::proxy {
 
 namespace {
-
-constexpr std::string_view padding_key = "x_padding";
 
 std::string_view field_text(const http_request& r, std::string_view name) {
   const http_field* const f = find_field(r.fields, name);
@@ -26,12 +28,6 @@ xhttp_verdict refused_xhttp(unsigned status, const char* reason) {
   out.status = status;
   out.reason = reason;
   return out;
-}
-
-bool has_padding(const http_request& r, const number_range& bytes) {
-  const std::string_view referer = field_text(r, "referer");
-  const std::size_t n = query_value(referer.empty() ? r.path : referer, padding_key).size();
-  return n >= bytes.least && n <= bytes.most;
 }
 
 /// Takes the next part of a path off it.
@@ -51,10 +47,36 @@ bool takes_purpose(xhttp_mode m, xhttp_purpose p) noexcept {
   }
 }
 
-xhttp_verdict judge_place(const http_request& r, std::string_view rest) {
+/// `rest`: of the path, behind that of the server.
+std::string_view label_in(const http_request& r, const xhttp_label& l, std::string_view& rest) {
+  switch (l.where) {
+    case xhttp_label::place::path: return take_path_part(rest);
+    case xhttp_label::place::query: return query_value(r.path, l.key);
+    case xhttp_label::place::header: return field_text(r, lower_case(l.key));
+    case xhttp_label::place::cookie: return cookie_value(r.fields, l.key);
+  }
+  return {};
+}
+
+xhttp_verdict judge_post(const http_request& r, const xhttp_options& o, xhttp_verdict v,
+                         std::string_view number_text) {
+  const auto n = number<std::uint64_t>(number_text);
+  if (!n) return refused_xhttp(400, "The number of a part is not a number.");
+  auto data = data_in_head(r, o);
+  if (!data) return refused_xhttp(400, "A part of the upload is no base64.");
+  if (r.body.length > 0 && !takes_data_in_body(o))
+    return refused_xhttp(400, "A part of the upload stands in the body.");
+  if (r.body.length > o.post_bytes.most || data->size() > o.post_bytes.most - r.body.length)
+    return refused_xhttp(413, "A part of the upload is too large.");
+  v.number = *n;
+  v.data = std::move(*data);
+  return v;
+}
+
+xhttp_verdict judge_place(const http_request& r, const xhttp_options& o, std::string_view rest) {
   xhttp_verdict out;
-  out.session = take_path_part(rest);
-  const std::string_view number_text = take_path_part(rest);
+  out.session = label_in(r, o.session, rest);
+  const std::string_view number_text = label_in(r, o.number, rest);
   if (out.session.size() > longest_xhttp_session)
     return refused_xhttp(400, "The session has a name that is too long.");
   if (out.session.empty())
@@ -63,11 +85,14 @@ xhttp_verdict judge_place(const http_request& r, std::string_view rest) {
     out.what = r.method == "GET" ? xhttp_purpose::download : xhttp_purpose::upload;
   else
     out.what = xhttp_purpose::post;
-  const auto n = number<std::uint64_t>(number_text);
-  if (out.what == xhttp_purpose::post && !n)
-    return refused_xhttp(400, "The number of a part is not a number.");
-  out.number = n.value_or(0);
+  if (out.what == xhttp_purpose::post) return judge_post(r, o, std::move(out), number_text);
   return out;
+}
+
+/// As Xray's client has it where no part of the path is the session or a number.
+bool is_path_without_slash(const xhttp_options& o, std::string_view path, std::string_view own) noexcept {
+  own.remove_suffix(1);
+  return !uses_path(o) && path == own;
 }
 
 }  // namespace
@@ -78,19 +103,18 @@ xhttp_verdict judge_xhttp(const http_request& r, const xhttp_options& o) {
   if (!o.host.empty() && host_name_of(field_text(r, "host")) != host_name_of(o.host))
     return refused_xhttp(404, "It is for another host.");
   const std::string path = decoded_path(r.path), own = decoded_path(o.path);
-  if (!path.starts_with(own)) return refused_xhttp(404, "It is for another path.");
+  if (!path.starts_with(own) && !is_path_without_slash(o, path, own))
+    return refused_xhttp(404, "It is for another path.");
   if (r.method == "OPTIONS") {
     xhttp_verdict out;
     out.what = xhttp_purpose::preflight;
     return out;
   }
-  if (!has_padding(r, o.padding)) return refused_xhttp(400, "It has no padding of the right size.");
-  xhttp_verdict out = judge_place(r, std::string_view(path).substr(own.size()));
-  if (!takes_purpose(o.mode, out.what)) return refused_xhttp(400, "It is of another mode.");
-  const bool large = r.body.what == http_framing::kind::length && r.body.length > o.post_bytes.most;
-  if (out.what == xhttp_purpose::post && large)
-    return refused_xhttp(413, "A part of the upload is too large.");
-  return out;
+  if (!has_xhttp_padding(r, o.padding_form, o.padding))
+    return refused_xhttp(400, "It has no padding of the right size.");
+  xhttp_verdict out = judge_place(r, o, std::string_view(path).substr(std::min(path.size(), own.size())));
+  const bool other = out.what != xhttp_purpose::refused && !takes_purpose(o.mode, out.what);
+  return other ? refused_xhttp(400, "It is of another mode.") : out;
 }
 
 std::vector<http_field> xhttp_answer(const http_request& r, xhttp_purpose p, const xhttp_options& o,
@@ -99,12 +123,15 @@ std::vector<http_field> xhttp_answer(const http_request& r, xhttp_purpose p, con
     const std::string_view text = field_text(r, name);
     return text.empty() ? std::string("*") : std::string(text);
   };
-  std::vector<http_field> out{{"Access-Control-Allow-Origin", text_or_any("origin")},
-                              {"X-Padding", std::string(padding, 'X')}};
+  std::vector<http_field> out{{"Access-Control-Allow-Origin", text_or_any("origin")}};
+  pad_answer(out, o.padding_form, xhttp_padding(o.padding_form, padding));
+  if (uses_cookies(o)) out.push_back({"Access-Control-Allow-Credentials", "true"});
   if (p == xhttp_purpose::preflight) {
     out.push_back({"Access-Control-Allow-Methods", text_or_any("access-control-request-method")});
     out.push_back({"Access-Control-Allow-Headers", text_or_any("access-control-request-headers")});
   }
+  // Answers to methods without a body may be kept.
+  if (p == xhttp_purpose::post && r.body.length == 0) out.push_back({"Cache-Control", "no-store"});
   const bool streams = p == xhttp_purpose::both || p == xhttp_purpose::download || p == xhttp_purpose::upload;
   if (!streams) return out;
   out.push_back({"X-Accel-Buffering", "no"});
@@ -115,32 +142,80 @@ std::vector<http_field> xhttp_answer(const http_request& r, xhttp_purpose p, con
 
 // --- of a client
 
+namespace {
+
+void append_label(std::string& path, const xhttp_label& l, const std::string& value) {
+  if (l.where != xhttp_label::place::path || value.empty()) return;
+  if (!path.ends_with('/')) path += '/';
+  path += value;
+}
+
+void put_label(http_request& r, const xhttp_label& l, const std::string& value) {
+  if (value.empty()) return;
+  switch (l.where) {
+    case xhttp_label::place::path: return;
+    case xhttp_label::place::query: r.path = with_query(std::move(r.path), l.key, value); return;
+    case xhttp_label::place::header: r.fields.push_back({l.key, value}); return;
+    case xhttp_label::place::cookie: return add_cookie(r.fields, l.key, value);
+  }
+}
+
+}  // namespace
+
 http_request xhttp_request(const xhttp_question& q, const xhttp_options& o) {
   using kind = http_framing::kind;
   http_request r;
-  r.method = q.what == xhttp_purpose::download ? "GET" : "POST";
+  r.method = q.what == xhttp_purpose::download ? "GET" : o.method;
   const std::string path = encoded_target(o.path);
-  r.path = path + q.session + (q.number.empty() ? "" : "/") + q.number;
+  r.path = path;
+  append_label(r.path, o.session, q.session);
+  append_label(r.path, o.number, q.number);
   if (!o.query.empty()) r.path += '?' + encoded_target(o.query);
   r.fields.push_back({"Host", o.host});
   if (!find_field(o.fields, "user-agent")) r.fields.push_back({"User-Agent", std::string(browser_agent)});
   r.fields.insert(r.fields.end(), o.fields.begin(), o.fields.end());
-  r.fields.push_back({"Referer", fmt::format("{}://{}{}?{}={}", q.secure ? "https" : "http", o.host, path,
-                                             padding_key, std::string(q.padding, 'X'))});
+  const bool post = q.what == xhttp_purpose::post, in_head = post && puts_data_in_head(o);
+  if (in_head) put_data_in_head(r, o, q.part, q.chunk);
+  pad_request(r, o.padding_form, fmt::format("{}://{}{}", q.secure ? "https" : "http", o.host, path),
+              xhttp_padding(o.padding_form, q.padding));
+  put_label(r, o.session, q.session);
+  put_label(r, o.number, q.number);
   const bool streams = q.what == xhttp_purpose::both || q.what == xhttp_purpose::upload;
   if (streams && o.grpc_type) r.fields.push_back({"Content-Type", "application/grpc"});
   if (streams) r.body = {kind::chunked, 0};
-  if (q.what == xhttp_purpose::post) r.body = {kind::length, q.size};
+  if (post) r.body = {kind::length, in_head ? 0 : q.part.size()};
   return r;
 }
 
-std::string new_xhttp_session() {
-  uuid id{};
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(id.data()), static_cast<int>(id.size())) != 1)
+namespace {
+
+void draw_xhttp_bytes(bytes to) {
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(to.data()), static_cast<int>(to.size())) != 1)
     throw std::runtime_error("OpenSSL has no random numbers");
+}
+
+std::uint64_t drawn_below(std::uint64_t limit) {
+  std::uint64_t n = 0;  // so large that each is as likely as the others
+  draw_xhttp_bytes(std::as_writable_bytes(std::span(&n, 1)));
+  return n % limit;
+}
+
+std::string uuid_session() {
+  uuid id{};
+  draw_xhttp_bytes(id);
   id[6] = (id[6] & std::byte{0x0f}) | std::byte{0x40};
   id[8] = (id[8] & std::byte{0x3f}) | std::byte{0x80};
   return to_string(id);
+}
+
+}  // namespace
+
+std::string new_xhttp_session(const xhttp_options& o) {
+  if (o.session_letters.empty()) return uuid_session();
+  const auto& [least, most] = o.session_length;
+  std::string out(least + drawn_below(most - least + 1), ' ');
+  for (char& c : out) c = o.session_letters[drawn_below(o.session_letters.size())];
+  return out;
 }
 
 }  // namespace muxpro::proxy

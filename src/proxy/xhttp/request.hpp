@@ -2,7 +2,8 @@
 //   PATH/              the body is the upload, that of the answer the download
 //   PATH/SESSION       GET: the body of the answer is the download; another method: the body is the upload
 //   PATH/SESSION/N     the body is the N-th part of the upload, from 0
-// The Referer of a request, or its own query without one, has padding in its x_padding.
+// SESSION and N may stand in the query, in a field or in a cookie instead, see xhttp_label; and a part in
+// fields or cookies, see xhttp_data_place.
 #pragma once
 
 #include "proxy/http/request.hpp"
@@ -22,10 +23,11 @@ enum class xhttp_purpose : std::uint8_t { refused, preflight, both, download, up
 
 struct xhttp_verdict {
   xhttp_purpose what = xhttp_purpose::refused;
-  unsigned status = 200;     ///< of the answer
-  const char* reason = "";   ///< one sentence, when refused
-  std::string session;       ///< without one the request is for both
-  std::uint64_t number = 0;  ///< of a post
+  unsigned status = 200;        ///< of the answer
+  const char* reason = "";      ///< one sentence, when refused
+  std::string session;          ///< without one the request is for both
+  std::uint64_t number = 0;     ///< of a post
+  std::vector<std::byte> data;  ///< of a post: what stands in its head, before its body
 };
 
 /// What a server does with a request.
@@ -40,11 +42,12 @@ struct xhttp_question {
   std::string session, number;
   bool secure = false;
   std::size_t padding = 100;
-  std::uint64_t size = 0;  ///< of a post
+  const_bytes part;          ///< of a post. It stands in the head, or the body is to have it.
+  std::size_t chunk = 3000;  ///< characters of a field or a cookie with it
 };
 http_request xhttp_request(const xhttp_question& q, const xhttp_options& o);
 
-/// A session's name: a UUID of version 4.
-std::string new_xhttp_session();
+/// A session's name, which is random.
+std::string new_xhttp_session(const xhttp_options& o);
 
 }  // namespace muxpro::proxy

@@ -43,6 +43,22 @@ TEST_CASE("config: what XHTTP may have", "[proxy][config][xhttp]") {
   CHECK(read_text(client(xhttp(all))).all() == "");
   CHECK(read_text(client(xhttp(all))).notes() == "");
   CHECK(read_text(server(all)).all() == "");
+  const std::string forms =
+      R"("sessionPlacement": "cookie", "sessionKey": "id", "seqPlacement": "query", "seqKey": "n",
+      "xPaddingObfsMode": true, "xPaddingPlacement": "header", "xPaddingHeader": "X-Data", "xPaddingKey": "p",
+      "xPaddingMethod": "tokenish")";
+  CHECK(read_text(client(xhttp(forms))).all() == "");
+  CHECK(read_text(client(xhttp(forms))).notes() == "");
+  CHECK(read_text(server(R"("extra": {)" + forms + "}")).all() == "");
+  for (const std::string where : {"header", "cookie"}) {
+    const std::string data =
+        R"("mode": "packet-up", "extra": {"uplinkDataPlacement": ")" + where +
+        R"(", "uplinkDataKey": "d", "uplinkChunkSize": "100-200", "uplinkHTTPMethod": "get",
+                             "sessionIDTable": "Base62", "sessionIDLength": "8-12"})";
+    CHECK(read_text(client(xhttp(data))).all() == "");
+    CHECK(read_text(client(xhttp(data))).notes() == "");
+    CHECK(read_text(server(data)).all() == "");
+  }
   CHECK(read_text(client(xhttp(
                       R"("mode": "auto", "extra": {"xmux": {"maxConnections": 2}, "noGRPCHeader": true})")))
             .all() == "");
@@ -60,9 +76,22 @@ TEST_CASE("config: what XHTTP may not have", "[proxy][config][xhttp]") {
         at + "headers: has 'Host'; it must be a field that requests do not have\n");
   CHECK(mistake(R"("xmux": {"maxConnections": 1, "maxConcurrency": 1})") ==
         at + "xmux.maxConnections: is beside maxConcurrency; only one of them may be there\n");
-  CHECK(mistake(R"("extra": {"xPaddingObfsMode": true})") ==
-        at + "extra.xPaddingObfsMode: is true; muxpro has padding in the Referer alone\n");
-  CHECK(mistake(R"("seqPlacement": "cookie")") == at + "seqPlacement: is 'cookie'; it must be path\n");
+  CHECK(mistake(R"("extra": {"seqPlacement": "body"})") ==
+        at + "extra.seqPlacement: is 'body'; it must be one of path, query, header, cookie\n");
+  CHECK(mistake(R"("seqPlacement": "cookie", "seqKey": "a=b")") ==
+        at + "seqKey: must be a word of letters, digits and '-', '_', '.' or '~'\n");
+  CHECK(mistake(R"("uplinkDataPlacement": "header")") == at + "uplinkDataPlacement: needs mode packet-up\n");
+  CHECK(mistake(R"("uplinkDataPlacement": "query")") ==
+        at + "uplinkDataPlacement: is 'query'; it must be one of auto, body, header, cookie\n");
+  CHECK(mistake(R"("uplinkHTTPMethod": "GET")") ==
+        at + "uplinkHTTPMethod: is GET, which needs mode packet-up\n");
+  CHECK(mistake(R"("uplinkHTTPMethod": "HEAD")") ==
+        at + "uplinkHTTPMethod: is 'HEAD', which is no method of uploads\n");
+  CHECK(mistake(R"("sessionIDTable": "hex", "sessionIDLength": 7)") ==
+        at + "sessionIDLength: makes fewer than 2^31 names of sessions\n");
+  CHECK(mistake(R"("sessionIDTable": "hex", "sessionIDLength": 8)") == "");
+  CHECK(mistake(R"("sessionIDTable": "a/b", "sessionIDLength": 100)") ==
+        at + "sessionIDTable: must have letters, digits, '-', '_', '.' and '~' alone\n");
 }
 
 TEST_CASE("config: XHTTP over TLS, REALITY and HTTP/3", "[proxy][config][xhttp]") {

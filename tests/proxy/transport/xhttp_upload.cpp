@@ -4,8 +4,11 @@
 #include "proxy/transport/xhttp_upload.hpp"
 
 #include <array>
+#include <chrono>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -30,9 +33,9 @@ std::shared_ptr<connection> body_of(asio::io_context& io, const std::string& tex
   return {c.get(), [c, kept](connection*) {}};
 }
 
-awaitable<> post(std::shared_ptr<xhttp_upload> up, std::uint64_t n, std::shared_ptr<connection> body) {
+awaitable<> take(std::shared_ptr<xhttp_upload> up, xhttp_part part) {
   std::error_code ec;
-  co_await up->take_post(n, body, ec);
+  co_await up->take_post(std::move(part), ec);
 }
 
 awaitable<std::string> uploaded(xhttp_upload& up) {
@@ -49,7 +52,7 @@ awaitable<std::string> uploaded(xhttp_upload& up) {
 void begin_post(asio::io_context& io, const std::shared_ptr<xhttp_upload>& up, std::uint64_t n,
                 const std::string& text) {
   CHECK(up->enter_post(n) == post_turns::entry::waits);
-  asio::co_spawn(io, post(up, n, body_of(io, text)), [](std::exception_ptr) {});
+  asio::co_spawn(io, take(up, {n, {}, body_of(io, text)}), [](std::exception_ptr) {});
 }
 
 }  // namespace
@@ -86,6 +89,39 @@ TEST_CASE("xhttp_upload: a slow reader holds the bodies up", "[proxy][xhttp]") {
   for (std::uint64_t n = 0; n < 4; ++n) begin_post(io, up, n, large);
   begin_post(io, up, 4, "");
   CHECK(test::run(io, uploaded(*up)).size() == 4 * large.size() + 1);
+}
+
+TEST_CASE("xhttp_upload: bytes of a part that stand in its head come before its body", "[proxy][xhttp]") {
+  asio::io_context io;
+  const auto up = std::make_shared<xhttp_upload>(30);
+  const auto begin = [&](std::uint64_t n, std::string_view head, std::shared_ptr<connection> body) {
+    CHECK(up->enter_post(n) == post_turns::entry::waits);
+    const auto data = std::as_bytes(std::span(head));
+    asio::co_spawn(io, take(up, {n, {data.begin(), data.end()}, std::move(body)}), [](std::exception_ptr) {});
+  };
+  begin(1, "three ", body_of(io, "four "));
+  begin(0, "one ", body_of(io, "two "));
+  begin(3, "", nullptr);
+  begin(2, "five", nullptr);
+  up->begin();
+  CHECK(test::run(io, uploaded(*up)) == "one two three four five|");
+}
+
+TEST_CASE("xhttp_upload: a part in a head waits for the reader, and ends with it", "[proxy][xhttp]") {
+  asio::io_context io;
+  const auto up = std::make_shared<xhttp_upload>(30);
+  up->begin();
+  begin_post(io, up, 0, std::string(xhttp_upload::room, 'x'));
+  CHECK(up->enter_post(1) == post_turns::entry::waits);
+  bool done = false;
+  asio::co_spawn(io, take(up, {1, std::vector<std::byte>(5), nullptr}),
+                 [&done](std::exception_ptr) { done = true; });
+  io.run_for(std::chrono::milliseconds(50));
+  CHECK_FALSE(done);
+  up->end(asio::error::operation_aborted);
+  io.restart();
+  io.run_for(std::chrono::seconds(5));
+  CHECK(done);
 }
 
 TEST_CASE("xhttp_upload: one stream, and no parts beside it", "[proxy][xhttp]") {

@@ -1,48 +1,13 @@
 // The requests of XHTTP, in both roles.
-#include "catch.hpp"
+#include "xhttp_requests.hpp"
 
-#include "proxy/http/target.hpp"
-#include "proxy/xhttp/request.hpp"
-
+#include <algorithm>
+#include <array>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace xhttp_test {
-
-using namespace muxpro::proxy;
-using purpose = xhttp_purpose;
-
-namespace {
-
-xhttp_options at(const char* path) {
-  xhttp_options o;
-  o.host = "server.example";
-  set_xhttp_path(o, path);
-  return o;
-}
-
-http_request get(const std::string& path, std::size_t padding = 100) {
-  http_request r;
-  r.method = "GET";
-  r.path = path;
-  r.fields = {{"Host", "server.example:8443"},
-              {"Referer", "https://server.example/up/?x_padding=" + std::string(padding, 'X')}};
-  return r;
-}
-
-http_request post(const std::string& path) {
-  http_request r = get(path);
-  r.method = "POST";
-  r.body = {http_framing::kind::chunked, 0};
-  return r;
-}
-
-const std::string* field(const std::vector<http_field>& all, std::string_view name) {
-  const http_field* const f = find_field(all, name);
-  return f ? &f->value : nullptr;
-}
-
-}  // namespace
 
 TEST_CASE("xhttp: a path begins and ends with a slash, and its query is a client's", "[proxy][xhttp]") {
   CHECK(at("").path == "/");
@@ -125,7 +90,7 @@ TEST_CASE("xhttp: a client's requests are what a server takes", "[proxy][xhttp]"
     q.what = p;
     q.session = p == purpose::both ? "" : "s";
     q.number = p == purpose::post ? "5" : "";
-    q.size = 3;
+    q.part = std::as_bytes(std::span("abc", 3));
     const http_request r = xhttp_request(q, o);
     const auto v = judge_xhttp(r, o);
     CHECK(v.what == p);
@@ -135,6 +100,47 @@ TEST_CASE("xhttp: a client's requests are what a server takes", "[proxy][xhttp]"
     CHECK(*field(r.fields, "x-more") == "1");
     CHECK((field(r.fields, "content-type") != nullptr) == (p == purpose::both || p == purpose::upload));
   }
+}
+
+TEST_CASE("xhttp: the session and the number stand where both ends look for them", "[proxy][xhttp]") {
+  using place = xhttp_label::place;
+  constexpr std::array places{place::path, place::query, place::header, place::cookie};
+  for (const place of_session : places) {
+    for (const place of_number : places) {
+      xhttp_options o = at("/up?q=1");
+      o.fields = {{"Cookie", "a=b"}};
+      o.session = {of_session, of_session == place::header ? "X-Session" : "x_session"};
+      o.number = {of_number, of_number == place::header ? "X-Seq" : "x_seq"};
+      xhttp_question q;
+      q.what = purpose::post;
+      q.session = "some-session";
+      q.number = "12";
+      const http_request r = xhttp_request(q, o);
+      const auto v = judge_xhttp(r, o);
+      CHECK((v.what == purpose::post && v.session == "some-session" && v.number == 12));
+      CHECK((r.path.find("some-session") != std::string::npos) ==
+            (of_session == place::path || of_session == place::query));
+      const auto cookies = std::count_if(r.fields.begin(), r.fields.end(),
+                                         [](const http_field& f) { return f.name == "Cookie"; });
+      CHECK(cookies == 1);
+      q.what = purpose::download;
+      q.number.clear();
+      CHECK(judge_xhttp(xhttp_request(q, o), o).what == purpose::download);
+      q.what = purpose::upload;
+      CHECK(judge_xhttp(xhttp_request(q, o), o).what == purpose::upload);
+      q.what = purpose::both;
+      q.session.clear();
+      CHECK(judge_xhttp(xhttp_request(q, o), o).what == purpose::both);
+    }
+  }
+  xhttp_options o = at("/up");
+  o.session = {place::query, "x_session"};
+  CHECK(judge_xhttp(post("/up/7?x_session=s"), o).number == 7);
+  CHECK(judge_xhttp(post("/up/?x_session=" + std::string(129, 's')), o).status == 400);
+  o.number = {place::header, "X-Seq"};
+  http_request r = post("/up/?x_session=s");
+  r.fields.push_back({"x-seq", "none"});
+  CHECK(judge_xhttp(r, o).status == 400);
 }
 
 TEST_CASE("xhttp: the modes that a client chooses", "[proxy][xhttp]") {
@@ -163,10 +169,53 @@ TEST_CASE("xhttp: the fields of answers", "[proxy][xhttp]") {
 }
 
 TEST_CASE("xhttp: sessions have names of their own", "[proxy][xhttp]") {
-  const std::string a = new_xhttp_session(), b = new_xhttp_session();
+  xhttp_options o;
+  const std::string a = new_xhttp_session(o), b = new_xhttp_session(o);
   CHECK(a.size() == 36);
   CHECK(a[14] == '4');
   CHECK(a != b);
+  o.session_letters = "abc";
+  o.session_length = {20, 30};
+  std::string seen;
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = new_xhttp_session(o);
+    CHECK((name.size() >= 20 && name.size() <= 30));
+    CHECK(name.find_first_not_of("abc") == name.npos);
+    seen += name;
+  }
+  CHECK(seen.find_first_of('a') != seen.npos);
+  CHECK(seen.find_first_of('c') != seen.npos);
+}
+
+TEST_CASE("xhttp: a path without a slash at its end, where neither session nor number is in it",
+          "[proxy][xhttp]") {
+  xhttp_options o = at("/up");
+  CHECK(judge_xhttp(get("/up"), o).status == 404);
+  o.session = {xhttp_label::place::query, "x_session"};
+  CHECK(judge_xhttp(get("/up?x_session=s"), o).status == 404);
+  o.number = {xhttp_label::place::header, "X-Seq"};
+  CHECK(judge_xhttp(get("/up?x_session=s"), o).session == "s");
+  CHECK(judge_xhttp(get("/up/?x_session=s"), o).session == "s");
+  CHECK(judge_xhttp(get("/upper?x_session=s"), o).status == 404);
+}
+
+TEST_CASE("xhttp: the method of uploads", "[proxy][xhttp]") {
+  xhttp_options o = at("/up");
+  o.method = "PUT";
+  xhttp_question q;
+  q.session = "s";
+  for (const purpose p : {purpose::upload, purpose::post}) {
+    q.what = p;
+    q.number = p == purpose::post ? "5" : "";
+    const http_request r = xhttp_request(q, o);
+    CHECK(r.method == "PUT");
+    CHECK(judge_xhttp(r, o).what == p);
+  }
+  o.method = "GET";
+  CHECK(judge_xhttp(xhttp_request(q, o), o).what == purpose::post);
+  q.what = purpose::download;
+  q.number.clear();
+  CHECK(xhttp_request(q, o).method == "GET");
 }
 
 }  // namespace xhttp_test

@@ -1,0 +1,41 @@
+// The padding of XHTTP's requests and answers: what it looks like, and where it stands. Ring 4, a rule.
+#pragma once
+
+#include "proxy/base/number_range.hpp"
+#include "proxy/http/head.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muxpro::proxy {
+
+struct http_request;
+
+struct xhttp_padding_form {
+  enum class place : std::uint8_t { query_in_header, query, header, cookie };
+
+  /// False: the Referer of a request has it in its query, or else the request's own query, and X-Padding of
+  /// an answer is padding. Nothing below holds then.
+  bool chosen = false;
+  place where = place::query_in_header;
+  std::string key = "x_padding", header = "X-Padding";
+  /// Letters and digits, whose size is that in the Huffman code of HTTP/2. False: the letter X.
+  bool tokenish = false;
+};
+
+/// Padding of so many bytes, one at least.
+std::string xhttp_padding(const xhttp_padding_form& form, std::size_t bytes);
+/// `url` is that of the request, without a query.
+void pad_request(http_request& r, const xhttp_padding_form& form, const std::string& url,
+                 const std::string& padding);
+/// An answer has none in a query.
+void pad_answer(std::vector<http_field>& fields, const xhttp_padding_form& form, const std::string& padding);
+/// Whether a request has padding of such a size.
+bool has_xhttp_padding(const http_request& r, const xhttp_padding_form& form, const number_range& bytes);
+/// `target` with a further item in its query.
+std::string with_query(std::string target, std::string_view key, std::string_view value);
+
+}  // namespace muxpro::proxy
