@@ -32,10 +32,13 @@ class reuse_state {
         most_requests_(draw(l.requests)),
         until_(l.seconds.most > 0 ? now + std::chrono::seconds(draw(l.seconds)) : time_point::max()) {}
 
-  /// It takes no further use and no further request.
+  /// It takes no further use.
   bool is_spent(time_point now) const noexcept {
-    return (most_uses_ > 0 && uses_ >= most_uses_) || (most_requests_ > 0 && requests_ >= most_requests_) ||
-           now >= until_;
+    return (most_uses_ > 0 && uses_ >= most_uses_) || !takes_requests(now);
+  }
+  /// A use may go on with a further request.
+  bool takes_requests(time_point now) const noexcept {
+    return (most_requests_ == 0 || requests_ < most_requests_) && now < until_;
   }
   bool is_full() const noexcept { return most_at_a_time_ > 0 && running_ >= most_at_a_time_; }
   bool is_used() const noexcept { return running_ > 0; }

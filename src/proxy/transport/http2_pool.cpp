@@ -43,7 +43,7 @@ http2_use::~http2_use() {
 
 bool http2_use::lasts() const noexcept {
   const auto c = connection_.lock();
-  return c && c->takes_requests() && !state_->is_spent(std::chrono::steady_clock::now());
+  return c && c->takes_requests() && state_->takes_requests(std::chrono::steady_clock::now());
 }
 
 http2_pool::http2_pool(const asio::any_io_executor& executor, const http2_options& o, const reuse_limits& l)
@@ -95,12 +95,7 @@ std::shared_ptr<http2_use> http2_pool::usable(bool may_dial) {
 }
 
 std::shared_ptr<http2_pool> http2_pools::of(const asio::any_io_executor& executor) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(by_context_, [](const auto& one) { return one.second.expired(); });
-  auto& place = by_context_[&asio::query(executor, asio::execution::context)];
-  auto pool = place.lock();
-  if (!pool) place = pool = std::make_shared<http2_pool>(executor, options_, limits_);
-  return pool;
+  return pools_.of(executor, [&] { return std::make_shared<http2_pool>(executor, options_, limits_); });
 }
 
 }  // namespace muxpro::proxy

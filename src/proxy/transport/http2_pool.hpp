@@ -3,6 +3,7 @@
 
 #include "proxy/policy/reuse.hpp"
 #include "proxy/transport/http2_connection.hpp"
+#include "proxy/transport/thread_pools.hpp"
 
 #include <muxpro/proxy/transport.hpp>
 #include <muxpro/semaphore.hpp>
@@ -10,9 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -77,7 +76,7 @@ class http2_pool : public std::enable_shared_from_this<http2_pool> {
   std::error_code last_;  ///< why the last attempt has failed
 };
 
-/// A pool for each thread. Any thread. What runs in a thread keeps its pool.
+/// A pool for each thread. Any thread.
 class http2_pools {
  public:
   explicit http2_pools(const http2_options& o, const reuse_limits& l = {}) : options_(o), limits_(l) {}
@@ -86,8 +85,7 @@ class http2_pools {
  private:
   const http2_options options_;
   const reuse_limits limits_;
-  std::mutex mutex_;
-  std::unordered_map<const void*, std::weak_ptr<http2_pool>> by_context_;
+  thread_pools<http2_pool> pools_;
 };
 
 }  // namespace muxpro::proxy

@@ -15,49 +15,66 @@ namespace {
 
 class http1_requests final : public http_requests, public std::enable_shared_from_this<http1_requests> {
  public:
-  explicit http1_requests(transport::opener below) : below_(std::move(below)) {}
+  http1_requests(std::shared_ptr<http1_pool> pool, transport::opener below)
+      : pool_(std::move(pool)), below_(std::move(below)) {}
   asio::awaitable<std::shared_ptr<connection>> send(http_request r, std::error_code& ec) override;
   std::size_t most_at_a_time() const noexcept override { return 4; }
 
  private:
-  asio::awaitable<std::shared_ptr<http1_exchange>> begin(const http_request& r, bool kept,
-                                                         std::error_code& ec);
-  std::shared_ptr<connection> take_idle();
+  using exchange_ptr = std::shared_ptr<http1_exchange>;
+  asio::awaitable<exchange_ptr> send_again(const http_request& r, std::error_code& ec);
+  asio::awaitable<exchange_ptr> send_first(const http_request& r, std::error_code& ec);
+  exchange_ptr exchange_over(std::shared_ptr<connection> c, const http_request& r, bool again) const;
 
+  const std::shared_ptr<http1_pool> pool_;
   const transport::opener below_;
-  std::vector<std::shared_ptr<connection>> idle_;
+  std::shared_ptr<http1_use> use_;
 };
 
-std::shared_ptr<connection> http1_requests::take_idle() {
-  if (idle_.empty()) return nullptr;
-  auto c = std::move(idle_.back());
-  idle_.pop_back();
-  return c;
+/// Whether another request may follow on its connection.
+bool may_follow(const http_request& r) noexcept { return r.body.what == http_framing::kind::length; }
+
+// Behind a connection that the server has closed the others that are idle go, too: it may have closed them.
+http1_requests::exchange_ptr http1_requests::exchange_over(std::shared_ptr<connection> c,
+                                                           const http_request& r, bool again) const {
+  http1_exchange::ending over = [pool = std::weak_ptr(pool_), use = use_, c, again](
+                                    bool keeps, std::vector<std::byte> behind) {
+    const auto to = pool.lock();
+    if (to && keeps && behind.empty())
+      to->keep(*use->group, c);
+    else if (again)
+      use->group->close_idle();
+  };
+  return http1_exchange::asking(std::move(c), r, may_follow(r), std::move(over));
 }
 
-asio::awaitable<std::shared_ptr<http1_exchange>> http1_requests::begin(const http_request& r, bool kept,
-                                                                       std::error_code& ec) {
-  std::shared_ptr<connection> c;
-  const bool follows = r.body.what == http_framing::kind::length;
-  if (kept && follows) c = take_idle();
-  if (!c) c = co_await below_(ec);
+/// On an idle connection, which the server may have closed. Null: there is none, or it has failed.
+asio::awaitable<http1_requests::exchange_ptr> http1_requests::send_again(const http_request& r,
+                                                                         std::error_code& ec) {
+  auto idle = may_follow(r) ? use_->group->take_idle() : nullptr;
+  if (!idle) co_return nullptr;
+  auto made = exchange_over(std::move(idle), r, true);
+  co_await made->begin(ec);
+  co_return ec ? nullptr : made;
+}
+
+asio::awaitable<http1_requests::exchange_ptr> http1_requests::send_first(const http_request& r,
+                                                                         std::error_code& ec) {
+  auto c = co_await below_(ec);
   if (ec) co_return nullptr;
-  http1_exchange::ending over = [weak = weak_from_this(), c](bool keeps, std::vector<std::byte> behind) {
-    if (const auto self = weak.lock(); self && keeps && behind.empty()) self->idle_.push_back(c);
-  };
-  auto made = http1_exchange::asking(c, r, follows, std::move(over));
+  auto made = exchange_over(std::move(c), r, false);
   co_await made->begin(ec);
   co_return made;
 }
 
-// The server may have closed an idle connection.
 asio::awaitable<std::shared_ptr<connection>> http1_requests::send(http_request r, std::error_code& ec) {
   const auto self = shared_from_this();
-  const bool kept = !idle_.empty();
-  auto exchange = co_await begin(r, true, ec);
-  if (ec && kept) {
+  if (!use_ || !use_->lasts()) use_ = pool_->get();
+  use_->group->state.count_request();
+  auto exchange = co_await send_again(r, ec);
+  if (!exchange) {
     ec.clear();
-    exchange = co_await begin(r, false, ec);
+    exchange = co_await send_first(r, ec);
   }
   if (ec) co_return nullptr;
   std::shared_ptr<connection> made = make_connection(coroutine_stream(std::move(exchange)));
@@ -117,8 +134,9 @@ asio::awaitable<std::shared_ptr<connection>> http2_requests::send(http_request r
 
 }  // namespace
 
-std::shared_ptr<http_requests> make_http1_requests(transport::opener below) {
-  return std::make_shared<http1_requests>(std::move(below));
+std::shared_ptr<http_requests> make_http1_requests(std::shared_ptr<http1_pool> pool,
+                                                   transport::opener below) {
+  return std::make_shared<http1_requests>(std::move(pool), std::move(below));
 }
 
 std::shared_ptr<http_requests> make_http2_requests(std::shared_ptr<http2_pool> pool,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/http/request.hpp"
+#include "proxy/transport/http1_pool.hpp"
 #include "proxy/transport/http2_pool.hpp"
 
 #include <muxpro/proxy/transport.hpp>
@@ -25,8 +26,9 @@ class http_requests {
   virtual std::size_t most_at_a_time() const noexcept = 0;
 };
 
-/// Each request has a connection below for itself. Those whose size is known follow each other.
-std::shared_ptr<http_requests> make_http1_requests(transport::opener below);
+/// Each request has a connection below for itself. Those whose size is known follow each other, on
+/// connections that `pool` keeps.
+std::shared_ptr<http_requests> make_http1_requests(std::shared_ptr<http1_pool> pool, transport::opener below);
 /// `pool` has connections below, of which one is used as long as it can be.
 std::shared_ptr<http_requests> make_http2_requests(std::shared_ptr<http2_pool> pool, transport::opener below);
 /// As http_requests::send(), over one connection. `kept` exists as long as the stream.

@@ -32,7 +32,10 @@ xhttp_transport::xhttp_transport(xhttp_options o, xhttp_way w)
 
 std::shared_ptr<http_requests> xhttp_transport::requests(const asio::any_io_executor& executor,
                                                          opener below) const {
-  if (!way_.http2) return make_http1_requests(std::move(below));
+  if (!way_.http2) {
+    auto pool = kept_.of(executor, [&] { return std::make_shared<http1_pool>(executor, options_.xmux); });
+    return make_http1_requests(std::move(pool), std::move(below));
+  }
   return make_http2_requests(pools_.of(executor), std::move(below));
 }
 

@@ -34,8 +34,8 @@ struct xhttp_way {
   std::shared_ptr<const xhttp_transport> download_by;
 };
 
-/// A client has connections below for all of a thread by HTTP/2, and one for each request by HTTP/1.1, but
-/// for those with parts of an upload, which follow each other.
+/// A client has connections below for all of a thread by HTTP/2. By HTTP/1.1 it has one for each request, but
+/// for those with parts of an upload: all of a thread follow each other.
 class xhttp_transport final : public transport {
  public:
   xhttp_transport(xhttp_options o, xhttp_way w);
@@ -73,6 +73,7 @@ class xhttp_transport final : public transport {
   const xhttp_way way_;
   const http2_options http2_;
   mutable http2_pools pools_;
+  mutable thread_pools<http1_pool> kept_;
   mutable drained_set<http2_connection> of_http2_;
   mutable drained_set<http1_server> of_http1_;
   mutable xhttp_server server_;

@@ -111,8 +111,9 @@ void read_xhttp_sizes(settings& s, xhttp_options& o) {
 void read_xhttp_xmux(settings& s, xhttp_reading& to) {
   s.object(
       {"xmux",
-       "Of a client by HTTP/2: limits of its connections, of which each draws its own. Default: "
-       "maxConnections 3, hMaxRequestTimes 600-900, hMaxReusableSecs 1800-3000."},
+       "Of a client: limits of its connections by HTTP/2, of which each draws its own; by HTTP/1.1, of "
+       "the connections together on which parts of uploads follow each other. Default: maxConnections 3, "
+       "hMaxRequestTimes 600-900, hMaxReusableSecs 1800-3000."},
       [&](settings& x) {
         reuse_limits l;
         read_range(x,

@@ -60,7 +60,7 @@ struct xhttp_options {
   std::size_t head_bytes = 8192;             ///< of a request
   /// A server believes X-Forwarded-For in requests that have one of these fields. Lower case.
   std::vector<std::string> trusted;
-  reuse_limits xmux{{3, 3}, {}, {}, {600, 900}, {1800, 3000}};  ///< of a client's HTTP/2 connections
+  reuse_limits xmux{{3, 3}, {}, {}, {600, 900}, {1800, 3000}};  ///< of a client's connections
 };
 
 /// Whether any part of the path is the session or a number.

@@ -44,8 +44,12 @@ TEST_CASE("a connection is spent after its uses, its requests or its time", "[pr
   b.count_request();
   CHECK(a.is_spent(begin));
   CHECK(b.is_spent(begin));
+  CHECK(a.takes_requests(begin));  // of its last use
+  CHECK_FALSE(b.takes_requests(begin));
   CHECK_FALSE(c.is_spent(begin + seconds(1)));
+  CHECK(c.takes_requests(begin + seconds(1)));
   CHECK(c.is_spent(begin + seconds(2)));
+  CHECK_FALSE(c.takes_requests(begin + seconds(2)));
 }
 
 TEST_CASE("a connection is full with its uses at a time", "[proxy][policy]") {
