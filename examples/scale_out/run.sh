@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Three servers behind HAProxy, nginx's stream proxy, nginx's grpc proxy, and a name with three addresses. In each of the
-# four ways one server is drained by SIGTERM under 10,000 small requests. All that was under way must be finished, and the
-# script counts the new requests that failed: run.sh [haproxy | stream | grpc | dns]...
+# Three servers behind HAProxy, nginx's stream proxy, nginx's grpc proxy, and a name with three addresses, from which the
+# record of the drained server is taken before (dns), or not at all (stale). In each of the five ways one server is drained
+# by SIGTERM under 10,000 small requests. All that was under way must be finished, and the script counts the new requests
+# that failed: run.sh [haproxy | stream | grpc | dns | stale]...
 # The environment's PROGRAM is the muxpro to use; by default build/release is built.
 set -euo pipefail
 . "$(dirname "$0")/../../cmake/script.sh"
@@ -87,7 +88,7 @@ client_config() { # WAY
       to='"address": "127.0.0.1", "port": 27003'
       stream='{"network": "grpc", "grpcSettings": {"serviceName": "mux"}}'
       ;;
-    dns) to='"address": "proxy.scale.test", "port": 27041' ;;
+    dns | stale) to='"address": "proxy.scale.test", "port": 27041' ;;
   esac
   cat <<END
 {
@@ -107,6 +108,8 @@ busiest() {
   local number
   for number in 1 2 3; do echo "$(served $number) $number"; done | sort -n | tail -n 1 | cut -d' ' -f2
 }
+
+is_by_name() { [ "$1" = dns ] || [ "$1" = stale ]; } # WAY
 
 # Downloads that are under way when the server drains take six seconds each.
 long_downloads() {
@@ -129,7 +132,7 @@ check_downloads() {
 drain_under_load() { # WAY
   local way=$1 client load number drained begun=$SECONDS failed downloads=() before
   client_config "$way" >"$run/client.json"
-  if [ "$way" = dns ]; then
+  if is_by_name "$way"; then
     start client unshare --mount sh -c 'mount --bind resolv.conf /etc/resolv.conf && exec "$0" run -c client.json' "$PROGRAM"
   else
     start client "$PROGRAM" run -c client.json
@@ -146,8 +149,10 @@ drain_under_load() { # WAY
   long_downloads
   await eval '(($(done_so_far) > requests / 4))'
   number=$(busiest)
-  sed -i "/\.$((number + 1))$/d" "$run/addresses"
-  [ "$way" != dns ] || sleep 1.5 # the life of the old answer
+  if [ "$way" = dns ]; then
+    sed -i "/\.$((number + 1))$/d" "$run/addresses"
+    sleep 1.5 # the life of the old answer
+  fi
   before=$(done_so_far)
   kill -TERM "${servers[$number]}"
   drained=0
@@ -175,10 +180,10 @@ await listening 27001
 await listening 27002
 await listening 27090
 
-for way in "${@:-haproxy stream grpc dns}"; do
+for way in "${@:-haproxy stream grpc dns stale}"; do
   for one in $way; do
-    if [ "$one" = dns ]; then
-      [ "$(id -u)" = 0 ] || die "dns gives the client a resolv.conf of its own, which needs root"
+    if is_by_name "$one" && [ ! -e "$run/resolv.conf" ]; then
+      [ "$(id -u)" = 0 ] || die "$one gives the client a resolv.conf of its own, which needs root"
       start names python3 "$here/name_server.py" 127.0.0.153 addresses
       echo 'nameserver 127.0.0.153' >"$run/resolv.conf"
     fi

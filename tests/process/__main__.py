@@ -26,7 +26,7 @@ CASES = {case.__name__: case for case in (
     certificates.unusable_files, certificates.unusable_authority, certificates.replaced,
     certificates.trusted_anew, places.several_ports, places.unset_variable, places.modes, places.abstract_names,
     places.address_for_datagrams, places.shared_places, crowds.silent_crowd, crowds.first_byte, names.dead_names,
-    names.addresses_of_a_name, names.addresses_beside_a_user, names.half_of_an_answer, neighbours.hoarders,
+    names.addresses_of_a_name, names.addresses_beside_a_user, names.half_of_an_answer, names.several_servers, neighbours.hoarders,
     neighbours.zombies, neighbours.log_reader, neighbours.guesses,
     balancing.hung_mux_server, balancing.hung_socks_server,
     examples.echo_client_signals, examples.own_stages,
