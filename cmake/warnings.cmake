@@ -16,9 +16,9 @@ function(muxpro_own target)
             # It takes the files inside a unit of a unity build for headers with anonymous namespaces.
             $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${MUXPRO_UNITY}>>:-Wno-subobject-linkage>
             $<$<BOOL:${MUXPRO_WERROR}>:-Werror>)
-  # Optimizing ASan's instrumentation is more than half of the time that a file takes. The core and the rules have
+  # Optimizing a sanitizer's instrumentation is more than half of the time that a file takes. The core and the rules have
   # tests with long loops, fuzz targets are one.
-  if(MUXPRO_SANITIZE STREQUAL "address" AND NOT MUXPRO_FUZZ AND NOT target MATCHES "^muxpro$|rules")
+  if(MUXPRO_SANITIZE AND NOT MUXPRO_FUZZ AND NOT target MATCHES "^muxpro$|rules")
     target_compile_options(${target} PRIVATE $<$<CONFIG:Debug>:-O0>)
   endif()
 endfunction()
