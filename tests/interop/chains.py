@@ -27,7 +27,7 @@ def serve_site(scene):
             while True:
                 threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
 
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     threading.Thread(target=serve, daemon=True).start()
     return listener.getsockname()[1]
 

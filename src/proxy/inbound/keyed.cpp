@@ -1,6 +1,7 @@
 #include "proxy/inbound/keyed.hpp"
 
 #include "proxy/base/log_text.hpp"
+#include "proxy/net/quiet_timer.hpp"
 #include "proxy/transport/vision.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 
@@ -129,7 +130,23 @@ asio::awaitable<void> keyed_inbound::carry_datagrams(pending_client& who, dispat
   auto dropped = [drops = to.drops(), whose = shown_client(ctx.inbound.source, ctx.inbound.user.name)](
                      drop_reason why, std::uint64_t n) { drops->note(why, whose, n); };
   auto stream = std::make_unique<framed_datagrams>(who.c, p.framing, std::move(first), std::move(dropped));
+  if (p.framing.addressed && !co_await find_target(ctx, *stream)) co_return;
   co_await to.dispatch_datagrams(std::move(ctx), std::move(stream));
+}
+
+// The head has what a client of SOCKS asked for, which is its own address or none: rules get the target of
+// the first datagram, as with SOCKS.
+asio::awaitable<bool> keyed_inbound::find_target(context& ctx, framed_datagrams& stream) const {
+  const auto& own = ctx.inbound.user.relay;
+  const quiet_timer idle(stream.get_executor(), (own ? *own : options_.relay).idle,
+                         [&stream] { stream.end(end_code::graceful); });
+  std::error_code ec;
+  host_port first = co_await stream.first_target(ec);
+  if (first.port == 0 && !ec) ec = make_error_code(end_code::protocol_error);
+  if (ec == end_code::protocol_error) stream.end(end_code::protocol_error);
+  if (ec) co_return false;
+  ctx.outbound.original = ctx.outbound.target = {network::udp, std::move(first.host), first.port};
+  co_return true;
 }
 
 }  // namespace muxpro::proxy

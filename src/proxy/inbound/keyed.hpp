@@ -68,6 +68,7 @@ class keyed_inbound final : public inbound {
   asio::awaitable<void> carry_bytes(pending_client& who, const std::optional<uuid>& vision,
                                     dispatcher& to) const;
   asio::awaitable<void> carry_datagrams(pending_client& who, dispatcher& to) const;
+  asio::awaitable<bool> find_target(context& ctx, framed_datagrams& stream) const;
 
   const keyed_inbound_options options_;
   const std::shared_ptr<login_guard> logins_ = std::make_shared<login_guard>();

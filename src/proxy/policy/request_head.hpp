@@ -34,7 +34,7 @@ struct request_head {
   status what = status::need_more;
   std::size_t consumed = 0;  ///< of a request: what follows is the client's data
   user_account user;         ///< unless the client is a stranger
-  destination target;        ///< of a request: the host is valid, the port is not 0
+  destination target;  ///< of a request: the host is valid, the port is not 0 unless datagrams have their own
   /// Of a request by the flow xtls-rprx-vision: the UUID as the client has sent it.
   std::optional<uuid> vision;
   /// Bytes 6 and 7 of the UUID that a client of VLESS has sent.

@@ -34,7 +34,9 @@ request_head read_trojan_rest(byte_reader& r, user_account user) {
     return request_head::refusal(std::move(user), "The Trojan command is unknown.");
   auto where = read_socks_address(r);
   if (r.missing()) return {};
-  if (!where || !where->host.valid() || where->port == 0)
+  // Clients hand on what SOCKS clients ask for, and that is 0.0.0.0:0 for datagrams.
+  const bool may_be_none = asked == trojan_command::udp;
+  if (!where || !where->host.valid() || (where->port == 0 && !may_be_none))
     return request_head::refusal(std::move(user), "The Trojan request has no valid target.");
   const std::string_view end = as_text(r.take(trojan_line_end.size()));
   if (r.missing()) return {};

@@ -81,6 +81,17 @@ asio::awaitable<std::size_t> framed_datagrams::receive(asio::mutable_buffer into
   co_return 0;
 }
 
+asio::awaitable<host_port> framed_datagrams::first_target(std::error_code& ec) {
+  ec = output_->ended;
+  while (!ec) {
+    framed_datagram d = framing_.read(unread());
+    if (d.what == framed_datagram::status::datagram) co_return *std::move(d.where);
+    if (d.what == framed_datagram::status::broken) ec = make_error_code(end_code::protocol_error);
+    if (!ec) co_await read(ec);
+  }
+  co_return host_port();
+}
+
 void framed_datagrams::strip_head(std::error_code& ec) {
   const std::size_t n = peers_head_(unread(), ec);
   begin_ += n;

@@ -41,6 +41,10 @@ class framed_datagrams final : public datagram_stream {
                    count_drops dropped);
   ~framed_datagrams() override;
 
+  /// Where the first datagram goes, which is received later. Waits for it. Only of datagrams with addresses,
+  /// before receive().
+  /// Errors: as receive().
+  asio::awaitable<host_port> first_target(std::error_code& ec);
   asio::any_io_executor get_executor() const override;
   asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer,
                                        std::error_code& ec) override;

@@ -137,6 +137,45 @@ awaitable<> sends_to_many(standing& x, protocol p) {
   other.close();
 }
 
+// The program trojan hands on what a client of SOCKS asks for: 0.0.0.0:0, or the client's own address.
+const destination no_target(network::udp, "0.0.0.0", 0), own_address(network::udp, "192.168.1.5", 50000);
+
+awaitable<> goes_by_its_first_datagram(standing& x, protocol p, destination asked) {
+  tcp::socket s = co_await x.connect();
+  co_await write(s, p.head(asked));
+  co_await pause(5ms);
+  const host_port echo(x.to_udp_echo().host, x.to_udp_echo().port);
+  const std::string one = p.packet(echo, "one");
+  co_await write(s, one.substr(0, 9));
+  co_await pause(5ms);
+  co_await write(s, one.substr(9));
+  const std::string heard = co_await read(s, one.size());
+  CHECK(heard == one);
+  s.close();
+  co_await wait_for([&] { return !x.log().empty(); });
+  CHECK(x.log()[0].find(fmt::format("{}", x.to_udp_echo())) != std::string::npos);
+}
+
+awaitable<> sends_no_datagram(standing& x, protocol p) {
+  tcp::socket idle = co_await x.connect(), leaving = co_await x.connect(), wrong = co_await x.connect();
+  co_await write(idle, p.head(no_target));
+  co_await write(leaving, p.head(no_target) + "\1");
+  leaving.shutdown(tcp::socket::shutdown_send);
+  const std::string left = co_await read_all(leaving);
+  CHECK(left == "|");
+  co_await write(wrong, p.head(no_target) + "\t");
+  const std::string cut = co_await read_all(wrong);
+  CHECK(cut == "!");
+  const std::string late = co_await read_all(idle);
+  CHECK(late == "|");
+}
+
+awaitable<> waits_at_the_end(standing& x, protocol p) {
+  tcp::socket s = co_await x.connect();
+  co_await write(s, p.head(no_target));
+  co_await pause(5ms);
+}
+
 void with_both(awaitable<> (*work)(standing&, protocol),
                std::function<void(keyed_inbound_options&)> change = {}) {
   for (const protocol& p : both()) {
@@ -168,4 +207,19 @@ TEST_CASE("keyed inbound: datagrams", "[proxy][keyed]") { with_both(carries_data
 TEST_CASE("keyed inbound: datagrams of Trojan go anywhere", "[proxy][keyed]") {
   const protocol p = of_trojan();
   standing(p.made()).run([&](standing& x) { return sends_to_many(x, p); });
+}
+TEST_CASE("keyed inbound: datagrams of Trojan have the target of the first one", "[proxy][keyed]") {
+  const protocol p = of_trojan();
+  for (const destination& asked : {no_target, own_address})
+    standing(p.made()).run([&](standing& x) { return goes_by_its_first_datagram(x, p, asked); });
+}
+TEST_CASE("keyed inbound: a client of Trojan that sends no datagram", "[proxy][keyed]") {
+  const protocol p = of_trojan();
+  keyed_inbound_options o = p.inbound_options();
+  o.relay.idle = 50ms;
+  standing(std::make_shared<keyed_inbound>(o)).run([&](standing& x) { return sends_no_datagram(x, p); });
+}
+TEST_CASE("keyed inbound: a server ends while a client of Trojan has sent no datagram", "[proxy][keyed]") {
+  const protocol p = of_trojan();
+  standing(p.made()).run([&](standing& x) { return waits_at_the_end(x, p); });
 }

@@ -58,6 +58,12 @@ TEST_CASE("trojan: golden requests", "[proxy][trojan]") {
   }
 }
 
+// What the program trojan 1.16 sends for a client of SOCKS.
+TEST_CASE("trojan: a request for datagrams may have no target", "[proxy][trojan]") {
+  CHECK(read_cut("03010000000000000d0a") == "alice to udp:0.0.0.0:0, 68 bytes");
+  CHECK(read_cut("01010000000000000d0a") == "alice is refused: The Trojan request has no valid target.");
+}
+
 TEST_CASE("trojan: the longest request", "[proxy][trojan]") {
   const destination far(network::tcp, std::string(255, 'a'), 1);
   const byte_string wire = trojan_request(trojan_key("password"), far);
