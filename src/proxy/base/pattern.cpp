@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 #include <re2/set.h>
+#include <re2/stringpiece.h>
 
 namespace muxpro::proxy {
 
@@ -10,6 +11,9 @@ namespace {
 
 // For one expression, and for all of a set: what their automata may take.
 constexpr std::int64_t memory_of_one = 1 << 20, memory_of_set = 64 << 20;
+
+// RE2 from 2023 on takes Abseil's string_view, which need not be that of the standard library.
+re2::StringPiece as_piece(std::string_view text) { return {text.data(), text.size()}; }
 
 re2::RE2::Options options(std::int64_t memory) {
   re2::RE2::Options o;
@@ -27,13 +31,17 @@ std::string too_long(std::string_view text) {
 
 pattern::pattern(std::string_view text) : mistake_(too_long(text)) {
   if (!mistake_.empty()) return;
-  compiled_ = std::make_unique<re2::RE2>(text, options(memory_of_one));
+  compiled_ = std::make_unique<re2::RE2>(as_piece(text), options(memory_of_one));
   mistake_ = compiled_->ok() ? "" : compiled_->error();
 }
 pattern::pattern(pattern&&) noexcept = default;
 pattern::~pattern() = default;
 
-bool pattern::found_in(std::string_view text) const { return re2::RE2::PartialMatch(text, *compiled_); }
+bool pattern::found_in(std::string_view text) const {
+  return re2::RE2::PartialMatch(as_piece(text), *compiled_);
+}
+
+std::string pattern_of(std::string_view text) { return re2::RE2::QuoteMeta(as_piece(text)); }
 
 struct pattern_set::compiled {
   re2::RE2::Set set{options(memory_of_set), re2::RE2::UNANCHORED};
@@ -47,7 +55,7 @@ std::string pattern_set::add(std::string_view text) {
   // A set does not bound its members.
   if (pattern alone(text); !alone.mistake().empty()) return alone.mistake();
   std::string mistake;
-  if (compiled_->set.Add(text, &mistake) < 0) return mistake;
+  if (compiled_->set.Add(as_piece(text), &mistake) < 0) return mistake;
   empty_ = false;
   return {};
 }
@@ -68,7 +76,7 @@ std::string pattern_set::finish() {
 
 void pattern_set::find(std::string_view text, std::vector<int>& found) const {
   std::vector<int> all;
-  if (empty_ || !compiled_->set.Match(text, &all)) return;
+  if (empty_ || !compiled_->set.Match(as_piece(text), &all)) return;
   found.insert(found.end(), all.begin(), all.end());
 }
 

@@ -34,6 +34,9 @@ class pattern {
   std::string mistake_;
 };
 
+/// The expression that finds this text.
+std::string pattern_of(std::string_view text);
+
 /// Many expressions that are looked for in one pass.
 class pattern_set {
  public:

@@ -1,11 +1,11 @@
 #include "proxy/routing/rule_texts.hpp"
 
+#include "proxy/base/pattern.hpp"
 #include "proxy/base/text.hpp"
 #include "proxy/policy/dial_policy.hpp"
 #include "proxy/routing/geo_data.hpp"
 
 #include <fmt/format.h>
-#include <re2/re2.h>
 
 #include <optional>
 #include <utility>
@@ -89,7 +89,7 @@ std::string add_list(domain_index& to, list_name name, domain_index::value v, ge
 
 std::string add_dotless(domain_index& to, std::string_view text, domain_index::value v) {
   if (text.find('.') != std::string_view::npos) return "it must be dotless:TEXT, without a dot";
-  return to.add(domain_kind::regexp, fmt::format("^[^.]*{}[^.]*$", re2::RE2::QuoteMeta(text)), v);
+  return to.add(domain_kind::regexp, fmt::format("^[^.]*{}[^.]*$", pattern_of(text)), v);
 }
 
 }  // namespace
