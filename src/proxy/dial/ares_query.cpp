@@ -1,14 +1,13 @@
 #include "proxy/dial/ares_query.hpp"
 
 #include <ares.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstring>
-#include <iterator>
-#include <list>
 #include <optional>
 #include <utility>
 
@@ -35,24 +34,13 @@ std::optional<asio::ip::address> address_of(const ares_addrinfo_node& n) {
   return asio::ip::address_v6(b);
 }
 
-// What c-ares takes by a list.
-struct server_list {
-  explicit server_list(const dns_servers& servers) {
-    for (const auto& a : servers.addresses) {
-      ares_addr_port_node& n = nodes.emplace_back();
-      n = {};
-      n.family = a.is_v4() ? AF_INET : AF_INET6;
-      n.udp_port = n.tcp_port = servers.port;
-      if (a.is_v4())
-        n.addr.addr4.s_addr = htonl(a.to_v4().to_uint());
-      else
-        std::memcpy(&n.addr.addr6, a.to_v6().to_bytes().data(), sizeof n.addr.addr6);
-    }
-    for (auto i = nodes.begin(); i != nodes.end(); ++i)
-      i->next = std::next(i) == nodes.end() ? nullptr : &*std::next(i);
-  }
-  std::list<ares_addr_port_node> nodes;
-};
+// "192.0.2.1:53,[2001:db8::1]:53,", as c-ares takes servers.
+std::string list_of(const dns_servers& servers) {
+  std::string out;
+  for (const auto& a : servers.addresses)
+    out += fmt::format(fmt::runtime(a.is_v6() ? "[{}]:{}," : "{}:{},"), a.to_string(), servers.port);
+  return out;
+}
 
 // As DNS flag day 2020 has it. A server that does not read EDNS is asked again without it.
 constexpr int ares_udp_size = 1232;
@@ -118,9 +106,8 @@ void ares_query::start() {
   o.sock_state_cb = &ares_query::on_socket;
   o.sock_state_cb_data = this;
   const int rotation = servers_.rotate ? ARES_OPT_ROTATE : ARES_OPT_NOROTATE;
-  const server_list list(servers_);
-  if (list.nodes.empty() || ares_init_options(&channel_, &o, all_set | rotation) != ARES_SUCCESS ||
-      ares_set_servers_ports(channel_, const_cast<ares_addr_port_node*>(&list.nodes.front())) != ARES_SUCCESS)
+  if (servers_.addresses.empty() || ares_init_options(&channel_, &o, all_set | rotation) != ARES_SUCCESS ||
+      ares_set_servers_ports_csv(channel_, list_of(servers_).c_str()) != ARES_SUCCESS)
     return fail(name_answer::kind::not_asked);
   ares_addrinfo_hints hints{};
   hints.ai_flags = ARES_AI_NOSORT;

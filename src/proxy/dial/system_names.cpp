@@ -62,9 +62,17 @@ asio::ip::address address_of(const ares_addr_port_node& n) {
   return asio::ip::address_v6(b);
 }
 
+// What is there instead came with c-ares 1.24.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+int get_servers(ares_channel channel, ares_addr_port_node*& list) {
+  return ares_get_servers_ports(channel, &list);
+}
+#pragma GCC diagnostic pop
+
 void take_servers(ares_channel channel, dns_servers& to) {
   ares_addr_port_node* list = nullptr;
-  if (ares_get_servers_ports(channel, &list) != ARES_SUCCESS) return;
+  if (get_servers(channel, list) != ARES_SUCCESS) return;
   for (const ares_addr_port_node* n = list; n && to.addresses.size() < most_servers; n = n->next)
     to.addresses.push_back(address_of(*n));
   ares_free_data(list);
