@@ -24,7 +24,7 @@ void wait_for_room(Socket& s, transfer_step done) {
 }
 
 template <class Stream, class Access = relay_access<Stream>>
-requires requires(Stream& s, transfer_step done) { Access::wait_for_room(s, std::move(done)); }
+requires requires(Stream& s, const write_buffers& data, error_code& ec) { Access::write_now(s, data, ec); }
 std::size_t write_now(Stream& s, const write_buffers& data, error_code& ec) {
   return Access::write_now(s, data, ec);
 }
@@ -37,9 +37,12 @@ concept flows_out = requires(From& from, sink& to, transfer_step done) {
   relay_access<From>::flow(from, to, std::move(done));
 };
 template <class To>
-concept takes_at_once = requires(To& to, transfer_step done, error_code& ec) {
-  write_now(to, write_buffers(), ec);
+concept waits_for_room = requires(To& to, transfer_step done) {
   wait_for_room(to, std::move(done));
+};
+template <class To>
+concept takes_at_once = waits_for_room<To> && requires(To& to, error_code& ec) {
+  write_now(to, write_buffers(), ec);
 };
 
 }  // namespace detail
@@ -73,6 +76,10 @@ class any_stream {
   virtual bool reads_when_ready() const noexcept = 0;
   virtual std::size_t read_now(bytes into, error_code& ec) = 0;
   virtual void wait_for_bytes(detail::transfer_step done) = 0;
+
+  /// As those of relay_access. -1: there is none.
+  virtual int socket_of_reads() noexcept = 0;
+  virtual int socket_of_writes() noexcept = 0;
 
   virtual void end(detail::stream_ending how, end_code code) noexcept = 0;
   virtual std::size_t undelivered() noexcept = 0;
@@ -120,7 +127,7 @@ class any_stream_over final : public any_stream {
     return 0;
   }
   void wait_for_room([[maybe_unused]] detail::transfer_step done) override {
-    if constexpr (detail::takes_at_once<Stream>) detail::wait_for_room(stream_, std::move(done));
+    if constexpr (detail::waits_for_room<Stream>) detail::wait_for_room(stream_, std::move(done));
   }
 
   bool reads_when_ready() const noexcept override { return detail::reads_when_ready<Stream>; }
@@ -130,6 +137,14 @@ class any_stream_over final : public any_stream {
   }
   void wait_for_bytes([[maybe_unused]] detail::transfer_step done) override {
     if constexpr (detail::reads_when_ready<Stream>) detail::wait_for_bytes(stream_, std::move(done));
+  }
+  int socket_of_reads() noexcept override {
+    if constexpr (requires { detail::socket_of_reads(stream_); }) return detail::socket_of_reads(stream_);
+    return -1;
+  }
+  int socket_of_writes() noexcept override {
+    if constexpr (requires { detail::socket_of_writes(stream_); }) return detail::socket_of_writes(stream_);
+    return -1;
   }
 
   void end(detail::stream_ending how, end_code code) noexcept override {
@@ -156,6 +171,8 @@ struct relay_access<any_stream> {
   static void wait_for_room(any_stream& s, transfer_step done) { s.wait_for_room(std::move(done)); }
   static std::size_t read_now(any_stream& s, bytes into, error_code& ec) { return s.read_now(into, ec); }
   static void wait_for_bytes(any_stream& s, transfer_step done) { s.wait_for_bytes(std::move(done)); }
+  static int socket_of_reads(any_stream& s) noexcept { return s.socket_of_reads(); }
+  static int socket_of_writes(any_stream& s) noexcept { return s.socket_of_writes(); }
 };
 
 inline bool is_usable(const any_stream& s) noexcept { return s.valid(); }

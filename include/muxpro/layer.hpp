@@ -3,6 +3,9 @@
 // - read_now(bytes, std::error_code&) reads without waiting, would_block if nothing is there.
 // - async_wait_for_bytes(transfer_step) completes with an error and 0 when read_now() gets something.
 // - async_flow(sink&, transfer_step) gives bytes to the sink as they arrive, until it is full.
+// - socket_of_reads() returns the descriptor of the socket whose reads are those of the stream from now on,
+//   or -1. It does not block. socket_of_writes() is the same for writes, and
+//   async_wait_for_room(transfer_step) completes when it takes more.
 // - is_over_socket, static: true if a reset must wait until the kernel has delivered what was written.
 // With the first two a session or relay holds no memory for it while it waits.
 #pragma once
@@ -51,6 +54,8 @@ using detail::write_buffers;
 using detail::read_now;
 using detail::reads_when_ready;
 using detail::sink;
+using detail::socket_of_reads;
+using detail::socket_of_writes;
 using detail::wait_for_bytes;
 
 }  // namespace muxpro::layer

@@ -91,6 +91,14 @@ void wait_for_bytes(Socket& s, Handler&& done) {
   s.async_wait(asio::socket_base::wait_read, std::forward<Handler>(done));
 }
 
+/// A descriptor whose system calls do not wait; negative: there is none.
+template <plain_socket Socket>
+int non_blocking_descriptor(Socket& s) noexcept {
+  error_code ec;
+  if (!s.native_non_blocking()) s.native_non_blocking(true, ec);
+  return ec ? -1 : s.native_handle();
+}
+
 /// Bytes that were written, EOF included, and that the peer's kernel has not acknowledged; of a local socket:
 /// that the peer has not read. 0 where the system does not report it.
 template <plain_socket Socket>

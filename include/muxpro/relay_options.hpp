@@ -42,7 +42,9 @@ struct relay_limits {
 struct relay_options : relay_limits {
   relay_options() = default;
 
-  /// One read takes at most this many bytes. A direction that moves little holds 2 KiB.
+  /// One read takes at most this many bytes. A direction that moves little holds 2 KiB. What follows a read
+  /// that has filled a buffer of 32 KiB or more goes through a pipe of the kernel instead, from socket to
+  /// socket, on Linux and while the process ignores SIGPIPE. The pipe holds up to 256 KiB.
   std::size_t buffer = 128 * 1024;
 
   /// Bytes that were read of a side before the relay began. They go to the other one first, and count.

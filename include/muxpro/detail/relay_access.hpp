@@ -21,6 +21,9 @@ namespace muxpro::detail {
 ///   async_write_some().
 /// - read_now(s, bytes, ec) returns how many bytes it has read. It does not wait: `ec` is would_block then.
 /// - wait_for_bytes(s, handler) completes with 0 when read_now() gets bytes, the end or an error.
+/// - socket_of_reads(s) and socket_of_writes(s) return the descriptor of a socket that does not block, if the
+///   stream's reads or writes are those of the socket from now on; else a negative number. Streams that have
+///   the second have wait_for_room() as well.
 template <class Stream>
 struct relay_access {};
 
@@ -38,6 +41,14 @@ struct relay_access<Stream> {
     s.async_flow(to, std::move(done));
   }
   { s.async_flow(to, std::move(done)); }
+  static int socket_of_reads(Stream& s) noexcept requires requires { s.socket_of_reads(); }
+  { return s.socket_of_reads(); }
+  static int socket_of_writes(Stream& s) noexcept requires requires { s.socket_of_writes(); }
+  { return s.socket_of_writes(); }
+  static void wait_for_room(Stream& s, transfer_step done) requires requires {
+    s.async_wait_for_room(std::move(done));
+  }
+  { s.async_wait_for_room(std::move(done)); }
 };
 
 template <class Stream, class Access = relay_access<Stream>>
@@ -46,6 +57,21 @@ std::size_t read_now(Stream& s, bytes into, error_code& ec) { return Access::rea
 template <class Stream, class Access = relay_access<Stream>>
 requires requires(Stream& s, transfer_step done) { Access::wait_for_bytes(s, std::move(done)); }
 void wait_for_bytes(Stream& s, transfer_step done) { Access::wait_for_bytes(s, std::move(done)); }
+
+template <plain_socket Socket>
+int socket_of_reads(Socket& s) noexcept {
+  return non_blocking_descriptor(s);
+}
+template <plain_socket Socket>
+int socket_of_writes(Socket& s) noexcept {
+  return non_blocking_descriptor(s);
+}
+template <class Stream, class Access = relay_access<Stream>>
+requires requires(Stream& s) { Access::socket_of_reads(s); }
+int socket_of_reads(Stream& s) noexcept { return Access::socket_of_reads(s); }
+template <class Stream, class Access = relay_access<Stream>>
+requires requires(Stream& s) { Access::socket_of_writes(s); }
+int socket_of_writes(Stream& s) noexcept { return Access::socket_of_writes(s); }
 
 /// A read of it needs no memory while it waits.
 template <class Stream>

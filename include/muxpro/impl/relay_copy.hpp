@@ -7,6 +7,7 @@
 #include <muxpro/detail/relay_access.hpp>
 #include <muxpro/detail/relay_buffer.hpp>
 #include <muxpro/detail/relay_state.hpp>
+#include <muxpro/impl/relay_splice.hpp>
 #include <muxpro/plain_socket.hpp>
 
 #include <cstddef>
@@ -109,12 +110,6 @@ error_code meaning_of_eof(const relay_state& s, relay_side side, const Stream& f
   return eof_is_message(from) ? error_code() : s.meaning_of_eof(side);
 }
 
-template <class From, class To>
-loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, From& from, To& to, bool ended);
-/// Compiled once: g++ emits a coroutine wherever an inline function names it, called or not.
-loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, any_stream& from, any_stream& to,
-                bool ended);
-
 /// A direction is named by the side that it reads.
 template <class From, class To>
 loop begin_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& to,
@@ -157,6 +152,12 @@ loop copy_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& 
       s->written(side, n);
       if (s->ends_writing(side, unwritten)) co_return;
       io.buffer().consume(n);
+    }
+    if constexpr (splices<From, To>) {
+      if (io.reads_on() && can_splice(*s, from, to)) {
+        s->go_on(splice_from(s, side, from, to));
+        co_return;
+      }
     }
   }
   // A socket that was reset reports it once: a write may have taken the error and be about to report it, and
