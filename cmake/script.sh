@@ -84,3 +84,6 @@ find_clang() {
   done
   return 1
 }
+
+# The Python that the system's packages are for, which need not be the first one.
+system_python() { PATH=/usr/bin:$PATH command -v python3; }

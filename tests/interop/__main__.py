@@ -18,11 +18,13 @@ import dns
 import isolation
 import matrix
 import peers
+import python_grpc
 import reality
 import through
 from parts import Failed, Scene
 
-CASES = {**carriers.CASES, **reality.CASES, **isolation.CASES, **through.CASES, **dns.CASES, **api.CASES, **browser.CASES}
+CASES = {**carriers.CASES, **python_grpc.CASES, **reality.CASES, **isolation.CASES, **through.CASES, **dns.CASES, **api.CASES,
+         **browser.CASES}
 
 
 def run(name, programs):

@@ -1,4 +1,4 @@
-"""Carriers with nginx between the client and the server, one of which may be Xray, and Python's client of WebSocket."""
+"""Carriers with nginx or HAProxy between the client and the server, one of which may be Xray, and Python's client of WebSocket."""
 import asyncio
 import os
 import subprocess
@@ -39,10 +39,10 @@ http {{
 PATHS = {"grpc": {"serviceName": "chat"}}
 
 
-def start_server(scene, program, port, network):
-    settings = PATHS.get(network, {"path": "/chat", "host": "127.0.0.1"})
+def start_server(scene, program, port, network, settings=None, **more):
+    settings = PATHS.get(network, {"path": "/chat", "host": "127.0.0.1"}) if settings is None else settings
     inbound = {"tag": "in", "protocol": "vless", "listen": "127.0.0.1", "port": port, "settings": vless(port)[0],
-               "streamSettings": {"network": network, f"{network}Settings": settings}}
+               "streamSettings": {"network": network, f"{network}Settings": settings, **more}}
     program.start(scene, "server", inbound, {"protocol": "freedom"}, timers=False)
 
 
@@ -81,6 +81,52 @@ def behind_nginx(network, kinds, settings=None, secure=False, client="muxpro", s
     what = f"{network}, {settings['mode']}," if settings else network
     run.__doc__ = f"vless in {what} from {client} through nginx to {server}: files, 100 at a time, datagrams"
     run.needs = ("nginx", *({client, server} - {"muxpro"}))
+    return run
+
+
+HAPROXY = """
+defaults
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+listen as_it_comes
+  mode tcp
+  bind 127.0.0.1:{tcp}
+  server one 127.0.0.1:{raw} send-proxy-v2
+listen as_http
+  mode http
+  bind 127.0.0.1:{http}
+  option forwardfor
+  server one 127.0.0.1:{ws}
+"""
+
+
+def start_haproxy(scene, ports):
+    with open(scene.path("haproxy.cfg"), "w", encoding="utf-8") as out:
+        out.write(HAPROXY.format(**ports))
+    scene.processes.append(subprocess.Popen(["haproxy", "-f", scene.path("haproxy.cfg")], stderr=subprocess.DEVNULL))
+    eventually(lambda: listens(ports["tcp"]) and listens(ports["http"]), "HAProxy does not listen")
+
+
+def behind_haproxy(network, name, more, sockopt):
+    """The source of a client, which stands in the server's access log, comes by way of HAProxy."""
+    def run(scene, programs):
+        ports, proxy = {word: free_port() for word in ("tcp", "http", "raw", "ws")}, free_port()
+        start_server(scene, programs["muxpro"], ports[network], network, {"path": "/chat"} if network == "ws" else {},
+                     sockopt=sockopt)
+        start_haproxy(scene, ports)
+        local = {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": proxy, "settings": {"udp": True}}
+        outbound = {"protocol": "vless", "settings": vless(ports[name])[1], "sendThrough": "127.0.0.77",
+                    "streamSettings": {"network": network, **more}}
+        programs["muxpro"].start(scene, "client", local, outbound, timers=False)
+        files(proxy)
+        chain = SimpleNamespace(proxy=proxy)
+        for kind in (trials.target_first, trials.datagrams, trials.half_closed):
+            kind(chain)
+        expect("127.0.0.77" in scene.text("server.log"), "the server's log has not the client's address")
+
+    run.__doc__ = f"vless in {network} through HAProxy by {name}: files, 100 at a time, datagrams, the client's address"
+    run.needs = ("haproxy",)
     return run
 
 
@@ -124,7 +170,10 @@ FULL = (trials.target_first, trials.datagrams, trials.half_closed)
 PACKETS = {"path": "/parts/chat", "mode": "packet-up"}  # nginx passes these on by HTTP/1.1, and streams by HTTP/2
 XHTTP = {"xhttp_packets": PACKETS, "xhttp_one": {"path": "/chat", "mode": "stream-one"},
          "xhttp_up": {"path": "/chat", "mode": "stream-up"}}
-CASES = {"python_websockets": python_client, "nginx_ws": behind_nginx("ws", FULL),
+BY_PROXY_PROTOCOL = {"acceptProxyProtocol": True, "trustedProxies": ["127.0.0.1"]}
+CASES = {"haproxy_tcp": behind_haproxy("raw", "tcp", {}, BY_PROXY_PROTOCOL),
+         "haproxy_ws": behind_haproxy("ws", "http", {"wsSettings": {"path": "/chat"}}, {"trustedXForwardedFor": ["X-Forwarded-For"]}),
+         "python_websockets": python_client, "nginx_ws": behind_nginx("ws", FULL),
          "nginx_httpupgrade": behind_nginx("httpupgrade", FULL[:2]), "nginx_grpc": behind_nginx("grpc", FULL[:2], None, True),
          **{f"nginx_{name}": behind_nginx("xhttp", FULL, settings, True) for name, settings in XHTTP.items()}}
 for way, ends in {"from_xray": {"client": "xray"}, "to_xray": {"server": "xray"}}.items():

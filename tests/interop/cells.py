@@ -43,6 +43,7 @@ CLAIMS = {
     "v2ray": Claims(("vless", *vmess(*VMESS), "trojan", *shadowsocks(*AEAD[:3])), ("raw", "ws"), SECURITIES[:2],
                     MUXES[:2], MUXES[:2]),
     "shadowsocks-libev": Claims(shadowsocks(*AEAD)),
+    "trojan": Claims(("trojan",), securities=("tls",)),
 }
 HAVE_TIMERS = ("muxpro", "xray", "v2ray")  # that end idle connections
 
@@ -64,6 +65,10 @@ class Cell:
         return f"{self.client}-{self.server} {self.what}"
 
     @property
+    def what_carries(self):
+        return f"{self.carrier} {self.security}"
+
+    @property
     def family(self):
         return self.protocol.split("/")[0]
 
@@ -82,11 +87,11 @@ class Cell:
         """What protocols allow to go together."""
         if self.family == "vless+vision":  # has its own way for datagrams, and no multiplexer for connections
             return self.carrier == "raw" and self.security != "none" and self.mux == "none"
-        if self.family == "shadowsocks":
-            return (self.carrier, self.security) == ("raw", "none") and (self.mux == "none" or "users" not in self.protocol)
-        if self.carrier.startswith("xhttp") and self.mux != "none":
+        if self.family == "shadowsocks" and (self.security == "reality" or self.mux != "none" and "users" in self.protocol):
             return False
-        return self.security != "reality" or self.family == "vless" and not self.carrier.startswith(("ws", "http"))
+        if self.carrier.startswith("xhttp") and self.mux not in ("none", "mux.pro"):
+            return False  # servers take no connections by Mux.Cool there
+        return self.security != "reality" or not self.carrier.startswith(("ws", "http"))
 
     def is_claimed(self):
         client, server = CLAIMS[self.client], CLAIMS[self.server]
@@ -94,6 +99,8 @@ class Cell:
             return False
         if "sing-box" in (self.client, self.server) and self.mux != "none" and self.family not in ("vless", "vmess"):
             return False  # XUDP and Mux.Cool of sing-box belong to these protocols
+        if "sing-box" in (self.client, self.server) and self.family == "shadowsocks" and self.what_carries != "raw none":
+            return False  # which has plugins for that
         return (self.mux in client.as_client and self.mux in server.as_server and
                 all(value in have for c in (client, server) for value, have in (
                     (self.protocol, c.protocols), (self.carrier, c.carriers), (self.security, c.securities))))
@@ -103,9 +110,11 @@ class Cell:
 
 
 def aspects(cell):
-    """What must be covered: each protocol with each security, and each pair with a carrier or a multiplexer."""
+    """What must be covered: each pair of a protocol, a security, a carrier and a multiplexer, and each cipher of a protocol
+    over TCP alone."""
     values = (("family", cell.family), ("security", cell.security), ("carrier", cell.carrier), ("mux", cell.mux))
-    return {(cell.protocol, cell.security), *itertools.combinations(values, 2)}
+    alone = {cell.protocol} if (cell.carrier, cell.mux) == ("raw", "none") else set()
+    return {*alone, *itertools.combinations(values, 2)}
 
 
 def pairwise(cells):
@@ -119,9 +128,7 @@ def pairwise(cells):
 
 def cells_between(client, server):
     every = [Cell(client, server, *values) for values in itertools.product(PROTOCOLS, CARRIERS, SECURITIES, MUXES)]
-    claimed = [cell for cell in every if cell.is_possible() and cell.is_claimed()]
-    for of_xhttp in (False, True):  # which muxpro may lack, and then the others cover what there is
-        yield from pairwise([cell for cell in claimed if cell.carrier.startswith("xhttp") == of_xhttp])
+    yield from pairwise([cell for cell in every if cell.is_possible() and cell.is_claimed()])
 
 
 def matrix():

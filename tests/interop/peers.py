@@ -80,6 +80,21 @@ class ShadowsocksLibev(Peer):
         return self.run(scene, side, words, inbound["port"])
 
 
+class Trojan(Peer):
+    """The first program with this protocol, whose configuration has a form of its own, and which has no timers."""
+
+    def configuration(self, inbound, outbound, timers):
+        if inbound["protocol"] == "socks":
+            server, tls = outbound["settings"]["servers"][0], outbound["streamSettings"]["tlsSettings"]
+            return {"run_type": "client", "local_addr": "127.0.0.1", "local_port": inbound["port"],
+                    "remote_addr": server["address"], "remote_port": server["port"], "password": [server["password"]],
+                    "ssl": {"cert": tls["certificates"][0]["certificateFile"], "sni": tls["serverName"]}}
+        certificate = inbound["streamSettings"]["tlsSettings"]["certificates"][0]
+        return {"run_type": "server", "local_addr": "127.0.0.1", "local_port": inbound["port"],
+                "remote_addr": "127.0.0.1", "remote_port": 9, "password": [inbound["settings"]["clients"][0]["password"]],
+                "ssl": {"cert": certificate["certificateFile"], "key": certificate["keyFile"]}}
+
+
 class Muxpro(Peer):
     """The program under test."""
     log_level = "info"
@@ -89,7 +104,7 @@ class Muxpro(Peer):
 
 
 PEERS = {p.name: p for p in (Peer("v2ray", ["-config"]), Peer("xray", ["run", "-c"]), SingBox("sing-box", ["run", "-c"]),
-                             ShadowsocksLibev("shadowsocks-libev", [], "ss-server"))}
+                             ShadowsocksLibev("shadowsocks-libev", [], "ss-server"), Trojan("trojan", ["-c"]))}
 
 
 def programs(muxpro):

@@ -6,6 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../cmake/script.sh"
 
 peers=$root/build/peers
+python=$(system_python)
 mkdir -p "$peers"
 
 from_debian() { # PACKAGE COMMAND...: is needed if the command fails
@@ -14,9 +15,12 @@ from_debian() { # PACKAGE COMMAND...: is needed if the command fails
 
 fetch_v2ray() { from_debian v2ray command -v v2ray && ln -sf "$(command -v v2ray)" "$peers/v2ray"; }
 fetch_shadowsocks_libev() { from_debian shadowsocks-libev command -v ss-server; }
+fetch_trojan() { from_debian trojan command -v trojan; }
+fetch_haproxy() { from_debian haproxy command -v haproxy; }
 fetch_nginx() { from_debian nginx-light command -v nginx; }
 fetch_chromium() { from_debian chromium command -v chromium; } # 300 MB: only when it is named
-fetch_websockets() { from_debian python3-websockets python3 -c 'import websockets'; }
+fetch_websockets() { from_debian python3-websockets "$python" -c 'import websockets'; }
+fetch_grpcio() { from_debian python3-grpcio "$python" -c 'import grpc'; }
 
 # go_install NAME PACKAGE@VERSION [FLAG...]: the version that is there already is kept.
 go_install() {
@@ -32,7 +36,7 @@ go_install() {
 fetch_xray() { go_install xray github.com/xtls/xray-core/main@v1.260327.0; }
 fetch_sing_box() { go_install sing-box github.com/sagernet/sing-box/cmd/sing-box@v1.14.1 -tags=with_utls; }
 
-for name in "${@:-v2ray xray sing_box shadowsocks_libev nginx websockets}"; do
+for name in "${@:-v2ray xray sing_box shadowsocks_libev trojan nginx haproxy websockets grpcio}"; do
   for peer in $name; do
     if "fetch_$peer"; then
       echo "$peer is there"
