@@ -103,6 +103,17 @@ class vision_stream {
   std::size_t read_now(bytes into, std::error_code& ec) { return core_->read_now(into, ec); }
   /// Calls `done` when read_now() may get bytes. Some of those that come may be padding.
   void async_wait_for_bytes(layer::transfer_step done) { core_->wait(std::move(done)); }
+  /// After the switch of a direction its bytes are those of the socket below. -1 before.
+  int socket_of_reads() noexcept requires core::on_socket {
+    return core_->reading() == vision_phase::raw ? layer::socket_of_reads(core_->next()) : -1;
+  }
+  int socket_of_writes() noexcept requires core::on_socket {
+    return core_->writing() == vision_phase::raw ? layer::socket_of_writes(core_->next()) : -1;
+  }
+  /// Calls `done` when the socket takes more.
+  void async_wait_for_room(layer::transfer_step done) requires core::on_socket {
+    core_->next().async_wait(asio::socket_base::wait_write, std::move(done));
+  }
   /// Signature: void(std::error_code, std::size_t). Completes when the streams below have taken the first
   /// bytes. Without bytes it sends a block of padding, and the head that goes in front of it.
   /// Errors: those of the TLS stream and of the socket below.

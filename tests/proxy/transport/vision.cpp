@@ -1,14 +1,17 @@
 // The flow xtls-rprx-vision over TLS, on sockets and on what another outbound carries: both directions go
 // from blocks to text or to raw bytes.
 #include "catch.hpp"
+#include "kernel_pipes.hpp"
 #include "tls_meeting.hpp"
 
 #include "proxy/transport/vision.hpp"
 
+#include <muxpro/relay.hpp>
 #include <muxpro/testing/hex.hpp>
 
 #include <asio/read.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,10 +59,24 @@ struct vision_pair : meeting {
   static asio::awaitable<byte_string> passed(connection& from, connection& to, byte_string what) {
     std::error_code ec;
     co_await from.write(asio::buffer(what), ec);
-    byte_string heard(what.size());
+    if (ec) co_return byte_string();
+    co_return co_await received(to, what.size());
+  }
+  static asio::awaitable<byte_string> received(connection& to, std::size_t size) {
+    std::error_code ec;
+    byte_string heard(size);
     for (std::size_t n = 0; n < heard.size() && !ec;) n += co_await to.read_some(asio::buffer(heard) + n, ec);
     if (ec) heard.clear();
     co_return heard;
+  }
+  /// The same where `to` has to read while `from` writes.
+  byte_string pass_bulk(connection& from, connection& to, const byte_string& what) {
+    asio::co_spawn(io, written(from, what), asio::detached);
+    return test::run(io, received(to, what.size()));
+  }
+  static asio::awaitable<void> written(connection& to, byte_string what) {
+    std::error_code ec;
+    co_await to.write(asio::buffer(what), ec);
   }
   static asio::awaitable<std::error_code> end(connection& from, connection& to) {
     co_await from.finish();
@@ -86,6 +103,48 @@ TEST_CASE("vision: TLS 1.3 inside goes on outside of the TLS of the connection",
   CHECK(test::run(p.io, vision_pair::end(*p.a, *p.b)) == asio::error::eof);
   CHECK((p.pass(*p.b, *p.a, request) == request));
   CHECK(test::run(p.io, vision_pair::end(*p.b, *p.a)) == asio::error::eof);
+}
+
+TEST_CASE("vision: a direction is that of the socket from its switch on", "[proxy][tls]") {
+  const bool on_sockets = GENERATE(true, false);
+  vision_pair p(on_sockets ? &ends_of_sockets : &ends_of_pipe);
+  any_stream &a = p.a->stream_to_relay(), &b = p.b->stream_to_relay();
+  p.pass(*p.a, *p.b, inner_hello);
+  p.pass(*p.b, *p.a, inner_answer);
+  for (any_stream* s : {&a, &b}) CHECK((s->socket_of_reads() < 0 && s->socket_of_writes() < 0));
+  p.pass(*p.a, *p.b, record_of(23, byte_string(60)));
+  CHECK((a.socket_of_writes() >= 0 && b.socket_of_reads() >= 0) == on_sockets);
+  CHECK((a.socket_of_reads() < 0 && b.socket_of_writes() < 0));
+  p.pass(*p.b, *p.a, record_of(23, byte_string(200)));
+  CHECK((a.socket_of_reads() >= 0 && b.socket_of_writes() >= 0) == on_sockets);
+}
+
+TEST_CASE("vision: bulk through a relay behind the switch", "[proxy][tls]") {
+  test::in_thread_with_pipes([] {
+    vision_pair p;
+    auto [near, far] = socket_pair(p.io);
+    const std::shared_ptr<connection> target = make_connection(std::move(near)),
+                                      behind = make_connection(std::move(far));
+    relay_options options;
+    options.buffer = 64 * 1024;
+    std::optional<std::error_code> ended;
+    async_relay(p.b->stream_to_relay(), target->stream_to_relay(), options,
+                [&](std::error_code ec, relay_result) { ended = ec; });
+    CHECK((p.pass(*p.a, *behind, inner_hello) == inner_hello));
+    CHECK((p.pass(*behind, *p.a, inner_answer) == inner_answer));
+    const std::size_t before = test::pipe_descriptors();
+    // A part of what is behind the switch is in the buffers of the TLS.
+    const byte_string up = record_of(23, byte_string(60)) + test::pattern(8 << 20),
+                      down = record_of(23, byte_string(200)) + test::pattern(8 << 20);
+    CHECK((p.pass_bulk(*p.a, *behind, up) == up));
+    CHECK((p.pass_bulk(*behind, *p.a, down) == down));
+    CHECK(test::pipe_descriptors() > before);
+    CHECK(test::run(p.io, vision_pair::end(*p.a, *behind)) == asio::error::eof);
+    CHECK((p.pass_bulk(*behind, *p.a, down) == down));
+    CHECK(test::run(p.io, vision_pair::end(*behind, *p.a)) == asio::error::eof);
+    test::run_until(p.io, [&] { return ended.has_value(); });
+    CHECK(*ended == std::error_code());
+  });
 }
 
 TEST_CASE("vision: raw bytes right behind the last block", "[proxy][tls]") {
