@@ -16,6 +16,7 @@ import names
 import neighbours
 import panels
 import places
+import several
 import signals
 import ways
 from parts import Failed, Scene
@@ -26,8 +27,8 @@ CASES = {case.__name__: case for case in (
     certificates.unusable_files, certificates.unusable_authority, certificates.replaced,
     certificates.trusted_anew, places.several_ports, places.unset_variable, places.modes, places.abstract_names,
     places.address_for_datagrams, places.shared_places, crowds.silent_crowd, crowds.first_byte, names.dead_names,
-    names.addresses_of_a_name, names.addresses_beside_a_user, names.half_of_an_answer, names.several_servers, neighbours.hoarders,
-    neighbours.zombies, neighbours.log_reader, neighbours.guesses,
+    names.addresses_of_a_name, names.addresses_beside_a_user, names.half_of_an_answer, several.several_servers,
+    neighbours.hoarders, neighbours.zombies, neighbours.log_reader, neighbours.guesses,
     balancing.hung_mux_server, balancing.hung_socks_server,
     examples.echo_client_signals, examples.own_stages,
     kinds.accepted_kinds, kinds.refused_kinds, kinds.unusable_files, kinds.several_files, kinds.commands,

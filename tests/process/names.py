@@ -195,71 +195,17 @@ def silence_about_ipv6(scene):
     scene.ends_in_order(server)
 
 
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
-
-
-def start_several(scene):
-    """Servers at both addresses of several.test, by their addresses, and the SOCKS port of a client of that name."""
-    servers = {at: scene.start("server", "--listen", f"{at}:9527", "--open-to-all", "--allow-private", "--threads", "1")
-               for at in ("10.0.0.1", "10.0.0.2")}
-    scene.start("client", "--socks", "127.0.0.1:0", "--connect", "several.test:9527", "--threads", "1")
-    return servers, scene.port()
-
-
-def connected():
-    """The server's address of each main connection of a client."""
-    with open("/proc/net/tcp", encoding="utf-8") as table:
-        lines = [line.split() for line in table.readlines()[1:]]
-    return {socket.inet_ntoa(bytes.fromhex(line[2].split(":")[0])[::-1])
-            for line in lines if line[2].endswith(f":{9527:04X}") and line[3] == "01"}
-
-
-def one_of_several(scene, away):
-    """The server that a client has goes away, with its record left in DNS."""
-    servers, port = start_several(scene)
-    target = greeting_target()
-    seconds_to_be_greeted(port, "first.good.test", target)
-    gone = connected().pop()
-    servers[gone].kill()
-    servers[gone].wait()
-    away(gone)
-    took = seconds_to_be_greeted(port, "second.good.test", target)
-    print(f"{took * 1000:.0f} ms until the other server serves")
-    expect(took < 2, f"without {gone} it takes {took:.1f} s")
-    expect(connected() - {gone}, "no main connection goes to the other server")
-
-
-def one_refuses(scene):
-    one_of_several(scene, lambda _: None)
-
-
-def one_is_unreachable(scene):
-    def away(at):
-        ip("addr", "del", f"{at}/32", "dev", "lo")
-        ip("route", "add", "unreachable", at)
-
-    one_of_several(scene, away)
-
-
-def one_is_silent(scene):
-    def away(at):
-        ip("addr", "del", f"{at}/32", "dev", "lo")
-        ip("route", "add", at, "dev", "lo")
-
-    one_of_several(scene, away)
-
-
 INSIDE = {case.__name__: case for case in (many_dead_names, many_addresses_of_one_name, many_addresses_beside_a_user,
-                                           silence_about_ipv6, one_refuses, one_is_unreachable, one_is_silent)}
+                                           silence_about_ipv6)}
 
 
-def in_a_network(scene, name):
+def in_a_network(scene, name, script=__file__):
+    """A case of the script, which calls main()."""
     with open(scene.path("resolv.conf"), "w", encoding="utf-8") as file:
         file.write("nameserver 127.0.0.1\n")
     who = [] if os.getuid() == 0 else ["--map-root-user"]
     done = subprocess.run(["unshare", *who, "--net", "--mount", "sh", "-c", NETWORK, "sh", scene.path("resolv.conf"),
-                           sys.executable, os.path.abspath(__file__), scene.program, name], capture_output=True, text=True,
+                           sys.executable, os.path.abspath(script), scene.program, name], capture_output=True, text=True,
                           timeout=300, check=False)
     if done.returncode == NOT_ALLOWED:
         print(f"skipped: {name} needs network namespaces with ip and mount")
@@ -288,22 +234,16 @@ def half_of_an_answer(scene):
     in_a_network(scene, "silence_about_ipv6")
 
 
-def several_servers(scene):
-    """Of a name with two addresses one refuses, is unreachable, or is silent: the client goes to the other one"""
-    for how in (one_refuses, one_is_unreachable, one_is_silent):
-        in_a_network(scene, how.__name__)
-
-
-def main():
+def main(inside):
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     Server()
     with Scene(sys.argv[1]) as scene:
         try:
-            INSIDE[sys.argv[2]](scene)
+            inside[sys.argv[2]](scene)
         except Failed as why:
             sys.exit(f"{scene.text('err')[-1000:]}\n{why}")
 
 
 if __name__ == "__main__":
-    main()
+    main(INSIDE)
