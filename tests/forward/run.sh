@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Builds library, program and tests against newer compilers and libraries than Debian 12 has, and runs the tests:
-#   run.sh [--root DIR] [--compilers 'g++ clang++'] [--targets 'TARGET...']
+#   run.sh [--root DIR] [--newest] [--compilers 'g++ clang++'] [--targets 'TARGET...'] [--jobs N]
 #     in a Debian 13 root, which debootstrap makes in DIR (default: build/forward/trixie): g++ 14, clang 19, Asio 1.30,
-#     fmt 10, Catch2 3, OpenSSL 3.5
-#   run.sh --here [--asio DIRECTORY-OF-asio.hpp] [--prefix DIR]... [--compilers CXX] [--targets 'TARGET...']
+#     fmt 10, Catch2 3, OpenSSL 3.5. With --newest Asio and fmt are those of Debian's unstable suite.
+#   run.sh --here [--asio DIRECTORY-OF-asio.hpp] [--prefix DIR]... [--compilers CXX] [--targets 'TARGET...'] [--jobs N]
 #     on this system, with an Asio of the caller's and with packages that are installed below each DIR, such as fmt, Catch2
 #     or OpenSSL
 # Targets are all by default; of 'muxpro muxpro_rules_tests' these are built, and the test programs among them run. Ends
@@ -11,11 +11,13 @@
 set -euo pipefail
 . "$(dirname "$0")/../../cmake/script.sh"
 
-debian=$root/build/forward/trixie here=false asio='' prefixes='' compilers='' targets=all
+debian=$root/build/forward/trixie here=false asio='' prefixes='' compilers='' targets=all newest=false jobs=$(nproc)
 while (($#)); do
   case $1 in
     --root) debian=$(realpath -m "${2?}") && shift ;;
     --here) here=true ;;
+    --newest) newest=true ;;
+    --jobs) jobs=${2?} && shift ;;
     --asio) asio=$(realpath "${2?}") && shift ;;
     --prefix) prefixes+=${prefixes:+;}$(realpath "${2?}") && shift ;;
     --compilers) compilers=${2?} && shift ;;
@@ -27,7 +29,7 @@ while (($#)); do
 done
 
 packages=(g++ clang ccache cmake ninja-build pkg-config libasio-dev libfmt-dev libssl-dev libre2-dev libc-ares-dev libnghttp2-dev
-  nlohmann-json3-dev libcli11-dev libjemalloc-dev catch2 python3 openssl)
+  nlohmann-json3-dev libcli11-dev libyaml-cpp-dev libtomlplusplus-dev libqrencode-dev libjemalloc-dev catch2 python3 openssl)
 
 in_root() { chroot "$debian" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 HOME=/root TMPDIR=/tmp "$@"; }
 
@@ -41,6 +43,20 @@ make_root() {
   [ -c "$debian/dev/null" ] || mknod -m 666 "$debian/dev/null" c 1 3
   logged build/forward.log in_root apt-get -q update
   logged build/forward.log in_root apt-get -q install -y --no-install-recommends "${packages[@]}"
+}
+
+# Asio and fmt of the unstable suite, unpacked beside those of Debian 13, in /newest.
+get_newest() {
+  echo 'deb [check-valid-until=no] http://deb.debian.org/debian sid main' >"$debian/etc/apt/sources.list.d/sid.list"
+  printf 'Package: *\nPin: release n=sid\nPin-Priority: -10\n' >"$debian/etc/apt/preferences.d/sid"
+  logged build/forward.log in_root apt-get -q update
+  mkdir -p "$debian/newest"
+  # shellcheck disable=SC2016 # for the shell in the root
+  logged build/forward.log in_root sh -ec 'cd /newest && rm -f *.deb
+    library=$(apt-cache show libfmt-dev/sid | sed -n "s/^Depends:.*\(libfmt[0-9]*\).*/\1/p")
+    apt-get -q -o APT::Sandbox::User=root download libasio-dev/sid libfmt-dev/sid "$library"/sid
+    for package in *.deb; do dpkg -x "$package" .; done'
+  asio=/newest/usr/include prefixes=/newest/usr
 }
 
 # The files that git has, and those that are new: builds in the root stay out of the work tree.
@@ -77,14 +93,17 @@ run_tests() { # DIRECTORY
 }
 
 build_with() { # COMPILER
-  local directory=build/forward-$1 words=(cmake -S . -B "build/forward-$1" -G Ninja -DCMAKE_BUILD_TYPE=Debug
+  local directory words
+  directory=build/forward-$1
+  ! $newest || directory+=-newest
+  words=(cmake -S . -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE=Debug
     -DMUXPRO_BUILD_TESTS=ON -DMUXPRO_UNITY=ON -DMUXPRO_WERROR=ON "-DCMAKE_CXX_COMPILER=$1")
   [ -z "$asio" ] || words+=("-DAsio_INCLUDE_DIR=$asio")
   [ -z "$prefixes" ] || words+=("-DCMAKE_PREFIX_PATH=$prefixes")
-  step "$1/configure" logged "build/forward-$1.log" at "${words[@]}"
+  step "$1/configure" logged "$directory.log" at "${words[@]}"
   versions "$directory"
   # shellcheck disable=SC2086 # several targets
-  step "$1/build" logged "build/forward-$1.log" at nice cmake --build "$directory" -j "$(nproc)" --target $targets
+  step "$1/build" logged "$directory.log" at nice cmake --build "$directory" -j "$jobs" --target $targets
   run_tests "$directory"
 }
 
@@ -92,6 +111,7 @@ mkdir -p build
 if ! $here; then
   [ "$(id -u)" = 0 ] || die "a Debian 13 root needs root; --here uses what is installed"
   make_root
+  ! $newest || get_newest
   copy_sources
 fi
 for compiler in ${compilers:-g++ clang++}; do build_with "$compiler"; done
