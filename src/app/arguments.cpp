@@ -5,6 +5,7 @@
 #include <muxpro/proxy/settings.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>

@@ -10,6 +10,7 @@
 #include <muxpro/proxy/configured_proxy.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>

@@ -9,6 +9,7 @@
 #include "lines.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>

@@ -2,6 +2,7 @@
 #include "proxy/config/readers.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string>

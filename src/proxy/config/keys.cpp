@@ -4,6 +4,7 @@
 #include <muxpro/proxy/settings.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 

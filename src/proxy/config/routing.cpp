@@ -1,6 +1,7 @@
 #include "proxy/config/readers.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <set>
 #include <stdexcept>

@@ -3,6 +3,7 @@
 #include "proxy/policy/trusted_proxies.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 

@@ -3,6 +3,7 @@
 #include "proxy/routing/config_error.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 

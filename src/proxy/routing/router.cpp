@@ -10,6 +10,7 @@
 #include <muxpro/proxy/context.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

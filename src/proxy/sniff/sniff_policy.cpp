@@ -7,6 +7,7 @@
 #include <muxpro/option_range.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

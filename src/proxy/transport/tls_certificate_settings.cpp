@@ -1,6 +1,7 @@
 #include "proxy/transport/tls_settings.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <utility>
 
