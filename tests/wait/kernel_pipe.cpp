@@ -23,8 +23,8 @@ using test::in_thread_with_pipes;
 using test::pipe_descriptors;
 
 /// from -> source, and sink -> to.
-struct piped {
-  piped() {
+struct spliced_sockets {
+  spliced_sockets() {
     asio::local::connect_pair(from, source);
     asio::local::connect_pair(sink, to);
     source.native_non_blocking(true);
@@ -51,7 +51,7 @@ struct piped {
 // Each runs in a std::thread.
 TEST_CASE("a kernel pipe moves what has come to a socket, and its end", "[kernel_pipe]") {
   in_thread_with_pipes([] {
-    piped p;
+    spliced_sockets p;
     REQUIRE(p.pipe.prepare());
     CHECK((p.fill() == 0 && p.ec == asio::error::would_block));
     const auto data = test::pattern(100'000);
@@ -66,7 +66,7 @@ TEST_CASE("a kernel pipe moves what has come to a socket, and its end", "[kernel
 
 TEST_CASE("a kernel pipe holds what a full socket does not take", "[kernel_pipe]") {
   in_thread_with_pipes([] {
-    piped p;
+    spliced_sockets p;
     REQUIRE(p.pipe.prepare());
     std::size_t filler = 0;
     for (std::size_t n = 0; (n = write_now(p.sink, test::pattern(4096), p.ec)) > 0;) filler += n;
@@ -82,7 +82,7 @@ TEST_CASE("a kernel pipe holds what a full socket does not take", "[kernel_pipe]
 
 TEST_CASE("what a kernel pipe holds can be read", "[kernel_pipe]") {
   in_thread_with_pipes([] {
-    piped p;
+    spliced_sockets p;
     REQUIRE(p.pipe.prepare());
     const auto data = test::pattern(50'000);
     p.send(data);
@@ -95,7 +95,7 @@ TEST_CASE("what a kernel pipe holds can be read", "[kernel_pipe]") {
 
 TEST_CASE("a kernel pipe reports a socket that is broken, without SIGPIPE", "[kernel_pipe]") {
   in_thread_with_pipes([] {
-    piped p;
+    spliced_sockets p;
     REQUIRE(p.pipe.prepare());
     p.send(test::pattern(1000));
     CHECK(p.fill() == 1000);
@@ -109,7 +109,7 @@ TEST_CASE("a kernel pipe reports a socket that is broken, without SIGPIPE", "[ke
 TEST_CASE("a thread keeps few kernel pipes, and the next one that is needed is one of them",
           "[kernel_pipe]") {
   in_thread_with_pipes([] {
-    piped p;
+    spliced_sockets p;
     const auto none = pipe_descriptors();
     {
       std::deque<kernel_pipe> some(10);
@@ -126,7 +126,7 @@ TEST_CASE("a thread keeps few kernel pipes, and the next one that is needed is o
 
 TEST_CASE("a kernel pipe that holds bytes is not given to another one", "[kernel_pipe]") {
   in_thread_with_pipes([] {
-    piped p;
+    spliced_sockets p;
     const auto none = pipe_descriptors();
     {
       kernel_pipe full;
@@ -142,7 +142,7 @@ TEST_CASE("a kernel pipe that holds bytes is not given to another one", "[kernel
 
 TEST_CASE("a process has a limited number of kernel pipes in use", "[kernel_pipe]") {
   in_thread_with_pipes([] {
-    piped p;
+    spliced_sockets p;
     for (int again = 0; again < 2; ++again) {
       std::deque<kernel_pipe> all(128);
       for (kernel_pipe& one : all) CHECK(one.prepare());
@@ -156,7 +156,7 @@ TEST_CASE("a process has a limited number of kernel pipes in use", "[kernel_pipe
 
 TEST_CASE("there is no kernel pipe while a SIGPIPE would end the process", "[kernel_pipe]") {
   in_thread_with_pipes([] {
-    piped p;
+    spliced_sockets p;
     {
       const test::sigpipe_action deadly(SIG_DFL);
       CHECK_FALSE(p.pipe.prepare());
@@ -167,7 +167,7 @@ TEST_CASE("there is no kernel pipe while a SIGPIPE would end the process", "[ker
 
 TEST_CASE("there is no kernel pipe without descriptors", "[kernel_pipe]") {
   in_thread_with_pipes([] {
-    piped p;
+    spliced_sockets p;
     rlimit before{};
     REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
     const rlimit few{3, before.rlim_max};
