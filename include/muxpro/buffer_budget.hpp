@@ -68,9 +68,11 @@ class buffer_budget {
   void join(holder& h, const std::string& user = {});
   /// Its bytes stay counted until they are given back.
   void leave(holder& h) noexcept;
-  /// Whether `h` should take less: 95 % are used, or 80 % while its user holds more than a share.
+  /// Whether `h` should take less: 95 % are used, or 80 % while its user holds more than a share. A user that
+  /// holds less than 0.1 % is not refused while the largest holder is about to leave.
   bool crowded(const holder& h) const noexcept {
     const std::uint64_t used = this->used(), mine = h.share_->held.load(std::memory_order_relaxed);
+    if (mine < counts_from() && letting_go_.load(std::memory_order_relaxed)) return false;
     return used >= limit_ - limit_ / 20 || (used >= shared() && mine > shared() / users_that_count());
   }
   /// Unread bytes, which credit has admitted.
@@ -108,7 +110,7 @@ class buffer_budget {
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<share>> users_;
   std::vector<holder*> holders_;
-  holder* letting_go_ = nullptr;
+  std::atomic<holder*> letting_go_{nullptr};  ///< written under the lock
 };
 
 /// The budget of sessions without one of their own: 25 % of the machine's RAM, at most 512 MiB.

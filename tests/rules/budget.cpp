@@ -268,6 +268,27 @@ TEST_CASE("buffer_budget is crowded for every user when 95 % are used", "[rules]
   CHECK(b.crowded(idle));
 }
 
+TEST_CASE("buffer_budget refuses nothing to a user that holds little while the largest holder leaves",
+          "[rules][budget]") {
+  buffer_budget b(100'000);
+  stub_holder greedy(b, "a"), small(b, "b"), other(b, "c");
+  other.take(101);  // 0.1 % and one byte
+  greedy.take(94'900);
+  REQUIRE(greedy.asked == 1);
+  CHECK_FALSE(b.crowded(small));
+  small.take(100);
+  CHECK_FALSE(b.crowded(small));
+  small.take(1);
+  CHECK(b.crowded(small));
+  CHECK(b.crowded(other));
+  CHECK(b.crowded(greedy));
+  b.leave(greedy);  // its bytes are still counted
+  small.give(101);
+  CHECK(b.crowded(small));
+  b.give(greedy, 94'900);
+  CHECK_FALSE(b.crowded(small));
+}
+
 TEST_CASE("buffer_budget: users that hold little leave the shares of others as they are", "[rules][budget]") {
   buffer_budget b(1'000'000);
   std::list<stub_holder> small;
