@@ -17,7 +17,7 @@ import inner_tls
 import machine
 import network
 import report
-from places import BESIDE, BIN, OF_SING_BOX, RUN, tunnels
+from places import BESIDE, BIN, OF_SING_BOX, PLAIN, RUN, tunnels
 from results import Results
 
 IDLE, INNER_TLS = "idle", "T1s"
