@@ -32,7 +32,7 @@ class bound_handler {
   std::tuple<Args...> args_;
 };
 
-/// Does what asio::post() does with such an executor, and compiles a fifth as much for each type of function.
+/// Does what asio::post() does with such an executor, with fewer templates for each type of function.
 template <class Function>
 void post_to(const asio::any_io_executor& executor, Function&& function) {
   asio::require(executor, asio::execution::blocking.never).execute(std::forward<Function>(function));

@@ -16,8 +16,8 @@
 
 namespace muxpro::proxy {
 
-/// What has the limits that one connection has by HTTP/2, as an HTTP client of Xray's has them: connections
-/// that wait for a further request.
+/// Idle connections of HTTP/1.1 that share one set of limits, as those of one HTTP client in Xray do. By
+/// HTTP/2 each connection has a set of its own.
 class http1_group {
  public:
   /// Beyond them a connection is closed.

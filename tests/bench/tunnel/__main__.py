@@ -208,7 +208,7 @@ def main():
     files.make(ports)
     os.makedirs("/run/sshd", exist_ok=True)
     plan = [(WORKLOADS[w], t) for w in options.workloads or WORKLOADS for t in chosen
-            if (t.server or w != IDLE) and (t.name != PLAIN or w != "T1s")]  # the relay has one target
+            if (t.server or w != IDLE) and (t.name != PLAIN or w != INNER_TLS)]  # the relay has one target
     results, target = Results(), []
     try:
         start(("nginx", "-p", RUN, "-c", "{run}/nginx.conf"), ports["target"], ports, target)
