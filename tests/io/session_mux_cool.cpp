@@ -324,6 +324,20 @@ awaitable<> slow_but_awake(session_pair& p) {
   co_await over(p);
 }
 
+/// The consumer of all that fills a session, whose own first byte could not be written.
+awaitable<> slow_behind_a_failed_write(session& server, scripted_peer& peer, bool& done) {
+  co_await peer.send(new_of_example);
+  sub_stream stream = co_await server.async_accept();
+  constexpr std::size_t frames = 2 * queue_size / 8192;
+  for (std::size_t i = 0; i < frames; ++i) co_await peer.send(data_frame(1, 8192), pattern(8192));
+  co_await write_text(stream, "x");
+  co_await sleep_for(60s);
+  const read_result all = co_await read_all(stream);
+  CHECK(all.data.size() == frames * 8192);
+  CHECK(all.error == asio::error::broken_pipe);
+  done = true;
+}
+
 }  // namespace session_mux_cool
 
 using namespace session_mux_cool;
@@ -404,6 +418,24 @@ TEST_CASE("Mux.Cool: an unread sub-stream that gets company ends", "[session][mu
 TEST_CASE("Mux.Cool: a consumer that goes on within the grace keeps its sub-stream", "[session][mux_cool]") {
   cool_pair p;
   p.run(slow_but_awake(p.sessions));
+}
+
+TEST_CASE("Mux.Cool: behind a failed write the session rests while the consumer does",
+          "[session][mux_cool]") {
+  asio::io_context context;
+  manual_clock clock(context);
+  auto [near, far] = make_pipe(context.get_executor(), 4 * queue_size);
+  scripted_peer peer(std::move(near));
+  peer.agreed(version_0_1, dialect::mux_cool);
+  fault_options faults;
+  faults.write.fail_at = 0;
+  faults.error = asio::error::broken_pipe;
+  session server(faulty_stream(std::move(far), faults), role::server, cool());
+  const fate ended = run_in_background(server);
+  bool done = false;
+  io_test::run(clock, context, slow_behind_a_failed_write(server, peer, done));
+  CHECK(done);
+  CHECK(ended->has_value());
 }
 
 TEST_CASE("Mux.Cool: closing with a full queue completes everything", "[session][mux_cool]") {

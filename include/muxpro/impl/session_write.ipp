@@ -107,16 +107,18 @@ MUXPRO_DECL bool session_impl::more_may_come(int turn, int least) {
 }
 
 // A write can fail because the peer has closed after its last frame. The session continues to read until no
-// more data is there, then it reports the error of the write.
+// more data is there, then it reports the error of the write. Meanwhile a slow consumer may keep the session
+// from reading.
 MUXPRO_DECL asio::awaitable<void> session_impl::read_on(std::shared_ptr<session_impl> self, error_code why) {
   constexpr int idle_turns = 4;  // a layer below may need some to bring the next bytes
+  constexpr auto full_pause = std::chrono::milliseconds(10);
   self->write_error_ = why;
   wake_up turn(self->executor_);
   for (int idle = 0; idle < idle_turns && !self->closed(); ++idle) {
     const std::uint64_t reads = self->counted_.reads;
     error_code ignored;
     auto token = asio::redirect_error(asio::use_awaitable, ignored);
-    co_await turn.async_wait_until(self->now(), token);
+    co_await turn.async_wait_until(self->now() + (self->full_ ? full_pause : duration()), token);
     if (self->counted_.reads != reads || !self->unparsed_.empty()) idle = 0;
   }
   self->lost(why);
