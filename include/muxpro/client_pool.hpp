@@ -137,7 +137,7 @@ class client_pool {
         impl->flush();
         return;
       }
-      auto cancel = [p = impl](detail::pool_impl::waiting_open* op) { p->cancel_open(op); };
+      const auto cancel = detail::cancel_by<&detail::pool_impl::cancel_open>(impl);
       impl->start_open(detail::park<detail::pool_impl::waiting_open>(
           std::forward<Handler>(handler), impl->executor(), cancel, std::move(request)));
     }

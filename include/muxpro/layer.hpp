@@ -27,6 +27,7 @@
 namespace muxpro::layer {
 
 // --- operations: an initiation parks the caller's handler in a pending_op, or posts its completion
+using detail::cancel_by;
 using detail::initiation;
 using detail::park;
 using detail::parking;

@@ -55,13 +55,15 @@ class one_shot final : private detail::parking {
       }
       self->leave();  // of an earlier wait's context
       self->enter(executor);
-      auto cancel = [one = self](wait_op* op) {
-        one->waiter_ = nullptr;
-        op->complete(asio::error::operation_aborted);
-      };
+      const auto cancel = detail::cancel_by<&one_shot::cancel>(self);
       self->waiter_ = detail::park<wait_op>(std::forward<Handler>(handler), executor, cancel);
     }
   };
+
+  void cancel(wait_op* op) {
+    waiter_ = nullptr;
+    op->complete(asio::error::operation_aborted);
+  }
 
   void context_destroyed() noexcept override {
     if (waiter_) std::exchange(waiter_, nullptr)->drop();

@@ -72,14 +72,16 @@ class semaphore final : private detail::parking {
         detail::post_completion(std::forward<Handler>(handler), self->executor_, core.closed(), n);
         return;
       }
-      auto cancel = [core_ptr = &core](acquire_op* op) {
-        core_ptr->leave(*op);
-        op->complete(asio::error::operation_aborted, 0);
-      };
+      const auto cancel = detail::cancel_by<&semaphore::cancel>(self);
       core.wait(
           *detail::park<acquire_op>(std::forward<Handler>(handler), self->executor_, cancel, least, most));
     }
   };
+
+  void cancel(acquire_op* op) {
+    core_.leave(*op);
+    op->complete(asio::error::operation_aborted, 0);
+  }
 
   template <class Token>
   auto start(std::uint64_t least, std::uint64_t most, Token&& token) {

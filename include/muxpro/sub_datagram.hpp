@@ -102,7 +102,7 @@ class sub_datagram {
       auto* const s = object;
       if (!s) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
       s->session()->operation_begins();
-      auto cancel = [state = s](detail::receive_op* op) { state->cancel_receive(op); };
+      const auto cancel = detail::cancel_by<&detail::stream_state::cancel_receive>(s);
       auto* const op = detail::park<detail::receive_op>(
           std::forward<Handler>(handler), s->session()->executor(), cancel, std::move(into), *from);
       if (!s->receive_now(*op)) s->start_receive(op);

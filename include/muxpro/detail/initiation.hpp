@@ -8,7 +8,6 @@
 
 #include <cassert>
 #include <concepts>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -49,13 +48,12 @@ struct initiation {
 template <class... Results, class Handler>
 void refuse(Handler&& handler) {
   assert(false && "an operation of an empty handle: it was default-constructed or moved from");
-  const auto executor = asio::get_associated_executor(handler, executor_of_none());
-  bound_handler<std::decay_t<Handler>, error_code, Results...> call(
-      std::forward<Handler>(handler), make_error_code(errc::bad_handle), Results()...);
-  if constexpr (std::is_same_v<decltype(executor), const asio::any_io_executor>)
-    post_to(executor, dispatched(std::optional<asio::any_io_executor>(), std::move(call)));
+  const auto own = asio::get_associated_executor(handler, executor_of_none());
+  const auto why = make_error_code(errc::bad_handle);
+  if constexpr (std::is_constructible_v<asio::any_io_executor, decltype(own)>)
+    post_completion(std::forward<Handler>(handler), asio::any_io_executor(own), why, Results()...);
   else
-    asio::post(executor, std::move(call));
+    post_completion(std::forward<Handler>(handler), executor_of_none(), why, Results()...);
 }
 
 /// Whether a stream is no empty handle of this library.

@@ -1,87 +1,56 @@
-// pending_op: a waiting completion handler, with its type erased, in one allocation by the handler's own
+// pending_op: a completion handler that waits, with its type erased, in one allocation by the handler's own
 // allocator. It completes once, never inside the call that completes it, or is dropped without a call when
 // its context goes.
+//
+// complete() keeps the results in the operation and posts a pointer to it: a type of handler needs one class
+// here, and none in Asio.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
 #include <muxpro/detail/completion.hpp>
-#include <muxpro/detail/guarded_handler.hpp>
 #include <muxpro/detail/recycled.hpp>
 
+#include <cstddef>
 #include <memory>
+#include <new>
+#include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 namespace muxpro::detail {
 
+/// An operation that completes with `Args`.
 template <class... Args>
-class pending_op {
+class pending_op : public ready_call {
  public:
-  pending_op(const pending_op&) = delete;
-  pending_op& operator=(const pending_op&) = delete;
-
-  /// Posts the handler and frees the operation.
+  /// Posts the handler, whose call frees the operation.
   virtual void complete(Args... args) = 0;
-  /// Frees both without a call.
-  virtual void drop() noexcept = 0;
 
  protected:
   pending_op() noexcept = default;
   ~pending_op() = default;
-};
 
-/// An operation whose completion has a guard.
-template <class Op>
-concept guards_completion = requires(Op& op) {
-  op.guard();
-};
-
-/// `Op` derives from pending_op<Args...> and has the data of the operation while it waits. `Completion` posts
-/// its handler.
-template <class Op, class Completion, class Handler, class... Args>
-class parked_op final : public Op {
- public:
-  using allocator_type = typename std::allocator_traits<
-      typename operation_memory<Handler>::type>::template rebind_alloc<parked_op>;
-
-  template <class From, class... Init>
-  parked_op(From&& handler, Completion&& completion, Init&&... init)
-      : Op(std::forward<Init>(init)...),
-        completion_(std::move(completion)),
-        slot_(asio::get_associated_cancellation_slot(handler)),
-        handler_(std::forward<From>(handler)) {}
-
-  /// From now on cancellation calls `cancel(op)`.
-  template <class Cancel>
+  /// From now on cancellation calls `cancel(op)`, where `Op` is the type of *this.
+  template <class Op, class Cancel>
   void arm(Cancel cancel) {
     if (!slot_.is_connected()) return;
-    slot_.template emplace<canceller<Cancel>>(this, std::move(cancel));
+    slot_.template emplace<canceller<Op, Cancel>>(this, std::move(cancel));
     in_slot_ = true;
   }
-
-  void complete(Args... args) override {
-    leave_slot();
-    auto completion = std::move(completion_);
-    allocator_type allocator(operation_memory<Handler>::of(handler_));
-    auto call = bind(std::move(args)...);
-    destroy(allocator);
-    completion.post(std::move(call));
+  void leave_slot() noexcept {
+    if (in_slot_) slot_.clear();
   }
 
-  void drop() noexcept override {
-    leave_slot();
-    allocator_type allocator(operation_memory<Handler>::of(handler_));
-    [[maybe_unused]] Handler handler(std::move(handler_));
-    destroy(allocator);
-  }
+  asio::cancellation_slot slot_;  ///< of the handler
 
  private:
   /// Stands in the cancellation signal. Its destructor marks the slot as empty, since the signal may be
   /// destroyed before the operation.
-  template <class Cancel>
+  template <class Op, class Cancel>
   class canceller {
    public:
-    canceller(parked_op* op, Cancel cancel) : op_(op), cancel_(std::move(cancel)) {}
+    canceller(pending_op* op, Cancel cancel) : op_(op), cancel_(std::move(cancel)) {}
     canceller(const canceller&) = delete;
     canceller& operator=(const canceller&) = delete;
     ~canceller() { op_->in_slot_ = false; }
@@ -89,74 +58,197 @@ class parked_op final : public Op {
     void operator()(asio::cancellation_type type) {
       if (type == asio::cancellation_type::none) return;
       // Completing clears the slot and with it *this: copy first.
-      Op* const op = op_;
+      Op* const op = static_cast<Op*>(op_);
       Cancel cancel = cancel_;
       cancel(op);
     }
 
    private:
-    parked_op* op_;
+    pending_op* op_;
     Cancel cancel_;
   };
 
-  auto bind(Args... args) {
-    using bound = bound_handler<Handler, Args...>;
-    if constexpr (guards_completion<Op>)
-      return guarded_handler<decltype(Op::guard()), bound>(Op::guard(), std::move(handler_),
-                                                           std::move(args)...);
-    else
-      return bound(std::move(handler_), std::move(args)...);
+  bool in_slot_ = false;
+};
+
+/// An operation whose completion has a guard: `guard->begin()` is called before the handler, on the executor
+/// of the object, and the guard is destroyed behind the handler.
+template <class Guard, class... Args>
+struct guarded_op : pending_op<Args...> {
+  guarded_op() noexcept = default;
+  explicit guarded_op(Guard&& g) noexcept : guard(std::move(g)) {}
+
+  std::optional<Guard> guard;  ///< since the operation is complete
+};
+
+/// `Op` derives from pending_op<Args...> and has the data of the operation while it waits.
+template <class Op, class Handler, class... Args>
+class parked_op final : public Op {
+ public:
+  /// Makes an `Op` of `init`. Cancellation calls `cancel(op)`.
+  template <class From, class Cancel, class... Init>
+  static Op* park(From&& handler, const asio::any_io_executor& object, Cancel cancel, Init&&... init) {
+    parked_op* const op = make(std::forward<From>(handler), call_route(own_executor(handler, object), object),
+                               std::forward<Init>(init)...);
+    try {
+      op->template arm<Op>(std::move(cancel));
+    } catch (...) {
+      op->drop();
+      throw;
+    }
+    return op;
   }
 
-  void leave_slot() noexcept {
-    if (in_slot_) slot_.clear();
+  /// Completes an `Op` of `init` that does not wait.
+  template <class From, class... Init>
+  static void complete_at_once(From&& handler, const asio::any_io_executor& object, Args... args,
+                               Init&&... init) {
+    const auto& own = own_executor(handler, object);
+    const auto* const plain = plain_executor(own, object);
+    parked_op* const op = make(std::forward<From>(handler), plain ? call_route() : call_route(own, object),
+                               std::forward<Init>(init)...);
+    op->results_.emplace(std::move(args)...);
+    if (plain)
+      post_to(*plain, op->posted());
+    else
+      op->route_.post(op->posted());
+  }
+
+  void complete(Args... args) override {
+    this->leave_slot();
+    results_.emplace(std::move(args)...);
+    route_.post(posted());
+  }
+
+  void arrive() override {
+    [[maybe_unused]] const auto until_called = begin_guard();
+    if (!route_.go_on(*this)) call(std::index_sequence_for<Args...>());
+  }
+
+  void drop() noexcept override {
+    this->leave_slot();
+    memory_type allocator = operation_memory<Handler>::of(handler_);
+    [[maybe_unused]] const Handler handler(std::move(handler_));
+    destroy(allocator);
+  }
+
+ private:
+  using memory_type = typename operation_memory<Handler>::type;
+
+  template <class From, class... Init>
+  parked_op(From&& handler, call_route&& route, Init&&... init)
+      : Op(std::forward<Init>(init)...), route_(std::move(route)), handler_(std::forward<From>(handler)) {
+    this->slot_ = asio::get_associated_cancellation_slot(handler_);
+  }
+  ~parked_op() = default;
+
+  template <class From, class... Init>
+  static parked_op* make(From&& handler, call_route route, Init&&... init) {
+    memory_type allocator = operation_memory<Handler>::of(handler);
+    void* const place = allocate(allocator);
+    try {
+      return ::new (place)
+          parked_op(std::forward<From>(handler), std::move(route), std::forward<Init>(init)...);
+    } catch (...) {
+      deallocate(allocator, place);
+      throw;
+    }
+  }
+
+  posted_call<memory_type> posted() noexcept {
+    return posted_call<memory_type>(*this, operation_memory<Handler>::of(handler_));
+  }
+
+  auto begin_guard() {
+    if constexpr (requires { this->guard; }) {
+      auto begun = std::exchange(this->guard, std::nullopt);
+      if (begun) begun->begin();
+      return begun;
+    } else {
+      return nullptr;
+    }
+  }
+
+  template <std::size_t... I>
+  void call(std::index_sequence<I...>) {
+    memory_type allocator = operation_memory<Handler>::of(handler_);
+    Handler handler(std::move(handler_));
+    [[maybe_unused]] auto results = *std::move(results_);
+    destroy(allocator);
+    std::move(handler)(std::get<I>(std::move(results))...);
   }
 
   /// The allocator comes from the handler before it is moved: some live in the handler and move along.
-  void destroy(allocator_type& allocator) noexcept {
-    std::allocator_traits<allocator_type>::destroy(allocator, this);
-    std::allocator_traits<allocator_type>::deallocate(allocator, this, 1);
+  void destroy(memory_type& allocator) noexcept {
+    this->~parked_op();
+    deallocate(allocator, this);
   }
 
-  Completion completion_;
-  asio::associated_cancellation_slot_t<Handler> slot_;
-  bool in_slot_ = false;
+  static void* allocate(memory_type& allocator) {
+    if constexpr (recycles<memory_type>)
+      return recycled_memory::allocate(sizeof(parked_op));
+    else
+      return own_allocator(allocator).allocate(1);
+  }
+  static void deallocate(memory_type& allocator, void* place) noexcept {
+    if constexpr (recycles<memory_type>)
+      recycled_memory::deallocate<sizeof(parked_op)>(place);
+    else
+      own_allocator(allocator).deallocate(static_cast<parked_op*>(place), 1);
+  }
+  static auto own_allocator(memory_type& allocator) {
+    return typename std::allocator_traits<memory_type>::template rebind_alloc<parked_op>(allocator);
+  }
+
+  call_route route_;
+  std::optional<std::tuple<Args...>> results_;
   Handler handler_;
 };
 
-template <class Op, class Completion, class Handler, class Cancel, class... Init, class... Args>
-Op* park_on(pending_op<Args...>*, Completion completion, Handler&& handler, Cancel cancel, Init&&... init) {
-  using handler_type = std::decay_t<Handler>;
-  using parked = parked_op<Op, Completion, handler_type, Args...>;
-  typename parked::allocator_type allocator(operation_memory<handler_type>::of(handler));
-  using traits = std::allocator_traits<typename parked::allocator_type>;
-  parked* op = traits::allocate(allocator, 1);
-  try {
-    traits::construct(allocator, op, std::forward<Handler>(handler), std::move(completion),
-                      std::forward<Init>(init)...);
-  } catch (...) {
-    traits::deallocate(allocator, op, 1);
-    throw;
-  }
-  try {
-    op->arm(std::move(cancel));
-  } catch (...) {
-    op->drop();
-    throw;
-  }
-  return op;
-}
+template <class Op, class Handler, class... Args>
+parked_op<Op, Handler, Args...> parked_type(const pending_op<Args...>*);
+/// What has the handler of an `Op`.
+template <class Op, class Handler>
+using parked = decltype(parked_type<Op, std::decay_t<Handler>>(static_cast<Op*>(nullptr)));
 
 /// Makes an `Op` of `handler`. Cancellation calls `cancel(op)`, which must complete `op`, at once or later.
 template <class Op, class Handler, class Cancel, class... Init>
 Op* park(Handler&& handler, const asio::any_io_executor& object, Cancel cancel, Init&&... init) {
-  constexpr Op* type = nullptr;
-  if (const auto* const plain = plain_executor(handler, object))
-    return park_on<Op>(type, direct_completion(*plain), std::forward<Handler>(handler), std::move(cancel),
-                       std::forward<Init>(init)...);
-  dispatched_completion<std::decay_t<Handler>> completion(handler, object);
-  return park_on<Op>(type, std::move(completion), std::forward<Handler>(handler), std::move(cancel),
-                     std::forward<Init>(init)...);
+  return parked<Op, Handler>::park(std::forward<Handler>(handler), object, std::move(cancel),
+                                   std::forward<Init>(init)...);
+}
+
+/// Completes the handler of an operation that did not wait.
+template <class Handler, class... Args>
+void post_completion(Handler&& handler, const asio::any_io_executor& object, Args... args) {
+  parked<pending_op<Args...>, Handler>::complete_at_once(std::forward<Handler>(handler), object,
+                                                         std::move(args)...);
+}
+
+/// The same with a guard.
+template <class Guard, class Handler, class... Args>
+void post_guarded(Guard guard, Handler&& handler, const asio::any_io_executor& object, Args... args) {
+  parked<guarded_op<Guard, Args...>, Handler>::complete_at_once(std::forward<Handler>(handler), object,
+                                                                std::move(args)..., std::move(guard));
+}
+
+/// As the cancellation of an operation: member function `Cancel` of the object where the operation waits,
+/// which may take the operation.
+template <auto Cancel, class Keeper>
+struct cancellation {
+  Keeper* keeper;
+
+  template <class Op>
+  void operator()([[maybe_unused]] Op* op) const {
+    if constexpr (std::is_invocable_v<decltype(Cancel), Keeper&>)
+      (keeper->*Cancel)();
+    else
+      (keeper->*Cancel)(op);
+  }
+};
+template <auto Cancel, class Keeper>
+cancellation<Cancel, Keeper> cancel_by(Keeper* keeper) noexcept {
+  return {keeper};
 }
 
 }  // namespace muxpro::detail

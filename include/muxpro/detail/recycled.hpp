@@ -135,6 +135,9 @@ struct is_standard : std::false_type {};
 template <class T>
 struct is_standard<std::allocator<T>> : std::true_type {};
 
+template <class Allocator>
+inline constexpr bool recycles = std::is_same_v<Allocator, recycled_allocator<std::byte>>;
+
 /// The allocator of a handler that has one of its own, else the recycled one.
 template <class Handler>
 struct operation_memory {

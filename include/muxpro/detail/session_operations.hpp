@@ -43,6 +43,12 @@ using initiate_close = initiate_end<session_impl, &session_impl::close_now, &ses
 template <class Impl>
 using initiate_drain = initiate_end<Impl, &Impl::drain_now, &Impl::start_drain>;
 
+/// The cancellation of an operation that the life of the session depends on.
+struct close_session {
+  session_impl* session;
+  void operator()(result_op*) const { session->close(asio::error::operation_aborted); }
+};
+
 /// async_handshake() and async_run().
 template <void (session_impl::*Start)(result_op*)>
 struct initiate_life : initiation<session_impl> {
@@ -51,8 +57,7 @@ struct initiate_life : initiation<session_impl> {
     auto* const impl = object;
     if (!impl) return refuse(std::forward<Handler>(handler));
     impl->operation_begins();
-    auto cancel = [s = impl](result_op*) { s->close(asio::error::operation_aborted); };
-    (impl->*Start)(park<result_op>(std::forward<Handler>(handler), impl->executor(), cancel));
+    (impl->*Start)(park<result_op>(std::forward<Handler>(handler), impl->executor(), close_session{impl}));
   }
 };
 using initiate_handshake = initiate_life<&session_impl::start_handshake>;

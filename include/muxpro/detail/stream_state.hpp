@@ -108,12 +108,11 @@ class write_completion {
   bool begun_ = false;
 };
 
-struct write_op : pending_op<error_code, std::size_t>, semaphore_core::waiter {
+struct write_op : guarded_op<write_completion, error_code, std::size_t>, semaphore_core::waiter {
   write_op(stream_state& s, write_buffers b) : waiter(1, 1), stream(&s), from(b) {}
   void granted(std::uint64_t n) override;
   void failed(std::error_code) override {}
   void abandoned() noexcept override {}
-  write_completion guard() noexcept { return write_completion(*stream); }
 
   stream_state* stream;
   write_buffers from;

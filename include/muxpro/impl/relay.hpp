@@ -81,7 +81,7 @@ struct initiate_relay {
     auto beginning_of = [&options](relay_side side) { return relay_state::take_beginning(options, side); };
     loop from_a = first_from(s, relay_side::a, *a, *b, beginning_of(relay_side::a));
     loop from_b = first_from(s, relay_side::b, *b, *a, beginning_of(relay_side::b));
-    auto cancel = [state = s.get()](relay_op*) { state->cancel(); };
+    const auto cancel = cancel_by<&relay_state::cancel>(static_cast<relay_state*>(s.get()));
     relay_op* const op = park<relay_op>(std::forward<Handler>(handler), executor, cancel);
     s->start(op, std::move(from_a), std::move(from_b));
   }

@@ -106,6 +106,7 @@ MUXPRO_DECL void stream_state::landed() {
 
 MUXPRO_DECL void stream_state::finish_write(error_code ec) {
   write_op* const op = std::exchange(writer_, nullptr);
+  op->guard.emplace(*this);
   op->complete(ec, op->framed);
   if (stall.running()) written_at_ = now();
   end_if_finishing();

@@ -26,7 +26,7 @@ void sub_stream::initiate_read::operator()(Handler&& handler, detail::read_buffe
     detail::post_completion(std::forward<Handler>(handler), executor, ec, n);
     return;
   }
-  auto cancel = [state = s](detail::read_op* op) { state->cancel_read(op); };
+  const auto cancel = detail::cancel_by<&detail::stream_state::cancel_read>(s);
   s->start_read(detail::park<detail::copying_read>(std::forward<Handler>(handler), executor, cancel, into));
 }
 
@@ -42,7 +42,7 @@ void detail::relay_access<sub_stream>::flow(sub_stream& stream, sink& to, Handle
     post_completion(std::forward<Handler>(handler), executor, ec, n);
     return;
   }
-  auto cancel = [state = s](read_op* op) { state->cancel_read(op); };
+  const auto cancel = cancel_by<&stream_state::cancel_read>(s);
   s->start_read(park<flow_op>(std::forward<Handler>(handler), executor, cancel, to));
 }
 
@@ -64,7 +64,7 @@ void sub_stream::initiate_write::operator()(Handler&& handler, detail::write_buf
     session->wake_writer();  // after the handler: what it writes shares the gather write
     return;
   }
-  auto cancel = [state = s](detail::write_op* op) { state->cancel_write(op); };
+  const auto cancel = detail::cancel_by<&detail::stream_state::cancel_write>(s);
   s->start_write(detail::park<detail::write_op>(std::forward<Handler>(handler), executor, cancel, *s, from));
 }
 
@@ -79,7 +79,7 @@ void sub_stream::initiate_shutdown::operator()(Handler&& handler) const {
     detail::post_completion(std::forward<Handler>(handler), executor, ec);
     return;
   }
-  auto cancel = [state = s](detail::shutdown_op* op) { state->cancel_shutdown(op); };
+  const auto cancel = detail::cancel_by<&detail::stream_state::cancel_shutdown>(s);
   s->start_shutdown(detail::park<detail::shutdown_op>(std::forward<Handler>(handler), executor, cancel));
 }
 
@@ -94,7 +94,7 @@ void sub_stream::initiate_wait_cut::operator()(Handler&& handler) const {
     detail::post_completion(std::forward<Handler>(handler), executor, ec);
     return;
   }
-  auto cancel = [state = s](detail::cut_op* op) { state->cancel_wait_cut(op); };
+  const auto cancel = detail::cancel_by<&detail::stream_state::cancel_wait_cut>(s);
   s->start_wait_cut(detail::park<detail::cut_op>(std::forward<Handler>(handler), executor, cancel));
 }
 

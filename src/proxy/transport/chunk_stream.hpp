@@ -138,7 +138,7 @@ void chunk_stream::start_read::operator()(Handler&& handler, bytes into) const {
   if (ec != asio::error::would_block)
     return layer::post_completion(std::forward<Handler>(handler), half->executor(), ec, n);
   auto waiting = chunk_reader::wait(half->shared_from_this());
-  auto cancel = [r = half](chunk_reader::read_op*) { r->cancel(); };
+  const auto cancel = layer::cancel_by<&chunk_reader::cancel>(half);
   half->start(std::move(waiting),
               layer::park<chunk_reader::read_op>(std::forward<Handler>(handler), half->executor(), cancel),
               into);
@@ -150,7 +150,7 @@ void chunk_stream::start_wait::operator()(Handler&& handler) const {
     return layer::post_completion(std::forward<Handler>(handler), half->executor(), std::error_code(),
                                   std::size_t{0});
   auto waiting = chunk_reader::wait(half->shared_from_this());
-  auto cancel = [r = half](chunk_reader::read_op*) { r->cancel(); };
+  const auto cancel = layer::cancel_by<&chunk_reader::cancel>(half);
   half->start(std::move(waiting),
               layer::park<chunk_reader::read_op>(std::forward<Handler>(handler), half->executor(), cancel),
               {});
@@ -163,7 +163,7 @@ void chunk_stream::start_write::operator()(Handler&& handler, const text_parts& 
   if (ec || !half->has_more())
     return layer::post_completion(std::forward<Handler>(handler), half->executor(), ec, n);
   auto sending = chunk_writer::send(half->shared_from_this());
-  auto cancel = [w = half](chunk_writer::write_op*) { w->cancel(); };
+  const auto cancel = layer::cancel_by<&chunk_writer::cancel>(half);
   half->start(std::move(sending),
               layer::park<chunk_writer::write_op>(std::forward<Handler>(handler), half->executor(), cancel),
               n);
@@ -176,7 +176,7 @@ void chunk_stream::start_end::operator()(Handler&& handler) const {
   if (ec || !half->has_more())
     return layer::post_completion(std::forward<Handler>(handler), half->executor(), ec);
   auto sending = chunk_writer::send(half->shared_from_this());
-  auto cancel = [w = half](chunk_writer::end_op*) { w->cancel(); };
+  const auto cancel = layer::cancel_by<&chunk_writer::cancel>(half);
   half->start(std::move(sending),
               layer::park<chunk_writer::end_op>(std::forward<Handler>(handler), half->executor(), cancel));
 }

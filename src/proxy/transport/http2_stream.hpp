@@ -115,7 +115,7 @@ class http2_stream {
   static void start(Handler&& handler, state& s, state::attempt now, const Init&... init) {
     if (!now.must_wait)
       return layer::post_completion(std::forward<Handler>(handler), s.executor(), now.error, now.transferred);
-    auto cancel = [](Op* op) { state::cancel(op); };
+    void (*const cancel)(Op*) = &state::cancel;
     s.wait(*layer::park<Op>(std::forward<Handler>(handler), s.executor(), cancel, s, init...));
   }
 
