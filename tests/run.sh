@@ -82,6 +82,10 @@ run_program() { # CONFIGURATION PROGRAM
   report "$step" $((SECONDS - start)) "$good" "$bad" "$why"
 }
 
+# Each header alone: clang++ reads them faster.
+reads_headers=asan
+! $quick || reads_headers=plain
+
 # Builds what is wanted of a configuration, and leaves its programs in `programs`. With MUXPRO_WERROR, all is built, and
 # that is a check of its own.
 programs=()
@@ -98,7 +102,7 @@ build_configuration() { # CONFIGURATION CMAKE-ARGUMENT...
   done <"$(directory "$name")/test_programs.txt"
   if [[ $* == *MUXPRO_WERROR=ON* ]] && wanted "$name/warnings"; then
     step=$name/warnings good=1 targets=(all)
-    [ "$name" != plain ] || targets+=(muxpro_headers_alone)
+    [ "$name" != "$reads_headers" ] || targets+=(muxpro_headers_alone)
   fi
   ((${#targets[@]})) || return 0
 

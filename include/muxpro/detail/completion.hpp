@@ -166,10 +166,11 @@ std::unique_ptr<far_route> make_far_route(const Own& own, const asio::any_io_exe
 /// The way of a call from the object to its handler, whose executor is `own`. Mostly one io_context has both.
 class call_route {
  public:
-  /// None: the call is where it has to be.
+  /// The call has none yet, or is where it has to be.
   call_route() noexcept = default;
+
   template <class Own>
-  call_route(const Own& own, const asio::any_io_executor& object) {
+  void lead(const Own& own, const asio::any_io_executor& object) {
     if (const auto* const plain = plain_executor(own, object))
       plain_.emplace(tracked(*plain));
     else
@@ -184,8 +185,9 @@ class call_route {
   }
   /// True if the call, which has arrived on the executor of its object, has continued elsewhere.
   bool go_on(ready_call& call) {
+    if (!far_) return false;
     const auto far = std::move(far_);
-    return far && far->go_on(call);
+    return far->go_on(call);
   }
 
  private:

@@ -88,9 +88,9 @@ class parked_op final : public Op {
   /// Makes an `Op` of `init`. Cancellation calls `cancel(op)`.
   template <class From, class Cancel, class... Init>
   static Op* park(From&& handler, const asio::any_io_executor& object, Cancel cancel, Init&&... init) {
-    parked_op* const op = make(std::forward<From>(handler), call_route(own_executor(handler, object), object),
-                               std::forward<Init>(init)...);
+    parked_op* const op = make(std::forward<From>(handler), std::forward<Init>(init)...);
     try {
+      op->route_.lead(op->own(object), object);
       op->template arm<Op>(std::move(cancel));
     } catch (...) {
       op->drop();
@@ -103,15 +103,15 @@ class parked_op final : public Op {
   template <class From, class... Init>
   static void complete_at_once(From&& handler, const asio::any_io_executor& object, Args... args,
                                Init&&... init) {
-    const auto& own = own_executor(handler, object);
-    const auto* const plain = plain_executor(own, object);
-    parked_op* const op = make(std::forward<From>(handler), plain ? call_route() : call_route(own, object),
-                               std::forward<Init>(init)...);
+    parked_op* const op = make(std::forward<From>(handler), std::forward<Init>(init)...);
     op->results_.emplace(std::move(args)...);
-    if (plain)
-      post_to(*plain, op->posted());
-    else
-      op->route_.post(op->posted());
+    posted_call<memory_type> call = op->posted();
+    if (const io_executor* const plain = plain_executor(op->own(object), object)) {
+      post_to(*plain, std::move(call));
+    } else {
+      op->route_.lead(op->own(object), object);
+      op->route_.post(std::move(call));
+    }
   }
 
   void complete(Args... args) override {
@@ -136,25 +136,25 @@ class parked_op final : public Op {
   using memory_type = typename operation_memory<Handler>::type;
 
   template <class From, class... Init>
-  parked_op(From&& handler, call_route&& route, Init&&... init)
-      : Op(std::forward<Init>(init)...), route_(std::move(route)), handler_(std::forward<From>(handler)) {
+  explicit parked_op(From&& handler, Init&&... init)
+      : Op(std::forward<Init>(init)...), handler_(std::forward<From>(handler)) {
     this->slot_ = asio::get_associated_cancellation_slot(handler_);
   }
   ~parked_op() = default;
 
   template <class From, class... Init>
-  static parked_op* make(From&& handler, call_route route, Init&&... init) {
+  static parked_op* make(From&& handler, Init&&... init) {
     memory_type allocator = operation_memory<Handler>::of(handler);
     void* const place = allocate(allocator);
     try {
-      return ::new (place)
-          parked_op(std::forward<From>(handler), std::move(route), std::forward<Init>(init)...);
+      return ::new (place) parked_op(std::forward<From>(handler), std::forward<Init>(init)...);
     } catch (...) {
       deallocate(allocator, place);
       throw;
     }
   }
 
+  decltype(auto) own(const asio::any_io_executor& object) const { return own_executor(handler_, object); }
   posted_call<memory_type> posted() noexcept {
     return posted_call<memory_type>(*this, operation_memory<Handler>::of(handler_));
   }
