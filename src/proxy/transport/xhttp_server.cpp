@@ -52,11 +52,15 @@ asio::awaitable<void> serve_call(std::shared_ptr<xhttp_call> call, std::shared_p
   co_await serve(std::move(c));
 }
 
+// A client by HTTP/1.1 reads the answer when it uses the connection for another session, and ends that one if
+// the answer is none or no 200. A part that comes too late is therefore dropped with that answer.
 asio::awaitable<void> take_part(std::shared_ptr<xhttp_upload> up, xhttp_part part,
                                 std::shared_ptr<connection> answer) {
-  std::error_code ec;
-  co_await up->take_post(std::move(part), ec);
-  if (ec) co_return answer->cut();
+  std::error_code over, ec;
+  co_await up->take_post(std::move(part), over);
+  std::vector<std::byte> dropped(over ? 16 * 1024 : 0);
+  while (over && !ec) co_await answer->read_some(asio::buffer(dropped), ec);
+  if (ec && ec != asio::error::eof) co_return answer->cut();
   co_await answer->finish();
   answer->close();
 }
@@ -90,11 +94,17 @@ asio::awaitable<void> pad_answer(std::shared_ptr<xhttp_upload> up, std::shared_p
 
 // --- sessions
 
+xhttp_sessions::xhttp_sessions(std::size_t waiting_posts)
+    : waiting_posts_(waiting_posts), over_(std::make_shared<xhttp_upload>(waiting_posts)) {
+  over_->end(asio::error::eof);
+}
+
 std::shared_ptr<xhttp_upload> xhttp_sessions::get(const std::string& name) {
   const std::lock_guard lock(mutex_);
   for (const by_name* all : {&begun_, &waiting_})
     if (const auto found = all->find(name); found != all->end()) return found->second;
   forget_old(std::chrono::steady_clock::now());
+  if (removed_.contains(name)) return over_;
   if (waiting_.size() >= most_waiting) return nullptr;
   return waiting_[name] = std::make_shared<xhttp_upload>(waiting_posts_);
 }
@@ -102,6 +112,7 @@ std::shared_ptr<xhttp_upload> xhttp_sessions::get(const std::string& name) {
 std::shared_ptr<xhttp_upload> xhttp_sessions::begin(const std::string& name) {
   const std::lock_guard lock(mutex_);
   if (begun_.contains(name)) return nullptr;
+  removed_.erase(name);
   auto& place = begun_[name];
   if (auto early = waiting_.extract(name))
     place = std::move(early.mapped());
@@ -113,13 +124,16 @@ std::shared_ptr<xhttp_upload> xhttp_sessions::begin(const std::string& name) {
 
 void xhttp_sessions::remove(const std::string& name) {
   const std::lock_guard lock(mutex_);
-  begun_.erase(name);
+  const auto now = std::chrono::steady_clock::now();
+  forget_old(now);
+  if (begun_.erase(name) > 0 && removed_.size() < most_waiting) removed_[name] = now + xhttp_upload::patience;
 }
 
 void xhttp_sessions::forget_old(time_point now) {
   if (now < next_look_) return;
   next_look_ = now + std::chrono::seconds(1);
   std::erase_if(waiting_, [](const auto& one) { return one.second->is_older_than(xhttp_upload::patience); });
+  std::erase_if(removed_, [now](const auto& one) { return one.second <= now; });
 }
 
 // --- requests
@@ -185,7 +199,8 @@ void xhttp_server::take_post(const call_ptr& call, std::vector<http_field> field
       up->end(asio::error::connection_reset);
       return call->refuse(409, std::move(fields));
     case post_turns::entry::repeated: return call->refuse(200, std::move(fields));
-    case post_turns::entry::waits: break;
+    case post_turns::entry::waits:
+    case post_turns::entry::over: break;
   }
   const auto answer = call->accept(std::move(fields), {});
   xhttp_part part{v.number, std::move(v.data), takes_data_in_body(options_) ? answer : nullptr};

@@ -39,11 +39,13 @@ class xhttp_call {
 /// The sessions of a server by their names. Any thread.
 class xhttp_sessions {
  public:
-  /// Those that wait for their download, after which there are no further ones.
+  /// Those that wait for their download, after which there are no further ones. Also those that are
+  /// remembered.
   static constexpr std::size_t most_waiting = 4096;
 
-  explicit xhttp_sessions(std::size_t waiting_posts) : waiting_posts_(waiting_posts) {}
-  /// For a request with an upload. Null: too many wait.
+  explicit xhttp_sessions(std::size_t waiting_posts);
+  /// For a request with an upload. Null: too many wait. A session that was removed is over for a while, since
+  /// requests may overtake the end of its download.
   std::shared_ptr<xhttp_upload> get(const std::string& name);
   /// For a download, until remove(). Null: there is another one.
   std::shared_ptr<xhttp_upload> begin(const std::string& name);
@@ -54,8 +56,10 @@ class xhttp_sessions {
   void forget_old(time_point now);
 
   const std::size_t waiting_posts_;
+  const std::shared_ptr<xhttp_upload> over_;  ///< of removed sessions
   std::mutex mutex_;
   by_name waiting_, begun_;
+  std::unordered_map<std::string, time_point> removed_;  ///< remembered until then
   time_point next_look_{};
 };
 

@@ -36,7 +36,8 @@ bool xhttp_upload::enter_stream() {
 
 post_turns::entry xhttp_upload::enter_post(std::uint64_t n) {
   const std::lock_guard lock(mutex_);
-  if (end_ || streams_) return post_turns::entry::too_many;
+  if (end_) return post_turns::entry::over;
+  if (streams_) return post_turns::entry::too_many;
   const auto entry = turns_.enter(n);
   changed_.wake_all();
   return entry;

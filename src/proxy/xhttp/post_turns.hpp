@@ -16,6 +16,7 @@ class post_turns {
     waits,     ///< until has_turn()
     repeated,  ///< its bytes have come, or are coming
     too_many,  ///< earlier parts are missing for too long
+    over,      ///< nothing reads the upload any more
   };
 
   /// `most`: those that wait while the next one is missing.

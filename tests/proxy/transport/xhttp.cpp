@@ -6,6 +6,7 @@
 #include "proxy/transport/tls.hpp"
 #include "proxy/transport/xhttp.hpp"
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,7 +46,31 @@ awaitable<> answers(behind_layer& x, std::string request, std::string status) {
   CHECK(heard.substr(0, 12) == "HTTP/1.1 " + status);
 }
 
+/// A client that has left sends two parts more, by one connection.
+awaitable<> late_parts(behind_layer& x) {
+  const std::string padding = "?x_padding=" + std::string(100, 'X') + " HTTP/1.1\r\nHost: a\r\n";
+  const std::string part = "POST /up/s/1" + padding + "Content-Length: 4\r\n";
+  tcp::socket down(x.io), up(x.io);
+  co_await down.async_connect(x.at, asio::use_awaitable);
+  co_await write(down, "GET /up/s" + padding + "\r\n");
+  std::array<char, 12> head;
+  co_await asio::async_read(down, asio::buffer(head), asio::use_awaitable);
+  CHECK(std::string(head.data(), head.size()) == "HTTP/1.1 200");
+  down.close();
+  co_await up.async_connect(x.at, asio::use_awaitable);
+  co_await write(up, part + "\r\nlate" + part + "Connection: close\r\n\r\nlate");
+  const std::string heard = co_await read_all(up);
+  const auto first = heard.find("HTTP/1.1 200");
+  CHECK(first == 0);
+  CHECK(heard.find("HTTP/1.1 200", first + 1) != std::string::npos);
+}
+
 }  // namespace
+
+TEST_CASE("xhttp: parts for a session that is over are answered", "[proxy][xhttp]") {
+  const protocol p = of_trojan();
+  behind_layer(p.made(), xhttp_server_layer()).run(late_parts);
+}
 
 TEST_CASE("xhttp: a connection in each mode, by both versions of HTTP", "[proxy][xhttp]") {
   for (const bool http2 : {false, true})

@@ -1,6 +1,7 @@
 // The parts of an upload, on their way from requests to a connection.
 #include "http2_meeting.hpp"
 
+#include "proxy/transport/xhttp_server.hpp"
 #include "proxy/transport/xhttp_upload.hpp"
 
 #include <array>
@@ -130,6 +131,17 @@ TEST_CASE("xhttp_upload: one stream, and no parts beside it", "[proxy][xhttp]") 
   CHECK(up->enter_stream());
   CHECK_FALSE(up->enter_stream());
   CHECK(up->enter_post(0) == post_turns::entry::too_many);
+}
+
+TEST_CASE("xhttp_upload: a removed session is over, until it begins again", "[proxy][xhttp]") {
+  xhttp_sessions sessions(30);
+  REQUIRE(sessions.begin("a"));
+  CHECK(sessions.get("a")->enter_post(0) == post_turns::entry::waits);
+  sessions.remove("a");
+  CHECK(sessions.get("a")->enter_post(0) == post_turns::entry::over);
+  CHECK_FALSE(sessions.get("a")->enter_stream());
+  REQUIRE(sessions.begin("a"));
+  CHECK(sessions.get("a")->enter_post(0) == post_turns::entry::waits);
 }
 
 TEST_CASE("xhttp_upload: requests and the reader are on threads of their own", "[proxy][xhttp]") {
