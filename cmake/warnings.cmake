@@ -17,8 +17,8 @@ function(muxpro_own target)
             $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${MUXPRO_UNITY}>>:-Wno-subobject-linkage>
             $<$<BOOL:${MUXPRO_WERROR}>:-Werror>)
   # Optimizing a sanitizer's instrumentation is more than half of the time that a file takes. The core and the rules have
-  # tests with long loops, fuzz targets are one.
-  if(MUXPRO_SANITIZE AND NOT MUXPRO_FUZZ AND NOT target MATCHES "^muxpro$|rules")
+  # tests with long loops, fuzz targets and the simulation are one.
+  if(MUXPRO_SANITIZE AND NOT MUXPRO_FUZZ AND NOT target MATCHES "^muxpro$|rules|simulation")
     target_compile_options(${target} PRIVATE $<$<CONFIG:Debug>:-O0>)
   endif()
 endfunction()

@@ -21,7 +21,14 @@ namespace simulation {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t usual_seeds = 200;
+#define MUXPRO_SIMULATION_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MUXPRO_SIMULATION_SANITIZED
+#endif
+#endif
+#if defined(MUXPRO_SIMULATION_SANITIZED)
+constexpr std::uint64_t usual_seeds = 1000;
 #elif !defined(__OPTIMIZE__)
 constexpr std::uint64_t usual_seeds = 500;
 #else
