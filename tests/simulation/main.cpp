@@ -28,7 +28,7 @@ namespace {
 #endif
 #endif
 #if defined(MUXPRO_SIMULATION_SANITIZED)
-constexpr std::uint64_t usual_seeds = 1000;
+constexpr std::uint64_t usual_seeds = 500;
 #elif !defined(__OPTIMIZE__)
 constexpr std::uint64_t usual_seeds = 500;
 #else
