@@ -52,8 +52,9 @@ asio::awaitable<void> serve_call(std::shared_ptr<xhttp_call> call, std::shared_p
   co_await serve(std::move(c));
 }
 
-// A client by HTTP/1.1 reads the answer when it uses the connection for another session, and ends that one if
-// the answer is none or no 200. A part that comes too late is therefore dropped with that answer.
+// Xray's client by HTTP/1.1 reads the answer only when it uses the connection for another session, which
+// fails unless the answer is 200. A part that comes behind the end of its session is therefore dropped and
+// answered.
 asio::awaitable<void> take_part(std::shared_ptr<xhttp_upload> up, xhttp_part part,
                                 std::shared_ptr<connection> answer) {
   std::error_code over, ec;
@@ -126,7 +127,7 @@ void xhttp_sessions::remove(const std::string& name) {
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   forget_old(now);
-  if (begun_.erase(name) > 0 && removed_.size() < most_waiting) removed_[name] = now + xhttp_upload::patience;
+  if (begun_.erase(name) > 0 && removed_.size() < most_removed) removed_[name] = now + xhttp_upload::patience;
 }
 
 void xhttp_sessions::forget_old(time_point now) {
