@@ -2,6 +2,8 @@
 #include "memory.hpp"
 #include "scene.hpp"
 
+#include <muxpro/detail/recycled.hpp>
+
 #include <fmt/format.h>
 
 #include <unistd.h>
@@ -20,20 +22,13 @@
 namespace simulation {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MUXPRO_SIMULATION_SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define MUXPRO_SIMULATION_SANITIZED
-#endif
-#endif
-#if defined(MUXPRO_SIMULATION_SANITIZED)
-constexpr std::uint64_t usual_seeds = 500;
-#elif !defined(__OPTIMIZE__)
-constexpr std::uint64_t usual_seeds = 500;
+// A sanitizer, which switches recycles_memory off, and -O0 take several times as long.
+#if defined(__OPTIMIZE__)
+constexpr bool is_fast = muxpro::detail::recycles_memory;
 #else
-constexpr std::uint64_t usual_seeds = 2000;
+constexpr bool is_fast = false;
 #endif
+constexpr std::uint64_t usual_seeds = is_fast ? 2000 : 500;
 
 struct arguments {
   std::uint64_t from = 1, seeds = usual_seeds;
