@@ -11,7 +11,7 @@ usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
 Steps are readme, rings, planted, mutants, contracts, format, CONFIGURATION/PROGRAM for plain (g++, Release), asan (clang++) and
 tsan (g++), plain/warnings, asan/warnings,
-plain/process, plain/conformance, plain/instructions, asan/conformance, install, alone, real and interop."
+plain/process, plain/conformance, plain/rates, plain/instructions, asan/conformance, install, alone, real and interop."
 
 quick=false long=false only=
 while (($#)); do
@@ -150,13 +150,13 @@ finish_meanwhile() {
 }
 
 # The cases of the protocol, against the programs of a configuration.
-run_conformance() { # CONFIGURATION TARGETS RUNNER-ARGUMENT...
-  local name=$1 bin log start=$SECONDS good bad
-  wanted "$name/conformance" || return 0
-  bin=$(directory "$name")/bin log=$(directory "$name")/conformance
+run_conformance() { # CONFIGURATION/STEP TARGETS RUNNER-ARGUMENT...
+  local name=${1%/*} bin log start=$SECONDS good bad
+  wanted "$1" || return 0
+  bin=$(directory "$name")/bin log=$(directory "$name")/${1#*/}
   # shellcheck disable=SC2086 # several targets
   if ! build_tests "$name" muxpro_program muxpro_conformance_client $2; then
-    report "$name/conformance" $((SECONDS - start)) 0 1 "not built"
+    report "$1" $((SECONDS - start)) 0 1 "not built"
     return
   fi
   start=$SECONDS
@@ -166,7 +166,7 @@ run_conformance() { # CONFIGURATION TARGETS RUNNER-ARGUMENT...
     good=0 bad=1
   fi
   ((bad == 0)) || grep -v '^ok' "$log.log" | tail -n 120 | cut -c1-1000
-  report "$name/conformance" $((SECONDS - start)) "$good" "$bad" "$(grep -c '^n/a' "$log.log") not applicable yet"
+  report "$1" $((SECONDS - start)) "$good" "$bad" "$(grep -c '^n/a' "$log.log") not applicable yet"
 }
 
 # The programs of the plain build as processes: signals, certificates, places to listen on.
@@ -297,7 +297,8 @@ run_script format formatting
 plain_steps() {
   ((${#programs[@]} == 0)) || run_programs plain
   run_process_cases
-  run_conformance plain "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests"
+  run_conformance plain/conformance "muxpro_rules_tests muxpro_wait_tests muxpro_io_tests muxpro_proxy_tests" \
+    --rates without
   $quick || run_script plain/instructions tests/bench/instructions.sh --show
 }
 build_configuration plain "${release[@]}" -DMUXPRO_WERROR=ON
@@ -308,13 +309,15 @@ if ! $quick; then
   run_configuration asan "${clang[@]}" -DMUXPRO_SANITIZE=address -DMUXPRO_WERROR=ON
   if $long; then
     finish_meanwhile
-    run_conformance asan "" --data-only --slow 5
+    run_conformance asan/conformance "" --data-only --slow 5
   fi
   run_configuration tsan "${gcc[@]}" -DMUXPRO_SANITIZE=thread
   ! $long || run_configuration asan-g++ "${gcc[@]}" -DMUXPRO_SANITIZE=address
   run_script install tests/install/run.sh
 fi
 finish_meanwhile
+# Other work would slow one of two rates down.
+run_conformance plain/rates "" --rates only
 # Outside of units each file of the proxy needs its own includes, and so does each private header.
 each_alone() {
   configure build/alone -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O0" -DCMAKE_CXX_COMPILER=g++ -DMUXPRO_UNITY=OFF \

@@ -21,6 +21,8 @@ def units(cases, arguments):
                 chosen.append(unit(case, role))
     if arguments.data_only:
         chosen = [u for u in chosen if u['how'] == 'data']
+    if arguments.rates:
+        chosen = [u for u in chosen if compares_rates(u) == (arguments.rates == 'only')]
     return chosen
 
 
@@ -66,6 +68,13 @@ def groups(chosen, jobs):
         size = max(8, -(-len(members) // (2 * jobs)))
         out += [members[i:i + size] for i in range(0, len(members), size)]
     return sorted(out, key=lambda g: -sum(cost(u) for u in g))
+
+
+def compares_rates(u):
+    if u['how'] != 'procedure':
+        return False
+    import procedures
+    return procedures.find(u['case']['id'], u['role']).compares_rates
 
 
 def cost(u):

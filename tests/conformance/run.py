@@ -35,6 +35,8 @@ def parse_arguments():
     parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 4))
     parser.add_argument('--full', action='store_true', help='heavy cases at their full size')
     parser.add_argument('--data-only', action='store_true', help='only what is interpreted: bytes in, expectation')
+    parser.add_argument('--rates', choices=('only', 'without'),
+                        help='only the cases that compare rates, which want a machine without other work, or all others')
     parser.add_argument('--slow', type=float, default=1, help='factor on what a slow build may take')
     parser.add_argument('--worker', action='store_true', help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -59,7 +61,9 @@ def main():
 
 
 def run_units(units, arguments):
-    """Groups of one configuration go to workers, each with a loopback of its own."""
+    """Groups of one configuration go to workers, each with a loopback of its own. Those that compare rates follow,
+    one at a time.
+    """
     prefix = network.namespace_command()
     jobs = arguments.jobs
     lock = None
@@ -67,11 +71,14 @@ def run_units(units, arguments):
         jobs = 1
         lock = open(os.path.join(tempfile.gettempdir(), 'muxpro-conformance.lock'), 'w', encoding='ascii')
         fcntl.flock(lock, fcntl.LOCK_EX)
-    groups = plan.groups(units, jobs)
     show = Shown()
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        done = [pool.submit(run_group, prefix, g, arguments, show) for g in groups]
-    return [r for d in done for r in d.result()]
+    results = []
+    for chosen, workers in ([u for u in units if not plan.compares_rates(u)], jobs), (
+            [u for u in units if plan.compares_rates(u)], 1):
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            done = [pool.submit(run_group, prefix, g, arguments, show) for g in plan.groups(chosen, workers)]
+        results += [r for d in done for r in d.result()]
+    return results
 
 
 class Shown:

@@ -13,14 +13,15 @@ class Procedure:
     function: Callable
     config: dict = field(default_factory=dict)
     cost: float = 2
+    compares_rates: bool = False
 
 
-def procedure(*ids, role='S', cost=2, **config):
-    """`config` is what the program of its group is started with."""
+def procedure(*ids, role='S', cost=2, compares_rates=False, **config):
+    """`config` is what the program of its group is started with. One that compares rates runs beside no other."""
     def register(function):
         for case_id in ids:
             for r in role:
-                TABLE[case_id, r] = Procedure(function, config, cost)
+                TABLE[case_id, r] = Procedure(function, config, cost, compares_rates)
         return function
     return register
 

@@ -57,7 +57,7 @@ def beyond(context, peer, stream, data, sent):
     check(sent > 65536 + peer.granted[stream], f'ended at {sent} bytes, with {peer.granted[stream]} granted')
 
 
-@procedure('FCR-08', role='SC', cost=12)
+@procedure('FCR-08', role='SC', cost=12, compares_rates=True)
 def stalled_and_active(context):
     """511 sub-streams whose data nobody takes; their number is smaller in the reduced form.
 

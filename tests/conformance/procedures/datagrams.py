@@ -181,7 +181,7 @@ def client_without_credit(context):
     peer.close()
 
 
-@procedure('UDP-26', extra=['--max-window', '1048576'], cost=8)
+@procedure('UDP-26', extra=['--max-window', '1048576'], cost=8, compares_rates=True)
 def flood_from_outside(context):
     """Or as fast as this machine sends; the reduced form for a second."""
     server = context.program
