@@ -1,6 +1,9 @@
 #include "proxy/transport/http1_exchange.hpp"
 
+#include "proxy/net/or_error.hpp"
 #include "proxy/transport/http2_errors.hpp"
+
+#include <muxpro/timer.hpp>
 
 #include <asio/error.hpp>
 
@@ -8,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -17,6 +21,10 @@ namespace {
 
 /// Most bytes of a chunk: its frame and it go in one write.
 constexpr std::size_t most_chunk = 64 * 1024;
+
+/// Between a server's last bytes and the end of its answer. Xray's client drops bytes that come in one read
+/// with the end, which its own server sends later.
+constexpr duration before_end = std::chrono::milliseconds(100);
 
 void append_fields(std::string& to, const std::vector<http_field>& fields) {
   for (const http_field& f : fields) to.append(f.name).append(": ").append(f.value).append("\r\n");
@@ -196,17 +204,26 @@ asio::awaitable<void> http1_exchange::write(asio::const_buffer from, std::error_
     text.append(static_cast<const char*>(piece.data()), piece.size());
     if (out_ == framing::chunked) text += "\r\n";
     co_await send(std::move(text), ec);
+    written_ = std::chrono::steady_clock::now();
     from += piece.size();
   }
+}
+
+asio::awaitable<void> http1_exchange::pause_before_end(std::error_code& ec) {
+  const time_point until = written_ + before_end;
+  if (std::chrono::steady_clock::now() >= until) co_return;
+  counted_timer pause(get_executor(), until);
+  co_await pause.async_wait(or_error(ec));
 }
 
 asio::awaitable<void> http1_exchange::finish() {
   const auto self = shared_from_this();
   if (std::exchange(finished_, true)) co_return;
   std::error_code shown_by_reads;
+  if (is_server_ && out_ == framing::chunked) co_await pause_before_end(shown_by_reads);
   std::string text = take_head(false);
   if (out_ == framing::chunked) text += "0\r\n\r\n";
-  co_await send(std::move(text), shown_by_reads);
+  if (!shown_by_reads) co_await send(std::move(text), shown_by_reads);
   if (shown_by_reads) keeps_ = false;
   end_if_over();
 }

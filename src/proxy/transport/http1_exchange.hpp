@@ -67,6 +67,7 @@ class http1_exchange final : public stream_coroutines, public std::enable_shared
   std::size_t decode(bytes in, std::error_code& ec);
   std::string take_head(bool has_body);
   asio::awaitable<void> send(std::string text, std::error_code& ec);
+  asio::awaitable<void> pause_before_end(std::error_code& ec);
   static asio::awaitable<void> watch_peer(std::shared_ptr<connection> below,
                                           std::weak_ptr<http1_exchange> of);
   void peer_has_gone() noexcept;
@@ -82,6 +83,7 @@ class http1_exchange final : public stream_coroutines, public std::enable_shared
   std::vector<std::byte> held_;                 ///< was read, and not decoded
   std::string head_;                            ///< was not sent
   framing out_ = framing::none;
+  time_point written_{};               ///< the last bytes of the body
   bool ends_with_connection_ = false;  ///< what is read
   bool is_server_ = false, keeps_ = false, finished_ = false, watching_ = false, ended_ = false;
 };

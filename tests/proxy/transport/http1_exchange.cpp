@@ -105,6 +105,53 @@ TEST_CASE("http1: requests follow each other on a connection, also before their 
   test::run_until(x.io, [&] { return x.ended; });
 }
 
+TEST_CASE("http1: the end of an answer does not come together with its last bytes", "[proxy][http1]") {
+  http1_meeting x;
+  x.serve();
+  x.run([](http1_meeting& m) -> awaitable<> {
+    const std::string text = "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none";
+    co_await asio::async_write(m.wire.first, asio::buffer(text), as_result);
+    std::string answer;
+    std::array<char, 300> room;
+    const auto read = [&]() -> awaitable<> {
+      const auto [ec, n] = co_await m.wire.first.async_read_some(asio::buffer(room), as_result);
+      CHECK_FALSE(ec);
+      answer.append(room.data(), n);
+    };
+    while (!answer.ends_with("one\r\n")) co_await read();
+    const auto begin = std::chrono::steady_clock::now();
+    answer.clear();
+    co_await read();
+    CHECK(answer == "0\r\n\r\n");
+    CHECK(std::chrono::steady_clock::now() - begin > 50ms);
+  });
+}
+
+TEST_CASE("http1: an exchange is cut while it waits with the end", "[proxy][http1]") {
+  http1_meeting x;
+  std::weak_ptr<http1_exchange> cut;
+  x.serve([&](http_request, std::shared_ptr<http1_exchange> e) {
+    cut = e;
+    asio::co_spawn(x.io, echo(std::move(e)), [](std::exception_ptr) {});
+  });
+  x.run([&](http1_meeting& m) -> awaitable<> {
+    const std::string text = "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none";
+    co_await asio::async_write(m.wire.first, asio::buffer(text), as_result);
+    std::array<char, 300> room;
+    std::string answer;
+    while (!answer.ends_with("one\r\n")) {
+      const auto [ec, n] = co_await m.wire.first.async_read_some(asio::buffer(room), as_result);
+      REQUIRE_FALSE(ec);
+      answer.append(room.data(), n);
+    }
+    cut.lock()->cut(end_code::remote_disconnect);
+    const auto [ec, n] = co_await m.wire.first.async_read_some(asio::buffer(room), as_result);
+    CHECK(ec);
+    CHECK(n == 0);
+    co_await wait_for([&] { return cut.expired() && m.ended; });
+  });
+}
+
 TEST_CASE("http1: a client of HTTP/1.0 gets no chunks", "[proxy][http1]") {
   http1_meeting x;
   x.serve();
