@@ -159,7 +159,7 @@ void print_configuration(const host_port& at, const std::vector<std::string>& na
                                  "\"privateKey\": \"{}\", \"shortIds\": [\"{}\"]}}",
                                  to_string(at), list, proxy::to_text(key), new_short_id()));
   print_line(stdout, fmt::format("  and for its clients \"publicKey\": \"{}\"",
-                                 proxy::to_text(proxy::x25519_public(key))));
+                                 proxy::to_text(proxy::x25519_key(key).public_key())));
 }
 
 /// The first line of its answer by HTTP/1.1.

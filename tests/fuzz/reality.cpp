@@ -21,7 +21,9 @@ const reality_rules& rules() {
   static const reality_rules one = [] {
     reality_rules r;
     r.names = {"", "example.test"};
-    r.private_key[5] = std::byte{1};
+    key_bytes own{};
+    own[5] = std::byte{1};
+    r.private_key = x25519_key(own);
     r.short_ids = {short_id()};
     return r;
   }();

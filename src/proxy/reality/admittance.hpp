@@ -49,7 +49,7 @@ const char* to_text(reality_refusal r) noexcept;
 
 struct reality_rules {
   std::set<std::string> names;  ///< "": a client may send none
-  key_bytes private_key{};
+  x25519_key private_key{key_bytes()};
   std::set<short_id> short_ids;
   std::optional<client_version> min_version, max_version;
   /// Between the clocks of both sides; 0: any.

@@ -38,28 +38,6 @@ using pkey_ptr = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
 using pkey_context = std::unique_ptr<EVP_PKEY_CTX, freed_by<EVP_PKEY_CTX_free>>;
 using gcm_context = std::unique_ptr<EVP_CIPHER_CTX, freed_by<EVP_CIPHER_CTX_free>>;
 
-pkey_ptr private_x25519(const key_bytes& key) {
-  pkey_ptr out(
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, raw_bytes(const_bytes(key)), key.size()));
-  demand(out != nullptr, "X25519");
-  return out;
-}
-
-/// RFC 7748 section 6.1. Nothing: the result is zero.
-std::optional<key_bytes> shared_secret(const key_bytes& private_key, const_bytes public_key) {
-  const pkey_ptr ours = private_x25519(private_key);
-  const pkey_ptr theirs(
-      EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, raw_bytes(public_key), public_key.size()));
-  if (!theirs) return std::nullopt;
-  const pkey_context c(EVP_PKEY_CTX_new(ours.get(), nullptr));
-  key_bytes out{};
-  std::size_t size = out.size();
-  demand(c && EVP_PKEY_derive_init(c.get()) == 1, "X25519");
-  if (EVP_PKEY_derive_set_peer(c.get(), theirs.get()) != 1) return std::nullopt;
-  if (EVP_PKEY_derive(c.get(), raw_bytes(bytes(out)), &size) != 1) return std::nullopt;
-  return out;
-}
-
 /// HKDF with SHA-256 (RFC 5869).
 key_bytes hkdf(const key_bytes& secret, const_bytes salt, std::string_view info) {
   const pkey_context c(EVP_PKEY_CTX_new_id(EVP_PKEY_HKDF, nullptr));
@@ -177,11 +155,31 @@ std::optional<client_version> parse_client_version(std::string_view text) {
 
 std::string to_text(const client_version& v) { return fmt::format("{}.{}.{}", v[0], v[1], v[2]); }
 
-key_bytes x25519_public(const key_bytes& private_key) {
+x25519_key::x25519_key(const key_bytes& private_key)
+    : key_(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, raw_bytes(const_bytes(private_key)),
+                                        private_key.size()),
+           freed_by<EVP_PKEY_free>()) {
+  demand(key_ != nullptr, "X25519");
+}
+
+key_bytes x25519_key::public_key() const {
   key_bytes out{};
   std::size_t size = out.size();
-  const pkey_ptr key = private_x25519(private_key);
-  demand(EVP_PKEY_get_raw_public_key(key.get(), raw_bytes(bytes(out)), &size) == 1, "X25519");
+  demand(EVP_PKEY_get_raw_public_key(key_.get(), raw_bytes(bytes(out)), &size) == 1, "X25519");
+  return out;
+}
+
+// RFC 7748 section 6.1: a result of zero is none.
+std::optional<key_bytes> x25519_key::secret_with(const_bytes public_key) const {
+  const pkey_ptr theirs(
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, raw_bytes(public_key), public_key.size()));
+  if (!theirs) return std::nullopt;
+  const pkey_context c(EVP_PKEY_CTX_new(key_.get(), nullptr));
+  key_bytes out{};
+  std::size_t size = out.size();
+  demand(c && EVP_PKEY_derive_init(c.get()) == 1, "X25519");
+  if (EVP_PKEY_derive_set_peer(c.get(), theirs.get()) != 1) return std::nullopt;
+  if (EVP_PKEY_derive(c.get(), raw_bytes(bytes(out)), &size) != 1) return std::nullopt;
   return out;
 }
 
@@ -191,8 +189,8 @@ key_bytes random_key() {
   return out;
 }
 
-std::optional<key_bytes> auth_key(const key_bytes& private_key, const_bytes public_key, const_bytes random) {
-  const auto secret = shared_secret(private_key, public_key);
+std::optional<key_bytes> auth_key(const x25519_key& own, const_bytes public_key, const_bytes random) {
+  const auto secret = own.secret_with(public_key);
   if (!secret) return std::nullopt;
   return hkdf(*secret, random.first(salt_size), "REALITY");
 }

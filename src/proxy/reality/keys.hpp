@@ -6,9 +6,12 @@
 
 #include <muxpro/codec.hpp>
 
+#include <openssl/types.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,13 +32,24 @@ using client_version = std::array<std::uint8_t, 3>;
 std::optional<client_version> parse_client_version(std::string_view text);
 std::string to_text(const client_version& v);
 
-/// The public key of a private one (RFC 7748). Throws std::runtime_error if libcrypto has no X25519.
-key_bytes x25519_public(const key_bytes& private_key);
+/// A private key of X25519 (RFC 7748). Any number of threads may use it at a time.
+class x25519_key {
+ public:
+  /// Throws std::runtime_error if libcrypto has no X25519.
+  explicit x25519_key(const key_bytes& private_key);
+
+  key_bytes public_key() const;
+  /// Nothing: the other side's public key is one that makes no secret.
+  std::optional<key_bytes> secret_with(const_bytes public_key) const;
+
+ private:
+  std::shared_ptr<EVP_PKEY> key_;
+};
 /// Throws std::runtime_error if libcrypto has no random numbers.
 key_bytes random_key();
 
 /// What both sides derive. Nothing: the public key is one that makes no secret.
-std::optional<key_bytes> auth_key(const key_bytes& private_key, const_bytes public_key, const_bytes random);
+std::optional<key_bytes> auth_key(const x25519_key& own, const_bytes public_key, const_bytes random);
 
 /// What a client claims.
 struct reality_claim {

@@ -40,7 +40,6 @@ bool entropy_tape::fill(unsigned char* to, std::size_t size) noexcept try {
     ++next_;
     return true;
   }
-  if (replays) torn_ = true;
   if (!draw_random(to, size)) return false;
   if (mode_ == use::mode::record) draws_.emplace_back(to, to + size);
   return true;

@@ -20,8 +20,6 @@ class entropy_tape {
   ~entropy_tape();
 
   std::vector<draw>& draws() noexcept { return draws_; }
-  /// Something was drawn that is not on the tape, before its end.
-  bool torn() const noexcept { return torn_; }
 
   /// As long as it lives the thread's draws are remembered, or given again.
   class use {
@@ -39,7 +37,6 @@ class entropy_tape {
   std::vector<draw> draws_;
   use::mode mode_ = use::mode::record;
   std::size_t next_ = 0;
-  bool torn_ = false;
 };
 
 /// OpenSSL's library with a generator that uses the tape of its thread. Throws std::runtime_error if OpenSSL

@@ -24,6 +24,7 @@ namespace {
 struct free_context {
   void operator()(SSL_CTX* c) const noexcept { SSL_CTX_free(c); }
 };
+
 /// What one handshake needs, and what it has found.
 struct reality_handshake {
   entropy_tape tape;
@@ -69,16 +70,86 @@ std::vector<std::byte> try_hello(SSL* tls, entropy_tape& tape) {
   return {first, first + std::max(size, 0L)};
 }
 
-/// The draw of which the key share was made. Null: none.
-const entropy_tape::draw* find_key(std::vector<entropy_tape::draw>& draws, const_bytes share) {
-  for (const entropy_tape::draw& d : draws) {
-    key_bytes key{};
-    if (d.size() != key.size()) continue;
-    std::copy_n(reinterpret_cast<const std::byte*>(d.data()), key.size(), key.begin());
-    const key_bytes made = x25519_public(key);
-    if (std::equal(made.begin(), made.end(), share.begin(), share.end())) return &d;
+key_bytes key_of(const entropy_tape::draw& d) {
+  key_bytes out{};
+  std::copy_n(reinterpret_cast<const std::byte*>(d.data()), out.size(), out.begin());
+  return out;
+}
+
+/// What a ClientHello has in a place, and the number of the draw that makes it.
+struct drawn_part {
+  std::size_t draw = 0, at = 0;
+};
+
+/// The ClientHello that OpenSSL sends, and what it draws for that. Other draws of the same sizes make the
+/// same message but for its random, its session id and its key share.
+class hello_form {
+ public:
+  /// Throws std::runtime_error if a part is not made of one draw.
+  explicit hello_form(SSL* tls);
+  /// With other draws, and the session id that they and `options` make.
+  std::shared_ptr<reality_handshake> fill(const reality_client_options& options) const;
+
+ private:
+  template <class Makes>
+  drawn_part find(const_bytes part, const std::vector<entropy_tape::draw>& draws, Makes makes) const;
+
+  std::vector<std::byte> message_;
+  std::vector<std::size_t> sizes_;  ///< of the draws
+  drawn_part random_, id_, share_;
+};
+
+/// `part` is in message_, and has 32 bytes as the draw.
+template <class Makes>
+drawn_part hello_form::find(const_bytes part, const std::vector<entropy_tape::draw>& draws,
+                            Makes makes) const {
+  for (std::size_t n = 0; n < draws.size(); ++n)
+    if (draws[n].size() == 32 && std::ranges::equal(makes(draws[n]), part))
+      return {n, static_cast<std::size_t>(part.data() - message_.data())};
+  throw std::runtime_error("OpenSSL draws its random numbers in a way that muxpro does not understand");
+}
+
+hello_form::hello_form(SSL* tls) {
+  entropy_tape tape;
+  message_ = read_received_hello(try_hello(tls, tape)).message;
+  const auto hello = parse_reality_hello(message_);
+  if (!hello) throw std::runtime_error("OpenSSL makes a ClientHello that muxpro does not understand");
+  for (const entropy_tape::draw& d : tape.draws()) sizes_.push_back(d.size());
+  random_ = find(hello->random, tape.draws(), key_of);
+  id_ = find(hello->session_id, tape.draws(), key_of);
+  share_ = find(hello->x25519, tape.draws(),
+                [](const entropy_tape::draw& d) { return x25519_key(key_of(d)).public_key(); });
+}
+
+std::shared_ptr<reality_handshake> hello_form::fill(const reality_client_options& options) const {
+  auto out = std::make_shared<reality_handshake>();
+  std::vector<unsigned char> drawn;
+  for (const std::size_t size : sizes_) {
+    drawn.resize(size);
+    if (!out->tape.fill(drawn.data(), size)) throw std::runtime_error("OpenSSL has no random numbers");
   }
-  return nullptr;
+  auto& draws = out->tape.draws();
+  key_bytes secret = key_of(draws[share_.draw]);
+  OPENSSL_cleanse(drawn.data(), drawn.size());
+  const x25519_key own(secret);
+  OPENSSL_cleanse(secret.data(), secret.size());
+
+  std::vector<std::byte> message = message_;
+  const auto put = [&message](const drawn_part& at, const key_bytes& part) {
+    std::ranges::copy(part, message.begin() + static_cast<std::ptrdiff_t>(at.at));
+  };
+  const key_bytes random = key_of(draws[random_.draw]);
+  put(random_, random);
+  put(id_, {});
+  put(share_, own.public_key());
+  const auto key = auth_key(own, options.server_key, random);
+  if (!key) throw std::runtime_error("the publicKey of the REALITY server makes no secret");
+  out->key = *key;
+  const reality_claim claim{options.version,
+                            static_cast<std::uint32_t>(wall_clock().time_since_epoch().count()), options.id};
+  const session_id sealed = seal_session_id(out->key, random, message, claim);
+  std::ranges::copy(sealed, reinterpret_cast<std::byte*>(draws[id_.draw].data()));
+  return out;
 }
 
 }  // namespace
@@ -86,14 +157,17 @@ const entropy_tape::draw* find_key(std::vector<entropy_tape::draw>& draws, const
 struct reality_client::state {
   explicit state(reality_client_options o);
   ssl_ptr connection() const;
-  std::shared_ptr<reality_handshake> prepare() const;
 
   const reality_client_options options;
   const std::unique_ptr<SSL_CTX, free_context> context;
+  const hello_form form;
 };
 
-reality_client::state::state(reality_client_options o)
-    : options(std::move(o)), context(SSL_CTX_new_ex(tape_library(), nullptr, TLS_client_method())) {
+namespace {
+
+std::unique_ptr<SSL_CTX, free_context> make_context() {
+  std::unique_ptr<SSL_CTX, free_context> context(
+      SSL_CTX_new_ex(tape_library(), nullptr, TLS_client_method()));
   if (!context) throw std::runtime_error("OpenSSL cannot make a client of REALITY");
   SSL_CTX* const c = context.get();
   SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
@@ -104,7 +178,13 @@ reality_client::state::state(reality_client_options o)
   // As browsers have it. Servers of REALITY agree to none.
   constexpr unsigned char protocols[] = "\x02h2\x08http/1.1";
   SSL_CTX_set_alpn_protos(c, protocols, sizeof protocols - 1);
+  return context;
 }
+
+}  // namespace
+
+reality_client::state::state(reality_client_options o)
+    : options(std::move(o)), context(make_context()), form(connection().get()) {}
 
 ssl_ptr reality_client::state::connection() const {
   ssl_ptr tls(SSL_new(context.get()));
@@ -115,39 +195,13 @@ ssl_ptr reality_client::state::connection() const {
   return tls;
 }
 
-// The same draws make the same ClientHello. Only the session id is another one the second time.
-std::shared_ptr<reality_handshake> reality_client::state::prepare() const {
-  auto out = std::make_shared<reality_handshake>();
-  const std::vector<std::byte> wire = try_hello(connection().get(), out->tape);
-  const received_hello received = read_received_hello(wire);
-  const auto hello = parse_reality_hello(received.message);
-  auto& draws = out->tape.draws();
-  const auto id = std::find_if(draws.begin(), draws.end(), [&](const entropy_tape::draw& d) {
-    return hello && std::ranges::equal(std::as_bytes(std::span(d)), hello->session_id);
-  });
-  const auto* const key = hello ? find_key(draws, hello->x25519) : nullptr;
-  if (id == draws.end() || !key || hello->session_id.size() != session_id_size)
-    throw std::runtime_error("OpenSSL draws its random numbers in a way that muxpro does not understand");
-  key_bytes secret{};
-  std::copy_n(reinterpret_cast<const std::byte*>(key->data()), secret.size(), secret.begin());
-  const auto derived = auth_key(secret, options.server_key, hello->random);
-  OPENSSL_cleanse(secret.data(), secret.size());
-  if (!derived) throw std::runtime_error("the publicKey of the REALITY server makes no secret");
-  out->key = *derived;
-  const reality_claim claim{options.version,
-                            static_cast<std::uint32_t>(wall_clock().time_since_epoch().count()), options.id};
-  const session_id sealed = seal_session_id(out->key, hello->random, hello->without_session_id, claim);
-  std::copy_n(reinterpret_cast<const unsigned char*>(sealed.data()), sealed.size(), id->begin());
-  return out;
-}
-
 reality_client::reality_client(reality_client_options options)
     : state_(std::make_unique<const state>(std::move(options))) {}
 reality_client::~reality_client() = default;
 
 template <class Next>
 asio::awaitable<std::shared_ptr<connection>> reality_client::open_over(Next next, std::error_code& ec) const {
-  const std::shared_ptr<reality_handshake> how = state_->prepare();
+  const std::shared_ptr<reality_handshake> how = state_->form.fill(state_->options);
   ssl_ptr tls = state_->connection();
   SSL_set_app_data(tls.get(), how.get());
   auto extras = std::make_unique<tls_extras>();

@@ -1,8 +1,8 @@
 #include "proxy/base/proxy_protocol.hpp"
 #include "proxy/net/wall_clock.hpp"
-#include "proxy/reality/certificate.hpp"
 #include "proxy/transport/paced_stream.hpp"
 #include "proxy/transport/reality.hpp"
+#include "proxy/transport/reality_certificates.hpp"
 #include "proxy/transport/reality_front.hpp"
 #include "proxy/transport/reality_tickets.hpp"
 #include "proxy/transport/tls_handshake.hpp"
@@ -16,7 +16,6 @@
 #include <asio/co_spawn.hpp>
 
 #include <algorithm>
-#include <array>
 #include <mutex>
 #include <new>
 #include <stdexcept>
@@ -39,9 +38,6 @@ struct free_server_context {
 };
 struct free_key {
   void operator()(EVP_PKEY* k) const noexcept { EVP_PKEY_free(k); }
-};
-struct free_certificate {
-  void operator()(X509* x) const noexcept { X509_free(x); }
 };
 
 /// Pads the records of a handshake to the lengths of the target's.
@@ -101,7 +97,7 @@ asio::ip::tcp::endpoint end_of(const connection_over<stream_socket>* c, bool far
 
 struct reality_server::state {
   explicit state(reality_server_options o);
-  ssl_ptr make_ssl(const target_flight& like, const key_bytes& key, record_shape& shape) const;
+  ssl_ptr make_ssl(const target_flight& like, X509* shown, record_shape& shape) const;
   void imitate(const target_flight& like, SSL* tls, record_shape& shape) const;
   /// Remembers the session id of an own client.
   reality_verdict decide(const received_hello& hello, duration now);
@@ -116,7 +112,7 @@ struct reality_server::state {
   transport_dialer target;
   const std::unique_ptr<SSL_CTX, free_server_context> context;
   std::unique_ptr<EVP_PKEY, free_key> signing_key;
-  std::array<std::byte, 32> public_key{};
+  std::shared_ptr<proving_certificates> certificates;
   mutable std::mutex remembering;
   session_id_memory remembered;
   bool measured = false;
@@ -128,10 +124,12 @@ reality_server::state::state(reality_server_options o)
       target(options.target, transport_use()),
       context(SSL_CTX_new(TLS_server_method())),
       signing_key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")) {
+  key_bytes public_key{};
   std::size_t size = public_key.size();
   auto* const out = reinterpret_cast<unsigned char*>(public_key.data());
   if (!context || !signing_key || EVP_PKEY_get_raw_public_key(signing_key.get(), out, &size) != 1)
     throw std::runtime_error("OpenSSL cannot make a server of REALITY");
+  certificates = std::make_shared<proving_certificates>(public_key);
   SSL_CTX* const c = context.get();
   SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
@@ -146,14 +144,9 @@ void reality_server::state::imitate(const target_flight& like, SSL* tls, record_
   shape.records.insert(shape.records.end(), tickets.begin(), tickets.end());
 }
 
-ssl_ptr reality_server::state::make_ssl(const target_flight& like, const key_bytes& key,
-                                        record_shape& shape) const {
+ssl_ptr reality_server::state::make_ssl(const target_flight& like, X509* shown, record_shape& shape) const {
   ssl_ptr tls(SSL_new(context.get()));
-  const auto proof = certificate_proof(key, public_key);
-  const std::vector<std::byte> der = reality_certificate(public_key, proof);
-  const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-  const std::unique_ptr<X509, free_certificate> shown(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  if (!tls || !shown || SSL_use_certificate(tls.get(), shown.get()) != 1 ||
+  if (!tls || SSL_use_certificate(tls.get(), shown) != 1 ||
       SSL_use_PrivateKey(tls.get(), signing_key.get()) != 1)
     throw std::bad_alloc();
   SSL_set_accept_state(tls.get());
@@ -282,10 +275,15 @@ asio::awaitable<void> reality_server::accept(std::shared_ptr<connection> below, 
   co_await front->stop(of_target);
   target->cut();
   const auto shape = std::make_shared<record_shape>();
-  ssl_ptr tls = state_->make_ssl(flight, verdict.key, *shape);
+  auto shown = state_->certificates->take(verdict.key);
+  ssl_ptr tls = state_->make_ssl(flight, shown.get(), *shape);
   auto extras = std::make_unique<tls_extras>();
   extras->early = std::move(front->received());
-  extras->handshake = [shape](SSL* s) { return SSL_do_handshake(s); };
+  extras->handshake = [shape, shown = std::move(shown)](SSL* s) mutable {
+    const int done = SSL_do_handshake(s);
+    if (done == 1) shown.reset();
+    return done;
+  };
   front.reset();
   target.reset();
   co_await serve_own(std::move(below), std::move(tls), std::move(extras), state_->options, std::move(serve),

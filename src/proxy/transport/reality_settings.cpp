@@ -115,7 +115,8 @@ reality_server_options read_reality_server(settings& s) {
   s.text({"type", "Accepted from Xray's configurations, without effect. The form of target decides."}, type);
   read_names(s, o.rules);
   s.needs("privateKey", "the private key that muxpro x25519 prints");
-  o.rules.private_key = read_private_or_public(s, {"privateKey", "As muxpro x25519 prints it."}, true);
+  o.rules.private_key =
+      x25519_key(read_private_or_public(s, {"privateKey", "As muxpro x25519 prints it."}, true));
   read_short_ids(s, o.rules);
   o.rules.min_version = read_version(
       s, {"minClientVer", "Clients must claim to be this version of Xray or a later one."}, std::nullopt);

@@ -41,7 +41,7 @@ struct reality_chain : bench {
                   flow +
                   R"("}, "streamSettings": {"security": "reality", "realitySettings": {"serverName":
             "server.example", "publicKey": ")" +
-                  to_text(x25519_public(private_key)) + "\", " + of_client + "}}}]}")) {
+                  to_text(x25519_key(private_key).public_key()) + "\", " + of_client + "}}}]}")) {
     site->start();
     far->start();
     near->start();

@@ -32,7 +32,7 @@ reality_rules rules() {
   reality_rules r;
   r.names = {"example.test", "example.com"};
   r.names.insert("www.example.com");
-  r.private_key = key_of(server_private);
+  r.private_key = x25519_key(key_of(server_private));
   r.short_ids = {*parse_short_id("0123456789abcdef"), *parse_short_id("0a1b")};
   return r;
 }
@@ -58,7 +58,7 @@ TEST_CASE("reality: keys and ids as text", "[proxy][reality]") {
   const key_bytes key = key_of(server_private);
   CHECK(parse_key(to_text(key)) == key);
   CHECK(to_text(key) == "4FdL92jqJ1dAqcp6ibln7RL5DCVYqXWkSUNii9LC9ns");
-  CHECK(hex(x25519_public(key)) == server_public);
+  CHECK(hex(x25519_key(key).public_key()) == server_public);
   CHECK(parse_key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8").value()[31] == std::byte{31});
   for (const char* wrong :
        {"", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh",
@@ -78,7 +78,8 @@ TEST_CASE("reality: what Xray's server has agreed to", "[proxy][reality]") {
   CHECK(hello.server_name == "example.test");
   CHECK(hello.has_tls13);
   const auto key =
-      auth_key(key_of(by_openssl::ephemeral_private), from_hex(server_public), hello.random).value();
+      auth_key(x25519_key(key_of(by_openssl::ephemeral_private)), from_hex(server_public), hello.random)
+          .value();
   CHECK(hex(key) == by_openssl::key);
   const auto claim = open_session_id(key, hello).value();
   const auto sealed = seal_session_id(key, hello.random, hello.without_session_id, claim);
@@ -94,7 +95,7 @@ TEST_CASE("reality: what Xray's server has agreed to", "[proxy][reality]") {
 TEST_CASE("reality: what Xray's client has sent and taken", "[proxy][reality]") {
   const byte_string message = from_hex(by_xray::hello);
   const auto hello = parse_reality_hello(message).value();
-  const auto key = auth_key(key_of(server_private), hello.x25519, hello.random).value();
+  const auto key = auth_key(x25519_key(key_of(server_private)), hello.x25519, hello.random).value();
   CHECK(hex(key) == by_xray::key);
   const auto claim = open_session_id(key, hello).value();
   CHECK(claim.version == client_version{26, 7, 28});
@@ -140,7 +141,9 @@ TEST_CASE("reality: which check a client has failed", "[proxy][reality]") {
   r.short_ids = {short_id()};
   CHECK(verdict(good, r) == "its short id is not in shortIds");
   r = of_xray();
-  r.private_key[0] ^= std::byte{8};
+  key_bytes other = key_of(server_private);
+  other[0] ^= std::byte{8};
+  r.private_key = x25519_key(other);
   CHECK(verdict(good, r) == "its session id was not sealed for this server's key");
   r = of_xray();
   r.names = {"example.org"};
@@ -149,7 +152,7 @@ TEST_CASE("reality: which check a client has failed", "[proxy][reality]") {
 }
 
 TEST_CASE("reality: a public key that makes no secret", "[proxy][reality]") {
-  CHECK_FALSE(auth_key(key_of(server_private), byte_string(32), byte_string(32)));
+  CHECK_FALSE(auth_key(x25519_key(key_of(server_private)), byte_string(32), byte_string(32)));
 }
 
 namespace {
