@@ -25,7 +25,8 @@ int print_keys(const std::string& private_key) {
     throw usage_error("the private key must be 43 characters of base64");
   }
   print_line(stdout, fmt::format("PrivateKey: {}", proxy::to_text(key)));
-  print_line(stdout, fmt::format("Password (PublicKey): {}", proxy::to_text(proxy::x25519_key(key).public_key())));
+  print_line(stdout,
+             fmt::format("Password (PublicKey): {}", proxy::to_text(proxy::x25519_key(key).public_key())));
   return 0;
 }
 

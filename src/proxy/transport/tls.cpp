@@ -4,6 +4,7 @@
 #include "proxy/transport/certificate.hpp"
 #include "proxy/transport/tls_context.hpp"
 #include "proxy/transport/tls_handshake.hpp"
+#include "proxy/transport/tls_sessions.hpp"
 
 #include <openssl/ssl.h>
 #include <asio/ssl/context.hpp>
@@ -52,6 +53,7 @@ bool is_address(const std::string& name) {
 struct tls_transport::state {
   state(role s, tls_options o);
   void choose_verification();
+  void choose_resumption();
   ssl_ptr connection() const;
   void set_up(SSL* tls) const;
   std::error_code judge(SSL* tls, const X509* shown) const;
@@ -62,6 +64,7 @@ struct tls_transport::state {
   std::vector<unsigned char> protocols;
   mutable asio::ssl::context context;  // OpenSSL's part is thread-safe
   std::optional<named_certificates> by_name;
+  std::shared_ptr<ocsp_stapling> stapling;
 
   static int choose_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in,
                              unsigned int in_size, void* self);
@@ -92,8 +95,9 @@ tls_transport::state::state(role s, tls_options o)
   read_once(options);
   load_certificates(c, side, options);
   if (!options.key_log.empty()) log_keys(c, options.key_log);
-  if (side == role::server) by_name.emplace(c, options);
+  if (side == role::server) stapling = by_name.emplace(c, options).make_stapling(options);
   choose_verification();
+  choose_resumption();
   if (protocols.empty()) return;
   if (side == role::client)
     SSL_CTX_set_alpn_protos(c, protocols.data(), static_cast<unsigned>(protocols.size()));
@@ -112,6 +116,15 @@ void tls_transport::state::choose_verification() {
   SSL_CTX_set_verify(context.native_handle(), mode, by_authority ? nullptr : +anybody);
 }
 
+// A client that resumes a session does not prove again that it has the key of its certificate.
+void tls_transport::state::choose_resumption() {
+  if (!options.resumes) return;
+  if (side == role::client)
+    keep_sessions(context.native_handle());
+  else if (options.authority.empty() && options.pins.empty())
+    give_tickets(context.native_handle());
+}
+
 ssl_ptr tls_transport::state::connection() const {
   ssl_ptr tls(SSL_new(context.native_handle()));
   if (!tls) throw std::bad_alloc();
@@ -124,7 +137,9 @@ ssl_ptr tls_transport::state::connection() const {
 }
 
 void tls_transport::state::set_up(SSL* tls) const {
-  if (side == role::server || options.name.empty()) return;
+  if (side == role::server) return;
+  resume_session(tls);
+  if (options.name.empty()) return;
   if (is_address(options.name) && options.other_names.empty()) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), options.name.c_str());
     return;
@@ -169,6 +184,7 @@ void tls_transport::reload() const {
 template <class Next>
 asio::awaitable<std::shared_ptr<connection>> tls_transport::open_over(Next next, std::error_code& ec) const {
   const std::shared_ptr<const state> now = current();
+  if (now->stapling) now->stapling->refresh(next.get_executor());
   ssl_ptr fresh = now->connection();
   SSL* const tls = fresh.get();
   const auto c =

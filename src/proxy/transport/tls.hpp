@@ -17,7 +17,8 @@ namespace muxpro::proxy {
 /// A further certificate of a server; see tls_options::certificate.
 struct tls_identity {
   std::string certificate, key;
-  bool once = false;  ///< the files are not read again
+  bool once = false;     ///< the files are not read again
+  duration stapling{0};  ///< see tls_options::stapling
 };
 
 struct tls_options {
@@ -27,6 +28,9 @@ struct tls_options {
   /// requests a certificate.
   std::string certificate, key;
   bool certificate_once = false;
+  /// A server asks the authority of `certificate` so often whether it is valid, and shows the answer to its
+  /// clients. 0: not. The first client makes it ask, and does not see the answer.
+  duration stapling{0};
   /// Of a server: the first certificate that has the name that a client asks for serves it, else
   /// `certificate`.
   std::vector<tls_identity> others;
@@ -50,6 +54,8 @@ struct tls_options {
   int least_version = 0x0304, most_version = 0x0304;
   std::string ciphers;  ///< of TLS 1.2, as OpenSSL has them; empty: those with ECDHE and an AEAD
   std::string groups;   ///< as OpenSSL has them; empty: OpenSSL's
+  /// A client resumes sessions, a server gives tickets for that, unless it asks for certificates of clients.
+  bool resumes = false;
   std::string key_log;  ///< a file for the secrets of handshakes; empty: none
   /// Off: a client accepts any certificate. An attacker on the path can read and change everything then.
   bool verify = true;
@@ -77,7 +83,6 @@ enum class tls_errc {
 const std::error_category& tls_category() noexcept;
 inline std::error_code make_error_code(tls_errc e) noexcept { return {static_cast<int>(e), tls_category()}; }
 
-/// Sessions are not resumed.
 class tls_transport final : public transport {
  public:
   /// Reads the files. Throws std::invalid_argument with the sentence of tls_options::validate(), and

@@ -1,3 +1,4 @@
+#include "proxy/transport/tls_context.hpp"
 #include "proxy/transport/tls_settings.hpp"
 
 #include <fmt/format.h>
@@ -28,6 +29,7 @@ void take_identity(settings& s, role side, tls_identity one, tls_options& o) {
     o.certificate = std::move(one.certificate);
     o.key = std::move(one.key);
     o.certificate_once = one.once;
+    o.stapling = one.stapling;
   } else if (side == role::client) {
     s.wrong("there is another one with the same usage already; a client shows one certificate");
   } else {
@@ -48,15 +50,18 @@ void read_certificate(settings& s, role side, tls_options& o) {
   one.key = read_pem(s, {"keyFile", "A PEM file with the key. Not for usage verify."},
                      {"key", "The same as a list of lines."});
   s.flag({"oneTimeLoading", "Whether the files are read once, and not when they change."}, one.once);
-  std::int64_t stapling = 0;
-  if (s.number<std::int64_t>({"ocspStapling", "Without effect: there is no stapling."}, stapling, 0) &&
-      stapling)
-    s.note("ocspStapling", "has no effect: muxpro fetches no OCSP answers");
+  s.time({"ocspStapling",
+          "In seconds: how often a server asks the authority whether the certificate is valid, to show its "
+          "clients the answer (OCSP); 0: never. The file must contain the certificate of the authority."},
+         one.stapling, std::chrono::seconds(1), 0, 31'536'000);
   s.one_of<use>({"usage",
                  "encipherment: the certificate of this side; a server may have several, for several "
                  "names. verify: the authorities of the peer; with them a server asks its clients for "
                  "certificates."},
                 what, {{"encipherment", use::identity}, {"verify", use::authority}});
+  if (what == use::identity && side == role::server && one.stapling.count() > 0)
+    if (const std::string why = why_no_stapling(one.certificate); !why.empty())
+      s.note("ocspStapling", "has no effect: " + why);
   if (what == use::identity) {
     if (one.key.empty()) s.needs("keyFile", "the name of a PEM file");
     return take_identity(s, side, std::move(one), o);

@@ -125,7 +125,7 @@ void set_choices(SSL_CTX* to, const tls_options& o) {
   SSL_CTX_set_min_proto_version(to, o.least_version);
   SSL_CTX_set_max_proto_version(to, o.most_version);
   SSL_CTX_set_options(to, SSL_OP_NO_RENEGOTIATION);
-  // A resumed session would not show its certificate again.
+  // Unless tls_options::resumes changes that.
   SSL_CTX_set_session_cache_mode(to, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_options(to, SSL_OP_NO_TICKET);
   SSL_CTX_set_num_tickets(to, 0);
@@ -164,6 +164,20 @@ void read_once(tls_options& o) {
     if (i.once) keep(i.certificate), keep(i.key);
 }
 
+std::string why_no_stapling(const std::string& certificate) try {
+  const auto in = opened(certificate);
+  const auto about = next_certificate(in.get());
+  const owned<STACK_OF(X509)> chain(sk_X509_new_null(),
+                                    [](STACK_OF(X509) * all) { sk_X509_pop_free(all, X509_free); });
+  while (auto next = next_certificate(in.get()))
+    if (sk_X509_push(chain.get(), next.get()) > 0) next.release();
+  ERR_clear_error();
+  if (about) ocsp_question(about.get(), issuer_in(chain.get(), about.get()));
+  return {};
+} catch (const std::runtime_error& e) {
+  return e.what();
+}
+
 named_certificates::named_certificates(SSL_CTX* first, const tls_options& o)
     : reject_unknown_(o.reject_unknown_names), first_(first) {
   for (const tls_identity& i : o.others) {
@@ -175,6 +189,27 @@ named_certificates::named_certificates(SSL_CTX* first, const tls_options& o)
   if (others_.empty() && !reject_unknown_) return;
   SSL_CTX_set_tlsext_servername_callback(first, choose);
   SSL_CTX_set_tlsext_servername_arg(first, this);
+}
+
+std::shared_ptr<ocsp_stapling> named_certificates::make_stapling(const tls_options& o) const {
+  auto out = std::make_shared<ocsp_stapling>();
+  bool some = false;
+  const auto add = [&](SSL_CTX* c, duration every) {
+    if (every.count() == 0) return;
+    STACK_OF(X509)* chain = nullptr;
+    SSL_CTX_get0_chain_certs(c, &chain);
+    X509* const about = SSL_CTX_get0_certificate(c);
+    try {
+      out->add(about, issuer_in(chain, about), every);
+      some = true;
+    } catch (const std::runtime_error&) {  // why_no_stapling() has the reason for the operator
+    }
+  };
+  add(first_, o.stapling);
+  for (std::size_t i = 0; i < others_.size(); ++i) add(others_[i].get(), o.others[i].stapling);
+  if (!some) return nullptr;
+  out->attach(first_);
+  return out;
 }
 
 SSL_CTX* named_certificates::find(const char* name) const {

@@ -2,6 +2,7 @@
 // name.
 #pragma once
 
+#include "proxy/transport/ocsp_stapling.hpp"
 #include "proxy/transport/tls.hpp"
 
 #include <openssl/ssl.h>
@@ -22,12 +23,19 @@ void log_keys(SSL_CTX* of, const std::string& file);
 /// The content of PEM files that are to be read once takes the place of their names.
 void read_once(tls_options& o);
 
+/// Why the authority of the certificate in this file, or PEM, cannot be asked about it; empty: it can, or the
+/// file cannot be read.
+std::string why_no_stapling(const std::string& certificate);
+
 /// A server's certificates, from which the name that a client asks for chooses one.
 class named_certificates {
  public:
   /// `first` has that of tls_options::certificate, and must outlive it.
   named_certificates(SSL_CTX* first, const tls_options& o);
   named_certificates(const named_certificates&) = delete;
+
+  /// Null: none of them has it. It must not outlive *this.
+  std::shared_ptr<ocsp_stapling> make_stapling(const tls_options& o) const;
 
  private:
   using owned_context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
