@@ -1,4 +1,7 @@
-// The parts, one at a time: codec, scheduler, semaphore, pipe, relay. Flags are those of Google Benchmark.
+// The parts, one at a time: codec, WebSocket's mask, scheduler, semaphore, pipe, relay. Flags are those of
+// Google Benchmark.
+#include "proxy/websocket/frame.hpp"
+
 #include <muxpro/codec.hpp>
 #include <muxpro/detail/write_queue.hpp>
 #include <muxpro/pipe.hpp>
@@ -59,6 +62,22 @@ void decode_keep(State& state) {
   state.SetItemsProcessed(state.iterations() * frames);
 }
 BENCHMARK(decode_keep)->Arg(1)->Arg(64)->Arg(1024)->Arg(16384);
+
+// --- WebSocket
+
+/// Masks payloads of so many bytes in their places.
+void apply_mask(State& state) {
+  std::vector<std::byte> payload(static_cast<std::size_t>(state.range(0)));
+  const muxpro::proxy::websocket_mask mask{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}};
+  for (auto _ : state) {
+    muxpro::proxy::apply_mask(payload.data(), payload, mask, 0);
+    benchmark::DoNotOptimize(payload.data());
+    benchmark::ClobberMemory();
+  }
+  const auto bytes = static_cast<double>(state.iterations() * state.range(0));
+  state.counters["GB/s"] = benchmark::Counter(bytes / 1e9, benchmark::Counter::kIsRate);
+}
+BENCHMARK(apply_mask)->Arg(8192);
 
 // --- scheduler
 

@@ -15,7 +15,13 @@ constexpr std::size_t messages = 4;
 /// EncryptedExtensions that are longer have other messages beside them.
 constexpr std::size_t longest_alone = 512;
 
-/// The suite of a ServerHello of TLS 1.3 with X25519; 0: it is another one.
+/// Whether a server's share is one of X25519, or of X25519MLKEM768 (draft-ietf-tls-ecdhe-mlkem), which a
+/// client of REALITY offers together with X25519. Its sizes are those of the servers.
+bool is_known_share(std::uint64_t group, std::size_t size) noexcept {
+  return (group == 0x001d && size == 32) || (group == 0x11ec && size == 1120);
+}
+
+/// The suite of a ServerHello of TLS 1.3 with such a share, or 0.
 std::uint16_t suite_of(const_bytes message) {
   byte_reader r(message);
   const bool is_hello = r.number(1) == server_hello_type;
@@ -24,15 +30,17 @@ std::uint16_t suite_of(const_bytes message) {
   const auto suite = static_cast<std::uint16_t>(r.number(2));
   r.take(1);  // legacy_compression_method
   byte_reader extensions(r.counted(2));
-  bool is_tls13 = false, is_x25519 = false;
+  bool is_tls13 = false, has_share = false;
   while (extensions.left() > 0) {
     const std::uint64_t type = extensions.number(2);
     byte_reader body(extensions.counted(2));
     if (type == versions_extension) is_tls13 = body.number(2) == 0x0304;
-    if (type == share_extension) is_x25519 = body.number(2) == 0x001d && body.counted(2).size() == 32;
+    if (type != share_extension) continue;
+    const std::uint64_t group = body.number(2);
+    has_share = is_known_share(group, body.counted(2).size());
   }
   const bool known = suite >= 0x1301 && suite <= 0x1303;
-  return r.good() && extensions.good() && is_hello && is_tls13 && is_x25519 && known ? suite : 0;
+  return r.good() && extensions.good() && is_hello && is_tls13 && has_share && known ? suite : 0;
 }
 
 struct record {

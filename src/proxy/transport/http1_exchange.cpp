@@ -22,8 +22,8 @@ namespace {
 /// Most bytes of a chunk: its frame and it go in one write.
 constexpr std::size_t most_chunk = 64 * 1024;
 
-/// Between a server's last bytes and the end of its answer. Xray's client drops bytes that come in one read
-/// with the end, which its own server sends later.
+/// Between a server's last bytes and the end of its answer.Xray's client drops bytes that come in one read
+/// with the end. Xray's server sends the end later.
 constexpr duration before_end = std::chrono::milliseconds(100);
 
 void append_fields(std::string& to, const std::vector<http_field>& fields) {
@@ -66,7 +66,7 @@ std::shared_ptr<http1_exchange> http1_exchange::asking(std::shared_ptr<connectio
   made->parser_.emplace(r.method);
   made->keeps_ = keeps;
   made->out_ = r.body.what;
-  made->finished_ = made->out_ == framing::none;
+  made->finished_ = made->end_sent_ = made->out_ == framing::none;
   made->head_ = fmt::format("{} {} HTTP/1.1\r\n", r.method, r.path);
   append_fields(made->head_, r.fields);
   if (!keeps) made->head_ += "Connection: close\r\n";
@@ -225,6 +225,7 @@ asio::awaitable<void> http1_exchange::finish() {
   if (out_ == framing::chunked) text += "0\r\n\r\n";
   if (!shown_by_reads) co_await send(std::move(text), shown_by_reads);
   if (shown_by_reads) keeps_ = false;
+  end_sent_ = true;
   end_if_over();
 }
 
@@ -250,7 +251,7 @@ void http1_exchange::peer_has_gone() noexcept {
 }
 
 void http1_exchange::end_if_over() {
-  if (finished_ && !parser_ && in_.done()) end(keeps_);
+  if (end_sent_ && !parser_ && in_.done()) end(keeps_);
 }
 
 void http1_exchange::end(bool keeps) noexcept {
@@ -267,7 +268,7 @@ void http1_exchange::cut(end_code code) noexcept {
 // A server's caller closes the connection behind the answer.
 void http1_exchange::close() noexcept {
   if (ended_) return;
-  if (!finished_) return cut(end_code::remote_disconnect);
+  if (!end_sent_) return cut(end_code::remote_disconnect);
   if (!is_server_) below_->close();
   end(false);
 }

@@ -85,7 +85,8 @@ class http1_exchange final : public stream_coroutines, public std::enable_shared
   framing out_ = framing::none;
   time_point written_{};               ///< the last bytes of the body
   bool ends_with_connection_ = false;  ///< what is read
-  bool is_server_ = false, keeps_ = false, finished_ = false, watching_ = false, ended_ = false;
+  bool is_server_ = false, keeps_ = false, finished_ = false, end_sent_ = false, watching_ = false,
+       ended_ = false;
 };
 
 }  // namespace muxpro::proxy

@@ -43,10 +43,15 @@ std::string take(char* text) {
   return text ? text : "";
 }
 
+/// The first that is asked by HTTP.
 std::string responder_of(X509* about) {
   const texts_ptr all(X509_get1_ocsp(about));
   demand(all && sk_OPENSSL_STRING_num(all.get()) > 0, "the certificate names no responder");
-  return sk_OPENSSL_STRING_value(all.get(), 0);
+  for (int i = 0; i < sk_OPENSSL_STRING_num(all.get()); ++i) {
+    const std::string url = sk_OPENSSL_STRING_value(all.get(), i);
+    if (lower_case(url).starts_with("http://")) return url;
+  }
+  throw std::runtime_error("its responder has no address of HTTP");
 }
 
 std::vector<std::byte> request_about(const OCSP_CERTID* id) {
@@ -63,9 +68,11 @@ std::vector<std::byte> request_about(const OCSP_CERTID* id) {
 
 basic_ptr parse(const_bytes answer) {
   const auto* at = reinterpret_cast<const unsigned char*>(answer.data());
+  const auto* const end = at + answer.size();
   const response_ptr whole(d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(answer.size())));
-  demand(whole != nullptr, "the answer is malformed");
-  demand(OCSP_response_status(whole.get()) == OCSP_RESPONSE_STATUS_SUCCESSFUL, "the responder has none");
+  demand(whole && at == end, "the answer is malformed");
+  demand(OCSP_response_status(whole.get()) == OCSP_RESPONSE_STATUS_SUCCESSFUL,
+         "the responder returned an error");
   basic_ptr out(OCSP_response_get1_basic(whole.get()));
   demand(out != nullptr, "the answer is malformed");
   return out;
@@ -101,14 +108,14 @@ ocsp_question::ocsp_question(X509* about, X509* issuer) {
   X509_up_ref(issuer);
   issuer_.reset(issuer, X509_free);
   const std::string url = responder_of(about);
-  char *host = nullptr, *port = nullptr, *path = nullptr;
-  int secure = 0;
+  char *host = nullptr, *port = nullptr, *path = nullptr, *query = nullptr;
   const bool read =
-      OSSL_HTTP_parse_url(url.c_str(), &secure, nullptr, &host, &port, nullptr, &path, nullptr, nullptr) == 1;
+      OSSL_HTTP_parse_url(url.c_str(), nullptr, nullptr, &host, &port, nullptr, &path, &query, nullptr) == 1;
   host_ = take(host);
   path_ = take(path);
+  if (const std::string asked = take(query); !asked.empty()) path_ += "?" + asked;
   const auto number_of_port = number<std::uint16_t>(take(port));
-  demand(read && !secure && number_of_port, "its responder has no address of HTTP");
+  demand(read && number_of_port, "its responder has no address of HTTP");
   port_ = *number_of_port;
   id_.reset(OCSP_cert_to_id(EVP_sha1(), about, issuer), OCSP_CERTID_free);
   demand(id_ != nullptr, "OpenSSL cannot make the request");
@@ -125,7 +132,7 @@ std::time_t ocsp_question::valid_until(const_bytes answer, std::time_t now) cons
   demand(status != V_OCSP_CERTSTATUS_REVOKED, "the certificate is revoked");
   demand(status == V_OCSP_CERTSTATUS_GOOD, "the responder does not know the certificate");
   demand(from && seconds_of(from) <= now + tolerated_seconds, "the answer is not valid yet");
-  demand(until && seconds_of(until) > now, "the answer is not valid any more");
+  demand(until && seconds_of(until) > now, "the answer has no end, or is not valid any more");
   return seconds_of(until);
 }
 

@@ -39,7 +39,7 @@ class ocsp_question {
   std::vector<std::byte> body_;
 };
 
-/// The certificate of `chain` that has signed `about`. Null: there is none.
+/// The certificate of `chain` that `about` names as its issuer. Null if there is none.
 X509* issuer_in(const STACK_OF(X509) * chain, X509* about);
 
 }  // namespace muxpro::proxy

@@ -34,6 +34,7 @@ struct reality_client_options {
   short_id id{};
   /// Servers of Xray refuse older ones than 26.3.27.
   client_version version{26, 7, 28};
+  std::string key_log;  ///< a file for the secrets of handshakes, or empty
   /// Absolute, for the whole handshake.
   duration handshake = std::chrono::seconds(10);
 };
@@ -62,6 +63,7 @@ struct reality_server_options {
   stream_address target;
   pace_limits upload, download;  ///< of strangers
   unsigned proxy_header = 0;     ///< the version of PROXY protocol's header for the target; 0: none
+  std::string key_log;           ///< a file for the secrets of handshakes with own clients, or empty
   /// Absolute, from the accepted connection to the end of the handshake. A client that has not sent its
   /// ClientHello by then is a stranger.
   duration handshake = std::chrono::seconds(10);

@@ -2,11 +2,13 @@
 #include "proxy/transport/entropy_tape.hpp"
 #include "proxy/transport/reality.hpp"
 #include "proxy/transport/tls.hpp"
+#include "proxy/transport/tls_context.hpp"
 #include "proxy/transport/tls_handshake.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -55,13 +57,13 @@ int verify(X509_STORE_CTX* store, void*) {
   return how.proven ? 1 : X509_verify_cert(store);
 }
 
-/// The ClientHello that `tls` would send with the draws of the tape, which remembers them.
-std::vector<std::byte> try_hello(SSL* tls, entropy_tape& tape) {
+/// The ClientHello that `tls` would send, which records the draws of the tape or replays them.
+std::vector<std::byte> try_hello(SSL* tls, entropy_tape& tape, entropy_tape::use::mode mode) {
   BIO *const nothing = BIO_new(BIO_s_mem()), *const sent = BIO_new(BIO_s_mem());
   SSL_set_bio(tls, nothing, sent);
   if (!nothing || !sent) throw std::bad_alloc();
   {
-    const entropy_tape::use remembers(tape, entropy_tape::use::mode::record);
+    const entropy_tape::use uses(tape, mode);
     SSL_do_handshake(tls);
   }
   char* data = nullptr;
@@ -85,70 +87,92 @@ struct drawn_part {
 /// same message but for its random, its session id and its key share.
 class hello_form {
  public:
-  /// Throws std::runtime_error if a part is not made of one draw.
-  explicit hello_form(SSL* tls);
+  /// Both connections are new ones of the same context. Throws std::runtime_error if OpenSSL makes a
+  /// ClientHello in another way.
+  hello_form(SSL* tls, SSL* other);
   /// With other draws, and the session id that they and `options` make.
   std::shared_ptr<reality_handshake> fill(const reality_client_options& options) const;
 
  private:
+  using draws = std::vector<entropy_tape::draw>;
   template <class Makes>
-  drawn_part find(const_bytes part, const std::vector<entropy_tape::draw>& draws, Makes makes) const;
+  drawn_part find(const_bytes part, const draws& all, Makes makes) const;
+  void draw(entropy_tape& to) const;
+  std::vector<std::byte> message(const draws& all, const x25519_key& own) const;
 
   std::vector<std::byte> message_;
   std::vector<std::size_t> sizes_;  ///< of the draws
   drawn_part random_, id_, share_;
 };
 
-/// `part` is in message_, and has 32 bytes as the draw.
-template <class Makes>
-drawn_part hello_form::find(const_bytes part, const std::vector<entropy_tape::draw>& draws,
-                            Makes makes) const {
-  for (std::size_t n = 0; n < draws.size(); ++n)
-    if (draws[n].size() == 32 && std::ranges::equal(makes(draws[n]), part))
-      return {n, static_cast<std::size_t>(part.data() - message_.data())};
-  throw std::runtime_error("OpenSSL draws its random numbers in a way that muxpro does not understand");
+[[noreturn]] void refuse_library() {
+  throw std::runtime_error("OpenSSL makes its ClientHello in a way that muxpro does not understand");
 }
 
-hello_form::hello_form(SSL* tls) {
+/// `part` is in message_, and has 32 bytes as the draw.
+template <class Makes>
+drawn_part hello_form::find(const_bytes part, const draws& all, Makes makes) const {
+  for (std::size_t n = 0; n < all.size(); ++n)
+    if (all[n].size() == 32 && std::ranges::equal(makes(all[n]), part))
+      return {n, static_cast<std::size_t>(part.data() - message_.data())};
+  refuse_library();
+}
+
+hello_form::hello_form(SSL* tls, SSL* other) {
   entropy_tape tape;
-  message_ = read_received_hello(try_hello(tls, tape)).message;
+  message_ = read_received_hello(try_hello(tls, tape, entropy_tape::use::mode::record)).message;
   const auto hello = parse_reality_hello(message_);
-  if (!hello) throw std::runtime_error("OpenSSL makes a ClientHello that muxpro does not understand");
+  if (!hello) refuse_library();
+  const auto public_of = [](const entropy_tape::draw& d) { return x25519_key(key_of(d)).public_key(); };
   for (const entropy_tape::draw& d : tape.draws()) sizes_.push_back(d.size());
   random_ = find(hello->random, tape.draws(), key_of);
   id_ = find(hello->session_id, tape.draws(), key_of);
-  share_ = find(hello->x25519, tape.draws(),
-                [](const entropy_tape::draw& d) { return x25519_key(key_of(d)).public_key(); });
+  share_ = find(hello->x25519, tape.draws(), public_of);
+
+  // A part that depends on a draw in another way, such as a second key share, shows here.
+  entropy_tape second;
+  draw(second);
+  const auto expected = message(second.draws(), x25519_key(key_of(second.draws()[share_.draw])));
+  const auto sent = try_hello(other, second, entropy_tape::use::mode::replay);
+  if (read_received_hello(sent).message != expected) refuse_library();
+}
+
+void hello_form::draw(entropy_tape& to) const {
+  for (const std::size_t size : sizes_) {
+    entropy_tape::draw& drawn = to.draws().emplace_back(size);
+    if (RAND_priv_bytes(drawn.data(), static_cast<int>(size)) != 1)
+      throw std::runtime_error("OpenSSL has no random numbers");
+  }
+}
+
+std::vector<std::byte> hello_form::message(const draws& all, const x25519_key& own) const {
+  std::vector<std::byte> out = message_;
+  const auto put = [&out](const drawn_part& at, const key_bytes& part) {
+    std::ranges::copy(part, out.begin() + static_cast<std::ptrdiff_t>(at.at));
+  };
+  put(random_, key_of(all[random_.draw]));
+  put(id_, key_of(all[id_.draw]));
+  put(share_, own.public_key());
+  return out;
 }
 
 std::shared_ptr<reality_handshake> hello_form::fill(const reality_client_options& options) const {
   auto out = std::make_shared<reality_handshake>();
-  std::vector<unsigned char> drawn;
-  for (const std::size_t size : sizes_) {
-    drawn.resize(size);
-    if (!out->tape.fill(drawn.data(), size)) throw std::runtime_error("OpenSSL has no random numbers");
-  }
-  auto& draws = out->tape.draws();
-  key_bytes secret = key_of(draws[share_.draw]);
-  OPENSSL_cleanse(drawn.data(), drawn.size());
+  draw(out->tape);
+  auto& all = out->tape.draws();
+  key_bytes secret = key_of(all[share_.draw]);
   const x25519_key own(secret);
   OPENSSL_cleanse(secret.data(), secret.size());
-
-  std::vector<std::byte> message = message_;
-  const auto put = [&message](const drawn_part& at, const key_bytes& part) {
-    std::ranges::copy(part, message.begin() + static_cast<std::ptrdiff_t>(at.at));
-  };
-  const key_bytes random = key_of(draws[random_.draw]);
-  put(random_, random);
-  put(id_, {});
-  put(share_, own.public_key());
+  const key_bytes random = key_of(all[random_.draw]);
   const auto key = auth_key(own, options.server_key, random);
   if (!key) throw std::runtime_error("the publicKey of the REALITY server makes no secret");
   out->key = *key;
+
   const reality_claim claim{options.version,
                             static_cast<std::uint32_t>(wall_clock().time_since_epoch().count()), options.id};
-  const session_id sealed = seal_session_id(out->key, random, message, claim);
-  std::ranges::copy(sealed, reinterpret_cast<std::byte*>(draws[id_.draw].data()));
+  std::ranges::fill(all[id_.draw], static_cast<unsigned char>(0));
+  const session_id sealed = seal_session_id(out->key, random, message(all, own), claim);
+  std::ranges::copy(sealed, reinterpret_cast<std::byte*>(all[id_.draw].data()));
   return out;
 }
 
@@ -165,12 +189,15 @@ struct reality_client::state {
 
 namespace {
 
-std::unique_ptr<SSL_CTX, free_context> make_context() {
+std::unique_ptr<SSL_CTX, free_context> make_context(const std::string& key_log) {
   std::unique_ptr<SSL_CTX, free_context> context(
       SSL_CTX_new_ex(tape_library(), nullptr, TLS_client_method()));
   if (!context) throw std::runtime_error("OpenSSL cannot make a client of REALITY");
   SSL_CTX* const c = context.get();
   SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
+  // The list of OpenSSL 3.0, which has one key share. Later versions send one of ML-KEM, too.
+  SSL_CTX_set1_groups_list(c,
+                           "X25519:P-256:X448:P-521:P-384:ffdhe2048:ffdhe3072:ffdhe4096:ffdhe6144:ffdhe8192");
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_default_verify_paths(c);
   SSL_CTX_set_verify(c, SSL_VERIFY_PEER, nullptr);
@@ -178,13 +205,16 @@ std::unique_ptr<SSL_CTX, free_context> make_context() {
   // As browsers have it. Servers of REALITY agree to none.
   constexpr unsigned char protocols[] = "\x02h2\x08http/1.1";
   SSL_CTX_set_alpn_protos(c, protocols, sizeof protocols - 1);
+  if (!key_log.empty()) log_keys(c, key_log);
   return context;
 }
 
 }  // namespace
 
 reality_client::state::state(reality_client_options o)
-    : options(std::move(o)), context(make_context()), form(connection().get()) {}
+    : options(std::move(o)),
+      context(make_context(options.key_log)),
+      form(connection().get(), connection().get()) {}
 
 ssl_ptr reality_client::state::connection() const {
   ssl_ptr tls(SSL_new(context.get()));

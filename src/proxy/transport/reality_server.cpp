@@ -5,6 +5,7 @@
 #include "proxy/transport/reality_certificates.hpp"
 #include "proxy/transport/reality_front.hpp"
 #include "proxy/transport/reality_tickets.hpp"
+#include "proxy/transport/tls_context.hpp"
 #include "proxy/transport/tls_handshake.hpp"
 
 #include <muxpro/proxy/transport_dialer.hpp>
@@ -86,11 +87,14 @@ std::string reason_of(const reality_verdict& v, duration now) {
   return fmt::format("{}: by {} s", to_text(*v.refused), off.count());
 }
 
-asio::ip::tcp::endpoint end_of(const connection_over<stream_socket>* c, bool far) {
+/// Both ends of a client's connection: those that an accepted PROXY header names, else those of the socket.
+connection::origin ends_of(connection& client) {
+  if (client.came_from()) return *client.came_from();
+  auto* const plain = on_socket(client);
+  if (!plain) return {};
   std::error_code gone;
-  if (!c) return {};
-  auto& socket = const_cast<connection_over<stream_socket>*>(c)->stream();
-  return to_tcp(far ? socket.remote_endpoint(gone) : socket.local_endpoint(gone));
+  const auto source = plain->stream().remote_endpoint(gone), gateway = plain->stream().local_endpoint(gone);
+  return {to_tcp(source), to_tcp(gateway)};
 }
 
 }  // namespace
@@ -101,9 +105,8 @@ struct reality_server::state {
   void imitate(const target_flight& like, SSL* tls, record_shape& shape) const;
   /// Remembers the session id of an own client.
   reality_verdict decide(const received_hello& hello, duration now);
-  /// Null: there is no socket whose ends a PROXY header could name.
-  asio::awaitable<std::shared_ptr<connection>> dial_target(const connection_over<stream_socket>* client,
-                                                           std::error_code& ec);
+  /// Null: there is no client whose ends a PROXY header could name.
+  asio::awaitable<std::shared_ptr<connection>> dial_target(connection* client, std::error_code& ec);
   /// The first call begins to measure the target's tickets.
   static void begin_to_measure(const std::shared_ptr<state>& self, const asio::any_io_executor& executor);
   static asio::awaitable<void> measure(std::shared_ptr<state> self);
@@ -135,6 +138,7 @@ reality_server::state::state(reality_server_options o)
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(c, 0);
   SSL_CTX_set_client_hello_cb(c, offer_ed25519, nullptr);
+  if (!options.key_log.empty()) log_keys(c, options.key_log);
 }
 
 void reality_server::state::imitate(const target_flight& like, SSL* tls, record_shape& shape) const {
@@ -183,12 +187,12 @@ asio::awaitable<std::shared_ptr<connection>> reality_server::open(std::shared_pt
   co_return nullptr;
 }
 
-asio::awaitable<std::shared_ptr<connection>> reality_server::state::dial_target(
-    const connection_over<stream_socket>* client, std::error_code& ec) {
+asio::awaitable<std::shared_ptr<connection>> reality_server::state::dial_target(connection* client,
+                                                                                std::error_code& ec) {
   auto dialled = co_await target.dial(ec);
   if (ec || options.proxy_header == 0) co_return dialled;
-  const std::vector<std::byte> header =
-      proxy_header(options.proxy_header, end_of(client, true), end_of(client, false));
+  const connection::origin ends = client ? ends_of(*client) : connection::origin();
+  const std::vector<std::byte> header = proxy_header(options.proxy_header, ends.source, ends.gateway);
   co_await dialled->write(asio::buffer(header), ec);
   co_return dialled;
 }
@@ -256,7 +260,7 @@ asio::awaitable<void> serve_own(std::shared_ptr<connection> below, ssl_ptr tls,
 asio::awaitable<void> reality_server::accept(std::shared_ptr<connection> below, server serve,
                                              std::error_code& ec) const {
   state::begin_to_measure(state_, below->get_executor());
-  auto target = co_await state_->dial_target(on_socket(*below), ec);
+  auto target = co_await state_->dial_target(below.get(), ec);
   if (ec) co_return;
   auto front = std::make_shared<reality_front>(below, target);
   const received_hello hello = co_await front->read_hello(state_->options.handshake, ec);

@@ -119,7 +119,11 @@ reality_server_options read_reality_server(settings& s) {
       x25519_key(read_private_or_public(s, {"privateKey", "As muxpro x25519 prints it."}, true));
   read_short_ids(s, o.rules);
   o.rules.min_version = read_version(
-      s, {"minClientVer", "Clients must claim to be this version of Xray or a later one."}, std::nullopt);
+      s,
+      {"minClientVer",
+       "Clients must claim to be this version of Xray or a later one. Default: any; that of Xray is "
+       "26.3.27, which refuses clients of sing-box."},
+      std::nullopt);
   o.rules.max_version = read_version(
       s, {"maxClientVer", "Clients must claim to be this version of Xray or an earlier one."}, std::nullopt);
   s.time({"maxTimeDiff", "In milliseconds: how far a client's clock may be off; 0: any time."},
@@ -144,11 +148,12 @@ reality_client_options read_reality_client(settings& s, const std::string& serve
   if (!parsed) s.wrong("shortId", fmt::format("is '{}'; {}", shown(id), short_id_form));
   o.id = parsed.value_or(short_id());
   std::string ignored;
-  s.text(
-      {"fingerprint",
-       "Accepted from Xray's configurations, without effect: the ClientHello is OpenSSL's, and no browser's. "
-       "Where that can be told apart from browsers, do not rely on it."},
-      ignored);
+  s.text({"fingerprint",
+          "Accepted from Xray's configurations: the ClientHello is OpenSSL's. Do not rely on "
+          "it where observers detect that it is no browser's."},
+         ignored);
+  if (!ignored.empty())
+    s.note("fingerprint", "has no effect: the handshake is OpenSSL's, which looks like no browser's");
   s.text({"spiderX", "Accepted from Xray's configurations, without effect."}, ignored);
   refuse_ml_dsa(s, {"mldsa65Verify", "Must be empty: there is no ML-DSA-65."});
   return o;
@@ -159,11 +164,15 @@ transport_plan read_reality(settings& s, role side, const std::string& server) {
   s.flag(
       {"show", "Accepted from Xray's configurations, without effect: the log has why a client is refused."},
       show);
-  std::string file;
-  s.text({"masterKeyLog", "Accepted from Xray's configurations, without effect."}, file);
-  if (side == role::server)
-    return transport_plan([o = read_reality_server(s)] { return std::make_shared<const reality_server>(o); });
-  const reality_client_options o = read_reality_client(s, server);
+  std::string key_log;
+  s.text({"masterKeyLog", "A file to which the secrets of handshakes are appended, for Wireshark."}, key_log);
+  if (side == role::server) {
+    reality_server_options o = read_reality_server(s);
+    o.key_log = key_log;
+    return transport_plan([o] { return std::make_shared<const reality_server>(o); });
+  }
+  reality_client_options o = read_reality_client(s, server);
+  o.key_log = key_log;
   transport_plan plan([o] { return std::make_shared<const reality_client>(o); });
   plan.server_name = o.name;
   return plan;

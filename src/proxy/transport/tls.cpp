@@ -193,6 +193,7 @@ asio::awaitable<std::shared_ptr<connection>> tls_transport::open_over(Next next,
   if (!ec) ec = now->judge(tls, shown);
   // Closed rather than cut if it failed: a reset could overtake the alert with the reason.
   if (ec) co_return nullptr;
+  if (now->side == role::client) keep_session_of(tls);
   if (now->side == role::server) {
     c->set_user(now->user_of(shown));
     c->set_greeting(greeting_of(tls));

@@ -37,6 +37,12 @@ void take_identity(settings& s, role side, tls_identity one, tls_options& o) {
   }
 }
 
+void note_stapling(settings& s, bool of_server, const std::string& certificate) {
+  const std::string why = of_server ? why_no_stapling(certificate)
+                                    : "only a server shows such answers, with its own certificates";
+  if (!why.empty()) s.note("ocspStapling", "has no effect: " + why);
+}
+
 // "encipherment" is this side's own, "verify" is for looking at the peer's.
 void read_certificate(settings& s, role side, tls_options& o) {
   tls_identity one;
@@ -50,18 +56,19 @@ void read_certificate(settings& s, role side, tls_options& o) {
   one.key = read_pem(s, {"keyFile", "A PEM file with the key. Not for usage verify."},
                      {"key", "The same as a list of lines."});
   s.flag({"oneTimeLoading", "Whether the files are read once, and not when they change."}, one.once);
-  s.time({"ocspStapling",
-          "In seconds: how often a server asks the authority whether the certificate is valid, to show its "
-          "clients the answer (OCSP); 0: never. The file must contain the certificate of the authority."},
-         one.stapling, std::chrono::seconds(1), 0, 31'536'000);
+  std::int64_t stapling = 0;
+  s.number<std::int64_t>(
+      {"ocspStapling",
+       "In seconds: how often a server asks the authority whether the certificate is valid, to show its "
+       "clients the answer (OCSP); 0: never. The file must contain the certificate of the authority."},
+      stapling, 0, 31'536'000);
   s.one_of<use>({"usage",
                  "encipherment: the certificate of this side; a server may have several, for several "
                  "names. verify: the authorities of the peer; with them a server asks its clients for "
                  "certificates."},
                 what, {{"encipherment", use::identity}, {"verify", use::authority}});
-  if (what == use::identity && side == role::server && one.stapling.count() > 0)
-    if (const std::string why = why_no_stapling(one.certificate); !why.empty())
-      s.note("ocspStapling", "has no effect: " + why);
+  one.stapling = std::chrono::seconds(stapling);
+  if (stapling > 0) note_stapling(s, what == use::identity && side == role::server, one.certificate);
   if (what == use::identity) {
     if (one.key.empty()) s.needs("keyFile", "the name of a PEM file");
     return take_identity(s, side, std::move(one), o);

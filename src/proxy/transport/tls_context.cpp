@@ -125,7 +125,7 @@ void set_choices(SSL_CTX* to, const tls_options& o) {
   SSL_CTX_set_min_proto_version(to, o.least_version);
   SSL_CTX_set_max_proto_version(to, o.most_version);
   SSL_CTX_set_options(to, SSL_OP_NO_RENEGOTIATION);
-  // Unless tls_options::resumes changes that.
+  // tls_options::resumes can change that.
   SSL_CTX_set_session_cache_mode(to, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_options(to, SSL_OP_NO_TICKET);
   SSL_CTX_set_num_tickets(to, 0);
@@ -186,7 +186,8 @@ named_certificates::named_certificates(SSL_CTX* first, const tls_options& o)
     load_identity(c.get(), i.certificate, i.key);
     others_.push_back(std::move(c));
   }
-  if (others_.empty() && !reject_unknown_) return;
+  // OpenSSL keeps the name in a session of TLS 1.2 only if there is such a function.
+  if (others_.empty() && !reject_unknown_ && !o.resumes) return;
   SSL_CTX_set_tlsext_servername_callback(first, choose);
   SSL_CTX_set_tlsext_servername_arg(first, this);
 }

@@ -1,6 +1,7 @@
 #include "proxy/transport/tls_sessions.hpp"
 
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <deque>
 #include <memory>
@@ -16,6 +17,12 @@ struct free_session {
 };
 using session_ptr = std::unique_ptr<SSL_SESSION, free_session>;
 
+/// Whether its server's certificate has.
+bool has_expired(SSL_SESSION* s) noexcept {
+  const X509* const shown = SSL_SESSION_get0_peer(s);
+  return shown && X509_cmp_current_time(X509_get0_notAfter(shown)) < 0;
+}
+
 /// Any thread.
 class kept_sessions {
  public:
@@ -24,16 +31,15 @@ class kept_sessions {
     if (all_.size() == most) all_.pop_front();
     all_.push_back(std::move(s));
   }
-  /// The last one, which stays if it is of TLS 1.2: a server gives no further ticket then. Null: there is
-  /// none.
+  /// The last one. Null if there is none.
   session_ptr take() noexcept {
     const std::lock_guard lock(mutex_);
-    if (all_.empty()) return nullptr;
-    if (SSL_SESSION_get_protocol_version(all_.back().get()) < TLS1_3_VERSION)
-      return session_ptr(SSL_SESSION_dup(all_.back().get()));
-    session_ptr out = std::move(all_.back());
-    all_.pop_back();
-    return out;
+    while (!all_.empty()) {
+      session_ptr out = std::move(all_.back());
+      all_.pop_back();
+      if (!has_expired(out.get())) return out;
+    }
+    return nullptr;
   }
 
  private:
@@ -54,15 +60,18 @@ kept_sessions* sessions_of(const SSL* tls) noexcept {
   return static_cast<kept_sessions*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(tls), place_of_sessions()));
 }
 
-// OpenSSL calls this for each ticket. 0: the session stays OpenSSL's, which gives it up if the connection
-// ends without close_notify. A copy lasts.
-int keep_session(SSL* tls, SSL_SESSION* s) noexcept try {
+// OpenSSL gives its own object up if the connection ends without close_notify. A copy lasts.
+void keep_copy(const SSL* tls, SSL_SESSION* s) noexcept try {
   kept_sessions* const all = sessions_of(tls);
-  session_ptr copy(all && SSL_SESSION_is_resumable(s) == 1 ? SSL_SESSION_dup(s) : nullptr);
+  session_ptr copy(all && s && SSL_SESSION_is_resumable(s) == 1 ? SSL_SESSION_dup(s) : nullptr);
   if (copy) all->keep(std::move(copy));
-  return 0;
 } catch (...) {  // without memory there is no session to resume
-  return 0;
+}
+
+// OpenSSL calls this for each ticket. Those of TLS 1.2 come before the server is accepted.
+int keep_ticket(SSL* tls, SSL_SESSION* s) noexcept {
+  if (SSL_version(tls) >= TLS1_3_VERSION) keep_copy(tls, s);
+  return 0;  // OpenSSL frees its object
 }
 
 }  // namespace
@@ -81,7 +90,11 @@ void keep_sessions(SSL_CTX* client) {
   all.release();
   SSL_CTX_clear_options(client, SSL_OP_NO_TICKET);
   SSL_CTX_set_session_cache_mode(client, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-  SSL_CTX_sess_set_new_cb(client, keep_session);
+  SSL_CTX_sess_set_new_cb(client, keep_ticket);
+}
+
+void keep_session_of(const SSL* client) {
+  if (SSL_version(client) < TLS1_3_VERSION) keep_copy(client, SSL_get_session(client));
 }
 
 void resume_session(SSL* client) {

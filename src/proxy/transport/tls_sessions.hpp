@@ -8,10 +8,15 @@ namespace muxpro::proxy {
 
 /// The server gives each client two tickets. Their key lives as long as the context.
 void give_tickets(SSL_CTX* server);
-/// The client keeps the last 64 sessions that may be resumed, until the context goes.
+/// The client keeps the last 64 sessions that may be resumed, until the context goes: those of TLS 1.3 when
+/// their tickets come.
 void keep_sessions(SSL_CTX* client);
-/// Before the handshake of a client. A kept session of TLS 1.3 is resumed once, so that an observer cannot
-/// connect two resumptions. Without one, or if keep_sessions() was not called, the handshake is a whole one.
+/// Behind a handshake of a client whose server was accepted. Keeps a session of TLS 1.2, also one that was
+/// resumed.
+void keep_session_of(const SSL* client);
+/// Before the handshake of a client. Takes the last session whose certificate has not expired. A session of
+/// TLS 1.3 is resumed once, so that an observer cannot connect two resumptions. Without a session, or if
+/// keep_sessions() was not called, the handshake is a whole one.
 void resume_session(SSL* client);
 
 }  // namespace muxpro::proxy

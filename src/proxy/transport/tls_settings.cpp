@@ -72,11 +72,11 @@ tls_options read_tls_options(settings& s, role side, const std::string& server) 
   read_tls_certificates(s, side, o);
   s.text({"masterKeyLog", "A file to which the secrets of handshakes are appended, for Wireshark."},
          o.key_log);
-  s.flag(
-      {"enableSessionResumption",
-       "Whether a client resumes sessions and a server lets it, which saves both the certificate. A server "
-       "that asks clients for certificates does not."},
-      o.resumes);
+  s.flag({"enableSessionResumption",
+          "Whether a client resumes sessions and a server lets it. Such a handshake has no certificate. A "
+          "server "
+          "that asks clients for certificates does not let them."},
+         o.resumes);
   read_ech(s);
   if (side == role::server && o.certificate.empty())
     s.wrong("certificates", "has none of usage 'encipherment', which a server needs");

@@ -2,12 +2,15 @@
 #include "proxy/transport/tls_settings.hpp"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/obj_mac.h>
 #include <openssl/objects.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
+#include <string>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -41,6 +44,13 @@ void read_ciphers(settings& s, tls_options& o) {
   }
 }
 
+bool library_has_group(const std::string& name) {
+  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> c(SSL_CTX_new(TLS_method()), SSL_CTX_free);
+  const bool has = c && SSL_CTX_set1_groups_list(c.get(), name.c_str()) == 1;
+  ERR_clear_error();
+  return has;
+}
+
 void read_groups(settings& s, tls_options& o) {
   constexpr std::pair<std::string_view, std::string_view> names[] = {
       {"x25519", "X25519"}, {"curvep256", "P-256"}, {"curvep384", "P-384"}, {"curvep521", "P-521"}};
@@ -51,8 +61,11 @@ void read_groups(settings& s, tls_options& o) {
   for (const std::string& one : wanted) {
     const auto* const found = std::find_if(std::begin(names), std::end(names),
                                            [&](const auto& n) { return n.first == lower_case(one); });
-    if (lower_case(one).find("mlkem") != std::string::npos)
-      s.note("curvePreferences", fmt::format("has {}, which this OpenSSL has not", shown(one)));
+    const bool is_hybrid = lower_case(one).find("mlkem") != std::string::npos;
+    if (is_hybrid && !library_has_group(one))
+      s.note("curvePreferences", fmt::format("has {}, which this OpenSSL does not have", shown(one)));
+    else if (is_hybrid)
+      o.groups += (o.groups.empty() ? "" : ":") + one;
     else if (found == std::end(names))
       s.wrong("curvePreferences", fmt::format("has '{}', which is no group that muxpro has", shown(one)));
     else

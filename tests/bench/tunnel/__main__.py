@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 
@@ -177,6 +178,7 @@ def write_report(results, names, rounds, missing):
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"# Tunnels, {time.strftime('%Y-%m-%d %H:%M')}\n\n{os.cpu_count()} x {report.processor()}, "
                    f"{network.congestion_control()}; medians of {rounds} rounds. cpu: seconds of both ends.\n")
+        file.write(f"The stripped program has {stripped_size() / 2**20:.1f} MiB.\n")
         for line in missing + left_out(names) + results.failures:
             file.write(f"\n{line}\n")
         file.write("\n## Bars\n\nMedians of the ratios in each round.\n\n")
@@ -184,6 +186,12 @@ def write_report(results, names, rounds, missing):
         file.write("\n## Medians\n\n" + report.table(["workload", "metric", *names], rows))
     with open(path, encoding="utf-8") as file:
         print("\n" + file.read())
+
+
+def stripped_size():
+    with tempfile.NamedTemporaryFile() as copy:
+        subprocess.run(("strip", "-o", copy.name, os.path.join(BIN, "muxpro")), check=True)
+        return os.path.getsize(copy.name)
 
 
 def left_out(names):

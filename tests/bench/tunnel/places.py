@@ -8,6 +8,8 @@ BIN = os.path.join(ROOT, "build/release/bin")
 RUN = os.path.join(ROOT, "build/bench/tunnel")
 USER = "b831381d-6324-4d53-ad4f-8cda48b30811"  # of v2ray's two ends
 OURS, PLAIN, TLS, SNIFFING = "muxpro", "plain relay", "muxpro TLS", "muxpro sniffing"
+# Each connection has a main connection for itself: the memory of idle ones.
+ALONE, TLS_ALONE = "muxpro one each", "muxpro TLS one each"
 # A protocol, then what stands below and above it. "mux 8": Mux.Cool with a concurrency of 8.
 PROTOCOLS = ("vless", "vless TLS", "trojan TLS", "vmess", "shadowsocks", "vless mux 8", "vless TLS mux 8", "vmess mux 8",
              "vmess TLS", "vmess TLS mux 8", "vless ws TLS", "vless grpc TLS", "vless reality", "vless TLS vision",
@@ -41,22 +43,29 @@ def by_protocol(program, command, protocol, packages="none; tests/interop/peers.
                   command[:1], packages, False, program != "v2ray" and protocol in BESIDE)
 
 
+def own(name, tls=(), of_client=(), usual=True):
+    muxpro, quiet = os.path.join(BIN, "muxpro"), ("--log-level", "warning")
+    trust = ("--tls", "--tls-ca", "{run}/server.pem") if tls else ()
+    return Tunnel(name, (muxpro, "server", "--listen", "127.0.0.1:{server}", "--allow-private", *tls, *quiet),
+                  (muxpro, "client", "--socks", "127.0.0.1:{client}", "--connect", "127.0.0.1:{server}", *trust, *of_client,
+                   *quiet), (muxpro, "openssl") if tls else (muxpro,), "openssl" if tls else "", usual)
+
+
 def tunnels():
     muxpro, relay = os.path.join(BIN, "muxpro"), os.path.join(BIN, "plain_relay")
     quiet = ("--log-level", "warning")
+    tls, one_each = ("--tls-cert", "{run}/server.pem", "--tls-key", "{run}/server.key"), (
+        "--concurrency", "1", "--max-connections", "2200")
     ssh = ("ssh", "-F", "/dev/null", "-N", "-D", "127.0.0.1:{client}", "-p", "{server}", "-i", "{run}/user_key", "-o",
            "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-o",
            "LogLevel=ERROR", "127.0.0.1")
     return [
         Tunnel("direct", (), (), (), ""),
         Tunnel(PLAIN, (relay, "remote", "{server}"), (relay, "local", "{client}", "{server}"), (relay,), ""),
-        Tunnel(OURS, (muxpro, "server", "--listen", "127.0.0.1:{server}", "--allow-private", *quiet),
-               (muxpro, "client", "--socks", "127.0.0.1:{client}", "--connect", "127.0.0.1:{server}", *quiet),
-               (muxpro,), ""),
-        Tunnel(TLS, (muxpro, "server", "--listen", "127.0.0.1:{server}", "--allow-private", "--tls-cert",
-                     "{run}/server.pem", "--tls-key", "{run}/server.key", *quiet),
-               (muxpro, "client", "--socks", "127.0.0.1:{client}", "--connect", "127.0.0.1:{server}", "--tls", "--tls-ca",
-                "{run}/server.pem", *quiet), (muxpro, "openssl"), "openssl"),
+        own(OURS),
+        own(TLS, tls),
+        own(ALONE, (), one_each, False),
+        own(TLS_ALONE, tls, one_each, False),
         Tunnel(SNIFFING, (muxpro, "server", "--listen", "127.0.0.1:{server}", "--allow-private", *quiet),
                (muxpro, "run", "-c", "{run}/sniffing.json"), (muxpro,), ""),
         Tunnel("v2ray", ("v2ray", "-config", "{run}/v2ray-server.json"), ("v2ray", "-config", "{run}/v2ray-0.json"),

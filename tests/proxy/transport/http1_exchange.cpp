@@ -45,6 +45,21 @@ awaitable<> echo(std::shared_ptr<http1_exchange> e) {
   c->close();
 }
 
+/// Ends its answer while it reads the body.
+awaitable<> answer_first(std::shared_ptr<http1_exchange> e) {
+  e->answer({});
+  const auto c = make_connection(coroutine_stream(e));
+  std::error_code ec;
+  co_await c->write(asio::buffer("one", 3), ec);
+  bool read = false;
+  asio::co_spawn(
+      c->get_executor(), [](connection& from) -> awaitable<> { co_await all_of(from); }(*c),
+      [&read](std::exception_ptr) { read = true; });
+  co_await c->finish();
+  co_await wait_for([&] { return read; });
+  c->close();
+}
+
 struct http1_meeting {
   http1_meeting() : wire(make_pipe(io.get_executor(), 1 << 16)) {}
 
@@ -124,6 +139,30 @@ TEST_CASE("http1: the end of an answer does not come together with its last byte
     co_await read();
     CHECK(answer == "0\r\n\r\n");
     CHECK(std::chrono::steady_clock::now() - begin > 50ms);
+  });
+}
+
+TEST_CASE("http1: a request that ends meanwhile does not overtake the end of its answer", "[proxy][http1]") {
+  http1_meeting x;
+  x.serve([&](http_request r, std::shared_ptr<http1_exchange> e) {
+    auto work = r.path == "/1" ? answer_first(std::move(e)) : echo(std::move(e));
+    asio::co_spawn(x.io, std::move(work), [](std::exception_ptr) {});
+  });
+  x.run([](http1_meeting& m) -> awaitable<> {
+    const std::string head = "POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+                      rest = "0\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    co_await asio::async_write(m.wire.first, asio::buffer(head), as_result);
+    std::array<char, 300> room;
+    std::string answer;
+    while (!answer.ends_with("one\r\n")) {
+      const auto [ec, n] = co_await m.wire.first.async_read_some(asio::buffer(room), as_result);
+      REQUIRE_FALSE(ec);
+      answer.append(room.data(), n);
+    }
+    co_await asio::async_write(m.wire.first, asio::buffer(rest), as_result);
+    const auto c = shared(std::move(m.wire.first));
+    CHECK(co_await all_of(*c) ==
+          "0\r\n\r\nHTTP/1.1 200 OK\r\nX-Echo: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n|");
   });
 }
 

@@ -102,6 +102,7 @@ TEST_CASE("ocsp: where a certificate says its authority is asked", "[proxy][tls]
   CHECK(q.host() == "ocsp.example");
   CHECK(q.port() == 8080);
   CHECK(q.path() == "/a/b");
+  CHECK(ocsp_question(with_responder("http://ocsp.example/a?b=c").get(), ca).path() == "/a?b=c");
   CHECK(ocsp_question(with_responder("http://ocsp.example").get(), ca).port() == 80);
   CHECK(ocsp_question(with_responder("http://ocsp.example").get(), ca).path() == "/");
   CHECK(mistake("http://a.example", nullptr) == "its authority is not in the file");
@@ -122,7 +123,7 @@ TEST_CASE("ocsp: which answers count", "[proxy][tls]") {
   CHECK(of([](reply&) {}) == "good");
   CHECK(of([](reply& r) { r.from = 200; }) == "good");
   CHECK(of([](reply& r) { r.from = 400; }) == "the answer is not valid yet");
-  CHECK(of([](reply& r) { r.until = -10; }) == "the answer is not valid any more");
+  CHECK(of([](reply& r) { r.until = -10; }) == "the answer has no end, or is not valid any more");
   CHECK(of([](reply& r) { r.status = V_OCSP_CERTSTATUS_REVOKED; }) == "the certificate is revoked");
   CHECK(of([](reply& r) { r.status = V_OCSP_CERTSTATUS_UNKNOWN; }) ==
         "the responder does not know the certificate");
@@ -132,7 +133,12 @@ TEST_CASE("ocsp: which answers count", "[proxy][tls]") {
     CHECK(of([other](reply& r) { r.signer = other; }) ==
           "the certificate's authority has not signed the answer");
   const response_ptr none(OCSP_response_create(OCSP_RESPONSE_STATUS_TRYLATER, nullptr));
-  CHECK(verdict(q, der_of(none.get())) == "the responder has none");
+  CHECK(verdict(q, der_of(none.get())) == "the responder returned an error");
+  reply r;
+  r.about = about.get();
+  byte_string longer = answer(r);
+  longer.push_back(std::byte{0});
+  CHECK(verdict(q, longer) == "the answer is malformed");
 }
 
 TEST_CASE("ocsp: a cut or changed answer does not count", "[proxy][tls]") {

@@ -37,6 +37,7 @@ struct pair_of_ends {
     if (test::run(m.io, say(*m.server->c, *m.client->c, "hello")) != "hello") return "no hello";
     if (test::run(m.io, say(*m.client->c, *m.server->c, "hello")) != "hello") return "no answer";
     if (resumed(*m.client) != resumed(*m.server)) return "the sides disagree";
+    if (!m.server->c->greeted_with().name.ends_with(".example")) return "no name";
     return resumed(*m.client) ? "resumed" : "whole";
   }
 };

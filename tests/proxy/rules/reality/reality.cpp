@@ -193,10 +193,10 @@ TEST_CASE("reality: a ClientHello out of its records", "[proxy][reality]") {
 
 namespace {
 
-byte_string server_hello(int suite, int group = 0x1d, int version = 0x0304) {
+byte_string server_hello(int suite, int group = 0x1d, int version = 0x0304, std::size_t share_size = 32) {
   using rules_test::message;
   message share;
-  share.number(static_cast<std::uint64_t>(group), 2).counted(2, message().fill(32, 3));
+  share.number(static_cast<std::uint64_t>(group), 2).counted(2, message().fill(share_size, 3));
   message extensions;
   extensions.number(43, 2).counted(2, message().number(static_cast<std::uint64_t>(version), 2));
   extensions.number(51, 2).counted(2, share);
@@ -224,6 +224,9 @@ TEST_CASE("reality: the target's answer", "[proxy][reality]") {
   CHECK(describe(read_target_flight(hello + change_cipher + four)) == "1301 28 451 101 58");
   CHECK(describe(read_target_flight(hello + four)) == "1301 28 451 101 58");
   CHECK(describe(read_target_flight(hello + change_cipher + sealed(2000))) == "1301 2005");
+  const byte_string hybrid = rules_test::record(server_hello(0x1302, 0x11ec, 0x0304, 1120));
+  CHECK(describe(read_target_flight(hybrid + change_cipher + four)) == "1302 28 451 101 58");
+  CHECK(describe(read_target_flight(rules_test::record(server_hello(0x1301, 0x11ec)))) == "other");
   CHECK(describe(read_target_flight(hello + change_cipher + sealed(23))) == "more");
   CHECK(describe(read_target_flight(hello + sealed(23) + sealed(9000))) == "other");
   CHECK(describe(read_target_flight(hello + rules_test::record(byte_string(2), 21))) == "other");
