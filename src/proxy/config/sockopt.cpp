@@ -1,4 +1,4 @@
-// "sockopt" of streamSettings: options of sockets, and how an outbound gets its connections.
+// "sockopt" of streamSettings, with options of sockets, and how an outbound gets its connections.
 #include "proxy/base/text.hpp"
 #include "proxy/config/readers.hpp"
 #include "proxy/policy/trusted_proxies.hpp"
@@ -48,7 +48,10 @@ void read_proxies(settings& s, stream_config& to) {
            "that have one of them."},
           fields);
   for (std::string& f : fields) f = lower_case(f);
-  if (to.carrier.trust) to.carrier.trust(std::move(fields));
+  if (to.carrier.trust)
+    to.carrier.trust(std::move(fields));
+  else if (!fields.empty())
+    s.note("trustedXForwardedFor", "has no effect: network is not ws, httpupgrade, grpc or xhttp");
 }
 
 // As in Xray a negative number of either switches the probes off, and 0 stands for the default.
@@ -143,7 +146,12 @@ settings::choices<dial_family> families_by_strategy() {
 void read_sockopt(settings& s, role side, stream_config& to) {
   s.object({"sockopt", "Options of the socket."}, [&](settings& o) {
     to.socket = read_socket_options(o, to.socket);
-    if (side == role::client) return read_dialing(o, to);
+    if (side == role::client) {
+      read_dialing(o, to);
+      for (const char* key : {"acceptProxyProtocol", "trustedProxies", "trustedXForwardedFor"})
+        o.pass_over(key, "has no effect on an outbound");
+      return;
+    }
     read_proxies(o, to);
     for (const char* key : {"domainStrategy", "happyEyeballs", "dialerProxy"})
       o.pass_over(key, "has no effect on an inbound");

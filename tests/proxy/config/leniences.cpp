@@ -148,6 +148,11 @@ TEST_CASE("config: keys of TLS", "[proxy][config]") {
       "verifyPeerCertByName": "b.example,c.example", "disableSystemRoot": true}}})"));
   CHECK(client.all() == "");
   CHECK(client.mistakes.notes().size() == 2);
+  const read_text of_proxies(
+      with_outbound(R"({"protocol": "mux.pro", "settings": {"address": "a.example", "port": 1},
+      "streamSettings": {"sockopt": {"acceptProxyProtocol": false, "trustedXForwardedFor": []}}})"));
+  CHECK(of_proxies.all() == "");
+  CHECK(of_proxies.mistakes.notes().size() == 2);
   CHECK(read_text(
             with_inbound(R"({"protocol": "socks", "listen": "::1", "port": 1, "streamSettings": {"security":
         "tls", "tlsSettings": {"certificates": [{"certificate": ["x"], "key": ["-----BEGIN PRIVATE KEY-----"]}]}}})"))
@@ -202,6 +207,20 @@ TEST_CASE("config: outbounds http and dns, api, observatory", "[proxy][config]")
   CHECK(r.c.observed->path == "/204");
   CHECK(r.c.observed->interval == std::chrono::minutes(1));
   CHECK(to_string(r.c.outbounds.at(2).plan.server.value()) == "proxy.example:3128");
+}
+
+TEST_CASE("config: trustedXForwardedFor has no effect on a carrier without HTTP", "[proxy][config]") {
+  const auto notes = [](const std::string& network) {
+    const read_text r(with_inbound(R"({"protocol": "socks", "listen": "127.0.0.1", "port": 1,
+        "streamSettings": {"network": ")" +
+                                   network + R"(", "sockopt": {"trustedXForwardedFor": ["X-Real"]}}})"));
+    CHECK(r.all() == "");
+    return r.notes();
+  };
+  CHECK(notes("raw") ==
+        "inbounds[0].streamSettings.sockopt.trustedXForwardedFor: has no effect: network is not ws, "
+        "httpupgrade, grpc or xhttp\n");
+  for (const char* const network : {"ws", "httpupgrade", "grpc", "xhttp"}) CHECK(notes(network) == "");
 }
 
 TEST_CASE("config: heads of HTTP in front of the raw carrier", "[proxy][config]") {
