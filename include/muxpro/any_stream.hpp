@@ -1,4 +1,5 @@
-// A stream whose type is erased: what async_relay() needs of it, behind one virtual interface. Ring 3.
+// any_stream, a stream whose type is erased, with the functions that async_relay() needs behind one virtual
+// interface. Ring 3.
 #pragma once
 
 #include <muxpro/detail/buffers.hpp>
@@ -47,7 +48,7 @@ concept takes_at_once = waits_for_room<To> && requires(To& to, error_code& ec) {
 
 }  // namespace detail
 
-/// Erases the type of a stream for async_relay(): a relay of two of them makes a virtual call for each read
+/// Erases the type of a stream for async_relay(). A relay of two of them makes a virtual call for each read
 /// and write, and needs no code of its own for each pair of types. The relay calls its members.
 class any_stream {
  public:
@@ -57,7 +58,7 @@ class any_stream {
   any_stream(const any_stream&) = delete;
   virtual ~any_stream() = default;
   virtual executor_type get_executor() = 0;
-  /// False: the stream is an empty handle.
+  /// Returns false if the stream is an empty handle.
   virtual bool valid() const noexcept = 0;
 
   virtual void take(detail::relay_buffer& to, detail::transfer_step done) = 0;
@@ -77,7 +78,7 @@ class any_stream {
   virtual std::size_t read_now(bytes into, error_code& ec) = 0;
   virtual void wait_for_bytes(detail::transfer_step done) = 0;
 
-  /// As those of relay_access. -1: there is none.
+  /// As those of relay_access. Returns -1 without a descriptor.
   virtual int socket_of_reads() noexcept = 0;
   virtual int socket_of_writes() noexcept = 0;
 

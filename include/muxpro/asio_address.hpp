@@ -36,8 +36,8 @@ inline std::optional<asio::ip::address> to_ip(const address& a) noexcept {
   return std::nullopt;
 }
 
-/// Octet by octet: an IPv4 address that is mapped into IPv6 stays an IPv6 address. The scope of a link-local
-/// address is left away, since the wire has no field for it.
+/// Converts octet by octet. An IPv4 address that is mapped into IPv6 stays an IPv6 address. The scope of a
+/// link-local address is left away, since the wire has no field for it.
 inline address to_address(const asio::ip::address& ip) noexcept {
   if (ip.is_v4()) return address::v4(ip.to_v4().to_bytes());
   return address::v6(ip.to_v6().to_bytes());

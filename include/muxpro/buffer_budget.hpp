@@ -15,7 +15,7 @@
 
 namespace muxpro {
 
-/// Bytes promised or held, shared by all sessions of a process: the one object that threads share.
+/// Bytes promised or held by all sessions of a process. It is the one object that threads share.
 ///
 /// Users have shares: 80 % of the limit, divided by the users that hold much. From 80 % on crowded() is true
 /// for holders whose user holds more than a share. When 95 % are used, the user with the most unread bytes
@@ -36,14 +36,14 @@ class buffer_budget {
 
    protected:
     ~holder() = default;
-    /// On any thread, under the budget's lock: only sets about it, and leave()s when it is done.
-    /// False if it cannot.
+    /// Called on any thread, under the budget's lock. Only begins to free memory, and calls leave() when that
+    /// is done. Returns false if it cannot.
     virtual bool let_go() noexcept = 0;
 
    private:
     friend class buffer_budget;
     std::atomic<std::uint64_t> held_{0};  ///< written by the holder's thread alone
-    std::size_t place_ = 0;               ///< in holders_, counted from 1; 0: not there
+    std::size_t place_ = 0;               ///< in holders_, counted from 1, 0 if it is not there
     share own_;
     std::shared_ptr<share> of_user_;
     share* share_ = &own_;
@@ -64,7 +64,8 @@ class buffer_budget {
   void take(std::uint64_t n) noexcept { used_.fetch_add(n, std::memory_order_relaxed); }
   void give(std::uint64_t n) noexcept { used_.fetch_sub(n, std::memory_order_relaxed); }
 
-  /// Before `h` takes anything. Holders of one `user` have one share; empty: `h` has a share of its own.
+  /// Called before `h` takes bytes. Holders of one `user` have one share. If `user` is empty, `h` has a share
+  /// of its own.
   void join(holder& h, const std::string& user = {});
   /// Its bytes stay counted until they are given back.
   void leave(holder& h) noexcept;
@@ -97,7 +98,7 @@ class buffer_budget {
   void shed() noexcept;
   /// What users have shares of.
   std::uint64_t shared() const noexcept { return limit_ - limit_ / 5; }
-  /// A user that holds less takes nothing from the shares of others: a thousand users at most make them
+  /// A user that holds less does not reduce the shares of others. Thus a thousand users at most make them
   /// smaller.
   std::uint64_t counts_from() const noexcept { return limit_ / 1000 + 1; }
   std::uint32_t users_that_count() const noexcept {

@@ -1,4 +1,5 @@
-// Sub-streams over several main connections, which it dials, shares out and replaces. Ring 3.
+// client_pool, which opens sub-streams over several main connections and dials, balances and replaces these.
+// Ring 3.
 #pragma once
 
 #include <muxpro/client_pool_options.hpp>
@@ -12,7 +13,7 @@
 
 namespace muxpro {
 
-/// All of it, the dialer's streams included, belongs to one strand: that of `executor`.
+/// The pool and the dialer's streams belong to one strand, that of `executor`.
 ///
 ///   asio::awaitable<tcp::socket> dial(tcp::endpoint server) {
 ///     tcp::socket socket(co_await asio::this_coro::executor);
@@ -22,16 +23,17 @@ namespace muxpro {
 ///   muxpro::client_pool pool(executor, [server] { return dial(server); });
 ///   auto stream = co_await pool.async_open({{muxpro::network::tcp, "example.com", 443}});
 ///
-/// Destroying it closes it. Destroying the execution context first is legal: what waits is dropped.
+/// The destructor closes the pool. The execution context may be destroyed first. Pending handlers are then
+/// destroyed without being called.
 class client_pool {
  public:
   using executor_type = asio::any_io_executor;
 
   /// `dial` returns asio::awaitable<Stream>, a connected stream for a session with options.session, or
-  /// asio::awaitable<session>, a client session of its own that is not negotiated yet, where the stream's
-  /// type is known at run time only. It fails by an exception; std::system_error carries the reason. It is
-  /// cancelled (terminal) after dial_timeout, and it is called again only as client_pool_options allow.
-  /// Throws std::invalid_argument with the sentence of client_pool_options::validate().
+  /// asio::awaitable<session>, a client session that is not negotiated yet, if the type of the stream is
+  /// determined at run time. It fails by an exception. std::system_error carries the reason. It is cancelled
+  /// (terminal) after dial_timeout, and it is called again only as client_pool_options allow. Throws
+  /// std::invalid_argument with the sentence of client_pool_options::validate().
   template <class Dial>
   requires detail::dials<Dial> client_pool(asio::any_io_executor executor, Dial dial,
                                            client_pool_options options = {}) {
@@ -58,9 +60,10 @@ class client_pool {
   }
   ~client_pool() { close(); }
 
-  /// Whether there is a pool behind this handle: it was neither default-constructed nor moved from. Without
-  /// one every operation is misuse: Debug builds assert, others complete with errc::bad_handle, and what
-  /// returns a value returns an empty one. close() and destruction do nothing then.
+  /// Returns whether this handle has a pool, that is whether it was neither default-constructed nor moved
+  /// from. Every operation on an empty handle is misuse. Debug builds assert. In other builds asynchronous
+  /// operations complete with errc::bad_handle, and functions that return a value return an empty one.
+  /// close() and destruction have no effect on an empty handle.
   bool valid() const noexcept { return static_cast<bool>(impl_); }
   executor_type get_executor() const noexcept {
     return detail::is_there(impl_) ? impl_->executor() : detail::executor_of_none();
@@ -77,21 +80,22 @@ class client_pool {
 
   /// Opens a sub-stream on the least loaded main connection that has room, or dials a new one.
   /// Signature: void(error_code, sub_stream). Completes in the order of the calls, when New is queued.
-  /// Errors: those of session::async_open() that are the request's fault; why the dial failed, if no other
-  /// connection can serve it: asio::error::timed_out, errc::not_muxpro, the code of the std::system_error
-  /// that the dialer threw, errc::dial_failed for any other exception (client_pool_stats::last_failure has
-  /// the text); errc::pool_exhausted if max_waiting opens wait already, or after close(); errc::draining. A
-  /// connection that turns out to be dead before New was queued is no error: the next one is tried, four
-  /// times at most. New goes at once: a main connection that breaks after that shows on the sub-stream.
-  /// Cancellation (any type): operation_aborted while it waits; its place goes to the next one.
+  /// Errors: those of session::async_open() that are the request's fault. If the dial failed and no other
+  /// connection can serve the open, asio::error::timed_out, errc::not_muxpro, the code of the
+  /// std::system_error that the dialer threw, or errc::dial_failed for any other exception
+  /// (client_pool_stats::last_failure has the text). errc::pool_exhausted if max_waiting opens wait already,
+  /// or after close(). errc::draining. A connection that turns out to be dead before New was queued is no
+  /// error. The next one is tried, four times at most. New is sent at once. If the main connection breaks
+  /// after that, the sub-stream reports it. Cancellation (any type): operation_aborted while it waits. Its
+  /// place goes to the next one.
   template <class Token = asio::use_awaitable_t<>>
   auto async_open(open_request request, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, sub_stream)>(initiate_open{{impl_.get()}}, token,
                                                                      std::move(request));
   }
 
-  /// What async_open() would do, if it can be done at once: then true, and `stream` is open, or not, for the
-  /// reason in `ec`. False: it would wait, and `request` is as it was.
+  /// Does what async_open() does if it can be done at once. Then returns true, and either opens `stream` or
+  /// sets `ec`. Returns false if it would wait. `request` is unchanged then.
   bool try_open(open_request& request, error_code& ec, sub_stream& stream) {
     if (!detail::is_there(impl_)) return ec = errc::bad_handle, true;
     impl_->operation_begins();
@@ -101,24 +105,24 @@ class client_pool {
     return done;
   }
 
-  /// Opens nothing new: opens that wait end with errc::draining, dials are cancelled. Completes when the
-  /// last sub-stream has ended and every connection is closed, each in good order as by
+  /// Stops opening sub-streams. Opens that wait end with errc::draining, and dials are cancelled. Completes
+  /// when the last sub-stream has ended and every connection is closed, each in good order as by
   /// session::async_close(). Signature: void(error_code). Errors: errc::pool_exhausted if close() comes
-  /// first. Cancellation (any type): operation_aborted; the pool goes on draining.
+  /// first. Cancellation (any type): operation_aborted. The pool goes on draining.
   template <class Token = asio::use_awaitable_t<>>
   auto async_drain(Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code)>(
         detail::initiate_drain<detail::pool_impl>{{impl_.get()}}, token);
   }
 
-  /// Pending async_open() and async_drain() complete with operation_aborted, none inside this call. The pool
-  /// goes on.
+  /// Pending async_open() and async_drain() complete with operation_aborted, after this call has returned.
+  /// The pool stays open.
   void cancel() {
     if (detail::is_there(impl_)) impl_->cancel();
   }
 
-  /// Closes every main connection at once: sub-streams end with errc::session_closed, waiting opens with
-  /// errc::pool_exhausted. Nothing completes inside this call.
+  /// Closes every main connection at once. Sub-streams end with errc::session_closed, waiting opens with
+  /// errc::pool_exhausted. Handlers are called after this call has returned.
   void close() noexcept {
     if (impl_) impl_->close();
   }

@@ -22,15 +22,15 @@ struct pool_event {
   };
 
   kind what = kind::connected;
-  std::uint64_t connection = 0;  ///< pool_connection::id; 0 for room
+  std::uint64_t connection = 0;  ///< pool_connection::id, 0 for room
   std::error_code why;
 };
 
 struct client_pool_options {
   /// Sub-streams of one main connection at a time, counted until the application has let go of them
-  /// (Mux.Cool: 8). The pool is the limit: session.max_streams is raised to it. The server's holds, too.
+  /// (Mux.Cool: 8). session.max_streams is raised to this limit. The server's limit applies, too.
   std::uint32_t max_concurrency = 8;
-  /// Sub-streams over the life of one main connection: it is replaced while it still has ids to spare.
+  /// Sub-streams over the life of one main connection, which is replaced while it still has ids to spare.
   std::uint32_t max_reuse = 60'000;
   /// The same by time, less up to a tenth, so that connections of one moment are not replaced in one moment.
   duration max_age = std::chrono::hours(1);
@@ -38,8 +38,8 @@ struct client_pool_options {
   std::uint32_t max_connections = 256;
   /// Opens that wait for a place.
   std::uint32_t max_waiting = 4096;
-  /// A connection without sub-streams is closed after this time: before the server does (300 s), so that
-  /// no open meets a connection that is just closing, and before most NATs forget it (2 min).
+  /// A connection without sub-streams is closed after this time. That is before the server closes it (300 s),
+  /// so that no open meets a connection that is just closing, and before most NATs forget it (2 min).
   duration idle_timeout = std::chrono::seconds(60);
   /// From the dial to the end of the negotiation (Envoy's connect_timeout: 15 s).
   duration dial_timeout = std::chrono::seconds(10);
@@ -47,8 +47,8 @@ struct client_pool_options {
   /// again by chance, but never longer than backoff_max.
   duration backoff_min = std::chrono::milliseconds(100);
   duration backoff_max = std::chrono::seconds(30);
-  /// Least time between the beginnings of two dials; 0: opens of one moment are dialed for in that moment, up
-  /// to max_connections.
+  /// Least time between the beginnings of two dials. If 0, simultaneous opens dial at once, up to
+  /// max_connections.
   duration dial_spacing{0};
   /// Of each main connection, unless the dialer makes the sessions itself.
   /// session.random_seed seeds the pool's jitter, too, and session.log gets a line for each pool_event.

@@ -1,7 +1,7 @@
-// Build switches, in one place. Ring 0: no Asio here.
+// Build switches, in one place. Ring 0, without Asio.
 #pragma once
 
-// The version of the library, the program and the package; CMakeLists.txt reads it here.
+// The version of the library, the program and the package. CMakeLists.txt reads it here.
 #define MUXPRO_VERSION_MAJOR 0
 #define MUXPRO_VERSION_MINOR 1
 #define MUXPRO_VERSION_PATCH 0

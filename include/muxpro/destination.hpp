@@ -1,4 +1,4 @@
-// Where a sub-stream goes: network, host and port, as values. Ring 0.
+// destination, the network, host and port to which a sub-stream goes, as values. Ring 0.
 #pragma once
 
 #include <muxpro/config.hpp>
@@ -21,7 +21,7 @@ namespace muxpro {
 enum class network : std::uint8_t { tcp = 1, udp = 2 };
 
 /// An IPv4 address, an IPv6 address or a domain name. A text that spells an IP address,
-/// also in brackets, always becomes that address: policy never sees two spellings.
+/// also in brackets, always becomes that address, so that policies never see two spellings.
 class address {
  public:
   /// The values are those of the wire.
@@ -37,11 +37,11 @@ class address {
 
   kind type() const noexcept { return static_cast<kind>(value_.index() + 1); }
   bool is_domain() const noexcept { return type() == kind::domain; }
-  /// The 4 or 16 octets of an IP address; empty for a domain.
+  /// Returns the 4 or 16 octets of an IP address. Empty for a domain.
   std::span<const std::uint8_t> octets() const noexcept;
-  /// The domain name as given; empty for an IP address.
+  /// Returns the domain name as given. Empty for an IP address.
   std::string_view domain() const noexcept;
-  /// Whether it can be sent: an IP address, or 1..255 letters, digits, '-', '.' and '_'.
+  /// Returns whether it can be sent, as an IP address, or as 1..255 letters, digits, '-', '.' and '_'.
   bool valid() const noexcept;
   std::string to_string() const;
 
@@ -56,7 +56,7 @@ class address {
   std::variant<v4_octets, std::string, v6_octets> value_;  ///< in the order of kind
 };
 
-/// A host and a port without a network: what prefixes a datagram.
+/// A host and a port without a network, as in the prefix of a datagram.
 struct host_port {
   host_port() = default;
   host_port(address h, std::uint16_t p) : host(std::move(h)), port(p) {}

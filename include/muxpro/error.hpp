@@ -1,4 +1,4 @@
-// Error codes. Category "muxpro" holds what this side detected or decided; category "muxpro.end" holds the
+// Error codes. Category "muxpro" holds what this side detected or decided. Category "muxpro.end" holds the
 // codes with which the peer ended a sub-stream. Both map to std::errc, so that portable code can compare with
 // std::errc::timed_out, connection_reset and the like.
 #pragma once
@@ -58,13 +58,14 @@ enum class errc {
   wrong_network,
   /// A datagram that no frame can carry.
   datagram_too_large,
-  /// A host name that cannot be sent: empty, longer than 255 bytes or with bytes that no name has.
+  /// A host name cannot be sent, because it is empty, longer than 255 bytes or has bytes that no name may
+  /// have.
   bad_host,
-  /// An option is outside its range; session_options::validate() names it.
+  /// An option is outside its range. session_options::validate() names it.
   bad_option,
   /// The pool was closed, or its connection limits leave no room.
   pool_exhausted,
-  /// The sessions of the process held too much unread data, and this one the most: see
+  /// The sessions of the process held too much unread data, and this one the most, see
   /// session_options::process_budget.
   memory_pressure,
   /// Memory ran out.
@@ -72,11 +73,12 @@ enum class errc {
 
   // --- The peer used up a budget of session_options, and the session was closed. All of them equal
   // condition::budget_exceeded.
-  /// session_options::premature_end: sub-streams aborted within a second of their New.
+  /// Budget session_options::premature_end, for sub-streams aborted within a second of their New.
   too_many_premature_ends,
-  /// session_options::local_reset or local_reset_lifetime: frames that made this side end a sub-stream.
+  /// Budgets session_options::local_reset and local_reset_lifetime, for frames that made this side end a
+  /// sub-stream.
   too_many_local_resets,
-  /// session_options::glitch: odd but harmless frames, and data beyond the credit.
+  /// Budget session_options::glitch, for odd but harmless frames, and data beyond the credit.
   too_many_glitches,
   /// session_options::keep_alive_budget.
   too_many_keep_alives,
@@ -84,7 +86,7 @@ enum class errc {
   too_many_empty_frames,
   /// session_options::credit_update_budget.
   too_many_credit_updates,
-  /// session_options::control_queue: answers that the peer provoked and does not read.
+  /// Budget session_options::control_queue, for answers that the peer provoked and does not read.
   too_many_unread_answers,
 
   // --- Misuse of the library by its caller. All of them equal condition::misuse.
@@ -110,9 +112,8 @@ enum class errc {
 
   /// session::async_close() was not over within session_options::close_timeout. The main connection was cut.
   close_timeout,
-  /// The dialer of a client pool threw something without an error code; client_pool_stats::last_failure has
-  /// its
-  /// text.
+  /// The dialer of a client pool threw an exception without an error code. client_pool_stats::last_failure
+  /// has its text.
   dial_failed,
 };
 
@@ -131,14 +132,14 @@ enum class end_code : std::uint16_t {
 enum class condition {
   /// The peer used up one of the budgets of session_options.
   budget_exceeded = 1,
-  /// The caller used the library against its rules: bad_handle, not_running, wrong_role, wrong_network,
-  /// operation_in_progress, already_shut_down, bad_option.
+  /// The caller used the library against its rules, for example bad_handle, not_running, wrong_role,
+  /// wrong_network, operation_in_progress, already_shut_down, bad_option.
   misuse,
 };
 
 /// The category "muxpro".
 const std::error_category& error_category() noexcept;
-/// The category "muxpro.end": values are those of end_code.
+/// Returns the category "muxpro.end", whose values are those of end_code.
 const std::error_category& end_category() noexcept;
 /// The category "muxpro.condition".
 const std::error_category& condition_category() noexcept;

@@ -1,4 +1,4 @@
-// The frames as values, one struct each; codec.hpp has their bytes. Ring 0.
+// The frames as values, one struct each. codec.hpp describes their bytes. Ring 0.
 #pragma once
 
 #include <muxpro/destination.hpp>
@@ -29,17 +29,17 @@ inline constexpr version version_0_0{0, 0};
 /// Adds addresses on UDP datagrams and the GlobalID.
 inline constexpr version version_0_1{0, 1};
 
-/// Which protocol the peer speaks. The first two are Mux.Pro: readings of its draft, seen in the layout of
-/// the peer's negotiation.
+/// The protocol of the peer. The first two are readings of the draft of Mux.Pro, which the layout of the
+/// peer's negotiation shows.
 enum class dialect : std::uint8_t {
   spec,      ///< the count of versions stands in the metadata
-  go,        ///< the count stands in the extra data; the peer cannot read error codes or half-closes
-  mux_cool,  ///< Mux.Cool with XUDP, as V2Ray and Xray speak it; there is no negotiation
+  go,        ///< the count stands in the extra data, and the peer cannot read error codes or half-closes
+  mux_cool,  ///< Mux.Cool with XUDP, as V2Ray and Xray implement it, without negotiation
 };
 
 /// Largest metadata that the decoder ever buffers (the largest legal frame has 273 bytes).
 inline constexpr std::size_t max_metadata = 512;
-/// Largest extra data block: its length is a u16.
+/// Largest extra data block, whose length is a u16.
 inline constexpr std::size_t max_extra_data = 65535;
 /// Largest UDP payload over IPv4 (RFC 768, RFC 791).
 inline constexpr std::size_t max_datagram = 65507;
@@ -57,7 +57,7 @@ struct new_stream {
   destination target;
   std::optional<global_id> source;    ///< UDP under 0.1 only
   std::optional<std::uint16_t> data;  ///< size of the extra data that follows, if announced
-  bool valid = true;                  ///< false: well delimited, but no target can be made of it
+  bool valid = true;                  ///< false if the frame is well delimited but has no valid target
 
   friend bool operator==(const new_stream&, const new_stream&) = default;
 };
@@ -65,7 +65,7 @@ struct new_stream {
 struct keep {
   stream_id id = 0;
   std::optional<std::uint16_t> data;  ///< size of the extra data that follows, if announced
-  bool addressed = false;             ///< U: the datagram has an address prefix. Never in Mux.Cool
+  bool addressed = false;             ///< bit U, the datagram has an address prefix. Never in Mux.Cool
 
   friend bool operator==(const keep&, const keep&) = default;
 };

@@ -1,6 +1,7 @@
-// layer: what a stream of your own over another stream is built of. Sessions and relays need of it
+// The parts of which a caller builds a stream over another stream. Sessions and relays need of it
 // async_read_some(), async_write_some() and get_executor(). Members that make it as fast as the library's:
-// - read_now(bytes, std::error_code&) reads without waiting, would_block if nothing is there.
+// - read_now(bytes, std::error_code&) reads without waiting. It fails with would_block if no byte has
+//   arrived.
 // - async_wait_for_bytes(transfer_step) completes with an error and 0 when read_now() gets something.
 // - async_flow(sink&, transfer_step) gives bytes to the sink as they arrive, until it is full.
 // - socket_of_reads() returns the descriptor of the socket whose reads are those of the stream from now on,
@@ -40,7 +41,7 @@ using detail::loop;
 using detail::transfer;
 using detail::transfer_step;
 
-// --- memory: of one read or write, lent by the thread; of a direction; of bytes that wait
+// --- memory of one read or write, lent by the thread, of a direction, and of bytes that wait
 using detail::byte_ring;
 using detail::relay_buffer;
 using detail::thread_memory;

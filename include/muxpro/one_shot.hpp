@@ -1,4 +1,4 @@
-// one_shot: an outcome that one side sets and another one awaits. Ring 2, useful alone.
+// one_shot, an outcome that one side sets and another one awaits. Ring 2, useful alone.
 #pragma once
 
 #include <muxpro/detail/context_service.hpp>
@@ -9,8 +9,8 @@
 
 namespace muxpro {
 
-/// Set once: later calls of set() are ignored. The waiter completes by post, never inside set().
-/// Not thread-safe: use it on one strand. Destroying it ends its waiter with operation_aborted.
+/// Can be set once. Later calls of set() are ignored. The waiter completes by post, never inside set(). Not
+/// thread-safe. Use it on one strand. Destroying it ends its waiter with operation_aborted.
 class one_shot final : private detail::parking {
  public:
   one_shot() = default;
@@ -29,9 +29,9 @@ class one_shot final : private detail::parking {
 
   /// Waits for the outcome. `executor` is that of the strand, and the handler's unless that has one of its
   /// own.
-  /// Signature: void(error_code), the outcome. Completes after set(), at once if that was before.
-  /// Errors: the outcome; errc::operation_in_progress while another wait is pending.
-  /// Cancellation (any type): operation_aborted; another wait may begin.
+  /// Signature: void(error_code), the outcome. Completes after set(), at once if that was before. Errors: the
+  /// outcome, or errc::operation_in_progress while another wait is pending. Cancellation (any type):
+  /// operation_aborted. Another wait may begin.
   template <class Token = asio::use_awaitable_t<>>
   auto async_wait(const asio::any_io_executor& executor, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code)>(start_wait{this, executor}, token);

@@ -1,4 +1,4 @@
-// open_request: the target and properties of a sub-stream that a client opens. Ring 0.
+// open_request, the target and properties of a sub-stream that a client opens. Ring 0.
 #pragma once
 
 #include <muxpro/frame.hpp>
@@ -18,8 +18,8 @@ struct open_request {
 
   destination target;
   std::uint8_t priority = 0;          ///< 0 is served first, 255 last, in both directions
-  std::vector<std::byte> first_data;  ///< rides in New, at most 65535 bytes (UDP: one datagram)
-  std::optional<global_id> source;    ///< UDP under 0.1: names the source for full cone NAT
+  std::vector<std::byte> first_data;  ///< sent in New, at most 65535 bytes (UDP: one datagram)
+  std::optional<global_id> source;    ///< for UDP under 0.1, names the source for full cone NAT
   /// session::async_open() waits where it would end with errc::too_many_streams, until a sub-stream is let
   /// go. Opens that wait are served in the order of their coming. A client_pool waits for room in any case.
   bool wait_for_room = false;

@@ -1,4 +1,5 @@
-// How options are checked: each against its bounds, with one sentence for the first that is outside. Ring 0.
+// option_range, which checks options against their bounds and makes one sentence for the first that is
+// outside. Ring 0.
 #pragma once
 
 #include <fmt/core.h>

@@ -1,5 +1,5 @@
-// A bounded duplex stream inside the process: the link between a proxy's inbound and outbound,
-// and the wire of every test. Ring 2, useful alone.
+// pipe_end, a bounded duplex stream inside the process. It links a proxy's inbound and outbound, and replaces
+// the network in tests. Ring 2, useful alone.
 #pragma once
 
 #include <muxpro/detail/initiation.hpp>
@@ -33,15 +33,15 @@ class pipe_meter {
   core_type::side side_ = core_type::side::first;
 };
 
-/// One end of a pipe: AsyncReadStream and AsyncWriteStream. A default-constructed or moved-from end
-/// is empty: it may be assigned to, destroyed, closed, and asked is_open() and valid(). Anything else is
-/// misuse: Debug builds assert, others complete with errc::bad_handle, and what returns a value returns an
-/// empty one.
+/// One end of a pipe. Models AsyncReadStream and AsyncWriteStream. A default-constructed or moved-from end is
+/// empty. Assignment, destruction, close(), is_open() and valid() are allowed on it. Any other call is
+/// misuse. Debug builds assert. In other builds asynchronous operations complete with errc::bad_handle, and
+/// functions that return a value return an empty one.
 ///
-/// Both ends belong to one strand. One read and one write may be pending at each end, a second one
-/// ends with errc::operation_in_progress. Handlers are always posted, never called inside a call.
-/// Memory is held only for bytes that were written and not yet read.
-/// The io_context may be destroyed first: what is pending is dropped.
+/// Both ends belong to one strand. One read and one write may be pending at each end. A second one fails with
+/// errc::operation_in_progress. Handlers are always posted, never called inside a call. Memory is held only
+/// for bytes that were written and not yet read. The io_context may be destroyed first. Pending handlers are
+/// then destroyed without being called.
 class pipe_end {
  public:
   using executor_type = asio::any_io_executor;
@@ -77,10 +77,10 @@ class pipe_end {
   pipe_meter meter() const noexcept { return pipe_meter(core_, side_); }
 
   /// Signature: void(error_code, std::size_t). Completes as soon as there is at least one byte, with all
-  /// that is there and fits; at once with 0 if `buffers` are empty.
-  /// Errors: eof after the last byte once the peer has shut down; connection_reset if the peer was closed
-  /// without; operation_aborted if this end is closed meanwhile, bad_descriptor if it was before.
-  /// Cancellation (any type): operation_aborted, no byte was read.
+  /// buffered bytes that fit, or at once with 0 if `buffers` are empty. Errors: eof after the last byte once
+  /// the peer has shut down, connection_reset if the peer was closed without a shutdown, operation_aborted if
+  /// this end is closed meanwhile, bad_descriptor if it was closed before. Cancellation (any type):
+  /// operation_aborted, no byte was read.
   template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
   auto async_read_some(const MutableBuffers& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(start_read{{core_.get()}}, token, side_,
@@ -88,9 +88,9 @@ class pipe_end {
   }
 
   /// Signature: void(error_code, std::size_t). Completes as soon as the pipe has taken at least one byte,
-  /// with as many as fit; at once with 0 if `buffers` are empty. The peer need not have read them.
-  /// Errors: broken_pipe if the peer is closed; errc::already_shut_down; operation_aborted if this
-  /// end is closed meanwhile, bad_descriptor if it was before.
+  /// with as many as fit, or at once with 0 if `buffers` are empty. The peer need not have read them. Errors:
+  /// broken_pipe if the peer is closed, errc::already_shut_down, operation_aborted if this end is closed
+  /// meanwhile, bad_descriptor if it was closed before.
   /// Cancellation (any type): operation_aborted, no byte was written.
   template <class ConstBuffers, class Token = asio::use_awaitable_t<>>
   auto async_write_some(const ConstBuffers& buffers, Token&& token = {}) {
@@ -98,23 +98,24 @@ class pipe_end {
                                                                       side_, buffers, nullptr);
   }
 
-  /// No more writes: the peer reads what is buffered, then eof. Reading goes on.
+  /// Ends writing. The peer reads the buffered bytes, then eof. Reading goes on.
   /// Signature: void(error_code). Completes at once, so that cancellation has no effect.
-  /// Errors: errc::operation_in_progress while a write waits (nothing is shut down then);
-  /// errc::already_shut_down; broken_pipe if the peer is closed; bad_descriptor if this end is.
+  /// Errors: errc::operation_in_progress while a write waits (writing is not shut down then),
+  /// errc::already_shut_down, broken_pipe if the peer is closed, bad_descriptor if this end is closed.
   template <class Token = asio::use_awaitable_t<>>
   auto async_shutdown(Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code)>(start_shutdown{{core_.get()}}, token, side_);
   }
 
-  /// Pending operations of this end complete with operation_aborted, none inside this call. The pipe goes on.
+  /// Pending operations of this end complete with operation_aborted, after this call has returned. The pipe
+  /// stays open.
   void cancel() {
     if (detail::is_there(core_)) core_->cancel(side_);
   }
 
-  /// Pending operations of this end complete with operation_aborted. What this end has written and the peer
-  /// not read is dropped, and the peer's reads end with connection_reset; unless this end has shut down: then
-  /// the peer still reads what is buffered, and eof. The peer's writes end with broken_pipe.
+  /// Pending operations of this end complete with operation_aborted. If this end has shut down, the peer
+  /// still reads the buffered bytes, and eof. Otherwise bytes that the peer has not read are dropped, and its
+  /// reads fail with connection_reset. The peer's writes fail with broken_pipe.
   void close() noexcept {
     if (core_) core_->close(side_);
   }

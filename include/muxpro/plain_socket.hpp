@@ -61,7 +61,7 @@ std::size_t write_now(Socket& s, const write_buffers& data, error_code& ec) noex
 
 }  // namespace detail
 
-/// Returns how many bytes were written. Fewer than all: the socket is full, or broken if `ec` is set.
+/// Returns how many bytes were written. If these are not all, the socket is full, or broken if `ec` is set.
 template <plain_socket Socket>
 std::size_t write_now(Socket& s, const_bytes data, std::error_code& ec) noexcept {
   return detail::write_now(s, detail::write_buffers(asio::buffer(data.data(), data.size())), ec);
@@ -91,7 +91,7 @@ void wait_for_bytes(Socket& s, Handler&& done) {
   s.async_wait(asio::socket_base::wait_read, std::forward<Handler>(done));
 }
 
-/// A descriptor whose system calls do not wait; negative: there is none.
+/// Returns a descriptor whose system calls do not wait, or a negative number without one.
 template <plain_socket Socket>
 int non_blocking_descriptor(Socket& s) noexcept {
   error_code ec;
@@ -99,8 +99,8 @@ int non_blocking_descriptor(Socket& s) noexcept {
   return ec ? -1 : s.native_handle();
 }
 
-/// Bytes that were written, EOF included, and that the peer's kernel has not acknowledged; of a local socket:
-/// that the peer has not read. 0 where the system does not report it.
+/// Returns the number of written bytes, with EOF, that the peer's kernel has not acknowledged. For a local
+/// socket, those that the peer has not read. Returns 0 if the system does not report it.
 template <plain_socket Socket>
 std::size_t unacknowledged([[maybe_unused]] Socket& s) noexcept {
   int n = 0;
@@ -112,7 +112,8 @@ std::size_t unacknowledged([[maybe_unused]] Socket& s) noexcept {
 
 }  // namespace detail
 
-/// Returns how many bytes were read. 0: no byte has come yet, or the socket has ended; a read reports which.
+/// Returns how many bytes were read. Returns 0 if no byte has come yet or the socket has ended. A read
+/// reports which.
 template <plain_socket Socket>
 std::size_t read_now(Socket& s, bytes into) noexcept {
   error_code ignored;

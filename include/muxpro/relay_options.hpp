@@ -29,13 +29,14 @@ struct relay_limits {
 
   /// Both directions are open (v2ray connIdle: 300 s).
   duration idle = std::chrono::seconds(300);
-  /// b has sent EOF, a has not: a client seldom sends more to a server that has finished (v2ray: 1 to 2 s).
+  /// How long a may go on after b has sent EOF. A client seldom sends more to a server that has finished
+  /// (v2ray: 1 to 2 s).
   duration uplink_only = std::chrono::seconds(2);
-  /// a has sent EOF, b has not: a client that half-closes waits for the answer to a complete request, which
-  /// may take its time (nginx proxy_read_timeout: 60 s; the 1 to 5 s of v2ray cut slow answers off).
+  /// How long b may go on after a has sent EOF. A client that half-closes waits for the answer to a complete
+  /// request, which may be slow (nginx proxy_read_timeout: 60 s). The 1 to 5 s of v2ray cut slow answers off.
   duration downlink_only = std::chrono::seconds(60);
-  /// One direction has ended by a failure of the side that it writes to, the other one by EOF, all of which
-  /// has arrived: so long the side that is left may take to end by itself. What it still sends is dropped.
+  /// How long the remaining side may take to end by itself, after one direction has failed on writing and the
+  /// other one has delivered everything up to EOF. What it still sends is dropped.
   duration linger = std::chrono::seconds(2);
 };
 
@@ -64,8 +65,8 @@ struct relay_options : relay_limits {
 enum class relay_side : std::uint8_t { none, a, b };
 
 struct relay_result : relay_bytes {
-  /// Whose read or write failed first; none: no error, a limit, or cancellation. The other direction may have
-  /// gone on to its EOF behind that failure.
+  /// The side whose read or write failed first. relay_side::none after no error, a limit, or cancellation.
+  /// The other direction may have gone on to its EOF behind that failure.
   relay_side failed = relay_side::none;
 };
 

@@ -11,7 +11,7 @@
 namespace muxpro {
 
 /// FIFO, cancellable, closable. Waiters complete by post, never inside release() or close().
-/// Not thread-safe: use it on one strand. Destroying it ends its waiters with operation_aborted.
+/// Not thread-safe. Use it on one strand. Destroying it ends its waiters with operation_aborted.
 class semaphore final : private detail::parking {
  public:
   explicit semaphore(asio::any_io_executor executor, std::uint64_t initial = 0)
@@ -26,9 +26,9 @@ class semaphore final : private detail::parking {
   std::uint64_t available() const noexcept { return core_.available(); }
   bool closed() const noexcept { return static_cast<bool>(core_.closed()); }
 
-  /// Takes all of `n`, or nothing while others wait and after close().
+  /// Takes all of `n`. Takes no units while others wait and after close().
   bool try_acquire(std::uint64_t n) { return core_.try_acquire(n, n) == n; }
-  /// As much as there is, at most `most`; 0 while others wait or after close().
+  /// Takes as many units as there are, at most `most`. Takes 0 while others wait or after close().
   std::uint64_t try_acquire_some(std::uint64_t most) { return core_.try_acquire(1, most); }
 
   /// Takes exactly `n`.

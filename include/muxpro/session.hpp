@@ -1,4 +1,5 @@
-// A Mux.Pro session over any Asio stream: version negotiation, sub-streams, credit, priorities. Ring 3.
+// session, a Mux.Pro session over any Asio stream, with version negotiation, sub-streams, credit and
+// priorities. Ring 3.
 #pragma once
 
 #include <muxpro/detail/initiation.hpp>
@@ -22,7 +23,7 @@ struct session_access;
 
 }  // namespace detail
 
-/// One main connection. Its executor is the next layer's. The session and all its sub-streams are used
+/// One main connection. It uses the executor of its next layer. The session and all its sub-streams are used
 /// on that executor only, which must be a strand or run by one thread. Sessions are independent.
 ///
 ///   muxpro::session s(std::move(socket), muxpro::role::client);
@@ -31,7 +32,7 @@ struct session_access;
 ///   auto stream = co_await s.async_open({{muxpro::network::tcp, "example.com", 443}});
 ///
 // clang-format off
-/// How to end what:
+/// The ways to end a sub-stream, a session and a pool:
 ///
 /// | call                          | what the peer sees                           | what this side loses          |
 /// |-------------------------------|----------------------------------------------|-------------------------------|
@@ -47,18 +48,18 @@ struct session_access;
 /// | client_pool::close()          | of each session: close()                     | everything that is under way  |
 // clang-format on
 ///
-/// In this order nothing is lost: async_shutdown() each sub-stream, read it to its EOF, async_drain() the
-/// session or the pool, async_close() the session, then destroy it. The peer's end is distinguished in the
-/// same way: a sub-stream reads asio::error::eof after the peer has finished, an end_code after a reset, and
-/// another error if the session ended before. async_run() completes without an error if the main connection
-/// ended between frames without sub-streams, by the EOF of its next layer; over TCP and pipes a reset at that
-/// point is the same, over TLS it is an error. Destroying the execution context before all of them is legal:
-/// what waits is dropped.
+/// To lose no data, call async_shutdown() on each sub-stream, read it to its EOF, call async_drain() on the
+/// session or the pool, call async_close() on the session, then destroy it. A read on a sub-stream
+/// distinguishes the same ways of the peer. It returns asio::error::eof after the peer has finished, an
+/// end_code after a reset, and another error if the session ended before. async_run() completes without an
+/// error if the main connection ended between frames without sub-streams, by the EOF of its next layer. A
+/// reset at that point is the same over TCP and pipes, and an error over TLS. The execution context may be
+/// destroyed before all of them. Pending handlers are then destroyed without being called.
 class session {
  public:
   using executor_type = asio::any_io_executor;
 
-  /// Takes over `next_layer`: a socket, a TLS stream, a pipe_end, a sub_stream, a user's type.
+  /// Takes over `next_layer`, which may be a socket, a TLS stream, a pipe_end, a sub_stream or a user's type.
   /// Throws std::invalid_argument with the sentence of session_options::validate(), or if `next_layer` is an
   /// empty pipe_end or sub_stream.
   template <class Stream>
@@ -90,14 +91,16 @@ class session {
   }
   ~session() { close(); }
 
-  /// Whether there is a session behind this handle: it was neither default-constructed nor moved from.
-  /// Without one every operation is misuse: Debug builds assert, others complete with errc::bad_handle, and
-  /// what returns a value returns an empty one. close() and destruction do nothing then.
+  /// Returns whether this handle has a session, that is whether it was neither default-constructed nor moved
+  /// from. Every operation on an empty handle is misuse. Debug builds assert. In other builds asynchronous
+  /// operations complete with errc::bad_handle, and functions that return a value return an empty one.
+  /// close() and destruction have no effect on an empty handle.
   bool valid() const noexcept { return static_cast<bool>(impl_); }
   /// Whether the session has not ended. A session that was not run yet is open. An empty handle is not.
   bool is_open() const noexcept { return impl_ && !impl_->closed(); }
-  /// Why the session has ended, also after async_run() has completed: errc::session_closed after close() or
-  /// when the peer left without open sub-streams, else what went wrong. No error while it is open.
+  /// Returns why the session has ended, also after async_run() has completed. That is errc::session_closed
+  /// after close() or when the peer left without open sub-streams, else the error. Returns no error while the
+  /// session is open.
   error_code close_reason() const noexcept { return detail::is_there(impl_) ? impl_->fate() : error_code(); }
   executor_type get_executor() const noexcept {
     return detail::is_there(impl_) ? impl_->executor() : detail::executor_of_none();
@@ -108,18 +111,18 @@ class session {
   }
   session_stats stats() const { return detail::is_there(impl_) ? impl_->report() : session_stats(); }
 
-  /// The stream that the session was given, if its type is `Stream`; else null. It belongs to the session,
-  /// which reads, writes and closes it: look at it or set its options, nothing else. The pointer is valid
-  /// until the session ends, that is until async_run() completes, or until close() where it never ran; null
-  /// from then on.
+  /// Returns the stream that the session was given, or null if its type is not `Stream`. The session reads,
+  /// writes and closes it. The caller may only inspect it and set its options. The pointer is valid until the
+  /// session ends, that is until async_run() completes, or until close() if it never ran. Returns null after
+  /// the session has ended.
   ///
   ///   if (auto* socket = s.next_layer<tcp::socket>()) log(socket->remote_endpoint());
   template <class Stream>
   Stream* next_layer() noexcept {
     return detail::is_there(impl_) ? static_cast<Stream*>(impl_->next_layer(typeid(Stream))) : nullptr;
   }
-  /// The first layer whose type is `Layer`, from the next layer down: the tcp::socket below a TLS stream, or
-  /// its lowest_layer_type. Otherwise like next_layer().
+  /// Returns the first layer whose type is `Layer`, from the next layer down, for example the tcp::socket
+  /// below a TLS stream, or its lowest_layer_type. Otherwise like next_layer().
   template <class Layer>
   Layer* lowest_layer() noexcept {
     return detail::is_there(impl_) ? static_cast<Layer*>(impl_->any_layer(typeid(Layer))) : nullptr;
@@ -129,67 +132,68 @@ class session {
   /// Signature: void(error_code). Completes when both sides have agreed on a version, or the session is
   /// closed.
   /// Errors: errc::not_muxpro, no_common_version, negotiate_timeout, connection_lost, or what the next layer
-  /// reports; the session is closed then.
+  /// reports. The session is closed then.
   /// Cancellation (any type): closes the session.
   template <class Token = asio::use_awaitable_t<>>
   auto async_handshake(Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code)>(detail::initiate_handshake{{impl_.get()}}, token);
   }
 
-  /// Moves bytes until the session ends; negotiates first if async_handshake() was not called.
+  /// Moves bytes until the session ends. Negotiates first if async_handshake() was not called.
   /// Signature: void(error_code). Completes when the session has ended.
-  /// Errors: what went wrong; sub-streams fail with the same code. None after close() or when the peer left
-  /// without open sub-streams.
+  /// Errors: the error that ended the session. Sub-streams fail with the same code. No error after close() or
+  /// when the peer left without open sub-streams.
   /// Cancellation (any type): like close().
   template <class Token = asio::use_awaitable_t<>>
   auto async_run(Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code)>(detail::initiate_run{{impl_.get()}}, token);
   }
 
-  /// Client: opens a sub-stream. Waits for the negotiation, not for the peer: Mux.Pro has no answer to
-  /// New, so a target that cannot be reached shows as an end_code on the first read.
+  /// Opens a sub-stream. Only a client calls it. Waits for the negotiation, not for the peer. Mux.Pro has no
+  /// answer to New, so the first read reports an end_code if the target cannot be reached.
   /// Signature: void(error_code, sub_stream). New is queued when it completes.
   /// Errors: errc::too_many_streams (with open_request::wait_for_room it waits instead), draining, bad_host,
-  /// datagram_too_large (first data), or why the session closed; no byte was sent then.
+  /// datagram_too_large (first data), or why the session closed. No byte was sent then.
   /// Cancellation (any type): operation_aborted while it waits.
-  /// Without async_run() it waits for session_options::negotiate_timeout, and the session is closed with
-  /// errc::not_running then; so it is if something is left to send. async_accept() likewise.
+  /// Without async_run() it waits for session_options::negotiate_timeout, and then the session is closed with
+  /// errc::not_running. The session is closed in the same way if data is left to send. This applies to
+  /// async_accept() too.
   template <class Token = asio::use_awaitable_t<>>
   auto async_open(open_request request, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, sub_stream)>(detail::initiate_open{{impl_.get()}},
                                                                      token, std::move(request));
   }
 
-  /// Server: the next sub-stream that the peer opened.
-  /// Signature: void(error_code, sub_stream). Completes when the peer's New is there.
+  /// Returns the next sub-stream that the peer opened. Only a server calls it.
+  /// Signature: void(error_code, sub_stream). Completes when a New of the peer has arrived.
   /// Errors: why the session closed.
-  /// Cancellation (any type): operation_aborted; no sub-stream is lost.
+  /// Cancellation (any type): operation_aborted. No sub-stream is lost.
   template <class Token = asio::use_awaitable_t<>>
   auto async_accept(Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, sub_stream)>(detail::initiate_accept{{impl_.get()}},
                                                                      token);
   }
 
-  /// Opens and accepts nothing new: a server ends further News with code 4. The session stays; async_close()
-  /// it then.
+  /// Stops opening and accepting sub-streams. A server ends further News with code 4. The session stays open
+  /// until async_close().
   /// Signature: void(error_code). Completes when the last sub-stream has ended and everything is sent.
   /// Errors: why the session closed earlier.
-  /// Cancellation (any type): operation_aborted; the session goes on draining.
+  /// Cancellation (any type): operation_aborted. The session goes on draining.
   template <class Token = asio::use_awaitable_t<>>
   auto async_drain(Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code)>(
         detail::initiate_drain<detail::session_impl>{{impl_.get()}}, token);
   }
 
-  /// Ends the session in good order, within session_options::close_timeout. Opens and accepts nothing new.
-  /// Sub-streams that this side has not finished are reset with end_code::remote_disconnect, and their
-  /// operations fail with errc::session_closed: async_drain() first to let them end. When everything is sent
-  /// and the peer has ended the others, too, EOF goes to the peer (close_notify over asio::ssl::stream, FIN
-  /// over TCP), and the peer's EOF is awaited. Signature: void(error_code). Completes when the session is
-  /// closed. Errors: errc::close_timeout if it took longer, and the main connection was cut;
-  /// errc::session_closed if close() came before; why the session ended otherwise. None if it was closed in
-  /// good order already. Before async_run() it is close(). Over a layer that has neither shutdown() nor
-  /// async_shutdown() the last byte sent is the end. Cancellation (any type): operation_aborted; the session
+  /// Ends the session in good order, within session_options::close_timeout. Opens and accepts no further
+  /// sub-streams. Sub-streams that this side has not finished are reset with end_code::remote_disconnect, and
+  /// their operations fail with errc::session_closed. Call async_drain() first to let them end. When
+  /// everything is sent and the peer has ended the others, too, EOF goes to the peer (close_notify over
+  /// asio::ssl::stream, FIN over TCP), and the peer's EOF is awaited. Signature: void(error_code). Completes
+  /// when the session is closed. Errors: errc::close_timeout if it took longer, and the main connection was
+  /// cut, errc::session_closed if close() was called before, or why the session ended. No error if it was
+  /// closed in good order already. Before async_run() it is the same as close(). A layer that has neither
+  /// shutdown() nor async_shutdown() gets no EOF. Cancellation (any type): operation_aborted. The session
   /// goes on closing.
   template <class Token = asio::use_awaitable_t<>>
   auto async_close(Token&& token = {}) {
@@ -197,13 +201,13 @@ class session {
   }
 
   /// Pending async_open(), async_accept(), async_drain() and async_close() complete with operation_aborted,
-  /// none inside this call. What they waited for is as after the cancellation of each.
+  /// after this call has returned. The effect is that of cancelling each of them.
   void cancel() {
     if (detail::is_there(impl_)) impl_->cancel();
   }
 
-  /// Ends the main connection at once. Every pending operation completes, none inside this call. Over TLS the
-  /// peer sees that it was cut.
+  /// Ends the main connection at once. Every pending operation completes after this call has returned. Over
+  /// TLS the peer detects the truncation.
   void close() noexcept {
     if (impl_) impl_->close(errc::session_closed);
   }

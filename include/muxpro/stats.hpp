@@ -12,7 +12,7 @@ namespace muxpro {
 
 struct traffic {
   std::uint64_t frames = 0;
-  std::uint64_t bytes = 0;  ///< of the frame types' payload; on a session's total: of the wire
+  std::uint64_t bytes = 0;  ///< of the frame types' payload, on a session's total of the wire
 };
 
 struct stream_stats {
@@ -45,7 +45,7 @@ struct session_stats {
   std::uint32_t queued_control = 0;   ///< control frames that wait to be sent
   std::uint64_t credit_stalls = 0;
   duration credit_stalled{};
-  duration round_trip{};       ///< from a grant to the data it allowed, the shortest so far; 0 = unknown
+  duration round_trip{};       ///< from a grant to the data it allowed, the shortest so far, 0 means unknown
   std::uint64_t glitches = 0;  ///< odd frames of the peer
   std::map<end_code, std::uint64_t> ends_sent;
   std::map<end_code, std::uint64_t> ends_received;  ///< all codes above 6 as 7

@@ -1,4 +1,5 @@
-// A UDP sub-stream: datagrams with their boundaries, and under 0.1 with their addresses. Ring 3.
+// sub_datagram, a UDP sub-stream that keeps the boundaries of datagrams, and under 0.1 their addresses. Ring
+// 3.
 #pragma once
 
 #include <muxpro/sub_stream.hpp>
@@ -11,9 +12,9 @@ namespace muxpro {
 
 /// Made from a sub_stream whose target is UDP, of either role. Use it on its session's strand.
 ///
-/// As UDP itself it loses rather than waits: what finds no credit is queued up to
-/// session_options::datagram_queue and datagram_queue_bytes, then dropped; likewise what is not
-/// received in time. stats() counts both. Nothing is ever split or merged.
+/// Like UDP it drops datagrams instead of waiting. A datagram without credit is queued, up to
+/// session_options::datagram_queue and datagram_queue_bytes, and dropped beyond that. The same applies to
+/// datagrams that are not received in time. stats() counts both. Datagrams are never split or merged.
 class sub_datagram {
  public:
   using executor_type = asio::any_io_executor;
@@ -35,10 +36,11 @@ class sub_datagram {
   const std::optional<global_id>& source() const noexcept { return stream_.source(); }
   stream_stats stats() const { return stream_.stats(); }
 
-  /// Sends one datagram, the whole of `data`, to the target of New (server: from there).
+  /// Sends one datagram, the whole of `data`. A client's datagram goes to the target of New, a server's comes
+  /// from there.
   /// Signature: void(error_code, std::size_t bytes). Completes when it is queued or dropped.
   /// Errors: errc::datagram_too_large above 65507 bytes, already_shut_down, or the sub-stream's end.
-  /// Cancellation has no effect: it completes at once.
+  /// Cancellation has no effect, because it completes at once.
   template <class ConstBufferSequence, class Token = asio::use_awaitable_t<>>
   auto async_send(const ConstBufferSequence& data, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(
@@ -46,9 +48,9 @@ class sub_datagram {
         host_port());
   }
 
-  /// Sends one datagram with an address: the client's is where it goes, the server's where it came from.
-  /// Version 0.0 has no place for the address, which is left away. It fails with errc::bad_host for a name
-  /// that cannot be sent. Otherwise as async_send().
+  /// Sends one datagram with an address, which is its target on a client, and its source on a server. Version
+  /// 0.0 has no place for the address, so it is omitted. It fails with errc::bad_host for a name that cannot
+  /// be sent. Otherwise as async_send().
   template <class ConstBufferSequence, class Token = asio::use_awaitable_t<>>
   auto async_send_to(const ConstBufferSequence& data, host_port address, Token&& token = {}) {
     return asio::async_initiate<Token, void(error_code, std::size_t)>(
@@ -56,7 +58,7 @@ class sub_datagram {
         std::move(address));
   }
 
-  /// Receives one datagram; `from` must live until then and gets its address, or the target of New.
+  /// Receives one datagram. `from` must live until then and gets its address, or the target of New.
   /// Signature: void(error_code, std::size_t bytes). Completes when there is a datagram.
   /// Errors: asio::error::message_size if `into` was too small (the rest is lost), asio::error::eof after the
   /// peer's End(0), an end_code, or why the session ended.

@@ -1,4 +1,5 @@
-// muxpro client: a SOCKS and HTTP listener whose connections go over main connections to a server.
+// The command muxpro client, a SOCKS and HTTP listener whose connections go over main connections to a
+// server.
 #include "commands.hpp"
 
 #include "endpoints.hpp"

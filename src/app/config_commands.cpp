@@ -1,4 +1,4 @@
-// muxpro run and muxpro check: run and check a configuration file.
+// The commands muxpro run and muxpro check, which run and check a configuration file.
 #include "commands.hpp"
 #include "config_source.hpp"
 #include "lines.hpp"
@@ -64,7 +64,7 @@ struct outcome {
   std::vector<std::string> mistakes, notes, unset;
 };
 
-/// Reads the source; its notes are no mistakes.
+/// Reads the source. Its notes are no mistakes.
 outcome read(const config_flags& flags, config_source& source, proxy::geo_files& geo, reading what) {
   proxy::config_mistakes mistakes(flags.unknown());
   outcome out;
@@ -115,11 +115,11 @@ int check(const config_flags& flags) { return is_good(flags) ? 0 : 1; }
 
 int test(const config_flags& flags) {
   if (!is_good(flags)) return bad_configuration;
-  print_line(stdout, "Configuration OK.");  // the words of Xray
+  print_line(stdout, "Configuration OK.");  // the text of Xray
   return 0;
 }
 
-/// Nothing: mistakes were printed.
+/// Returns nothing if mistakes were printed.
 std::optional<proxy::setting> values_of(const config_flags& flags) {
   config_source source(flags.files, flags.directories, flags.format);
   proxy::config_mistakes mistakes;

@@ -1,5 +1,5 @@
-// Configurations in YAML and TOML, which Xray reads as well. Each format needs a library that the program may
-// be built without: yaml-cpp, toml++.
+// Configurations in YAML and TOML, which Xray reads as well. The formats need yaml-cpp and toml++, without
+// which the program can be built.
 #pragma once
 
 #include <muxpro/proxy/settings.hpp>
@@ -13,9 +13,9 @@ namespace muxpro::app {
 
 enum class config_format : std::uint8_t { json, yaml, toml };
 
-/// By the end of a file's name. Nothing: it has none of the known ones.
+/// Returns the format by the end of a file's name, or nothing if that is unknown.
 std::optional<config_format> format_of_file(std::string_view file);
-/// "json", "yaml" or "yml", "toml". Nothing: another word.
+/// Returns the format named "json", "yaml" or "yml", or "toml". Returns nothing for another name.
 std::optional<config_format> format_by_name(std::string_view name);
 
 /// The values of a text. Adds one sentence to `to` if the text is not in the format, or the program is built

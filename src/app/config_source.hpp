@@ -1,4 +1,4 @@
-// The texts of a configuration: files, the files of directories, and standard input.
+// config_source, the texts of a configuration, from files, the files of directories, and standard input.
 #pragma once
 
 #include "config_format.hpp"
@@ -14,10 +14,10 @@ namespace muxpro::app {
 
 class config_source {
  public:
-  /// `files`: names, and "-" or "stdin:" for standard input. `directories`: all .json, .yaml and .toml files
-  /// in them, in the order of their names. Without both it is ./config.json. `format`: of all texts; another
-  /// word than those of format_by_name(): by the names of the files, and JSON. Throws usage_error if there is
-  /// no file.
+  /// `files` are names, and "-" or "stdin:" for standard input. `directories` stand for all .json, .yaml and
+  /// .toml files in them, in the order of their names. Without both it is ./config.json. `format` is that of
+  /// all texts. If format_by_name() does not have it, the names of the files decide, and otherwise it is
+  /// JSON. Throws usage_error if there is no file.
   explicit config_source(std::vector<std::string> files, const std::vector<std::string>& directories = {},
                          const std::string& format = {});
 
@@ -38,7 +38,7 @@ class config_source {
   std::optional<config_format> format_;
   std::string typed_;  ///< from standard input
   bool has_typed_ = false;
-  std::string only_text_;  ///< if there is one text, of JSON: places are in it
+  std::string only_text_;  ///< if there is only one text, of JSON, places are in it
 };
 
 }  // namespace muxpro::app

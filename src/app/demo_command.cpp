@@ -1,4 +1,4 @@
-// muxpro demo: a client, a server and something to fetch through them, in one process.
+// The command muxpro demo, with a client, a server and something to fetch through them, in one process.
 #include "commands.hpp"
 #include "lines.hpp"
 #include "program_log.hpp"
@@ -116,7 +116,7 @@ int demo(std::uint16_t port, const std::string& level) {
   print_line(stdout, fmt::format("curl --proxy socks5h://{} http://{}:{}/", socks, demo_host, port_of_page));
   std::fflush(stdout);
   const auto drain = [&] { client.drain(); };
-  // The client first: its server has nothing left to wait for then.
+  // The client ends first, so that its server has no connection left to wait for.
   const auto wait = [&] {
     client.wait();
     server.drain();

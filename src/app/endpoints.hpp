@@ -16,7 +16,7 @@ struct listening_place {
   proxy::stream_endpoint at;
   std::optional<std::uint32_t> file_mode;  ///< see proxy::socket_options
 };
-/// HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH,MODE; asks the resolver for a name. Throws usage_error.
+/// Reads HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH,MODE. Resolves a name. Throws usage_error.
 listening_place find_place(const std::string& flag, const std::string& text);
 /// The value of --status, which only this machine must be able to reach. Throws usage_error.
 listening_place status_place(const std::string& text);

@@ -1,4 +1,4 @@
-// muxpro help: the help of a command, and the reference of the configuration.
+// The command muxpro help, with the help of a command, and the reference of the configuration.
 #include "commands.hpp"
 
 #include <muxpro/proxy/config.hpp>

@@ -1,4 +1,4 @@
-// muxpro version, uuid and tls: what users of Xray make keys and certificates with.
+// The commands muxpro version, uuid and tls, by which users of Xray make keys and certificates.
 #include "commands.hpp"
 #include "lines.hpp"
 #include "self_signed.hpp"
@@ -27,7 +27,7 @@ namespace muxpro::app {
 
 namespace {
 
-// Panels take the second word of the first line, or what stands behind "Xray", for the version of Xray whose
+// Panels take the second part of the first line, or what stands behind "Xray", for the version of Xray whose
 // configurations the program takes.
 constexpr std::string_view xray_version = "26.7.28";
 

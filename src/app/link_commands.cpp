@@ -1,4 +1,4 @@
-// muxpro import and muxpro export: share links to a configuration, and back.
+// The commands muxpro import and muxpro export, which convert share links to a configuration, and back.
 #include "commands.hpp"
 #include "config_source.hpp"
 #include "lines.hpp"

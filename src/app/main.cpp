@@ -1,4 +1,4 @@
-// The `muxpro` program: one command of several.
+// The `muxpro` program, which runs one of several commands.
 #include "arguments.hpp"
 #include "commands.hpp"
 #include "lines.hpp"

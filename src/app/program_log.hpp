@@ -1,4 +1,4 @@
-// The program's log: lines on stderr or in files, each written by a thread of its own.
+// The program's log, with lines on stderr or in files, each written by a thread of its own.
 #pragma once
 
 #include "proxy/config/config.hpp"
@@ -40,11 +40,11 @@ class program_log {
   proxy::log_sink lines_, access_;
 };
 
-/// After SIGHUP: a line of level info, or one of level error for each sentence in `refused`, about files of a
-/// transport that cannot be used.
+/// Logs the result of SIGHUP, as a line of level info, or one of level error for each sentence in `refused`,
+/// about files of a transport that cannot be used.
 void log_files_read(const std::vector<std::string>& refused, const proxy::log_sink& log);
 
-/// `level`: debug, info, warning, error or off, which is nullopt.
+/// `level` is debug, info, warning, error or off, which is nullopt.
 std::optional<proxy::log_level> level_named(const std::string& level);
 
 /// --log-level, into `level`.

@@ -16,7 +16,7 @@ struct free_code {
   void operator()(QRcode* c) const noexcept { QRcode_free(c); }
 };
 
-constexpr int margin = 2;  // modules; terminals add space of their own
+constexpr int margin = 2;  // modules, terminals add space of their own
 
 bool is_dark(const QRcode& c, int x, int y) {
   if (x < 0 || y < 0 || x >= c.width || y >= c.width) return false;

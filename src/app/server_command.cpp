@@ -1,4 +1,4 @@
-// muxpro server: accepts main connections and dials what their sub-streams ask for.
+// The command muxpro server, which accepts main connections and dials what their sub-streams ask for.
 #include "commands.hpp"
 #include "endpoints.hpp"
 #include "program_log.hpp"
@@ -45,7 +45,7 @@ asio::ip::address ip_address(const std::string& flag, const std::string& whole, 
   return a;
 }
 
-/// "NAME=ADDRESS[,ADDRESS]..."; without an address the name does not resolve.
+/// Reads "NAME=ADDRESS[,ADDRESS]...". Without an address the name does not resolve.
 void pin(proxy::config& c, const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0)

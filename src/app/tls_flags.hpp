@@ -22,7 +22,7 @@ struct tls_flags {
   /// --tls, --tls-name, --tls-ca, --tls-pin, --tls-cert, --tls-key.
   void add_to_client(CLI::App& c);
 
-  /// What the flags ask for; reads the files. Throws usage_error, and std::runtime_error about files.
+  /// Returns what the flags ask for. Reads the files. Throws usage_error, and std::runtime_error about files.
   proxy::transport_use server() const;
   /// `host` is the name of a server that --tls-name does not name.
   proxy::transport_use client(const std::string& host) const;

@@ -5,7 +5,7 @@
 
 namespace muxpro::app {
 
-/// Prints the version, cipher, protocol and certificate that HOST[:PORT] chooses. `address`: where to
+/// Prints the version, cipher, protocol and certificate that HOST[:PORT] chooses. `address` is where to
 /// connect, or empty. Returns the exit status.
 int tls_ping(const std::string& host, const std::string& address);
 

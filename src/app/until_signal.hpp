@@ -1,5 +1,5 @@
-// The signals that the program answers. SIGINT and SIGTERM: the first one drains, the second one ends the
-// program at once. SIGHUP opens log files again and reads certificates again.
+// The signals that the program handles. The first SIGINT or SIGTERM drains, the second one ends the program
+// at once. SIGHUP opens log files again and reads certificates again.
 #pragma once
 
 #include <muxpro/proxy/config.hpp>
@@ -29,7 +29,7 @@ struct ending_signals {
 void run_until_drained(ending_signals& signals, const std::function<void()>& drain,
                        const std::function<void()>& wait, const std::function<void()>& reload = {});
 
-/// The number of threads that an option asks for; 0: one for each core.
+/// Returns the number of threads that an option asks for. 0 means one for each core.
 std::size_t threads_or_cores(std::size_t asked);
 
 /// Runs a proxy without geo files until it has drained, and prints where it listens. `shown` replaces `tag`

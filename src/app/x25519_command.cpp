@@ -1,4 +1,4 @@
-// muxpro x25519: keys for REALITY.
+// The command muxpro x25519, which makes keys for REALITY.
 #include "proxy/reality/keys.hpp"
 
 #include "commands.hpp"

@@ -1,4 +1,4 @@
-// The door to Asio: rings 2 and 3 include it, rings 0 and 1 never do.
+// Includes Asio. Rings 2 and 3 include this file, rings 0 and 1 never do.
 #pragma once
 
 #include <muxpro/config.hpp>
@@ -29,7 +29,7 @@
 
 namespace muxpro {
 
-/// Category system or asio: the two are std::error_code in standalone Asio.
+/// Error codes of the system and of Asio, which are std::error_code in standalone Asio.
 using error_code = std::error_code;
 
 }  // namespace muxpro

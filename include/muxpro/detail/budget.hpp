@@ -9,12 +9,12 @@
 
 namespace muxpro::detail {
 
-/// Full at the start; refills with time up to its burst.
+/// Is full at the start and refills with time, up to its burst.
 class token_bucket {
  public:
   explicit token_bucket(rate_limit limit) noexcept : limit_(limit), tokens_(limit.burst) {}
 
-  /// False if fewer than `weight` tokens are left. Then none are taken.
+  /// Returns false and takes no tokens if fewer than `weight` are left.
   bool take(time_point now, double weight = 1) noexcept {
     if (last_ && now > *last_) {
       const double seconds = std::chrono::duration<double>(now - *last_).count();

@@ -31,7 +31,7 @@ class buffer_list {
   }
 
   bool empty() const noexcept { return count_ == 0; }
-  /// False, and nothing appended, if there are as many as it can hold.
+  /// Returns false and appends no buffer if the list is full.
   bool append(const Buffer& b) noexcept {
     if (count_ == capacity) return false;
     parts_[count_++] = b;
@@ -88,7 +88,7 @@ std::size_t copy(const buffer_list<asio::mutable_buffer, To>& to, std::size_t of
 }
 
 /// All non-empty buffers of a sequence, for operations that transfer the whole of it. The first few need no
-/// allocation; more of them may throw std::bad_alloc.
+/// allocation. More of them may throw std::bad_alloc.
 template <class Buffer>
 class whole_buffers {
  public:
@@ -124,7 +124,7 @@ class whole_buffers {
   std::vector<Buffer> more_;
 };
 
-/// Few: a read that waits is a good part of what an idle sub-stream costs.
+/// Holds few, because a read that waits is a large part of the memory of an idle sub-stream.
 using read_buffers = buffer_list<asio::mutable_buffer, 2>;
 using write_buffers = buffer_list<asio::const_buffer>;
 

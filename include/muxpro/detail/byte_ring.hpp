@@ -23,7 +23,7 @@ class byte_ring {
 
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
-  /// Bytes of memory held; 0 while empty.
+  /// Returns the bytes of memory held, 0 while empty.
   std::size_t allocated() const noexcept { return room_; }
 
   /// Appends all of `in`. Throws std::bad_alloc without memory. Then no byte was appended.
@@ -46,12 +46,12 @@ class byte_ring {
     return n;
   }
 
-  /// The oldest bytes, as far as they lie together; valid until the next call that changes the ring.
+  /// Returns the oldest contiguous bytes. Valid until the next call that changes the ring.
   std::span<const std::byte> peek() const noexcept {
     return {memory_.get() + head_, std::min(size_, room_ - head_)};
   }
 
-  /// Drops the `n` oldest bytes; `n` may be more than peek() shows.
+  /// Drops the `n` oldest bytes. `n` may be more than peek() shows.
   void consume(std::size_t n) noexcept {
     assert(n <= size_ && "only what is there can be consumed");
     size_ -= n;

@@ -1,4 +1,4 @@
-// How completion handlers are called: on which executor, and with which allocator. Asio 1.22 has no
+// How completion handlers are called, that is on which executor and with which allocator. Asio 1.22 has no
 // any_completion_handler, which would replace most of this file.
 #pragma once
 
@@ -166,9 +166,11 @@ std::unique_ptr<far_route> make_far_route(const Own& own, const asio::any_io_exe
 /// The way of a call from the object to its handler, whose executor is `own`. Mostly one io_context has both.
 class call_route {
  public:
-  /// The call has none yet, or is where it has to be.
+  /// The call has no route yet, or has arrived.
   call_route() noexcept = default;
 
+  /// Sets the route of the call from the executor of its object, `object`, to that of its handler, `own`.
+  /// Both have outstanding work until the call has arrived.
   template <class Own>
   void lead(const Own& own, const asio::any_io_executor& object) {
     if (const auto* const plain = plain_executor(own, object))

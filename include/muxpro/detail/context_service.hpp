@@ -28,8 +28,8 @@ class parking : private list_node<> {
   ~parking() { leave(); }
   void enter(const asio::any_io_executor& executor);
   void leave() noexcept;
-  /// The context is being destroyed: drop every parked handler and every I/O object.
-  /// May destroy *this; must not run user code other than destructors.
+  /// Called when the context is destroyed. Must drop every parked handler and every I/O object. May destroy
+  /// *this. Must not run user code other than destructors.
   virtual void context_destroyed() noexcept = 0;
 
  private:

@@ -1,4 +1,5 @@
-// What a UDP sub-stream has instead of a byte stream: two drop queues and a datagram on its way in.
+// datagram_state, which a UDP sub-stream has instead of a byte stream. Holds two drop queues and the datagram
+// that is being received.
 #pragma once
 
 #include <muxpro/detail/buffers.hpp>
@@ -18,8 +19,8 @@ struct receive_op : pending_op<error_code, std::size_t> {
   host_port* from;
 };
 
-// A datagram needs its credit in one piece: a window that may be half used up before more is granted
-// would never fit a large one.
+// A datagram needs its credit in one piece. A window that may be half used up before more is granted would
+// never fit a large one.
 inline constexpr std::uint64_t datagram_reserve = max_extra_data - 1024;
 
 struct datagram_state {

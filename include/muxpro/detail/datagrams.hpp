@@ -1,4 +1,4 @@
-// The drop queue of a UDP sub-stream: bounded by number and bytes, counted when it drops. Ring 1.
+// The drop queue of a UDP sub-stream, bounded by number and bytes, which counts what it drops. Ring 1.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -13,8 +13,8 @@
 namespace muxpro::detail {
 
 struct datagram {
-  std::optional<host_port> address;  ///< absent: the target of the sub-stream
-  std::vector<std::byte> block;      ///< the extra data: prefix, if any, and payload
+  std::optional<host_port> address;  ///< absent for the target of the sub-stream
+  std::vector<std::byte> block;      ///< the extra data, which are the prefix, if any, and the payload
   std::size_t payload = 0;           ///< where in `block` the payload begins
 };
 

@@ -12,16 +12,18 @@
 namespace muxpro::detail {
 
 struct dialect_rules {
-  bool codes_in_ends = true;  ///< an End that aborts may say so
-  /// End(0) ends one direction. False: it ends both, and the peer's End answers it.
+  bool codes_in_ends = true;  ///< an End that aborts may have an error code
+  /// Whether End(0) ends one direction. Otherwise it ends both, and the peer's End answers it.
   bool half_closes = true;
-  /// Of each role: its End(0) waits for the peer's, which would drop what it still has to send.
+  /// For each role, whether its End(0) waits for the peer's, because the peer would drop what it still has to
+  /// send.
   std::array<bool, 2> holds_end{};
-  /// Data need credit of the receiver. False: the receiver's queue is the only limit, and when it is full
-  /// nothing is read from the main connection.
+  /// Whether data need credit of the receiver. Otherwise the receiver's queue is the only limit, and reading
+  /// from the main connection stops when it is full.
   bool credit = true;
   bool addresses_in_metadata = false;
-  /// What crosses an End on the wire comes later as an End or a New that means nothing.
+  /// Whether frames that cross an End on the wire are normal. They arrive later as an End or a New without
+  /// effect.
   bool strays_are_normal = false;
   std::uint32_t window = initial_window;  ///< bytes that the receiver of a sub-stream holds unread at first
   std::uint64_t send_credit = initial_window;   ///< that its sender has at first

@@ -46,7 +46,7 @@ class quarantine {
       trim();
     }
   }
-  /// When expire() has something to do next; time_point::max() if never.
+  /// Returns when expire() has to be called next, or time_point::max() if never.
   time_point next_expiry() const {
     return order_.empty() ? time_point::max() : order_.front().since + lifetime_;
   }
@@ -57,7 +57,7 @@ class quarantine {
     stream_id id;
     time_point since;
   };
-  // Entries whose id was released, or added anew since, mean nothing.
+  // Returns whether the id of an entry was released or added anew since, so that the entry is ignored.
   bool stale(const entry& e) const {
     const auto it = since_.find(e.id);
     return it == since_.end() || it->second != e.since;

@@ -1,5 +1,5 @@
-// What every operation of a handle begins with: the object behind the handle, its executor, and the answer if
-// there is no object.
+// initiation, the begin of every operation of a handle. Provides the object behind the handle, its executor,
+// and the result if there is no object.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>

@@ -1,4 +1,4 @@
-// kernel_pipe: moves bytes from one socket to another inside the kernel, by splice(2). Ring 2.
+// kernel_pipe, which moves bytes from one socket to another inside the kernel, by splice(2). Ring 2.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
@@ -33,21 +33,22 @@ class kernel_pipe {
   kernel_pipe& operator=(const kernel_pipe&) = delete;
   ~kernel_pipe() { held_ > 0 ? end(ends_) : rest(); }
 
-  /// Whether there is a pipe. The process has `most_lent` in use at most, and none while SIGPIPE would end
-  /// it: splice(2) has no MSG_NOSIGNAL.
+  /// Returns whether there is a pipe. The process uses `most_lent` at most, and no pipe while SIGPIPE would
+  /// end it, because splice(2) has no MSG_NOSIGNAL.
   bool prepare() noexcept {
     if (ends_ == none) ends_ = lend();
     return ends_ != none;
   }
-  /// After prepare(), while nothing is held. Returns how many bytes of a socket went into the pipe. `ec` is
-  /// would_block if none has come yet, eof, or why the socket cannot be read. The socket must not block.
+  /// Called after prepare(), while the pipe is empty. Returns how many bytes of a socket went into the pipe.
+  /// `ec` is would_block if no byte has come yet, eof, or why the socket cannot be read. The socket must not
+  /// block.
   std::size_t fill(int from, error_code& ec) noexcept {
     held_ = moved(from, ends_[1], capacity, ec);
     if (held_ == 0 && !ec) ec = asio::error::eof;
     return held_;
   }
-  /// Returns how many of the bytes a socket has taken. `ec` is would_block if it is full, or why it takes
-  /// none. The socket must not block.
+  /// Returns how many of the bytes a socket has taken. `ec` is would_block if it is full, or why it takes no
+  /// bytes. The socket must not block.
   std::size_t drain(int to, error_code& ec) noexcept {
     const std::size_t n = moved(ends_[0], to, held_, ec);
     held_ -= n;
@@ -87,7 +88,7 @@ class kernel_pipe {
     }
   };
 
-  // The object has no destructor: a relay may end behind it.
+  // The object has no destructor, because a relay may end after the destructors of the thread.
   static kept& of_this_thread() noexcept {
     static constinit thread_local kept k;
     return k;

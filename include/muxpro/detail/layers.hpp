@@ -1,4 +1,5 @@
-// The layers of a stream: the socket under TLS under a stream of a user, as Asio's streams name them.
+// The layers of a stream, for example the socket under TLS under a stream of a user, as Asio's streams name
+// them.
 #pragma once
 
 #include <muxpro/asio_address.hpp>
@@ -48,7 +49,7 @@ void* layer_of_type(Stream& s, const std::type_info& type) noexcept {
   return found;
 }
 
-/// "192.0.2.1:443", a path, or nothing for endpoints of other families.
+/// Returns "192.0.2.1:443", a path, or an empty string for endpoints of other families.
 template <class Endpoint>
 std::string endpoint_text(const Endpoint& e) {
   if constexpr (requires { e.path(); })
@@ -61,7 +62,7 @@ std::string endpoint_text(const Endpoint& e) {
 
 enum class endpoint_of { this_side, peer };
 
-/// The endpoint of the first socket from the top, as text; empty if there is none.
+/// Returns the endpoint of the first socket from the top, as text. Empty without a socket.
 template <class Stream>
 std::string endpoint_text_of(Stream& s, endpoint_of which) {
   std::string text;
@@ -82,8 +83,7 @@ concept tcp_socket = requires {
   requires std::same_as<typename Layer::protocol_type, asio::ip::tcp>;
 };
 
-/// Small frames go at once: Nagle's algorithm would hold them back until the peer acknowledges the one
-/// before.
+/// Disables Nagle's algorithm, which would delay a small frame until the peer acknowledges the one before.
 template <class Stream>
 void set_no_delay(Stream& s) noexcept {
   any_layer(s, [](auto& layer) {

@@ -1,4 +1,4 @@
-// An intrusive doubly linked list: O(1), no allocation, a node leaves by itself.
+// An intrusive doubly linked list. Its operations take O(1) and do not allocate, and a node removes itself.
 #pragma once
 
 #include <muxpro/config.hpp>
@@ -31,7 +31,7 @@ class list_node {
   list_node* next_ = nullptr;
 };
 
-/// FIFO of objects that derive from list_node<Tag>. It owns none of them.
+/// FIFO of objects that derive from list_node<Tag>. It does not own them.
 template <class T, class Tag>
 class intrusive_list {
  public:

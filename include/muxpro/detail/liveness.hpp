@@ -1,4 +1,4 @@
-// Something that was begun must get on: so many bytes in each period. Ring 1.
+// Checks that a begun transfer makes progress of so many bytes in each period. Ring 1.
 #pragma once
 
 #include <muxpro/options.hpp>

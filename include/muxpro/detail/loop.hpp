@@ -31,7 +31,7 @@ class loop {
   step first() && noexcept;
 
   /// Hands the next step to `taker`. If that throws without having kept the step, the loop is where it was
-  /// and gets the exception. False: the step was called inside, and the loop has to go on.
+  /// and gets the exception. Returns false if the step was called inside, and the loop has to go on.
   template <class Taker>
   static bool suspend(handle h, const Taker& taker);
 
@@ -147,7 +147,7 @@ inline void post_step(const asio::any_io_executor& executor, loop::step s) {
     post_to(executor, std::move(s));
 }
 
-/// The same for a step that waits: it goes on waiting if that throws.
+/// The same for a step that waits. It goes on waiting if that throws.
 inline void wake(const asio::any_io_executor& executor, loop::step& waiting) {
   const loop::handle h = waiting.release();
   try {
@@ -158,7 +158,7 @@ inline void wake(const asio::any_io_executor& executor, loop::step& waiting) {
   }
 }
 
-/// co_await: behind what the executor has to do now.
+/// co_await next_turn(executor) continues behind what the executor has to do now.
 class next_turn {
  public:
   explicit next_turn(const asio::any_io_executor& executor) noexcept : executor_(executor) {}
@@ -172,8 +172,8 @@ class next_turn {
   const asio::any_io_executor& executor_;
 };
 
-/// The handler of a read or write, or of what has nothing to count. It names its executor: a stream may do
-/// its work on another one than its own.
+/// The handler of a read or write, or of an operation without a count. It names its executor, because a
+/// stream may do its work on an executor other than its own.
 class transfer_step {
  public:
   using allocator_type = loop::step::allocator_type;
@@ -203,7 +203,7 @@ class transfer_step {
   asio::cancellation_slot slot_;
 };
 
-/// co_await: a transfer that `start(transfer_step)` begins. `slot` cancels it. `executor` must outlive it.
+/// Awaits a transfer that `start(transfer_step)` begins. `slot` cancels it. `executor` must outlive it.
 template <class Start>
 class transfer {
  public:

@@ -1,5 +1,5 @@
-// Builds gather writes: control frames, then data frames in the scheduler's order, payload straight
-// from the writers' buffers. Small payloads are copied behind their headers into one arena.
+// Builds gather writes of control frames, and then data frames in the scheduler's order, with payload
+// straight from the writers' buffers. Small payloads are copied behind their headers into one arena.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
@@ -20,17 +20,17 @@ class outbox {
 
   /// No frame of a stream has more data.
   void agreed(std::size_t longest_data) noexcept { longest_data_ = longest_data; }
-  /// Gathers what is due; false if there is nothing.
+  /// Gathers the frames that are due. Returns false if no frames are due.
   bool fill(time_point now);
   gather_list rest() const noexcept { return gather_list(parts_.subspan(first_, count_ - first_)); }
   bool written() const noexcept { return first_ == count_; }
   /// The main connection took `n` bytes.
   void advance(std::size_t n) noexcept;
-  /// Whether drained() has to be called when the gather is written: it was large enough to show how fast the
-  /// main connection takes bytes.
+  /// Returns whether drained() has to be called when the gather is written, because it was large enough to
+  /// show how fast the main connection takes bytes.
   bool shows_rate() const noexcept { return payload_ >= options_.session_out_buffer / 2; }
   void drained(time_point now) noexcept;
-  /// The gather is written, or will never be: completes the writes that it held. Whether there were any.
+  /// Completes the writes of the gather, because it is written, or will never be. Returns whether it had any.
   bool land();
   void drop() noexcept;
   bool in_flight() const noexcept { return in_flight_; }

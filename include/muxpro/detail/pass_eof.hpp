@@ -10,7 +10,7 @@
 
 namespace muxpro::detail {
 
-/// asio::ssl::stream and what derives from it. Its EOF is authenticated: a peer that closes without one was
+/// asio::ssl::stream and what derives from it. Its EOF is authenticated. A peer that closes without one was
 /// cut.
 template <class Stream>
 concept has_close_notify = requires(Stream& s) {

@@ -1,9 +1,9 @@
-// pending_op: a completion handler that waits, with its type erased, in one allocation by the handler's own
+// pending_op, a completion handler that waits, with its type erased, in one allocation by the handler's own
 // allocator. It completes once, never inside the call that completes it, or is dropped without a call when
 // its context goes.
 //
-// complete() keeps the results in the operation and posts a pointer to it: a type of handler needs one class
-// here, and none in Asio.
+// complete() keeps the results in the operation and posts a pointer to it. Thus a type of handler needs one
+// class here, and no further one in Asio.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
@@ -57,7 +57,7 @@ class pending_op : public ready_call {
 
     void operator()(asio::cancellation_type type) {
       if (type == asio::cancellation_type::none) return;
-      // Completing clears the slot and with it *this: copy first.
+      // Completing clears the slot and with it *this, so the pointer is copied first.
       Op* const op = static_cast<Op*>(op_);
       Cancel cancel = cancel_;
       cancel(op);
@@ -178,7 +178,8 @@ class parked_op final : public Op {
     std::move(handler)(std::get<I>(std::move(results))...);
   }
 
-  /// The allocator comes from the handler before it is moved: some live in the handler and move along.
+  /// The allocator comes from the handler before it is moved, because some allocators live in the handler and
+  /// move along.
   void destroy(memory_type& allocator) noexcept {
     this->~parked_op();
     deallocate(allocator, this);
@@ -232,8 +233,8 @@ void post_guarded(Guard guard, Handler&& handler, const asio::any_io_executor& o
                                                                 std::move(args)..., std::move(guard));
 }
 
-/// As the cancellation of an operation: member function `Cancel` of the object where the operation waits,
-/// which may take the operation.
+/// Sets the cancellation of an operation to the member function `Cancel` of the object where the operation
+/// waits, which may take the operation.
 template <auto Cancel, class Keeper>
 struct cancellation {
   Keeper* keeper;

@@ -23,9 +23,9 @@ class pipe_core final : private parking {
   struct waiting_op : pending_op<error_code, std::size_t> {
     explicit waiting_op(const Buffers& b, relay_buffer* m = nullptr, sink* s = nullptr)
         : buffers(b), memory(m), into(s) {}
-    Buffers buffers;               ///< none: a reader's sink, or a writer that waits for room
-    relay_buffer* memory;          ///< what `buffers` are of, if it may change hands; else null
-    sink* into;                    ///< of a reader: where bytes go as they come
+    Buffers buffers;               ///< empty for a reader's sink, or for a writer that waits for room
+    relay_buffer* memory;          ///< the memory of `buffers` if it may change hands, else null
+    sink* into;                    ///< for a reader, where bytes go as they come
     waiting_op** place = nullptr;  ///< where the lane refers to this operation
   };
   using read_buffers = buffer_list<asio::mutable_buffer>;
@@ -33,7 +33,7 @@ class pipe_core final : private parking {
   using read_op = waiting_op<read_buffers>;
   using write_op = waiting_op<write_buffers>;
 
-  /// What an operation came to at once. If it must wait, nothing was transferred but what has flowed.
+  /// The result of an operation at once. If it must wait, only the bytes that have flowed were transferred.
   struct attempt {
     error_code error;
     std::size_t transferred = 0;
@@ -74,13 +74,13 @@ class pipe_core final : private parking {
   }
 
  private:
-  /// One direction. Invariants: a reader waits only while the ring is empty and no writer waits.
+  /// One direction. A reader waits only while the ring is empty and no writer waits.
   /// The ring never holds more than the capacity.
   struct lane {
     byte_ring ring;
     read_op* reader = nullptr;
     write_op* writer = nullptr;
-    bool finished = false;       ///< the writer has shut down: the ring, then eof
+    bool finished = false;       ///< the writer has shut down, so the reader gets the ring, then eof
     bool writer_closed = false;  ///< the writing end is gone
     bool reader_closed = false;  ///< the reading end is gone
     std::uint64_t passed = 0;    ///< bytes that were read, since the beginning

@@ -28,7 +28,7 @@ struct client_pool_stats {
   std::uint32_t streams = 0;           ///< sub-streams that the application still holds
   std::uint64_t dials = 0;             ///< begun
   std::uint64_t dial_failures = 0;     ///< no connection came of it
-  std::string last_failure;            ///< of a dial: the text of the exception, at most 256 bytes
+  std::string last_failure;            ///< the text of the exception of a dial, at most 256 bytes
   std::uint64_t connections_lost = 0;  ///< ended by the peer or by an error
   std::uint64_t retired = 0;           ///< drained for age, use, idleness or refusals
   std::uint64_t opened = 0;            ///< sub-streams
@@ -40,10 +40,10 @@ struct client_pool_stats {
 struct pool_connection {
   enum class state { dialing, open, draining };
 
-  std::uint64_t id = 0;  ///< counts the dials of the pool; pool_event::connection
+  std::uint64_t id = 0;  ///< counts the dials of the pool, see pool_event::connection
   state is = state::dialing;
   std::string local,
-      remote;                 ///< endpoints of the socket: "192.0.2.1:443" or a path; or empty
+      remote;                 ///< endpoints of the socket as "192.0.2.1:443" or a path, or empty
   std::uint32_t streams = 0;  ///< sub-streams that the application still holds
   std::uint64_t opened = 0;
   session_stats session;  ///< empty while it is dialed
@@ -95,7 +95,7 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
 
   /// An operation is started on this thread.
   void operation_begins() noexcept { strand_.operation(executor_); }
-  /// True if it is decided at once; `stream` is the result if `ec` is clear.
+  /// Returns true if it is decided at once. `stream` is the result if `ec` is clear.
   bool open_now(open_request& request, error_code& ec, sub_stream& stream);
   void start_open(waiting_open* op);
   void cancel_open(waiting_open* op);
@@ -104,7 +104,8 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
   /// As the cancellation of each operation that waits.
   void cancel();
   void close();
-  /// After the handler of an open: the sub-stream's first write shares New's gather write.
+  /// Called after the handler of an open, so that the sub-stream's first write shares the gather write of
+  /// New.
   void flush();
 
   const asio::any_io_executor& executor() const noexcept { return executor_; }
@@ -156,7 +157,7 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
   client_pool_stats counted_;
   time_point armed_ = time_point::max();
   bool tending_ = false;
-  bool was_full_ = false;  ///< an open found no room, and none has been reported since
+  bool was_full_ = false;  ///< an open found no room, and no room has been reported since
   bool draining_ = false;
   bool closed_ = false;
 };

@@ -1,5 +1,5 @@
-// The rules of a client pool: which connection an open goes to, when to dial, whose open fails with a
-// dial, when a connection retires. Ring 1.
+// pool_policy, the rules of a client pool. They decide which connection an open goes to, when to dial, which
+// opens fail with a dial, and when a connection retires. Ring 1.
 //
 // The driver reports events with their time. It then calls next_overdue(), next_retired(), pick() and
 // next_dial(), in this order, each until it returns nothing.
@@ -32,7 +32,8 @@ class pool_policy {
 
   /// A connection that is lost or refuses before this age is as bad as a failed dial.
   static constexpr duration young = std::chrono::seconds(1);
-  /// A server that drains answers every New with code 4; one that is short of something does it now and then.
+  /// A server that drains answers every New with code 4. A server that is short of resources does it now and
+  /// then.
   static constexpr std::uint32_t refusals_in_a_row = 3;
 
   pool_policy(const client_pool_options& options, std::uint64_t seed)
@@ -41,19 +42,20 @@ class pool_policy {
   // --- opens
   bool may_wait() const noexcept { return waiting_ < options_.max_waiting; }
   void waits() noexcept { ++waiting_; }
-  /// `n` opens wait no longer: served, failed or cancelled.
+  /// `n` opens wait no longer, because they were served, failed or cancelled.
   void waited(std::size_t n = 1) noexcept { waiting_ -= n; }
   /// The least loaded connection with room. The oldest of equals, so that the others fall idle after a burst.
   std::optional<connection_id> pick() const noexcept;
-  /// No connection has room, and none may be added.
+  /// Returns whether no connection has room and no connection may be added.
   bool full() const noexcept;
-  /// True if that was its last: next_retired() returns it.
+  /// Returns true if that was its last sub-stream. next_retired() returns the connection then.
   bool opened(connection_id c);
   void stream_gone(connection_id c, time_point now, bool refused);
 
   // --- dials
-  /// A connection that must be dialed: one for each max_concurrency waiting opens, but after a failure one
-  /// at a time and not before the backoff is over; never sooner than dial_spacing after the last one.
+  /// Returns a connection that must be dialed. There is one dial for each max_concurrency waiting opens.
+  /// After a failure there is one dial at a time, and not before the backoff is over. A dial never begins
+  /// sooner than dial_spacing after the last one.
   std::optional<connection_id> next_dial(time_point now);
   /// Returns false if the connection is not needed any more.
   bool connected(connection_id c, time_point now);
@@ -63,15 +65,15 @@ class pool_policy {
   std::optional<overdue_dial> next_overdue(time_point now);
 
   // --- ends
-  /// Takes it out of the picker; next_retired() returns it.
+  /// Takes the connection out of the picker. next_retired() returns it.
   void retire(connection_id c);
-  /// Takes it out of the picker; lost() is to come.
+  /// Takes the connection out of the picker. The caller calls lost() later.
   void exclude(connection_id c);
   /// The next one that has left the picker and must be drained, then closed.
   std::optional<connection_id> next_retired(time_point now);
   /// It is gone, expected or not.
   share lost(connection_id c, time_point now);
-  /// Retires all; nothing is dialed any more.
+  /// Retires all connections and stops dialing.
   void drain();
 
   /// When to ask again if no event comes before.

@@ -1,8 +1,9 @@
-// The rules of one session, for both roles: what a frame means, what it costs, what answers it. Ring 1.
+// The rules of one session, for both roles. They decide what a frame means, what it costs and how it is
+// answered. Ring 1.
 //
 // The driver feeds decoded frames and time, and acts on the event. Answers go to the write queue
-// by themselves. Structure errors close the session, meaning errors end the sub-stream, oddities
-// are counted against a budget (conformance rule R1).
+// by themselves. Errors of structure close the session, errors of meaning end the sub-stream, and oddities
+// are counted against a budget (see Errors in codec.hpp).
 #pragma once
 
 #include <muxpro/detail/budget.hpp>
@@ -32,7 +33,7 @@ class stream_rules : public write_queue::source {
   const network net;
   bool local_ended = false;   ///< our End is queued or sent
   bool remote_ended = false;  ///< the peer's End has come
-  bool aborted = false;       ///< by either side; no more bytes are delivered
+  bool aborted = false;       ///< by either side, so no more bytes are delivered
   bool end_held = false;      ///< our End(0) waits for the peer's, see dialect_rules::holds_end
   bool listed = false;        ///< in the table
   recv_window window;
@@ -52,16 +53,16 @@ std::optional<version> choose_version(const std::vector<version>& offered, const
 class protocol {
  public:
   enum class happening {
-    nothing,   ///< no action; announced data is discarded
-    failed,    ///< `error`: close the session
-    opened,    ///< New: create the sub-stream, insert() it, then receive_data()
+    nothing,   ///< no action, announced data is discarded
+    failed,    ///< close the session with `error`
+    opened,    ///< a New, create the sub-stream, insert() it, then receive_data()
     data,      ///< announced data belongs to `stream`
-    dropped,   ///< a datagram of `stream` beyond the credit: nothing but a loss
-    full,      ///< announced data has to wait until `stream` has room for it: ask receive_data() again
+    dropped,   ///< a datagram of `stream` beyond the credit, only it is lost
+    full,      ///< announced data has to wait until `stream` has room for it, then call receive_data() again
     credit,    ///< `amount` more bytes may be sent on `stream`
     ended,     ///< the peer's End(0): `stream` reads to its end
-    closed,    ///< the same, and it writes no more: the End was answered
-    aborted,   ///< the peer's End(`code`): drop what is queued
+    closed,    ///< the same, and it writes no more, because the End was answered
+    aborted,   ///< the peer's End(`code`), drop what is queued
     violated,  ///< the peer broke a rule: `stream` was ended with code 3
   };
 
@@ -86,9 +87,10 @@ class protocol {
   void drain() noexcept { draining_ = true; }
   bool draining() const noexcept { return draining_; }
 
-  /// The reaction to a frame after the negotiation. For `opened` nothing is decided yet about its data.
+  /// Returns the reaction to a frame after the negotiation. The data of `opened` are decided by
+  /// receive_data().
   event receive(const frame& f, time_point now);
-  /// Announced data of a frame for `s`: counted against the window before the first byte is stored.
+  /// Counts announced data of a frame for `s` against the window, before the first byte is stored.
   event receive_data(stream_rules& s, std::uint64_t n, time_point now);
   /// Answers a New that the driver cannot take (backlog, memory).
   event refuse(stream_id id, end_code code, time_point now);
@@ -96,7 +98,7 @@ class protocol {
   /// Something odd that the rules cannot see, as a badly prefixed datagram.
   event oddity(time_point now) { return glitch(now); }
 
-  /// Client: the next free id, or errc::draining, too_many_streams.
+  /// Sets `id` to the client's next free id, or fails with errc::draining or too_many_streams.
   std::error_code allocate_id(stream_id& id) noexcept;
   void insert(stream_rules& s);
   /// Our End(0), once. It may be held back until the peer's End or send_held_end().
@@ -107,7 +109,7 @@ class protocol {
   /// Takes a sub-stream that is over() out of the table. Its id waits for the peer's End if need be.
   void release(stream_rules& s, time_point now);
 
-  /// A data frame was sent: it earns the peer the right to ten CreditUpdates.
+  /// Counts a data frame that was sent, which allows the peer ten CreditUpdates.
   void data_frame_sent() noexcept { ++data_frames_sent_; }
   void expire(time_point now) { quarantine_.expire(now); }
   time_point next_expiry() const { return quarantine_.next_expiry(); }
@@ -147,7 +149,7 @@ class protocol {
   stream_id next_id_ = 1;
   stream_table<stream_rules> table_;
   quarantine quarantine_;
-  recent_ids freed_;     // both Ends were seen: late frames are odd, not wrong
+  recent_ids freed_;     // both Ends were seen, so late frames are odd, not wrong
   recent_ids answered_;  // unknown ids that got their End(3)
 
   token_bucket premature_ends_, local_resets_, glitches_, keep_alives_, empty_frames_;

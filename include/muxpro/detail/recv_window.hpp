@@ -1,4 +1,4 @@
-// recv_window: the receive side of one direction's credit. Ring 1.
+// recv_window, the receive side of one direction's credit. Ring 1.
 //
 //   consumed <= received <= granted <= consumed + window
 //
@@ -16,10 +16,10 @@
 
 namespace muxpro::detail {
 
-/// Credit of each direction of a new sub-stream; see codec.hpp.
+/// Credit of each direction of a new sub-stream, see codec.hpp.
 inline constexpr std::uint32_t initial_window = 65536;
-/// Up to here a window grows whenever it limits the peer: a reader of 6 GB/s that pauses for 100 us needs it.
-/// A larger window is for paths with a long round trip.
+/// Up to here a window grows whenever it limits the peer, because a reader of 6 GB/s that pauses for 100 us
+/// needs it. A larger window is for paths with a long round trip.
 inline constexpr std::uint32_t small_path_cap = 768 * 1024;
 
 class recv_window {
@@ -48,14 +48,15 @@ class recv_window {
     check();
   }
 
-  /// Whether a CreditUpdate is due: a quarter of the window, within 32 and 256 KiB.
+  /// Returns whether a CreditUpdate is due, which is at a quarter of the window, within 32 and 256 KiB.
   bool grant_due() const noexcept {
     return due() >= std::clamp<std::uint64_t>(window_ / 4, initial_window / 2, 256 * 1024);
   }
 
-  /// Returns the increment to send now, which counts as granted, or 0 if none is due any more. If the peer
-  /// took longer than `shrink_after` to use its credit at the timed grant, the window first shrinks by up to
-  /// a half. Granted credit is not taken back, so the window shrinks by no more than was consumed since.
+  /// Returns the increment to send now, which counts as granted, or 0 if no increment is due any more. If the
+  /// peer took longer than `shrink_after` to use its credit at the timed grant, the window first shrinks by
+  /// up to a half. Granted credit is not taken back, so the window shrinks by no more than was consumed
+  /// since.
   std::uint32_t grant(time_point now) noexcept {
     if (probing_ && now - probe_sent_ >= shrink_after) {
       probing_ = false;
@@ -73,8 +74,8 @@ class recv_window {
     return static_cast<std::uint32_t>(n);
   }
 
-  /// Grants what is due without a frame: the peer needs no credit, and the window is the room for what it
-  /// sends.
+  /// Grants what is due without a frame, for a peer that needs no credit. The window is then the room for
+  /// what it sends.
   void renew() noexcept { granted_ = consumed_ + window_; }
 
   /// Reduces the window to `smaller`, or as far as initial_window and the credit that is granted already

@@ -1,5 +1,5 @@
-// Memory of operations, which come and go by the thousand in a few sizes: each thread keeps what was freed on
-// it.
+// recycled_memory, the memory of operations, of which there are many in a few sizes. Each thread keeps what
+// was freed on it.
 #pragma once
 
 #include <asio/associated_allocator.hpp>
@@ -25,8 +25,8 @@ inline constexpr bool recycles_memory = true;
 inline constexpr bool recycles_memory = true;
 #endif
 
-/// At most `most_kept` blocks of each size up to `largest`, in steps of malloc's; malloc has the rest.
-/// Sanitizers see every block.
+/// Keeps at most `most_kept` blocks of each size up to `largest`, in steps of malloc's. malloc has the rest.
+/// With sanitizers, every block comes from malloc.
 class recycled_memory {
  public:
   static void* allocate(std::size_t size) {

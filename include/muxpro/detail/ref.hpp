@@ -1,4 +1,4 @@
-// Shared ownership on one strand: the count is in the object and no atomic, its memory comes from the
+// ref, shared ownership on one strand. The count is in the object and not atomic. The memory comes from the
 // recycled blocks.
 #pragma once
 

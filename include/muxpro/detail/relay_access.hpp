@@ -19,10 +19,10 @@ namespace muxpro::detail {
 /// - write_now(s, buffers, ec) returns how many of the first bytes the stream has taken. It does not wait.
 /// - wait_for_room(s, handler) completes with 0 when write_now() may take more. Its errors are those of
 ///   async_write_some().
-/// - read_now(s, bytes, ec) returns how many bytes it has read. It does not wait: `ec` is would_block then.
+/// - read_now(s, bytes, ec) returns how many bytes it has read. It does not wait. `ec` is would_block then.
 /// - wait_for_bytes(s, handler) completes with 0 when read_now() gets bytes, the end or an error.
 /// - socket_of_reads(s) and socket_of_writes(s) return the descriptor of a socket that does not block, if the
-///   stream's reads or writes are those of the socket from now on; else a negative number. Streams that have
+///   stream's reads or writes are those of the socket from now on, else a negative number. Streams that have
 ///   the second have wait_for_room() as well.
 template <class Stream>
 struct relay_access {};

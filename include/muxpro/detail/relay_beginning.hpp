@@ -1,4 +1,5 @@
-// relay_beginning: what one direction of a relay begins with, before it goes on by reads and writes. Ring 2.
+// relay_beginning, the bytes with which one direction of a relay begins, before it goes on by reads and
+// writes. Ring 2.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
@@ -12,11 +13,12 @@
 
 namespace muxpro::detail {
 
-/// Early bytes, which may wait for the first bytes of the side that is read, without its head.
-/// Use: while (waits()) read into room(), add(); then write what is left().
+/// Holds early bytes. If `waits` is set they are joined with the first bytes of the side that is read,
+/// without its head. While waits() is true, the caller reads into room() and calls add(). Then it writes
+/// left().
 class relay_beginning {
  public:
-  /// `most`: bytes that one read takes.
+  /// `most` is the number of bytes that one read takes.
   relay_beginning(std::vector<std::byte> early, bool waits, head_reader head, std::size_t most)
       : bytes_(std::move(early)), head_(std::move(head)), waits_(waits), room_(most) {}
 
@@ -32,7 +34,7 @@ class relay_beginning {
   void written(std::size_t n) noexcept { written_ += n; }
 
  private:
-  /// Takes the head off `read_`. False: there is more of it to come, or `ec` is set.
+  /// Takes the head off `read_`. Returns false if more of it is to come, or `ec` is set.
   bool strip_head(error_code& ec);
 
   std::vector<std::byte> bytes_, read_;

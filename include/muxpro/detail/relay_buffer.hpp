@@ -1,4 +1,4 @@
-// relay_buffer: the memory of one direction of a relay, which a pipe hands to the next relay without a copy.
+// relay_buffer, the memory of one direction of a relay, which a pipe hands to the next relay without a copy.
 // Ring 2.
 #pragma once
 
@@ -18,13 +18,13 @@ namespace muxpro::detail {
 /// Filled by one read at a time, then emptied.
 class relay_buffer {
  public:
-  /// `most`: bytes that one read takes.
+  /// `most` is the number of bytes that one read takes.
   explicit relay_buffer(std::size_t most) noexcept : most_(most) {}
   relay_buffer(const relay_buffer&) = delete;
   relay_buffer& operator=(const relay_buffer&) = delete;
 
-  /// Where a read goes that may wait, once everything is consumed: large while reads make use of it. Throws
-  /// std::bad_alloc without memory for the small size.
+  /// Returns where a read goes that may wait, once everything is consumed. It is large while reads make use
+  /// of it. Throws std::bad_alloc without memory for the small size.
   asio::mutable_buffer room() {
     assert(size_ == 0 && "what is there would be lost");
     begin_ = 0;

@@ -1,4 +1,5 @@
-// What the two directions of a relay share: limits, byte counts, the first error, the parked handler.
+// relay_state, which the two directions of a relay share. Holds limits, byte counts, the first error and the
+// parked handler.
 #pragma once
 
 #include <muxpro/detail/context_service.hpp>
@@ -27,10 +28,9 @@ inline relay_side other_side(relay_side s) noexcept {
   return s == relay_side::a ? relay_side::b : relay_side::a;
 }
 
-/// The first failure is the relay's error. A failure ends its direction alone:
-/// - a write fails: what still comes from the other side is read and dropped, and the direction from the side
-///   that failed goes on to its end;
-/// - a read fails: the other side is reset, once what was written to it has arrived.
+/// The first failure is the relay's error. A failure ends its direction alone. If a write fails, what still
+/// comes from the other side is read and dropped, and the direction from the side that failed goes on to its
+/// end. If a read fails, the other side is reset, once what was written to it has arrived.
 class relay_state : public std::enable_shared_from_this<relay_state>, private parking {
  public:
   relay_state(asio::any_io_executor executor, const relay_options& options);
@@ -46,7 +46,7 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
   std::size_t buffer_size() const noexcept { return buffer_; }
   const asio::any_io_executor& executor() const noexcept { return executor_; }
   asio::cancellation_slot stop_of(relay_side from) noexcept { return of(from).stop.slot(); }
-  /// Null: the direction begins with a read.
+  /// Returns null if the direction begins with a read.
   static std::unique_ptr<relay_beginning> take_beginning(relay_options& o, relay_side from);
   /// A direction goes on as another loop, so that what it needed before is in memory no more.
   void go_on(loop as) {
@@ -88,9 +88,9 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
  private:
   struct timer_done;
   struct direction {
-    bool eof = false;         ///< of the side that it reads; every byte before it is written
+    bool eof = false;         ///< of the side that it reads, every byte before it is written
     bool passed = false;      ///< and EOF was passed to the other side
-    bool broken = false;      ///< the other side takes no more; what comes is dropped
+    bool broken = false;      ///< the other side takes no more, so what comes is dropped
     bool ended = false;       ///< the same, and no more bytes come
     bool distrusted = false;  ///< EOF of the side that it reads may be the rest of a reset
     asio::cancellation_signal stop;

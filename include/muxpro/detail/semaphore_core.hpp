@@ -1,4 +1,5 @@
-// Counter and waiters of a semaphore, without an executor: a sub-stream's send credit is one of these.
+// semaphore_core, the counter and waiters of a semaphore, without an executor. A sub-stream's send credit is
+// one.
 #pragma once
 
 #include <muxpro/detail/list.hpp>

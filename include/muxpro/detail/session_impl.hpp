@@ -1,4 +1,4 @@
-// The driver of a session: three short loops (read, write, watch) that call the rules.
+// session_impl, the driver of a session, with three short loops (read, write, watch) that call the rules.
 #pragma once
 
 #include <muxpro/detail/context_service.hpp>
@@ -46,7 +46,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   // --- what the handle does
   void start_handshake(result_op* op);
   void start_run(result_op* op);
-  /// True if it is decided at once; `stream` is the result if `ec` is clear.
+  /// Returns true if it is decided at once. `stream` is the result if `ec` is clear.
   bool open_now(open_request& request, error_code& ec, sub_stream& stream);
   /// Opens that wait for room go before one that comes now.
   void serve_waiting_opens() {
@@ -199,7 +199,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   template <class... Args>
   void log(severity how, fmt::format_string<Args...> text, const Args&... args) const noexcept;
   struct run_deadline;
-  /// Something waits for async_run(): without that the session ends after negotiate_timeout.
+  /// An operation waits for async_run(). Without that the session ends after negotiate_timeout.
   void expect_run();
   enum class serve { all, while_there_is_room };
   void serve_opens(serve which);
@@ -237,9 +237,9 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   std::array<std::byte, 128> reserve_;  ///< for reads where there is no memory
   const_bytes unparsed_;                ///< of one of these
   bool more_is_there_ = false;          ///< the last read was a full one
-  stream_state* data_for_ = nullptr;    ///< whose payload is arriving; null: discard it
+  stream_state* data_for_ = nullptr;    ///< whose payload is arriving, null to discard it
   std::vector<stream_state*> touched_;
-  stream_state* full_ = nullptr;  ///< has no room for the payload that comes next; nothing is read meanwhile
+  stream_state* full_ = nullptr;  ///< has no room for the payload that comes next, so reading stops meanwhile
   std::size_t announced_for_full_ = 0;
   time_point full_until_{};      ///< then it is ended, unless it is the only one
   bool looked_at_full_ = false;  ///< that time is over, and its consumer gets a last turn
@@ -258,7 +258,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
 
   bool leaving_ = false;       ///< it is being closed in good order
   bool reads_ended_ = false;   ///< the peer's goodbye has come
-  bool goodbye_sent_ = false;  ///< nothing is sent any more
+  bool goodbye_sent_ = false;  ///< no more frames are sent
   bool has_left_ = false;      ///< in good order
   error_code leaves_as_;       ///< its fate then
   time_point leaves_until_ = time_point::max();

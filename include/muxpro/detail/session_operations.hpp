@@ -1,4 +1,4 @@
-// How the operations of a session begin: at once, or as an operation that waits.
+// How the operations of a session begin, either at once, or as an operation that waits.
 #pragma once
 
 #include <muxpro/detail/initiation.hpp>
@@ -22,8 +22,8 @@ struct abort_waiting {
   }
 };
 
-/// An operation that ends at once or waits in a list: async_close() of a session, async_drain() of a session
-/// or a pool.
+/// An operation that ends at once or waits in a list, for async_close() of a session, and async_drain() of a
+/// session or a pool.
 template <class Impl, bool (Impl::*Now)(error_code&), void (Impl::*Start)(drain_op*)>
 struct initiate_end : initiation<Impl> {
   template <class Handler>
@@ -74,7 +74,7 @@ struct initiate_open : initiation<session_impl> {
     impl->serve_waiting_opens();
     if (impl->open_now(request, ec, stream)) {
       post_completion(std::forward<Handler>(handler), impl->executor(), ec, std::move(stream));
-      impl->wake_writer();  // after the handler: its first write shares New's gather write
+      impl->wake_writer();  // after the handler, so that its first write shares the gather write of New
       return;
     }
     impl->start_open(

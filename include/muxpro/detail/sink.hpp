@@ -1,4 +1,4 @@
-// sink: takes bytes as they arrive, without a copy. Ring 2.
+// sink, which takes bytes as they arrive, without a copy. Ring 2.
 #pragma once
 
 #include <muxpro/detail/buffers.hpp>

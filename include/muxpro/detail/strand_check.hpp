@@ -50,7 +50,7 @@ class strand_check {
  private:
   using io_strand = asio::strand<io_executor>;
   static constexpr int most_changes =
-      64;  ///< of the thread; a program may stop its io_context and run it again
+      64;  ///< of the thread, since a program may stop its io_context and run it again
 
   /// An address that no other thread has.
   static const void* this_thread() noexcept {

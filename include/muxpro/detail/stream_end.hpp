@@ -1,4 +1,4 @@
-// How a relay ends a stream: behind EOF, by a reset behind the bytes before it, or at once. Ring 3.
+// How a relay ends a stream, which is behind EOF, by a reset behind the bytes before it, or at once. Ring 3.
 #pragma once
 
 #include <muxpro/detail/pass_eof.hpp>
@@ -54,7 +54,8 @@ std::size_t undelivered(Stream& s) noexcept {
     return 0;
 }
 
-/// At once: operations end, the peer sees that it was no clean end, bytes on their way may be lost.
+/// Ends the stream at once. Operations end, the peer can distinguish the end from EOF, and bytes on their way
+/// may be lost.
 template <class Stream>
 void cut_stream(Stream& s, end_code code) {
   [[maybe_unused]] error_code ignored;
@@ -94,7 +95,7 @@ void drop_unread([[maybe_unused]] Socket& s) noexcept {
   }
 }
 
-/// After EOF was sent: what is on its way arrives, what the peer still sends is dropped.
+/// Ends the stream after EOF was sent. Bytes on their way arrive, and what the peer still sends is dropped.
 template <class Stream>
 void close_behind_eof(Stream& s, end_code code) {
   [[maybe_unused]] error_code ignored;

@@ -1,6 +1,6 @@
-// One sub-stream in the driver: the rules' view of it, its send credit, what was received and not
-// read, and the operations that wait. Owned by its handle and, until both sides have ended it, by the
-// session.
+// stream_state, one sub-stream in the driver. Holds the rules' view of it, its send credit, the bytes that
+// were received and not read, and the pending operations. Owned by its handle and, until both sides have
+// ended it, by the session.
 #pragma once
 
 #include <muxpro/detail/buffers.hpp>
@@ -30,7 +30,7 @@ struct backlog_tag;
 /// A read that waits.
 class read_op : public pending_op<error_code, std::size_t> {
  public:
-  /// Of bytes that have arrived; returns how many it has taken.
+  /// Takes bytes that have arrived. Returns how many it has taken.
   std::size_t take(const write_buffers& data) {
     const std::size_t n = take_some(data);
     taken_ += n;
@@ -39,10 +39,10 @@ class read_op : public pending_op<error_code, std::size_t> {
   std::size_t taken() const noexcept { return taken_; }
   /// Completes in this turn of the read loop.
   virtual bool due() const noexcept = 0;
-  /// What a large read can still take. No limit if it is none.
+  /// Returns how many bytes a large read can still take. Any other read has no limit.
   virtual std::size_t large_room() const noexcept { return ~std::size_t{0}; }
   static constexpr std::size_t large = 16 * 1024;
-  /// Where pieces lie that it takes together; null: it takes each as it comes.
+  /// Returns where pieces lie that it takes together. Null if it takes each piece as it comes.
   virtual write_buffers* gathered() noexcept { return nullptr; }
 
  protected:
@@ -93,7 +93,7 @@ class flow_op : public read_op {
 };
 
 /// Goes with the completion of a write to its handler. Until the handler has returned, a write that it begins
-/// continues the one that is over: asio::async_write() is such a chain.
+/// continues the completed one. asio::async_write() is such a chain.
 class write_completion {
  public:
   explicit write_completion(stream_state& s) noexcept;
@@ -104,7 +104,7 @@ class write_completion {
   void begin() noexcept;
 
  private:
-  ref<stream_state> stream_;  ///< null: moved from
+  ref<stream_state> stream_;  ///< null if moved from
   bool begun_ = false;
 };
 
@@ -128,10 +128,10 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   // First, where the count leaves room.
   bool flying_ = false;       ///< a gather write under way holds bytes of `writer_`
   bool finishing_ = false;    ///< our End(0) follows what is not sent yet
-  bool closing_ = false;      ///< only copied bytes precede that End; the shutdown cannot be cancelled
+  bool closing_ = false;      ///< only copied bytes precede that End, so the shutdown cannot be cancelled
   bool torn_ = false;         ///< the last write was cancelled, or refused by close(), with bytes left
   bool continuing_ = false;   ///< the handler of a write is being called
-  bool discarding_ = false;   ///< there is no reader; what comes is dropped
+  bool discarding_ = false;   ///< there is no reader, so arriving bytes are dropped
   bool peer_closed_ = false;  ///< the peer ended both directions before this side had
 
  public:
@@ -142,14 +142,15 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   // --- what the handles do
   /// True if the read is over at once: `n` bytes, or `ec`.
   bool read_now(const read_buffers& into, error_code& ec, std::size_t& n);
-  /// True if the flow is over at once: after `n` bytes the sink is full, or `ec`.
+  /// Returns true if the flow is over at once, because the sink is full after `n` bytes or the stream has
+  /// ended with `ec`.
   bool flow_now(sink& to, error_code& ec, std::size_t& n);
   void start_read(read_op* op) { reader_ = op; }
   void cancel_read(read_op* op);
-  /// Why a write cannot even begin; empty if it can. Between the end of a write and the return of its handler
-  /// a shutdown does not refuse the next write.
+  /// Returns why a write cannot begin, or no error if it can. Between the end of a write and the return of
+  /// its handler a shutdown does not refuse the next write.
   error_code check_write();
-  /// True if all of a small write was taken over: it is done, and wake_writer() must follow.
+  /// Returns true if all of a small write was copied. Then the write is done, and wake_writer() must follow.
   bool stage(const write_buffers& from);
   void start_write(write_op* op);
   void cancel_write(write_op* op);
@@ -169,7 +170,7 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   void close();
   /// A handle is destroyed. Takes over its reference, and does what close() does, without exceptions.
   static void abandon(stream_state* handle) noexcept;
-  /// The session is being closed in good order: what is not finished yet is reset.
+  /// The session is being closed in good order. Resets the sub-stream if this side has not finished it.
   void cut_off(error_code why);
   void write_completes() noexcept { ++completing_; }
   void write_continues() noexcept {
@@ -191,23 +192,25 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
 
   // --- what the session does
   void data_announced(std::size_t size, bool addressed);
-  /// The next piece of announced data; `last` if the frame ends with it. False: a badly prefixed datagram.
+  /// Takes the next piece of announced data. `last` is true if the frame ends with it. Returns false if a
+  /// datagram has an invalid prefix.
   bool deliver(const_bytes data, bool last);
   std::size_t large_read_room() const noexcept { return reader_ ? reader_->large_room() : ~std::size_t{0}; }
-  /// Passes on what was gathered, and completes a read that is due in this turn of the read loop. False: it
-  /// still waits.
+  /// Passes on what was gathered, and completes a read that is due in this turn of the read loop. Returns
+  /// false if the read still waits.
   bool flush_reader();
   void add_credit(std::uint64_t n);
   /// First data that rides in New, on a fresh sub-stream.
   void spend_credit(std::uint64_t n) noexcept;
   void peer_ended();
-  /// The same for both directions: the peer has got our End as its answer, and takes nothing any more.
+  /// The same for both directions. The peer has got our End as its answer, and takes no more bytes.
   void peer_closed();
-  /// Forgets what was taken over and an End behind it: the peer wants no more.
+  /// Drops the copied bytes and an End behind them, because the peer takes no more.
   void drop_staged() noexcept;
-  /// Every operation completes with `why`; nothing more is sent. `drop`: unread bytes are lost, too.
+  /// Every operation completes with `why`, and no more bytes are sent. If `drop` is true, unread bytes are
+  /// lost, too.
   void fail(error_code why, bool drop);
-  /// The context is going down: handlers are destroyed, not called.
+  /// The execution context is being destroyed. Destroys handlers without calling them.
   void drop_operations() noexcept;
 
   // --- what the outbox does

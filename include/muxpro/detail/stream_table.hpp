@@ -1,4 +1,4 @@
-// Sub-streams by id: array look-ups, memory only for the parts in use. Ring 1.
+// stream_table, sub-streams by id, with array look-ups and memory only for the parts in use. Ring 1.
 #pragma once
 
 #include <muxpro/frame.hpp>

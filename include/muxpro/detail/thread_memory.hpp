@@ -1,4 +1,4 @@
-// thread_memory: a large block for one read or write, which the thread keeps for the next one.
+// thread_memory, a large block for one read or write, which the thread keeps for the next one.
 #pragma once
 
 #include <muxpro/detail/recycled.hpp>
@@ -10,8 +10,8 @@
 
 namespace muxpro::detail {
 
-/// Sessions and relays hold a block while bytes pass through it, and none while they wait. All of a thread
-/// use the same few blocks, which stay in its caches however many they are. Sanitizers see every block.
+/// Sessions and relays hold a block while bytes pass through it, and no block while they wait. All sessions
+/// and relays of a thread use the same few blocks, which stay in its caches. Sanitizers see every block.
 class thread_memory {
  public:
   thread_memory() noexcept = default;

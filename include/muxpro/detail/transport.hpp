@@ -1,4 +1,5 @@
-// The next layer of a session, erased once: one virtual call per read and write of the main connection.
+// The next layer of a session, with its type erased. A read or write of the main connection costs one virtual
+// call.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
@@ -39,9 +40,9 @@ class gather_list {
 
 }  // namespace detail
 
-/// What a session can run over: any type that models Asio's AsyncReadStream and AsyncWriteStream,
-/// with completion handlers void(error_code, std::size_t). Asio's rule is that a handler is called by its
-/// executor and never inside the call that starts the operation. A stream that breaks this rule works, too.
+/// A type that a session can run over. It models AsyncReadStream and AsyncWriteStream of Asio, with
+/// completion handlers void(error_code, std::size_t). Asio's rule is that a handler is called by its executor
+/// and never inside the call that starts the operation. A stream that breaks this rule works, too.
 template <class T>
 concept async_stream = requires(T& s, asio::mutable_buffer in, asio::const_buffer out,
                                 detail::gather_list gather) {
@@ -84,7 +85,7 @@ class transport {
   virtual void* next_layer(const std::type_info& type) noexcept = 0;
   /// The first layer of this type, from the stream down.
   virtual void* any_layer(const std::type_info& type) noexcept = 0;
-  /// As text; empty if there is no socket.
+  /// Returns an endpoint as text. Empty if there is no socket.
   virtual std::string endpoint(endpoint_of which) = 0;
   virtual asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, error_code& ec) = 0;
   virtual asio::awaitable<std::size_t> write_some(gather_list from, error_code& ec) = 0;
@@ -103,11 +104,11 @@ class transport {
   virtual bool has_goodbye() const noexcept = 0;
   /// Whether start_shutdown() does anything.
   virtual bool has_eof() const noexcept = 0;
-  /// Ends both directions; pending operations complete with an error soon after.
+  /// Ends both directions. Pending operations complete with an error soon after.
   virtual void close() noexcept = 0;
 };
 
-/// Closes what can be closed: the stream, or its lowest layer, with or without an error_code.
+/// Closes the stream, or its lowest layer, with or without an error_code.
 template <class Stream>
 void close_stream(Stream& s) {
   [[maybe_unused]] error_code ignored;

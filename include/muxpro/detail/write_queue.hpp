@@ -1,9 +1,9 @@
-// Whose frame is next on the main connection. Ring 1.
+// write_queue, which chooses the next frame for the main connection. Ring 1.
 //
-// Control frames go first, in the order in which they were queued; credit is coalesced to one
-// frame per sub-stream. Data follows by stride scheduling over priority levels: a level's clock
-// advances by bytes sent, eight times as fast at priority 255 as at 0, and the level with the
-// slowest clock is served. Inside a level sub-streams take turns of so many bytes (deficit round
+// Control frames go first, in the order in which they were queued. Credit is coalesced to one frame per
+// sub-stream. Data follows by stride scheduling over priority levels. A level's clock advances by bytes sent,
+// eight times as fast at priority 255 as at 0, and the level with the slowest clock is served. Inside a level
+// sub-streams take turns of so many bytes (deficit round
 // robin). So priority 0 gets 8 : 1 against 255, equals share equally whatever the size of their
 // frames, and no number of others can starve a level.
 #pragma once
@@ -37,13 +37,14 @@ class write_queue {
 
    private:
     friend class write_queue;
-    std::int32_t turn_left = 0;    // bytes; negative after a frame larger than the turn
+    std::int32_t turn_left = 0;    // bytes, negative after a frame larger than the turn
     level* of_priority = nullptr;  // set when it is queued for the first time
   };
 
   void speaks(dialect d) noexcept { dialect_ = d; }
 
-  /// Encodes a control frame behind those that wait. `provoked`: the peer's misuse made us send it.
+  /// Encodes a control frame behind those that wait. `provoked` is true if the frame answers misuse by the
+  /// peer.
   template <class Frame>
   void push_control(const Frame& f, bool provoked = false) {
     std::array<std::byte, max_encoded_header> encoded;
@@ -62,7 +63,7 @@ class write_queue {
   }
   void append_control(const_bytes data) { control_.insert(control_.end(), data.begin(), data.end()); }
 
-  /// Hands over the encoded control frames; `into` is emptied first and its memory reused.
+  /// Hands over the encoded control frames. `into` is emptied first and its memory reused.
   void take_control(std::vector<std::byte>& into) noexcept {
     into.clear();
     std::swap(into, control_);
@@ -96,7 +97,7 @@ class write_queue {
     ++ready_;
   }
 
-  /// `s` has nothing to send any more.
+  /// Called when `s` has no more bytes to send.
   void remove_data(source& s) noexcept {
     if (!s.list_node<data_tag>::linked()) return;
     s.list_node<data_tag>::unlink();
@@ -104,7 +105,7 @@ class write_queue {
     --ready_;
   }
 
-  /// Takes the next one out of the queue; charge() must follow, then push_data() if it has more.
+  /// Takes the next source out of the queue. charge() must follow, then push_data() if the source has more.
   source* pop_data() noexcept {
     level* next = nullptr;
     for (auto& [priority, l] : levels_)
@@ -128,8 +129,8 @@ class write_queue {
 
   /// A gather write begins.
   void begin_batch() noexcept { ++batch_; }
-  /// Whether a level that is favoured over all that still wait was served in this batch and has nothing
-  /// left: it may come back with its next write, so the batch should go out before others fill it.
+  /// Returns whether a level that is favoured over all that still wait was served in this batch and is empty.
+  /// It may come back with its next write, so the batch should go out before other levels fill it.
   bool favoured_ran_dry() const noexcept {
     std::uint64_t dry = ~std::uint64_t{0}, waiting = ~std::uint64_t{0};
     for (const auto& [priority, l] : levels_) {
@@ -143,7 +144,7 @@ class write_queue {
 
   /// Sub-streams with data that may go.
   std::size_t ready() const noexcept { return ready_; }
-  /// Frames that wait, more or less: control frames, and one for each sub-stream with data.
+  /// Returns about how many frames wait, which are the control frames and one for each sub-stream with data.
   std::size_t waiting() const noexcept { return control_frames_ + ready_; }
   bool empty() const noexcept { return control_.empty() && credits_.empty() && ready_ == 0; }
 
@@ -177,9 +178,9 @@ class write_queue {
   intrusive_list<source, credit_tag> credits_;
   std::map<std::uint8_t, level> levels_;
   std::size_t ready_ = 0;
-  const source* served_ = nullptr;  // charged just now: push_data() goes on with its turn
+  const source* served_ = nullptr;  // charged just now, push_data() goes on with its turn
   std::uint64_t batch_ = 1;
-  std::uint64_t now_ = 0;  // the clock of the level served last: where a waking level joins
+  std::uint64_t now_ = 0;  // the clock of the level served last, which a waking level takes over
 };
 
 }  // namespace muxpro::detail

@@ -1,4 +1,5 @@
-// A pool as its handle sees it: opening, waiting, draining, closing; and the loop that does what is due.
+// A pool as its handle sees it, with opening, waiting, draining and closing, and the loop that does what is
+// due.
 #pragma once
 
 #include <muxpro/detail/pool_impl.hpp>

@@ -11,7 +11,7 @@
 namespace muxpro {
 namespace detail {
 
-// A bounded big-endian reader: reading past the end sets `short_of_bytes` and gives zeros.
+// A bounded big-endian reader. Reading past the end sets `short_of_bytes` and returns zeros.
 class reader {
  public:
   explicit reader(const_bytes in) noexcept : in_(in) {}
@@ -43,7 +43,7 @@ class reader {
   bool short_ = false;
 };
 
-// u16 port, u8 type, address. False if the type is unknown: its length cannot be known either.
+// Reads u16 port, u8 type, address. Returns false if the type is unknown, because its length is unknown, too.
 inline bool read_address(reader& in, host_port& out) {
   out.port = in.u16();
   switch (static_cast<address::kind>(in.u8())) {
@@ -87,7 +87,8 @@ inline std::error_code read_new(reader& in, bool data, bool with_priority, bool 
   return {};
 }
 
-// Behind the options of Mux.Cool's Keep. False: an address begins there, and is none.
+// Reads the address behind the options of Mux.Cool's Keep. Returns false if an address begins there and is
+// invalid.
 inline bool read_address_of_keep(reader& in, std::optional<host_port>& out) {
   out.reset();
   if (in.left() == 0 || in.u8() != prefix_mark) return true;

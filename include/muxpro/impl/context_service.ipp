@@ -43,7 +43,7 @@ MUXPRO_DECL void context_service::advance(clock::duration by) {
     (next.when_ <= manual_now_ ? due : later).push_back(next);
   }
   waiting_.splice(later);
-  // Not cancel(): a coroutine may have named its wait and not awaited it yet.
+  // Not cancel(), because a coroutine may have made its wait and not awaited it yet.
   while (!due.empty()) due.pop_front().timer_.expires_at(clock::time_point::min());
 }
 

@@ -161,7 +161,7 @@ MUXPRO_DECL bool belongs_to(errc e, condition c) noexcept {
   }
 }
 
-/// The portable meaning of a code that has one; else the code itself as a condition.
+/// Returns the portable meaning of a code that has one, else the code itself as a condition.
 inline std::error_condition portable_or_own(std::errc e, int value, const std::error_category& own) noexcept {
   return e == std::errc() ? std::error_condition(value, own) : std::make_error_condition(e);
 }

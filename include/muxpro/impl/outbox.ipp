@@ -69,8 +69,8 @@ MUXPRO_DECL void outbox::add_credits(time_point now) {
   }
 }
 
-// A write goes out in as few frames as hold it, all of one size: alone, in the largest; else in quanta, or in
-// equal shares of what a gather holds.
+// A write goes out in as few frames as hold it, all of one size. A write alone uses the largest frames,
+// others use quanta, or equal shares of what a gather holds.
 MUXPRO_DECL std::size_t outbox::frame_size(std::size_t sendable) const noexcept {
   std::size_t most = longest_data_;
   if (queue_.ready() > 0) {
@@ -179,7 +179,8 @@ MUXPRO_DECL void outbox::advance(std::size_t n) noexcept {
 
 // A sub-stream's turn is as long as the others would hardly notice. On a fast main connection that is a large
 // frame, for which the receiver makes one write to its own client instead of several. A sub-stream that has
-// just become ready does not wait for these turns: the scheduler owes it one, and the others have had theirs.
+// just become ready does not wait for these turns, because its own turn is due, and the others have had
+// theirs.
 MUXPRO_DECL void outbox::drained(time_point now) noexcept {
   using seconds = std::chrono::duration<double>;
   constexpr seconds turn = std::chrono::microseconds(100);

@@ -165,7 +165,8 @@ MUXPRO_DECL std::size_t pipe_core::give(lane& l, const write_buffers& from) {
   return n;
 }
 
-/// From the ring, then from a waiting writer, whose rest goes to the ring; unless it waits to hand it over.
+/// Takes from the ring, then from a waiting writer, whose rest goes to the ring, unless it waits to hand it
+/// over.
 MUXPRO_DECL std::size_t pipe_core::take(lane& l, const read_buffers& to) {
   const std::size_t popped = std::min(to.size(), l.ring.size());
   to.each(0, popped, [&l](asio::mutable_buffer room) {
@@ -196,7 +197,7 @@ MUXPRO_DECL std::size_t pipe_core::keep(lane& l, const write_buffers& from, std:
                 kept += part.size();
               });
   } catch (const std::bad_alloc&) {
-    // Without memory the pipe still works: the writer waits until a reader takes its bytes directly.
+    // Without memory the pipe still works. The writer waits until a reader takes its bytes directly.
   }
   return kept;
 }

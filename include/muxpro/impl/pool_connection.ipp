@@ -1,4 +1,4 @@
-// Life of one connection of a pool: dialed, negotiated, run, drained, gone.
+// Life of one connection of a pool, which is dialed, negotiated, run, drained and removed.
 #pragma once
 
 #include <muxpro/detail/failure.hpp>

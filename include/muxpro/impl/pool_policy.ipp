@@ -123,8 +123,9 @@ MUXPRO_DECL std::optional<pool_policy::overdue_dial> pool_policy::next_overdue(t
   return std::nullopt;
 }
 
-// Without any connection or dial all fail. Otherwise those that the lost connection was for: the first ones
-// go to the dials that still run, the last ones have their own coming.
+// Without any connection or dial all waiting opens fail. Otherwise only the opens that the lost connection
+// was dialed for fail. The first opens in the queue go to the dials that still run, and the last ones wait
+// for dials that have not begun.
 MUXPRO_DECL pool_policy::share pool_policy::share_of_failed() const noexcept {
   if (dialing() == 0 && live() == 0) return {0, waiting_};
   const std::size_t served = std::min(waiting_, dialing() * room());

@@ -9,7 +9,7 @@ namespace muxpro::detail {
 // How long an id counts as just ended, or as just answered.
 inline constexpr auto recently = std::chrono::seconds(1);
 inline constexpr auto late_frames_until = std::chrono::seconds(60);
-// Data beyond the credit is no accident: it weighs ten odd frames.
+// Data beyond the credit is no accident, so it weighs ten odd frames.
 inline constexpr double over_credit_weight = 10;
 // Codes above the known ones are counted together.
 inline constexpr auto unknown_code = static_cast<end_code>(7);
@@ -49,7 +49,7 @@ MUXPRO_DECL protocol::event protocol::refuse(stream_id id, end_code code, time_p
   ++refused_;
   send_end(id, code, true);
   quarantine_.add(id, now);
-  // Asking for more than there is room for is no misuse: only the queue of answers is bounded.
+  // Asking for more than there is room for is no misuse. Only the queue of answers is bounded.
   const bool misuse = code == end_code::protocol_error;
   if (misuse && !charge_reset(now)) return fail(errc::too_many_local_resets);
   if (queue_flooded()) return fail(errc::too_many_unread_answers);
@@ -71,8 +71,8 @@ MUXPRO_DECL protocol::event protocol::on(const keep& f, time_point now) {
   return receive_data(*s, *f.data, now);
 }
 
-// A Keep for an id that was not opened gets one End(3) a second; one for an id that was in use
-// until now is late, and never answered.
+// A Keep for an id that was not opened gets one End(3) a second. A Keep for an id that was in use until now
+// is late, and never answered.
 MUXPRO_DECL protocol::event protocol::unknown_keep(stream_id id, time_point now) {
   if (quarantine_.contains(id)) return {};
   if (freed_.seen_since(id, now - late_frames_until)) return glitch(now);
@@ -139,7 +139,7 @@ MUXPRO_DECL protocol::event protocol::on(const credit_update& f, time_point now)
   if (++credit_updates_ > options_.credit_update_budget + 10 * data_frames_sent_)
     return fail(errc::too_many_credit_updates);
   stream_rules* const s = table_.find(f.id);
-  // Credit may cross our End on the wire: odd is only credit for an id that was not in use of late.
+  // Credit may cross our End on the wire. Only credit for an id that was not in use recently is odd.
   const bool crossed = !s && (quarantine_.contains(f.id) || freed_.seen_since(f.id, now - late_frames_until));
   if (!s) return crossed ? event{} : glitch(now);
   s->active_at = now;
@@ -226,7 +226,7 @@ MUXPRO_DECL void protocol::release(stream_rules& s, time_point now) {
     quarantine_.add(s.id, now);
 }
 
-// A reader of layout G loses its place after a code: it gets the bare End.
+// A reader of layout G loses its place after a code, so it gets the bare End.
 MUXPRO_DECL void protocol::send_end(stream_id id, end_code code, bool provoked) {
   ++ends_sent_[code];
   queue_.push_control(end{id, wire_->codes_in_ends ? code : end_code::graceful}, provoked);

@@ -59,7 +59,8 @@ class copy_operations {
   relay_buffer& buffer() noexcept { return buffer_; }
   /// There was more than the last read had room for.
   bool reads_on() const noexcept { return waits_ && buffer_.was_full(); }
-  /// Until a stream that reads when it is ready is so; of another stream, a read. got() has to follow.
+  /// Waits until a stream that can wait for bytes is ready, or reads from any other stream. got() has to
+  /// follow.
   auto wait_or_read() {
     if (waits_) buffer_.rest();
     return transfer(state_.executor(), stop_, [this](transfer_step done) {
@@ -160,7 +161,7 @@ loop copy_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& 
       }
     }
   }
-  // A socket that was reset reports it once: a write may have taken the error and be about to report it, and
+  // A socket that was reset reports it once. A write may have taken the error and be about to report it, and
   // this read sees EOF.
   co_await next_turn(s->executor());
   if (s->ends_reading(side, meaning_of_eof(*s, side, from))) co_return;
@@ -168,7 +169,7 @@ loop copy_from(std::shared_ptr<relay_state> s, relay_side side, From& from, To& 
 }
 
 /// Reads a side whose bytes the other one does not take any more, so that its peer gets on to its own end.
-/// Bounded: a peer that sends without end is left waiting.
+/// It is bounded, so a peer that sends without end is left waiting.
 template <class From>
 loop drop_from(std::shared_ptr<relay_state> s, relay_side side, From& from) {
   constexpr std::size_t most = 16 << 20;

@@ -49,7 +49,7 @@ class splice_operations {
     goes_on_ = ready && (waits_ || n >= worth_splicing);
     return waits_ || refused(unread) ? error_code() : unread;
   }
-  /// False: a copy costs less, or is the only way.
+  /// Returns false if a copy costs less, or is the only way.
   bool goes_on() const noexcept { return goes_on_; }
 
   std::size_t held() const noexcept { return pipe_.held(); }
@@ -93,7 +93,7 @@ bool can_splice(const relay_state& s, From& from, To& to) noexcept {
 
 template <class From, class To>
 loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, From& from, To& to, bool ended);
-/// Compiled once: g++ emits a coroutine wherever an inline function names it, called or not.
+/// Compiled once, because g++ emits a coroutine wherever an inline function names it, called or not.
 loop relay_from(const std::shared_ptr<relay_state>& s, relay_side side, any_stream& from, any_stream& to,
                 bool ended);
 template <class From, class To>

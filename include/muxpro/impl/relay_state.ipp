@@ -38,8 +38,8 @@ MUXPRO_DECL void relay_state::start(relay_op* op, loop from_a, loop from_b) {
     std::move(from_b).first()();
 }
 
-// Called where nothing may be thrown. Without memory for the handler's call the handler is lost, and what
-// waits for it with it. The other relays go on.
+// Called where exceptions are not allowed. Without memory for the handler's call the handler is lost, and
+// what waits for it with it. The other relays go on.
 MUXPRO_DECL void relay_state::loop_ended(std::exception_ptr failure) noexcept {
   try {
     if (failure) fail(error_of_failure(failure));
@@ -98,12 +98,12 @@ MUXPRO_DECL void relay_state::note(relay_side whose, error_code why) noexcept {
 }
 
 namespace relay_detail {
-/// The caller has closed the stream or cancelled its operations: it wants no more of it.
+/// Returns whether the caller has closed the stream or cancelled its operations.
 inline bool by_caller(error_code why) noexcept {
   return why == asio::error::operation_aborted || why == asio::error::bad_descriptor;
 }
-/// The peer of a sub-stream has dropped what was on its way, so nothing is waited for. With remote_disconnect
-/// the far connection was lost, and the bytes before that count.
+/// The peer of a sub-stream has dropped what was on its way, so the relay does not wait. With
+/// remote_disconnect the far connection was lost, and the bytes before that count.
 inline bool is_abort(error_code why) noexcept {
   return why.category() == end_category() && why != end_code::remote_disconnect;
 }
@@ -135,7 +135,7 @@ MUXPRO_DECL void relay_state::write_failed(relay_side from, error_code why) {
   note(to, why);
   if (!resetting_ && relay_detail::by_caller(why)) return end_both(stream_ending::cut);
   of(from).broken = true;
-  // broken_pipe: the peer has sent EOF before. Any other error may have been that of its reset, reported
+  // With broken_pipe, the peer has sent EOF before. Any other error may have been that of its reset, reported
   // once.
   of(to).distrusted = why != asio::error::broken_pipe;
   start_dropping(from);
@@ -154,7 +154,7 @@ MUXPRO_DECL bool relay_state::ends_dropping(relay_side from, error_code why) {
 
 MUXPRO_DECL void relay_state::start_dropping(relay_side s) { go_on(dropping(s)); }
 
-// With EOF on both sides there is nothing to be done.
+// With EOF on both sides no more is to be done.
 MUXPRO_DECL void relay_state::settle() {
   const auto& [from_a, from_b] = directions_;
   if (stopped_ || resetting_ || !from_a.over() || !from_b.over()) return;
@@ -197,8 +197,8 @@ MUXPRO_DECL void relay_state::changed() {
   timer_->cancel();
 }
 
-// One wait at a time. It ends early when the limit gets shorter, and half way: what kernels have delivered
-// since then is traffic as well.
+// One wait at a time. It ends early when the limit gets shorter, and half way, because what kernels have
+// delivered since then is traffic as well.
 MUXPRO_DECL void relay_state::watch(time_point now) {
   constexpr duration longest_poll = std::chrono::milliseconds(100);
   const duration most = limit();

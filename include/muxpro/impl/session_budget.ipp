@@ -1,4 +1,5 @@
-// A session's share of the memory for its sub-streams: windows that it has promised, bytes that it holds.
+// A session's share of the memory for its sub-streams, which are windows that it has promised, and bytes that
+// it holds.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>
@@ -45,8 +46,8 @@ MUXPRO_DECL void session_impl::stalled_for(duration d) noexcept {
 }
 
 // A window beyond small_path_cap is allowed if the round trip is long, and if the path causes it and not a
-// queue: a larger window would only make that queue longer. The round trip of the path is the shortest that
-// was ever seen. A recent minimum would include a queue that this session itself keeps full.
+// queue, because a larger window would only make that queue longer. The round trip of the path is the
+// shortest that was ever seen. A recent minimum would include a queue that this session itself keeps full.
 MUXPRO_DECL void session_impl::on_rtt_sample(stream_state& s, duration round_trip) noexcept {
   constexpr int much_longer = 3;
   constexpr auto far = std::chrono::milliseconds(1);

@@ -1,4 +1,4 @@
-// How a session ends: drained, closed with an error, or destroyed with its execution context.
+// The ends of a session, which is drained, closed with an error, or destroyed with its execution context.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>

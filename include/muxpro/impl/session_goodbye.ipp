@@ -1,4 +1,4 @@
-// Closing a session in good order: what this side has finished is delivered, the peer gets EOF behind it, and
+// Closes a session in good order. What this side has finished is delivered, the peer gets EOF behind it, and
 // the peer's own EOF ends the session.
 #pragma once
 

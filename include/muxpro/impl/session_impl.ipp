@@ -1,4 +1,4 @@
-// Life of a session: opening, accepting, running.
+// Life of a session, with opening, accepting and running.
 #pragma once
 
 #include <muxpro/detail/failure.hpp>
@@ -68,8 +68,8 @@ MUXPRO_DECL bool session_impl::open_now(open_request& request, error_code& ec, s
   return true;
 }
 
-// What can fail comes first: half a New would end the session. Where a frame holds less than the first data,
-// more frames follow.
+// What can fail comes first, because half a New would end the session. Where a frame holds less than the
+// first data, more frames follow.
 MUXPRO_DECL sub_stream session_impl::open_stream(stream_id id, open_request& request) {
   const_bytes rest(request.first_data);
   const std::size_t longest = rules_.wire().longest_data;
@@ -228,8 +228,8 @@ MUXPRO_DECL void session_impl::start_run(result_op* op) {
   spawn_loop(run_loop(shared_from_this(), negotiated), stop_run);
 }
 
-// The loops, after the negotiation if there was none yet. Other threads may call let_go() from join() on,
-// which is why it comes after the construction of what they see.
+// Runs the loops, after the negotiation if it was not done yet. Other threads may call let_go() from join()
+// on, which is why it comes after the construction of what they see.
 MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session_impl> self,
                                                          bool negotiated) {
   if (!negotiated) co_await self->negotiate();

@@ -1,4 +1,4 @@
-// The beginning of a session: the negotiation, and what comes in front of the peer's first frame.
+// The beginning of a session, with the negotiation, and what comes in front of the peer's first frame.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>

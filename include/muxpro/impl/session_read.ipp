@@ -1,4 +1,4 @@
-// The read side of a session: the read loop, and turns in which frames are handled.
+// The read side of a session, with the read loop, and turns in which frames are handled.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>
@@ -92,9 +92,9 @@ MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
 }
 
 // Handles frames up to the read budget. Other work of the executor comes before the next turn. A turn also
-// ends when a large read is full and more of its payload follows: the application may read again in between,
-// so that the rest is copied once and not twice. A reader of small parts gets all of them in one turn, or
-// others would wait for it.
+// ends when a large read is full and more of its payload follows, because the application may read again in
+// between, so that the rest is copied once and not twice. A reader of small parts gets all of them in one
+// turn, or others would wait for it.
 MUXPRO_DECL void session_impl::process_turn() {
   const strand_check::turn here(strand_, executor_);
   std::uint32_t frames = 0;
@@ -135,7 +135,7 @@ MUXPRO_DECL void session_impl::end_turn() {
     read_watch_.start(turn_time_);
     watch(read_watch_.deadline(options_.frame_read_timeout));
   }
-  // Readers may answer what they got: the writer runs right behind them.
+  // Readers may answer what they got, so the writer runs right behind them.
   if (answers > 0 || !queue_.empty()) wake_writer(answers);
 }
 

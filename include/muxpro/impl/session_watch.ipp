@@ -1,4 +1,4 @@
-// The watch of a session: one timer for every deadline of the session and its sub-streams.
+// The watch of a session, with one timer for every deadline of the session and its sub-streams.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>
@@ -60,7 +60,7 @@ MUXPRO_DECL time_point session_impl::stream_deadline(stream_state& s) const {
 }
 
 MUXPRO_DECL void session_impl::end_by_timeout(stream_state& s) {
-  if (s.end_held) {  // dialect G: the half-close has waited long enough
+  if (s.end_held) {  // for dialect G, the half-close has waited long enough
     rules_.send_held_end(s);
     s.active_at = now();
     return;
@@ -70,7 +70,7 @@ MUXPRO_DECL void session_impl::end_by_timeout(stream_state& s) {
   end_stream(s, errc::stream_timeout);
 }
 
-// Returns the session's own next deadline; closes it if one has passed.
+// Returns the session's own next deadline. Closes it if one has passed.
 MUXPRO_DECL time_point session_impl::check_session(time_point t) {
   const time_point read = read_watch_.deadline(options_.frame_read_timeout);
   const time_point write = write_watch_.deadline(options_.write_stall_timeout);

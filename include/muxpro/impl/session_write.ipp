@@ -93,7 +93,7 @@ MUXPRO_DECL bool session_impl::gather() {
   return true;
 }
 
-// Sub-streams that follow each other closely share a gather: it is made after `least` turns, and when a turn
+// Sub-streams that follow each other closely share a gather. It is made after `least` turns, and when a turn
 // has passed that brought no further frame. The peer should not be idle meanwhile, so a few frames are
 // enough.
 MUXPRO_DECL bool session_impl::more_may_come(int turn, int least) {

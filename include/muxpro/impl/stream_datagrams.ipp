@@ -9,7 +9,7 @@
 
 namespace muxpro::detail {
 
-// A peer of dialect G repeats the GlobalID of New behind each prefix: it is no part of the datagram.
+// A peer of dialect G repeats the GlobalID of New behind each prefix. It is no part of the datagram.
 MUXPRO_DECL std::size_t stream_state::repeated_source(const_bytes behind_prefix) const noexcept {
   if (session_->rules().peer_dialect() != dialect::go || !datagrams->source) return 0;
   const global_id& id_of_new = *datagrams->source;
@@ -105,8 +105,8 @@ MUXPRO_DECL error_code stream_state::send_datagram(const whole_buffers<asio::con
   return {};
 }
 
-// A datagram of nearly a whole window that waits this long for its credit is dropped: it may never fit
-// what the peer leaves.
+// A datagram of nearly a whole window that waits this long for its credit is dropped, because it may never
+// fit what the peer leaves.
 inline constexpr auto stale_datagram = std::chrono::seconds(1);
 
 MUXPRO_DECL void stream_state::pay_for_datagram() {

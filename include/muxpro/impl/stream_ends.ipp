@@ -87,7 +87,7 @@ MUXPRO_DECL void stream_state::reset(end_code code) {
   if (fate_ || over()) return;
   if (code == end_code::graceful) code = end_code::remote_disconnect;  // a cut is no clean end
   torn_ = true;  // even if there is no memory for the code
-  // A half-closed sub-stream has sent its only End: it stays, and discards, until the peer's.
+  // A half-closed sub-stream has sent its only End. It stays, and discards, until the peer's.
   const bool can_tell = (!local_ended && !closing_) || end_held;
   if (can_tell) drop_staged(), session_->rules().abort(*this, code);
   session_->wake_writer();
@@ -105,7 +105,7 @@ MUXPRO_DECL void stream_state::close() {
     std::exchange(datagrams->receiver, nullptr)->complete(asio::error::operation_aborted, 0);
   if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
   if (fate_) return;
-  // Its End is under way: the shutdown need not wait for what goes before it.
+  // Its End is under way, so the shutdown need not wait for what goes before it.
   if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete({});
   fate_ = asio::error::bad_descriptor;
   closing_ = finishing_ = !local_ended && unsent();
@@ -125,7 +125,8 @@ MUXPRO_DECL void stream_state::abandon(stream_state* handle) noexcept {
   }
 }
 
-// What this side has finished gets the peer's End. What it has not is reset: a cut is no clean end.
+// What this side has finished gets the peer's End. What it has not finished is reset, because a cut is no
+// clean end.
 MUXPRO_DECL void stream_state::cut_off(error_code why) {
   const ref self(*this);
   if (fate_ || local_ended || closing_) return;

@@ -1,4 +1,4 @@
-// Reading of a sub-stream: received bytes go to the pending read, or are kept until one starts.
+// Reading of a sub-stream. Received bytes go to the pending read, or are kept until one starts.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>
@@ -46,7 +46,7 @@ MUXPRO_DECL bool stream_state::flow_now(sink& to, error_code& ec, std::size_t& n
 }
 
 MUXPRO_DECL void stream_state::cancel_read(read_op* op) {
-  if (reader_ != op || op->due()) return;  // bytes are in: it completes with them in this turn
+  if (reader_ != op || op->due()) return;  // bytes have come, so it completes with them in this turn
   reader_ = nullptr;
   op->complete(asio::error::operation_aborted, 0);
 }
@@ -139,8 +139,8 @@ MUXPRO_DECL void stream_state::consumed(std::uint64_t n) {
   grant_if_due();
 }
 
-// Inside a frame only a due grant is sent: a datagram that comes in many pieces is worth one
-// CreditUpdate, or the peer, which budgets them by the frames that it sent, would give up on this session.
+// Inside a frame only a due grant is sent. A datagram that comes in many pieces is worth one CreditUpdate, or
+// the peer, which budgets them by the frames that it sent, would give up on this session.
 MUXPRO_DECL void stream_state::return_credit(std::uint64_t n, bool frame_is_over) {
   window.consume(n);
   discarded_ += n;

@@ -1,4 +1,5 @@
-// What a sub-stream is and counts. What it does: stream_read, stream_write, stream_datagrams, stream_ends.
+// The state and counters of a sub-stream. Its operations are in stream_read, stream_write, stream_datagrams
+// and stream_ends.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>
@@ -23,7 +24,7 @@ MUXPRO_DECL stream_state::~stream_state() {
   session_->object_gone(*this);
 }
 
-// The shutdown first: it would go through when the write that it waits for is gone.
+// The shutdown comes first, because it would succeed when the write that it waits for is gone.
 MUXPRO_DECL void stream_state::cancel() {
   const ref self(*this);
   if (shutting_down_) cancel_shutdown(shutting_down_);

@@ -124,7 +124,7 @@ MUXPRO_DECL void stream_state::write_completed(stream_state* handle, bool called
   }
 }
 
-// What is framed already cannot be taken back: the write then ends well, with that many bytes.
+// What is framed already cannot be taken back. The write then succeeds with that many bytes.
 MUXPRO_DECL void stream_state::cancel_write(write_op* op) {
   if (writer_ != op) return;
   op->unlink();

@@ -61,7 +61,7 @@ void sub_stream::initiate_write::operator()(Handler&& handler, detail::write_buf
     const auto session = s->session();
     detail::post_guarded(detail::write_completion(*s), std::forward<Handler>(handler), executor, error_code(),
                          from.size());
-    session->wake_writer();  // after the handler: what it writes shares the gather write
+    session->wake_writer();  // after the handler, so that what it writes shares the gather write
     return;
   }
   const auto cancel = detail::cancel_by<&detail::stream_state::cancel_write>(s);

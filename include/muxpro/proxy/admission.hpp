@@ -1,5 +1,5 @@
-// How many connections may wait for the end of their negotiation, in all and of one source. Ring 4, a rule;
-// thread-safe.
+// admission, which limits how many connections wait for the end of their negotiation, in all and of one
+// source. Ring 4, a rule. Thread-safe.
 #pragma once
 
 #include <asio/ip/address.hpp>
@@ -72,8 +72,9 @@ class admission : public std::enable_shared_from_this<admission> {
   admission(std::uint32_t in_all, std::uint32_t per_source) noexcept
       : in_all_(in_all), per_source_(per_source) {}
 
-  /// Nothing: the source has all its places. If all places are taken, the oldest one of the source with the
-  /// most goes; throws what that eviction throws. Unix sockets have no source, only the limit for all holds.
+  /// Returns nothing if the source has all its places. If all places are taken, it evicts the oldest place of
+  /// the source that has the most, and throws what that eviction throws. Unix sockets have no source, so only
+  /// the limit for all applies.
   std::optional<ticket> enter(const asio::ip::address& source);
   std::uint32_t inside() const {
     const std::lock_guard lock(mutex_);
@@ -81,7 +82,7 @@ class admission : public std::enable_shared_from_this<admission> {
   }
 
  private:
-  /// Orders sources by their number of places; of equal ones, the last has the oldest place.
+  /// Orders sources by their number of places. Of equal ones, the last has the oldest place.
   using rank = std::tuple<std::size_t, std::uint64_t, asio::ip::address>;
 
   static rank rank_of(const places& p) { return {p.size(), ~p.front()->number, p.front()->source}; }

@@ -1,4 +1,4 @@
-// client: a connection whose request was read, on its way from an inbound to a target. Ring 4.
+// client, a connection whose request was read, on its way from an inbound to a target. Ring 4.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -36,8 +36,8 @@ class relay_owner {
 /// Belongs to one strand. Destroying it before end() cuts the connection. cut() ends what it waits for.
 class client {
  public:
-  /// `early`: bytes behind the request, which go to the target first. `limits`: those of the inbound for the
-  /// relay.
+  /// `early` holds the bytes behind the request, which go to the target first. `limits` are those of the
+  /// inbound for the relay.
   client(std::shared_ptr<connection> c, const relay_limits& limits, std::vector<std::byte> early = {});
   client(const client&) = delete;
   virtual ~client();
@@ -52,21 +52,21 @@ class client {
   /// was logged. Completes when the reply was written, or at once. Errors: those of connection::write().
   /// Without an error `ec` is not touched. Cancellation: as connection::write().
   asio::awaitable<void> answer(std::error_code outcome, std::error_code& ec);
-  /// After answer(): async_relay() with `far` as side b, within the limits of both sides. An exception cuts
-  /// `far`.
+  /// Runs async_relay() with `far` as side b, within the limits of both sides. Called after answer(). An
+  /// exception cuts `far`.
   /// Completes when both directions have ended.
   /// Errors: those of async_relay().
   /// Cancellation: as async_relay().
   asio::awaitable<void> relay(connection& far, const relay_options& limits, std::error_code& ec);
-  /// The same for an outbound that returns then: the relay begins when it has returned, and ends without it.
-  /// So nothing of the outbound is in memory meanwhile.
+  /// Like relay(), for an outbound that returns at once. The relay begins when the outbound has returned, and
+  /// goes on without it, so that the outbound's coroutine needs no memory meanwhile.
   void hand_over(std::shared_ptr<connection> far, const relay_options& limits);
-  /// Until the target is known: `call` is called once when the client gives up, or at once if it has done so.
-  /// An empty `call` takes the previous one back.
+  /// Sets a function that is called once if the client gives up before the target is reached, or at once if
+  /// it has given up already. An empty `call` removes the previous one.
   void on_abandoned(std::function<void(std::error_code)> call);
 
-  /// For an outbound that is the target itself, after answer(): reads the early bytes, then what the client
-  /// sends. Otherwise as connection::read_some(). Completes at once while there are early bytes.
+  /// For an outbound that is the target itself. Called after answer(). Reads the early bytes, then what the
+  /// client sends. Otherwise as connection::read_some(). Completes at once while there are early bytes.
   /// Errors: those of connection::read_some().
   /// Cancellation: as connection::read_some().
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec);
@@ -92,12 +92,12 @@ class client {
   /// Errors: those of connection::read_some().
   /// Cancellation: by `stop`, as connection::read_some().
   asio::awaitable<void> read_early(std::size_t most, asio::cancellation_slot stop, std::error_code& ec);
-  /// Whether hand_over() was called and its relay has not begun.
+  /// Returns whether hand_over() was called and its relay has not begun.
   bool is_handed_over() const noexcept { return handed_over_ != nullptr; }
   /// Begins the relay of hand_over(), which keeps `owner`. If it throws, the target's side is cut.
   void start_relay(std::shared_ptr<relay_owner> owner);
   /// Awaits the relay of hand_over(), as relay() does.
-  /// Completes when both directions have ended, or at once if nothing was handed over.
+  /// Completes when both directions have ended, or at once without hand_over().
   /// Errors: those of async_relay().
   /// Cancellation: as async_relay().
   asio::awaitable<void> relay_if_handed_over(std::error_code& ec);
@@ -105,17 +105,17 @@ class client {
   void relay_is_over() noexcept;
   /// As end() after a relay, at once.
   void end_after_relay(std::error_code why);
-  /// The client gives up: calls the function that on_abandoned() was given.
+  /// Reports that the client gives up. Calls the function that on_abandoned() was given.
   void abandon(std::error_code why);
   /// Sets where relay(), read_some() and write() count their bytes. Side a is the client.
   void count_in(std::shared_ptr<relay_bytes> bytes) noexcept { bytes_ = std::move(bytes); }
-  /// The outbound has returned with `why`. Sends the reply if none was sent, and ends the connection: in good
-  /// order after a relay or finish() without an error, else by a cut with the end_code of `why`.
+  /// The outbound has returned with `why`. Sends the reply if it was not sent, and ends the connection. The
+  /// end is in good order after a relay or finish() without an error, else a cut with the end_code of `why`.
   /// Completes when the connection is closed, which takes at most lingering_limit.
   /// Errors: none are reported.
   /// Cancellation has no effect but that the connection is closed earlier.
   asio::awaitable<void> end(std::error_code why);
-  /// Instead of end(): the caller owns the connection from now on, and the bytes of take_early().
+  /// Called instead of end(). The caller owns the connection from now on, and the bytes of take_early().
   std::shared_ptr<connection> release() noexcept;
 
  private:
@@ -167,7 +167,7 @@ class target_link {
  public:
   struct promises {
     one_shot target, end;
-    link_client* far = nullptr;  ///< null: it was destroyed
+    link_client* far = nullptr;  ///< null after it was destroyed
   };
 
   target_link(pipe_end s, std::shared_ptr<promises> p) noexcept
@@ -178,7 +178,7 @@ class target_link {
     if (promises_) abandon();
   }
   /// Signature: void(std::error_code). Completes when the outbound has reached the target or given up.
-  /// Errors: the reason why the target was not reached; operation_aborted if the outbound gave none.
+  /// Errors: the reason why the target was not reached, or operation_aborted if the outbound gave no reason.
   /// Cancellation (any type): operation_aborted.
   template <class Token = asio::use_awaitable_t<>>
   auto async_wait_for_target(Token&& token = {}) {
@@ -190,7 +190,7 @@ class target_link {
     return promises_->target.is_set();
   }
   /// Signature: void(std::error_code). Completes when the outbound has returned.
-  /// Errors: why the connection has ended; none after EOF in both directions.
+  /// Errors: why the connection has ended. No error after EOF in both directions.
   /// Cancellation (any type): operation_aborted.
   template <class Token = asio::use_awaitable_t<>>
   auto async_wait_for_end(Token&& token = {}) {
@@ -219,7 +219,7 @@ class link_client final : public client {
   const std::shared_ptr<target_link::promises> promises_;
 };
 
-/// `capacity`: bytes that the pipe holds in each direction.
+/// `capacity` is the number of bytes that the pipe holds in each direction.
 std::pair<target_link, std::unique_ptr<link_client>> make_link(const asio::any_io_executor& executor,
                                                                std::size_t capacity);
 

@@ -13,15 +13,15 @@
 
 namespace muxpro::proxy {
 
-/// Opens the files that the transports of `c` read, such as certificates: a mistake in `to` for each
+/// Opens the files that the transports of `c` read, such as certificates. Adds a mistake to `to` for each
 /// transport that cannot be made, with the path of its inbound or outbound.
 void check_files(const config& c, config_mistakes& to);
 
 class configured_proxy {
  public:
-  /// Reads the files of transports, listens, accepts from start() on. Lists that rules name are looked for in
-  /// `geo`; `access` gets the lines about connections, none: `log` does, if `c` lets lines of level info
-  /// through. Throws std::exception with one sentence that names what is missing.
+  /// Reads the files of transports, listens, accepts from start() on. Lists that rules name are looked up in
+  /// `geo`. `access` gets the lines about connections. If it is empty, `log` gets them, provided that `c`
+  /// lets lines of level info through. Throws std::exception with one sentence that names what is missing.
   configured_proxy(const config& c, geo_files& geo, std::size_t threads, log_sink log, log_sink access = {});
   configured_proxy(const configured_proxy&) = delete;
   configured_proxy& operator=(const configured_proxy&) = delete;
@@ -40,10 +40,10 @@ class configured_proxy {
   /// Rules, balancers and accounts become those of `c`, for what comes from now on. What is open stays open.
   /// Returns what else has changed, which needs a restart, as paths. Any thread, one at a time.
   std::vector<std::string> reload(const config& c, geo_files& geo);
-  /// Has each transport read its files again; see transport::reload(). Returns a sentence for each that stays
-  /// as it was because its files cannot be used. Any thread, one at a time.
+  /// Has each transport read its files again, see transport::reload(). Returns a sentence for each transport
+  /// that is unchanged because its files cannot be used. Any thread, one at a time.
   std::vector<std::string> reload_files();
-  /// Nothing new, see instance::drain(). Any thread.
+  /// Stops accepting, see instance::drain(). Any thread.
   void drain();
   /// Until a drain is over.
   void wait();

@@ -1,4 +1,4 @@
-// connection: a stream over any transport, with its type erased. Each read or write costs a virtual call.
+// connection, a stream over any transport, with its type erased. Each read or write costs a virtual call.
 // Ring 4.
 #pragma once
 
@@ -37,16 +37,16 @@ class connection {
   virtual ~connection() = default;
   virtual asio::any_io_executor get_executor() = 0;
 
-  /// For handshakes: reads what is there, without waiting. Returns 0 if there is no byte yet or the stream
-  /// has ended; read_some() reports which.
+  /// For handshakes. Reads the bytes that have arrived, without waiting. Returns 0 if no byte has arrived or
+  /// the stream has ended. read_some() reports which.
   virtual std::size_t read_now(bytes) noexcept { return 0; }
   /// Writes as much as the stream takes without waiting. Returns the rest, which is left to write().
   virtual asio::const_buffer write_now(const_bytes from) noexcept {
     return asio::buffer(from.data(), from.size());
   }
   /// For handshakes. Completes when at least one byte was read.
-  /// Errors: asio::error::eof after the peer's last byte; connection_reset if the peer has cut it;
-  /// operation_aborted after cut() or close(); or an error of the stream.
+  /// Errors: asio::error::eof after the peer's last byte, connection_reset if the peer has cut it,
+  /// operation_aborted after cut() or close(), or an error of the stream.
   /// Cancellation: that of the stream's async_read_some(), by `stop` if that is connected.
   virtual asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec,
                                                  asio::cancellation_slot stop = {}) = 0;
@@ -56,8 +56,8 @@ class connection {
   /// Cancellation: that of the stream's async_write_some(). Only cut() makes sense after it.
   virtual asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) = 0;
   /// Sends EOF to the peer behind what was written, as async_send_eof() does. Not while a write is pending.
-  /// Completes when the stream has taken EOF.
-  /// Errors: none are reported; a broken stream reports them to its reads.
+  /// Completes when the stream has taken EOF. Errors: none are reported. A broken stream reports them to its
+  /// reads.
   /// Cancellation: as async_send_eof().
   virtual asio::awaitable<void> finish() = 0;
   /// The stream itself, for async_relay().
@@ -71,8 +71,8 @@ class connection {
   /// set_close_hooks() the hook is called instead.
   virtual void cut(end_code code) noexcept = 0;
   void cut() noexcept { cut(end_code::remote_disconnect); }
-  /// After finish(): pending operations complete with operation_aborted. What was written still goes to the
-  /// peer, see close_after_eof().
+  /// Closes the connection after finish(). Pending operations complete with operation_aborted. Written bytes
+  /// still go to the peer, see close_after_eof().
   virtual void close() noexcept = 0;
 
   struct close_hooks {
@@ -82,20 +82,21 @@ class connection {
     hooks_ = w.drain || w.cut ? std::make_unique<close_hooks>(std::move(w)) : nullptr;
     if (draining_) drain();
   }
-  /// The name by which the transport has authenticated the peer. Empty: the transport does not authenticate.
+  /// Returns the name by which the transport has authenticated the peer. Empty if the transport does not
+  /// authenticate.
   const std::string& user() const noexcept { return known().user; }
   void set_user(std::string user) {
     if (user != known().user) to_know().user = std::move(user);
   }
-  /// What the peer has told the transport, as a client of TLS does.
+  /// What the peer has sent to the transport in its handshake, as a client of TLS does.
   struct greeting {
     std::string name;  ///< that of the server that it has asked for
     std::string alpn;  ///< the protocol that both have agreed on
   };
   const greeting& greeted_with() const noexcept { return known().greeted_with; }
   void set_greeting(greeting g) { to_know().greeted_with = std::move(g); }
-  /// A layer has turned the peer away, as REALITY does with strangers. No inbound serves the connection: it
-  /// is relayed to `to`.
+  /// Set if a layer has turned the peer away, as REALITY does with unauthenticated clients. No inbound serves
+  /// the connection. It is relayed to `to`.
   struct detour {
     std::shared_ptr<connection> to;
     std::vector<std::byte> early;  ///< bytes of `to` that were read
@@ -103,7 +104,7 @@ class connection {
     std::string name;              ///< of `to`, for the log
     std::string reason;            ///< one sentence for the log
   };
-  /// Null: there is none.
+  /// Null if no layer has turned the peer away.
   const std::shared_ptr<detour>& turned_away() const noexcept { return known().turned_to; }
   void turn_away(detour d) { to_know().turned_to = std::make_shared<detour>(std::move(d)); }
   /// Both ends as the client sees them, where a proxy in front of this one has passed them on. An unspecified
@@ -119,21 +120,21 @@ class connection {
     to_know() = *below.known_;
     known_->turned_to = nullptr;
   }
-  /// Starts nothing new on it, for example no sub-stream on a main connection.
+  /// Stops the start of new work on the connection, for example of sub-streams on a main connection.
   void drain() {
     draining_ = true;
     if (hooks_ && hooks_->drain) hooks_->drain();
   }
 
  protected:
-  /// Empty: it ends as its stream does.
+  /// Returns an empty function if the connection ends as its stream does.
   const std::function<void()>& cut_hook() const noexcept {
     static const std::function<void()> none;
     return hooks_ ? hooks_->cut : none;
   }
 
  private:
-  /// Most connections know nothing of this.
+  /// Most connections have none of these properties.
   struct of_peer {
     std::string user;
     greeting greeted_with;

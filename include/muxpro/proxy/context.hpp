@@ -1,4 +1,5 @@
-// What is known of a connection on its way through the proxy: values, copied from stage to stage. Ring 4.
+// context, the properties of a connection on its way through the proxy, as values that are copied from stage
+// to stage. Ring 4.
 #pragma once
 
 #include <muxpro/destination.hpp>
@@ -22,14 +23,14 @@ class sniff_policy;
 
 /// A user that an inbound or a transport has authenticated, and what the user may use.
 struct user_account {
-  std::string name;         ///< empty: the inbound asks for none
+  std::string name;         ///< empty if the inbound does not authenticate
   std::uint32_t level = 0;  ///< that of the configuration's policy
-  /// Datagrams that go outside in a second; nothing: as many as the outbound allows.
+  /// Datagrams that may go outside in a second. Without a value the limit of the outbound applies.
   std::optional<rate_limit> datagrams;
-  std::size_t link_capacity = 0;  ///< bytes that a link holds each way; 0: as the dispatcher has it
-  /// Limits of relays; null: the inbound's. Shared by all users of a level.
+  std::size_t link_capacity = 0;  ///< bytes of a link in each direction, 0 means the dispatcher's default
+  /// Limits of relays, shared by all users of a level. If null, those of the inbound apply.
   std::shared_ptr<const relay_options> relay;
-  bool vision = false;  ///< of VLESS: the user's clients send by the flow xtls-rprx-vision
+  bool vision = false;  ///< for VLESS, whether the user's clients send by the flow xtls-rprx-vision
 
   friend bool operator==(const user_account&, const user_account&) = default;
 };
@@ -52,10 +53,10 @@ struct context {
     asio::ip::address gateway;  ///< the address that the client reached us at
     std::uint16_t gateway_port = 0;
     std::optional<std::uint16_t> vless_route;  ///< bytes 6 and 7 of the UUID that a client of VLESS has sent
-    std::uint32_t carrier = 0;                 ///< the id of the main connection that it came over; 0: none
-    std::uint64_t main_connection = 0;         ///< the number of that main connection in the log; 0: none
+    std::uint32_t carrier = 0;                 ///< id of the main connection that it came over, or 0
+    std::uint64_t main_connection = 0;         ///< number of that main connection in the log, or 0
     std::uint16_t sub_stream = 0;              ///< the id of the sub-stream on that main connection
-    bool datagrams_alone = false;  ///< main connections of Mux.Cool carry no streams; see transport
+    bool datagrams_alone = false;  ///< main connections of Mux.Cool carry no streams, see transport
   };
   /// Where it goes.
   struct outbound_part {
@@ -63,23 +64,23 @@ struct context {
     destination target;                       ///< what is dialled
     std::optional<destination> route_target;  ///< what the router looks at, where that is another one
     std::string tag;                          ///< a forced outbound, or the one that was chosen
-    /// Among sub-streams, 0 is served first; nothing: neither a rule nor the client sets one.
+    /// Priority among sub-streams, 0 is served first. Without a value neither a rule nor the client sets one.
     std::optional<std::uint8_t> priority;
   };
   /// What it carries.
   struct content_part {
-    std::string protocol;                           ///< as sniffed, or as the inbound knows
+    std::string protocol;                           ///< as sniffed, or as the inbound sets it
     std::map<std::string, std::string> attributes;  ///< ":method", ":path", lower-case header names
-    std::shared_ptr<const sniff_policy> sniffing;   ///< the inbound's; none: the content is not looked at
+    std::shared_ptr<const sniff_policy> sniffing;   ///< the inbound's, null if the content is not sniffed
   };
 
   /// What is special about it if it carries datagrams.
   struct datagram_part {
     std::optional<global_id> source;  ///< names a client's socket, that comes back to its outside port by it
-    bool addressed = true;  ///< no: all go to the target, and only what comes from there is an answer
+    bool addressed = true;  ///< if false, all go to the target, and only datagrams from there are answers
   };
 
-  /// Unique in the process while it lives; for the log.
+  /// Unique in the process while it lives. For the log.
   std::uint32_t id = 0;
   inbound_part inbound;
   outbound_part outbound;

@@ -27,8 +27,8 @@ std::string_view name_of(drop_reason why) noexcept;
 /// Datagrams of all clients and the outside.
 struct nat_counts {
   std::uint64_t over_rate = 0;  ///< were dropped since their users had sent too many
-  std::uint64_t refused = 0;    ///< were dropped since nothing goes to their port
-  /// Bytes. Who receives much more than it sends uses an amplifier.
+  std::uint64_t refused = 0;    ///< were dropped since their port is blocked
+  /// Bytes. A client that receives much more than it sends may use an amplifier.
   std::uint64_t sent = 0, received = 0;
 
   nat_counts& operator+=(const nat_counts& other) noexcept {

@@ -1,4 +1,5 @@
-// Datagrams with their peers' addresses, erased: a UDP sub-stream, or the end of a link. Ring 4.
+// datagram_stream, datagrams with their peers' addresses over a UDP sub-stream, a link or others, with the
+// type erased. Ring 4.
 #pragma once
 
 #include <muxpro/error.hpp>
@@ -26,18 +27,18 @@ class datagram_stream {
  public:
   virtual ~datagram_stream() = default;
   virtual asio::any_io_executor get_executor() const = 0;
-  /// Receives one datagram and its address: where a client wants it to go, or where an answer came from.
-  /// Completes when there is a datagram or the stream has ended.
-  /// Errors: asio::error::message_size if `into` was too small (the rest is lost, the stream goes on); eof or
-  /// the end_code of the other side, behind all that it has sent; operation_aborted after end().
-  /// Cancellation: operation_aborted, no datagram is lost.
+  /// Receives one datagram and its address, which is the target of a client's datagram or the source of an
+  /// answer. Completes when there is a datagram or the stream has ended. Errors: asio::error::message_size if
+  /// `into` was too small (the rest is lost, the stream goes on), eof or the end_code of the other side,
+  /// behind all that it has sent, operation_aborted after end(). Cancellation: operation_aborted, no datagram
+  /// is lost.
   virtual asio::awaitable<std::size_t> receive(asio::mutable_buffer into, host_port& peer,
                                                std::error_code& ec) = 0;
   /// Sends one datagram. Completes when it was taken, or dropped because there is no room, which is no error.
-  /// Errors: errc::datagram_too_large and errc::bad_host concern this datagram alone; others are why the
-  /// stream has ended. Cancellation has no effect, since it does not wait.
+  /// Errors: errc::datagram_too_large and errc::bad_host concern this datagram alone. Other errors are why
+  /// the stream has ended. Cancellation has no effect, since it does not wait.
   virtual asio::awaitable<void> send(asio::const_buffer data, const host_port& peer, std::error_code& ec) = 0;
-  /// Ends both directions and a pending receive. end_code::graceful: without an error.
+  /// Ends both directions and a pending receive. With end_code::graceful it ends without an error.
   virtual void end(end_code code) noexcept = 0;
 };
 
@@ -79,9 +80,9 @@ struct datagram_queue_limits {
   std::size_t bytes = 64 * 1024;
 };
 
-/// Two ends inside the process: what one sends, the other receives. Destroying an end is end_code::graceful.
-/// `dropped` is called with queue_full for a datagram without room, and with ended or refused for those that
-/// wait when an end ends.
+/// Makes two connected ends inside the process. Each receives what the other one sends. Destroying an end is
+/// the same as end() with end_code::graceful. `dropped` is called with queue_full for a datagram without
+/// room, and with ended or refused for those that wait when an end ends.
 std::pair<std::unique_ptr<datagram_stream>, std::unique_ptr<datagram_stream>> make_datagram_link(
     const asio::any_io_executor& executor, datagram_queue_limits limits = {}, count_drops dropped = {});
 

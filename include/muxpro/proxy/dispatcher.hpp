@@ -1,4 +1,5 @@
-// dispatcher: between inbounds and outbounds. Sniffs a connection and chooses its outbound by rules. Ring 4.
+// dispatcher, the stage between inbounds and outbounds. Sniffs a connection and chooses its outbound by
+// rules. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/client.hpp>
@@ -34,8 +35,8 @@ struct outbound_choice {
   outbound_choice() = default;
   outbound_choice(std::string t, std::optional<std::uint8_t> p = {}) : tag(std::move(t)), priority(p) {}
 
-  std::string tag;                       ///< of an outbound; empty: the default one
-  std::optional<std::uint8_t> priority;  ///< among sub-streams; empty: the client's own choice
+  std::string tag;                       ///< of an outbound, empty for the default one
+  std::optional<std::uint8_t> priority;  ///< among sub-streams, empty for the client's own choice
 };
 
 /// One object for each thread.
@@ -43,7 +44,8 @@ class dispatcher {
  public:
   /// An exception refuses the connection.
   using choose_outbound = std::function<asio::awaitable<outbound_choice>(const context&)>;
-  /// Tags of the outbounds that datagrams from the inbound of a context can get to; empty: the default one.
+  /// Returns the tags of the outbounds that datagrams from the inbound of a context can get to. If it is
+  /// empty, only the default outbound is.
   using possible_outbounds = std::function<std::vector<std::string>(const context&)>;
   /// A connection has ended.
   using observer = std::function<void(const context&, const connection_result&, duration)>;
@@ -57,9 +59,10 @@ class dispatcher {
   /// there is another one with its tag. Behind a default that was removed the next one that is added is the
   /// default.
   void remove(const std::string& tag);
-  /// Sets what chooses the outbound of further connections that have none yet; see by_rules(). `by_content`:
-  /// it uses protocols and attributes, so that connections are sniffed for its sake if their inbound sniffs.
-  /// `possible`: the outbounds that it may choose for datagrams. Empty: any.
+  /// Sets the function that chooses the outbound of further connections that have no outbound yet, see
+  /// by_rules(). `by_content` is true if it uses protocols and attributes, so that connections are sniffed
+  /// for it if their inbound sniffs. `possible` returns the outbounds that it may choose for datagrams. If it
+  /// is empty, it may choose any.
   void route_by(choose_outbound c, bool by_content = true, possible_outbounds possible = {}) {
     choose_ = std::make_shared<const choose_outbound>(std::move(c));
     by_content_ = by_content;
@@ -69,7 +72,7 @@ class dispatcher {
   /// A connection to an address of its pools that has no name is refused with fake_dns_errc::unknown_address.
   void know_fakes(std::shared_ptr<fake_dns> f) { fakes_ = std::move(f); }
   void observe_by(observer o) { ended_ = std::move(o); }
-  /// Sets what gets each connection when its outbound has been chosen. Empty: nothing.
+  /// Sets a function that is called with each connection when its outbound has been chosen. May be empty.
   void announce_by(std::function<void(const context&)> a) { chosen_ = std::move(a); }
   /// Counts further connections in `s`. All dispatchers of a proxy share it.
   void count_in(std::shared_ptr<stats> s) { counts_ = std::move(s); }
@@ -87,30 +90,30 @@ class dispatcher {
   const std::shared_ptr<std::list<main_connection*>>& main_connections() const noexcept {
     return main_connections_;
   }
-  /// Sets how many bytes a link holds in each direction, unless context::inbound_part::link_capacity is set.
+  /// Sets how many bytes a link holds in each direction, unless user_account::link_capacity is set.
   void link_capacity(std::size_t bytes) { capacity_ = bytes; }
   std::size_t link_capacity(const context& ctx) const noexcept {
     return ctx.inbound.user.link_capacity ? ctx.inbound.user.link_capacity : capacity_;
   }
   asio::any_io_executor get_executor() const { return executor_; }
 
-  /// Takes `c` to its target: sniffs its content, chooses its outbound, and awaits that. A tag without an
+  /// Takes `c` to its target. Sniffs its content, chooses its outbound, and awaits that. A tag without an
   /// outbound refuses the connection, because rules that name one must not send it elsewhere. `ctx` must live
   /// until it completes.
   /// Completes when the client has got its reply, and the outbound has handed the connection over to a relay,
   /// which goes on by itself, or the connection has ended and was logged.
   /// Errors: the client gets them in its reply, and the observer in connection_result::why. Throws if the
   /// connection cannot be recorded, for example std::bad_alloc. The connection is cut then.
-  /// Cancellation: not supported; cut the client's connection.
+  /// Cancellation: not supported. The caller cuts the client's connection.
   asio::awaitable<void> dispatch(context&& ctx, std::unique_ptr<client> c);
   /// The same for a stage without a connection of its own. Returns a link to the target at once.
   target_link dispatch(context ctx);
   /// The same for the datagrams of a client's socket. Destroying the stream ends the association.
   std::unique_ptr<datagram_stream> dispatch_datagrams(context ctx);
-  /// The same for a stream of datagrams, without a link in between.
+  /// Like dispatch(), for a stream of datagrams, without a link in between.
   /// Completes when the association has ended and was logged.
   /// Errors: as dispatch().
-  /// Cancellation: not supported; end the stream.
+  /// Cancellation: not supported. The caller ends the stream.
   asio::awaitable<void> dispatch_datagrams(context ctx, std::unique_ptr<datagram_stream> datagrams);
   /// The best support that datagrams of a client can get from the outbounds of its inbound's rules.
   datagram_support support_for_datagrams(const context& ctx) const;
@@ -126,9 +129,9 @@ class dispatcher {
   asio::awaitable<void> route(context& ctx) const;
   /// Returns a link for exchanges whose contexts have the same route. Its bytes are not counted.
   target_link open(context ctx);
-  /// Returns a live connection, which ends when it is destroyed. `bytes`: side a is the client.
+  /// Returns a live connection, which ends when it is destroyed. Side a of `bytes` is the client.
   std::unique_ptr<live_connection> count(context ctx, std::shared_ptr<const relay_bytes> bytes);
-  /// Calls the observer: a connection has ended. Sets the bytes of `result`.
+  /// Reports to the observer that a connection has ended. Sets the bytes of `result`.
   void end(live_connection& live, connection_result result) const;
   const std::shared_ptr<kept_links>& kept() const noexcept { return kept_; }
 
@@ -148,9 +151,9 @@ class dispatcher {
   asio::awaitable<void> carry_uncounted(context ctx, std::unique_ptr<link_client> c);
   bool must_choose(const context& ctx) const noexcept { return choose_ && ctx.outbound.tag.empty(); }
   asio::awaitable<void> choose(context& ctx) const;
-  /// False: there is none with that tag.
+  /// Returns false if no outbound has that tag.
   bool find_carrier(live_connection& live) const;
-  /// Why the connection goes no further; empty: it has an outbound.
+  /// Returns why the connection goes no further. Empty if it has an outbound.
   std::error_code obstacle(live_connection& live) const;
   void announce(const context& ctx) const {
     if (chosen_) chosen_(ctx);

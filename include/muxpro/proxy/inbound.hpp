@@ -1,4 +1,4 @@
-// inbound: the first stage, which reads from a client where its connection goes. Ring 4.
+// inbound, the first stage, which reads the target of a connection from the client. Ring 4.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -28,21 +28,22 @@ class inbound {
   /// `place` is to be released when the client's request was read.
   /// Completes when the dispatcher has taken the connection over, or the connection has ended. It counts as
   /// open until `c` is destroyed.
-  /// Errors: an exception ends this connection alone, which is closed without a reply.
-  /// Cancellation: none; c->cut() ends what it waits for.
+  /// Errors: an exception ends this connection alone, which is closed without a reply. Cancellation: none.
+  /// c->cut() ends its pending operations.
   virtual asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                                       admission::ticket place) const = 0;
   /// Sets the target of datagrams whose source and gateway are in `ctx`. Returns false if they are dropped.
   /// An exception drops the one datagram that it was called for.
   virtual bool admit_datagrams(context& ctx) const;
-  /// What opens the packets of a port whose datagrams have their targets in them, one for each port. Null:
-  /// packets are datagrams as they are. admit_datagrams() then gets the user and the first target.
+  /// Returns the object that opens the packets of a port whose datagrams have their targets in them, one for
+  /// each port. admit_datagrams() then gets the user and the first target. Null if packets are plain
+  /// datagrams.
   virtual std::shared_ptr<sealed_datagrams> open_datagrams() const;
-  /// Whether its connections are few and long: each then goes to the thread that has the fewest. Short
-  /// connections in sequence stay on one thread, which need not be woken.
+  /// Returns whether its connections are few and long. Each then goes to the thread that has the fewest.
+  /// Short connections in sequence stay on one thread, which need not be woken.
   virtual bool long_lived() const noexcept { return false; }
-  /// The limits of connections whose request was not read yet. Null: those that instance_options sets for all
-  /// inbounds.
+  /// Returns the limits of connections whose request was not read yet. Null if those that instance_options
+  /// sets for all inbounds apply.
   virtual std::shared_ptr<admission> waiting() const noexcept { return nullptr; }
   /// Whether it only reports on the proxy. It then serves until a drain is over, and the drain does not wait
   /// for its connections.
@@ -65,11 +66,11 @@ class pending_client {
   /// grown. If not, read_more() reports why.
   bool read_available(std::size_t most);
   /// Completes when buffered() has grown, up to `most` bytes.
-  /// Errors: asio::error::message_size if there are `most` bytes already; operation_aborted when `limit` is
-  /// over; those of connection::read_some().
+  /// Errors: asio::error::message_size if there are `most` bytes already, operation_aborted when `limit` is
+  /// over, or those of connection::read_some().
   /// Cancellation: as connection::read_some().
   asio::awaitable<void> read_more(std::size_t most, std::error_code& ec);
-  /// The request was read: ends the limits. Returns the bytes behind the request.
+  /// Ends the limits, because the request was read. Returns the bytes behind the request.
   std::vector<std::byte> release() {
     place_.release();
     deadline_.reset();

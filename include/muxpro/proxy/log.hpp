@@ -8,7 +8,8 @@
 namespace muxpro::proxy {
 
 enum class log_level : std::uint8_t { debug, info, warning, error };
-/// Called by any thread, which serves no connection until it returns: it must not wait for a reader.
+/// Called by any thread. That thread serves no connection until the call returns, so it must not wait for a
+/// reader.
 using log_sink = std::function<void(log_level, std::string_view)>;
 
 /// Lines about one source address in a second. A source that causes so many all day fills 10 GB.

@@ -1,4 +1,4 @@
-// outbound: the last stage, which takes a connection to its target. Ring 4.
+// outbound, the last stage, which takes a connection to its target. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/client.hpp>
@@ -25,8 +25,8 @@ struct connection_result {
   std::uint64_t up = 0;          ///< bytes that the target has taken
   std::uint64_t down = 0;        ///< bytes that the client's side has taken
   std::uint16_t sub_stream = 0;  ///< its id, where the outbound multiplexes
-  std::error_code why;           ///< none: EOF both ways
-  const char* advice = nullptr;  ///< what the operator may change, for a line of level warning; null: nothing
+  std::error_code why;           ///< no error after EOF in both directions
+  const char* advice = nullptr;  ///< what the operator may change, for a line of level warning, or null
 };
 
 /// One object for each thread. Derive from it for a protocol of your own.
@@ -35,12 +35,12 @@ class outbound {
   outbound();
   virtual ~outbound();
 
-  /// Takes `c` to ctx.outbound.target: dials, calls c.answer(), then c.hand_over() or c.relay(). Both
+  /// Takes `c` to ctx.outbound.target. Dials, calls c.answer(), then c.hand_over() or c.relay(). Both
   /// parameters outlive the call.
   /// Completes when `c` was handed over, or both directions have ended.
-  /// Errors: connection_result::why. An exception ends the connection as well: std::system_error with its
-  /// code, any other with errc::out_of_room. Cancellation: only that of the dial, soon after the client has
-  /// given up; see client::on_abandoned().
+  /// Errors: connection_result::why. An exception ends the connection as well. The reason is the code of a
+  /// std::system_error, and errc::out_of_room for any other exception. Cancellation: only that of the dial,
+  /// soon after the client has given up, see client::on_abandoned().
   virtual asio::awaitable<connection_result> carry(const context& ctx, client& c) = 0;
   /// Awaits carry() and the relay that it has handed over.
   /// Completes when both directions have ended.
@@ -48,8 +48,8 @@ class outbound {
   asio::awaitable<connection_result> carry_to_end(const context& ctx, client& c);
   /// Carries datagrams of one client's socket. ctx.outbound.target is where the first one goes. Each has its
   /// own address. The stream counts their bytes. The base class drops them as drop_reason::no_udp, and ends
-  /// the stream as refused when none has come for 1 s. Completes when either side has ended. Errors: as
-  /// carry(). Cancellation: none; ending the stream ends it.
+  /// the stream as refused when no datagram has come for 1 s. Completes when either side has ended. Errors:
+  /// as carry(). Cancellation: none. Ending the stream ends it.
   virtual asio::awaitable<connection_result> carry_datagrams(context ctx,
                                                              std::unique_ptr<datagram_stream> datagrams);
   /// Overridden together with carry_datagrams(). A UDP ASSOCIATE is refused if the rules lead to no outbound
@@ -61,7 +61,7 @@ class outbound {
   std::size_t live() const noexcept { return live_; }
   /// The counters of its main connections.
   virtual std::vector<session_stats> main_connections() const { return {}; }
-  /// Opens nothing new.
+  /// Stops opening connections or sub-streams to the server.
   virtual void drain() {}
   /// Cuts what is left.
   virtual void close() {}
@@ -78,7 +78,7 @@ class outbound {
   };
 
  protected:
-  /// Counts datagrams that were dropped, and logs a line. `whose`: for example "outbound far".
+  /// Counts datagrams that were dropped, and logs a line. `whose` is for example "outbound far".
   void drop(drop_reason why, std::string_view whose, std::uint64_t datagrams = 1) const noexcept;
   const std::shared_ptr<datagram_drops>& drops() const noexcept { return drops_; }
 

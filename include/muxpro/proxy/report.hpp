@@ -34,10 +34,10 @@ std::string_view name_of(counter_kind what) noexcept;
 /// "inbound>>>socks>>>traffic>>>uplink", as Xray calls it.
 std::string counter_name(counter_kind what, std::string_view name, bool up);
 
-/// Look-ups of names; pinned names and those of the hosts file take none.
+/// Look-ups of names. Pinned names and names of the hosts file need no look-up.
 struct name_counts {
   std::size_t under_way = 0;  ///< names that servers are asked for
-  std::size_t waiting = 0;    ///< look-ups whose query has not begun: their users have too many under way
+  std::size_t waiting = 0;    ///< look-ups that wait to begin, because their users have too many under way
   std::size_t cached = 0;     ///< names in the cache
 };
 
@@ -54,7 +54,7 @@ struct instance_report {
   /// A main connection that a client has made.
   struct accepted : session_stats {
     std::string source;
-    std::string user;  ///< empty: its client did not have to authenticate
+    std::string user;  ///< empty if the client did not have to authenticate
   };
   struct inbound {
     std::vector<accepted> main_connections;
@@ -68,16 +68,16 @@ struct instance_report {
   std::vector<counter_row> counters;
   std::map<std::string, std::uint64_t, std::less<>>
       failed_logins;  ///< wrong passwords since the start, by inbound
-  /// Timers that exist on its threads, set or not, of the library and of the proxy: at least one for each
-  /// main connection and each relay. Includes those of making this report, if its own threads make it.
+  /// Timers that exist on its threads, set or not, of the library and of the proxy. There is at least one for
+  /// each main connection and each relay. Includes those of making this report, if its own threads make it.
   std::size_t timers = 0;
   nat_counts datagrams;
   name_counts names;
   std::array<std::uint64_t, drop_reasons> drops{};  ///< datagrams by drop_reason
   bool complete = true;                             ///< every thread has answered in time
-  bool draining = false;                            ///< nothing new is accepted
-  /// Of instance::online() alone: the addresses of each user's clients, each with the seconds since its last
-  /// connection began.
+  bool draining = false;                            ///< no more connections are accepted
+  /// The addresses of each user's clients, each with the seconds since its last connection began. Only
+  /// instance::online() fills it.
   std::map<std::string, std::map<asio::ip::address, double>> online;
 };
 

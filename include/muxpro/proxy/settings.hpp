@@ -1,5 +1,6 @@
-// setting: a configuration as a tree of values. settings: reads one object of it and collects all mistakes
-// with their paths. config_reference: the same readers' description of all keys. Ring 4, a rule: no I/O.
+// setting, a configuration as a tree of values. settings, which reads one object of it and collects all
+// mistakes with their paths. config_reference, the same readers' description of all keys. Ring 4, a rule
+// without I/O.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -43,8 +44,8 @@ struct config_mistake {
 /// What becomes of a key that has no meaning.
 enum class unknown_keys : std::uint8_t { mistakes, notes };
 
-/// The mistakes of one configuration, in the order in which they were found. Notes are no mistakes: they are
-/// about keys without effect, and about values that the configuration leaves out.
+/// The mistakes of one configuration, in the order in which they were found. Notes are no mistakes. They
+/// report keys without effect, and values that the configuration leaves out.
 class config_mistakes {
  public:
   /// The number of mistakes and of notes that are kept. Further mistakes are only counted.
@@ -67,13 +68,14 @@ class config_mistakes {
   std::size_t count_ = 0;
 };
 
-/// `text` for one line of a terminal: control characters are replaced, and it is cut after `longest` bytes.
+/// Returns `text` for one line of a terminal. Control characters are replaced, and it is cut after `longest`
+/// bytes.
 std::string shown(std::string_view text, std::size_t longest = 60);
-/// The entry of `known` that is most similar to `text`; empty if no entry is similar enough.
+/// Returns the entry of `known` that is most similar to `text`. Empty if no entry is similar enough.
 std::string_view alike(std::string_view text, const std::vector<std::string_view>& known);
 
-/// Whether two names differ in the case of ASCII letters at most: V2Ray and Xray take "Warning" for
-/// "warning".
+/// Returns whether two names are equal except for the case of ASCII letters, because V2Ray and Xray take
+/// "Warning" for "warning".
 bool same_word(std::string_view a, std::string_view b);
 
 /// The name of a key, with its meaning for the reference.
@@ -88,15 +90,14 @@ struct setting_key {
 struct config_reference {
   struct key {
     std::string name;
-    std::string type;  ///< "a whole number from 1 to 65535"
-    std::string
-        fallback;  ///< the value if the key is absent; empty if there is none or if it depends on others
-    std::string required;  ///< what the key must be, if it must be there; else empty
+    std::string type;      ///< "a whole number from 1 to 65535"
+    std::string fallback;  ///< the default, empty without one or if it depends on other keys
+    std::string required;  ///< what the key must be if it is required, else empty
     std::string meaning;
   };
   struct section {
-    std::string object;   ///< path of the object: "inbounds[].settings"; empty for the whole configuration
-    std::string variant;  ///< the protocol of the objects that have these keys; empty if all have them
+    std::string object;   ///< path such as "inbounds[].settings", empty for the whole configuration
+    std::string variant;  ///< the protocol of the objects that have these keys, empty if all have them
     std::string meaning;
     std::vector<key> keys;
   };
@@ -105,15 +106,16 @@ struct config_reference {
   /// "routing.rules". Letters may be in any case. Indices and protocols may be left out, and "settings"
   /// behind a protocol. An empty path is the whole. The result is empty if there is no such path.
   config_reference below(std::string_view path) const;
-  /// The existing path that is most similar to `path`; empty if no path is similar enough.
+  /// Returns the existing path that is most similar to `path`. Empty if no path is similar enough.
   std::string alike(std::string_view path) const;
 
   std::vector<section> sections;
 };
 
-/// Reads one object. A key with the value null counts as absent. Each function asks for a key, which may have
-/// other names in the object; keys that were not asked for are reported. If the key is absent or wrong, `out`
-/// stays as it is: its value before the call is the default. All return true if the key is there and right.
+/// Reads one object. A key with the value null counts as absent. Each function reads a key, which may have
+/// other names in the object. Keys that no function has read are reported. If the key is absent or wrong,
+/// `out` is not changed, so its value before the call is the default. All return true if the key is present
+/// and valid.
 class settings {
  public:
   using reader = std::function<void(settings&)>;
@@ -127,8 +129,8 @@ class settings {
   static config_reference describe(const reader& read);
   settings(const settings&) = delete;
 
-  /// Whether the keys are described, and not read. All functions that read then return false; needs() returns
-  /// true.
+  /// Returns whether the keys are described, and not read. All functions that read then return false, and
+  /// needs() returns true.
   bool describing() const noexcept { return reference_ != nullptr; }
   /// Sets what the reference shows as the type of `key`. Has no effect if the object is read.
   void describe(const setting_key& key, std::string type);
@@ -169,7 +171,7 @@ class settings {
   bool time(const setting_key& key, duration& out, duration unit, double least, double most);
   /// One text, which may hold several at commas, or a list of texts.
   bool texts(const setting_key& key, std::vector<std::string>& out);
-  /// A text or a number, as text: ports.
+  /// Reads a text or a number as text, for example a port.
   bool text_or_number(const setting_key& key, std::string& out);
   /// A list of numbers, as text: "1,28".
   bool numbers(const setting_key& key, std::string& out);
@@ -191,7 +193,7 @@ class settings {
     return false;
   }
   bool object(const setting_key& key, const reader& read);
-  /// A list of at most so many objects; `read` gets each, with its index.
+  /// Reads a list of at most so many objects. `read` gets each, with its index.
   bool objects(const setting_key& key, const std::function<void(settings&, std::size_t)>& read,
                std::size_t most = 1024);
   /// One object, or a list of objects.
@@ -207,7 +209,7 @@ class settings {
   bool each_object(const setting_key& key, std::string_view example,
                    const std::function<void(const std::string& name, settings&)>& read);
 
-  /// Reports a mistake about `key`; `sentence` follows "PATH: ".
+  /// Reports a mistake about `key`. `sentence` follows "PATH: ".
   void wrong(std::string_view key, std::string sentence);
   /// The same for what is no mistake.
   void note(std::string_view key, std::string sentence);
@@ -219,7 +221,7 @@ class settings {
   void refuse(std::string_view key, std::string sentence);
   /// "is 'NAME'; it must be one of ..."
   void not_one_of(std::string_view key, std::string_view name, const std::vector<std::string_view>& allowed);
-  /// Reports a mistake if `key` is missing; `what` completes "is missing; it must be ...".
+  /// Reports a mistake if `key` is missing. `what` completes "is missing; it must be ...".
   bool needs(std::string_view key, std::string_view what);
 
   const std::string& path() const noexcept { return path_; }

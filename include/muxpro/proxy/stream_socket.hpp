@@ -1,5 +1,4 @@
-// Stream sockets of either kind, TCP or unix, as one type: what they connect to or listen on, and what is set
-// on them. Ring 4.
+// stream_socket, one type for TCP and unix stream sockets, with their addresses and options. Ring 4.
 #pragma once
 
 #include <muxpro/destination.hpp>
@@ -20,13 +19,13 @@ namespace muxpro::proxy {
 using stream_socket = asio::generic::stream_protocol::socket;
 using stream_endpoint = asio::generic::stream_protocol::endpoint;
 
-/// A place as users write it: HOST:PORT, [IPV6]:PORT or unix:PATH. A host may be a name. A path that begins
-/// with '@' is a name in Linux's abstract namespace, without a file; one that begins with "@@" is the same,
-/// padded with zero bytes to the full length of a path, as haproxy has it.
+/// An address as users write it, that is HOST:PORT, [IPV6]:PORT or unix:PATH. A host may be a name. A path
+/// that begins with '@' is a name in Linux's abstract namespace, without a file. A path that begins with "@@"
+/// is the same, padded with zero bytes to the full length of a path, as haproxy has it.
 struct stream_address {
   stream_address() = default;
   explicit stream_address(host_port where) : at(std::move(where)) {}
-  /// Empty if it is none of the three. A path is not empty, and the kernel has room for it.
+  /// Returns nothing if `text` has none of these forms, or if a path is empty or too long for the kernel.
   static std::optional<stream_address> parse(std::string_view text);
   static std::optional<stream_address> unix_path(std::string_view path);
 
@@ -34,40 +33,41 @@ struct stream_address {
   friend bool operator==(const stream_address&, const stream_address&) = default;
 
   host_port at;
-  std::string path;  ///< of a unix socket; empty: TCP
+  std::string path;  ///< of a unix socket, empty for TCP
 };
 
 std::string to_string(const stream_address& a);
 
-/// A place to listen on: HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH,MODE.
+/// An address to listen on, that is HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH,MODE.
 struct listening_address {
-  /// Empty if it is none of the four. MODE is octal, from 0 to 0777. An abstract name has none.
+  /// Returns nothing if `text` has another form. MODE is octal, from 0 to 0777. An abstract name takes no
+  /// MODE.
   static std::optional<listening_address> parse(std::string_view text);
 
   stream_address at;
   std::optional<std::uint32_t> mode;  ///< see socket_options::file_mode
 };
 
-/// Of a unix socket. The path must be valid.
+/// Returns the endpoint of a unix socket. The path must be valid.
 stream_endpoint unix_endpoint(const std::string& path);
 bool is_unix(const stream_endpoint& e) noexcept;
-/// The path of a unix socket's file; empty if there is no file.
+/// Returns the path of a unix socket's file. Empty if there is no file.
 std::string socket_file(const stream_endpoint& e);
-/// Whether more than this machine can connect to it.
+/// Returns whether other machines can connect to it.
 bool reaches_others(const stream_endpoint& e) noexcept;
-/// 0.0.0.0 and port 0 of a unix socket.
+/// Returns 0.0.0.0 and port 0 for a unix socket.
 asio::ip::tcp::endpoint to_tcp(const stream_endpoint& e) noexcept;
 /// As stream_address::parse() reads it.
 std::string to_string(const stream_endpoint& e);
 
-/// A source for the log: a unix socket has none.
+/// Returns a source as text for the log. A unix socket has no source.
 std::string shown_source(const asio::ip::address& source);
 
-/// Does nothing where the kernel or the kind of socket does not know an option.
+/// Options of a socket. An option that the kernel or the kind of socket does not support has no effect.
 struct socket_options {
   socket_options() = default;
 
-  /// TCP_NODELAY: frames come in batches already; waiting for more to fill a segment only costs time.
+  /// TCP_NODELAY. Frames are written in batches already, and waiting to fill a segment only costs time.
   bool no_delay = true;
   /// Data with the SYN (RFC 7413), where the kernel allows it. An attempt to connect then seems to succeed at
   /// once, so that a further address is not tried beside it.
@@ -76,46 +76,48 @@ struct socket_options {
   std::uint32_t fast_open_queue = 256;
   /// TCP over several paths (RFC 8684), where the kernel has it.
   bool multipath = false;
-  /// SO_MARK, for rules of the kernel; 0: none. Needs CAP_NET_ADMIN.
+  /// SO_MARK, for rules of the kernel. 0 means no mark. Needs CAP_NET_ADMIN.
   std::uint32_t mark = 0;
-  /// SO_BINDTODEVICE: the name of the interface; empty: any.
+  /// SO_BINDTODEVICE, the name of the interface. Empty means any interface.
   std::string interface;
-  /// Of a client: the address of this machine that it connects from; nothing: any.
+  /// For a client, the address of this machine that it connects from. Without a value the kernel chooses it.
   std::optional<asio::ip::address> source;
-  /// TCP_CONGESTION; empty: the system's.
+  /// TCP_CONGESTION. Empty means the system's default.
   std::string congestion;
-  /// TCP_MAXSEG and TCP_WINDOW_CLAMP, in bytes; 0: the system's.
+  /// TCP_MAXSEG and TCP_WINDOW_CLAMP, in bytes. 0 means the system's default.
   std::uint32_t max_segment = 0, window_clamp = 0;
-  /// Of a listener on an address of IPv6: takes no clients of IPv4.
+  /// For a listener on an IPv6 address, whether it refuses IPv4 clients.
   bool v6_only = false;
-  /// After so long without traffic the peer is asked whether it lives, and again each interval; 0: never.
+  /// After so long without traffic a keep-alive probe is sent, and again after each interval. 0 means never.
   duration keep_alive_idle{0};
   duration keep_alive_interval = std::chrono::seconds(15);
-  /// TCP_USER_TIMEOUT: lost without an acknowledgement of sent bytes; 0: what the kernel thinks, 15 minutes.
+  /// TCP_USER_TIMEOUT. The connection is lost if sent bytes are not acknowledged for this time. 0 means the
+  /// kernel's default, about 15 minutes.
   duration user_timeout{0};
-  /// Of a listener: takes connections that TPROXY hands to it, whatever address they are meant for. Needs
-  /// CAP_NET_ADMIN.
+  /// For a listener, whether it accepts connections that TPROXY redirects to it, whatever their address is.
+  /// Needs CAP_NET_ADMIN.
   bool transparent = false;
-  /// Of a listener on a unix socket: the permissions of its file, which has them before a client can connect.
-  /// None: the umask of the process decides.
+  /// For a listener on a unix socket, the permissions of its file, which has them before a client can
+  /// connect. Without a value the umask of the process decides.
   std::optional<std::uint32_t> file_mode;
 
-  /// Empty if every value makes sense, else one sentence that names the option and its bounds.
+  /// Returns an empty string if every value is valid, else one sentence that names the option and its bounds.
   std::string validate() const;
 };
 
-/// For connections between two proxies, which have to notice that the other one is gone.
+/// Returns options for connections between two proxies, which have to notice that the peer is gone.
 socket_options keepalive_socket();
 
-/// `socket` is a descriptor: before it connects, or before it listens, so that those it accepts have them.
+/// Sets options of the descriptor `socket`. Called before it connects, or before it listens, so that accepted
+/// sockets inherit them.
 void set_options(int socket, const socket_options& o) noexcept;
-/// Before it is bound or connects: mark and interface, without which it would go another way. Returns why one
-/// could not be set.
+/// Sets mark and interface, without which the connection would take another route. Called before the socket
+/// is bound or connects. Returns why one could not be set.
 std::error_code set_way(int socket, const socket_options& o) noexcept;
-/// Before it is bound. Throws std::system_error if an option cannot be set.
+/// Called before the socket is bound. Throws std::system_error if an option cannot be set.
 void set_listening_options(int socket, const socket_options& o);
-/// A TCP socket of the family AF_INET or AF_INET6, over several paths if that is wanted and possible. Returns
-/// -1, and errno is the reason, without one.
+/// Makes a TCP socket of the family AF_INET or AF_INET6, over several paths if that is wanted and possible.
+/// Returns -1 and sets errno if it fails.
 int make_tcp_socket(int family, const socket_options& o) noexcept;
 
 }  // namespace muxpro::proxy

@@ -1,4 +1,4 @@
-// transport: a layer between a socket and the connection that a protocol uses, such as TLS. Ring 4.
+// transport, a layer between a socket and the connection that a protocol uses, such as TLS. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/connection.hpp>
@@ -31,26 +31,27 @@ class transport {
   /// Cancellation (terminal), when a client's dial is cancelled: operation_aborted.
   virtual asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> below,
                                                             std::error_code& ec) const = 0;
-  /// On the server side: serves the connections that `below` carries. The base class serves one, by open(). A
+  /// On the server side, serves the connections that `below` carries. The base class serves one, by open(). A
   /// layer that carries many overrides it, and runs each `serve` on its own, on the executor of `below`.
   /// Completes when all of them have ended.
   /// Errors: as open().
-  /// Cancellation: not supported; cutting `below` ends it.
+  /// Cancellation: not supported. Cutting `below` ends it.
   virtual asio::awaitable<void> accept(std::shared_ptr<connection> below, server serve,
                                        std::error_code& ec) const;
-  /// On the client side: makes a connection over one that `below` makes, by open(). A layer that carries many
+  /// On the client side, makes a connection over one that `below` makes, by open(). A layer that carries many
   /// overrides it, and calls `below` only when it needs a further one, then or as long as the result exists.
   /// Completes as open().
   /// Errors: those of `below` and of open().
   /// Cancellation: as open().
   virtual asio::awaitable<std::shared_ptr<connection>> dial(opener below, std::error_code& ec) const;
-  /// Whether accept() serves clients that send nothing. Others are cut after instance_options::first_byte.
+  /// Returns whether accept() serves clients that send no bytes. Otherwise such clients are cut after
+  /// instance_options::first_byte.
   virtual bool serves_silent_clients() const noexcept { return false; }
   /// Whether main connections of Mux.Cool, which has no flow control, carry streams over accept(). Others
   /// carry datagrams alone.
   virtual bool takes_mux_cool_streams() const noexcept { return true; }
-  /// On the server side: what carries many connections takes no further one, and ends behind the last. Any
-  /// thread.
+  /// On the server side, a layer that carries many connections takes no further one, and ends behind the
+  /// last. Any thread.
   virtual void drain() const {}
   /// Reads its files again, for connections that are opened from then on. If they cannot be used, it throws
   /// std::exception with one sentence, and stays as it was. Any thread, one call at a time.
@@ -64,10 +65,10 @@ struct transport_use {
   transport_use() = default;
   explicit transport_use(std::shared_ptr<const transport> t) : over(std::move(t)) {}
 
-  std::shared_ptr<const transport> over;  ///< null: the bytes of a connection are those of its socket
+  std::shared_ptr<const transport> over;  ///< null if the bytes of a connection are those of its socket
   socket_options socket;
-  /// Of a listener: these begin each connection with a header of the PROXY protocol, which names its source.
-  /// Null: there is no such header.
+  /// For a listener, the proxies that begin each connection with a header of the PROXY protocol, which names
+  /// its source. Null if there is no such header.
   std::shared_ptr<const trusted_proxies> proxies;
 };
 

@@ -1,4 +1,4 @@
-// The client's side of a transport: connections to one place. Ring 4.
+// transport_dialer, the client's side of a transport, which makes connections to one server. Ring 4.
 #pragma once
 
 #include <muxpro/destination.hpp>
@@ -44,21 +44,22 @@ class transport_dialer : public std::enable_shared_from_this<transport_dialer> {
   /// Errors: why the name has no address.
   /// Cancellation (terminal): operation_aborted.
   asio::awaitable<std::vector<asio::ip::address>> find(address host, std::uint16_t port, std::error_code& ec);
-  /// Negotiates with the server over a connection of its own, and closes that; fails by an exception. Once
-  /// failing() has returned true, it is called from time to time, until it succeeds. Before the first dial().
+  /// Sets a function that negotiates with the server over a connection of its own, and closes that. It fails
+  /// by an exception. Once failing() has returned true, it is called from time to time, until it succeeds.
+  /// Must be set before the first dial().
   void probe_by(std::function<asio::awaitable<void>()> probe);
-  /// What became of an attempt to use the server, where a protocol negotiates after dial(): no error: the
-  /// server is well; operation_aborted: not known. dial() itself notes its failures, and without a probe its
-  /// success. `executor`: that of the attempt. Any thread.
+  /// Notes the outcome of an attempt to use the server, for a protocol that negotiates after dial(). Without
+  /// an error the server works. operation_aborted is ignored. dial() itself notes its failures, and without a
+  /// probe its success. `executor` is that of the attempt. Any thread.
   void note(std::error_code outcome, const asio::any_io_executor& executor);
   /// The same for an attempt since `began` that ends because its client has gone.
   void note_given_up(time_point began, const asio::any_io_executor& executor);
-  /// The last attempt has failed, and no probe has succeeded since; without a probe: less than 10 s ago. A
-  /// balancer may have something better. Any thread.
+  /// Returns whether the last attempt has failed, and no probe has succeeded since. Without a probe, the
+  /// failure counts for 10 s. A balancer then prefers other outbounds. Any thread.
   bool failing() const noexcept;
   const stream_address& target() const noexcept { return to_; }
-  /// The outbound below the transport, which also carries what goes beside the connections. Null: there is
-  /// none.
+  /// Returns the outbound below the transport, which also carries the datagrams beside the connections. Null
+  /// if there is no such outbound.
   const next_outbound* through() const noexcept;
 
  private:

@@ -12,9 +12,9 @@
 
 namespace muxpro::testing {
 
-/// What goes wrong with reads, or with writes. Nothing set: nothing.
+/// The faults of reads, or of writes. The default has no faults.
 struct direction_faults {
-  /// Short operations: at most this many bytes each; random sizes from 1 on if there is a seed.
+  /// Makes operations short, with at most this many bytes each. With a seed sizes are random from 1 on.
   std::size_t max_size = ~std::size_t{0};
   /// The operation of this kind with this number, from 0, fails with fault_options::error, and all after it.
   std::optional<std::size_t> fail_at;
@@ -31,11 +31,11 @@ struct fault_options {
   std::optional<std::size_t> fail_at;
   std::error_code error = asio::error::connection_reset;
   std::optional<std::uint64_t> seed;
-  /// For each direction; 0 is as fast as it goes.
+  /// For each direction. 0 means no limit.
   double bytes_per_second = 0;
 };
 
-/// The state of one fault. Several streams may share it: then they count together.
+/// The state of one fault. If several streams share it, they count together.
 class fault {
  public:
   using time_point = std::chrono::steady_clock::time_point;

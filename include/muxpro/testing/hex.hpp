@@ -16,7 +16,7 @@
 
 namespace muxpro::testing {
 
-/// White space and '|' group digits for the reader and mean nothing.
+/// White space and '|' group digits for the reader and are ignored.
 inline std::vector<std::byte> from_hex(std::string_view text) {
   std::vector<std::byte> out;
   int high = -1;
@@ -42,7 +42,7 @@ inline std::string to_hex(std::span<const std::byte> in) {
   return out;
 }
 
-/// Where two byte strings part, with the neighbourhood of both; empty if they are equal.
+/// Returns where two byte strings differ, with the neighbourhood of both. Empty if they are equal.
 inline std::string hex_difference(std::span<const std::byte> expected, std::span<const std::byte> got) {
   const std::size_t common = std::min(expected.size(), got.size());
   std::size_t at = 0;

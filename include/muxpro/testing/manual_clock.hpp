@@ -1,4 +1,5 @@
-// Time that stands still until a test moves it: time-outs of hours are tested in microseconds.
+// manual_clock, a time that stands still until a test moves it. Time-outs of hours are tested in
+// microseconds.
 #pragma once
 
 #include <muxpro/detail/context_service.hpp>
@@ -15,7 +16,7 @@ using duration = detail::clock::duration;
 using time_point = detail::clock::time_point;
 
 /// Replaces the clock of everything of muxpro on one context, for the rest of its life.
-/// Make it before anything waits, and use it where the context runs: it is not thread-safe.
+/// Make it before anything waits, and use it where the context runs, because it is not thread-safe.
 class manual_clock {
  public:
   /// A context that makes more handlers than `most_handlers` ready without any time passing will not come to

@@ -1,4 +1,4 @@
-// The other side of a pipe, played by a test: byte for byte, or frame by frame.
+// scripted_peer, the other side of a pipe, which a test plays byte for byte, or frame by frame.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -22,7 +22,7 @@
 
 namespace muxpro::testing {
 
-/// A peer deviated from the script; what() shows how.
+/// A peer deviated from the script. what() shows how.
 class script_error : public std::runtime_error {
  public:
   using runtime_error::runtime_error;
@@ -95,7 +95,7 @@ class scripted_peer {
     co_return out;
   }
 
-  /// The other side has shut down, and nothing else comes before.
+  /// Expects that the other side has shut down, and that no bytes come before.
   asio::awaitable<void> expect_eof() { return expect_end(asio::error::eof); }
   /// The other side has closed its end without shutting down.
   asio::awaitable<void> expect_reset() { return expect_end(asio::error::connection_reset); }
@@ -156,7 +156,7 @@ class scripted_peer {
     if (error != expected) throw script_error("the wire ended with: " + error.message());
   }
 
-  /// Feeds the last byte of `seen`; true once it has completed a frame's header.
+  /// Feeds the last byte of `seen`. Returns true once it has completed a frame's header.
   bool decode(const std::vector<std::byte>& seen) {
     const decoder::step s = decoder_.next(const_bytes(seen).last(1));
     if (s.error) throw script_error("no frame: " + s.error.message() + ": " + to_hex(seen));

@@ -23,7 +23,7 @@ class call_reader {
  public:
   /// Throws api_refusal.
   void take(const_bytes more);
-  /// The peer has ended its side: the message. Throws api_refusal if it is not whole.
+  /// Returns the message once the peer has ended its side. Throws api_refusal if it is not whole.
   const_bytes message() const;
 
  private:
@@ -38,10 +38,10 @@ struct call_path {
   std::string_view service;  ///< "StatsService"
   std::string_view method;   ///< "QueryStats"
 };
-/// Nothing: the path is of another form.
+/// Returns nothing if the path has another form.
 std::optional<call_path> call_path_of(std::string_view path);
 
-/// The value of grpc-message: percent-encoded.
+/// Returns the percent-encoded value of grpc-message.
 std::string grpc_message_of(std::string_view sentence);
 
 }  // namespace muxpro::proxy

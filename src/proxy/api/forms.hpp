@@ -1,4 +1,4 @@
-// Xray's messages that the API reads, as objects of a configuration: the one table of both. Ring 4, a rule.
+// The table that maps Xray's messages, which the API reads, to objects of a configuration. Ring 4, a rule.
 #pragma once
 
 #include "proxy/api/message.hpp"
@@ -7,7 +7,7 @@
 
 namespace muxpro::proxy {
 
-/// Null: muxpro has nothing for the type.
+/// Returns null if muxpro does not support the type.
 const typed_message* find_typed_message(std::string_view type);
 
 /// An inbound and an outbound as a configuration has them, by InboundHandlerConfig and OutboundHandlerConfig.
@@ -17,7 +17,7 @@ extern const message_form user_form;
 /// "routing", by the router's Config. The strategies of its balancers are put in their place by routing_of().
 extern const message_form routing_form;
 
-/// The type of the accounts of an inbound's protocol. Null: the API adds no users there.
+/// Returns the type of the accounts of an inbound's protocol. Null if the API adds no users to it.
 const message_form* account_of(std::string_view protocol, bool of_2022);
 
 }  // namespace muxpro::proxy

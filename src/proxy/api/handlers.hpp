@@ -21,7 +21,7 @@ setting routing_of(const_bytes typed);
 /// AddUserOperation or RemoveUserOperation.
 struct user_operation {
   bool adds = false;
-  setting user;       ///< of one that adds: an entry of "clients"
+  setting user;       ///< of an operation that adds, an entry of "clients"
   std::string email;  ///< of the user
 };
 /// By the TypedMessage of AlterInboundRequest.
@@ -30,9 +30,9 @@ user_operation user_operation_of(const_bytes typed);
 /// User, with its account, by an entry of "clients" or "accounts". `method` is that of a Shadowsocks inbound.
 std::string user_message(const setting::object& user, std::string_view protocol, std::string_view method);
 
-/// The value of a key; null: there is none.
+/// Returns the value of a key, or null if the key is absent.
 const setting* member_of(const setting& of, std::string_view key);
-/// Empty: there is no such text.
+/// Returns an empty text if the key is absent.
 std::string text_at(const setting& of, std::string_view key);
 
 }  // namespace muxpro::proxy

@@ -64,7 +64,7 @@ class message_reading {
       list.push_back(std::move(value));
   }
 
-  /// An entry of a map: into an object, or into a list.
+  /// Merges an entry of a map into an object, or into a list.
   static void merge(setting entry, setting& to) {
     if (std::holds_alternative<std::nullptr_t>(to.is)) {
       to = std::move(entry);

@@ -21,7 +21,7 @@ inline constexpr std::size_t most_api_values = 100'000;
 enum class field_form : std::uint8_t {
   ignored,
   text,
-  number,  ///< a varint; a negative one has ten bytes
+  number,  ///< a varint, a negative one has ten bytes
   real,    ///< a float
   time,    ///< nanoseconds, as "5ns"
   range,  ///< RangeConfig: "1-5". That from 0 to 0, which Xray's client writes for its defaults, has no value
@@ -36,8 +36,8 @@ enum class field_form : std::uint8_t {
   accounts,   ///< the same, as a list of objects with user and pass
   blocks,     ///< GeoIP, as addresses with the lengths of their prefixes
   name_rule,  ///< Domain of a rule, as a text with its kind before it
-  object,     ///< a message; without a key its values become those of the object around it
-  typed       ///< TypedMessage; see typed_message
+  object,     ///< a message, without a key its values become those of the object around it
+  typed       ///< TypedMessage, see typed_message
 };
 
 struct message_form;
@@ -48,7 +48,7 @@ struct message_field {
   field_form form = field_form::text;
   bool repeated = false;                      ///< the key has a list
   const message_form* fields = nullptr;       ///< of an object
-  std::span<const std::string_view> names{};  ///< of a choice, by number; empty: there is no such value
+  std::span<const std::string_view> names{};  ///< of a choice, by number, empty for an unused number
 };
 
 struct message_form {
@@ -59,9 +59,10 @@ struct message_form {
 /// A message that stands in a TypedMessage. Its type is the name of its form.
 struct typed_message {
   const message_form* form;
-  /// The object in which its values stand; empty: the one around it.
+  /// The object in which its values stand. Empty for the object around it.
   std::string_view into{};
-  /// What the type itself means, such as "protocol" and "vless". Empty: nothing.
+  /// The key and value that the type itself stands for, such as "protocol" and "vless". Empty if there is
+  /// none.
   std::string_view key{}, value{};
 };
 

@@ -1,4 +1,4 @@
-// Fields of a request of the API. Ring 4, a rule. All throw api_refusal if the message is none.
+// Fields of a request of the API. Ring 4, a rule. All throw api_refusal if the message is invalid.
 #pragma once
 
 #include "proxy/api/refusal.hpp"
@@ -20,7 +20,7 @@ void each_field(const_bytes message, Take take) {
   if (!in.good()) throw api_refusal(api_code::invalid_argument, "the request is no message of protobuf");
 }
 
-/// The last value of a field, as protobuf has it; empty if there is none.
+/// Returns the last value of a field, as protobuf requires. Empty if the field is absent.
 inline const_bytes bytes_in(const_bytes message, std::uint64_t field) {
   const_bytes out;
   each_field(message, [&](const proto_reader& in) {

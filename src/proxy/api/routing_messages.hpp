@@ -13,7 +13,8 @@ namespace muxpro::proxy {
 
 /// By RoutingContext, as TestRouteRequest has it.
 route_request route_request_in(const_bytes routing_context);
-/// TestRoute's answer: the context that was asked about, with the outbound that the rules choose.
+/// Returns the answer to TestRoute, which is the context of the request with the outbound that the rules
+/// choose.
 std::string route_answer(const_bytes routing_context, std::string_view outbound);
 /// GetBalancerInfoResponse
 std::string balancer_answer(const router::balancer_state& state);

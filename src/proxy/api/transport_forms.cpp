@@ -52,7 +52,7 @@ constexpr message_field grpc_fields[] = {{1, "authority"},
                                          {7, "initial_windows_size", ff::number},
                                          {8, "user_agent"}};
 constexpr std::string_view certificate_uses[] = {"encipherment", "verify"};
-// The client of the API has read the files: their names are those of its machine.
+// The client of the API has read the files, whose names are those of its machine.
 constexpr message_field certificate_fields[] = {
     {1, "certificate"},   {2, "key"},           {3, "usage", ff::choice, false, nullptr, certificate_uses},
     {4, "", ff::ignored}, {5, "", ff::ignored}, {6, "", ff::ignored},

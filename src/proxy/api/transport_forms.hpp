@@ -1,4 +1,5 @@
-// Xray's messages about transports, sockets and sniffing: a part of the table of forms.hpp. Ring 4, a rule.
+// Xray's messages about transports, sockets and sniffing, which are a part of the table of forms.hpp. Ring 4,
+// a rule.
 #pragma once
 
 #include "proxy/api/message.hpp"

@@ -24,8 +24,8 @@ inline asio::ip::address to_asio(std::span<const std::uint8_t> octets) {
   return asio::ip::address_v6(b);
 }
 
-/// As a peer of a socket for both families is shown: an IPv4-mapped address is that of IPv4. Others that hold
-/// one in them stay, unlike those that a policy looks at.
+/// Returns the address as a peer of a dual-stack socket is shown. An IPv4-mapped address becomes the IPv4
+/// address. Other IPv6 addresses that contain an IPv4 address stay, unlike in dial_policy's unmapped().
 inline asio::ip::address unwrapped(const asio::ip::address& a) {
   if (!a.is_v6() || !a.to_v6().is_v4_mapped()) return a;
   return asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6());

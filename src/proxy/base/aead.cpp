@@ -9,7 +9,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-// Found once: to find one costs more than a short message.
+// Found once, because the look-up costs more than a short message.
 const EVP_CIPHER* found(const char* name) {
   const EVP_CIPHER* const c = EVP_CIPHER_fetch(nullptr, name, nullptr);
   if (!c) throw std::runtime_error("libcrypto lacks a cipher");

@@ -27,7 +27,7 @@ class aead_key {
   /// bytes. Throws std::runtime_error if libcrypto fails.
   void seal(const_bytes nonce, const_bytes text, std::byte* to, const_bytes associated = {});
   /// Writes the text, which is aead_tag shorter than `sealed`, to `to`, which may be sealed.data() itself.
-  /// False: it is not authentic, and what was written is of no use.
+  /// Returns false if it is not authentic. The written bytes must not be used then.
   bool open(const_bytes nonce, const_bytes sealed, std::byte* to, const_bytes associated = {});
 
  private:

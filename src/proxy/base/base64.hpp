@@ -7,7 +7,7 @@
 
 namespace muxpro::proxy {
 
-/// With its padding and nothing else. Nothing: `text` is not base64.
+/// Decodes base64 with padding and without other characters. Returns nothing if `text` is not base64.
 std::optional<std::string> base64_decoded(std::string_view text);
 
 }  // namespace muxpro::proxy

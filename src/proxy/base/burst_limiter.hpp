@@ -1,4 +1,5 @@
-// Lets so many events of a key through in a second and counts the others. Ring 4, a rule: no I/O, no clock.
+// Lets so many events of a key through in a second and counts the others. Ring 4, a rule without I/O and
+// clock.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -15,7 +16,7 @@
 
 namespace muxpro::proxy {
 
-/// Every event is either allowed, or reported once as omitted: by ask() or by take_ended(). A burst of a key
+/// Every event is either allowed, or reported once as omitted, by ask() or by take_ended(). A burst of a key
 /// lasts one second from its first event.
 template <class Key>
 class burst_limiter {
@@ -29,7 +30,7 @@ class burst_limiter {
     std::uint64_t omitted = 0;  ///< earlier events of the key, not reported yet
   };
   struct omission {
-    std::optional<Key> key;  ///< nothing: keys that there was no room for
+    std::optional<Key> key;  ///< without a value for keys that there was no room for
     std::uint64_t events = 0;
   };
 
@@ -49,7 +50,7 @@ class burst_limiter {
     return {true, std::exchange(r.omitted, 0)};
   }
 
-  /// What was omitted in bursts that are over at `now`; at time_point::max(): everything.
+  /// Returns what was omitted in bursts that are over at `now`. At time_point::max() that is everything.
   std::vector<omission> take_ended(time_point now) {
     newest_ = now == time_point::max() ? newest_ : std::max(newest_, now);
     std::vector<omission> out;
@@ -60,7 +61,8 @@ class burst_limiter {
     return out;
   }
 
-  /// When take_ended() has something to return, at the earliest; max(): nothing was omitted.
+  /// Returns the earliest time at which take_ended() has something to return, or max() if no event was
+  /// omitted.
   time_point next_end() const {
     time_point next = others_.omitted > 0 ? ends(others_) : time_point::max();
     for (const auto& [key, r] : records_)

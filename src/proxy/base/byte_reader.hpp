@@ -13,7 +13,7 @@ namespace muxpro::proxy {
 
 inline std::string_view as_text(const_bytes b) { return {reinterpret_cast<const char*>(b.data()), b.size()}; }
 
-/// Beyond the end everything is 0 and empty, and good() no longer holds: callers check once, after the last
+/// Beyond the end everything is 0 and empty, and good() no longer holds. Callers check once, after the last
 /// read.
 class byte_reader {
  public:

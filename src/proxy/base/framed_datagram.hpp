@@ -17,7 +17,7 @@ struct framed_datagram {
   status what = status::need_more;
   std::size_t consumed = 0;
   const_bytes payload;             ///< lies inside the input
-  std::optional<host_port> where;  ///< nothing: the stream has one target
+  std::optional<host_port> where;  ///< without a value if the stream has one target
 
   static framed_datagram of_mistake() {
     framed_datagram out;

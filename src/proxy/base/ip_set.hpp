@@ -1,4 +1,4 @@
-// Blocks of IP addresses, and sets of them. Ring 4, a rule: no I/O.
+// Blocks of IP addresses, and sets of them. Ring 4, a rule without I/O.
 #pragma once
 
 #include <asio/ip/address.hpp>
@@ -18,7 +18,7 @@ struct ip_prefix {
   asio::ip::address network;
   unsigned bits = 0;
 
-  /// "192.0.2.0/24", "2001:db8::/32", or one address. Nothing for anything else.
+  /// Parses "192.0.2.0/24", "2001:db8::/32", or one address. Returns nothing for any other text.
   static std::optional<ip_prefix> parse(std::string_view text);
   /// 4 or 16 octets, as geo data has them.
   static std::optional<ip_prefix> make(std::span<const std::uint8_t> octets, std::uint64_t bits);
@@ -26,8 +26,8 @@ struct ip_prefix {
   friend bool operator==(const ip_prefix&, const ip_prefix&) = default;
 };
 
-/// Sorted ranges that do not touch: a look-up among n of them is log2(n) comparisons. An IPv4-mapped address
-/// or block is the IPv4 one.
+/// Sorted ranges that do not touch. A look-up among n of them takes log2(n) comparisons. An IPv4-mapped
+/// address or block counts as the IPv4 one.
 class ip_set {
  public:
   ip_set() = default;

@@ -1,4 +1,5 @@
-// Lines of a log between those who make them and the one who writes them. A rule: no I/O, no clock.
+// line_queue, the lines of a log between the threads that make them and the thread that writes them. A rule
+// without I/O and clock.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +10,8 @@
 
 namespace muxpro::proxy {
 
-/// Holds so many bytes of text at most, and allocates nothing after its construction. Lines that find no room
-/// are lost; a line that counts them takes their place.
+/// Holds so many bytes of text at most, and does not allocate after its construction. Lines that find no room
+/// are lost. A line that counts them takes their place.
 class line_queue {
  public:
   explicit line_queue(std::size_t room) : room_(room) { prepare(text_); }
@@ -18,8 +19,8 @@ class line_queue {
   /// `text` gets the memory for take().
   void prepare(std::string& text) const { text.reserve(room_ + longest_count); }
 
-  /// Adds the line "HEAD TEXT"; an empty head adds no space. From the first line that finds no room until
-  /// take(), all are lost: a shorter one would stand before the count.
+  /// Adds the line "HEAD TEXT". An empty head adds no space. From the first line that finds no room until
+  /// take(), all lines are lost, because a shorter one would stand before the count.
   void push(std::string_view head, std::string_view text) noexcept {
     const std::size_t size = head.size() + !head.empty() + text.size() + 1;
     if (lost_ > 0 || size > room_ - text_.size()) return lose();

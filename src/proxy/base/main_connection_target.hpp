@@ -13,7 +13,7 @@
 
 namespace muxpro::proxy {
 
-/// Names of hosts that there are not: of Mux.Pro and of Mux.Cool.
+/// Names of hosts that stand for main connections of Mux.Pro and of Mux.Cool. No such hosts exist.
 inline constexpr std::string_view mux_pro_host = "mux.pro";
 inline constexpr std::string_view mux_cool_host = "v1.mux.cool";
 inline constexpr std::uint16_t main_connection_port = 9527;
@@ -23,7 +23,8 @@ inline destination main_connection_target(dialect d) {
   return {network::tcp, address(host), main_connection_port};
 }
 
-/// What sub-streams over a connection to `target` speak. Nothing: it is no main connection.
+/// Returns the dialect of sub-streams over a connection to `target`. Returns nothing if it is no main
+/// connection.
 inline std::optional<dialect> dialect_of_main_connection(const destination& target) {
   const bool may_be = target.net == network::tcp && target.port == main_connection_port;
   if (!may_be || !target.host.is_domain()) return std::nullopt;

@@ -25,7 +25,7 @@ std::string shown_v4(const asio::ip::address_v4& a, std::size_t kept) {
   return out;
 }
 
-/// `kept`: groups of 16 bits.
+/// `kept` is the number of groups of 16 bits.
 std::string shown_v6(const asio::ip::address_v6& a, std::size_t kept) {
   std::string out;
   const auto octets = a.to_bytes();
@@ -45,7 +45,7 @@ std::optional<asio::ip::address> address_in(std::string_view word) {
   return no ? std::nullopt : std::optional(a);
 }
 
-/// A word of such characters, with a port behind an address of IPv4.
+/// Masks a run of such characters, with a port behind an address of IPv4.
 std::string masked_word(std::string_view word, address_mask m) {
   if (const auto a = address_in(word)) return masked_address(*a, m);
   const auto colon = word.find(':');

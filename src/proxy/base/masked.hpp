@@ -7,7 +7,7 @@
 
 namespace muxpro::proxy {
 
-/// What is left of an address (the names are Xray's); none: it is not masked.
+/// How much of an address is shown (the names are Xray's). `none` does not mask it.
 enum class address_mask : std::uint8_t { full, quarter, half, three_quarters, none };
 
 /// `text` with each IP address in it masked: "192.168.*.*", "2001:db8:*".

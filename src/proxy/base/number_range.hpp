@@ -1,4 +1,4 @@
-// "10" and "10-20": a number, or one between two. Ring 4, a rule.
+// number_range, a number or a range such as "10" and "10-20". Ring 4, a rule.
 #pragma once
 
 #include "proxy/base/text.hpp"

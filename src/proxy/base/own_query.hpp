@@ -11,8 +11,8 @@ namespace muxpro::proxy {
 /// name with a space.
 inline constexpr std::string_view own_queries = "dns queries";
 
-/// The operator has chosen the target: no dial policy for clients applies, and no rule may need the address
-/// of a name for it.
+/// Returns whether the connection is a DNS query of this program. The operator has chosen its target, so no
+/// dial policy for clients applies, and no rule may need the address of a name for it.
 inline bool is_own_query(const context::inbound_part& in) noexcept { return in.protocol == own_queries; }
 
 /// Whether lines about the connection are wanted only if those about queries are.

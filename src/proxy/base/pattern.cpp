@@ -9,7 +9,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-// For one expression, and for all of a set: what their automata may take.
+// The memory that the automata of one expression, and of all of a set, may take.
 constexpr std::int64_t memory_of_one = 1 << 20, memory_of_set = 64 << 20;
 
 // RE2 from 2023 on takes Abseil's string_view, which need not be that of the standard library.
@@ -62,8 +62,8 @@ std::string pattern_set::add(std::string_view text) {
 
 std::string pattern_set::finish() {
   if (empty_) return {};
-  // The first match builds the automaton; one that has room for its first states starts anew when it is full,
-  // and does not fail later.
+  // The first match builds the automaton. An automaton that has room for its first states starts anew when it
+  // is full, and does not fail later.
   re2::RE2::Set::ErrorInfo info{re2::RE2::Set::kNoError};
   std::vector<int> found;
   if (compiled_->set.Compile())

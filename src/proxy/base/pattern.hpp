@@ -1,4 +1,4 @@
-// Regular expressions that take linear time, by RE2: its syntax is that of Go, of Xray and of V2Ray's geo
+// Regular expressions that take linear time, by RE2, whose syntax is that of Go, of Xray and of V2Ray's geo
 // data.
 #pragma once
 
@@ -44,7 +44,7 @@ class pattern_set {
   pattern_set(pattern_set&&) noexcept;
   ~pattern_set();
 
-  /// Empty, or what is wrong with it: then it does not belong to the set.
+  /// Returns an empty string, or what is wrong with the expression. It is not added then.
   std::string add(std::string_view text);
   /// After the last add(). Empty, or why they cannot be used together.
   std::string finish();

@@ -1,4 +1,4 @@
-// A place as VLESS, VMess and Mux.Cool write it: u16 port, u8 type, address. Ring 4, a rule.
+// An address as VLESS, VMess and Mux.Cool write it, which is u16 port, u8 type, address. Ring 4, a rule.
 #pragma once
 
 #include "proxy/base/byte_reader.hpp"
@@ -14,7 +14,7 @@ namespace muxpro::proxy {
 /// 255 bytes of name.
 inline constexpr std::size_t max_port_and_address = 2 + 1 + 1 + 255;
 
-/// Its host may be invalid. Nothing: the type is unknown, or the reader has failed.
+/// The host of the result may be invalid. Returns nothing if the type is unknown, or the reader has failed.
 std::optional<host_port> read_port_and_address(byte_reader& r);
 /// The host must be valid.
 void append_port_and_address(std::vector<std::byte>& out, const host_port& where);

@@ -11,7 +11,7 @@ namespace muxpro::proxy {
 
 class port_set {
  public:
-  /// "53,443,1000-2000". Nothing if it is no such list.
+  /// Parses a list such as "53,443,1000-2000". Returns nothing for any other text.
   static std::optional<port_set> parse(std::string_view text);
   static constexpr const char* allowed =
       "it must be a list of ports and ranges of 0 to 65535, such as 53,443,1000-2000";

@@ -9,7 +9,7 @@
 
 namespace muxpro::proxy {
 
-/// Nothing: it has more than 64 bits.
+/// Returns nothing if it has more than 64 bits.
 inline std::optional<std::uint64_t> read_varint(byte_reader& in) noexcept {
   std::uint64_t n = 0;
   for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -20,8 +20,8 @@ inline std::optional<std::uint64_t> read_varint(byte_reader& in) noexcept {
   return std::nullopt;
 }
 
-/// Use: while (in.next()) read number(), and value() or bytes(). good() then returns whether it was a
-/// message.
+/// While next() returns true, the caller reads number(), and value() or bytes(). good() then returns whether
+/// it was a message.
 class proto_reader {
  public:
   explicit proto_reader(const_bytes message) noexcept : in_(message) {}

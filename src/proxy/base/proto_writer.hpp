@@ -20,7 +20,7 @@ class proto_writer {
   proto_writer& text(std::uint32_t field, std::string_view value) {
     return value.empty() ? *this : message(field, value);
   }
-  /// `content`: what another writer has made.
+  /// `content` is what another writer has made.
   proto_writer& message(std::uint32_t field, std::string_view content) {
     varint(std::uint64_t{field} << 3 | 2);
     varint(content.size());

@@ -49,9 +49,9 @@ class sealed_datagrams {
     std::shared_ptr<sealed_source> by;
     opened_packet packet;
   };
-  /// Decrypts in place or in memory of its own. Nothing: the packet is of no user, was received before, or is
-  /// broken. `mistake` gets a sentence for the log if the operator can do something about it. Throws
-  /// std::runtime_error if libcrypto fails.
+  /// Decrypts in place or in memory of its own. Returns nothing if the packet belongs to no user, was
+  /// received before, or is broken. `mistake` gets a sentence for the log if the operator can correct the
+  /// cause. Throws std::runtime_error if libcrypto fails.
   virtual std::optional<opened> open(bytes packet, const asio::ip::address& source, unix_time now,
                                      std::string& mistake) = 0;
 };

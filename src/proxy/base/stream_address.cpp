@@ -55,7 +55,7 @@ std::optional<stream_address> stream_address::parse(std::string_view text) {
       host.find(':') != std::string_view::npos && (host.front() != '[' || host.back() != ']');
   if (!port || host.empty() || bare_v6) return std::nullopt;
   const host_port where(host, *port);
-  // Brackets are for IPv6 alone, and a name with a zone or a wildcard is none.
+  // Brackets are for IPv6 alone, and a name with a zone or a wildcard is invalid.
   if (!where.host.valid()) return std::nullopt;
   return stream_address(where);
 }

@@ -1,4 +1,4 @@
-// ASCII text: case, digits, tokens and lists (RFC 9110 section 5.6). Ring 4, a rule.
+// Functions for case, digits, tokens and lists of ASCII text (RFC 9110 section 5.6). Ring 4, a rule.
 #pragma once
 
 #include <algorithm>
@@ -52,7 +52,7 @@ inline bool is_token(std::string_view text) noexcept {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
 }
 
-/// What a line may hold: no control characters but the tab.
+/// Returns whether a line may hold the character. The tab is the only control character allowed.
 inline bool is_line_char(char c) noexcept {
   const auto u = static_cast<unsigned char>(c);
   return c == '\t' || (u >= 0x20 && u != 0x7f);

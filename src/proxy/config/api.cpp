@@ -1,4 +1,4 @@
-// "metrics" and "api": where the proxy reports on itself, and where it is changed.
+// "metrics" and "api", where the proxy reports on itself, and where it is changed.
 #include "proxy/config/readers.hpp"
 #include "proxy/policy/dial_policy.hpp"
 

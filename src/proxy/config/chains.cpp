@@ -40,7 +40,7 @@ const outbound_config* outbound_tagged(const config& c, std::string_view tag) {
   return found == c.outbounds.end() ? nullptr : &*found;
 }
 
-/// The tags from `o` back to it, if it comes first in the file of all of them; else nothing.
+/// Returns the tags from `o` back to it, if it comes first in the file of all of them. Else returns no tags.
 std::vector<std::string_view> loop_of(const config& c, const outbound_config& o) {
   std::vector<std::string_view> tags{o.tag};
   const outbound_config* next = outbound_behind(c, o);

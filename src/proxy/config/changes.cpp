@@ -53,7 +53,7 @@ void compare(const setting::object& before, const setting::object& after, const 
             path.empty() ? shown(key) : fmt::format("{}.{}", path, shown(key)), to);
 }
 
-// Lists of different lengths are compared as wholes: one new value would move all values after it.
+// Lists of different lengths are compared as wholes, because one new value would move all values after it.
 void compare(const setting* before, const setting* after, const std::string& path,
              std::vector<std::string>& to) {
   const auto *o1 = as<setting::object>(before), *o2 = as<setting::object>(after);

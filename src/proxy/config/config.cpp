@@ -74,7 +74,8 @@ void read_policy(settings& s, policy_levels& to) {
   });
 }
 
-/// The tag of a part without one: the protocol, with a number if another part has that already.
+/// Returns the tag of a part without one, which is the protocol, with a number if another part has that
+/// already.
 template <class Part>
 void name_untagged(settings& s, const std::vector<Part>& others, Part& one) {
   const std::string protocol = one.protocol;
@@ -158,7 +159,7 @@ void add_tags_not_had(const setting& s, std::vector<std::string>& to) {
       add_tags_not_had(value, to);
 }
 
-/// Rules may name them: that muxpro has no reverse proxy is one mistake, and not one for each rule.
+/// Rules may name them, because the missing reverse proxy is one mistake, and not one for each rule.
 std::vector<std::string> tags_of_parts_not_had(const setting& root) {
   std::vector<std::string> tags;
   const auto* o = std::get_if<setting::object>(&root.is);

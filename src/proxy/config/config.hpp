@@ -1,4 +1,4 @@
-// The content of a configuration file as structs, in the JSON format of V2Ray and Xray. Ring 4, a rule: it
+// The content of a configuration file as structs, in the JSON format of V2Ray and Xray. Ring 4, a rule. It
 // reads text and opens no file, so that tests and fuzzers can run all of it.
 #pragma once
 
@@ -33,9 +33,10 @@
 namespace muxpro::proxy {
 
 struct log_config {
-  std::optional<log_level> level = log_level::warning;  ///< nothing: no log
-  std::string file;                                     ///< empty: stderr
-  /// Where a line about each connection goes: a file; empty: the log, at level info; nothing: nowhere.
+  std::optional<log_level> level = log_level::warning;  ///< without a value there is no log
+  std::string file;                                     ///< empty for stderr
+  /// The file that gets a line about each connection. If it is empty, the log gets the line at level info.
+  /// Without a value there is no such line.
   std::optional<std::string> access = std::string();
   bool dns = false;                                   ///< lines about queries as well
   std::uint32_t access_lines = default_access_lines;  ///< about one source address in a second
@@ -48,13 +49,13 @@ struct log_config {
 struct stream_config {
   transport_plan security, carrier;
   socket_options socket;
-  /// Of a listener that expects a header of the PROXY protocol. Null: it does not.
+  /// The proxies of a listener that expects a header of the PROXY protocol. Null if it expects no header.
   std::shared_ptr<const trusted_proxies> proxies;
   bool is_reality = false;  ///< the security is REALITY
-  /// Of an outbound: the addresses that it dials.
+  /// For an outbound, the family of addresses that it dials.
   dial_family family = dial_family::any;
-  std::optional<happy_eyeballs> race;  ///< nothing: the dialer's own
-  /// Of an outbound: the tag of the one that makes its connections; empty: there is none.
+  std::optional<happy_eyeballs> race;  ///< without a value the dialer's own
+  /// For an outbound, the tag of the outbound that makes its connections. Empty if it makes them itself.
   std::string next;
   std::string next_key;  ///< the path of the key that has named it
 
@@ -69,7 +70,7 @@ struct inbound_config {
     stream_endpoint at;
     std::optional<std::uint32_t> file_mode;  ///< see socket_options
   };
-  /// Further places: in a file, the same address with the other ports of a range or a list.
+  /// Further places, which in a file are the same address with the other ports of a range or a list.
   std::vector<place> more;
   stream_config stream;
   sniffing_options sniffing;
@@ -104,7 +105,7 @@ struct observatory_options {
 /// "api"
 struct api_config {
   std::vector<std::string> services;  ///< in Xray's spelling
-  std::string tag;                    ///< of an outbound that answers calls; empty: there is none
+  std::string tag;                    ///< of the outbound that answers calls, empty without one
   std::optional<stream_endpoint> listen;
   std::optional<std::uint32_t> listen_mode;  ///< see socket_options::file_mode
 
@@ -118,16 +119,17 @@ struct config {
   std::vector<inbound_config> inbounds;
   std::vector<outbound_config> outbounds;  ///< the first one is the default
   router_options routing;
-  /// The most patient and the largest of all levels: what holds behind an inbound, which has its own level's.
+  /// The largest limits of all levels. They apply to outbounds, because an inbound applies the limits of its
+  /// own level.
   policy_level outbound_policy;
-  /// Where the status page is served, which names users and targets: a place that only this machine reaches.
+  /// The address of the status page, which names users and targets. Only this machine may reach it.
   std::optional<stream_endpoint> metrics;
   std::optional<std::uint32_t> metrics_mode;  ///< see socket_options::file_mode
   /// Tags of outbounds that serve the status page themselves.
   std::vector<std::string> page_tags;
   /// The API by gRPC.
   std::optional<api_config> api;
-  /// "policy", "inbounds" and "outbounds" as they are written. Null: the API does not change them.
+  /// "policy", "inbounds" and "outbounds" as they are written. Null if the API does not change them.
   std::shared_ptr<const setting> written;
   /// Which outbounds are measured.
   std::optional<observatory_options> observed;
@@ -135,19 +137,19 @@ struct config {
   std::vector<std::string> blocked_names;
   /// See instance_options.
   duration drain_timeout = std::chrono::seconds(30);
-  /// Further addresses of this machine, such as that of a NAT in front of it: outbounds that dial no private
+  /// Further addresses of this machine, such as that of a NAT in front of it. Outbounds that dial no private
   /// targets refuse them.
   std::vector<asio::ip::address> own_addresses;
   /// From an accepted connection to the client's first byte.
   duration first_byte = std::chrono::seconds(3);
-  /// How names are resolved; null: by the system.
+  /// The rules by which names are resolved. If null, the system resolves them.
   std::shared_ptr<const name_rules> names;
   std::vector<std::string> names_tags;  ///< those of "dns" and its servers, which rules may name
   /// A DNS server of the configuration is FakeDNS.
   bool fakes_by_dns = false;
   /// Names that are answered without a query.
   std::map<std::string, std::vector<asio::ip::address>> hosts;
-  /// Addresses that stand for names. Nothing: none do.
+  /// Addresses that stand for names. Without a value FakeDNS is off.
   std::optional<fake_dns_options> fakes;
   /// What it was read from, without what configured_proxy::reload() changes.
   setting restart_only;
@@ -156,13 +158,13 @@ struct config {
   std::vector<config_mistake> unset;
 };
 
-/// The outbound through which `o` makes its connections. Null: there is none.
+/// Returns the outbound through which `o` makes its connections. Null if it makes them itself.
 const outbound_config* outbound_behind(const config& c, const outbound_config& o);
 /// What becomes of the datagrams that `o` gets, with the outbounds behind it.
 datagram_support datagrams_of(const config& c, const outbound_config& o);
 
-/// Adds all mistakes to `mistakes`. The result may be used if there are none. `geo` has the lists that rules
-/// name, `variables` the ports that are written as env:NAME.
+/// Adds all mistakes to `mistakes`. The result may be used if there are no mistakes. `geo` has the lists that
+/// rules name, `variables` the ports that are written as env:NAME.
 config read_config(const setting& root, const registry& known, geo_files& geo, config_mistakes& mistakes,
                    const environment& variables = process_environment());
 

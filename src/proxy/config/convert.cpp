@@ -82,7 +82,7 @@ void convert_names(setting& at, const std::string& path, std::string_view protoc
 
 struct form_of_outbound {
   std::string_view protocol, servers;
-  bool has_users;  ///< of a server; else its keys are the server's own
+  bool has_users;  ///< of a server, else its keys are the server's own
 };
 constexpr std::array<form_of_outbound, 6> forms_of_outbounds{{{"vless", "vnext", true},
                                                               {"vmess", "vnext", true},

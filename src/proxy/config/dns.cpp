@@ -62,7 +62,7 @@ void read_host(const std::string& key, const setting& value, const std::string& 
   to.hosts.push_back(std::move(host));
 }
 
-/// What servers have that do not say otherwise.
+/// The defaults of servers.
 struct dns_defaults {
   dns_server_options server;
   bool serves_stale = false;
@@ -109,7 +109,7 @@ void read_family(settings& s, name_family& to) {
 
 bool is_one_family(name_family f) { return f == name_family::ipv4 || f == name_family::ipv6; }
 
-/// False: it is no server that muxpro can ask.
+/// Returns false if muxpro cannot ask the server.
 bool read_server_address(settings& s, std::string_view key, const std::string& text, dns_server_options& to) {
   if (read_dns_server_address(text, to)) return true;
   for (const auto& [scheme, what] :
@@ -122,7 +122,7 @@ bool read_server_address(settings& s, std::string_view key, const std::string& t
   return false;
 }
 
-/// "*" among addresses: others are left out only if some are left.
+/// Takes "*" out of addresses. Other addresses are left out only if some are left.
 bool take_star(std::vector<std::string>& texts) { return std::erase(texts, "*") > 0; }
 
 void read_server_filters(settings& s, dns_server_options& to) {

@@ -9,7 +9,8 @@
 
 namespace muxpro::proxy {
 
-/// "1m30s", "0.5s", "500ms", "40000000ns". Nothing: it is none, or longer than a year.
+/// Parses durations such as "1m30s", "0.5s", "500ms" and "40000000ns". Returns nothing for any other text,
+/// and for durations of more than a year.
 std::optional<duration> parse_go_duration(std::string_view text);
 /// The same for messages: "1m30s".
 std::string go_duration_text(duration d);

@@ -29,7 +29,7 @@ bool is_one_of(std::string_view name, const std::vector<std::string_view>& names
   return std::any_of(names.begin(), names.end(), [&](std::string_view n) { return same_word(n, name); });
 }
 
-/// Nothing is asked for by such a value of a part that muxpro does not have.
+/// Returns whether such a value of a part that muxpro does not have requests no function.
 bool asks_for_nothing(const setting& value) {
   if (const auto* o = std::get_if<setting::object>(&value.is))
     return std::all_of(o->begin(), o->end(), [](const auto& one) { return asks_for_nothing(one.second); });
@@ -41,7 +41,7 @@ bool asks_for_nothing(const setting& value) {
   return !number || *number == 0;
 }
 
-/// "; did you mean 'X'?", or nothing.
+/// Returns "; did you mean 'X'?", or an empty text.
 std::string suggestion(std::string_view meant) {
   return meant.empty() ? std::string() : fmt::format("; did you mean '{}'?", meant);
 }

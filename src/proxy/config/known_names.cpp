@@ -12,7 +12,7 @@ namespace {
 /// Why a key has two names.
 enum class renamed : std::uint8_t { no, to_other, from_other };
 
-/// `object` is the end of a path without indices; empty: the whole configuration.
+/// `object` is the end of a path without indices. Empty for the whole configuration.
 struct key_name {
   std::string_view object, key, other;
   renamed how = renamed::no;

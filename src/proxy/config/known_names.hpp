@@ -1,5 +1,5 @@
-// Names that configurations for V2Ray and Xray have and that no reader asks for: other names of a key, keys
-// without effect, and parts of Xray that muxpro does not have. Ring 4, a rule: no I/O.
+// Names in configurations for V2Ray and Xray that no reader reads, which are other names of a key, keys
+// without effect, and parts of Xray that muxpro does not have. Ring 4, a rule without I/O.
 #pragma once
 
 #include <string>
@@ -28,7 +28,8 @@ std::vector<std::string_view> names_beside(std::string_view usual);
 /// Whether the first of them is the one that Xray of 2026 documents.
 bool has_newer_name(std::string_view usual);
 
-/// What Xray has under a name and muxpro has not: "WireGuard". Empty: there is nothing.
+/// Returns what Xray has under a name and muxpro does not have, for example "WireGuard". Empty for other
+/// names.
 std::string_view not_had_value(std::string_view key, std::string_view value);
 std::string_view not_had_key(std::string_view path, std::string_view key);
 /// Whether Xray, or a program that writes configurations for it, has the key there without any effect.

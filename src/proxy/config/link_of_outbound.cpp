@@ -13,7 +13,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// A value inside of others; null: it is not there. A list stands for its only element.
+/// Returns a value inside of others, or null if it is absent. A list stands for its only element.
 const setting* inner(const setting* s, std::initializer_list<std::string_view> keys) {
   for (const std::string_view key : keys) {
     const auto* o = s ? std::get_if<setting::object>(&s->is) : nullptr;

@@ -1,4 +1,4 @@
-// Parts of a link: URL, percent-encoding, base64 of any kind. Ring 4, a rule.
+// Parts of a link, that is URL, percent-encoding, base64 of any kind. Ring 4, a rule.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,15 @@ struct link_parts {
   std::uint16_t port = 0;
   std::map<std::string, std::string, std::less<>> query;
 
-  /// The value of a key; empty: it is not there.
+  /// Returns the value of a key. Empty if the key is absent.
   std::string_view operator[](std::string_view key) const {
     const auto found = query.find(key);
     return found == query.end() ? std::string_view() : found->second;
   }
 };
 
-/// "SCHEME://USER@HOST:PORT?KEY=VALUE&...#NAME", each part decoded. Nothing: it is none, or has no port.
+/// Parses "SCHEME://USER@HOST:PORT?KEY=VALUE&...#NAME" and decodes each part. Returns nothing for any other
+/// text, also without a port.
 std::optional<link_parts> parse_link(std::string_view link);
 std::string percent_decoded(std::string_view text);
 /// All but letters, digits and "-._~" (RFC 3986 section 2.3).

@@ -1,4 +1,4 @@
-// Several configuration files as one, by the rules of Xray. Ring 4, a rule: no I/O.
+// Several configuration files as one, by the rules of Xray. Ring 4, a rule without I/O.
 #pragma once
 
 #include <muxpro/proxy/settings.hpp>
@@ -14,7 +14,7 @@ setting merged(setting first, setting later, bool tail);
 /// Whether a file's name makes it a tail.
 bool is_tail(std::string_view file_name);
 
-/// As JSON with indents of so many blanks; -1: in one line.
+/// Returns JSON with indents of so many blanks, or in one line if `indent` is -1.
 std::string json_text(const setting& value, int indent = 2);
 
 }  // namespace muxpro::proxy

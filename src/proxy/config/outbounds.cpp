@@ -93,8 +93,8 @@ void read_mux(settings& s, outbound_config& to) {
   if (always || (enabled && to.plan.mux == multiplexing::possible)) to.mux = mux;
 }
 
-// Anyone on the way to a public address could read it. What a name leads to is not known here: see
-// warnings_of().
+// The bytes would be readable on the way to a public address. The addresses of names are not resolved here,
+// see warnings_of().
 void refuse_in_clear(settings& s, const outbound_config& o) {
   const auto& server = o.plan.server;
   if (!is_in_clear(o) || server->at.host.is_domain() || is_private(to_asio(server->at.host.octets()))) return;

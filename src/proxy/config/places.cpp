@@ -12,7 +12,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-constexpr std::size_t most_places = 1024;  // of all inbounds; each needs a descriptor
+constexpr std::size_t most_places = 1024;  // of all inbounds, each needs a descriptor
 constexpr const char* allowed_ports =
     "a port from 0 to 65535, a range such as 1000-1010, a list of both such as 80,443,1000-1010, or env:NAME";
 
@@ -28,7 +28,7 @@ std::string_view without_blanks(std::string_view text) {
   return text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
-/// Adds a port or a range; returns false if the item is neither. Keeps at most one port more than allowed.
+/// Adds a port or a range. Returns false if the item is neither. Keeps at most one port more than allowed.
 bool add_range(std::string_view item, std::set<std::uint16_t>& to) {
   const auto dash = item.find('-');
   const auto first = number<std::uint16_t>(without_blanks(item.substr(0, dash)));

@@ -64,7 +64,7 @@ class comment_remover {
   std::size_t at_ = 0;
   std::size_t comma_ = none;  ///< the last token, if it was a comma behind a value
   bool after_value_ = false;
-  bool endless_ = false;  ///< no "*/" follows; another search would take quadratic time
+  bool endless_ = false;  ///< no "*/" follows, another search would take quadratic time
 };
 
 }  // namespace

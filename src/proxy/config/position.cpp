@@ -29,7 +29,7 @@ class json_walker {
   void skip_blanks() { at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size()); }
   char now() const { return at_ < text_.size() ? text_[at_] : '\0'; }
 
-  /// Over a text; returns it as it stands, without its quotes.
+  /// Skips a text. Returns it as it stands, without its quotes.
   std::string_view take_text() {
     const std::size_t begin = ++at_;
     while (at_ < text_.size() && text_[at_] != '"') at_ += text_[at_] == '\\' ? 2 : 1;

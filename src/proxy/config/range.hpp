@@ -1,4 +1,4 @@
-// Ranges of numbers in configurations. Ring 4, a rule: no I/O.
+// Ranges of numbers in configurations. Ring 4, a rule without I/O.
 #pragma once
 
 #include "proxy/base/number_range.hpp"

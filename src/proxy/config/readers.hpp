@@ -68,7 +68,7 @@ void read_names(settings& root, config& to, geo_files& geo);
 void read_observatories(settings& root, config& to);
 /// One of "routing.balancers".
 balancer_options read_balancer(settings& s);
-/// `inbounds`: the tags that rules may name. Empty: any.
+/// `inbounds` are the tags that rules may name. If empty, they may name any.
 void read_routing(settings& s, router_options& to, geo_files& geo, const std::vector<std::string>& inbounds);
 
 /// Names of protocols or transports with their other names.
@@ -86,7 +86,8 @@ void describe_protocols(settings& s, const named_readers<Reader>& known, const s
     s.describe_variant({"settings", entry.meaning}, entry.name, [&](settings& o) { read(entry, o); });
 }
 
-/// Reads "protocol" into `name`, and "settings" by `read(entry, settings)`. False: there is no such protocol.
+/// Reads "protocol" into `name`, and "settings" by `read(entry, settings)`. Returns false if there is no such
+/// protocol.
 template <class Reader, class Read>
 bool read_protocol(settings& s, const named_readers<Reader>& known, std::string& name, Read read) {
   std::vector<std::string_view> names;

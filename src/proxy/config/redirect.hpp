@@ -8,8 +8,8 @@
 
 namespace muxpro::proxy {
 
-/// "127.0.0.1:80", ":80" or "127.0.0.1:0": an empty host and a port of 0 stay as they are. Nothing: it is
-/// none.
+/// Parses "127.0.0.1:80", ":80" or "127.0.0.1:0". An empty host and a port of 0 stay as they are. Returns
+/// nothing for any other text.
 std::optional<host_port> parse_redirect(std::string_view text);
 
 }  // namespace muxpro::proxy

@@ -1,4 +1,4 @@
-// config_reference: how readers describe their keys, and which part of the description a path names.
+// config_reference, by which readers describe their keys, with the part of the description that a path names.
 #include "proxy/config/known_names.hpp"
 
 #include <muxpro/proxy/settings.hpp>
@@ -34,7 +34,8 @@ std::vector<path_step> steps_to(const section& s) {
   return out;
 }
 
-/// Removes `name` and an index behind it from the beginning of `path`; false if `path` begins otherwise.
+/// Removes `name` and an index behind it from the beginning of `path`. Returns false if `path` begins
+/// otherwise.
 bool take_name(std::string_view& path, std::string_view name) {
   if (!same_word(path.substr(0, name.size()), name)) return false;
   std::string_view rest = path.substr(name.size());

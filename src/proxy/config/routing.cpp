@@ -179,7 +179,7 @@ void read_routing(settings& s, router_options& to, geo_files& geo, const std::ve
 
 namespace {
 
-// Examples for Xray have "mijia cloud", which excludes nothing.
+// Examples for Xray have "mijia cloud", which excludes no name.
 void leave_out_texts_with_blanks(settings& s, std::vector<std::string>& names) {
   std::erase_if(names, [&](const std::string& name) {
     const bool is_none = name.find(' ') != std::string::npos && !name.starts_with("regexp:");

@@ -235,7 +235,7 @@ setting client_config(std::vector<setting> outbounds) {
   setting::list all;
   std::size_t number = 0;
   for (setting& o : outbounds) {
-    // Two servers may have one name; tags are unique.
+    // Two servers may have one name. Tags are unique.
     auto& members = std::get<object>(o.is);
     const std::string name = text_in(members, "tag");
     const auto same = [&](const setting& other) {

@@ -1,4 +1,4 @@
-// Texts in messages: what a user wrote, the name that was meant, names in any case.
+// Texts in messages, which are what a user wrote, the name that was meant, and names in any case.
 #include <muxpro/proxy/settings.hpp>
 #include "proxy/base/text.hpp"
 

@@ -19,7 +19,7 @@ void add_names(const layers& known, settings::choices<std::string>& to) {
   }
 }
 
-/// Null: the name stands for no layer of the registry.
+/// Returns null if the name stands for no layer of the registry.
 const layers::entry* read_carrier(settings& s, const layers& known) {
   std::string name = "tcp", text;
   settings::choices<std::string> names;
@@ -29,7 +29,7 @@ const layers::entry* read_carrier(settings& s, const layers& known) {
   return unknown ? nullptr : known.find(name);
 }
 
-/// Null: no encryption.
+/// Returns null without encryption.
 const layers::entry* read_security(settings& s, const layers& known) {
   std::string name = "none";
   settings::choices<std::string> names{{name, name}};
@@ -68,7 +68,7 @@ void describe_layers(settings& s, const layers& known, role side) {
     s.object({layer.name + "Settings", layer.meaning}, [&](settings& own) { layer.read(own, side, {}); });
 }
 
-// Sites behind which a server hides speak no HTTP/1 to browsers where they can speak HTTP/2.
+// A site that REALITY imitates uses HTTP/2 with browsers, so HTTP/1 over REALITY would be conspicuous.
 void refuse_carrier_over_reality(settings& s, const layers::entry* carrier, const layers::entry* security) {
   if (!carrier || !security || security->name != "reality") return;
   if (carrier->name == "ws" || carrier->name == "httpupgrade")
@@ -76,7 +76,7 @@ void refuse_carrier_over_reality(settings& s, const layers::entry* carrier, cons
             fmt::format("is '{}'; with security reality it must be raw, grpc or xhttp", carrier->name));
 }
 
-/// What a carrier needs to know of what is below it.
+/// Gives a carrier the properties of the security below it.
 void put_on(settings& s, transport_plan& carrier, const layers::entry* security,
             const transport_plan& below) {
   if (!carrier.stand_on) return;

@@ -1,4 +1,4 @@
-// "streamSettings", and objects of the same form. Ring 4, a rule: no I/O.
+// "streamSettings", and objects of the same form. Ring 4, a rule without I/O.
 #pragma once
 
 #include "proxy/config/config.hpp"
@@ -9,7 +9,7 @@
 
 namespace muxpro::proxy {
 
-/// `server`: the host that a client connects to, or empty.
+/// `server` is the host that a client connects to, or empty.
 stream_config read_stream_object(settings& stream, const registry& known, role side,
                                  const std::string& server);
 

@@ -15,9 +15,9 @@ namespace muxpro::proxy {
 
 namespace {
 
-// Half of a dial's time-out: there is time to dial after a try that was lost.
+// Half of a dial's time-out, so that there is time to dial after a lost try.
 constexpr duration query_timeout = std::chrono::seconds(5);
-// Of each family; name_cache_bounds::addresses in all.
+// Of each family. All together are limited by name_cache_bounds::addresses.
 constexpr std::size_t most_addresses = 16;
 
 std::optional<asio::ip::address> address_of(const ares_addrinfo_node& n) {
@@ -45,7 +45,7 @@ std::string list_of(const dns_servers& servers) {
 // As DNS flag day 2020 has it. A server that does not read EDNS is asked again without it.
 constexpr int ares_udp_size = 1232;
 
-// With all of these set c-ares reads no file. A name is final: no domain completes it.
+// With all of these set c-ares reads no file. A name is final, so no domain completes it.
 constexpr int all_set = ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
                         ARES_OPT_NDOTS | ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS |
                         ARES_OPT_SORTLIST | ARES_OPT_SOCK_STATE_CB;

@@ -19,8 +19,8 @@ struct ares_channeldata;
 
 namespace muxpro::proxy {
 
-/// A channel of its own for each query: c-ares 1.18 cancels all queries of a channel or none, and a channel
-/// whose query has ended has no socket, so no two queries share a port that a forger could guess.
+/// Each query has a channel of its own, because c-ares 1.18 cancels only all queries of a channel, and a
+/// channel whose query has ended has no socket, so no two queries share a port that a forger could guess.
 class ares_query final : public name_query {
  public:
   ares_query(std::string name, dns_servers servers, name_families wanted, asio::any_io_executor executor,

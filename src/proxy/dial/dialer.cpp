@@ -39,7 +39,7 @@ std::error_code bind_source(tcp::socket& s, const tcp::endpoint& to, const socke
 }
 
 std::error_code as_own_code(const std::error_code& ec) {
-  // A refusal comes as connection_refused: this one was accepted first, and reset before we could look.
+  // A refusal comes as connection_refused. This connection was accepted first, and reset before the check.
   if (ec == asio::error::connection_reset) return ec;
   return out_of_resources(ec) ? errc::out_of_room : errc::target_unreachable;
 }

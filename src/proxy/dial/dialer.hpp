@@ -1,4 +1,5 @@
-// From a destination to a connected socket: policy, DNS, happy eyeballs (RFC 8305), one deadline. Ring 4.
+// dial, which makes a connected socket for a destination, with policy, DNS, happy eyeballs (RFC 8305) and one
+// deadline. Ring 4.
 #pragma once
 
 #include "proxy/dial/resolver.hpp"
@@ -33,10 +34,10 @@ struct dial_options {
   duration stagger = std::chrono::milliseconds(250);
   socket_options socket{};
   dial_family family = dial_family::any;
-  /// Decides before the policy, but about listeners of this process. Null: the policy alone decides.
+  /// Decides before the policy, but not about listeners of this process. If null, the policy alone decides.
   std::shared_ptr<const final_rules> final{};
   address_order order{};
-  /// The outbound that makes the connections in place of sockets. Null: there is none.
+  /// The outbound that makes the connections in place of sockets. Null if sockets make them.
   std::shared_ptr<const next_outbound> through{};
 
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
@@ -55,8 +56,8 @@ std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address> found,
 /// one waits until an attempt has failed or had a quarter of the time. Belongs to the executor's strand.
 class dial : public std::enable_shared_from_this<dial> {
  public:
-  /// `names` and `policy` must outlive it. `asker`: whose place a look-up takes, share_of(); empty: this
-  /// program's own.
+  /// `names` and `policy` must outlive it. `asker` is the share whose place a look-up takes, see share_of().
+  /// It is empty for this program itself.
   dial(asio::any_io_executor executor, resolver& names, const dial_policy& policy, dial_options options,
        std::string asker = {})
       : asker_(std::move(asker)),
@@ -70,13 +71,13 @@ class dial : public std::enable_shared_from_this<dial> {
   /// out_of_room (resources of this machine), asio::error::connection_reset if the target reset it at once,
   /// or what cancel() was given. Once per object.
   asio::awaitable<asio::ip::tcp::socket> connect(destination target, std::error_code& ec);
-  /// The system's error for a target that connect() calls unreachable; else `ec`.
+  /// Returns the system's error if `ec` is `unreachable` of connect(), else `ec`.
   std::error_code in_detail(std::error_code ec) const {
     return failure_ && ec == errc::target_unreachable ? failure_ : ec;
   }
-  /// Why the policy has refused the target; allowed: it has not.
+  /// Returns why the policy has refused the target, or `allowed` if it has not.
   verdict refused() const noexcept { return refused_; }
-  /// The addresses of a host that the policy allows, first choice first; `ec` as above.
+  /// Returns the addresses of a host that the policy allows, first choice first. `ec` is as above.
   asio::awaitable<std::vector<asio::ip::address>> find(address host, std::uint16_t port, std::error_code& ec);
   /// For a dial by another outbound: `target` with the first of these addresses in place of its name, if the
   /// options choose a family of addresses. Completes as find(). Errors: those of find(). Cancellation: by

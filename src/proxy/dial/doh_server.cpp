@@ -32,7 +32,8 @@ class dns_body final : public http2_body {
   }
 };
 
-// A server that has gone without a word is found while there is time to ask another connection.
+// Pings detect a server that is gone without closing while there is still time to ask over another
+// connection.
 http2_options limits_of_doh() {
   http2_options o;
   o.stream_window = 128 * 1024;

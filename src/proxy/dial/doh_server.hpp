@@ -20,13 +20,12 @@ namespace muxpro::proxy {
 /// Each thread keeps a connection, over which all its queries go. Any thread.
 class doh_server {
  public:
-  /// `authority`: as tls_options::authority. Throws std::runtime_error with one sentence about a file.
+  /// `authority` is as tls_options::authority. Throws std::runtime_error with one sentence about a file.
   doh_server(const dns_server_options& o, const std::string& authority);
 
-  /// Completes when all questions have a reply. `below` dials the server where there is no connection.
-  /// Errors: those of `below`, of TLS, of http2_category(), eof and connection_reset; bad_message for what is
-  /// no reply.
-  /// Cancellation (terminal): operation_aborted, or an exception; the requests are reset.
+  /// Completes when all questions have a reply. `below` dials the server if there is no connection. Errors:
+  /// those of `below`, of TLS, of http2_category(), eof and connection_reset, and bad_message for an invalid
+  /// reply. Cancellation (terminal): operation_aborted, or an exception. The requests are reset.
   asio::awaitable<void> ask(dns_exchange& e, transport::opener below, std::error_code& ec);
   /// From now on a connection ends behind its last query.
   void drain() { kept_.drain(); }
@@ -37,7 +36,7 @@ class doh_server {
   http2_stream request(http2_connection& c, std::size_t size) const;
 
   const std::string path_, authority_;
-  const std::shared_ptr<const transport> tls_;  ///< null: HTTP/2 without TLS
+  const std::shared_ptr<const transport> tls_;  ///< null for HTTP/2 without TLS
   http2_pools pools_;
   drained_set<http2_connection> kept_;
 };

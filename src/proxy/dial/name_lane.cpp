@@ -97,7 +97,7 @@ void name_lane::ask(const std::shared_ptr<name_request>& request) {
 }
 
 void name_lane::give_up(name_request& request) noexcept {
-  std::shared_ptr<name_request> mine;  // goes after the lock: it may hold the caller
+  std::shared_ptr<name_request> mine;  // destroyed after the lock, because it may hold the caller
   std::shared_ptr<name_search> ended;
   name_requests answered;
   try {

@@ -19,7 +19,7 @@
 
 namespace muxpro::proxy {
 
-/// One look-up: final names, of which the first that exists is the answer.
+/// One look-up of final names, of which the first that exists is the answer.
 struct name_request {
   name_request(std::shared_ptr<shared_names> k, std::string a, std::vector<std::string> n,
                asio::any_io_executor e, resolver::name_check check, resolver::handler d)
@@ -35,7 +35,7 @@ struct name_request {
   const std::vector<std::string> names;
   const asio::any_io_executor executor;
   const resolver::name_check may_ask;
-  resolver::handler done;  ///< empty: answered, or given up; on the executor alone
+  resolver::handler done;  ///< empty if answered or given up, on the executor alone
   std::size_t next = 0;    ///< the name that is asked for
   name_turns::ticket ticket = 0;
   std::error_code error;
@@ -56,9 +56,9 @@ class name_lane : public std::enable_shared_from_this<name_lane> {
                                        const std::shared_ptr<shared_names>& known);
 
   void ask(const std::shared_ptr<name_request>& request);
-  /// Frees its place at once; the query ends if no other look-up waits for it.
+  /// Frees its place at once. The query ends if no other look-up waits for it.
   void give_up(name_request& request) noexcept;
-  /// Its context is being destroyed: drops everything.
+  /// Called when its context is destroyed. Drops everything.
   void context_destroyed() noexcept;
   /// Whether its resolver and all look-ups are gone.
   bool is_useless() const noexcept { return known_.expired(); }

@@ -13,8 +13,8 @@ namespace muxpro::proxy {
 
 class name_query : public std::enable_shared_from_this<name_query> {
  public:
-  /// Something has happened to a query: process() is to be called with the same numbers. Called on the
-  /// executor, never inside a call of the query.
+  /// Reports that a query has made progress. The receiver calls process() with the same numbers. Called on
+  /// the executor, never inside a call of the query.
   using event = std::function<void(name_query&, int readable, int writable)>;
 
   explicit name_query(event happened) : happened_(std::move(happened)) {}

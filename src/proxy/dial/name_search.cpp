@@ -84,7 +84,7 @@ void name_search::settle() {
   finish(best != turns_.end() ? &*best : turns_.empty() ? nullptr : &turns_.front());
 }
 
-// Whether nothing is to be done about the groups behind it.
+// Returns whether the groups behind it need no query.
 bool name_search::settle(std::size_t first, std::size_t last) {
   for (std::size_t i = first; i < last; ++i) {
     if (!turns_[i].query && !turns_[i].ended) ask(turns_[i]);

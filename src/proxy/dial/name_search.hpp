@@ -1,4 +1,4 @@
-// A search for the addresses of one name: its servers one after the other, or all at once. Ring 4.
+// A search for the addresses of one name, which asks its servers one after the other, or all at once. Ring 4.
 #pragma once
 
 #include "proxy/dial/name_query.hpp"
@@ -34,13 +34,13 @@ class name_search : public std::enable_shared_from_this<name_search> {
   bool over() const noexcept { return over_; }
   name_answer take_answer() { return std::move(answer_); }
   duration ttl() const noexcept { return ttl_; }
-  /// Whose answer it is; name_rules::system_server if no server has an address.
+  /// Returns the server whose answer it is, or name_rules::system_server if no server has an address.
   std::size_t server() const noexcept { return server_; }
 
  private:
   struct turn {
     std::size_t server;
-    std::shared_ptr<name_query> query{};  ///< null: not asked
+    std::shared_ptr<name_query> query{};  ///< null if not asked
     bool ended = false;
     name_answer answer{};
     duration ttl{};

@@ -38,7 +38,7 @@ class dispatchers {
 /// Its connections have no inbound, so that the tag of one in their contexts is empty. Shared by all threads.
 class next_outbound {
  public:
-  /// `tag`: of an outbound of each dispatcher. `support`: what that does with datagrams.
+  /// `tag` is that of an outbound of each dispatcher. `support` is what that outbound does with datagrams.
   next_outbound(std::string tag, datagram_support support, std::shared_ptr<const dispatchers> threads)
       : tag_(std::move(tag)), support_(support), threads_(std::move(threads)) {}
 
@@ -46,17 +46,17 @@ class next_outbound {
   /// Makes a connection to `target`. Returns null and sets `ec` if it fails.
   /// Completes when the outbound has reached the target, or at once if its protocol does not report that.
   /// Errors: why the outbound has not reached the target.
-  /// Cancellation (terminal): operation_aborted; by `stop`, if that is connected.
+  /// Cancellation (terminal): operation_aborted, by `stop` if that is connected.
   asio::awaitable<std::shared_ptr<connection>> connect(destination target, std::error_code& ec,
                                                        asio::cancellation_slot stop = {}) const;
   /// Makes a stream of datagrams, all of which go to `target`, and come from there. Completes at once.
-  /// Errors: none; the stream ends with them. Cancellation: not supported.
+  /// Errors: none. The stream ends with them. Cancellation: not supported.
   asio::awaitable<std::unique_ptr<datagram_stream>> exchange(host_port target) const;
   /// Carries `datagrams` of a client in place of the outbound that has got them from its dispatcher with
   /// `ctx`.
   /// Completes when the association has ended.
   /// Errors: as dispatcher::dispatch_datagrams().
-  /// Cancellation: not supported; end the stream.
+  /// Cancellation: not supported. The caller ends the stream.
   asio::awaitable<void> carry_datagrams(context ctx, std::unique_ptr<datagram_stream> datagrams) const;
 
  private:

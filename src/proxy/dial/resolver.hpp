@@ -26,9 +26,9 @@ class name_lane;
 struct name_request;
 struct shared_names;
 
-/// Shared by all threads: pinned answers and a cache. Queries are those of the thread that asks: 128 at a
-/// time, 32 of one user, further ones wait for their user's turn. Look-ups of one name share a query. A query
-/// to the servers of this machine ends after 5 s, one to another server after its own time.
+/// All threads share pinned answers and a cache. Each thread makes its own queries, 128 at a time and 32 of
+/// one user. Further ones wait for their user's turn. Look-ups of one name share a query. A query to the
+/// servers of this machine ends after 5 s, one to another server after its own time.
 class resolver {
  public:
   using addresses = std::vector<asio::ip::address>;
@@ -67,12 +67,12 @@ class resolver {
   };
 
   /// Calls `done` on `executor` unless the result goes first, in the order in which addresses are to be
-  /// dialled, without duplicates; never inside resolve(). `asker` is whose place the look-up takes. Errors,
-  /// without an address: asio::error::host_not_found, also if the pinned answer is empty; no_data if the name
-  /// exists;
-  /// host_not_found_try_again if no server answers; no_recovery if there is no server, or c-ares cannot be
-  /// used; errc::target_rejected if `may_ask` refuses a completed name; no_buffer_space if too many look-ups
-  /// of the asker wait. The executor's context may go first: then `done` is not called.
+  /// dialled, without duplicates. Never calls it inside resolve(). `asker` is the share whose place the
+  /// look-up takes. Errors without an address: asio::error::host_not_found, also if the pinned answer is
+  /// empty, no_data if the name exists, host_not_found_try_again if no server answers, no_recovery if there
+  /// is no server, or c-ares cannot be used, errc::target_rejected if `may_ask` refuses a completed name,
+  /// no_buffer_space if too many look-ups of the asker wait. If the executor's context is destroyed first,
+  /// `done` is not called.
   [[nodiscard]] look_up resolve(std::string_view name, std::string asker, asio::any_io_executor executor,
                                 name_check may_ask, handler done);
 

@@ -10,7 +10,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-// What is asked for a rule is not dialled: the outbound's policy decides on that.
+// Addresses that are resolved for a rule are not dialled. The outbound's policy decides on that.
 const dial_policy& every_address() {
   static const dial_policy everything = [] {
     dial_policy p;
@@ -20,7 +20,7 @@ const dial_policy& every_address() {
   return everything;
 }
 
-// The router is held by the coroutine: others may have taken its place in the dispatcher meanwhile.
+// The coroutine holds the router, because another one may have replaced it in the dispatcher meanwhile.
 asio::awaitable<outbound_choice> ask(std::shared_ptr<const router> rules, resolver& names,
                                      dial_options limits, context c) {
   route_request request = request_of(c);

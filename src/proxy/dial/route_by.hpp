@@ -1,4 +1,5 @@
-// A router as the dispatcher asks it: with names resolved where its rules want that. Ring 4.
+// by_rules(), which makes a router usable by the dispatcher, and resolves names where its rules need that.
+// Ring 4.
 #pragma once
 
 #include "proxy/dial/dialer.hpp"
@@ -11,7 +12,7 @@
 
 namespace muxpro::proxy {
 
-/// For dispatcher::route_by(). A name that `names` does not answer within `limits` has no addresses: rules
+/// For dispatcher::route_by(). A name that `names` does not answer within `limits` has no addresses, so rules
 /// about addresses do not match. `names` must outlive what uses it.
 dispatcher::choose_outbound by_rules(std::shared_ptr<const router> rules, resolver& names,
                                      dial_options limits = {});

@@ -74,7 +74,7 @@ struct datagram_exchange_end {
   datagram_exchange& of;
 };
 
-// Anyone may send to a socket of this program: other sources do not count.
+// Any host may send to a socket of this program, so other sources are ignored.
 asio::awaitable<void> receive_replies(datagram_exchange& x, std::error_code& ec) {
   std::array<std::byte, longest_datagram_reply> room;
   host_port from;
@@ -114,7 +114,7 @@ server_link::server_link(std::shared_ptr<shared_names> known, std::size_t server
       options_(known_->server(server)),
       executor_(std::move(executor)) {}
 
-// What a query looks for must not be needed to send it: rules about content or addresses of names do not
+// A query must not need its own answer to be sent. Therefore rules about content or addresses of names do not
 // apply to it.
 context server_link::context_of(network net) const {
   context ctx;

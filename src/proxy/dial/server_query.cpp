@@ -57,7 +57,7 @@ server_query::server_query(std::shared_ptr<shared_names> known, std::size_t serv
       timer_(executor_) {}
 
 void server_query::start() {
-  if (exchange_->done()) return process(-1, -1);  // of the families it has none
+  if (exchange_->done()) return process(-1, -1);  // the families have no question
   running_ = true;
   auto ended = [self = self()](std::exception_ptr) {
     self->running_ = false;

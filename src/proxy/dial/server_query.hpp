@@ -1,4 +1,4 @@
-// A question about a name to a server that the configuration names: by UDP, TCP or HTTPS, through the rules
+// A question about a name to a server that the configuration names, by UDP, TCP or HTTPS, through the rules
 // or past them. Ring 4.
 #pragma once
 

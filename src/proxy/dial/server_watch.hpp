@@ -30,7 +30,7 @@ class server_watch : public std::enable_shared_from_this<server_watch> {
   /// Before the first attempt.
   void probe_by(probe p);
   bool probes() const noexcept { return static_cast<bool>(probe_); }
-  /// The outcome of an attempt. operation_aborted changes nothing.
+  /// Notes the outcome of an attempt. operation_aborted is ignored.
   void note(std::error_code outcome, const asio::any_io_executor& executor);
   /// An attempt without an outcome, since its client has gone.
   void note_given_up(time_point began, const asio::any_io_executor& executor);

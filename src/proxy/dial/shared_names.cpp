@@ -14,7 +14,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// Of "hosts": without a family that is not asked for.
+/// Returns the answer of "hosts", without a family that is not asked for.
 name_answer answer_of(const host_options& host, name_family wanted) {
   using kind = name_answer::kind;
   if (host.addresses.empty()) return {kind::not_there, {}};

@@ -35,7 +35,8 @@ struct shared_names {
   std::optional<cached_answer> cached(std::string_view name);
   void remember(const std::string& name, const std::string& user, const name_answer& answer, duration ttl,
                 std::size_t server);
-  /// Without a server: pinned, of "hosts", in the hosts file, or a name of this machine.
+  /// Returns answers that need no server, which are pinned, of "hosts", in the hosts file, or a name of this
+  /// machine.
   std::optional<name_answer> without_query(std::string_view name);
 
   /// The servers for a name, in their order.
@@ -45,13 +46,13 @@ struct shared_names {
   bool asks_in_parallel() const { return rules && rules->parallel(); }
   /// The addresses that a server is asked for.
   name_families families(std::size_t server);
-  /// The dispatcher of the executor's context; null: it has none.
+  /// Returns the dispatcher of the executor's context, or null without one.
   dispatcher* door(const asio::any_io_executor& executor);
   void add_door(dispatcher& to);
 
   const name_sources sources;
   std::map<std::string, resolver::addresses> pinned;
-  std::shared_ptr<const name_rules> rules;                 ///< null: the system's servers are asked
+  std::shared_ptr<const name_rules> rules;                 ///< null if the system's servers are asked
   std::map<std::size_t, std::unique_ptr<doh_server>> doh;  ///< by the index of their server
   system_names system;
   std::atomic<std::size_t> under_way{0}, waiting{0};

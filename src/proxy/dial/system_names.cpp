@@ -28,7 +28,7 @@ constexpr std::size_t longest_hosts = 16 * 1024 * 1024;
 // glibc has 6 domains in old versions, and no bound since 2.26.
 constexpr std::size_t most_domains = 6;
 constexpr std::size_t most_servers = 3;  // resolv.conf(5), MAXNS
-// c-ares has 5 s by default, and doubles it with each round: a name has 5 s in all.
+// c-ares has 5 s by default, and doubles it with each round. A name has 5 s in all.
 constexpr int longest_timeout = 1000;
 constexpr int most_tries = 3;
 

@@ -1,4 +1,4 @@
-// The names that this machine knows: its hosts file, its DNS servers, its addresses. Ring 4.
+// system_names, the hosts file, DNS servers and addresses of this machine. Ring 4.
 #pragma once
 
 #include "proxy/names/hosts_file.hpp"
@@ -22,15 +22,15 @@ struct name_sources {
   std::string hosts = "/etc/hosts";
   std::string resolv_conf = "/etc/resolv.conf";
   std::uint16_t port = 53;  ///< of all servers
-  std::string authority;    ///< PEM file that vouches for servers of HTTPS; empty: those of the system
+  std::string authority;    ///< PEM file with authorities for servers of HTTPS, empty for the system's
 };
 
 /// As c-ares reads resolv.conf and its environment variables.
 struct dns_servers {
-  std::vector<asio::ip::address> addresses;  ///< none: c-ares cannot be used
+  std::vector<asio::ip::address> addresses;  ///< empty if c-ares cannot be used
   std::vector<std::string> domains;          ///< that complete a name without a dot
   bool rotate = false;
-  int timeout = 0, tries = 0;  ///< of a query to one server, ms; queries to each server
+  int timeout = 0, tries = 0;  ///< of a query to one server in ms, and queries to each server
   std::uint16_t port = 0;
 };
 

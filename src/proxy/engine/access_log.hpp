@@ -15,7 +15,7 @@ namespace muxpro::proxy {
 /// limit of their own, so that usual ends do not hide them. Thread-safe.
 class access_log {
  public:
-  /// `per_second`: lines about one source address. Further ones are counted.
+  /// `per_second` limits the lines about one source address. Further ones are counted.
   access_log(const log_sink& to, std::uint32_t per_second, access_detail d = access_detail::full)
       : usual_(to, per_second), odd_(to, per_second), detail_(d) {}
 

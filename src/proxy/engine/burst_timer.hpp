@@ -13,7 +13,8 @@ namespace muxpro::proxy {
 /// There is a timer only while a burst lasts. Thread-safe.
 class burst_timer {
  public:
-  /// Reports what has ended and returns when to report again; time_point::max(): nothing is left.
+  /// Reports what has ended and returns when to report again, or time_point::max() if everything was
+  /// reported.
   using report = std::function<time_point()>;
 
   explicit burst_timer(report r);
@@ -21,7 +22,7 @@ class burst_timer {
   /// As stop().
   ~burst_timer();
 
-  /// Reports are made there, until stop(). Without an executor the timer makes none.
+  /// Reports are made there, until stop(). Without an executor the timer makes no reports.
   void run_on(asio::any_io_executor executor);
   /// Something is to be reported.
   void arm() noexcept;

@@ -1,4 +1,4 @@
-// carried_connection: what the dispatcher keeps of a connection until its end. Ring 4.
+// carried_connection, the state that the dispatcher keeps of a connection until its end. Ring 4.
 #pragma once
 
 #include "proxy/base/exception_code.hpp"
@@ -30,7 +30,8 @@ class carried_connection final : public relay_owner {
   }
 
   live_connection& live() noexcept { return *live_; }
-  /// Begins the relay, if the outbound has handed one over. False: there is none, or `result.why` is set.
+  /// Begins the relay, if the outbound has handed one over. Returns false if there is no relay, or
+  /// `result.why` is set.
   static bool start_relay(const std::shared_ptr<carried_connection>& self) {
     if (!self->c->is_handed_over() || self->result.why) return false;
     try {

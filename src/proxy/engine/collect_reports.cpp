@@ -53,8 +53,8 @@ struct answers {
 
 }  // namespace
 
-// The threads hold the answers weakly: one that has stopped keeps its question until it is destroyed, and the
-// asker's context, which the timer belongs to, may be gone by then.
+// The threads hold the answers weakly. A thread that has stopped keeps its question until it is destroyed,
+// and the asker's context, which the timer belongs to, may be gone by then.
 asio::awaitable<instance_report> collect_reports(workers& threads, thread_report describe) {
   const auto executor = co_await asio::this_coro::executor;
   const auto all = std::make_shared<answers>(executor, threads.size());

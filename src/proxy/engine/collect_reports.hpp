@@ -12,11 +12,11 @@
 
 namespace muxpro::proxy {
 
-/// What the thread with this number does; called on it.
+/// Returns the report of the thread with this number. Called on that thread.
 using thread_report = std::function<instance_report(std::size_t)>;
 
-/// The sum of what each thread reports, and its timers. Any executor; waits a second at most. `threads` and
-/// the executor must outlive it.
+/// Returns the sum of what each thread reports, and its timers. Any executor. Waits a second at most.
+/// `threads` and the executor must outlive it.
 asio::awaitable<instance_report> collect_reports(workers& threads, thread_report describe);
 
 }  // namespace muxpro::proxy

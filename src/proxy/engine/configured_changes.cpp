@@ -1,4 +1,4 @@
-// What the API changes about a proxy that runs: inbounds, outbounds and users.
+// Changes of a running proxy by the API, which are those of inbounds, outbounds and users.
 #include "proxy/engine/configured_parts.hpp"
 
 #include "proxy/base/text.hpp"
@@ -51,7 +51,7 @@ setting with_only(const setting& inbound, const std::string& protocol, const set
   return setting(std::move(out));
 }
 
-/// The user as the inbound's protocol has it: what the account has for the client's side is left out.
+/// Returns the user as the inbound's protocol has it, without what the account has for the client's side.
 setting user_for(const std::string& protocol, setting user) {
   setting::object& u = members_of(user);
   if (text_at(user, "encryption") == "none") u.erase("encryption");

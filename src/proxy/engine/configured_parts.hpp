@@ -76,16 +76,16 @@ struct configured_proxy::parts final : proxy_control {
   std::vector<routing_rule> rules() override;
   void reopen_logs() override;
 
-  /// An inbound or an outbound as a configuration that has nothing else.
+  /// Reads an inbound or an outbound as a configuration that has only that.
   config read_alone(const char* list, setting one);
   void stop_listening(const inbound_config& i);
   inbound_config& inbound_named(const std::string& tag);
-  /// The inbound's clients or accounts as they are written. Null: there are none.
+  /// Returns the inbound's clients or accounts as they are written. Null without any.
   setting* written_users(const std::string& tag);
   void remember(const config& c);
   void reroute();
 
-  /// What it began with; of what has accounts, the accounts of now.
+  /// The configuration of the start, with the inbounds and accounts of now.
   config began;
   const policy_level& behind = began.outbound_policy;
   log_sink log_to;

@@ -21,7 +21,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// For lines about connections that have ended; null: there is no place for them.
+/// Makes the log of lines about connections that have ended. Returns null if they are not logged.
 std::shared_ptr<access_log> access_lines_of(const log_config& c, const log_sink& log,
                                             const log_sink& access) {
   const bool by_log = !access, heard = c.level && (c.as_xray || *c.level <= log_level::info);
@@ -106,7 +106,7 @@ void configured_proxy::parts::route(const router_options& o, geo_files& geo) {
   for (const auto& [balancer, outbound] : overridden) chooser->pin(balancer, outbound);
 }
 
-// The rules are long lists: what they allow is found once for each inbound.
+// The rules are long lists, so what they allow is found once for each inbound.
 dispatcher::possible_outbounds configured_proxy::parts::possible(const router_options& o) const {
   std::map<std::string, std::vector<std::string>> of_inbound;
   for (const inbound_config& i : began.inbounds)
@@ -126,7 +126,7 @@ std::optional<std::size_t> configured_proxy::parts::load(std::string_view tag) c
   return running->load(tag);
 }
 
-/// What answers the inbounds of protocol dns; null: there are none.
+/// Returns the outbound that answers the inbounds of protocol dns. Null without such inbounds.
 std::shared_ptr<dns_outbound> configured_proxy::parts::answers_of_inbounds() {
   const auto is_dns = [](const inbound_config& i) { return i.protocol == dns_protocol; };
   if (std::none_of(began.inbounds.begin(), began.inbounds.end(), is_dns)) return nullptr;
@@ -158,7 +158,7 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
   to.link_capacity(behind.link_capacity());
   shared.names.send_by(to);
   if (chooser) to.route_by(by_rules(chooser, shared.names), chooser->by_content(), possible_now);
-  // They are shared by all threads; the first one takes care of them.
+  // All threads share them. The first one takes care of them.
   if (std::exchange(first_is_there, true)) return;
   if (observed) asio::co_spawn(io, observed->run(to), [](std::exception_ptr) {});
   shared.sweep(io);
@@ -239,8 +239,8 @@ void configured_proxy::parts::listen_for_calls() {
   }
 }
 
-// Accounts are those of the inbound that listens at the same place for the same protocol: which one it is in
-// the list means nothing.
+// Accounts are those of the inbound that listens at the same address for the same protocol. Its position in
+// the list is ignored.
 void configured_proxy::parts::take_accounts(const config& c) {
   for (const inbound_config& now : c.inbounds) {
     const auto same = [&](const inbound_config& i) {
@@ -252,7 +252,7 @@ void configured_proxy::parts::take_accounts(const config& c) {
   remember(c);
 }
 
-// Rules may name outbounds that are not here: then the old ones stay.
+// If rules name outbounds that do not exist, the old rules stay.
 std::vector<std::string> configured_proxy::parts::reload(const config& c, geo_files& geo) {
   const std::lock_guard lock(changing);
   std::vector<std::string> left = changes(began.restart_only, c.restart_only);

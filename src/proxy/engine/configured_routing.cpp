@@ -52,7 +52,7 @@ void configured_proxy::parts::override_balancer(const std::string& tag, const st
     overridden[tag] = outbound;
 }
 
-// The router is made anew: it knows the tags of all outbounds.
+// The router is made anew, because it holds the tags of all outbounds.
 void configured_proxy::parts::use_rules(const router_options& o) {
   running->change([this, r = chooser, p = possible(o)](dispatcher& to) {
     to.route_by(by_rules(r, shared.names), r->by_content(), p);

@@ -49,8 +49,8 @@ class proxy_control {
   virtual router::balancer_state balancer(const std::string& tag) = 0;
   /// An empty outbound ends it.
   virtual void override_balancer(const std::string& tag, const std::string& outbound) = 0;
-  /// `routing`: as in a configuration. `append`: behind the rules and balancers that are there, else instead
-  /// of them.
+  /// `routing` is as in a configuration. If `append` is true, its rules and balancers go behind the existing
+  /// ones, else they replace them.
   virtual void add_rules(const setting& routing, bool append) = 0;
   virtual void remove_rule(const std::string& rule_tag) = 0;
   virtual std::vector<routing_rule> rules() = 0;

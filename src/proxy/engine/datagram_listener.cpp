@@ -43,8 +43,8 @@ struct datagram_listener::source {
         quiet(link->get_executor(), idle, [this] { link->end(end_code::graceful); }) {}
   const key who;
   udp::endpoint from;       ///< of its newest packet
-  asio::ip::address local;  ///< of this machine, where that was sent to; unspecified: there is only one
-  std::shared_ptr<sealed_source> seals;  ///< null: packets are datagrams
+  asio::ip::address local;  ///< of this machine, where that was sent to, unspecified if there is only one
+  std::shared_ptr<sealed_source> seals;  ///< null if packets are datagrams
   host_port asked;                       ///< where its last datagram was sent to, if it was redirected
   const host_port target;                ///< where they go
   const bool everywhere;                 ///< no, each goes where it was sent to
@@ -81,7 +81,7 @@ void datagram_listener::close() {
   while (!sources_.empty()) drop(heard_.front());
 }
 
-// A datagram is copied or dropped before anything waits: one memory does for all listeners of a thread.
+// A datagram is copied or dropped before any wait, so one buffer suffices for all listeners of a thread.
 asio::awaitable<void> datagram_listener::run([[maybe_unused]] std::shared_ptr<datagram_listener> self) {
   thread_local std::array<std::byte, max_datagram> memory;
   for (;;) {

@@ -1,4 +1,5 @@
-// Datagrams of many sources on one port: each source is a connection of its own.
+// datagram_listener, which takes datagrams of many sources on one port. Each source is a connection of its
+// own.
 #pragma once
 
 #include "proxy/base/sealed_datagrams.hpp"
@@ -27,16 +28,16 @@ struct datagram_listener_options {
   std::size_t sources = 1024;
   /// Without a datagram (RFC 4787 REQ-5: 2 min).
   duration idle = std::chrono::minutes(2);
-  /// If it is transparent, TPROXY sends it datagrams to other addresses: such an address is the gateway that
-  /// the inbound is asked about, and what answers come from. If that becomes the target, each further
+  /// If it is transparent, TPROXY sends it datagrams to other addresses. Such an address is the gateway in
+  /// the context of the inbound, and the source of the answers. If that becomes the target, each further
   /// datagram has its own, too.
   socket_options socket;
   std::shared_ptr<const sniff_policy> sniffing;
   user_account anonymous;  ///< the user of a source
 };
 
-/// Lives on one thread. A client's datagrams to another address of this machine are another source: answers
-/// come from the address that was asked. Where an inbound opens packets, each client is a source.
+/// Lives on one thread. A client's datagrams to another address of this machine are another source, because
+/// answers come from the address that was asked. Where an inbound opens packets, each client is a source.
 class datagram_listener : public std::enable_shared_from_this<datagram_listener> {
  public:
   /// Binds. Throws std::system_error.
@@ -55,9 +56,9 @@ class datagram_listener : public std::enable_shared_from_this<datagram_listener>
   struct key {
     asio::ip::udp::endpoint from;
     asio::ip::address
-        asked;  ///< of this machine; unspecified: the listener has only one, or it is redirected
+        asked;  ///< of this machine, unspecified if the listener has only one or it is redirected
     bool redirected = false;
-    std::uint64_t client = 0;  ///< sealed_source::number(); its addresses are left out if it moves
+    std::uint64_t client = 0;  ///< sealed_source::number(), its addresses are left out if it moves
     friend bool operator<(const key& a, const key& b) {
       return std::tie(a.from, a.asked, a.redirected, a.client) <
              std::tie(b.from, b.asked, b.redirected, b.client);
@@ -86,7 +87,7 @@ class datagram_listener : public std::enable_shared_from_this<datagram_listener>
   asio::ip::udp::socket socket_;
   const std::string tag_;
   const std::shared_ptr<const inbound> serves_;
-  const std::shared_ptr<sealed_datagrams> opens_;  ///< null: packets are datagrams
+  const std::shared_ptr<sealed_datagrams> opens_;  ///< null if packets are datagrams
   dispatcher& to_;
   const datagram_listener_options options_;
   const std::vector<asio::ip::address> local_;

@@ -69,7 +69,7 @@ datagram_support dispatcher::support_for_datagrams(const context& ctx) const {
 }
 
 asio::awaitable<void> dispatcher::choose(context& ctx) const {
-  // Held here: it may be replaced while its coroutine waits.
+  // Held here, because it may be replaced while its coroutine waits.
   const auto rules = choose_;
   outbound_choice choice = co_await (*rules)(ctx);
   ctx.outbound.tag = std::move(choice.tag);

@@ -55,7 +55,7 @@ std::vector<std::string> file_watch::reload() {
   return refused;
 }
 
-// Tags, each with the sentence of a refusal or nothing.
+// Returns tags, each with the sentence of a refusal or an empty text.
 std::vector<std::pair<std::string, std::string>> file_watch::reload_changed() {
   const std::lock_guard lock(change_);
   std::vector<std::pair<std::string, std::string>> out;

@@ -23,10 +23,9 @@ class file_watch {
   void add(std::string tag, const std::shared_ptr<const transport>& t, std::vector<std::string> files);
   /// All transports read their files again. Returns one sentence about each that keeps what it had.
   std::vector<std::string> reload();
-  /// Looks again and again whether files have changed, and has their transports read them.
-  /// Completes never.
-  /// Errors: none; the log gets a line, and the transport keeps what it had.
-  /// Cancellation: not supported; it ends with its executor's context.
+  /// Checks periodically whether files have changed, and has their transports read them. Completes never.
+  /// Errors: none. The log gets a line, and the transport keeps what it had. Cancellation: not supported. It
+  /// ends with its executor's context.
   asio::awaitable<void> run(duration pause, log_sink log);
 
  private:
@@ -34,7 +33,7 @@ class file_watch {
     explicit stamp(const std::string& file);
     friend bool operator==(const stamp&, const stamp&) = default;
 
-    std::int64_t seconds = -1, nanoseconds = 0;  ///< when it was written; -1: it is not there
+    std::int64_t seconds = -1, nanoseconds = 0;  ///< when it was written, -1 if it does not exist
     std::int64_t size = 0;
     std::uint64_t inode = 0;
   };

@@ -25,7 +25,7 @@ struct kept_links::entry {
   time_point until;
   std::array<std::byte, 1> room;
   asio::cancellation_signal stop;
-  one_shot stopped;  ///< with operation_aborted if nothing has come
+  one_shot stopped;  ///< with operation_aborted if no byte has come
 };
 
 void kept_links::put(std::string key, owner who, kept_link link) {

@@ -28,7 +28,7 @@ struct kept_link_limits {
   /// How long one waits for the next exchange (Go: 90 s, nginx: 60 s). An origin that gives up sooner ends
   /// it.
   duration idle = std::chrono::seconds(30);
-  /// The same once its owner has gone: for another connection of the same client that begins now.
+  /// The same once its owner has gone, for another connection of the same client that begins now.
   duration ownerless = std::chrono::seconds(1);
 };
 
@@ -52,9 +52,10 @@ class kept_links : public std::enable_shared_from_this<kept_links> {
       : limits_(limits), timer_(std::move(executor)) {}
   ~kept_links() { close(); }
 
-  /// Nothing may be under way on it. Beyond a limit the one that has waited longest is ended.
+  /// No exchange may be under way on it. Beyond a limit the link that has waited longest is ended.
   void put(std::string key, owner who, kept_link link);
-  /// The owner's last one, else another's last one that is not owner_only. Nothing: there is none.
+  /// Returns the owner's last link, else another's last link that is not owner_only. Returns nothing without
+  /// one.
   asio::awaitable<std::optional<kept_link>> take(std::string key, owner who);
   /// The owner's last one that is owner_only.
   asio::awaitable<std::optional<kept_link>> take_own(std::string key, owner who);

@@ -77,7 +77,7 @@ void listener::close() {
   });
 }
 
-// Whatever is thrown costs a connection or a line of the log: a listener that ended would be deaf.
+// An exception costs a connection or a line of the log, because a listener that ended would accept no more.
 asio::awaitable<void> listener::run([[maybe_unused]] std::shared_ptr<listener> self) {
   bool tired = false;
   while (acceptor_.is_open()) {

@@ -57,7 +57,7 @@ class listener : public std::enable_shared_from_this<listener> {
 
   /// The port that was chosen for port 0.
   stream_endpoint local() const { return acceptor_.local_endpoint(); }
-  /// Accepts from now on; before the workers start, or on its thread.
+  /// Accepts from now on. Called before the workers start, or on its thread.
   void start();
   /// Any thread.
   void close();

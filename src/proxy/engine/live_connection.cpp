@@ -6,7 +6,7 @@ namespace muxpro::proxy {
 
 live_connection::live_connection(context&& c, std::shared_ptr<stats> counts, std::shared_ptr<list> all)
     : ctx(std::move(c)), counts_(std::move(counts)), all_(std::move(all)) {
-  // Without memory for one of them nothing is counted: no destructor would take it back.
+  // Without memory for one of them no counter is changed, because no destructor would take it back.
   list mine{this};
   if (counts_ && !ctx.inbound.user.name.empty()) counts_->of(stats::kind::user, ctx.inbound.user.name);
   if (!ctx.inbound.tag.empty()) join(stats::kind::inbound, ctx.inbound.tag);

@@ -1,4 +1,4 @@
-// live_connection: a connection in the dispatcher, for counters, reports and balancers. Ring 4.
+// live_connection, a connection in the dispatcher, for counters, reports and balancers. Ring 4.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -22,7 +22,8 @@ class live_connection {
  public:
   using list = std::list<live_connection*>;
 
-  /// `counts`: where its bytes are added; may be null. It stands in `all`, at the end, until it is destroyed.
+  /// Its bytes are added to `counts`, which may be null. It stands in `all`, at the end, until it is
+  /// destroyed.
   live_connection(context&& c, std::shared_ptr<stats> counts, std::shared_ptr<list> all);
   live_connection(const live_connection&) = delete;
   ~live_connection();

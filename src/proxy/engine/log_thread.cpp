@@ -29,7 +29,7 @@ struct log_thread::state {
   std::condition_variable pushed, ended;
   line_queue waiting;
   bool ending = false, over = false;
-  std::uint64_t unwritten = 0;  // lines that the writer has failed at; the thread's alone
+  std::uint64_t unwritten = 0;  // lines that the writer has failed at, used by the thread alone
   bool cut = false;             // what it has written ends inside a line
 };
 

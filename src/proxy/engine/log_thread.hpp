@@ -21,22 +21,22 @@ class log_thread {
   /// Writes text that consists of whole lines, and returns how many bytes of it were written. May block.
   /// Called by the thread alone.
   using writer = std::function<std::size_t(std::string_view text)>;
-  /// What stands before a line: its time, and its level. Any thread.
+  /// Returns what stands before a line, which is its time and its level. Any thread.
   using heading = std::function<std::string(log_level)>;
 
-  /// `room`: bytes of text that may wait; as many may be with the writer. Throws std::runtime_error with one
-  /// sentence if there is no thread.
+  /// `room` is the number of bytes of text that may wait. As many may be with the writer. Throws
+  /// std::runtime_error with one sentence if there is no thread.
   log_thread(writer write, heading head, std::size_t room = default_log_room);
   log_thread(const log_thread&) = delete;
   log_thread& operator=(const log_thread&) = delete;
   /// As end(), in a second.
   ~log_thread();
 
-  /// A line that finds no room, and one that cannot be written, is counted where it would stand. Any thread;
-  /// does not wait for the writer.
+  /// A line that finds no room, and one that cannot be written, is counted where it would stand. Any thread.
+  /// Does not wait for the writer.
   void push(log_level level, std::string_view text) noexcept;
-  /// Until all is written, but no longer than `until`. False: the writer is left to what it is at, with what
-  /// it has captured. Nothing may be pushed any more.
+  /// Waits until all is written, but no longer than `until`. Returns false if the writer is still busy. It is
+  /// then left running, with what it has captured. push() must not be called any more.
   bool end(time_point until) noexcept;
 
  private:

@@ -23,26 +23,26 @@ namespace muxpro::proxy {
 /// Any thread, but for run().
 class observatory {
  public:
-  /// `outbounds`: tags of all outbounds, of which the options select some.
+  /// `outbounds` are the tags of all outbounds, of which the options select some.
   observatory(observatory_options options, const std::vector<std::string>& outbounds);
 
   /// Measures one outbound after the other, again and again, on the thread of `to`, which must outlive it.
   /// Completes never.
-  /// Errors: none; an outbound that does not reach the page in time is not alive.
-  /// Cancellation: not supported; it ends with its executor's context.
+  /// Errors: none. An outbound that does not reach the page in time is not alive. Cancellation: not
+  /// supported. It ends with its executor's context.
   asio::awaitable<void> run(dispatcher& to);
-  /// Nothing: not measured yet, or not alive.
+  /// Returns nothing if the outbound was not measured yet, or is not alive.
   std::optional<outbound_health> health(std::string_view outbound) const;
   /// Whether the last measurement has failed.
   bool is_dead(std::string_view outbound) const;
 
  private:
-  /// The time from the request to the answer; nothing: there was none.
+  /// Returns the time from the request to the answer, or nothing without an answer.
   asio::awaitable<std::optional<duration>> measure(dispatcher& to, std::string outbound) const;
 
   const observatory_options options_;
   std::vector<std::string> selected_;
-  std::shared_ptr<const transport> tls_;  ///< null: the page is not encrypted
+  std::shared_ptr<const transport> tls_;  ///< null if the page is not encrypted
   mutable std::mutex mutex_;
   std::map<std::string, health_samples, std::less<>> samples_;
 };

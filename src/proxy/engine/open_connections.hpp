@@ -18,10 +18,10 @@
 namespace muxpro::proxy {
 
 struct open_connections {
-  /// By their contexts' ids. Expired: the handshake is not over.
+  /// Connections by the ids of their contexts. A pointer is expired while the handshake is not over.
   std::unordered_map<std::uint32_t, std::weak_ptr<connection>> by_id;
   std::size_t served = 0;        ///< those that a drain waits for
-  std::function<void()> closed;  ///< called when one of these has gone; empty: the worker has gone
+  std::function<void()> closed;  ///< called when one of these has gone, empty after the worker has gone
 };
 
 /// A client's socket. Its connection is open until it is destroyed, which the relay of an outbound puts off

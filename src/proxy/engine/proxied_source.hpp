@@ -13,10 +13,9 @@
 
 namespace muxpro::proxy {
 
-/// Completes with the ends that the header names, and has read nothing behind it. Nothing: the header names
-/// none, or it failed.
-/// Errors: proxy_header_errc::broken; asio::error::timed_out after 5 s; those of `c`.
-/// Cancellation: not supported; cutting `c` ends it.
+/// Completes with the ends that the header names, and has read no byte behind it. Completes with nothing if
+/// the header names no ends, or it failed. Errors: proxy_header_errc::broken, asio::error::timed_out after 5
+/// s, or those of `c`. Cancellation: not supported. Cutting `c` ends it.
 asio::awaitable<std::optional<proxied_ends>> read_proxied_ends(std::shared_ptr<connection> c,
                                                                std::error_code& ec);
 

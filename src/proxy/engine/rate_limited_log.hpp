@@ -32,11 +32,11 @@ class log_rate_limiter {
   };
   decision ask(const asio::ip::address& source, time_point now);
 
-  /// Without a source: about sources that there was no room for.
+  /// Without a source it is about sources that there was no room for.
   using left_out = burst_limiter<asio::ip::address>::omission;
   /// Lines left out in seconds that are over at `now`. Each is returned once, here or by ask().
   std::vector<left_out> take_ended(time_point now);
-  /// When take_ended() has something to return; time_point::max(): no line was left out.
+  /// Returns when take_ended() has something to return, or time_point::max() if no line was left out.
   time_point next_end();
 
  private:
@@ -45,7 +45,7 @@ class log_rate_limiter {
   burst_limiter<asio::ip::address> limiter_;
 };
 
-/// A log for lines that peers provoke. Lines left out are counted exactly, and a line reports them: before
+/// A log for lines that peers provoke. Lines left out are counted exactly, and a line reports them, before
 /// the next one about the same source, or when the second is over, or in finish(). Thread-safe.
 class rate_limited_log {
  public:

@@ -1,4 +1,4 @@
-// What the outbounds of a proxy share: names, policies, dialers, transports, NAT tables.
+// resources, which the outbounds of a proxy share. Holds names, policies, dialers, transports and NAT tables.
 #pragma once
 
 #include "proxy/config/config.hpp"
@@ -36,7 +36,7 @@ class resources {
   outbound_factory make_outbound(const outbound_config& o);
   /// Forgets the server of an outbound that was removed.
   void forget(std::string_view tag);
-  /// Before the first thread: outbounds go through those of `d`.
+  /// Called before the first thread. Outbounds go through those of `d`.
   void add_thread(dispatcher& d) { threads_->add(d); }
   /// Learns on `io` when the addresses of this machine change. Once.
   void watch_addresses(asio::io_context& io);

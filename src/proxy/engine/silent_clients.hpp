@@ -1,4 +1,4 @@
-// Connections whose client has sent nothing yet.
+// silent_clients, the connections whose client has not sent a byte yet.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -18,7 +18,7 @@ class silent_clients {
   silent_clients(asio::any_io_executor executor, duration limit)
       : limit_(limit), timer_(std::move(executor)) {}
 
-  /// `socket`: the descriptor that `c` is over. `waits` expires when the client's request was read.
+  /// `socket` is the descriptor that `c` is over. `waits` expires when the client's request was read.
   void watch(std::weak_ptr<connection> c, int socket, std::weak_ptr<const void> waits);
 
  private:

@@ -97,7 +97,7 @@ asio::awaitable<void> sniff_connection(context& ctx, client& c, fake_dns* fakes,
 void apply_http_content(context& ctx, fake_dns* fakes) {
   const destination& target = ctx.outbound.target;
   sniff_result found;
-  constexpr bool for_rules = true;  // it is known already: nothing is waited for
+  constexpr bool for_rules = true;  // the content is already there, so it does not wait
   if (ctx.content.sniffing->reads_content(target, for_rules)) {
     found.status = sniff_status::found;
     found.protocol = "http1";

@@ -1,4 +1,4 @@
-// A thread, or one sentence that says why there is none. Ring 4.
+// Starts a thread, or fails with one sentence. Ring 4.
 #pragma once
 
 #include <fmt/format.h>

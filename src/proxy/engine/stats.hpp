@@ -1,4 +1,5 @@
-// Bytes and connections by inbound, outbound and user, counted while they flow; main connections by inbound.
+// stats, which counts bytes and connections by inbound, outbound and user while they flow, and main
+// connections by inbound.
 #pragma once
 
 #include <muxpro/proxy/report.hpp>
@@ -16,7 +17,7 @@
 
 namespace muxpro::proxy {
 
-/// Any thread. Names come from the configuration, never from a client: their number is bounded by it.
+/// Any thread. Names come from the configuration, never from a client, so that their number is bounded.
 class stats {
  public:
   using kind = counter_kind;

@@ -8,7 +8,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-// What a handler throws is lost with that handler: one connection's, and the others go on.
+// An exception of a handler ends that handler alone. It belongs to one connection, and the others go on.
 void run(asio::io_context& io) {
   for (;;) {
     try {

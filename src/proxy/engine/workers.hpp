@@ -14,7 +14,7 @@
 
 namespace muxpro::proxy {
 
-/// What one thread does is its own: connections, sessions and outbounds are not handed from one to another.
+/// Threads share no work. Connections, sessions and outbounds are not handed from one to another.
 class workers {
  public:
   /// At least one thread.
@@ -41,15 +41,15 @@ class workers {
     const std::size_t worker_;
     std::atomic<std::uint32_t>* taken_;
   };
-  /// On the first thread that is not ahead of the others; by `lead` slots the first of all may be. By the
-  /// thread of the listeners only.
+  /// Takes a slot on the first thread that is not ahead of the others. The first of all may be ahead by
+  /// `lead` slots. Called by the thread of the listeners only.
   slot take_slot(std::uint32_t lead = 0) noexcept;
 
   std::size_t size() const noexcept { return all_.size(); }
   asio::io_context& operator[](std::size_t i) noexcept { return all_[i]->io; }
 
-  /// What a handler throws ends that handler alone. Throws std::runtime_error if there is no thread left:
-  /// then those that have started go on until stop().
+  /// An exception in a handler ends that handler alone. Throws std::runtime_error if no further thread can be
+  /// started. Started threads then go on until stop().
   void start();
   /// The threads end after what they are at. What waits is not called any more. Any thread.
   void end() noexcept;
@@ -61,7 +61,8 @@ class workers {
  private:
   struct worker {
     std::atomic<std::uint32_t> slots_taken{0};
-    /// Others may post to it. Sockets and timers are its thread's alone: Asio need not lock a socket.
+    /// Other threads may post to it. Its sockets and timers belong to its thread alone, so Asio need not lock
+    /// a socket.
     asio::io_context io{ASIO_CONCURRENCY_HINT_UNSAFE_IO};
     asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
     std::thread thread;

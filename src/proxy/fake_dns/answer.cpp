@@ -35,7 +35,7 @@ struct question {
   std::uint8_t edns_version = 0;
 };
 
-// A name without pointers: nothing stands in front of a question that it could point to.
+// Reads a name without pointers, because no name stands in front of a question that it could point to.
 bool read_name(byte_reader& in, question& q) {
   while (const std::size_t length = in.size(1)) {
     if (length > max_label || q.name.size() + 1 + length > max_host_name) return false;
@@ -61,7 +61,7 @@ bool read_opt(byte_reader& in, question& q) {
   return true;
 }
 
-// One question, and nothing else but one OPT record.
+// Reads one question, which only one OPT record may follow.
 bool read_question(const_bytes query, question& q) {
   byte_reader in(query);
   in.take(4);

@@ -19,9 +19,9 @@ namespace muxpro::proxy {
 /// Response codes (RFC 1035 section 4.1.1).
 enum class dns_failure : std::uint16_t { server = 2, no_such_name = 3, refused = 5 };
 
-/// What is no such query has its reply at once: NOERROR without records for other types, FORMERR, NOTIMP,
-/// REFUSED (not of class IN, or no host name), BADVERS (RFC 6891), and an empty one for what may not be
-/// answered at all: responses, and less than a header.
+/// Any other message has its reply at once, which is NOERROR without records for other types, FORMERR,
+/// NOTIMP, REFUSED (not of class IN, or no host name), BADVERS (RFC 6891), or empty for what must not be
+/// answered at all, which are responses, and less than a header.
 class dns_query {
  public:
   explicit dns_query(const_bytes query);
@@ -35,14 +35,15 @@ class dns_query {
   // --- of a well-formed question of class IN, which may be answered
   bool is_question() const noexcept { return type_.has_value(); }
   std::uint16_t type() const noexcept { return *type_; }
-  /// With any response code of up to 12 bits; those beyond 15 only for clients with EDNS.
+  /// Returns a reply with any response code of up to 12 bits. Codes beyond 15 are only for clients with EDNS.
   std::vector<std::byte> failure(unsigned code) const;
 
   // --- of a query that is not answered
-  /// In lower case, without a last dot. Of a question that is answered it may be empty: it is no host's.
+  /// Returns the name in lower case, without a last dot. If the query is answered, it may be empty, because
+  /// it is no host name.
   const std::string& name() const noexcept { return name_; }
   address::kind family() const noexcept { return *family_; }
-  /// `found`: of that family. Further ones than fit into 512 bytes are left out.
+  /// `found` has addresses of that family. Those that do not fit into 512 bytes are left out.
   std::vector<std::byte> reply(std::span<const address> found, std::chrono::seconds ttl) const;
   std::vector<std::byte> failure(dns_failure why) const { return failure(static_cast<unsigned>(why)); }
 

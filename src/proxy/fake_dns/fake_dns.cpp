@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t most_names = 1 << 20;
 
-// A block that is none, of another family, or too small for the capacity.
+// Returns the mistake of a block that is invalid, of another family, or too small for the capacity.
 std::string mistake_in(const char* option, const std::string& text, bool v4, std::size_t capacity) {
   if (text.empty()) return {};
   const auto block = ip_prefix::parse(text);

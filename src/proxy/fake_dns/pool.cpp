@@ -63,7 +63,7 @@ address fake_pool::at(offset n) const {
   return address::v4({octets[0], octets[1], octets[2], octets[3]});
 }
 
-// Nothing beyond the block, or beyond the part of it that is given out.
+// Returns nothing for addresses beyond the block, or beyond the part of it that is given out.
 std::optional<fake_pool::offset> fake_pool::offset_of(const address& a) const noexcept {
   if (a.type() != family_) return std::nullopt;
   const auto octets = a.octets();

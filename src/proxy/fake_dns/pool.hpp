@@ -28,7 +28,7 @@ class fake_pool {
   address address_of(std::string_view name);
   /// Also where the block is larger than what is ever given out of it.
   bool contains(const address& a) const { return a.type() == family_ && masked(a.octets()) == first_; }
-  /// Empty if the address stands for nothing; else it counts as used.
+  /// Returns the name of the address, which counts as used. Empty if it stands for no name.
   std::string name_of(const address& a);
 
  private:

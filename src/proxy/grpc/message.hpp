@@ -23,8 +23,8 @@ std::size_t write_grpc_head(std::span<std::byte, most_grpc_head> to, std::size_t
 /// Finds the payload in a stream of messages. Fields other than 1 are skipped.
 class grpc_reader {
  public:
-  /// Takes bytes off `in` up to the end of the next piece of payload, and returns that piece. Empty: `in` has
-  /// no more, or the stream is broken.
+  /// Takes bytes off `in` up to the end of the next piece of payload, and returns that piece. Empty if `in`
+  /// has no more, or the stream is broken.
   const_bytes next(const_bytes& in) noexcept;
   bool broken() const noexcept { return place_ == place::nowhere; }
   /// Whether the stream may end here.

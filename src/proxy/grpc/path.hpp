@@ -6,7 +6,7 @@
 
 namespace muxpro::proxy {
 
-/// Of the two methods that carry a connection: messages with one field, or with many.
+/// The paths of the two methods that carry a connection, by messages with one field, or with many.
 struct grpc_paths {
   std::string one, many;
 };

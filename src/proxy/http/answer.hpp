@@ -1,4 +1,5 @@
-// Answers that an HTTP proxy itself makes: small, complete, the last on their connection. Ring 4, a rule.
+// Answers that an HTTP proxy itself makes. They are small, complete and the last on their connection. Ring 4,
+// a rule.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,7 @@
 
 namespace muxpro::proxy {
 
-/// Those that this proxy sends (RFC 9110 section 15; 431: RFC 6585).
+/// The codes that this proxy sends (RFC 9110 section 15, and RFC 6585 for 431).
 enum class http_status : std::uint16_t {
   connected = 200,
   bad_request = 400,
@@ -26,7 +27,8 @@ enum class http_status : std::uint16_t {
 /// follows.
 std::string http_answer(http_status s, std::string_view sentence = {}, std::string_view method = {});
 
-/// 403 for what a rule has rejected, 504 for what took too long, 502 for any other error, 200 for none.
+/// Returns 403 if a rule has rejected the target, 504 after a time-out, 502 for any other error, 200 without
+/// an error.
 http_status http_status_of(const std::error_code& outcome) noexcept;
 /// The answer with that status, and a sentence that describes the outcome.
 std::string http_answer_to(const std::error_code& outcome, std::string_view method = {});

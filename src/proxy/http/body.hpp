@@ -1,4 +1,4 @@
-// Where the body of a message ends, while it passes through. Ring 4, a rule: no I/O, no clock.
+// Where the body of a message ends, while it passes through. Ring 4, a rule without I/O and clock.
 #pragma once
 
 #include "proxy/http/head.hpp"
@@ -10,10 +10,10 @@
 
 namespace muxpro::proxy {
 
-/// Counts a body off a stream of bytes, so that not one byte behind it goes on with it. Holds nothing. A body
-/// that ends with its connection is never done.
-/// The chunks (RFC 9112 section 7.1) may have extensions and trailers within limits, and no second reading:
-/// lines end in CRLF, sizes are bare hex digits.
+/// Counts a body off a stream of bytes, so that not one byte behind it goes on with it. Holds no bytes. A
+/// body that ends with its connection is never done.
+/// The chunks (RFC 9112 section 7.1) may have extensions and trailers within limits. They must be
+/// unambiguous, with lines that end in CRLF and sizes of bare hex digits.
 class http_body {
  public:
   /// Bytes of the line with a chunk's size, without its CRLF, and digits of the size.
@@ -26,17 +26,17 @@ class http_body {
 
   struct step {
     status what = status::more;
-    std::size_t bytes = 0;    ///< of those given, they belong to the body; all of them, while there is more
+    std::size_t bytes = 0;    ///< of those given, so many belong to the body, all of them while there is more
     const char* reason = "";  ///< one sentence, when refused
   };
 
   explicit http_body(const http_framing& f) noexcept;
 
-  /// With the next bytes, none of them twice. done: the body ends behind step.bytes. refused: cut both
-  /// connections. Both are final. A body of no bytes is done at once, also without any.
+  /// Called with the next bytes, each of them once. With done, the body ends behind step.bytes. With refused,
+  /// the caller cuts both connections. Both are final. A body of no bytes is done at once, also without any.
   step next(const_bytes in) noexcept;
-  /// As next(), but it stops behind the first bytes that are no chunk's frame: `content` is them, empty if
-  /// there are none.
+  /// As next(), but it stops behind the first bytes that are not part of a chunk's frame. `content` is these
+  /// bytes, or empty.
   step next(const_bytes in, const_bytes& content) noexcept;
   bool done() const noexcept { return state_ == state::done; }
 

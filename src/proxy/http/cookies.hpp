@@ -26,7 +26,7 @@ bool any_cookie(const std::vector<http_field>& fields, Found found) {
   return false;
 }
 
-/// The value of the first cookie of the name that has one. Empty: there is none.
+/// Returns the value of the first cookie of the name that has one. Empty without such a cookie.
 std::string_view cookie_value(const std::vector<http_field>& fields, std::string_view name) noexcept;
 /// Adds a cookie to the field of those that are there.
 void add_cookie(std::vector<http_field>& fields, std::string_view name, std::string_view value);

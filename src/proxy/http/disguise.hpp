@@ -33,7 +33,7 @@ struct http_disguise {
       {"Accept-Encoding", {"gzip, deflate"}},
       {"Connection", {"keep-alive"}},
       {"Pragma", {"no-cache"}}};
-  bool checks_path = false;  ///< of a server: clients must ask for one of the paths
+  bool checks_path = false;  ///< for a server, clients must ask for one of the paths
 
   std::string answer_version = "1.1";
   std::string status = "200", reason = "OK";

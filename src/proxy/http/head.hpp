@@ -1,5 +1,5 @@
-// What the heads of HTTP/1 messages have in common: fields, limits, framing, and where a head ends. Ring 4,
-// rules: no I/O, no clock.
+// The common parts of the heads of HTTP/1 messages, which are fields, limits, framing, and the end of a head.
+// Ring 4, rules without I/O and clock.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 namespace muxpro::proxy {
 
 struct http_field {
-  std::string name, value;  ///< as sent; the value without the white space around it
+  std::string name, value;  ///< as sent, the value without the white space around it
 };
 
 /// How long a body is (RFC 9112 section 6). Only the body of an answer may end with its connection.
@@ -23,7 +23,7 @@ struct http_framing {
   friend bool operator==(const http_framing&, const http_framing&) = default;
 };
 
-/// Bytes of a head, and lines behind its first (HAProxy: 16 KiB, Squid: 64 KiB, Go: 1 MiB; Apache: 100
+/// Bytes of a head, and lines behind its first (HAProxy has 16 KiB, Squid 64 KiB, Go 1 MiB, Apache 100
 /// fields). A site may have set 50 cookies of 4 KiB each (RFC 6265 section 6.1), and few do.
 struct http_head_limits {
   std::size_t bytes = 64 * 1024;
@@ -38,20 +38,20 @@ class http_head_scanner {
     need_more,
     complete,
     bare_line_end,      ///< CR or LF alone
-    control_character,  ///< NUL and others; the tab is allowed
+    control_character,  ///< NUL and others, the tab is allowed
     too_many_fields,
     too_long,
   };
-  /// Whether empty lines before the first line are skipped (RFC 9112 section 2.2: servers do).
+  /// Whether empty lines before the first line are skipped, which servers do (RFC 9112 section 2.2).
   enum class empty_lines : std::uint8_t { kept, skipped };
 
   http_head_scanner(const http_head_limits& limits, empty_lines e) noexcept : limits_(limits), empty_(e) {}
 
   /// With all bytes that have come, those of earlier calls first. What is no need_more is final.
   status next(std::string_view all) noexcept;
-  /// When complete: from the first line to the empty one.
+  /// Once it is complete, returns the head from the first line to the empty one.
   std::string_view head(std::string_view all) const noexcept { return all.substr(first_, end_ - first_); }
-  /// When complete: bytes of the head and of the empty lines before it.
+  /// Once it is complete, returns the bytes of the head and of the empty lines before it.
   std::size_t size() const noexcept { return end_; }
 
  private:
@@ -63,10 +63,12 @@ class http_head_scanner {
   std::size_t lines_ = 0;            ///< before that line
 };
 
-/// Takes the first line off `text`, and returns it without its end: CRLF, or LF alone (RFC 9112 section 2.2).
+/// Takes the first line off `text`, and returns it without its end, which is CRLF, or LF alone (RFC 9112
+/// section 2.2).
 std::string_view take_line(std::string_view& text) noexcept;
 
-/// Three words with one space between each two. The method and the target may be empty.
+/// The three parts of a request line, with one space between each two. The method and the target may be
+/// empty.
 struct http_request_line {
   std::string_view method, target, version;
 };
@@ -76,7 +78,7 @@ std::optional<http_request_line> split_request_line(std::string_view line) noexc
 /// without a port.
 struct http_authority {
   explicit http_authority(std::string_view text) noexcept;
-  /// 0: the port is not a number.
+  /// Returns 0 if the port is not a number.
   std::uint16_t port_or(std::uint16_t default_port) const noexcept;
 
   std::string_view host, port;

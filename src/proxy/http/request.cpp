@@ -16,12 +16,12 @@ struct refusal {
   http_status answer;
   const char* reason;
 };
-using verdict_on_head = std::optional<refusal>;  ///< nothing: go on
+using verdict_on_head = std::optional<refusal>;  ///< no value to go on
 
 refusal bad(const char* reason) { return {http_status::bad_request, reason}; }
 
-/// Percent-encoding of characters that a name may have (RFC 3986 section 3.2.2). Nothing if there is any
-/// other.
+/// Decodes percent-encoded characters that a name may have (RFC 3986 section 3.2.2). Returns nothing if there
+/// is any other.
 std::optional<std::string> decoded_name(std::string_view text) {
   std::string name;
   for (; !text.empty(); text.remove_prefix(1)) {
@@ -208,8 +208,8 @@ verdict_on_head head_reader::read_coding(std::string_view value) {
   return std::nullopt;
 }
 
-// Clients that CONNECT without a Host, or with a Content-Length of 0, are about, and nothing of that head
-// goes on. TRACE would show the client what the proxy adds, and Max-Forwards asks a proxy to answer (RFC 9110
+// Clients that CONNECT without a Host, or with a Content-Length of 0, exist, and no part of that head goes
+// on. TRACE would show the client what the proxy adds, and Max-Forwards asks a proxy to answer (RFC 9110
 // section 7.6.2).
 verdict_on_head head_reader::judge() const {
   if (request.method == "TRACE")

@@ -10,7 +10,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-using reason = const char*;  ///< null: go on
+using reason = const char*;  ///< null to go on
 
 class response_reader {
  public:

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view proxy_authorization = "proxy-authorization";
 
-/// The one field of that name; nothing if there are none or several.
+/// Returns the one field of that name, or null if there is no such field or several.
 const http_field* only(const http_request& r, std::string_view name) {
   const http_field* found = nullptr;
   for (const http_field& f : r.fields) {

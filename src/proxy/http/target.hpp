@@ -14,7 +14,7 @@ inline constexpr std::string_view browser_agent =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 "
     "Safari/537.36";
 
-/// The first field of the name, which is in lower case. Null: there is none.
+/// Returns the first field of the name, which is in lower case. Null without one.
 const http_field* find_field(const std::vector<http_field>& fields, std::string_view name) noexcept;
 /// The host of a Host field, in lower case, without its port.
 std::string host_name_of(std::string_view host);
@@ -22,7 +22,8 @@ std::string host_name_of(std::string_view host);
 std::string decoded_path(std::string_view target);
 /// With percent-encoding of the characters that a target must not have.
 std::string encoded_target(std::string_view path);
-/// The value of the first `key` in the query of a target or a URI, as it stands there. Empty: there is none.
+/// Returns the value of the first `key` in the query of a target or a URI, as it stands there. Empty if the
+/// key is absent.
 std::string_view query_value(std::string_view target, std::string_view key) noexcept;
 
 }  // namespace muxpro::proxy

@@ -27,7 +27,7 @@ struct api_server::call_status {
   std::string sentence;
 };
 
-/// Messages are bytes here: the server frames them itself.
+/// Messages are bytes here, because the server frames them itself.
 class api_server::call_body final : public http2_body {
  public:
   explicit call_body(std::shared_ptr<const call_status> s) : status_(std::move(s)) {}
@@ -86,7 +86,7 @@ struct pending_answer {
   std::exception_ptr failure;
 };
 
-// As collect_reports(): a thread that has stopped keeps its question, and the asker may be gone by then.
+// As in collect_reports(), a thread that has stopped keeps its question, and the asker may be gone by then.
 asio::awaitable<std::string> ask_thread(asio::any_io_executor there, std::function<std::string()> work) {
   const auto here = co_await asio::this_coro::executor;
   const auto asked = std::make_shared<pending_answer>(here);

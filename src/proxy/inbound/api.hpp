@@ -1,4 +1,4 @@
-// Xray's API by gRPC: a listener, and an outbound for connections that rules lead to it. Ring 4.
+// Xray's API by gRPC, with a listener, and an outbound for connections that rules lead to it. Ring 4.
 #pragma once
 
 #include "proxy/base/burst_limiter.hpp"
@@ -32,13 +32,13 @@ class api_server {
   static constexpr std::size_t most_held = 32 << 20;  ///< bytes of requests
   static constexpr std::uint32_t most_connections = 64;
 
-  /// `services`: those whose methods may be called. `proxy` must outlive its connections.
+  /// `services` are those whose methods may be called. `proxy` must outlive its connections.
   api_server(proxy_control& proxy, std::vector<std::string> services)
       : proxy_(proxy), services_(std::move(services)) {}
 
   /// Serves a connection of HTTP/2. Completes when it has ended, after its last call.
   /// Errors: those of http2_connection::run().
-  /// Cancellation: not supported; cutting `below` ends it.
+  /// Cancellation: not supported. Cutting `below` ends it.
   asio::awaitable<void> serve(std::shared_ptr<connection> below, std::error_code& ec);
   /// Connections end behind the calls that they have. Any thread.
   void drain() { servers_.drain(); }

@@ -28,7 +28,7 @@ std::string get_online_addresses(const api_call& c) {
   return online_addresses_answer(c.report, c.online, c.request, now);
 }
 
-/// Bytes of memory that the process has; 0: the system does not tell.
+/// Returns the bytes of memory that the process has, or 0 if the system does not report it.
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::uint64_t size = 0, resident = 0;
@@ -36,7 +36,7 @@ std::uint64_t resident_bytes() {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-// The fields are those of Go's runtime: connections stand for its goroutines, resident memory for its own.
+// The fields are those of Go's runtime. Connections stand for its goroutines, resident memory for its memory.
 std::string get_system(const api_call& c) {
   const std::uint64_t memory = resident_bytes();
   const auto up = std::chrono::steady_clock::now() - c.proxy_began;

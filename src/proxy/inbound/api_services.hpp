@@ -29,7 +29,7 @@ struct api_method {
   bool wants_counters = false, wants_online = false;
 };
 
-/// Null: muxpro does not have it.
+/// Returns null if muxpro does not have the method.
 const api_method* find_api_method(const call_path& path);
 
 }  // namespace muxpro::proxy

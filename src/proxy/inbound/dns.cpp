@@ -5,7 +5,7 @@
 
 namespace muxpro::proxy {
 
-// What a client asks is here: that is its target.
+// The target is the address of the listener that the client has reached.
 void dns_inbound::complete(context& ctx, network net) const {
   ctx.inbound.protocol = "dns";
   ctx.outbound.target = {net, ctx.inbound.gateway.to_string(), ctx.inbound.gateway_port};

@@ -18,7 +18,7 @@ dokodemo_inbound::dokodemo_inbound(dokodemo_inbound_options options)
   if (t && !t->host.valid()) throw std::invalid_argument("the target is not a valid host");
 }
 
-// TPROXY leaves the address that a client sends to, which is none of this machine.
+// TPROXY leaves the address that a client sends to, which is not an address of this machine.
 std::optional<host_port> dokodemo_inbound::elsewhere(const context& ctx) const {
   const asio::ip::address& here = ctx.inbound.gateway;
   if (here.is_unspecified() || here.is_loopback() ||

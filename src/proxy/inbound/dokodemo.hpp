@@ -1,4 +1,5 @@
-// "Any door": connections to one place, or to where they went before the kernel redirected them here. Ring 4.
+// dokodemo_inbound, which takes connections to one target, or to where they went before the kernel redirected
+// them here. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/inbound.hpp>
@@ -17,12 +18,13 @@ namespace muxpro::proxy {
 struct dokodemo_inbound_options {
   /// Where connections and datagrams go.
   std::optional<host_port> target;
-  /// By the port that the client has connected to: where to instead. An empty host and a port of 0 are those
-  /// of the target.
+  /// Other targets, by the port that the client has connected to. An empty host and a port of 0 are those of
+  /// the target.
   std::map<std::uint16_t, host_port> by_port;
-  /// Connections go where their clients wanted to instead: netfilter's REDIRECT, or its TPROXY and a listener
-  /// with socket_options::transparent. What was not redirected is cut, for it would come back here. So do
-  /// datagrams that a transparent listener gets by TPROXY. Others go to the target, if there is one.
+  /// Connections go to their original target instead, by netfilter's REDIRECT, or its TPROXY and a listener
+  /// with socket_options::transparent. A connection that was not redirected is cut, for it would come back
+  /// here. Datagrams that a transparent listener gets by TPROXY go to their original target, too. Others go
+  /// to the target, if there is one.
   bool follow_redirect = false;
   relay_options relay;
 };

@@ -1,4 +1,4 @@
-// Servers for the clients of an inbound that do not speak its protocol. Ring 4.
+// fallback_servers, the servers for clients that do not use the protocol of an inbound. Ring 4.
 #pragma once
 
 #include "proxy/policy/fallbacks.hpp"
@@ -19,13 +19,13 @@ namespace muxpro::proxy {
 /// Shared by the threads of an inbound.
 class fallback_servers {
  public:
-  /// `limits`: of the relays.
+  /// `limits` are those of the relays.
   fallback_servers(std::vector<fallback> all, const relay_options& limits);
 
-  /// Takes `who`, of which what was read goes first, to the server for it. The connection is counted and
+  /// Takes `who` to the server for it. Bytes of `who` that were read go first. The connection is counted and
   /// logged as any other, by the outbound tag "fallback SERVER". Completes with true when the connection has
-  /// ended, with false at once if there is no server for it. Errors: none; the log has why a connection has
-  /// ended. Cancellation: none; cutting the connection of `who` ends it.
+  /// ended, with false at once if there is no server for it. Errors: none. The log has why a connection has
+  /// ended. Cancellation: none. Cutting the connection of `who` ends it.
   asio::awaitable<bool> serve(pending_client& who, dispatcher& to) const;
 
  private:
@@ -39,8 +39,8 @@ class fallback_servers {
 };
 
 /// Relays `c`, which a layer has turned away. Counted and logged as fallback_servers::serve() does, by the
-/// outbound tag "target SERVER". Completes when the connection has ended. Errors: none. Cancellation: none;
-/// cutting `c` ends it.
+/// outbound tag "target SERVER". Completes when the connection has ended. Errors: none. Cancellation: none.
+/// Cutting `c` ends it.
 asio::awaitable<void> serve_turned_away(std::shared_ptr<connection> c, context ctx, dispatcher& to);
 
 }  // namespace muxpro::proxy

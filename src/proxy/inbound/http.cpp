@@ -62,7 +62,7 @@ asio::awaitable<void> close_in_order(std::shared_ptr<connection> c) {
   c->close();
 }
 
-/// A connection of a client: links that were kept for it alone end with it.
+/// A connection of a client. Links that were kept for it alone end with it.
 class link_owner {
  public:
   link_owner(const dispatcher& to, std::uint32_t id) : links_(to.kept()), id_(id) {}
@@ -78,7 +78,7 @@ class link_owner {
 
 }  // namespace
 
-// What to answer instead of serving the request; empty: it is served.
+// Returns the answer that refuses the request, or an empty text if it is served.
 std::string http_inbound::judge(const http_request_parser::step& step, context& ctx,
                                 const dispatcher& to) const {
   if (step.what == http_request_parser::status::refused) return http_answer(step.answer, step.reason);
@@ -95,7 +95,7 @@ std::string http_inbound::judge(const http_request_parser::step& step, context& 
   return {};
 }
 
-// Nothing: the client is gone, or was refused.
+// Returns nothing if the client is gone or was refused.
 asio::awaitable<std::optional<http_request>> http_inbound::negotiate(pending_client& who, context& ctx,
                                                                      const dispatcher& to) const {
   if (!options_.users.empty()) {
@@ -154,7 +154,7 @@ asio::awaitable<void> http_inbound::serve(std::shared_ptr<connection> c, context
   co_await serve(who, to);
 }
 
-// Each request is a connection of its own for the rules and the log: it has a context of its own.
+// Each request is a connection of its own for the rules and the log, so it has a context of its own.
 asio::awaitable<void> http_inbound::serve(pending_client& who, dispatcher& to) const {
   context ctx = who.ctx;
   auto request = co_await negotiate(who, ctx, to);

@@ -1,4 +1,4 @@
-// A forward proxy for HTTP/1: CONNECT and absolute URIs. Ring 4.
+// http_inbound, a forward proxy for HTTP/1 with CONNECT and absolute URIs. Ring 4.
 #pragma once
 
 #include "proxy/http/request.hpp"
@@ -17,17 +17,17 @@
 namespace muxpro::proxy {
 
 struct http_inbound_options {
-  /// Basic authentication. Empty: clients need no name.
+  /// Accounts for Basic authentication. If empty, clients do not authenticate.
   accounts users;
-  /// From the accepted connection to the end of its request's head, absolute (nginx client_header_timeout:
-  /// 60 s; attackers need less).
+  /// From the accepted connection to the end of its request's head, absolute (nginx client_header_timeout: 60
+  /// s). It is short because of attackers.
   duration handshake = std::chrono::seconds(10);
   /// How long a client may wait with its next request (nginx keepalive_timeout: 75 s).
   duration keep_alive = std::chrono::seconds(60);
   relay_options relay;
   /// Of requests and of answers.
   http_head_limits head;
-  /// Serves main connections to clients that ask for mux.pro:9527. Null: that is a target as any other.
+  /// Serves main connections to clients that ask for mux.pro:9527. If null, that is a target as any other.
   std::shared_ptr<const mux_inbound> main_connections;
 };
 

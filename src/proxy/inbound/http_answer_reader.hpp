@@ -29,8 +29,8 @@ class http_answer_reader {
                      std::shared_ptr<relay_bytes> count)
       : link_(link), method_(std::move(method)), limits_(limits), count_(std::move(count)) {}
 
-  /// The next head, interim or final, which take() returns. ended: see end(). refused: see reason(). All
-  /// heads together are limited as one request's is.
+  /// Reads the next head, interim or final, which take() returns. For `ended` see end(), for `refused` see
+  /// reason(). All heads together are limited as one request's is.
   asio::awaitable<head> read_head();
   http_response take() noexcept { return std::move(response_); }
   const char* reason() const noexcept { return reason_; }
@@ -44,9 +44,9 @@ class http_answer_reader {
   bool is_malformed() const noexcept { return malformed_; }
   /// The link has ended with `why`, and this is the end of the body.
   bool ends_with(const std::error_code& why) const noexcept;
-  /// Bytes of the link that belong to none of the answers.
+  /// Returns the bytes of the link that do not belong to an answer.
   const_bytes unread() const noexcept { return const_bytes(room_).subspan(at_, size_ - at_); }
-  /// Nothing has come at all.
+  /// Returns whether no byte has come.
   bool is_silent() const noexcept { return !heard_; }
 
  private:

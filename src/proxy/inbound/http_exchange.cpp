@@ -50,8 +50,8 @@ asio::awaitable<bool> http_exchange::run() {
   co_return how == ending::complete && !closes_;
 }
 
-// Once more if a link that was kept turns out to be dead: then the target has not seen the request, or may
-// see it twice (RFC 9110 section 9.2.2). Other requests use no link that was kept.
+// Asks once more if a kept link turns out to be dead. Then the target has not seen the request, or may see it
+// twice (RFC 9110 section 9.2.2). Other requests use no link that was kept.
 asio::awaitable<http_exchange::ending> http_exchange::ask_target() {
   for (;;) {
     co_await send_head();
@@ -115,7 +115,7 @@ asio::awaitable<void> http_exchange::send_head() {
   sent_ = !ec && body_.done();
 }
 
-// In good order if all has been sent: the target must not take its connection for one that was cut.
+// Ends in good order if all has been sent, because the target must not take its connection for a cut one.
 asio::awaitable<void> http_exchange::leave_target() {
   if (keeps_link()) {
     kept_link kept(*std::move(link_));

@@ -20,7 +20,7 @@ namespace muxpro::proxy {
 
 /// What the exchanges of one connection share.
 struct http_client {
-  /// `own_id`: of the context that the connection came with.
+  /// `own_id` is that of the context that the connection came with.
   http_client(std::shared_ptr<connection> from, std::uint32_t own_id, std::vector<std::byte> early,
               relay_options l, http_head_limits h)
       : c(std::move(from)),
@@ -44,9 +44,10 @@ struct http_client {
   }
 };
 
-/// From the head that was read to the end of the answer. Links to targets whose connections go on are kept,
-/// by the dispatcher and for exchanges that a target may take for the same client's. True: the connection
-/// waits for another request. False: it has ended. An upgrade that the origin agrees to becomes a tunnel.
+/// Runs one exchange, from the head that was read to the end of the answer. The dispatcher keeps links to
+/// targets whose connections go on, for exchanges that a target may take for the same client's. Returns true
+/// if the connection waits for another request, false if it has ended. An upgrade that the origin accepts
+/// becomes a tunnel.
 asio::awaitable<bool> exchange_http(std::shared_ptr<http_client> client, context ctx, dispatcher& to,
                                     http_request request);
 

@@ -1,4 +1,4 @@
-// What is under way of one exchange of HTTP: between a client, and a target or none yet.
+// The state of one exchange of HTTP between a client and a target, which may not be reached yet.
 #pragma once
 
 #include "proxy/engine/kept_links.hpp"
@@ -39,7 +39,7 @@ class http_exchange : public std::enable_shared_from_this<http_exchange> {
   void note_end(std::error_code why);
 
  private:
-  /// How an answer ended: none has begun, its end is missing, or all of it has gone to the client.
+  /// How an answer ended. It has not begun, its end is missing, or all of it has gone to the client.
   enum class ending : std::uint8_t { none, cut, complete, upgraded };
 
   asio::awaitable<void> route();

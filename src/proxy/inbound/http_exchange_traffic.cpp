@@ -15,7 +15,7 @@ namespace muxpro::proxy {
 namespace {
 
 constexpr std::size_t piece = 16 * 1024;
-constexpr std::size_t glance = 1024;  ///< of a client that has nothing to send at present
+constexpr std::size_t glance = 1024;  ///< of a client that is not sending at present
 
 /// Of NTLM and Negotiate the origin remembers for its connection whom it has let in (RFC 4559).
 bool authenticates_connection(const http_request& r) {

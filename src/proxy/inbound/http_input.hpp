@@ -14,8 +14,8 @@
 
 namespace muxpro::proxy {
 
-/// Reads outlive exchanges: one that waits for the end of a client gets the next request as well. Belongs to
-/// one strand. Has one user at a time.
+/// Reads outlive exchanges. A read that waits for the end of a client gets the next request as well. Belongs
+/// to one strand. Has one user at a time.
 class http_input : public std::enable_shared_from_this<http_input> {
  public:
   http_input(std::shared_ptr<connection> c, std::vector<std::byte> early)
@@ -30,11 +30,12 @@ class http_input : public std::enable_shared_from_this<http_input> {
   /// Starts a read of at most `most` bytes, unless one is under way or the client has ended.
   void read_more(std::size_t most);
   bool reads() const noexcept { return reads_; }
-  /// Until a read has completed or wake() was called. It may return for an earlier one: callers look at the
-  /// state in a loop.
+  /// Waits until a read has completed or wake() was called. It may return for an earlier one, so callers
+  /// check the state in a loop.
   asio::awaitable<void> wait();
   void wake() { changed_.release(); }
-  /// Why nothing more comes: asio::error::eof, or what the connection reports. None: more may come.
+  /// Returns why no more bytes come, which is asio::error::eof, or the error of the connection. Returns no
+  /// error if more may come.
   const std::error_code& end() const noexcept { return end_; }
 
  private:
@@ -50,8 +51,8 @@ class http_input : public std::enable_shared_from_this<http_input> {
   semaphore changed_;
 };
 
-/// Reads and drops until the client ends, for lingering_limit at most: a socket that is closed with bytes
-/// unread takes back what it has written last. Then closes the connection.
+/// Reads and drops until the client ends, for lingering_limit at most, because a socket that is closed with
+/// unread bytes discards what it has written last. Then closes the connection.
 asio::awaitable<void> end_after_answer(std::shared_ptr<connection> c, std::shared_ptr<http_input> input);
 
 }  // namespace muxpro::proxy

@@ -39,7 +39,7 @@ class keyed_client final : public client {
 
 }  // namespace
 
-// Nothing: the client is gone, or was refused.
+// Returns nothing if the client is gone or was refused.
 asio::awaitable<std::optional<request_head>> keyed_inbound::read_head(pending_client& who,
                                                                       dispatcher& to) const {
   bool may_log_in = true;
@@ -63,7 +63,8 @@ asio::awaitable<std::optional<request_head>> keyed_inbound::read_head(pending_cl
   }
 }
 
-// Who is served by a fallback must not notice that another one has guessed before.
+// A client that a fallback serves must not notice that its source has failed logins, so the limit on logins
+// applies only without fallbacks.
 asio::awaitable<void> keyed_inbound::turn_away(pending_client& who, dispatcher& to) const {
   bool served = false;
   if (options_.fallbacks) served = co_await options_.fallbacks->serve(who, to);
@@ -134,8 +135,8 @@ asio::awaitable<void> keyed_inbound::carry_datagrams(pending_client& who, dispat
   co_await to.dispatch_datagrams(std::move(ctx), std::move(stream));
 }
 
-// The head has what a client of SOCKS asked for, which is its own address or none: rules get the target of
-// the first datagram, as with SOCKS.
+// The head has the address of a UDP ASSOCIATE of SOCKS, which is the client's own address or empty. Therefore
+// the rules get the target of the first datagram, as for the SOCKS inbound.
 asio::awaitable<bool> keyed_inbound::find_target(context& ctx, framed_datagrams& stream) const {
   const auto& own = ctx.inbound.user.relay;
   const quiet_timer idle(stream.get_executor(), (own ? *own : options_.relay).idle,

@@ -1,4 +1,5 @@
-// Protocols whose clients send a key and a target in one head: VLESS, Trojan. Ring 4.
+// keyed_inbound, for protocols whose clients send a key and a target in one head, which are VLESS and Trojan.
+// Ring 4.
 #pragma once
 
 #include "proxy/inbound/fallback.hpp"
@@ -24,7 +25,7 @@ namespace muxpro::proxy {
 /// What is different between them.
 struct keyed_protocol {
   std::string_view name;
-  /// Null: another inbound reads the head.
+  /// Null if another inbound reads the head.
   request_head (*read)(const_bytes received, const accounts& users);
   /// Goes to the client in front of the target's first bytes.
   const_bytes response;
@@ -41,11 +42,11 @@ struct keyed_inbound_options {
   accounts users;
   /// From the accepted connection to its request, absolute.
   duration handshake = std::chrono::seconds(10);
-  /// Of users who have no limits of their own.
+  /// Limits for users without limits of their own.
   relay_options relay;
-  /// Serves main connections to clients that ask for mux.pro:9527. Null: that is a target as any other.
+  /// Serves main connections to clients that ask for mux.pro:9527. If null, that is a target as any other.
   std::shared_ptr<const mux_inbound> main_connections;
-  /// Serve strangers. Null: their connections are closed.
+  /// Serve unauthenticated clients. If null, their connections are closed.
   std::shared_ptr<const fallback_servers> fallbacks;
 };
 
@@ -58,7 +59,7 @@ class keyed_inbound final : public inbound {
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                               admission::ticket place) const override;
-  /// A client whose request was read. `who` must outlive the call.
+  /// Serves a client whose request was read. `who` must outlive the call.
   asio::awaitable<void> serve_request(pending_client& who, request_head head, dispatcher& to) const;
 
  private:

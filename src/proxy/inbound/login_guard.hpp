@@ -1,4 +1,4 @@
-// What an inbound does about wrong passwords: it counts, logs and slows them.
+// login_guard, which counts, logs and slows down wrong passwords for an inbound.
 #pragma once
 
 #include "proxy/policy/guess_limiter.hpp"
@@ -13,8 +13,8 @@ namespace muxpro::proxy {
 /// Shared by the threads of an inbound.
 class login_guard {
  public:
-  /// Waits until a password of the client of `ctx` may be checked. False: it may not be checked at all,
-  /// because too many logins of the source wait, which the log notes. No errors. Waits
+  /// Waits until a password of the client of `ctx` may be checked. Returns false if it may not be checked at
+  /// all, because too many logins of the source wait, which the log notes. No errors. Waits
   /// guess_limiter::longest_wait at most, and is not cancelled. Both arguments must outlive the call.
   asio::awaitable<bool> wait_for_turn(const context& ctx, const dispatcher& to);
   /// A password of the client of `ctx` was wrong.

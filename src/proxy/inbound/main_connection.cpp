@@ -31,7 +31,7 @@ namespace {
 // Everything was sent by then, and the peer has its EOF.
 constexpr auto peer_closes_within = std::chrono::seconds(1);
 
-/// Calls if a sub-stream is reset while no operation reads it; not after it is destroyed.
+/// Makes a call if a sub-stream is reset while no operation reads it, and not after it is destroyed.
 class cut_watch {
  public:
   cut_watch(sub_stream& s, std::function<void(std::error_code)> call) : state_(std::make_shared<state>()) {
@@ -165,7 +165,7 @@ asio::awaitable<void> main_connection::accept_streams(std::shared_ptr<main_conne
       c = std::make_shared<stream_connection>(std::move(stream));
       asio::co_spawn(self->session_.get_executor(), serve(self, c), [](std::exception_ptr) {});
     } catch (...) {
-      // Out of memory for this sub-stream: the next one may find some.
+      // There is no memory for this sub-stream. The next one may get some.
       cut(c ? c->stream() : stream);
     }
   }
@@ -193,7 +193,7 @@ context main_connection::context_of(const sub_stream& stream) const {
   return ctx;
 }
 
-/// It speaks Mux.Cool over a transport that takes the datagrams of that alone. The log has it once.
+/// Returns whether it uses Mux.Cool over a transport that takes only the datagrams of that. Logs it once.
 bool main_connection::takes_datagrams_alone() {
   const context::inbound_part& in = ctx_.inbound;
   if (!in.datagrams_alone || in.protocol != name_of(dialect::mux_cool)) return false;

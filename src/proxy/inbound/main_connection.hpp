@@ -1,4 +1,4 @@
-// A main connection of the server role: its session, and a coroutine for each sub-stream.
+// main_connection, a main connection of the server role with its session and a coroutine for each sub-stream.
 #pragma once
 
 #include "proxy/inbound/mux.hpp"
@@ -26,8 +26,8 @@
 
 namespace muxpro::proxy {
 
-/// A sub-stream that is reset when it goes out of scope before done(): an exception must not look like a
-/// clean end to the peer.
+/// A sub-stream that is reset when it goes out of scope before done(), because an exception must not look
+/// like a clean end to the peer.
 class unfinished_stream {
  public:
   explicit unfinished_stream(sub_stream s) noexcept : stream_(std::move(s)) {}
@@ -86,8 +86,8 @@ class main_connection : public std::enable_shared_from_this<main_connection> {
   static asio::awaitable<void> drain_and_close(std::shared_ptr<main_connection> self);
   asio::awaitable<void> carry_bytes(std::shared_ptr<stream_connection> stream, context ctx);
   asio::awaitable<void> carry_datagrams(sub_stream stream, context ctx);
-  /// Waits for its turn among the dials. errc::out_of_room: too many wait already. operation_aborted:
-  /// `given_up`.
+  /// Waits for its turn among the dials. Fails with errc::out_of_room if too many wait already, and with
+  /// operation_aborted by `given_up`.
   asio::awaitable<std::optional<dial_place>> wait_for_turn(
       std::shared_ptr<asio::cancellation_signal> given_up, std::error_code& ec);
   /// Waits as mux_inbound_options::new_rate demands.

@@ -18,7 +18,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-// A main connection accepts its sub-streams at once: no backlog may refuse one that max_streams allows.
+// A main connection accepts its sub-streams at once, so no backlog may refuse one that max_streams allows.
 mux_inbound_options with_backlog(mux_inbound_options o) {
   o.session.accept_backlog = std::max<std::uint32_t>(o.session.accept_backlog, o.session.max_streams);
   return o;

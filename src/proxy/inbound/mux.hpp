@@ -30,15 +30,15 @@ struct mux_inbound_options {
   /// MaxStartups). The newest connection is dropped beyond that.
   std::uint32_t max_unnegotiated = 1024;
   std::uint32_t max_unnegotiated_per_source = 16;
-  /// Main connections at a time of one user, and of one source: an IPv4 address or the /64 of an IPv6
-  /// address.
+  /// Main connections at a time of one user, and of one source. A source is an IPv4 address or the /64 of an
+  /// IPv6 address.
   std::uint32_t max_main_connections_per_user = 256;
   std::uint32_t max_main_connections_per_source = 4096;
-  /// Sub-streams of a main connection whose targets are dialled, at a time and waiting for that; more are
+  /// Sub-streams of a main connection whose targets are dialled, at a time and waiting for that. More are
   /// ended with code 4.
   std::uint32_t max_pending_dials = 128;
   std::uint32_t max_waiting_dials = 128;
-  /// Dials in a second for one main connection. Further ones wait. 0: no limit.
+  /// Dials in a second for one main connection. Further ones wait. 0 means no limit.
   std::uint32_t new_rate = 0;
 };
 
@@ -65,7 +65,7 @@ class mux_inbound final : public inbound {
   asio::awaitable<void> serve(std::unique_ptr<client> c, dialect speaks, context&& ctx, dispatcher& to) const;
 
  private:
-  /// Nothing: there are too many main connections of the client's user or source.
+  /// Returns nothing if there are too many main connections of the client's user or source.
   std::optional<main_connection_places> take_places(const context::inbound_part& client) const;
   /// No coroutine, whose frame would keep options and context as long as the main connection lives.
   asio::awaitable<void> serve(std::shared_ptr<connection> c, session_options options, context ctx,

@@ -23,7 +23,7 @@ void read_head_limits(settings& s, http_head_limits& to);
 void read_networks(settings& s, inbound_plan& to);
 /// The options of main connections at a level.
 mux_inbound_options mux_options_of(const policy_level& policy);
-/// What serves main connections inside another protocol; null: they are not allowed.
+/// Returns the inbound that serves main connections inside another protocol. Null if they are not allowed.
 std::shared_ptr<const mux_inbound> read_main_connections(settings& s, const policy_level& policy,
                                                          bool allowed = false);
 
@@ -32,7 +32,7 @@ class user_names {
  public:
   /// `policy` must outlive it.
   explicit user_names(const inbound_policy& policy) : policy_(policy) {}
-  /// `otherwise`: the name of a user without "email".
+  /// `otherwise` is the name of a user without "email".
   user_account read(settings& u, std::string otherwise);
 
  private:

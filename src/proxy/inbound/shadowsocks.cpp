@@ -24,8 +24,8 @@ constexpr std::size_t longest_shadowsocks_head = 65535 + 1024;
 
 }  // namespace
 
-// Nothing: the client is gone, or was refused. A client that is refused is read until its time is over, as
-// one that sends nothing: neither when the connection ends nor how shows how far it has come.
+// Returns nothing if the client is gone or was refused. A refused client is read until its time is over, as a
+// silent one. Thus neither the time nor the kind of the end shows how far it has come.
 asio::awaitable<std::optional<request_head>> shadowsocks_inbound::read_head(pending_client& who,
                                                                             shadowsocks_handshake& reads,
                                                                             dispatcher& to) const {

@@ -1,4 +1,4 @@
-// Shadowsocks: connections and datagrams of users who prove themselves by what only their keys can seal.
+// shadowsocks_inbound, for connections and datagrams that users authenticate by sealing them with their keys.
 // Ring 4.
 #pragma once
 
@@ -21,9 +21,9 @@ struct shadowsocks_inbound_options {
   /// From the accepted connection to its request, absolute. Connections without one end then, whatever was
   /// wrong.
   duration handshake = std::chrono::seconds(10);
-  /// Of users who have no limits of their own.
+  /// Limits for users without limits of their own.
   relay_options relay;
-  /// Serves main connections to clients that ask for mux.pro:9527. Null: that is a target as any other.
+  /// Serves main connections to clients that ask for mux.pro:9527. If null, that is a target as any other.
   std::shared_ptr<const mux_inbound> main_connections;
 };
 

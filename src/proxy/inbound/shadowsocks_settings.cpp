@@ -49,7 +49,8 @@ void read_shadowsocks_user(settings& u, const shadowsocks_method*& m, shadowsock
   to.all.add_tried(std::move(user), text_of_key(keys.front()));
 }
 
-/// The key of the inbound: of its only user, or of a server of 2022 with several users. Those are in `to`.
+/// Returns the key of the inbound, which is that of its only user, or of a server of 2022 with several users.
+/// Those are in `to`.
 shadowsocks_key read_server_key(settings& s, const shadowsocks_method* m, shadowsocks_users& to) {
   const auto keys = read_shadowsocks_keys(s, m, 1);
   user_account user = to.names.read(s, "shadowsocks");

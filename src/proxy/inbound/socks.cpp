@@ -9,7 +9,7 @@
 
 namespace muxpro::proxy {
 
-// Nothing: the client is gone, or was refused.
+// Returns nothing if the client is gone or was refused.
 asio::awaitable<std::optional<socks_request>> socks_inbound::negotiate(pending_client& who,
                                                                        const dispatcher& to) const {
   if (!options_.users.empty()) {
@@ -78,7 +78,7 @@ asio::awaitable<void> socks_inbound::connect(pending_client& who, dispatcher& to
   co_await dispatch_or_accept_mux(std::move(c), std::move(who.ctx), to, options_.main_connections);
 }
 
-// The rules have not seen a target yet: they are asked what any target could lead to.
+// The target is not known to the rules yet, so they are asked where any target could lead.
 std::error_code socks_inbound::refuse_association(const context& ctx, const dispatcher& to,
                                                   std::uint32_t others) const {
   if (!options_.udp) return std::make_error_code(std::errc::operation_not_supported);

@@ -24,19 +24,19 @@
 namespace muxpro::proxy {
 
 struct socks_inbound_options {
-  /// Empty: clients need no name.
+  /// Accounts of the clients. If empty, clients do not authenticate.
   accounts users;
-  /// From the accepted connection to its request, absolute (OpenSSH's LoginGraceTime: 120 s; attackers need
-  /// less).
+  /// From the accepted connection to its request, absolute (OpenSSH's LoginGraceTime: 120 s). It is short
+  /// because of attackers.
   duration handshake = std::chrono::seconds(10);
   relay_options relay;
-  /// Serves main connections to clients that ask for mux.pro:9527. Null: that is a target as any other.
+  /// Serves main connections to clients that ask for mux.pro:9527. If null, that is a target as any other.
   std::shared_ptr<const mux_inbound> main_connections;
   /// UDP ASSOCIATE. An association ends with its connection, or when no datagram has come for relay.idle. It
   /// is refused (reply 7, 2 for a blackhole) if the rules lead datagrams to no outbound that carries them.
   bool udp = true;
-  /// The address in the reply, to which a client sends its datagrams. Nothing: the one that the client has
-  /// connected to. For a machine behind a one-to-one NAT.
+  /// The address in the reply, to which a client sends its datagrams. For a machine behind a one-to-one NAT.
+  /// Without a value it is the address that the client has connected to.
   std::optional<asio::ip::address> udp_address;
   /// Associations at a time.
   std::uint32_t max_associations = 1024;
@@ -57,7 +57,7 @@ class socks_inbound final : public inbound {
  private:
   asio::awaitable<std::optional<socks_request>> negotiate(pending_client& who, const dispatcher& to) const;
   asio::awaitable<void> connect(pending_client& who, dispatcher& to, socks_version version) const;
-  /// Why a UDP ASSOCIATE is refused. `others`: associations that are there already.
+  /// Returns why a UDP ASSOCIATE is refused. `others` is the number of existing associations.
   std::error_code refuse_association(const context& ctx, const dispatcher& to, std::uint32_t others) const;
   asio::awaitable<void> associate(std::shared_ptr<connection> c, context ctx, dispatcher& to) const;
 

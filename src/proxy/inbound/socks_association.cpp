@@ -22,7 +22,8 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr int datagrams_a_turn = 32;
-/// After a refusal: its client's next datagrams are not worth a connection and a line of the log each.
+/// The pause after a refusal. Its client's next datagrams are not worth a connection and a line of the log
+/// each.
 constexpr auto refusal_pause = std::chrono::seconds(1);
 
 }  // namespace
@@ -73,7 +74,7 @@ void socks_association::drop(drop_reason why) const {
   to_.drops()->note(why, shown_source(known_.inbound.source));
 }
 
-// A datagram is copied or dropped before anything waits: one memory does for all associations of a thread.
+// A datagram is copied or dropped before any wait, so one buffer suffices for all associations of a thread.
 asio::awaitable<void> socks_association::hear_client(std::shared_ptr<socks_association> self) {
   thread_local std::array<std::byte, max_datagram> memory;
   udp::socket& socket = self->socket_;

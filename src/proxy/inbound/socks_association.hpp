@@ -19,17 +19,16 @@ namespace muxpro::proxy {
 
 /// A port at the address that the client reached us at, for datagrams from the client's own address alone.
 /// Answers go to the port that the client's newest datagram came from. All datagrams take the route of the
-/// first: only so they come from one port at the far end, whatever their destination (full cone).
+/// first. Only so they come from one port at the far end, whatever their destination (full cone).
 class socks_association : public std::enable_shared_from_this<socks_association> {
  public:
-  /// The address and the port that the request of the client declares play no part: they may be a name,
-  /// zeros, those before a NAT, or those of the target. `idle` is called when no datagram has come for
-  /// `limit`.
+  /// The address and the port in the client's request are ignored, because they may be a name, zeros, those
+  /// before a NAT, or those of the target. `idle` is called when no datagram has come for `limit`.
   socks_association(const asio::any_io_executor& executor, context known, dispatcher& to, duration limit,
                     std::function<void()> idle);
 
-  /// Returns where the client is to send datagrams, and sets `ec` if there is no port. `told`: the address in
-  /// the reply, if the client has connected to another one. The port is then open on all addresses.
+  /// Returns where the client is to send datagrams, and sets `ec` if there is no port. `told` is the address
+  /// in the reply, if the client has connected to another one. The port is then open on all addresses.
   host_port open(const std::optional<asio::ip::address>& told, std::error_code& ec);
   void start();
   /// With its TCP connection.

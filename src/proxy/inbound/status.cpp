@@ -88,7 +88,7 @@ using found = http_head_scanner::status;
 
 http_head_scanner head_scanner() { return {{max_head, max_fields}, http_head_scanner::empty_lines::skipped}; }
 
-/// `head` is a complete one if `status` says so.
+/// `head` is complete if `status` is `complete`.
 asio::awaitable<std::string> answer_to_head(found status, std::string_view head, const status_reporter& ask) {
   if (status == found::complete) {
     const question q = read_head(head);

@@ -1,5 +1,5 @@
-// What the proxy does now: a page for people, /metrics for Prometheus, /status.json for both,
-// /debug/vars for clients of Xray, /ready for balancers. Ring 4.
+// status_inbound, which serves the state of the proxy as a page for people, /metrics for Prometheus,
+// /status.json for both, /debug/vars for clients of Xray, and /ready for balancers. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/inbound.hpp>
@@ -17,9 +17,9 @@ namespace muxpro::proxy {
 /// Makes a report, with so many connections of each thread. Called on any thread.
 using status_reporter = std::function<asio::awaitable<instance_report>(std::size_t connections_of_thread)>;
 
-/// Names users and targets: for a listener that only the operator reaches. It answers only requests that name
-/// it by an address or as localhost, so that no page of the web can read it by a name of its own (DNS
-/// rebinding).
+/// Shows the names of users and targets, so only the operator may reach its listener. It answers only
+/// requests that name it by an address or as localhost, so that no page of the web can read it by a name of
+/// its own (DNS rebinding).
 class status_inbound final : public inbound {
  public:
   /// From the accepted connection to the end of its request's head.

@@ -20,8 +20,8 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// As many bytes as V2Ray and Xray read of a connection that they do not serve. The number tells a prober
-/// nothing, because it does not depend on what was wrong.
+/// As many bytes as V2Ray and Xray read of a connection that they do not serve. The number reveals no
+/// information to a prober, because it does not depend on what was wrong.
 std::size_t bytes_to_drop() {
   constexpr std::size_t least = 54, most = 54 + 3266 + 64;
   std::random_device random;
@@ -40,7 +40,7 @@ struct vmess_inbound::memory {
   tried_users by_source;
   /// A clock may be off in both directions.
   replay_filter<vmess_auth_id> auth_ids{2 * vmess_clock_tolerance};
-  /// The key and the IV of a body. Xray's documentation: sessions of the last 3 minutes.
+  /// The key and the IV of a body. Remembered for 3 minutes, as in Xray's documentation.
   replay_filter<32> bodies{180};
   login_guard logins;
   const std::size_t dropped = bytes_to_drop();
@@ -61,7 +61,7 @@ asio::awaitable<void> vmess_inbound::serve(std::shared_ptr<connection> c, contex
   co_await behind_.serve_request(who, std::move(request->head), to);
 }
 
-// Nothing: the client is gone, or was refused.
+// Returns nothing if the client is gone or was refused.
 asio::awaitable<std::optional<vmess_request>> vmess_inbound::read_request(pending_client& who,
                                                                           dispatcher& to) const {
   const bool may_log_in = co_await memory_->logins.wait_for_turn(who.ctx, to);
@@ -133,7 +133,7 @@ bool vmess_inbound::accepts(pending_client& who, const vmess_request& r, const_b
   return false;
 }
 
-// A prober learns nothing from how much was read. TLS hides it anyway.
+// The number of bytes read reveals no information to a prober. TLS hides it anyway.
 asio::awaitable<void> vmess_inbound::turn_away(pending_client& who) const {
   std::error_code ec;
   if (who.c->stream_to_relay().has_goodbye()) ec = asio::error::eof;

@@ -1,4 +1,5 @@
-// VMess: connections and datagrams of users who prove themselves by what only their keys can seal. Ring 4.
+// vmess_inbound, for connections and datagrams that users authenticate by sealing them with their keys. Ring
+// 4.
 #pragma once
 
 #include "proxy/inbound/keyed.hpp"

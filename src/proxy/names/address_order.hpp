@@ -1,4 +1,4 @@
-// Which address of a name comes first (RFC 6724 section 6). Ring 4, a rule: no I/O.
+// Which address of a name comes first (RFC 6724 section 6). Ring 4, a rule without I/O.
 #pragma once
 
 #include <asio/ip/address.hpp>
@@ -14,7 +14,7 @@ struct possible_address {
 };
 
 /// Addresses without a route last (rule 1), then by equal labels (rule 5) and precedence (rule 6) of the
-/// default policy table; those that are equal keep their order.
+/// default policy table. Equal ones keep their order.
 std::vector<asio::ip::address> in_order(std::vector<possible_address> all);
 
 }  // namespace muxpro::proxy

@@ -1,4 +1,4 @@
-// The questions about one name to one server, and what the server has replied. Ring 4, a rule: no I/O.
+// The questions about one name to one server, and what the server has replied. Ring 4, a rule without I/O.
 #pragma once
 
 #include "proxy/names/dns_message.hpp"
@@ -19,14 +19,14 @@ class dns_exchange {
 
   /// Messages of the questions that have no reply.
   std::vector<std::vector<std::byte>> open() const;
-  /// Whether there are none.
+  /// Returns whether no questions are left.
   bool done() const;
   enum class outcome : std::uint8_t {
     not_mine,  ///< it is no reply to an open question
     taken,
-    refused  ///< the server does not read OPT: the question is open, and has none now
+    refused  ///< the server does not read OPT, so the question stays open, now without OPT
   };
-  /// `by_datagram`: a truncated reply does not count. A stream has the whole.
+  /// If `by_datagram` is true, a truncated reply is ignored. A stream has the whole reply.
   outcome take(const_bytes message, bool by_datagram);
   /// Whether a truncated reply has come. Opens its question for a stream.
   bool turn_to_stream();

@@ -1,4 +1,4 @@
-// What a dns outbound does with queries, by their types and names. Ring 4, a rule: no I/O.
+// What a dns outbound does with queries, by their types and names. Ring 4, a rule without I/O.
 #pragma once
 
 #include "proxy/base/port_set.hpp"
@@ -15,7 +15,7 @@
 namespace muxpro::proxy {
 
 enum class dns_action : std::uint8_t {
-  answer,   ///< by the names and servers of "dns"; A and AAAA alone
+  answer,   ///< by the names and servers of "dns", for A and AAAA alone
   forward,  ///< to the server that the client asks
   refuse,   ///< with a response code
   drop
@@ -24,8 +24,8 @@ enum class dns_action : std::uint8_t {
 struct dns_rule_options {
   dns_action action = dns_action::answer;
   unsigned code = 0;               ///< of refuse
-  std::optional<port_set> types;   ///< nothing: all
-  std::vector<std::string> names;  ///< as routing.rules.domain; empty: all
+  std::optional<port_set> types;   ///< without a value all
+  std::vector<std::string> names;  ///< as routing.rules.domain, empty for all
 };
 
 class dns_rules {

@@ -16,7 +16,7 @@ struct dns_scheme {
   std::uint16_t port;
 };
 
-// Xray's h2c is for a port of HTTPS, too: what carries it adds TLS.
+// Xray's h2c is for a port of HTTPS, too, because its carrier adds TLS.
 constexpr dns_scheme dns_schemes[] = {
     {"udp://", dns_way::udp, false, false, 53},          {"tcp://", dns_way::tcp, false, false, 53},
     {"tcp+local://", dns_way::tcp, false, true, 53},     {"https://", dns_way::https, true, false, 443},
@@ -45,7 +45,7 @@ bool read_host_and_port(std::string_view text, std::uint16_t usual, host_port& t
   return host.has_value();
 }
 
-// What every URL may hold, and nothing that ends a line.
+// Returns whether the text has only what every URL may hold, and no end of a line.
 bool is_path(std::string_view text) {
   return text.size() <= 2048 &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });

@@ -1,4 +1,4 @@
-// A server of "dns" in a configuration. Ring 4, a rule: no I/O.
+// A server of "dns" in a configuration. Ring 4, a rule without I/O.
 #pragma once
 
 #include <muxpro/destination.hpp>
@@ -15,8 +15,8 @@
 
 namespace muxpro::proxy {
 
-/// Which addresses of names are asked for. As the system has it: those of IPv6 only if an interface can reach
-/// others by it.
+/// Which addresses of names are asked for. as_system asks for IPv6 only if an interface can reach other hosts
+/// by it.
 enum class name_family : std::uint8_t { as_system, both, ipv4, ipv6 };
 
 enum class dns_way : std::uint8_t {
@@ -29,20 +29,20 @@ enum class dns_way : std::uint8_t {
 
 struct dns_server_options {
   dns_way way = dns_way::system;
-  /// Of udp, tcp and https. The host may be a name: of "hosts", or of the system's servers.
+  /// The address of udp, tcp and https. The host may be a name of "hosts", or of the system's servers.
   host_port at;
   bool local = false;  ///< queries go out past the rules
-  bool tls = true;     ///< of https; false: HTTP/2 without TLS
+  bool tls = true;     ///< of https, false for HTTP/2 without TLS
   std::string path;    ///< of https, with the query
   std::string tag;     ///< the inbound of its queries for the rules
   duration timeout = std::chrono::seconds(4);
   name_family family = name_family::both;  ///< of those that dns_options::family leaves
-  /// Whose network it is told (RFC 7871); nothing: it is not told.
+  /// The client whose network is sent to the server (RFC 7871). Without a value it is not sent.
   std::optional<asio::ip::address> client;
   bool cache = true;
   /// How long its addresses serve when their time is over, until there are others.
   duration stale{0};
-  /// Names that it is asked for first, as rules spell them. Empty: all.
+  /// Names that it is asked for first, as rules spell them. Empty for all.
   std::vector<std::string> domains;
   /// Addresses that its answers must have, and must not have, as rules spell them. Others are left out.
   std::vector<std::string> expected, unexpected;
@@ -56,9 +56,9 @@ struct dns_server_options {
   bool operator==(const dns_server_options&) const = default;
 };
 
-/// Takes way, place and path off what a configuration has: "localhost", "fakedns", an address, a name,
-/// udp://, tcp://, tcp+local://, https://, https+local://, h2c:// and h2c+local://. False: it is none of
-/// them.
+/// Takes way, address and path off the text of a configuration, which is "localhost", "fakedns", an address,
+/// a name, udp://, tcp://, tcp+local://, https://, https+local://, h2c:// or h2c+local://. Returns false for
+/// any other text.
 bool read_dns_server_address(std::string_view text, dns_server_options& to);
 
 }  // namespace muxpro::proxy

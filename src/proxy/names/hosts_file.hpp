@@ -1,4 +1,4 @@
-// The names of /etc/hosts (hosts(5)). Ring 4, a rule: no I/O.
+// The names of /etc/hosts (hosts(5)). Ring 4, a rule without I/O.
 #pragma once
 
 #include <asio/ip/address.hpp>
@@ -16,7 +16,8 @@ class hosts_file {
   /// Lines without an address are skipped, as glibc does it.
   explicit hosts_file(std::string_view text);
 
-  /// In the file's order. Null: it has no such name. Names compare as normalized() makes them.
+  /// Returns addresses in the file's order, or null if it has no such name. Names compare as normalized()
+  /// makes them.
   const std::vector<asio::ip::address>* find(std::string_view name) const;
 
  private:

@@ -1,4 +1,4 @@
-// What became of a look-up of one name. Ring 4, a rule: no I/O.
+// name_answer, the result of a look-up of one name. Ring 4, a rule without I/O.
 #pragma once
 
 #include <asio/ip/address.hpp>

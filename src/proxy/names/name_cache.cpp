@@ -30,7 +30,7 @@ duration name_cache::lifetime(const name_answer& answer, duration ttl) const {
   return bounds_.failed;
 }
 
-// Whether stale addresses stay: they are not asked for again at once.
+// Returns whether stale addresses stay. They are not asked for again at once.
 bool name_cache::keeps_stale(const std::string& name, const name_answer& next, time_point now) {
   using kind = name_answer::kind;
   if ((next.what != kind::failed && next.what != kind::not_asked) || !find_stale(name, now)) return false;

@@ -1,4 +1,4 @@
-// Answers about names for as long as they hold. Ring 4, a rule: no I/O, no clock.
+// Answers about names for as long as they hold. Ring 4, a rule without I/O and clock.
 #pragma once
 
 #include "proxy/names/name_answer.hpp"
@@ -22,7 +22,7 @@ struct name_cache_bounds {
   std::size_t of_user = 256;
   /// Of one name. A dial opens at most 8, after the policy has refused some.
   std::size_t addresses = 32;
-  /// A TTL of 0 is that of names whose servers balance load: one query a second for each such name is enough.
+  /// Servers that balance load set a TTL of 0. One query a second for each such name is enough.
   duration shortest = std::chrono::seconds(1);
   /// RFC 8767 section 4 allows a week. An operator who moves a service with a long TTL waits an hour at most.
   duration longest = std::chrono::hours(1);
@@ -36,13 +36,13 @@ class name_cache {
  public:
   explicit name_cache(name_cache_bounds bounds = {}) : bounds_(bounds) {}
 
-  /// Null: nothing is known at this time.
+  /// Returns null if the cache has no answer at this time.
   const name_answer* find(std::string_view name, time_point now);
-  /// Addresses whose time is over, and which may serve until there are others (RFC 8767). Null: there are
-  /// none.
+  /// Returns addresses whose time is over, and which may serve until there are others (RFC 8767). Null
+  /// without such addresses.
   const name_answer* find_stale(std::string_view name, time_point now);
-  /// `user`: who has asked. `ttl` and `stale` count for addresses alone. `stale`: how long they may serve
-  /// when their time is over. A failed query does not replace those.
+  /// `user` is the user of the look-up. `ttl` and `stale` count for addresses alone. `stale` is how long they
+  /// may serve when their time is over. A failed query does not replace those.
   void put(const std::string& name, const std::string& user, name_answer answer, duration ttl, time_point now,
            duration stale = duration(0));
   std::size_t size() const noexcept { return by_name_.size(); }

@@ -29,7 +29,7 @@ std::optional<ip_rules> addresses_of(const std::vector<std::string>& texts, geo_
   return out;
 }
 
-// As Xray: names that no other server can know.
+// As in Xray, names that no other server can resolve.
 constexpr const char* names_of_the_system[] = {"regexp:^[^.]+$",   "domain:local",   "domain:localdomain",
                                                "domain:localhost", "domain:lan",     "domain:home.arpa",
                                                "domain:example",   "domain:invalid", "domain:test"};

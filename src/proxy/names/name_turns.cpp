@@ -123,7 +123,7 @@ void name_turns::charge(query& q, user_entry u) {
   q.charged = u;
 }
 
-// The user has given up: its place is free, if none of its other look-ups waits for the query.
+// The user has given up. Its place is free, unless another of its look-ups waits for the query.
 void name_turns::charge_another(query& q) {
   const user_entry u = *q.charged;
   const auto is_of_it = [&](ticket t) { return look_ups_.at(t).user == u; };

@@ -1,4 +1,4 @@
-// name_turns: users take turns at looking up names, and each has a bound. Ring 4, a rule: no I/O.
+// name_turns, by which users take turns at looking up names, each with a bound. Ring 4, a rule without I/O.
 #pragma once
 
 #include <cstddef>
@@ -28,20 +28,21 @@ class name_turns {
 
   explicit name_turns(name_turns_bounds bounds = {}) : bounds_(bounds) {}
 
-  /// Nothing: too many of this user wait.
+  /// Returns nothing if too many look-ups of this user wait.
   std::optional<ticket> ask(const std::string& name, const std::string& user);
   /// Whether a query of the name is under way.
   bool is_under_way(const std::string& name) const;
   /// Whether a look-up of the name waits for its turn, or for its query.
   bool is_asked(const std::string& name) const { return queries_.contains(name); }
-  /// The name whose query begins now: the first one of the user whose turn it is. The user without a name,
-  /// this program itself, need not wait for others: their queries may wait for its own.
+  /// Returns the name whose query begins now, which is the first one of the user whose turn it is. The user
+  /// without a name, which is this program itself, does not wait for others, because their queries may wait
+  /// for its own.
   std::optional<std::string> next();
   /// A look-up is not wanted any more. Returns the name whose query ends with it.
   std::optional<std::string> give_up(ticket t);
-  /// The query of `name` has ended: those that have waited for it, and their places are free.
+  /// Ends the query of `name`. Returns the look-ups that have waited for it, and frees their places.
   std::vector<ticket> finish(const std::string& name);
-  /// Whose place the query of `name` takes; empty if none is under way.
+  /// Returns the user whose place the query of `name` takes. Empty if no such query is under way.
   std::string user_of(const std::string& name) const;
 
   std::size_t under_way() const noexcept { return under_way_; }
@@ -59,7 +60,7 @@ class name_turns {
   using user_entry = std::map<std::string, user>::iterator;
   struct query {
     std::list<ticket> askers;
-    std::optional<user_entry> charged;  ///< nothing: has not begun
+    std::optional<user_entry> charged;  ///< without a value if it has not begun
   };
   using query_entry = std::map<std::string, query>::iterator;
   struct look_up {

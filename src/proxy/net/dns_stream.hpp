@@ -26,8 +26,8 @@ asio::awaitable<void> read_whole(Stream& from, bytes into, std::error_code& ec) 
     n += co_await from.read_some(asio::buffer(into.data(), into.size()) + n, ec);
 }
 
-/// Completes with the next message. Errors: those of read_some(); bad_message if it is longer than `most`.
-/// Cancellation: as read_some().
+/// Completes with the next message. Errors: those of read_some(), and bad_message if it is longer than
+/// `most`. Cancellation: as read_some().
 template <class Stream>
 asio::awaitable<std::vector<std::byte>> read_dns_message(Stream& from, std::size_t most,
                                                          std::error_code& ec) {

@@ -8,8 +8,8 @@
 
 namespace muxpro::proxy {
 
-/// The destination before netfilter's REDIRECT. Nothing if connection tracking has no entry, or if `c` is not
-/// a TCP connection itself.
+/// Returns the destination before netfilter's REDIRECT. Returns nothing if connection tracking has no entry,
+/// or if `c` is not a TCP connection itself.
 std::optional<host_port> original_destination(connection& c);
 
 }  // namespace muxpro::proxy

@@ -24,7 +24,7 @@ namespace {
 
 namespace files = std::filesystem;
 
-/// As /proc/net/tcp has it: 32-bit words in the order of this machine, in hexadecimal digits.
+/// As in /proc/net/tcp, 32-bit words in the order of this machine, in hexadecimal digits.
 template <std::size_t N>
 std::string in_words(const std::array<unsigned char, N>& octets) {
   std::string out;

@@ -7,8 +7,9 @@
 
 namespace muxpro::proxy {
 
-/// The path of the program whose socket has the client's address; empty if it is of another machine, or of a
-/// user that this process may not look at. Reads /proc, which takes a millisecond or more.
+/// Returns the path of the program whose socket has the client's address. Empty if the client is another
+/// machine, or a user whose processes this process may not read. Reads /proc, which takes a millisecond or
+/// more.
 std::string program_of(network net, const context::inbound_part& client);
 
 }  // namespace muxpro::proxy

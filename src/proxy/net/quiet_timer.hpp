@@ -1,4 +1,4 @@
-// Calls once when nothing has happened for a while.
+// quiet_timer, which makes one call when touch() was not called for a while.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -14,7 +14,7 @@
 
 namespace muxpro::proxy {
 
-/// What happens costs a look at the clock, and no timer. Belongs to one strand.
+/// touch() reads the clock and does not re-arm the timer. Belongs to one strand.
 class quiet_timer {
  public:
   quiet_timer(asio::any_io_executor executor, duration limit, std::function<void()> call)
@@ -42,7 +42,7 @@ class quiet_timer {
     time_point deadline() const { return last + limit; }
     counted_timer timer;
     duration limit;
-    std::function<void()> call;  ///< empty: stopped, or has been called
+    std::function<void()> call;  ///< empty if stopped or called
     time_point last = std::chrono::steady_clock::now();
   };
 

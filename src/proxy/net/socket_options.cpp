@@ -66,7 +66,7 @@ void set_listening_options(int socket, const socket_options& o) {
   const int on = 1;
   if (o.transparent && ::setsockopt(socket, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on) != 0)
     throw std::system_error(errno, std::system_category(), "IP_TRANSPARENT");
-  // A socket of another family does not know it.
+  // A socket of another family does not support it.
   if (o.v6_only) ::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   if (const std::error_code ec = set_way(socket, o)) throw std::system_error(ec);
 #if defined(TCP_FASTOPEN)

@@ -11,7 +11,7 @@ namespace muxpro::proxy {
 struct refused_option {
   std::string key;       ///< of "sockopt"
   std::string sentence;  ///< what it is, and why it cannot be set
-  bool essential;        ///< without it connections would go another way: they fail
+  bool essential;        ///< without it connections would take another route, so they fail
 };
 
 /// Tries the options on sockets of their own.

@@ -1,4 +1,4 @@
-// unique_fd: owns a file descriptor.
+// unique_fd, which owns a file descriptor.
 #pragma once
 
 #include <unistd.h>

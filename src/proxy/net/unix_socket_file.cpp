@@ -40,7 +40,7 @@ void remove_stale_socket(const std::string& path) {
   probe.open({}, ec);
   probe.non_blocking(true, ec);
   probe.connect(asio::local::stream_protocol::endpoint(path), ec);
-  // would_block: another process listens, and its queue is full.
+  // With would_block, another process listens, and its queue is full.
   if (!ec || ec == asio::error::would_block) ec = asio::error::address_in_use;
   if (ec != asio::error::connection_refused) throw std::system_error(ec);
   ::unlink(path.c_str());

@@ -31,8 +31,8 @@ class unix_socket_file {
   struct stat made_ {};
 };
 
-/// While it lives, a file that this process creates has the permissions `mode`; none: the umask stays. The
-/// umask belongs to the whole process: other threads should create no file meanwhile.
+/// While it lives, a file that this process creates has the permissions `mode`. Without a value the umask
+/// stays. The umask belongs to the whole process, so other threads should create no file meanwhile.
 class creation_mode {
  public:
   explicit creation_mode(std::optional<std::uint32_t> mode) noexcept;
@@ -44,8 +44,8 @@ class creation_mode {
   std::optional<::mode_t> before_;
 };
 
-/// Makes way for a new listener: removes what a process left behind that was killed, and nothing else. Throws
-/// std::system_error if something is there that is used, or that is no socket.
+/// Makes way for a new listener. Removes only a socket that a killed process has left behind. Throws
+/// std::system_error if the path is in use, or is no socket.
 void remove_stale_socket(const std::string& path);
 
 }  // namespace muxpro::proxy

@@ -6,8 +6,8 @@
 namespace muxpro::proxy {
 
 /// Refuses every connection with errc::target_rejected, or accepts it and answers 403 by HTTP/1.1, as Xray
-/// has it for web pages. Datagrams it takes and drops, for as long as they
-/// come: a refusal would have their client ask again for each of them.
+/// has it for web pages. It takes and drops datagrams for as long as they come, because a refusal would make
+/// the client ask again for each of them.
 class blackhole final : public outbound {
  public:
   explicit blackhole(bool answers_by_http = false) noexcept : answers_by_http_(answers_by_http) {}

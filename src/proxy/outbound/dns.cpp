@@ -27,7 +27,7 @@ void dns_outbound::count_drops_in(std::shared_ptr<datagram_drops> d) {
   outbound::count_drops_in(std::move(d));
 }
 
-// Empty: FakeDNS does not answer then.
+// Returns an empty reply if FakeDNS does not answer.
 std::vector<std::byte> dns_outbound::reply_of_fakes(const_bytes query, const dns_query& q,
                                                     name_rules::fakes_use when) const {
   using use = name_rules::fakes_use;
@@ -96,7 +96,7 @@ asio::awaitable<connection_result> dns_outbound::carry(const context& ctx, clien
   co_return result;
 }
 
-// A client asks from a port of its own each time: what it held is given up soon.
+// A client asks from a port of its own each time, so what it held is given up soon.
 asio::awaitable<connection_result> dns_outbound::carry_datagrams(context ctx,
                                                                  std::unique_ptr<datagram_stream> datagrams) {
   const counted here(*this);

@@ -30,13 +30,13 @@ struct dns_outbound_options {
 
 class dns_outbound final : public outbound {
  public:
-  /// Without a query for so long, a client is done (RFC 7766 section 6.2.3: a few seconds).
+  /// Without a query for so long, a client is done (a few seconds, RFC 7766 section 6.2.3).
   static constexpr duration idle = std::chrono::seconds(5);
 
   /// All addresses are those of `fakes`.
   explicit dns_outbound(std::shared_ptr<fake_dns> fakes) : fakes_(std::move(fakes)) {}
-  /// `names` and `policy` must outlive it. `direct` takes forwarded queries to their servers. Null: they are
-  /// refused.
+  /// `names` and `policy` must outlive it. `direct` takes forwarded queries to their servers. If null, they
+  /// are refused.
   dns_outbound(resolver& names, const dial_policy& policy, dns_outbound_options options = {},
                std::shared_ptr<outbound> direct = nullptr)
       : names_(&names), policy_(&policy), options_(std::move(options)), direct_(std::move(direct)) {}

@@ -85,7 +85,7 @@ asio::awaitable<void> dns_session::send(message reply, host_port asked) {
   co_await send_(std::move(reply), std::move(asked));
 }
 
-// The program's own queries that come here are not its clients': to answer them would be to ask again.
+// The program's own queries that come here are not its clients'. To answer them would be to ask again.
 asio::awaitable<void> dns_session::reply_by_rules(message query, host_port asked) {
   const dns_query q(query);
   dns_rules::decision by{dns_action::forward, 0};
@@ -108,7 +108,7 @@ asio::awaitable<void> dns_session::reply_by_rules(message query, host_port asked
   co_await send(std::move(reply), std::move(asked));
 }
 
-// Names that need no query are answered as well: those of "hosts" first of all.
+// Names that need no query are answered as well, those of "hosts" first of all.
 asio::awaitable<dns_session::message> dns_session::find(const dns_query& q) {
   dial_options options;
   options.family = q.family() == address::kind::ipv4 ? dial_family::only_ipv4 : dial_family::only_ipv6;
@@ -125,7 +125,7 @@ asio::awaitable<dns_session::message> dns_session::find(const dns_query& q) {
   co_return of_.reply_with(q, found, look_up->in_detail(ec));
 }
 
-// Empty: there is no reply.
+// Returns an empty message without a reply.
 asio::awaitable<dns_session::message> dns_session::forward(message query, host_port asked) {
   if (!of_.direct_) co_return dns_query(query).failure(static_cast<unsigned>(dns_failure::refused));
   context ctx = of_.forwarded(ctx_, asked);

@@ -21,7 +21,7 @@ namespace muxpro::proxy {
 /// Belongs to one strand. Its owner awaits finish() before it goes.
 class dns_session : public std::enable_shared_from_this<dns_session> {
  public:
-  /// Sends a reply to a query for `asked`. Empty: it was no query.
+  /// Sends a reply to a query for `asked`. The reply is empty if the message was no query.
   using sender = std::function<asio::awaitable<void>(std::vector<std::byte> reply, host_port asked)>;
 
   dns_session(dns_outbound& of, const context& ctx, asio::any_io_executor executor, sender s);

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t record_head_size = 5;          // RFC 8446 section 5.1
 constexpr std::size_t longest_first_record = 16640;  // a record with its header
 
-/// The length of the record of a handshake that begins `data`; 0: none does.
+/// Returns the length of the record of a handshake that begins `data`, or 0 without one.
 std::size_t hello_size(const_bytes data) {
   if (data.empty() || data[0] != std::byte{22}) return 0;
   if (data.size() < record_head_size) return record_head_size;

@@ -15,8 +15,8 @@
 namespace muxpro::proxy {
 
 struct fragment_options {
-  /// A ClientHello of TLS becomes several records; other first bytes stay whole. Off: any first bytes are
-  /// cut.
+  /// If true, a ClientHello of TLS becomes several records, and other first bytes stay whole. If false, any
+  /// first bytes are cut.
   bool only_client_hello = true;
   number_range bytes;     ///< of each piece
   number_range pause_ms;  ///< between two pieces
@@ -28,8 +28,8 @@ struct fragment_options {
 std::vector<std::vector<std::byte>> pieces_of(const_bytes data, const fragment_options& o,
                                               const std::function<std::size_t()>& next_length);
 
-/// Waits for the client's first bytes, 300 ms at most, and writes them to `far`.
-/// Completes when they are written, or none has come.
+/// Waits for the client's first bytes, 300 ms at most, and writes them to `far`. Completes when they are
+/// written, or no byte has come.
 /// Errors: those of connection::write() and of connection::read_some().
 /// Cancellation: as connection::write().
 asio::awaitable<void> send_in_pieces(client& c, connection& far, const fragment_options& o,

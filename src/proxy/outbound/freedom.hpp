@@ -17,21 +17,22 @@ namespace muxpro::proxy {
 
 /// The settings of a configuration.
 struct freedom_options {
-  /// Private and local targets, too; nothing: if only this machine can reach the inbounds.
+  /// Whether private and local targets are allowed. Without a value they are, if only this machine can reach
+  /// the inbounds.
   std::optional<bool> allow_private;
-  /// nat_limits::user_datagrams, 0: no limit; nothing: none if only this machine can reach the inbounds, else
-  /// the default.
+  /// nat_limits::user_datagrams, 0 means no limit. Without a value there is no limit if only this machine can
+  /// reach the inbounds, else the default applies.
   std::optional<std::uint32_t> udp_rate;
   nat_limits nat;  ///< its user_datagrams are set by udp_rate
   dial_options dial;
-  /// Every connection goes there; an empty host, or port 0, stays as it is.
+  /// Every connection goes there. If the host is empty or the port is 0, that part of the target stays.
   std::optional<host_port> redirect;
   std::optional<fragment_options> fragment;
-  unsigned proxy_header = 0;  ///< the version of PROXY protocol's header for targets; 0: none
+  unsigned proxy_header = 0;  ///< the version of PROXY protocol's header for targets, 0 for no header
 
   /// All time-outs divided by `factor`, for tests. Rates and sizes stay.
   freedom_options scaled(double factor) const;
-  /// Empty if every value makes sense, else one sentence that names the option and its bounds.
+  /// Returns an empty string if every value is valid, else one sentence that names the option and its bounds.
   std::string validate() const;
 };
 /// The plan of an outbound with these options.

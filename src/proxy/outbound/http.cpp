@@ -27,7 +27,7 @@ std::error_code error_of(unsigned status) {
   return status / 100 == 5 ? errc::target_unreachable : errc::bad_answer;
 }
 
-/// Reads the answer; leaves in `heard` what follows it.
+/// Reads the answer. Leaves in `heard` what follows it.
 asio::awaitable<void> read_answer(connection& server, std::vector<std::byte>& heard, std::error_code& ec) {
   using status = http_response_parser::status;
   http_response_parser parser("CONNECT", answer_limits);

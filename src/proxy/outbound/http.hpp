@@ -14,11 +14,11 @@
 namespace muxpro::proxy {
 
 struct http_outbound_options {
-  /// "NAME:PASSWORD" in base64 (RFC 7617); empty: none is sent.
+  /// "NAME:PASSWORD" in base64 (RFC 7617). If empty, no credentials are sent.
   std::string credentials;
   /// Further fields of the request, each with its line end.
   std::string fields;
-  /// From the connected server to its answer, absolute; longer than the server's own dial should take.
+  /// From the connected server to its answer, absolute. Longer than the server's own dial should take.
   duration handshake = std::chrono::seconds(20);
   relay_options relay;
 };

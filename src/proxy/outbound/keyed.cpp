@@ -39,7 +39,7 @@ std::shared_ptr<connection> begin_vision(const std::shared_ptr<connection>& serv
   return padded;
 }
 
-// A client that has ended sends no more: its end is the relay's affair.
+// A client that has ended sends no more. The relay handles its end.
 asio::awaitable<void> wait_for_first_bytes(client& c, duration limit, std::error_code& ec) {
   if (!c.early().empty()) co_return;
   read_deadline over(c.get_executor(), limit);

@@ -1,4 +1,4 @@
-// By way of a server that gets a key and a target in one head: VLESS, Trojan. Ring 4.
+// keyed_outbound, which uses a server that gets a key and a target in one head, by VLESS or Trojan. Ring 4.
 #pragma once
 
 #include "proxy/base/chunk_codec.hpp"
@@ -26,17 +26,18 @@ namespace muxpro::proxy {
 struct keyed_outbound_options {
   /// The head of a request for a target whose host is valid.
   std::function<std::vector<std::byte>(const destination& target)> request;
-  /// Of the head in front of the server's first bytes. Empty: there is none.
+  /// Reads the head in front of the server's first bytes. Empty if there is no head.
   head_reader response;
-  /// Instead of both: what carries the connection in chunks, with the head of the request in front of the
-  /// first one. Throws std::exception if libcrypto fails.
+  /// Used instead of both. Returns the codecs that carry the connection in chunks, with the head of the
+  /// request in front of the first one. Throws std::exception if libcrypto fails.
   std::function<chunk_codecs(const destination& target)> chunks;
   datagram_framing framing{};
   /// Connections use the flow xtls-rprx-vision, with this UUID.
   std::optional<uuid> vision;
-  /// Datagrams to port 443 are refused, which is where browsers speak QUIC.
+  /// Whether datagrams to port 443 are refused, which browsers use for QUIC.
   bool refuses_quic = false;
-  /// Instead of a framing: datagrams go to the server's UDP port, and this seals those of a client's socket.
+  /// Used instead of a framing. Datagrams go to the server's UDP port, and this seals those of a client's
+  /// socket.
   std::function<std::unique_ptr<packet_exchange>()> packets;
   /// How long the client's first bytes are waited for, to send them with the head in one write.
   duration first_bytes = std::chrono::milliseconds(100);
@@ -48,7 +49,8 @@ struct keyed_outbound_options {
 };
 
 /// A connection to the server for each one that it carries, and one for the datagrams of each client's
-/// socket. The server reports nothing: a target that was not reached is a connection that ends.
+/// socket. The server does not report whether it has reached the target. If it has not, it ends the
+/// connection.
 class keyed_outbound final : public outbound {
  public:
   keyed_outbound(std::shared_ptr<transport_dialer> server, keyed_outbound_options options)
@@ -62,7 +64,7 @@ class keyed_outbound final : public outbound {
   }
 
  private:
-  /// Null: `ec` is the reason.
+  /// Returns null and sets `ec` if it fails.
   asio::awaitable<std::unique_ptr<datagram_stream>> exchange_packets(const context& ctx, std::error_code& ec);
   asio::awaitable<std::unique_ptr<datagram_stream>> frame_datagrams(const context& ctx, std::error_code& ec);
   relay_packets packets_of(const context& ctx) const;

@@ -25,7 +25,7 @@ asio::awaitable<connection_result> mux_outbound::carry(const context& ctx, clien
   if (!pool_.try_open(request, result.why, opened))
     opened = co_await wait_for_stream(c, std::move(request), result.why);
   unfinished_stream stream(std::move(opened));
-  // The protocol does not confirm a target: one that was not reached ends the sub-stream later.
+  // The protocol does not confirm a target. A target that was not reached ends the sub-stream later.
   co_await c.answer(result.why, result.why);
   if (result.why) co_return result;
   result.sub_stream = (*stream).id();
@@ -79,14 +79,14 @@ asio::awaitable<void> mux_outbound::take_first(datagram_stream& from, const cont
   }
 }
 
-// Under version 0.0 a sub-stream has neither a source nor addresses: it is tied to its target.
+// Under version 0.0 a sub-stream has neither a source nor addresses, so it is tied to its target.
 asio::awaitable<connection_result> mux_outbound::carry_datagrams(context ctx,
                                                                  std::unique_ptr<datagram_stream> datagrams) {
   const counted here(*this);
   connection_result result;
   sub_stream stream = co_await open_for_datagrams(*datagrams, ctx, result.why);
   if (result.why == asio::error::eof || result.why == asio::error::operation_aborted)
-    co_return connection_result();  // the client has sent nothing more
+    co_return connection_result();  // the client has sent no more
   if (result.why) {
     datagrams->end(end_code::unreachable);
     co_return result;

@@ -22,7 +22,7 @@ class mux_outbound final : public outbound {
   /// Makes a session of the role client that is not negotiated yet, or throws std::system_error.
   using dialer = std::function<asio::awaitable<session>()>;
 
-  /// `priority`: of sub-streams whose context has none.
+  /// `priority` is that of sub-streams whose context has no priority.
   mux_outbound(const asio::any_io_executor& executor, dialer dial, client_pool_options pool,
                relay_options relay, std::uint8_t priority = 0)
       : speaks_(pool.session.speaks),

@@ -11,7 +11,7 @@ namespace muxpro::proxy {
 namespace {
 
 constexpr std::uint16_t quic_port = 443;
-/// A client that gets no answer asks again within this time (RFC 9002 section 6.2.2: after 999 ms at first).
+/// A client that gets no answer asks again within this time (after 999 ms at first, RFC 9002 section 6.2.2).
 constexpr auto refusal_ends_after = std::chrono::seconds(2);
 
 }  // namespace

@@ -13,7 +13,7 @@ class parted_outbound final : public outbound {
  public:
   struct ways {
     std::shared_ptr<outbound> streams, datagrams;
-    std::shared_ptr<outbound> quic;  ///< datagrams to port 443; null: they are dropped
+    std::shared_ptr<outbound> quic;  ///< datagrams to port 443, null to drop them
   };
   explicit parted_outbound(ways w);
 

@@ -26,7 +26,7 @@ std::optional<opened_packet> relay_packets::open(bytes packet) {
   return datagram;
 }
 
-// The server resolves a name: the first address that answers is that of the target.
+// The server resolves a name. The first address that answers is that of the target.
 bool relay_packets::is_answer(const host_port& peer) {
   if (!only_) return true;
   if (only_->host.is_domain() && !peer.host.is_domain() && only_->port == peer.port) only_ = peer;

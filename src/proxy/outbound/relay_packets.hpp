@@ -21,10 +21,10 @@ class relay_packets {
   relay_packets(std::unique_ptr<packet_exchange> format, std::optional<host_port> only, count_drops dropped)
       : format_(std::move(format)), only_(std::move(only)), dropped_(std::move(dropped)) {}
 
-  /// The packet of a datagram to `peer`, until the next call.
-  /// Errors: errc::bad_host, errc::datagram_too_large: the datagram was dropped.
+  /// Returns the packet of a datagram to `peer`, which is valid until the next call. Errors: errc::bad_host,
+  /// errc::datagram_too_large. The datagram was dropped then.
   const std::vector<std::byte>& seal(asio::const_buffer data, const host_port& peer, std::error_code& ec);
-  /// The datagram in a packet. Nothing: it was dropped.
+  /// Returns the datagram in a packet, or nothing if it was dropped.
   std::optional<opened_packet> open(bytes packet);
   void drop(drop_reason why) const { dropped_(why, 1); }
 

@@ -76,8 +76,8 @@ asio::awaitable<std::size_t> relayed_datagrams::receive(asio::mutable_buffer int
   }
 }
 
-// Nothing: there was none, or it was dropped. What the system reports of one datagram does not end the
-// stream.
+// Returns nothing if there was no datagram, or it was dropped. What the system reports of one datagram does
+// not end the stream.
 std::optional<std::size_t> relayed_datagrams::take(asio::mutable_buffer into, host_port& peer,
                                                    std::error_code& ec) {
   thread_local std::array<std::byte, max_datagram> memory;

@@ -83,7 +83,7 @@ void judge(transport_dialer& server, const pool_event& e, const asio::any_io_exe
   if (stalled || e.what == kind::dial_failed) server.note(e.why, executor);
 }
 
-/// V2Ray's downlinkOnly is 5 s: a client that has closed its connection keeps a sub-stream of Mux.Cool so
+/// V2Ray's downlinkOnly is 5 s. A client that has closed its connection keeps a sub-stream of Mux.Cool so
 /// long.
 constexpr auto longest_linger = std::chrono::seconds(5);
 

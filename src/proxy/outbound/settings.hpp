@@ -22,10 +22,10 @@ namespace muxpro::proxy {
 stream_address read_server(settings& s);
 /// "email" and "level" of a server's user, which have no effect.
 void accept_user_keys(settings& s);
-/// The only object of a list. `rule`: why there is no other.
+/// Reads the only object of a list. `rule` is why there is no other.
 void read_only_object(settings& s, const setting_key& key, std::string_view rule,
                       const std::function<void(settings&)>& read);
-/// False: `key` is not there, and the keys of the server are those of `s`.
+/// Returns false if `key` is absent. The keys of the server are then those of `s`.
 bool read_listed_server(settings& s, std::string_view key, const std::function<void(settings&)>& read);
 
 struct proxy_user {

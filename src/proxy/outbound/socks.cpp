@@ -154,7 +154,7 @@ relay_packets socks_outbound::packets_of(const context& ctx) const {
   return {std::make_unique<socks_packets>(), std::move(only), std::move(dropped)};
 }
 
-// The request names no address of ours: behind a NAT it would be a wrong one.
+// The request names no address of this side, because behind a NAT it would be wrong.
 asio::awaitable<std::unique_ptr<datagram_stream>> socks_outbound::associate(context ctx,
                                                                             std::error_code& ec) {
   transport_dialer::socket_addresses at;

@@ -20,11 +20,11 @@
 namespace muxpro::proxy {
 
 struct socks_outbound_options {
-  /// None: none are offered.
+  /// Credentials for the server. Without a value none are offered.
   std::optional<socks_credentials> credentials;
   /// From the connected server until it has agreed to the method and the credentials, absolute.
   duration greeting = std::chrono::seconds(10);
-  /// From then to its reply, absolute; longer than the server's own dial should take.
+  /// From then to its reply, absolute. Longer than the server's own dial should take.
   duration handshake = std::chrono::seconds(20);
   relay_options relay;
 };

@@ -66,7 +66,7 @@ std::size_t accounts::size() const {
   return book_->known.size() + book_->tried->size();
 }
 
-// A copy first: both locks at once could wait for each other.
+// Makes a copy first, because both locks at once could wait for each other.
 void accounts::replace_with(const accounts& others) {
   std::shared_lock theirs(others.book_->access);
   const digest key = others.book_->key;
@@ -129,7 +129,7 @@ std::optional<user_account> accounts::check(std::string_view name, std::string_v
   return found->second;
 }
 
-// HMAC(key, SHA-256(name) | SHA-256(secret)): the inner digests keep "ab", "c" apart from "a", "bc".
+// HMAC(key, SHA-256(name) | SHA-256(secret)). The inner digests keep "ab", "c" apart from "a", "bc".
 accounts::digest accounts::book::digest_of(std::string_view name, std::string_view secret) const {
   std::array<std::uint8_t, 64> both{};
   digest out{};

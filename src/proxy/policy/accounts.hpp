@@ -1,4 +1,4 @@
-// accounts: the users of an inbound and their secrets. Ring 4.
+// accounts, the users of an inbound and their secrets. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/context.hpp>
@@ -17,7 +17,7 @@
 namespace muxpro::proxy {
 
 /// Accounts by one keyed digest of name and secret. Neither the answer nor the time of check() distinguishes
-/// an unknown name from a wrong secret. Secrets are not kept, but for those of users who are tried.
+/// an unknown name from a wrong secret. Only the secrets of tried users are kept.
 ///
 /// Copies share their accounts, which can change while an inbound serves. Thread-safe.
 class accounts {
@@ -29,10 +29,10 @@ class accounts {
   /// A user may have several secrets, as while one is being replaced.
   void add(user_account user, std::string_view secret);
   void add(std::string name, std::string_view secret);
-  /// A user who sends no name: the key says who it is.
+  /// Adds a user that sends no name and is identified by the key.
   void add_key(user_account user, std::string_view key);
-  /// A user whose clients prove that they have the key, and do not send it: it is tried, with those of all
-  /// others.
+  /// A user whose clients prove that they have the key, and do not send it. The server tries the keys of all
+  /// such users.
   struct tried_user {
     user_account user;
     std::string key;
@@ -45,14 +45,14 @@ class accounts {
   std::size_t size() const;
   /// From now on these are the accounts, in all copies. Connections that were authenticated stay.
   void replace_with(const accounts& others);
-  /// Adds those of `others`. Returns false, and adds none, if one has a secret that is taken.
+  /// Adds the accounts of `others`. Returns false and adds no account if one has a secret that is taken.
   bool add_all(const accounts& others);
   /// Names are compared in any case. Connections that were authenticated stay. Returns how many accounts the
   /// user had.
   std::size_t remove(std::string_view name);
   bool has_user(std::string_view name) const;
 
-  /// Nothing: there is no such account. Throws std::runtime_error if libcrypto has no SHA-256.
+  /// Returns nothing if there is no such account. Throws std::runtime_error if libcrypto has no SHA-256.
   std::optional<user_account> check(std::string_view name, std::string_view secret) const;
   /// The same of a key of add_key().
   std::optional<user_account> check_key(std::string_view key) const { return check({}, key); }

@@ -16,7 +16,7 @@ enum class dial_family : std::uint8_t { any, ipv4, ipv6, only_ipv4, only_ipv6 };
 
 /// The order in which the addresses of a name are dialled.
 struct address_order {
-  /// Whether IPv6 comes first; nothing: the family of the first address does.
+  /// Whether IPv6 comes first. Without a value the family of the first address does.
   std::optional<bool> v6_first;
   std::size_t in_a_row = 1;  ///< addresses of one family, before one of the other
   std::size_t at_once = 3;   ///< attempts at a time

@@ -1,4 +1,4 @@
-// dial_outcome: the result of a dial as inbound protocols can report it. Ring 4, a rule: no I/O.
+// dial_outcome, the result of a dial as inbound protocols can report it. Ring 4, a rule without I/O.
 #pragma once
 
 #include <muxpro/error.hpp>
@@ -15,7 +15,7 @@ enum class dial_outcome : std::uint8_t {
   host_unreachable,
   network_unreachable,
   timed_out,
-  wrong_family,  ///< IPv6 where there is none, or the reverse
+  wrong_family,  ///< an IPv6 target without IPv6, or the reverse
   failed,
 };
 
@@ -23,7 +23,8 @@ enum class dial_outcome : std::uint8_t {
 /// are `failed`.
 dial_outcome outcome_of(const std::error_code& ec) noexcept;
 
-/// What ends a sub-stream whose target could not be had: the code itself, if `why` is one already.
+/// Returns the code that ends a sub-stream whose target was not reached. That is `why` itself if it is such a
+/// code.
 end_code end_code_of(const std::error_code& why) noexcept;
 
 }  // namespace muxpro::proxy

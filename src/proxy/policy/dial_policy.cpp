@@ -25,14 +25,14 @@ constexpr std::uint32_t quad(std::uint32_t a, std::uint32_t b, std::uint32_t c, 
   return a << 24 | b << 16 | c << 8 | d;
 }
 
-// IANA's IPv4 special-purpose registry, less what is globally reachable; multicast and reserved.
+// IANA's IPv4 special-purpose registry, less what is globally reachable, with multicast and reserved.
 constexpr block_v4 special_v4[] = {
     {quad(0, 0, 0, 0), 8},        {quad(10, 0, 0, 0), 8},     {quad(100, 64, 0, 0), 10},
     {quad(127, 0, 0, 0), 8},      {quad(169, 254, 0, 0), 16}, {quad(172, 16, 0, 0), 12},
     {quad(192, 0, 0, 0), 24},     {quad(192, 0, 2, 0), 24},   {quad(192, 88, 99, 0), 24},
     {quad(192, 168, 0, 0), 16},   {quad(198, 18, 0, 0), 15},  {quad(198, 51, 100, 0), 24},
     {quad(203, 0, 113, 0), 24},   {quad(224, 0, 0, 0), 4},    {quad(240, 0, 0, 0), 4},
-    {quad(168, 63, 129, 16), 32},  // Azure's metadata; those of other clouds are in the blocks above
+    {quad(168, 63, 129, 16), 32},  // Azure's metadata, those of other clouds are in the blocks above
 };
 
 struct block_v6 {

@@ -25,7 +25,7 @@ void inherit(Map& to, const Map& from) {
   to.insert(from.begin(), from.end());
 }
 
-/// Of a request line, "GET /path?query HTTP/1.1". Empty: there is none.
+/// Returns the path of a request line such as "GET /path?query HTTP/1.1". Empty without one.
 std::string_view path_of(std::string_view received) {
   const std::string_view line = received.substr(0, longest_line);
   if (received.size() < least_request || line[4] == '*') return {};  // "PRI * HTTP/2.0"

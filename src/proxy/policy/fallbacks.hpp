@@ -1,4 +1,5 @@
-// Who serves a client that does not speak an inbound's protocol, such as a browser. Ring 4, a rule.
+// fallbacks, which chooses the server for a client that does not use an inbound's protocol, such as a
+// browser. Ring 4, a rule.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -12,22 +13,23 @@
 namespace muxpro::proxy {
 
 struct fallback {
-  std::string name;           ///< in the TLS name of the client; empty: any
-  std::string alpn;           ///< the protocol that TLS has agreed on; empty: any
-  std::string path;           ///< of an HTTP/1 request; empty: any
+  std::string name;           ///< in the TLS name of the client, empty for any
+  std::string alpn;           ///< the protocol that TLS has agreed on, empty for any
+  std::string path;           ///< of an HTTP/1 request, empty for any
   stream_address to;          ///< the server
-  unsigned proxy_header = 0;  ///< the version of PROXY protocol's header for it; 0: none
+  unsigned proxy_header = 0;  ///< the version of PROXY protocol's header for it, 0 for no header
 };
 
-/// As Xray chooses: by name, then alpn, then path, each exactly or else by the entry for any. Of names that
-/// are only a part of the client's, the longest. An entry for a name also has what there is for any name, if
-/// it has none of its own for the same alpn and path, and one for an alpn what there is for any alpn.
+/// Chooses as Xray does, by name, then alpn, then path, each exactly or else by the entry for any. Of names
+/// that are only a part of the client's, the longest is chosen. An entry for a name also has the entries for
+/// any name, unless it has its own for the same alpn and path. An entry for an alpn likewise has those for
+/// any alpn.
 class fallbacks {
  public:
   /// Of entries with the same name, alpn and path the last one counts.
   explicit fallbacks(std::vector<fallback> all);
 
-  /// `received`: what the client has sent. Null: there is none for it.
+  /// `received` is what the client has sent. Returns null if there is no fallback for it.
   const fallback* find(std::string_view name, std::string_view alpn, const_bytes received) const;
 
  private:

@@ -1,4 +1,5 @@
-// The last word about addresses that an outbound dials: "finalRules" of freedom. Ring 4, a rule: no I/O.
+// final_rules, the final decision about addresses that an outbound dials ("finalRules" of freedom). Ring 4, a
+// rule without I/O.
 #pragma once
 
 #include "proxy/base/port_set.hpp"
@@ -25,7 +26,7 @@ class final_rules {
  public:
   explicit final_rules(std::vector<final_rule> all) : all_(std::move(all)) {}
 
-  /// What the first rule that matches decides; nothing: none matches.
+  /// Returns the decision of the first rule that matches, or nothing if no rule matches.
   std::optional<bool> decide(network net, const asio::ip::address& a, std::uint16_t port) const;
 
  private:

@@ -1,4 +1,4 @@
-// How fast a source may guess passwords. Ring 4, a rule: no I/O, no clock; thread-safe.
+// How fast a source may guess passwords. Ring 4, a rule without I/O and clock. Thread-safe.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -13,7 +13,7 @@
 
 namespace muxpro::proxy {
 
-/// A source may fail ten times; after that its logins are checked one in a second, right or wrong. Each
+/// A source may fail ten times. After that its logins are checked one in a second, right or wrong. Each
 /// second without a failure gives one of the ten back. A source is an IPv4 address or the /64 of an IPv6
 /// address.
 class guess_limiter {
@@ -25,7 +25,7 @@ class guess_limiter {
   /// Sources that are remembered. Beyond that, new ones are not slowed.
   static constexpr std::size_t most_sources = 100'000;
 
-  /// How long a login must wait before its password is checked. Nothing: too many wait already.
+  /// Returns how long a login must wait before its password is checked, or nothing if too many wait already.
   std::optional<duration> wait(const asio::ip::address& source, time_point now);
   /// A password was wrong.
   void failed(const asio::ip::address& source, time_point now);

@@ -28,7 +28,7 @@ std::string nat_limits::validate() const {
   });
 }
 
-// Memory is sought first: without it nothing has changed.
+// Allocates memory first, so that a failure changes no state.
 nat_table::admitted nat_table::admit(const std::string& user, session_key session,
                                      const std::optional<global_id>& source, time_point now) {
   admitted result;

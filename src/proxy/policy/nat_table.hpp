@@ -1,4 +1,5 @@
-// nat_table: which UDP sub-stream has which outside port, and for how long. Ring 4, a rule: no I/O, no clock.
+// nat_table, which maps UDP sub-streams to outside ports for a limited time. Ring 4, a rule without I/O and
+// clock.
 #pragma once
 
 #include <muxpro/frame.hpp>
@@ -18,13 +19,13 @@
 
 namespace muxpro::proxy {
 
-/// 0: no limit.
+/// 0 means no limit.
 inline rate_limit datagrams_in_a_second(std::uint32_t n) {
   return {n, std::max(1.0, static_cast<double>(n))};
 }
 
 struct nat_limits {
-  /// Mappings in use by one session; beyond it the least recently used one of the session ends.
+  /// Mappings in use by one session. Beyond it the least recently used one of the session ends.
   std::size_t per_session = 256;
   /// Mappings of one user, parked ones included (sing udpnat2: 1024).
   std::size_t per_user = 1024;
@@ -32,17 +33,18 @@ struct nat_limits {
   duration idle = std::chrono::seconds(120);
   /// How long a mapping with a GlobalID outlives its sub-stream (Xray: 60 s).
   duration resume = std::chrono::seconds(60);
-  /// Datagrams that a user may send outside in a second; more are dropped, so that no user amplifies much by
-  /// us. A burst of 0: no limit.
+  /// Datagrams that a user may send outside in a second. More are dropped, so that a user cannot amplify much
+  /// by this server. A burst of 0 means no limit.
   rate_limit user_datagrams = datagrams_in_a_second(200'000);
-  /// To which no datagram goes, "19,1900,11211": services that answer little with much (CISA TA14-017A).
+  /// Ports to which no datagram goes, such as "19,1900,11211". Their services answer short requests with much
+  /// data (CISA TA14-017A).
   std::string refused_ports;
 
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
   std::string validate() const;
 };
 
-/// A mapping belongs to a user. It is in use by one sub-stream of one session, or parked: kept for a
+/// A mapping belongs to a user. It is in use by one sub-stream of one session, or parked, that is kept for a
 /// sub-stream of the same user with the same GlobalID.
 class nat_table {
  public:
@@ -64,13 +66,13 @@ class nat_table {
                  time_point now);
   /// A datagram went through.
   void touch(mapping id, time_point now);
-  /// Its sub-stream has ended. True: it is parked now; false: it is gone.
+  /// Called when its sub-stream has ended. Returns true if it is parked now, false if it is gone.
   bool release(mapping id, time_point now);
   /// It is gone, whatever it was.
   void remove(mapping id);
   /// Takes out and returns what has been idle or parked for too long.
   std::vector<mapping> expire(time_point now);
-  /// When expire() has something to do again, at the earliest; max() if never.
+  /// Returns the earliest time at which expire() has to be called again, or max() if never.
   time_point next_expiry() const;
 
   std::size_t size() const noexcept { return entries_.size(); }

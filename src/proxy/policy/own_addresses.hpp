@@ -1,4 +1,4 @@
-// The addresses of this machine, which may change while it runs. Ring 4, a rule; thread-safe.
+// The addresses of this machine, which may change while it runs. Ring 4, a rule. Thread-safe.
 #pragma once
 
 #include <asio/ip/address.hpp>
@@ -13,8 +13,8 @@ namespace muxpro::proxy {
 
 class own_addresses {
  public:
-  /// `others`: addresses under which others reach this machine though no interface has them, such as that of
-  /// a NAT in front of it.
+  /// `others` are addresses under which other hosts reach this machine though no interface has them, such as
+  /// that of a NAT in front of it.
   explicit own_addresses(std::vector<asio::ip::address> others = {}) : others_(std::move(others)) {}
 
   /// Those of the interfaces, from now on.

@@ -1,4 +1,5 @@
-// Ports that this process has dialled from a moment ago. Ring 4, a rule: no I/O, no clock; thread-safe.
+// own_dials, the ports that this process has dialled from a moment ago. Ring 4, a rule without I/O and clock.
+// Thread-safe.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -25,7 +26,7 @@ class own_dials {
   static constexpr duration remembered = std::chrono::seconds(10);
 
   /// Calls `connect`, which sends the first packet to `target` and returns the local port, or 0 if it has
-  /// sent none. has_dialled() waits meanwhile, so that it finds the port however fast the connection is
+  /// sent no packet. has_dialled() waits meanwhile, so that it finds the port however fast the connection is
   /// accepted.
   template <class Connect>
   void start(const asio::ip::tcp::endpoint& target, time_point now, Connect&& connect) {
@@ -35,10 +36,10 @@ class own_dials {
     mine.forget(now);
     if (port != 0) mine.remember(port, target, now + remembered);
   }
-  /// Whether the process has dialled the connection that it has accepted from `source` at `here`. `is_local`:
-  /// the source has an address of this machine. The ports must agree, and so must the addresses: that of
-  /// `here` was dialled, or a NAT is between, which shows the address that was dialled or that of the
-  /// interface.
+  /// Whether the process has dialled the connection that it has accepted from `source` at `here`. `is_local`
+  /// is true if the source has an address of this machine. The ports must agree, and so must the addresses.
+  /// Either that of `here` was dialled, or a NAT is between, which shows the address that was dialled or that
+  /// of the interface.
   bool has_dialled(const asio::ip::tcp::endpoint& source, const asio::ip::tcp::endpoint& here, bool is_local,
                    time_point now) const {
     for (const shard& s : shards_) {
@@ -59,7 +60,7 @@ class own_dials {
     time_point until;
   };
   struct shard {
-    // Without memory a loop may be missed: the connection is under way already.
+    // Without memory a loop may be missed, because the connection is under way already.
     void remember(std::uint16_t port, const asio::ip::tcp::endpoint& target, time_point until) noexcept {
       try {
         order.emplace_back(until, port);

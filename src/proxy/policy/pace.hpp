@@ -12,7 +12,7 @@ namespace muxpro::proxy {
 
 struct pace_limits {
   std::uint64_t free_bytes = 0;  ///< that are not limited, at the beginning
-  std::uint64_t per_second = 0;  ///< 0: nothing is limited
+  std::uint64_t per_second = 0;  ///< 0 means no limit
   std::uint64_t burst = 0;       ///< that may come at once
 };
 

@@ -1,4 +1,4 @@
-// replay_filter: values that may come once in a while. Ring 4, a rule.
+// replay_filter, which detects values that have come before. Ring 4, a rule.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -14,7 +14,7 @@
 namespace muxpro::proxy {
 
 /// Remembers each value for `seconds` at least, twice as long at most. If more than `most` values come in
-/// that time, the oldest are forgotten earlier; the last `most` are not. Thread-safe.
+/// that time, the oldest are forgotten earlier, but the last `most` are not. Thread-safe.
 template <std::size_t Size>
 class replay_filter {
  public:
@@ -23,7 +23,7 @@ class replay_filter {
   explicit replay_filter(std::int64_t seconds, std::size_t most = usual_most)
       : seconds_(seconds), most_(most) {}
 
-  /// False: it has come before. `now`: seconds of any clock. `value` has `Size` bytes.
+  /// Returns false if it has come before. `now` has seconds of any clock. `value` has `Size` bytes.
   bool first_time(const_bytes value, std::int64_t now) {
     std::array<std::byte, Size> key{};
     std::copy_n(value.begin(), Size, key.begin());

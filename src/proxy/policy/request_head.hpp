@@ -1,4 +1,4 @@
-// What the heads of VLESS and Trojan say. Ring 4, values.
+// request_head, the contents of the heads of VLESS and Trojan. Ring 4, values.
 #pragma once
 
 #include "proxy/base/text.hpp"
@@ -14,7 +14,8 @@
 
 namespace muxpro::proxy {
 
-/// Clients of other makes ask for a multiplexer by the name of a host. Null: it is a host.
+/// Returns the multiplexer that other clients request by the name of a host. Null if the name is that of a
+/// host.
 inline const char* missing_multiplexer(const address& host) noexcept {
   if (is_name(host.domain(), "sp.mux.sing-box.arpa"))
     return "The client asks for sing-mux, which muxpro does not have.";
@@ -27,15 +28,15 @@ struct request_head {
   enum class status : std::uint8_t {
     need_more,
     stranger,  ///< not this protocol, or no user of this inbound
-    refused,   ///< a user asks for what there is not, or wrongly: see `reason`
+    refused,   ///< a user's request is unsupported or invalid, see `reason`
     request
   };
 
   status what = status::need_more;
-  std::size_t consumed = 0;  ///< of a request: what follows is the client's data
+  std::size_t consumed = 0;  ///< of a request, the client's data follow
   user_account user;         ///< unless the client is a stranger
-  destination target;  ///< of a request: the host is valid, the port is not 0 unless datagrams have their own
-  /// Of a request by the flow xtls-rprx-vision: the UUID as the client has sent it.
+  destination target;  ///< of a request, the host is valid, the port is not 0 unless datagrams have their own
+  /// For a request by the flow xtls-rprx-vision, the UUID as the client has sent it.
   std::optional<uuid> vision;
   /// Bytes 6 and 7 of the UUID that a client of VLESS has sent.
   std::optional<std::uint16_t> vless_route;

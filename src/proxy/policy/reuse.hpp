@@ -1,4 +1,5 @@
-// How often and how long connections that carry many others are used. Ring 4, a rule: time is an argument.
+// How often and how long connections that carry many others are used. Ring 4, a rule that gets the time as an
+// argument.
 #pragma once
 
 #include "proxy/base/number_range.hpp"
@@ -10,12 +11,12 @@
 
 namespace muxpro::proxy {
 
-/// 0: no limit. Each connection draws its own from these.
+/// Each connection draws its own limits from these. 0 means no limit.
 struct reuse_limits {
   number_range connections{};  ///< so many are made before one is used again
   number_range concurrency{};  ///< uses at a time
   number_range uses{};         ///< in its life
-  number_range requests{};     ///< in its life; a use may take several
+  number_range requests{};     ///< in its life, a use may take several
   number_range seconds{};      ///< behind them it gets no new use
 
   friend bool operator==(const reuse_limits&, const reuse_limits&) = default;
@@ -24,7 +25,7 @@ struct reuse_limits {
 /// Of one connection.
 class reuse_state {
  public:
-  /// `draw`: a number of a range.
+  /// `draw` returns a number of a range.
   template <class Draw>
   reuse_state(const reuse_limits& l, time_point now, Draw draw)
       : most_at_a_time_(draw(l.concurrency)),

@@ -1,5 +1,5 @@
-// Whether a server can be used, by what has become of the attempts to use it. Ring 4, a rule: no I/O, no
-// clock.
+// server_health, which decides by the outcome of attempts whether a server can be used. Ring 4, a rule
+// without I/O and clock.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -16,10 +16,12 @@ namespace muxpro::proxy {
 class server_health {
  public:
   static constexpr duration memory = std::chrono::seconds(10);
-  /// Between two probes of a server that goes on failing: doubled from `shortest` to `longest`, and up to
-  /// half as much longer by chance, so that the clients of a server do not return at one moment.
+  /// The pause between two probes of a server that goes on failing. It is doubled from `shortest` to
+  /// `longest`, and up to half as much longer by chance, so that the clients of a server do not return at one
+  /// moment.
   static constexpr duration shortest = std::chrono::seconds(1), longest = std::chrono::seconds(16);
-  /// An attempt that was given up after this time has failed: it takes longer than to a server that is well.
+  /// An attempt that was given up after this time counts as failed, because it takes longer than to a server
+  /// that works.
   static constexpr duration slow = std::chrono::seconds(3);
 
   explicit server_health(std::uint64_t seed) : random_(static_cast<std::minstd_rand::result_type>(seed)) {}
@@ -34,7 +36,7 @@ class server_health {
   void given_up(time_point began, time_point now) noexcept {
     if (now - began >= slow) failed(now);
   }
-  /// `probed`: probes go on until one succeeds.
+  /// If `probed` is true, probes go on until one succeeds.
   bool failing(time_point now, bool probed) const noexcept {
     return failing_ && (probed || now - last_failure_ < memory);
   }

@@ -1,4 +1,4 @@
-// How many of something each user has at a time. Ring 4, a rule; thread-safe.
+// share_counts, which limits how many of something each user has at a time. Ring 4, a rule. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ class share_counts : public std::enable_shared_from_this<share_counts> {
     position counted_;
   };
 
-  /// Nothing: `share` has `most` already.
+  /// Returns nothing if `share` has `most` already.
   std::optional<one> take(const std::string& share, std::uint32_t most) {
     const std::lock_guard lock(mutex_);
     const auto at = counts_.try_emplace(share, 0).first;

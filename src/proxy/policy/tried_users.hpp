@@ -1,5 +1,5 @@
-// Which user has sent what only a user's key can open: those that a source was before are tried first. Ring
-// 4, a rule.
+// tried_users, which finds the user whose key opens a message. Earlier users of the same source are tried
+// first. Ring 4, a rule.
 #pragma once
 
 #include "proxy/policy/accounts.hpp"
@@ -19,7 +19,7 @@ class tried_users {
  public:
   explicit tried_users(accounts all) : all_(std::move(all)) {}
 
-  /// `opens(key)`: whether it is the user with this key. Nothing: no user has sent it.
+  /// `opens(key)` returns whether it is the user with this key. Returns nothing if no user has sent it.
   template <class Opens>
   std::optional<accounts::tried_user> find(const asio::ip::address& source, Opens opens) {
     const auto list = all_.tried();

@@ -13,7 +13,7 @@ struct trusted_proxies {
   bool all = true;
   ip_set networks;
 
-  /// A unix socket has no address. The permissions of its file decide who reaches it.
+  /// A unix socket has no address. The permissions of its file decide which processes reach it.
   bool contain(const asio::ip::address& peer) const {
     return all || peer.is_unspecified() || networks.contains(peer);
   }

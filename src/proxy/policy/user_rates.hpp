@@ -1,4 +1,5 @@
-// How much of something each user may have in a second. Ring 4, a rule: no I/O, no clock.
+// user_rates, which limits how much of something each user may have in a second. Ring 4, a rule without I/O
+// and clock.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -11,8 +12,8 @@
 
 namespace muxpro::proxy {
 
-/// The size of a token bucket in time: `one` token for each event, `most` when it is full. A burst of 0: no
-/// limit.
+/// The size of a token bucket in time, with `one` token for each event, and `most` when it is full. A burst
+/// of 0 means no limit.
 struct user_pace {
   /// The time in which an empty bucket is full again, at most.
   static constexpr duration longest = std::chrono::hours(24);
@@ -38,7 +39,7 @@ class user_rates {
 
   explicit user_rates(rate_limit limit) : usual_(limit) {}
 
-  /// False: not now. A time that goes back counts as standing still.
+  /// Returns false if the user has to wait. A time that goes back counts as standing still.
   bool take(const std::string& user, time_point now) { return take(user, now, usual_); }
   /// For a user with a limit of its own.
   bool take(const std::string& user, time_point now, const user_pace& pace) {

@@ -24,7 +24,7 @@ class session_id_memory {
   static constexpr duration kept = std::chrono::minutes(10);
   static constexpr std::size_t most = 65'536;
 
-  /// False: it was noted less than `kept` ago, and is among the last `most`.
+  /// Returns false if it was noted less than `kept` ago, and is among the last `most`.
   bool note(const session_id& id, time_point now);
   std::size_t size() const noexcept { return known_.size(); }
 
@@ -48,11 +48,11 @@ enum class reality_refusal : std::uint8_t {
 const char* to_text(reality_refusal r) noexcept;
 
 struct reality_rules {
-  std::set<std::string> names;  ///< "": a client may send none
+  std::set<std::string> names;  ///< with "", a client may send none
   x25519_key private_key{key_bytes()};
   std::set<short_id> short_ids;
   std::optional<client_version> min_version, max_version;
-  /// Between the clocks of both sides; 0: any.
+  /// Between the clocks of both sides. 0 means any.
   duration max_time_difference{0};
 };
 
@@ -61,8 +61,7 @@ struct reality_verdict {
   key_bytes key{};        ///< if it is not refused
   reality_claim claim{};  ///< if the key is right
 };
-/// `received`: whole. `unix_time`: of this side, with fractions. Does not look whether the client is a
-/// replay.
+/// `received` must be whole. `unix_time` is that of this side, with fractions. Does not check for a replay.
 reality_verdict judge(const received_hello& received, const reality_rules& rules, duration unix_time);
 
 }  // namespace muxpro::proxy

@@ -14,7 +14,8 @@ constexpr std::uint64_t server_name_extension = 0, supported_versions_extension 
                         key_share_extension = 51;
 constexpr std::size_t message_head = 4, longest_record = 16'384, most_extensions = 256;
 
-/// The record at the beginning of `in`, as far as it has come. Nothing: it is no handshake record.
+/// Takes the record at the beginning of `in`, as far as it has come. Returns nothing if it is no handshake
+/// record.
 std::optional<const_bytes> take_handshake_record(const_bytes& in, bool& whole) {
   whole = false;
   byte_reader r(in);
@@ -33,7 +34,8 @@ std::optional<const_bytes> take_handshake_record(const_bytes& in, bool& whole) {
   return content;
 }
 
-/// The size of the message; 0: its head has not come. Nothing: it is no ClientHello, or too long.
+/// Returns the size of the message, or 0 if its head has not come. Returns nothing if it is no ClientHello,
+/// or too long.
 std::optional<std::size_t> size_of_message(const_bytes message) {
   if (message.empty()) return 0;
   byte_reader r(message);

@@ -18,7 +18,7 @@ inline constexpr std::size_t max_reality_hello = 16'384;
 struct received_hello {
   enum class status : std::uint8_t { need_more, none, whole };
   status what = status::need_more;
-  std::vector<std::byte> message;  ///< if it is whole: its last record ends with it
+  std::vector<std::byte> message;  ///< if it is whole, and its last record ends with it
 };
 /// Any cut of the input gives the same, as early as it is certain.
 received_hello read_received_hello(const_bytes received);
@@ -29,11 +29,11 @@ struct reality_hello {
   const_bytes random;                         ///< 32 bytes
   const_bytes session_id;                     ///< 0 to 32 bytes
   std::optional<std::string> server_name;     ///< as it was sent
-  const_bytes x25519;                         ///< 32 bytes; empty: there is no such key share
+  const_bytes x25519;                         ///< 32 bytes, empty without such a key share
   bool has_tls13 = false;                     ///< in supported_versions
   std::vector<std::byte> without_session_id;  ///< the message with zeros where its session id is
 };
-/// Nothing: `message` is no ClientHello. The result refers to `message`.
+/// Returns nothing if `message` is no ClientHello. The result refers to `message`.
 std::optional<reality_hello> parse_reality_hello(const_bytes message);
 
 }  // namespace muxpro::proxy

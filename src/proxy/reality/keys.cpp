@@ -54,7 +54,7 @@ key_bytes hkdf(const key_bytes& secret, const_bytes salt, std::string_view info)
   return out;
 }
 
-// AES-256-GCM: the nonce is what the key derivation leaves of the random.
+// For AES-256-GCM. The nonce is what the key derivation leaves of the random.
 constexpr std::size_t salt_size = 20, nonce_size = 12, claim_size = 16, tag_size = 16;
 
 gcm_context gcm(const key_bytes& key, const_bytes random, const_bytes hello, int seals) {
@@ -169,7 +169,7 @@ key_bytes x25519_key::public_key() const {
   return out;
 }
 
-// RFC 7748 section 6.1: a result of zero is none.
+// RFC 7748, section 6.1. An all-zero result is rejected.
 std::optional<key_bytes> x25519_key::secret_with(const_bytes public_key) const {
   const pkey_ptr theirs(
       EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, raw_bytes(public_key), public_key.size()));

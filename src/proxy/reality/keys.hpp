@@ -1,5 +1,5 @@
-// REALITY's keys: X25519, the key that both sides derive from it, and what the client seals with that in its
-// session id. Ring 4, a rule.
+// The keys of REALITY, which are X25519, the key that both sides derive from it, and what the client seals
+// with that in its session id. Ring 4, a rule.
 #pragma once
 
 #include "proxy/reality/client_hello.hpp"
@@ -24,7 +24,7 @@ using short_id = std::array<std::byte, 8>;
 /// 32 bytes as base64 of URLs (RFC 4648 section 5) without padding.
 std::optional<key_bytes> parse_key(std::string_view text);
 std::string to_text(const key_bytes& key);
-/// Up to 16 hexadecimal digits in pairs; zeros follow.
+/// Parses up to 16 hexadecimal digits in pairs. Missing bytes are zero.
 std::optional<short_id> parse_short_id(std::string_view text);
 std::string to_text(const short_id& id);
 using client_version = std::array<std::uint8_t, 3>;
@@ -39,7 +39,7 @@ class x25519_key {
   explicit x25519_key(const key_bytes& private_key);
 
   key_bytes public_key() const;
-  /// Nothing: the other side's public key is one that makes no secret.
+  /// Returns nothing if the other side's public key makes no secret.
   std::optional<key_bytes> secret_with(const_bytes public_key) const;
 
  private:
@@ -48,7 +48,7 @@ class x25519_key {
 /// Throws std::runtime_error if libcrypto has no random numbers.
 key_bytes random_key();
 
-/// What both sides derive. Nothing: the public key is one that makes no secret.
+/// Returns the key that both sides derive, or nothing if the public key makes no secret.
 std::optional<key_bytes> auth_key(const x25519_key& own, const_bytes public_key, const_bytes random);
 
 /// What a client claims.
@@ -60,10 +60,10 @@ struct reality_claim {
   friend bool operator==(const reality_claim&, const reality_claim&) = default;
 };
 using session_id = std::array<std::byte, session_id_size>;
-/// `hello`: the ClientHello with zeros in place of the session id.
+/// `hello` is the ClientHello with zeros in place of the session id.
 session_id seal_session_id(const key_bytes& key, const_bytes random, const_bytes hello,
                            const reality_claim& claim);
-/// Nothing: it was not sealed with this key, or not for this ClientHello.
+/// Returns nothing if it was not sealed with this key, or not for this ClientHello.
 std::optional<reality_claim> open_session_id(const key_bytes& key, const reality_hello& hello);
 
 /// What stands for the signature of the server's certificate with this Ed25519 key.

@@ -48,7 +48,7 @@ struct record {
   const_bytes content;
   std::size_t size = 0;
 };
-/// Nothing: it has not all come.
+/// Returns nothing if it has not come completely.
 std::optional<record> take_record(byte_reader& r) {
   record out;
   const std::size_t from = r.position();

@@ -15,7 +15,7 @@ bool contains(const std::vector<std::string>& all, const std::string& one) {
   return std::find(all.begin(), all.end(), one) != all.end();
 }
 
-// splitmix64: consecutive numbers in, numbers without an order out.
+// splitmix64, which maps consecutive numbers to numbers without an order.
 std::uint64_t scattered(std::uint64_t n) {
   n += 0x9e3779b97f4a7c15;
   n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9;

@@ -17,12 +17,14 @@ class balancer {
   /// Throws std::invalid_argument.
   balancer(const balancer_options& options, const std::vector<std::string>& outbounds, std::uint64_t seed);
 
-  /// One of those that can be used; else the fallback; else, without one, one of those that cannot.
+  /// Returns an outbound that can be used, else the fallback, or without a fallback an outbound that cannot
+  /// be used.
   const std::string& choose(const router::outbound_load& load,
                             const router::outbound_measurements& measured = {}) const;
-  /// From now on choose() returns `outbound`; empty: it chooses again. False: there is no such outbound.
+  /// Makes choose() return `outbound` from now on. If empty, it chooses again. Returns false if there is no
+  /// such outbound.
   bool pin(std::string_view outbound) const;
-  /// Empty: it chooses.
+  /// Empty if it chooses.
   std::string pinned() const;
   const std::vector<std::string>& selected() const noexcept { return selected_; }
 

@@ -1,4 +1,4 @@
-// Mistakes of a configuration: one sentence, which starts where the mistake is found. Callers add the place.
+// A mistake of a configuration as one sentence. Callers add the place in front.
 #pragma once
 
 #include <fmt/format.h>

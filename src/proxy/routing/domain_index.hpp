@@ -14,8 +14,8 @@
 
 namespace muxpro::proxy {
 
-/// full: the name itself; domain: also its sub-domains; keyword: any part of the name; regexp: a regular
-/// expression.
+/// `full` matches the name itself, `domain` also its sub-domains, `keyword` any part of the name, and
+/// `regexp` a regular expression.
 enum class domain_kind : std::uint8_t { full, domain, keyword, regexp };
 
 /// Patterns and what they stand for. One look-up costs a hash for each label of the name, a pass for all
@@ -24,7 +24,7 @@ class domain_index {
  public:
   using value = std::uint32_t;
 
-  /// Empty, or what the text must be: then it was not added.
+  /// Returns an empty string, or what the text must be. It was not added then.
   std::string add(domain_kind kind, std::string_view text, value v);
   /// After the last add(). Empty, or why it cannot be used.
   std::string finish();

@@ -1,4 +1,4 @@
-// Named lists in V2Ray's files of geo data: GeoSiteList and GeoIPList of its protobuf definitions.
+// Named lists in V2Ray's files of geo data, which are GeoSiteList and GeoIPList of its protobuf definitions.
 #pragma once
 
 #include "proxy/base/ip_set.hpp"
@@ -24,7 +24,8 @@ struct geo_domain {
   std::string_view text;  ///< lies in the file
 };
 
-/// Names of lists are compared without case. With attributes: only the entries that have all of them.
+/// Names of lists are compared without case. With attributes it returns only the entries that have all of
+/// them.
 geo_list<geo_domain> read_geosite(const_bytes file, std::string_view list,
                                   const std::vector<std::string_view>& attributes);
 geo_list<ip_prefix> read_geoip(const_bytes file, std::string_view list);

@@ -28,7 +28,7 @@ class keyword_set {
     place parent = 0;
     std::uint32_t depth = 0;
     char last = 0;
-    /// The longest end of this beginning that is a beginning, too; and the next of these ends that is a
+    /// The longest end of this beginning that is a beginning, too, and the next of these ends that is a
     /// keyword.
     place shorter = 0, keyword = 0;
     std::vector<value> values;

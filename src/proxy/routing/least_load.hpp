@@ -1,4 +1,5 @@
-// The strategy leastLoad: outbounds whose measured times vary least. Ring 4, a rule: no clock.
+// least_load, the strategy leastLoad, which chooses outbounds whose measured times vary least. Ring 4, a rule
+// without clock.
 #pragma once
 
 #include "proxy/base/pattern.hpp"
@@ -20,7 +21,7 @@ class least_load {
     const std::string* tag;
     outbound_health health;
   };
-  /// Those that new connections are shared by. Empty: each is too slow, or fails too often.
+  /// Returns the outbounds that share new connections. Empty if each is too slow, or fails too often.
   std::vector<const std::string*> choose(std::vector<candidate> all) const;
 
  private:

@@ -1,4 +1,4 @@
-// What measurements have found about an outbound, for leastPing and leastLoad. Ring 4, a rule: no clock.
+// What measurements have found about an outbound, for leastPing and leastLoad. Ring 4, a rule without clock.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -18,16 +18,17 @@ struct outbound_health {
 /// The last measurements of one outbound.
 class health_samples {
  public:
-  /// `most`: how many are kept, at least 1.
+  /// `most` is how many are kept, at least 1.
   explicit health_samples(std::size_t most) : most_(most) {}
 
-  /// Nothing: there was no answer.
+  /// Adds a measurement. Without a value there was no answer.
   void add(std::optional<duration> took);
   bool is_measured() const noexcept { return !samples_.empty(); }
   /// Whether the last one has had an answer.
   bool is_alive() const { return is_measured() && samples_.back(); }
-  /// Nothing: it is not alive. With one time the deviation is half of it, so that outbounds that have been
-  /// measured more often do not come behind it; if only one is kept, it is that time.
+  /// Returns nothing if the outbound is not alive. With one time the deviation is half of it, so that
+  /// outbounds that have been measured more often do not come behind it. If only one is kept, it is that
+  /// time.
   std::optional<outbound_health> health() const;
 
  private:

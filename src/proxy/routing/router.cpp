@@ -31,7 +31,7 @@ bool is_empty(const routing_rule& r) {
          r.process.empty();
 }
 
-// What rules about domains look at; empty: nothing.
+// Returns the name that rules about domains match. Empty without one.
 std::string name_in(const route_request& r) {
   return normalized(r.domain.empty() ? r.target.host.domain() : std::string_view(r.domain));
 }
@@ -62,7 +62,7 @@ struct router::tables {
   std::string default_tag;
   std::map<std::string, balancer, std::less<>> balancers;
   std::vector<entry> entries;
-  /// Rules by their domains; and those that have none.
+  /// Rules by their domains, and those without domains.
   domain_index by_domain;
   std::vector<domain_index::value> without_domain;
 };

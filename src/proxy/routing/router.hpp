@@ -1,5 +1,5 @@
-// Rules that choose an outbound for a connection. Ring 4, a rule: no I/O, no clock; names are resolved by the
-// caller.
+// router, the rules that choose an outbound for a connection. Ring 4, a rule without I/O and clock. The
+// caller resolves names.
 #pragma once
 
 #include "proxy/routing/outbound_health.hpp"
@@ -32,8 +32,8 @@ struct routing_rule {
   /// full:NAME, domain:NAME, keyword:TEXT, TEXT, regexp:EXPRESSION, dotless:TEXT, geosite:LIST[@ATTRIBUTE],
   /// ext:FILE:LIST. Expressions are RE2's, found anywhere in the name, which is in lower case.
   std::vector<std::string> domain;
-  /// An address, a block, geoip:LIST, ext:FILE:LIST, or one of them behind '!': where none of the plain
-  /// values matches, all of those behind '!' must hold.
+  /// An address, a block, geoip:LIST, ext:FILE:LIST, or one of them behind '!'. If no plain value matches,
+  /// all values behind '!' must hold.
   std::vector<std::string> ip, source_ip;
   /// Addresses that clients have connected to, written as in ip.
   std::vector<std::string> local_ip;
@@ -41,29 +41,30 @@ struct routing_rule {
   std::string port, source_port, local_port;
   /// Numbers that clients of VLESS put into bytes 6 and 7 of their UUID, written as ports.
   std::string vless_route;
-  /// Programs of this machine: a name, or a path with '/'; one that ends with '/' is a directory.
+  /// Programs of this machine, each a name, or a path with '/'. A path that ends with '/' is a directory.
   std::vector<std::string> process;
   /// "tcp", "udp" or "tcp,udp"
   std::string network;
   std::vector<std::string> inbound_tag;
   /// A name, or regexp:EXPRESSION.
   std::vector<std::string> user;
-  /// Beginnings of the sniffed or inbound protocol: "http" stands for "http1". unknown: nothing is known of
-  /// it.
+  /// Beginnings of the sniffed or inbound protocol. "http" also matches "http1". "unknown" matches a
+  /// connection whose protocol was not detected.
   std::vector<std::string> protocol;
   /// Names of attributes, in any case, to expressions that must be found in their values. All of them must.
   std::map<std::string, std::string> attrs;
 
-  /// A name for those who list the rules.
+  /// A name that is shown in lists of the rules.
   std::string rule_tag;
-  /// Where to; balancer_tag counts only where this is empty.
+  /// The outbound or balancer of connections that match. balancer_tag counts only if outbound_tag is empty.
   std::string outbound_tag, balancer_tag;
-  /// Of the sub-stream, where the outbound multiplexes: 0 is served first, 255 last. Nothing: as it was.
+  /// Priority of the sub-stream if the outbound multiplexes. 0 is served first, 255 last. Without a value the
+  /// priority stays as it was.
   std::optional<std::uint8_t> mux_priority;
 };
 
-/// When a rule about addresses meets a name: it does not match; or names are resolved if no rule matches
-/// otherwise; or as soon as such a rule would match otherwise.
+/// How a rule about addresses treats a name. as_is does not match it, ip_if_non_match resolves it if no rule
+/// matches otherwise, and ip_on_demand resolves it as soon as such a rule would match otherwise.
 enum class domain_strategy : std::uint8_t { as_is, ip_if_non_match, ip_on_demand };
 
 enum class balancing : std::uint8_t { random, round_robin, least_load, least_ping };
@@ -72,14 +73,15 @@ enum class balancing : std::uint8_t { random, round_robin, least_load, least_pin
 struct least_load_options {
   /// The deviation of an outbound whose tag matches counts as if it were larger by the root of `value`.
   struct cost {
-    bool regexp = false;  ///< `match` is an expression; else a part of the tag
+    bool regexp = false;  ///< whether `match` is an expression, else it is a part of the tag
     std::string match;
     double value = 1;
   };
-  std::size_t expected = 0;  ///< outbounds that new connections are shared by; 0: 1
-  duration max_rtt{0};       ///< slower ones are not chosen; 0: any are
-  double tolerance = 0;      ///< the part of measurements that may fail; 0: any
-  /// Deviations: the first one below which there are `expected` outbounds chooses all below it.
+  std::size_t expected = 0;  ///< outbounds that share new connections, 0 means 1
+  duration max_rtt{0};       ///< slower ones are not chosen, 0 means no limit
+  double tolerance = 0;      ///< the part of measurements that may fail, 0 means any
+  /// Limits of the deviation. The first one below which there are `expected` outbounds chooses all outbounds
+  /// below it.
   std::vector<duration> baselines;
   std::vector<cost> costs;
 };
@@ -89,7 +91,7 @@ struct balancer_options {
   /// Beginnings of the tags of outbounds.
   std::vector<std::string> selector;
   balancing strategy = balancing::random;
-  /// The outbound for when none of those selected can be used.
+  /// The outbound that is used if no selected outbound can be used.
   std::string fallback_tag;
   least_load_options load{};
 };
@@ -98,14 +100,14 @@ struct router_options {
   std::vector<routing_rule> rules;
   std::vector<balancer_options> balancers;
   domain_strategy strategy = domain_strategy::as_is;
-  /// All outbounds there are. The first one is for what no rule matches.
+  /// All outbounds of the configuration. Connections that no rule matches go to the first one.
   std::vector<std::string> outbound_tags;
-  /// Of the numbers behind balancing::random.
+  /// Seed of the random numbers of balancing::random.
   std::uint64_t seed = 0;
 };
 
-/// Tags of the outbounds that connections of `net` from an inbound can get to, whatever else their rules ask
-/// for: those of balancers with all of their outbounds.
+/// Returns the tags of the outbounds that connections of `net` from an inbound can get to, whatever the other
+/// conditions of the rules are. A balancer counts with all of its outbounds.
 std::vector<std::string> possible_outbounds(const router_options& options, std::string_view inbound_tag,
                                             network net);
 
@@ -116,11 +118,11 @@ struct route_request {
   asio::ip::address source, local;
   std::uint16_t source_port = 0, local_port = 0;
   std::optional<std::uint16_t> vless_route;
-  /// The path of the client's program; empty: it is not known.
+  /// The path of the client's program. Empty if the program is not found.
   std::string process;
   std::string inbound_tag, user, protocol;
   attributes attrs;
-  /// Off for what the resolver itself sends: it must not wait for itself.
+  /// False for the queries of the resolver itself, which must not wait for itself.
   bool may_resolve = true;
 };
 
@@ -129,42 +131,43 @@ route_request request_of(const context& c);
 
 struct route_decision {
   std::string outbound_tag;
-  /// Of the rule that matched; nothing: none did.
+  /// The index of the rule that matched. Without a value no rule matched.
   std::optional<std::size_t> rule;
   std::optional<std::uint8_t> priority{};
 
   friend bool operator==(const route_decision&, const route_decision&) = default;
 };
 
-/// Set up once, then asked by any thread.
+/// Set up once. Any thread may call it then.
 class router {
  public:
-  /// Live connections or sub-streams of an outbound; nothing: it cannot be used now. Called from route(), in
-  /// its thread.
+  /// Returns the number of live connections or sub-streams of an outbound, or nothing if it cannot be used
+  /// now. route() calls it, in its own thread.
   using outbound_load = std::function<std::optional<std::size_t>(std::string_view outbound_tag)>;
   using outbound_measurements = std::function<std::optional<outbound_health>(std::string_view outbound_tag)>;
 
   /// Throws std::invalid_argument with one sentence that names the rule, the field and what it may be.
-  /// Without `load` all outbounds can be used and have nothing to do.
-  /// `measured`: what an observatory has found; nothing: the outbound is not alive, or was not measured.
+  /// Without `load` all outbounds count as usable and idle. `measured` returns what an observatory has found,
+  /// or nothing if the outbound is not alive or was not measured.
   router(const router_options& options, geo_files& geo, outbound_load load = {},
          outbound_measurements measured = {});
   router(router&&) noexcept;
   ~router();
 
-  /// Nothing: resolve request.target.host, and ask again with the addresses.
+  /// Returns nothing if an address is needed. The caller then resolves request.target.host, and calls the
+  /// other overload with the addresses.
   std::optional<route_decision> route(const route_request& request) const;
   /// Always decides, without addresses if the name has none.
   route_decision route(const route_request& request, std::span<const asio::ip::address> resolved) const;
   /// What a balancer chooses from, and what it has to choose.
   struct balancer_state {
     std::vector<std::string> selected;
-    std::string pinned;  ///< empty: it chooses
+    std::string pinned;  ///< empty if it chooses itself
   };
-  /// Nothing: there is no such balancer. Any thread.
+  /// Returns nothing if there is no such balancer. Any thread.
   std::optional<balancer_state> state_of(std::string_view balancer_tag) const;
-  /// From now on the balancer chooses `outbound_tag`; empty: as its strategy has it. False: there is no such
-  /// balancer or outbound. Any thread.
+  /// Makes the balancer choose `outbound_tag` from now on. An empty tag restores its strategy. Returns false
+  /// if there is no such balancer or outbound. Any thread.
   bool pin(std::string_view balancer_tag, std::string_view outbound_tag) const;
   /// Whether a rule has a condition on the protocol or on attributes.
   bool by_content() const noexcept { return by_content_; }

@@ -41,7 +41,7 @@ std::string expression_mistake(const pattern& p) {
   return fmt::format("it must be a regular expression in RE2's syntax: {}", p.mistake());
 }
 
-/// As Xray compares them: by the name alone, by the whole path, or by the directory.
+/// Compares as Xray does, by the name alone, by the whole path, or by the directory.
 bool is_program_at(std::string_view path, std::string_view wanted) {
   if (wanted.ends_with('/')) return path.starts_with(wanted);
   if (wanted.find('/') != std::string_view::npos) return path == wanted;

@@ -1,4 +1,5 @@
-// A rule in a form that is fast to ask, without its domains: the router looks them up for all rules at once.
+// A rule in a form that is fast to match, without its domains, which the router looks up for all rules at
+// once.
 #pragma once
 
 #include "proxy/base/port_set.hpp"

@@ -79,8 +79,8 @@ std::string add_list(domain_index& to, list_name name, domain_index::value v, ge
   if (!found.mistake.empty()) return fmt::format("and {} {}", name.file, found.mistake);
   for (const geo_domain& d : found.entries) {
     const std::string mistake = to.add(d.kind, d.text, v);
-    // A text that no name can hold may be left out. An expression might have matched: without it the list has
-    // a hole.
+    // A text that no name can hold may be left out. An expression might have matched, so the list would be
+    // incomplete without it.
     if (!mistake.empty() && d.kind == domain_kind::regexp)
       return fmt::format("and {} has '{}', {}", name.file, d.text, mistake);
   }
@@ -128,7 +128,7 @@ std::string ip_rules::add(std::string_view text, geo_files& geo) {
   return {};
 }
 
-// It is in every geoip.dat, and the same in each: blocks that no machine of the internet has.
+// It is in every geoip.dat, and the same in each. Its blocks belong to no machine of the internet.
 void ip_rules::add_private(bool negated) {
   auto& to = negated ? negated_blocks_ : blocks_;
   for (const std::string_view block : private_blocks) to.push_back(ip_prefix::parse(block).value());

@@ -15,7 +15,8 @@
 namespace muxpro::proxy {
 
 /// full:NAME, domain:NAME, keyword:TEXT, TEXT, regexp:EXPRESSION, dotless:TEXT, geosite:LIST[@ATTRIBUTE]...,
-/// ext:FILE:LIST[@ATTRIBUTE]..., of which ext-domain: is another name. Empty, or what is wrong with it.
+/// ext:FILE:LIST[@ATTRIBUTE]..., of which ext-domain: is another name. Returns an empty string, or what is
+/// wrong with it.
 std::string add_domain_rule(domain_index& to, std::string_view text, domain_index::value v, geo_files& geo);
 
 /// A condition on an address. One of the positive items suffices. Without one, all negated ones must hold.

@@ -21,7 +21,7 @@ aead_cipher short_cipher(shadowsocks_cipher c) {
   return aead_cipher::chacha20_poly1305;
 }
 
-/// The nonce of ChaCha20 behind hchacha20(): zeros, and the rest of the long one.
+/// Returns the nonce of ChaCha20 behind hchacha20(), which is zeros and the rest of the long one.
 std::array<std::byte, aead_nonce> short_nonce(const_bytes nonce) {
   std::array<std::byte, aead_nonce> out{};
   const const_bytes rest = nonce.subspan(hchacha_nonce);

@@ -18,13 +18,14 @@ struct shadowsocks_method {
   /// The cipher of datagrams. It differs in one method of 2022.
   shadowsocks_cipher datagram_cipher = cipher;
 
-  /// Of 2022: datagrams have a separate header and identity headers, which are blocks of AES (SIP023).
+  /// Returns whether datagrams have a separate header and identity headers, which are blocks of AES (SIP023).
+  /// Only methods of 2022 have them.
   bool has_blocks() const noexcept {
     return of_2022 && datagram_cipher != shadowsocks_cipher::xchacha20_poly1305;
   }
 };
 
-/// Names are those of Xray, in any case. Null: there is no such method.
+/// Names are those of Xray, in any case. Returns null if there is no such method.
 const shadowsocks_method* find_shadowsocks_method(std::string_view name) noexcept;
 
 }  // namespace muxpro::proxy

@@ -1,4 +1,4 @@
-// The packets of the clients of a server. Ring 4, a rule: no clock.
+// The packets of the clients of a server. Ring 4, a rule without clock.
 #pragma once
 
 #include "proxy/shadowsocks/packets.hpp"
@@ -19,11 +19,11 @@
 
 namespace muxpro::proxy {
 
-/// Whose packets they are, and how answers are sealed: of SIP004 a user, of SIP022 a session of a user.
-/// Belongs to one strand.
+/// The sender of packets, with the keys of its answers. That is a user for SIP004, and a session of a user
+/// for SIP022. Belongs to one strand.
 class packet_client final : public sealed_source {
  public:
-  /// `session`: of SIP022.
+  /// `session` is that of SIP022.
   packet_client(const shadowsocks_method& m, const accounts::tried_user& user, std::uint64_t number,
                 std::optional<std::uint64_t> session);
 
@@ -53,10 +53,10 @@ class packet_server final : public sealed_datagrams {
                              std::string& mistake) override;
 
  private:
-  /// Null: there is no user.
+  /// Returns null without users.
   packet_headers* headers();
   std::optional<opened> open_of_2022(bytes packet, unix_time now, std::string& mistake);
-  /// Nothing: there is no such user.
+  /// Returns null if there is no such user.
   std::shared_ptr<packet_client> client_of(packet_headers::opened& p);
   std::shared_ptr<packet_client> client_of(std::string_view name, const accounts::tried_user& user,
                                            std::optional<std::uint64_t> session = {});

@@ -8,7 +8,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// SIP022 section 3.2.3: packets of a server that has started anew overtake those of its last session.
+/// Packets of a server that has started anew overtake those of its last session (SIP022 section 3.2.3).
 constexpr std::chrono::seconds previous_session_kept{60};
 
 }  // namespace
@@ -35,7 +35,7 @@ void packet_user::seal(std::vector<std::byte>& out, const host_port& peer, const
   seal_packet(out, *who_.method, who_.key(), salt, text);
 }
 
-// A packet of its own that comes back is no answer: its salt was used.
+// A packet of its own that comes back is no answer, because its salt was used.
 std::optional<opened_packet> packet_user::open(bytes packet, unix_time now, std::string& mistake) {
   if (sender_) return open_of_2022(packet, now, mistake);
   if (!open_packet(text_, *who_.method, who_.key(), packet)) return std::nullopt;

@@ -1,4 +1,4 @@
-// The packets of a client and of its server. Ring 4, a rule: no clock.
+// The packets of a client and of its server. Ring 4, a rule without clock.
 #pragma once
 
 #include "proxy/shadowsocks/packets.hpp"

@@ -1,4 +1,4 @@
-// The numbers of packets that were received, so that none is accepted twice. Ring 4, a rule.
+// packet_window, the numbers of received packets, so that a packet is not accepted twice. Ring 4, a rule.
 #pragma once
 
 #include <bitset>
@@ -7,7 +7,7 @@
 
 namespace muxpro::proxy {
 
-/// A sliding window (RFC 6479): of the numbers before the highest one it remembers 2048; older ones count as
+/// A sliding window (RFC 6479). It remembers 2048 numbers before the highest one. Older ones count as
 /// received.
 class packet_window {
  public:

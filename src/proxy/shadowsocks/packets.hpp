@@ -1,4 +1,4 @@
-// A datagram with its target or its sender, sealed in a packet. Ring 4, a rule: no clock.
+// A datagram with its target or its sender, sealed in a packet. Ring 4, a rule without clock.
 //   SIP004: salt | sealed: address, data
 //   SIP022: block of AES: u64 session, u64 packet | identity headers | sealed: u8 type, u64 time, [u64
 //   session
@@ -26,10 +26,10 @@
 
 namespace muxpro::proxy {
 
-/// Bytes that a text has beside its data at most: padding is not sent.
+/// Bytes that a text has beside its data at most. Padding is not sent.
 inline constexpr std::size_t most_packet_head = shadowsocks_message_head + 8 + 2 + max_socks_address;
 
-/// The address and the data. Nothing: there is no valid address.
+/// Returns the address and the data, or nothing without a valid address.
 std::optional<opened_packet> read_packet_text(const_bytes text);
 
 // --- SIP004
@@ -37,7 +37,7 @@ std::optional<opened_packet> read_packet_text(const_bytes text);
 /// Appends the packet. `salt` is a new one.
 void seal_packet(std::vector<std::byte>& out, const shadowsocks_method& m, const_bytes key, const_bytes salt,
                  const_bytes text);
-/// `text` gets what was sealed. False: the packet is not authentic.
+/// `text` gets what was sealed. Returns false if the packet is not authentic.
 bool open_packet(std::vector<std::byte>& text, const shadowsocks_method& m, const_bytes key,
                  const_bytes packet);
 
@@ -52,15 +52,15 @@ packet_block block_of(packet_number n);
 /// Opens the headers of packets. Belongs to one strand.
 class packet_headers {
  public:
-  /// `key`: the first one that the sender uses.
+  /// `key` is the first one that the sender uses.
   packet_headers(const shadowsocks_method& m, const_bytes key);
 
   struct opened {
     packet_number number;
-    /// Behind the header. Of a method without blocks: the text, which is authentic.
+    /// The bytes behind the header. For a method without blocks that is the text, which is authentic.
     bytes rest;
   };
-  /// Decrypts in place. Nothing: the packet is too short, or not authentic.
+  /// Decrypts in place. Returns nothing if the packet is too short, or not authentic.
   std::optional<opened> open(bytes packet);
   /// Takes an identity header, encrypted with the same key. Returns identity_of() the next key.
   std::optional<key_identity> take_identity(opened& p);
@@ -75,7 +75,8 @@ class packet_receiver {
  public:
   packet_receiver(const shadowsocks_method& m, const_bytes key, std::uint64_t session);
 
-  /// Decrypts in place and returns the text. Nothing: the packet was received before, or is not authentic.
+  /// Decrypts in place and returns the text. Returns nothing if the packet was received before, or is not
+  /// authentic.
   std::optional<const_bytes> open(const packet_headers::opened& p) noexcept;
   /// The packet was valid.
   void accept(packet_number n) noexcept { received_.add(n.packet); }
@@ -88,7 +89,7 @@ class packet_receiver {
 /// Seals the packets of one session. Belongs to one strand.
 class packet_sender {
  public:
-  /// `keys`: of servers on the way, then the user's.
+  /// `keys` are those of servers on the way, then the user's.
   packet_sender(const shadowsocks_method& m, std::vector<shadowsocks_key> keys, std::uint64_t session);
 
   std::uint64_t session() const noexcept { return next_.session; }
@@ -110,7 +111,7 @@ struct packet_head {
   std::uint64_t client_session = 0;  ///< in a response
   const_bytes rest;
 };
-/// Nothing: it is broken, or of another type.
+/// Returns nothing if it is broken, or of another type.
 std::optional<packet_head> read_packet_head(const_bytes text, shadowsocks_message type, unix_time now);
 /// A number that no other session has.
 std::uint64_t new_packet_session();

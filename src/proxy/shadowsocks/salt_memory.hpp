@@ -1,4 +1,4 @@
-// Salts that were used, so that nothing recorded is accepted twice. Ring 4, a rule; thread-safe.
+// salt_memory, the used salts, so that recorded bytes are not accepted twice. Ring 4, a rule. Thread-safe.
 #pragma once
 
 #include "proxy/policy/replay_filter.hpp"
@@ -14,7 +14,7 @@
 
 namespace muxpro::proxy {
 
-/// Exact: a salt that was never used is never refused.
+/// Is exact. A salt that was never used is never refused.
 class salt_memory {
  public:
   /// Messages are valid for 30 s both ways, so salts are remembered for 60 s (SIP022 section 3.1.5).

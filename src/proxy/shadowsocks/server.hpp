@@ -1,4 +1,5 @@
-// The server's side of a connection: who the client is and where it wants to go. Ring 4, a rule: no clock.
+// The server's side of a connection, which finds the user and the target of the client. Ring 4, a rule
+// without clock.
 #pragma once
 
 #include "proxy/policy/accounts.hpp"
@@ -27,7 +28,7 @@ namespace muxpro::proxy {
 
 /// The keys and salts of a server. Shared by the threads of an inbound.
 struct shadowsocks_server {
-  /// `server_key`: clients send identity headers, which it encrypts. Empty: they do not.
+  /// With a `server_key`, clients send identity headers, which it encrypts. If it is empty, they do not.
   shadowsocks_server(const shadowsocks_method& m, const accounts& who, shadowsocks_key server_key = {})
       : method(m),
         users(who),
@@ -48,11 +49,11 @@ struct shadowsocks_server {
 /// From the first byte of a connection to its request. Any cut of the input gives the same result.
 class shadowsocks_handshake {
  public:
-  /// `at` must outlive it. `source`: where the client is.
+  /// `at` must outlive it. `source` is the client's address.
   shadowsocks_handshake(const shadowsocks_server& at, asio::ip::address source);
 
   /// Call it with all bytes that came and were not consumed. They are consumed with need_more, too. A client
-  /// gets the same answer to all mistakes, which is none. Reasons live as long as this.
+  /// gets no answer to a mistake, whatever it is. Reasons live as long as this.
   request_head next(const_bytes received, unix_time now);
 
   // --- of a request
@@ -66,7 +67,7 @@ class shadowsocks_handshake {
 
  private:
   enum class piece : std::uint8_t { beginning, size, text, head };
-  /// Nothing: the next piece is needed.
+  /// Without a value the next piece is needed.
   using result = std::optional<request_head>;
 
   std::size_t size_of_next() const noexcept;

@@ -16,10 +16,10 @@ namespace muxpro::proxy {
 /// have this one for them.
 inline constexpr std::string_view method_of_later_users = "chacha20-ietf-poly1305";
 
-/// "method". Null: it is missing or wrong, which was reported.
+/// Reads "method". Returns null if it is missing or wrong, which was reported.
 const shadowsocks_method* read_shadowsocks_method(settings& s);
-/// "password", of one key of SIP004 or one or several of SIP022. Empty: it is missing or wrong, which was
-/// reported, or `m` is null. `most`: of keys.
+/// Reads "password" of one key of SIP004, or of one or several of SIP022. Returns no keys if it is missing or
+/// wrong, which was reported, or if `m` is null. `most` limits the number of keys.
 std::vector<shadowsocks_key> read_shadowsocks_keys(settings& s, const shadowsocks_method* m,
                                                    std::size_t most);
 

@@ -1,4 +1,4 @@
-// The bytes of a connection as both sides seal and open them. Ring 4, a rule: no clock of its own.
+// The bytes of a connection as both sides seal and open them. Ring 4, a rule without clock.
 //   SIP004, each direction: salt | { sealed u16 length | sealed text }
 //   SIP022, a request:      salt | identity headers | sealed: u8 0, u64 time, u16 length | sealed: target,
 //   u16
@@ -34,10 +34,10 @@ inline constexpr std::size_t most_shadowsocks_text = 0x3fff;
 /// Reads the wall clock.
 using read_unix_time = std::function<unix_time()>;
 
-/// Who sends a request.
+/// The sender of a request.
 struct shadowsocks_client {
   const shadowsocks_method* method = nullptr;
-  /// Of servers on the way, whose identity headers go in front; then the user's own.
+  /// The keys of servers on the way, whose identity headers go in front, and then the user's own key.
   std::vector<shadowsocks_key> keys;
 
   const shadowsocks_key& key() const { return keys.back(); }
@@ -85,7 +85,7 @@ class shadowsocks_request_sealer final : public shadowsocks_sealer {
 
 class shadowsocks_response_sealer final : public shadowsocks_sealer {
  public:
-  /// `request_salt`: that of the request. `salt` is a new one.
+  /// `request_salt` is that of the request. `salt` is a new one.
   shadowsocks_response_sealer(const shadowsocks_method& method, const_bytes key,
                               std::vector<std::byte> request_salt, std::vector<std::byte> salt,
                               read_unix_time now);
@@ -118,7 +118,7 @@ class shadowsocks_opener : public chunk_opener {
 /// Opens the answer to a request.
 class shadowsocks_response_opener final : public shadowsocks_opener {
  public:
-  /// `request_salt`: that of the request. open() reports errc::bad_answer or clock_error() about the head.
+  /// `request_salt` is that of the request. open() reports errc::bad_answer or clock_error() about the head.
   shadowsocks_response_opener(const shadowsocks_client& who, std::vector<std::byte> request_salt,
                               read_unix_time now);
 

@@ -26,7 +26,7 @@ struct utp_packet {
   bool has_payload = false;
 };
 
-/// Extensions that are in use: selective ack, bits, close reason.
+/// Extensions that are in use, which are selective ack, bits and close reason.
 constexpr std::uint64_t last_extension = 3;
 
 // Whether the chain of extensions ends inside the packet.
@@ -58,13 +58,14 @@ std::optional<utp_packet> read_utp(const_bytes datagram) {
   return p;
 }
 
-// Nothing has come from the other side that it could measure or acknowledge.
+// Returns whether the packet opens a connection, so that it has nothing of the other side to measure or
+// acknowledge.
 bool opens_connection(const utp_packet& p) {
   return p.type == syn && p.difference == 0 && p.acknowledged == 0;
 }
 
 bool follows(const utp_packet& next, const utp_packet& before) {
-  constexpr std::uint32_t long_time = 10'000'000;  // microseconds; retransmissions begin at one second
+  constexpr std::uint32_t long_time = 10'000'000;  // microseconds, retransmissions begin at one second
   const std::uint32_t passed = next.sent_at - before.sent_at;
   return next.type != syn && next.connection == before.connection && passed > 0 && passed < long_time;
 }

@@ -1,4 +1,4 @@
-// The server name in a ClientHello, whose end may not have come yet: TLS and QUIC share it.
+// The server name in a ClientHello, whose end may not have come yet. TLS and QUIC share it.
 #pragma once
 
 #include "proxy/sniff/sniffer.hpp"

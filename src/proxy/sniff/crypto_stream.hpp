@@ -30,7 +30,7 @@ class crypto_stream {
     while (whole_ < known_.size() && known_[whole_]) ++whole_;
   }
 
-  /// Up to the first gap.
+  /// Returns the bytes from the begin of the stream to the first gap.
   const_bytes from_begin() const noexcept { return const_bytes(data_).first(whole_); }
   bool full() const noexcept { return whole_ == sniff_limit; }
 

@@ -59,8 +59,7 @@ bool read_header(std::string_view line, attributes& attrs) {
   if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return false;
   const std::string_view value = trimmed(line.substr(colon + 1));
   const auto [at, is_new] = attrs.try_emplace(lower_case(line.substr(0, colon)), value);
-  // Two Host fields become a list, which is not a host name: the receiver that picks one decides where it
-  // goes.
+  // Two Host fields become a list, which is not a host name, because the receiver would choose one of them.
   if (!is_new) at->second.append(", ").append(value);
   return true;
 }

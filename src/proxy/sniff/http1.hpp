@@ -7,8 +7,8 @@
 
 namespace muxpro::proxy {
 
-/// Bytes and header lines of a head. Bytes beyond are not looked at (nginx: 8 KiB). A head with more lines is
-/// none.
+/// Bytes and header lines of a head. Bytes beyond are ignored (nginx: 8 KiB). A head with more lines is not
+/// recognized.
 inline constexpr std::size_t max_http_head = 8192;
 inline constexpr std::size_t max_http_lines = 256;
 

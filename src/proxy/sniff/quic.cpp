@@ -37,8 +37,8 @@ struct long_packet {
   std::size_t number = 0;  ///< where the packet number begins
 };
 
-// Takes a packet off the front of a datagram. Nothing for short headers, for versions and types without a
-// length, and for other protocols.
+// Takes a packet off the front of a datagram. Returns nothing for short headers, for versions and types
+// without a length, and for other protocols.
 std::optional<long_packet> take_packet(const_bytes& datagram) {
   byte_reader in(datagram);
   long_packet p;
@@ -60,7 +60,7 @@ std::optional<long_packet> take_packet(const_bytes& datagram) {
   return p;
 }
 
-// The frames of an Initial packet; empty if it is not authentic.
+// Returns the frames of an Initial packet, or nothing if it is not authentic.
 std::optional<std::vector<std::byte>> opened(const long_packet& p, const quic_keys& keys) {
   if (p.whole.size() < p.number + 4 + quic_keys::sample_size) return std::nullopt;
   const auto mask = keys.mask(p.whole.subspan(p.number + 4, quic_keys::sample_size));
@@ -69,7 +69,7 @@ std::optional<std::vector<std::byte>> opened(const long_packet& p, const quic_ke
   std::vector<std::byte> header(p.whole.begin(),
                                 p.whole.begin() + static_cast<std::ptrdiff_t>(p.number + size));
   header[0] = flags;
-  // A client's first packet numbers are small: what is sent of them is all of them.
+  // A client's first packet numbers are small, so the bytes that are sent are the whole numbers.
   std::uint64_t number = 0;
   for (std::size_t i = 0; i < size; ++i) {
     header[p.number + i] ^= mask[i + 1];
@@ -98,7 +98,8 @@ void pass_over_close(byte_reader& in) {
   take_varint(in);
 }
 
-// RFC 9000 section 12.4: what an Initial packet may hold. False if it holds anything else.
+// Gathers the frames that an Initial packet may hold (RFC 9000 section 12.4). Returns false if it holds
+// anything else.
 bool gather_crypto(const_bytes frames, crypto_stream& to) {
   byte_reader in(frames);
   while (in.left() > 0) {

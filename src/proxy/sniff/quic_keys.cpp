@@ -54,7 +54,7 @@ digest expand(const digest& secret, std::string_view label, std::size_t size) {
                                  static_cast<std::uint8_t>(prefix.size() + label.size())};
   info.insert(info.end(), prefix.begin(), prefix.end());
   info.insert(info.end(), label.begin(), label.end());
-  info.insert(info.end(), {0, 1});  // no context; the first block
+  info.insert(info.end(), {0, 1});  // no context, the first block
   return hmac_sha256(secret, info);
 }
 

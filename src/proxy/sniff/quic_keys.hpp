@@ -28,7 +28,8 @@ class quic_keys {
   /// `id` is the destination connection id of the first Initial packet.
   quic_keys(const quic_version& version, const_bytes id);
 
-  /// The five bytes that hide the first byte and the packet number (RFC 9001 section 5.4); zeros on failure.
+  /// Returns the five bytes that mask the first byte and the packet number (RFC 9001 section 5.4). Zeros on
+  /// failure.
   std::array<std::byte, 5> mask(const_bytes sample) const;
   /// Decrypts `sealed`, the tag at its end included, into `plain`. False if it is not authentic.
   bool open(std::uint64_t packet_number, const_bytes header, const_bytes sealed,

@@ -1,4 +1,5 @@
-// Which connections are sniffed, and what becomes of what was found. Ring 4, a rule: no I/O, no clock.
+// sniff_policy, which decides which connections are sniffed, and how the result is used. Ring 4, a rule
+// without I/O and clock.
 #pragma once
 
 #include "proxy/fake_dns/fake_dns.hpp"
@@ -18,10 +19,10 @@ namespace muxpro::proxy {
 
 struct sniffing_options {
   bool enabled = false;
-  /// Whose host name takes the place of the destination: http, tls (https, ssl), quic, fakedns
-  /// (fakedns+others).
+  /// Protocols whose host name takes the place of the destination, which are http, tls (https, ssl), quic,
+  /// fakedns (fakedns+others).
   std::vector<std::string> dest_override{"http", "tls", "quic", "fakedns"};
-  /// Names that never do, as rules of the router spell them; TEXT stands for all names that hold it. An
+  /// Names that never do, as rules of the router spell them. TEXT stands for all names that hold it. An
   /// address of FakeDNS is replaced all the same, here and below, since it leads nowhere.
   std::vector<std::string> domains_excluded;
   /// Destinations that keep their address, as rules of the router spell them.
@@ -29,7 +30,7 @@ struct sniffing_options {
   /// Ports whose clients wait for the server's first bytes, so that waiting for theirs is lost time:
   /// "25,110".
   std::string ports_excluded;
-  /// FakeDNS alone: no byte is waited for.
+  /// If true, only FakeDNS is used, and no byte is waited for.
   bool metadata_only = false;
   /// Uses the sniffed name for rules alone and dials the original address, so that a forged name cannot
   /// bypass the dial policy.
@@ -42,9 +43,9 @@ struct sniffing_options {
 };
 
 struct sniff_decision {
-  /// For rules on protocols, overridden or not; empty if nothing was found.
+  /// For rules on protocols, overridden or not. Empty if no protocol was found.
   std::string protocol;
-  /// What is dialled, if that changes; and what the router looks at, if that alone changes.
+  /// The new target if it changes, and the new target for the router alone if only that changes.
   std::optional<destination> target, route_target;
 
   friend bool operator==(const sniff_decision&, const sniff_decision&) = default;
@@ -53,17 +54,17 @@ struct sniff_decision {
 /// The options in a form that is fast to ask. Set up once, then read by any thread.
 class sniff_policy {
  public:
-  /// Throws std::invalid_argument with one sentence, also about geosite: and geoip: lists that `geo` does not
-  /// have.
+  /// Throws std::invalid_argument with one sentence, also about lists of geosite and geoip that `geo` does
+  /// not have.
   sniff_policy(const sniffing_options& options, geo_files& geo);
   ~sniff_policy();
 
-  /// Whether first bytes are to be waited for, for options.timeout at most: if a name in them may take the
-  /// place of the destination, or if rules look at the content.
+  /// Returns whether to wait for first bytes, for options.timeout at most. That is if a name in them may take
+  /// the place of the destination, or if rules look at the content.
   bool reads_content(const destination& d, bool for_rules) const;
   duration timeout() const noexcept { return options_.timeout; }
-  /// `fake`: the entry of FakeDNS for the destination's address. `content`: the result of sniffers, which may
-  /// be empty.
+  /// `fake` is the entry of FakeDNS for the destination's address. `content` is the result of sniffers, which
+  /// may be empty.
   sniff_decision decide(const destination& d, const fake_dns::clue& fake, const sniff_result& content) const;
 
  private:

@@ -1,4 +1,5 @@
-// What a connection carries, from its first bytes: protocol and host name. Ring 4, a rule: no I/O, no clock.
+// sniffer, which finds the protocol and the host name of a connection in its first bytes. Ring 4, a rule
+// without I/O and clock.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -14,14 +15,14 @@ namespace muxpro::proxy {
 /// ":method", ":path" and header names in lower case, to their values.
 using attributes = std::map<std::string, std::string>;
 
-/// no_clue and found are final: bytes behind those that were looked at change neither.
+/// no_clue and found are final. Further bytes do not change them.
 enum class sniff_status : std::uint8_t { no_clue, need_more, found };
 
 struct sniff_result {
   sniff_status status = sniff_status::no_clue;
   /// "http1", "tls", "quic" or "bittorrent", if found.
   std::string protocol;
-  /// As canonical_host() spells it; empty if the protocol was found and named no host, or an impossible one.
+  /// As canonical_host() spells it. Empty if the protocol was found and named no host, or an invalid one.
   std::string domain;
   attributes attrs;
 
@@ -33,13 +34,13 @@ inline constexpr std::size_t sniff_limit = 32767;
 /// Datagrams of an association that sniffers look at. A ClientHello of sniff_limit fits in, 28 of 1200 bytes.
 inline constexpr std::size_t max_sniffed_datagrams = 32;
 
-/// All sniffers for TCP on the first bytes of a connection: HTTP/1, TLS, BitTorrent. Call it whenever bytes
-/// have come, until it needs no more. One call costs no more than some passes over sniff_limit bytes, however
-/// they were chosen. With sniff_limit bytes it never asks for more.
+/// Runs all sniffers for TCP on the first bytes of a connection, which are HTTP/1, TLS and BitTorrent. Call
+/// it whenever bytes have come, until it needs no more. One call costs no more than some passes over
+/// sniff_limit bytes, however they were chosen. With sniff_limit bytes it never asks for more.
 sniff_result sniff_stream(const_bytes first);
 
-/// All sniffers for UDP on the first datagrams of an association, in the order of arrival: QUIC, uTP. As
-/// above, with max_sniffed_datagrams or sniff_limit bytes in all.
+/// Runs all sniffers for UDP, which are QUIC and uTP, on the first datagrams of an association in the order
+/// of arrival. As above, with max_sniffed_datagrams or sniff_limit bytes in all.
 sniff_result sniff_datagrams(std::span<const const_bytes> first);
 
 }  // namespace muxpro::proxy

@@ -1,4 +1,4 @@
-// The client side of SOCKS 5. Ring 4, a rule: no I/O, no clock.
+// The client side of SOCKS 5. Ring 4, a rule without I/O and clock.
 #pragma once
 
 #include "proxy/socks/server.hpp"
@@ -38,11 +38,12 @@ class socks_client {
     status what = status::need_more;
     std::size_t consumed = 0;
     std::vector<std::byte> message;
-    /// Where the server's socket is. Its host may be invalid. For UDP ASSOCIATE: where to send datagrams, and
-    /// an unspecified address stands for the server's own.
+    /// The address of the server's socket. Its host may be invalid. For UDP ASSOCIATE it is where to send
+    /// datagrams, and an unspecified address stands for the server's own.
     host_port bound;
-    /// What outcome_of() turns into the same reply again; bad_host, bad_option: the server was not asked;
-    /// errc::bad_answer: its answer is not SOCKS 5; target_rejected: also if it refuses the credentials.
+    /// An error that outcome_of() turns into the same reply again. With bad_host and bad_option, the server
+    /// was not asked. With errc::bad_answer, its answer is not SOCKS 5. target_rejected is also set if it
+    /// refuses the credentials.
     std::error_code error;
     const char* reason = "";  ///< one sentence without secrets, when refused
   };
@@ -50,11 +51,11 @@ class socks_client {
   /// VER, REP, RSV and the longest address.
   static constexpr std::size_t max_message = 3 + 1 + 1 + 255 + 2;
 
-  /// Without credentials it offers none.
+  /// Without credentials it offers no authentication.
   socks_client(socks_command command, host_port target, std::optional<socks_credentials> credentials = {});
 
   step next(const_bytes received);
-  /// The server has agreed to the method and the credentials: the request was said, or more.
+  /// Returns whether the server has accepted the method and the credentials, so that the request was sent.
   bool is_admitted() const noexcept { return admitted_; }
 
  private:
@@ -74,9 +75,9 @@ class socks_client {
   bool admitted_ = false;
 };
 
-/// Where datagrams go after UDP ASSOCIATE: to socks_client::step::bound of the reply, or to the server's own
-/// address if `bound` has an unspecified or no address, or a loopback one of another machine. Nothing: the
-/// reply has no port.
+/// Returns where datagrams go after UDP ASSOCIATE. That is socks_client::step::bound of the reply, or the
+/// server's own address if `bound` has an unspecified or no address, or a loopback one of another machine.
+/// Returns nothing if the reply has no port.
 std::optional<host_port> socks_relay_address(const host_port& bound, const asio::ip::address& server);
 
 }  // namespace muxpro::proxy

@@ -60,7 +60,7 @@ std::vector<std::byte> refusal(socks_version v, socks_reply_code code) {
   return v == socks_version::v4 ? reply_4(rejected_4) : reply_5(code);
 }
 
-/// A text and its NUL. Nothing: it has more than 255 bytes.
+/// Takes a text and its NUL. Returns nothing if it has more than 255 bytes.
 std::optional<std::string_view> take_text(byte_reader& r) {
   constexpr std::size_t longest = 255;
   byte_reader ahead = r;
@@ -138,7 +138,8 @@ step socks_handshake::read_request(const_bytes in) {
   return accept(socks_version::v5, command, *std::move(where), r.position());
 }
 
-// VN, CD, port, address, user id and its NUL; behind an address 0.0.0.x, x not 0, a name and its NUL (4a).
+// Reads VN, CD, port, address, user id and its NUL. Behind an address 0.0.0.x, x not 0, come a name and its
+// NUL (4a).
 step socks_handshake::read_version_4(const_bytes in) {
   if (!users_.empty()) return refuse(reply_4(rejected_4), "SOCKS 4 has no password.");
   byte_reader r(in, max_message);

@@ -1,5 +1,5 @@
-// The server side of SOCKS 4, 4a and 5: handshake, last reply, and the header of datagrams. Ring 4, rules: no
-// I/O, no clock.
+// The server side of SOCKS 4, 4a and 5, with handshake, last reply, and the header of datagrams. Ring 4,
+// rules without I/O and clock.
 #pragma once
 
 #include "proxy/policy/accounts.hpp"
@@ -29,9 +29,9 @@ enum class socks_command : std::uint8_t { connect = 1, udp_associate = 3 };
 struct socks_request {
   socks_version version = socks_version::v5;
   socks_command command = socks_command::connect;
-  /// Of a UDP ASSOCIATE: where the client's datagrams will come from, mostly 0.0.0.0 and port 0.
+  /// For a UDP ASSOCIATE, where the client's datagrams will come from, mostly 0.0.0.0 and port 0.
   destination target;
-  /// Nothing: the client was not asked. The user id of SOCKS 4 proves nothing and is left out.
+  /// Without a value the client was not asked. The user id of SOCKS 4 is no proof and is left out.
   std::optional<user_account> user;
 
   friend bool operator==(const socks_request&, const socks_request&) = default;
@@ -61,8 +61,8 @@ class socks_handshake {
   /// RFC 1928 has 262.
   static constexpr std::size_t max_message = 8 + 256 + 256;
 
-  /// Empty: clients need no name. Otherwise all must use SOCKS 5 and the method of RFC 1929.
-  /// `users` must outlive it.
+  /// If `users` is empty, clients do not authenticate. Otherwise all must use SOCKS 5 and the method of RFC
+  /// 1929. `users` must outlive it.
   explicit socks_handshake(const accounts& users) noexcept : users_(users) {}
 
   step next(const_bytes received);
@@ -82,14 +82,14 @@ class socks_handshake {
   std::optional<user_account> user_;
 };
 
-/// The answer to a request. Without an error, `bound` is where this side's socket is: that of the connection
-/// to the target, or the one that awaits datagrams; SOCKS 4 has no IPv6 and sends 0.0.0.0. With one, REP of
-/// RFC 1928 section 6 is 2 rejected, 3 or 4 unreachable, 5 refused, 6 timed out, 8 wrong family, else 1; CD
-/// of SOCKS 4 is 91.
+/// Returns the answer to a request. Without an error, `bound` is the address of this side's socket, which is
+/// that of the connection to the target, or the one that awaits datagrams. SOCKS 4 has no IPv6 and sends
+/// 0.0.0.0. With an error, REP of RFC 1928 section 6 is 2 rejected, 3 or 4 unreachable, 5 refused, 6 timed
+/// out, 8 wrong family, else 1. CD of SOCKS 4 is 91.
 std::vector<std::byte> socks_reply(socks_version v, const std::error_code& outcome,
                                    const host_port& bound = {});
 
-/// The answer to a UDP ASSOCIATE: as socks_reply() of SOCKS 5, and REP 7 for operation_not_supported.
+/// Returns the answer to a UDP ASSOCIATE, as socks_reply() of SOCKS 5, and REP 7 for operation_not_supported.
 std::vector<std::byte> socks_associate_reply(const std::error_code& outcome, const host_port& bound = {});
 
 /// A datagram from a client or to it, without its header (RFC 1928 section 7).
@@ -97,7 +97,8 @@ struct socks_datagram {
   host_port where;
   const_bytes payload;  ///< lies inside what was read
 };
-/// Empty: drop it. It is a fragment, torn, or has no valid host and port.
+/// Returns nothing if the packet must be dropped, because it is a fragment, torn, or has no valid host and
+/// port.
 std::optional<socks_datagram> read_socks_datagram(const_bytes packet);
 
 /// RSV, FRAG, ATYP, the longest name, port.

@@ -37,13 +37,14 @@ inline std::vector<std::byte> octets(std::initializer_list<std::uint8_t> list) {
   return {all.begin(), all.end()};
 }
 
-/// ATYP, address and port (RFC 1928 section 5). Its host may be invalid. Nothing: the type is unknown.
+/// Reads ATYP, address and port (RFC 1928 section 5). The host may be invalid. Returns nothing if the type is
+/// unknown.
 std::optional<host_port> read_socks_address(byte_reader& r);
 
 /// 255 bytes of name.
 inline constexpr std::size_t max_socks_address = 1 + 1 + 255 + 2;
-/// Writes it to the front of `out`, which holds max_socks_address bytes, and returns its size; 0.0.0.0 and
-/// port 0 for a host that is not valid.
+/// Writes it to the front of `out`, which holds max_socks_address bytes, and returns its size. Writes 0.0.0.0
+/// and port 0 for a host that is not valid.
 std::size_t write_socks_address(const host_port& where, bytes out) noexcept;
 void append_socks_address(std::vector<std::byte>& out, const host_port& where);
 

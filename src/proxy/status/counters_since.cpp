@@ -31,7 +31,7 @@ api_refusal no_counter(std::string_view name) {
   return {api_code::not_found, fmt::format("{} not found.", name)};
 }
 
-/// Which names QueryStats asks for. Xray's request has one text; V2Ray's has several, or expressions.
+/// The names that QueryStats asks for. Xray's request has one text. V2Ray's has several, or expressions.
 class name_choice {
  public:
   explicit name_choice(const_bytes request) : texts_(texts_in(request, 3)) {

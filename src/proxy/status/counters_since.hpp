@@ -1,4 +1,5 @@
-// StatsService's answers: counters by Xray's names, and who is on-line. Ring 4, a rule.
+// counters_since, the answers of StatsService with counters by Xray's names and the on-line users. Ring 4, a
+// rule.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -12,8 +13,8 @@
 
 namespace muxpro::proxy {
 
-/// Counters since the last call that has reset them: the proxy's own go on. Any thread. All throw
-/// api_refusal; `request` is that of the method, `r` a complete report of counters.
+/// Counters since the last call that has reset them. The proxy's own counters go on. Any thread. All throw
+/// api_refusal. `request` is that of the method, `r` a complete report of counters.
 class counters_since {
  public:
   std::string get(const instance_report& r, const_bytes request);
@@ -28,7 +29,7 @@ class counters_since {
 
 /// "user>>>EMAIL>>>online", as Xray calls it.
 std::string online_name(std::string_view user);
-/// `counters`: as above, to know the users. `online`: of instance::online().
+/// `counters` is as above and has the users. `online` is that of instance::online().
 std::string online_answer(const instance_report& counters, const instance_report& online,
                           const_bytes request);
 /// `now` in seconds of Unix.

@@ -1,4 +1,4 @@
-// The status page: one file without anything from elsewhere. Names come from strangers, so all text is set as
+// The status page, one file that loads no other resources. Names come from clients, so all text is set as
 // text.
 #pragma once
 

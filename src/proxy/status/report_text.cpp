@@ -13,7 +13,8 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-// A label's value: what may stand in a name of the configuration, and two characters need a backslash.
+// Returns a label's value. It may hold what a name of the configuration may hold, and two characters need a
+// backslash.
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {

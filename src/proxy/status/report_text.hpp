@@ -10,7 +10,8 @@ namespace muxpro::proxy {
 /// Prometheus' text format, version 0.0.4.
 std::string metrics_text(const instance_report& r);
 std::string status_json(const instance_report& r);
-/// The counters as Xray has them at /debug/vars: {"stats": {"inbound": {TAG: {"uplink": N, ...}}, ...}}.
+/// Returns the counters as Xray has them at /debug/vars, which is {"stats": {"inbound": {TAG: {"uplink": N,
+/// ...}}, ...}}.
 std::string debug_vars(const instance_report& r);
 
 }  // namespace muxpro::proxy

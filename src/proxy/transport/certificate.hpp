@@ -7,10 +7,10 @@
 
 namespace muxpro::proxy {
 
-/// The SHA-256 of it, as a pin; empty if there is none.
+/// Returns the SHA-256 of the certificate, as a pin. Empty without a certificate.
 std::string pin_of(const X509* certificate);
 
-/// "sha256:" and the pin; empty if there is no certificate.
+/// Returns "sha256:" and the pin. Empty without a certificate.
 std::string pinned_user(const X509* certificate);
 
 /// The subject's common name as UTF-8, which an authority has signed. It is used if there is exactly one, of

@@ -34,13 +34,13 @@ class chunk_reader : public std::enable_shared_from_this<chunk_reader> {
   using read_op = layer::pending_op<std::error_code, std::size_t>;
   using op_ptr = waiting_op<std::error_code, std::size_t>;
 
-  /// `received`: bytes of `below` that were read already.
+  /// `received` has the bytes of `below` that were read already.
   chunk_reader(std::shared_ptr<connection> below, std::unique_ptr<chunk_opener> opener, const_bytes received);
   chunk_reader(const chunk_reader&) = delete;
 
   const asio::any_io_executor& executor() const noexcept { return executor_; }
-  /// Returns how many bytes of text were read. `ec` is would_block if there are none yet. Without `ask_below`
-  /// bytes of the stream below are only read if many have come before.
+  /// Returns how many bytes of text were read. `ec` is would_block if no text has come yet. Without
+  /// `ask_below` bytes of the stream below are only read if many have come before.
   std::size_t read_now(bytes into, std::error_code& ec, bool ask_below = true);
   /// Whether read_now() would not block.
   bool ready() { return has_text() || end(); }

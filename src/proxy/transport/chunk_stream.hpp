@@ -1,4 +1,4 @@
-// chunk_stream: a stream whose bytes are carried in encrypted chunks by another connection, as VMess and
+// chunk_stream, a stream whose bytes are carried in encrypted chunks by another connection, as VMess and
 // Shadowsocks do. It reads, opens, seals and writes many chunks at a time, and has no memory for them while
 // it waits on a socket. Ring 4.
 #pragma once
@@ -17,7 +17,7 @@
 
 namespace muxpro::proxy {
 
-/// Belongs to one strand. One read and one write may be pending at a time; shutdown counts as a write. Holds
+/// Belongs to one strand. One read and one write may be pending at a time. Shutdown counts as a write. Holds
 /// the connection below, which is not read or written elsewhere. Pending operations complete with
 /// operation_aborted when it is destroyed or the connection below is closed.
 class chunk_stream {
@@ -25,7 +25,7 @@ class chunk_stream {
   using executor_type = asio::any_io_executor;
   using lowest_layer_type = chunk_stream;
 
-  /// `received`: bytes of `below` that were read already.
+  /// `received` has the bytes of `below` that were read already.
   chunk_stream(const std::shared_ptr<connection>& below, chunk_codecs codecs, const_bytes received)
       : below_(below),
         reader_(std::make_shared<chunk_reader>(below, std::move(codecs.opener), received)),
@@ -48,10 +48,10 @@ class chunk_stream {
   std::size_t memory() const noexcept { return reader_->memory() + writer_->memory(); }
 
   /// Reads into the first buffer that is not empty.
-  /// Signature: void(std::error_code, std::size_t). Completes with the text of all chunks that are there and
-  /// fit, at least one byte; at once with 0 if `buffers` are empty.
-  /// Errors: eof behind the sender's last chunk, or where the stream below may end; connection_reset if it
-  /// ends elsewhere; those of the opener and of the stream below.
+  /// Signature: void(std::error_code, std::size_t). Completes with the text of all chunks that have come and
+  /// fit, at least one byte, or at once with 0 if `buffers` are empty. Errors: eof behind the sender's last
+  /// chunk, or where the stream below may end, connection_reset if it ends elsewhere, and those of the opener
+  /// and of the stream below.
   /// Cancellation (any type): operation_aborted, no byte was read.
   template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
   auto async_read_some(const MutableBuffers& buffers, Token&& token = {}) {
@@ -62,8 +62,8 @@ class chunk_stream {
     return asio::async_initiate<Token, void(std::error_code, std::size_t)>(start_read{reader_.get()}, token,
                                                                            into);
   }
-  /// Returns how many bytes of text were read. `ec` is would_block if there are none yet. Not while a read is
-  /// pending.
+  /// Returns how many bytes of text were read. `ec` is would_block if no text has come yet. Not while a read
+  /// is pending.
   std::size_t read_now(bytes into, std::error_code& ec) { return reader_->read_now(into, ec); }
   /// Signature: void(std::error_code, std::size_t). Completes with 0 when a read would complete at once, be
   /// it with an error.
@@ -75,18 +75,17 @@ class chunk_stream {
   }
   /// Signature: void(std::error_code, std::size_t). Completes when the stream below has taken the chunks of
   /// the first bytes, 256 KiB at most.
-  /// Errors: errc::already_shut_down; those of the stream below.
-  /// Cancellation (terminal): operation_aborted. Only closing makes sense then.
+  /// Errors: errc::already_shut_down, and those of the stream below. Cancellation (terminal):
+  /// operation_aborted. The caller must close the stream then.
   template <class ConstBuffers, class Token = asio::use_awaitable_t<>>
   auto async_write_some(const ConstBuffers& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(std::error_code, std::size_t)>(start_write{writer_.get()}, token,
                                                                            text_parts(buffers));
   }
-  /// Ends this direction: the peer reads EOF behind what was written. Not while a write is pending.
+  /// Ends this direction. The peer reads EOF behind what was written. Not while a write is pending.
   /// Signature: void(std::error_code). Completes when the stream below has taken the last chunk. If the
-  /// protocol has none, it has taken EOF.
-  /// Errors: those of the stream below.
-  /// Cancellation (terminal): operation_aborted. Only closing makes sense then.
+  /// protocol has no last chunk, it has taken EOF. Errors: those of the stream below. Cancellation
+  /// (terminal): operation_aborted. The caller must close the stream then.
   template <class Token = asio::use_awaitable_t<>>
   auto async_shutdown(Token&& token = {}) {
     return asio::async_initiate<Token, void(std::error_code)>(start_end{writer_.get()}, token);
@@ -126,8 +125,8 @@ class chunk_stream {
   std::shared_ptr<chunk_writer> writer_;
 };
 
-/// A connection over `below`, of which `received` were read already. It takes over what the transport knows
-/// about the peer, and drains when `below` does.
+/// A connection over `below`, of which `received` were read already. It takes over what the transport has
+/// noted about the peer, and drains when `below` does.
 std::shared_ptr<connection> make_chunked(const std::shared_ptr<connection>& below, chunk_codecs codecs,
                                          const_bytes received);
 

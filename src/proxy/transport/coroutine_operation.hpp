@@ -1,4 +1,4 @@
-// coroutine_operation: a waiting handler that a coroutine completes. The coroutine is the same for every type
+// coroutine_operation, a waiting handler that a coroutine completes. The coroutine is the same for every type
 // of handler, so that the compiler makes co_spawn() once and not once for each. Ring 4.
 #pragma once
 
@@ -20,7 +20,7 @@ struct transferred {
   std::size_t bytes = 0;
 };
 
-/// `Args` are those of the handler: the error, and the bytes if it takes them.
+/// `Args` are those of the handler, which are the error, and the bytes if it takes them.
 template <class... Args>
 struct coroutine_operation : layer::pending_op<Args...> {
   explicit coroutine_operation(asio::any_io_executor e) : executor(std::move(e)) {}
@@ -37,7 +37,7 @@ using end_operation = coroutine_operation<std::error_code>;
 void run_for(transfer_operation* op, asio::awaitable<transferred> work);
 void run_for(end_operation* op, asio::awaitable<transferred> work);
 
-/// `Op` is an operation above. Its handler is posted when `work` has ended; an exception is an error then.
+/// `Op` is an operation above. Its handler is posted when `work` has ended. An exception is an error then.
 /// Cancellation (any type) is a terminal one for `work`.
 template <class Op, class Handler>
 void start_coroutine(Handler&& handler, const asio::any_io_executor& executor,

@@ -58,7 +58,7 @@ class coroutine_stream {
   lowest_layer_type& lowest_layer() noexcept { return *this; }
 
   /// Signature: void(std::error_code, std::size_t). Completes with one byte at least in the first buffer that
-  /// is not empty; with 0 if all are. Errors and cancellation: Core::read_some().
+  /// is not empty, or with 0 if all are empty. Errors and cancellation: Core::read_some().
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& into, Token&& token) {
     return asio::async_initiate<Token, void(std::error_code, std::size_t)>(
@@ -82,7 +82,7 @@ class coroutine_stream {
   void close() noexcept { core_->close(); }
 
  private:
-  // Parameters of a coroutine, not captures: they live as long as it.
+  // Parameters of a coroutine live as long as it, unlike captures.
   static asio::awaitable<transferred> read(std::shared_ptr<Core> c, asio::mutable_buffer into) {
     transferred out;
     if (into.size() > 0) out.bytes = co_await c->read_some(into, out.ec);

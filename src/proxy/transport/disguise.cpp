@@ -19,7 +19,7 @@ std::size_t draw_below(std::size_t n) {
   return std::uniform_int_distribution<std::size_t>(0, n - 1)(dice);
 }
 
-/// Reads the rest of a head, and nothing behind it. What was read stays in `head` if the read is cancelled.
+/// Reads the rest of a head, and no byte behind it. What was read stays in `head` if the read is cancelled.
 asio::awaitable<void> read_disguise_head(connection& from, std::string& head, std::error_code& ec) {
   while (!ec && !is_whole_head(head)) {
     const std::size_t had = head.size();

@@ -14,9 +14,9 @@
 
 namespace muxpro::proxy {
 
-/// A client sends its head at once, and skips the server's when it first reads: servers of Xray send theirs
-/// with the first bytes of the target. A server reads the client's head, answers with its own, and leaves the
-/// connection as it is.
+/// A client sends its head at once, and skips the server's when it first reads, because servers of Xray send
+/// theirs with the first bytes of the target. A server reads the client's head, answers with its own, and
+/// leaves the connection as it is.
 class disguise_transport final : public transport {
  public:
   disguise_transport(role side, http_disguise d) : side_(side), disguise_(std::move(d)) {}
@@ -25,7 +25,7 @@ class disguise_transport final : public transport {
                                                     std::error_code& ec) const override;
 
  private:
-  /// Of the client's head, absolute; as upgrade_options::handshake.
+  /// Limit for the client's head, absolute, as upgrade_options::handshake.
   static constexpr duration handshake = std::chrono::seconds(10);
   asio::awaitable<void> receive_request(connection& from, std::error_code& ec) const;
 

@@ -22,7 +22,7 @@ class drained_set {
       all_.push_back(one);
     if (draining_) drain_there(one);
   }
-  /// From now on they begin nothing. So do those that come later.
+  /// Drains all members, and those that are added later.
   void drain() {
     const std::lock_guard lock(mutex_);
     draining_ = true;

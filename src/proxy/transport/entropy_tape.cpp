@@ -47,7 +47,7 @@ bool entropy_tape::fill(unsigned char* to, std::size_t size) noexcept try {
   return false;
 }
 
-// --- the provider (provider-rand(7)): it has no state but the tape
+// --- the provider (provider-rand(7)), which has no state but the tape
 
 namespace {
 

@@ -1,5 +1,5 @@
-// entropy_tape: the random numbers that OpenSSL draws for a TLS handshake, to know them before it sends what
-// it makes of them. Ring 4.
+// entropy_tape, the random numbers that OpenSSL draws for a TLS handshake. The caller gets them before
+// OpenSSL sends what it makes of them. Ring 4.
 #pragma once
 
 #include <openssl/types.h>
@@ -29,7 +29,7 @@ class entropy_tape {
     use(const use&) = delete;
     ~use();
   };
-  /// False: libcrypto has no random numbers.
+  /// Returns false if libcrypto has no random numbers.
   bool fill(unsigned char* to, std::size_t size) noexcept;
 
  private:

@@ -9,8 +9,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-// A name of a browser stands for what it sends. The versions are of late 2025; their number matters to no
-// server.
+// A name of a browser stands for what it sends. The versions are of late 2025. Servers ignore the number.
 std::string agent_of(const std::string& name) {
   const std::string mozilla = "Mozilla/5.0 (Windows NT 10.0; Win64; x64";
   const std::string chrome =

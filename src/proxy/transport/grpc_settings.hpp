@@ -9,7 +9,7 @@
 
 namespace muxpro::proxy {
 
-/// From the object "grpcSettings" of a configuration; `server` is the authority where it gives none.
+/// Reads the object "grpcSettings" of a configuration. `server` is the authority if the object has none.
 grpc_options read_grpc_options(settings& s, role side, const std::string& server);
 
 }  // namespace muxpro::proxy

@@ -24,7 +24,7 @@ class http1_group {
   static constexpr std::size_t most_idle = 16;
 
   explicit http1_group(reuse_state s) noexcept : state(s) {}
-  /// The one that was used last. Null: none is idle.
+  /// Returns the connection that was used last. Null if no connection is idle.
   std::shared_ptr<connection> take_idle();
   void keep(std::shared_ptr<connection> c, time_point now);
   /// Those that are idle since then, or longer.

@@ -20,10 +20,9 @@ class http1_server : public std::enable_shared_from_this<http1_server> {
   http1_server(std::shared_ptr<connection> below, const http_head_limits& limits, on_request take)
       : below_(std::move(below)), limits_(limits), take_(std::move(take)) {}
 
-  /// `early`: bytes of the connection below that were read.
-  /// Completes when the connection has ended.
-  /// Errors: those of the connection below in the middle of a request; timed_out.
-  /// Cancellation: not supported; cutting the connection below ends it.
+  /// `early` has the bytes of the connection below that were read. Completes when the connection has ended.
+  /// Errors: those of the connection below in the middle of a request, and timed_out. Cancellation: not
+  /// supported. Cutting the connection below ends it.
   asio::awaitable<void> run(std::error_code& ec, std::vector<std::byte> early);
   /// Reads no further request.
   void drain();

@@ -26,8 +26,8 @@ class http2_body {
   static constexpr std::size_t most_head = 16;
 
   virtual ~http2_body() = default;
-  /// Takes bytes off `in` up to the end of the next piece of payload, and returns that piece. Empty: there is
-  /// no more, or the body is broken.
+  /// Takes bytes off `in` up to the end of the next piece of payload, and returns that piece. Empty if there
+  /// is no more, or the body is broken.
   virtual const_bytes next(const_bytes& in) noexcept {
     const const_bytes all = in;
     in = {};
@@ -43,7 +43,7 @@ class http2_body {
   virtual void cut() noexcept {}
   /// Behind the last byte of a server.
   virtual http2_head trailers() const { return {}; }
-  /// Of a client: what is wrong with the head of an answer, or with its trailers.
+  /// Returns what is wrong with the head of an answer, or with its trailers. Only a client calls it.
   virtual std::error_code judge(const http2_head& h) const {
     const std::string_view status = h[":status"];
     if (status.empty() || status == "200") return {};

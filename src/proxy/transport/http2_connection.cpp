@@ -117,7 +117,7 @@ asio::awaitable<void> http2_connection::write_out(std::shared_ptr<http2_connecti
   if (!ended_ && is_over()) co_await close_below();
 }
 
-// One copy, behind which nothing waits for the connection below: many frames go out in one write.
+// Makes one copy, so that no frame waits for the connection below. Many frames go out in one write.
 std::size_t http2_connection::fill(bytes room) {
   room_ = room;
   used_ = 0;

@@ -1,4 +1,4 @@
-// http2_connection: HTTP/2 in either role over a connection, by nghttp2, which does no I/O of its own.
+// http2_connection, HTTP/2 in either role over a connection, by nghttp2, which does no I/O of its own.
 // Ring 4.
 #pragma once
 
@@ -39,9 +39,9 @@ class http2_connection final : public std::enable_shared_from_this<http2_connect
   ~http2_connection();
 
   /// Reads and writes. Completes when the connection has ended, after its last stream.
-  /// Errors: none after a clean end; timed_out; those of http2_category() and of the connection below.
-  /// Cancellation: not supported; cutting the connection below ends it.
-  /// `early`: bytes of the connection below that were read.
+  /// Errors: none after a clean end, timed_out, and those of http2_category() and of the connection below.
+  /// Cancellation: not supported. Cutting the connection below ends it. `early` has the bytes of the
+  /// connection below that were read.
   asio::awaitable<void> run(std::error_code& ec, std::vector<std::byte> early);
   asio::awaitable<void> run(std::error_code& ec) { return run(ec, std::vector<std::byte>()); }
   /// Starts no further stream, and ends behind the last one.
@@ -55,7 +55,7 @@ class http2_connection final : public std::enable_shared_from_this<http2_connect
   // --- of a client
   /// Whether the server lets a further request begin at once.
   bool takes_requests() const noexcept;
-  /// `sends`: whether the request has a body.
+  /// `sends` is whether the request has a body.
   http2_stream request(const http2_head& head, std::unique_ptr<http2_body> body, bool sends = true);
 
   // --- of a server

@@ -13,7 +13,7 @@ enum class http2_errc {
   grpc_status = 2000,  ///< and that of gRPC, unless it is 0
 };
 
-/// The two layers share the category: nghttp2's codes are negative, those of GOAWAY from 100 on.
+/// The two layers share the category. nghttp2's codes are negative, those of GOAWAY begin at 100.
 const std::error_category& http2_category() noexcept;
 inline std::error_code make_error_code(http2_errc e) noexcept {
   return {static_cast<int>(e), http2_category()};

@@ -23,7 +23,7 @@ class http2_head {
     size_ += name.size() + value.size() + 32;
     fields_.emplace_back(std::move(name), std::move(value));
   }
-  /// The first value of the name; empty if there is none.
+  /// Returns the first value of the name. Empty if the field is absent.
   std::string_view operator[](std::string_view name) const noexcept {
     for (const field& f : fields_)
       if (f.first == name) return f.second;

@@ -22,13 +22,13 @@ struct http2_options {
   std::uint32_t streams = 512;
   /// Of one head, as browsers send at most (nginx: 4 times 8 KiB).
   std::size_t head_bytes = 16 * 1024;
-  /// Absolute: from the beginning to the peer's settings, and on a server to the first request.
+  /// From the beginning to the peer's settings, and on a server to the first request, absolute.
   duration handshake = std::chrono::seconds(10);
   /// A connection without streams ends then.
   duration idle = std::chrono::seconds(300);
   /// A peer that takes no byte for so long is gone (nginx send_timeout is 60 s, a session's 30 s).
   duration write_stall = std::chrono::seconds(30);
-  /// Silence of the peer after which it gets a PING; 0: none.
+  /// Silence of the peer after which it gets a PING. 0 means no PING.
   duration ping_after{0};
   /// Its time for the answer (grpc-go's: 20 s).
   duration ping_answer = std::chrono::seconds(20);

@@ -34,7 +34,7 @@ class http2_use {
   ~http2_use();
   /// Whether a further request may begin.
   bool lasts() const noexcept;
-  /// The connection for a request, which is counted. Null: it has gone.
+  /// Returns the connection for a request, which is counted. Null if it has gone.
   std::shared_ptr<http2_connection> for_request() noexcept {
     state_->count_request();
     return connection_.lock();

@@ -9,7 +9,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// nghttp2 is C: no exception goes through it.
+/// nghttp2 is C, so no exception may pass through it.
 template <class Work>
 int http2_guarded(Work work) noexcept {
   try {

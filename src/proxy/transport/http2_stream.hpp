@@ -1,4 +1,4 @@
-// http2_stream: a stream of an HTTP/2 connection as a stream of Asio. Ring 4.
+// http2_stream, a stream of an HTTP/2 connection as a stream of Asio. Ring 4.
 #pragma once
 
 #include "proxy/transport/http2_stream_state.hpp"
@@ -35,10 +35,10 @@ class http2_stream {
   executor_type get_executor() const noexcept { return state_->executor(); }
   lowest_layer_type& lowest_layer() noexcept { return *this; }
 
-  /// Signature: void(std::error_code, std::size_t). Completes with what has come and fits, at least one byte;
-  /// at once with 0 if `buffers` are empty.
-  /// Errors: eof behind the peer's last byte; connection_reset behind the bytes before a reset, or the end of
-  /// the connection; those of http2_category(); operation_aborted after reset() or close().
+  /// Signature: void(std::error_code, std::size_t). Completes with the bytes that have come and fit, at least
+  /// one, or at once with 0 if `buffers` are empty. Errors: eof behind the peer's last byte, connection_reset
+  /// behind the bytes before a reset, or the end of the connection, those of http2_category(), and
+  /// operation_aborted after reset() or close().
   /// Cancellation (any type): operation_aborted, no byte was read.
   template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
   auto async_read_some(const MutableBuffers& buffers, Token&& token = {}) {
@@ -47,16 +47,16 @@ class http2_stream {
   }
   /// Signature: void(std::error_code, std::size_t). Completes when frames have taken all bytes of the first
   /// buffers.
-  /// Errors: broken_pipe if the peer wants no more; otherwise as async_read_some().
-  /// Cancellation (any type): operation_aborted, and only reset() makes sense then.
+  /// Errors: broken_pipe if the peer takes no more, otherwise as async_read_some(). Cancellation (any type):
+  /// operation_aborted. The caller must call reset() then.
   template <class ConstBuffers, class Token = asio::use_awaitable_t<>>
   auto async_write_some(const ConstBuffers& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(std::error_code, std::size_t)>(start_write{{state_.get()}}, token,
                                                                            layer::write_buffers(buffers));
   }
   /// Ends this direction behind what was written. Signature: void(std::error_code). Completes at once.
-  /// Errors: errc::operation_in_progress while a write waits; errc::already_shut_down; as async_write_some().
-  /// Cancellation: not supported.
+  /// Errors: errc::operation_in_progress while a write waits, errc::already_shut_down, and as
+  /// async_write_some(). Cancellation: not supported.
   template <class Token = asio::use_awaitable_t<>>
   auto async_shutdown(Token&& token = {}) {
     return asio::async_initiate<Token, void(std::error_code)>(start_shutdown{{state_.get()}}, token);

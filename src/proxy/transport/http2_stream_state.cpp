@@ -138,7 +138,7 @@ void http2_stream_state::leave(std::optional<std::uint32_t> code) noexcept {
   owner_->released(*this);
 }
 
-// --- of the connection: input
+// --- of the connection, input
 
 void http2_stream_state::consumed(std::size_t n) noexcept {
   if (owner_ && n > 0) owner_->consumed(*this, n);
@@ -230,7 +230,7 @@ void http2_stream_state::closed(std::error_code why) noexcept {
   if (!end_sent_) body_->cut();
 }
 
-// --- of the connection: output
+// --- of the connection, output
 
 http2_stream_state::plan http2_stream_state::next_frame(std::size_t room) {
   head_size_ = payload_ = 0;

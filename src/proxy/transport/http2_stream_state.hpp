@@ -23,7 +23,7 @@ class http2_stream_state final : private layer::parking {
     read_op(http2_stream_state& s, const layer::read_buffers& b, layer::sink* t = nullptr)
         : of(s), into(b), to(t) {}
     http2_stream_state& of;
-    layer::read_buffers into;  ///< empty: the operation waits for bytes, or lets them flow
+    layer::read_buffers into;  ///< empty if the operation waits for bytes, or lets them flow
     layer::sink* to;
     std::size_t done = 0;
   };
@@ -33,7 +33,7 @@ class http2_stream_state final : private layer::parking {
     layer::write_buffers from;
     std::size_t done = 0;
   };
-  /// What an operation came to at once. If it must wait, nothing was transferred but what has flowed.
+  /// The result of an operation at once. If it must wait, only the bytes that have flowed were transferred.
   struct attempt {
     std::error_code error;
     std::size_t transferred = 0;
@@ -77,14 +77,14 @@ class http2_stream_state final : private layer::parking {
   /// What goes into a frame of at most `room` bytes next.
   struct plan {
     std::size_t bytes = 0;
-    bool waits = false;  ///< there is nothing
+    bool waits = false;  ///< no bytes have come
     bool ends = false;   ///< that is all
   };
   plan next_frame(std::size_t room);
-  /// Writes what was planned. False: it has gone.
+  /// Writes the planned frame. Returns false if it has gone.
   bool write_frame(std::byte* to, std::size_t size);
   void end_was_sent() noexcept;
-  /// The stream has ended in both directions. No error: the peer wants no more.
+  /// The stream has ended in both directions. Without an error the peer takes no more.
   void closed(std::error_code why) noexcept;
   bool is_closed() const noexcept { return closed_; }
   bool has_handle() const noexcept { return !ended_here_; }
@@ -112,7 +112,7 @@ class http2_stream_state final : private layer::parking {
 
   layer::byte_ring unread_;
   layer::write_buffers pieces_;  ///< for the sink of a reader, in the memory of the connection
-  std::error_code in_error_;     ///< behind `unread_`; eof
+  std::error_code in_error_;     ///< behind `unread_`, or eof
   bool deaf_ = false;            ///< what comes is dropped
   std::error_code out_error_;
   bool finished_ = false, end_sent_ = false, ended_here_ = false, closed_ = false;

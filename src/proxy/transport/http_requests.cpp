@@ -34,7 +34,8 @@ class http1_requests final : public http_requests, public std::enable_shared_fro
 /// Whether another request may follow on its connection.
 bool may_follow(const http_request& r) noexcept { return r.body.what == http_framing::kind::length; }
 
-// Behind a connection that the server has closed the others that are idle go, too: it may have closed them.
+// If the server has closed a connection, the other idle ones are dropped, too, because it may have closed
+// them.
 http1_requests::exchange_ptr http1_requests::exchange_over(std::shared_ptr<connection> c,
                                                            const http_request& r, bool again) const {
   http1_exchange::ending over = [pool = std::weak_ptr(pool_), use = use_, c, again](
@@ -48,7 +49,8 @@ http1_requests::exchange_ptr http1_requests::exchange_over(std::shared_ptr<conne
   return http1_exchange::asking(std::move(c), r, may_follow(r), std::move(over));
 }
 
-/// On an idle connection, which the server may have closed. Null: there is none, or it has failed.
+/// Sends on an idle connection, which the server may have closed. Returns null if there is no idle
+/// connection, or it has failed.
 asio::awaitable<http1_requests::exchange_ptr> http1_requests::send_again(const http_request& r,
                                                                          std::error_code& ec) {
   auto idle = may_follow(r) ? use_->group->take_idle() : nullptr;

@@ -42,7 +42,7 @@ class paced_connection {
   pace limit_;
 };
 
-/// `c` itself if nothing is limited.
+/// Returns `c` itself without limits.
 inline std::shared_ptr<connection> paced(std::shared_ptr<connection> c, const pace_limits& l) {
   if (l.per_second == 0) return c;
   return make_connection(coroutine_stream(std::make_shared<paced_connection>(std::move(c), l)));

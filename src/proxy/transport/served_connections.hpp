@@ -22,7 +22,7 @@ class served_connections : public std::enable_shared_from_this<served_connection
   served_connections(asio::any_io_executor executor, transport::server serve)
       : executor_(std::move(executor)), serve_(std::move(serve)) {}
 
-  /// Begins in a turn of its own. An exception costs this connection alone. `then`: behind its end.
+  /// Begins in a turn of its own. An exception costs this connection alone. `then` is called behind its end.
   void serve(std::shared_ptr<connection> c, std::function<void()> then = {}) {
     run(serve_(std::move(c)), std::move(then));
   }
@@ -36,7 +36,7 @@ class served_connections : public std::enable_shared_from_this<served_connection
       });
     });
   }
-  /// Completes when all have ended. None begins then.
+  /// Completes when all have ended. No connection may begin then.
   /// Errors: none.
   /// Cancellation: not supported.
   asio::awaitable<void> all_ended() {

@@ -1,4 +1,4 @@
-// text_list: the rest of a gather list whose bytes are sealed piece by piece. Ring 4.
+// text_list, the rest of a gather list whose bytes are sealed piece by piece. Ring 4.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -17,8 +17,8 @@ class text_list {
  public:
   explicit text_list(std::span<const asio::const_buffer> parts) noexcept : parts_(parts) { skip(0); }
   bool empty() const noexcept { return parts_.empty(); }
-  /// The next `most` bytes, or fewer: at the end, or if parts would have to be joined that `copy` has no room
-  /// for.
+  /// Returns the next `most` bytes, or fewer at the end, or if parts would have to be joined that `copy` has
+  /// no room for.
   const_bytes next(std::size_t most, bytes copy) const noexcept {
     const asio::const_buffer first = parts_.front() + at_;
     most = std::min(most, std::max(first.size(), copy.size()));

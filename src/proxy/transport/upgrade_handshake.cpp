@@ -11,8 +11,8 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// Most bytes of the next read. Behind the head of raw bytes nothing is read, so that the connection below
-/// goes on as it is.
+/// Returns the most bytes of the next read. No byte behind the head is read for raw bytes, so that the
+/// connection below goes on as it is.
 std::size_t next_piece(const std::vector<std::byte>& received, upgrade_protocol p) {
   return p == upgrade_protocol::websocket ? 2048 : missing_in_head(as_text(received));
 }

@@ -22,14 +22,14 @@ struct upgraded {
 };
 
 /// As a client. Completes when the server has agreed.
-/// Errors: upgrade_errc if it does not agree; asio::error::timed_out after
-/// upgrade_options::handshake; those of `c`.
+/// Errors: upgrade_errc if it does not agree, asio::error::timed_out after upgrade_options::handshake, and
+/// those of `c`.
 /// Cancellation (terminal): operation_aborted.
 asio::awaitable<upgraded> ask_for_upgrade(std::shared_ptr<connection> c, const upgrade_options& o,
                                           std::error_code& ec);
 /// As a server. Completes when the client's request was answered.
-/// Errors: upgrade_errc if it was refused; otherwise as ask_for_upgrade().
-/// Cancellation: not supported; cutting `c` ends it.
+/// Errors: upgrade_errc if it was refused, otherwise as ask_for_upgrade(). Cancellation: not supported.
+/// Cutting `c` ends it.
 asio::awaitable<upgraded> accept_upgrade(std::shared_ptr<connection> c, const upgrade_options& o,
                                          std::error_code& ec);
 

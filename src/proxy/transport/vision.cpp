@@ -40,7 +40,7 @@ vision_core<Next>::vision_core(std::shared_ptr<connection_over<tls>> below, visi
   if (!first.received.empty()) take(first.received, broken);
 }
 
-// A broken block among what was received before is found again: the unpadder stays broken.
+// A broken block among what was received before is found again, because the unpadder stays broken.
 template <class Next>
 std::size_t vision_core<Next>::read_now(bytes into, std::error_code& ec) {
   ec.clear();
@@ -74,7 +74,7 @@ void vision_core<Next>::take(const_bytes text, std::error_code& ec) {
   if (strip_head(text, ec)) unpad(text, ec);
 }
 
-// False: there is more of it to come, or `ec` is set.
+// Returns false if more of it is to come, or `ec` is set.
 template <class Next>
 bool vision_core<Next>::strip_head(const_bytes& text, std::error_code& ec) {
   if (!peers_head_) return true;
@@ -168,7 +168,7 @@ asio::awaitable<transferred> vision_core<Next>::write(std::shared_ptr<vision_cor
 
 namespace {
 
-/// Null: `below` is no TLS over such a stream.
+/// Returns null if `below` is no TLS over such a stream.
 template <class Next>
 std::shared_ptr<connection> open_vision_over(const std::shared_ptr<connection>& below,
                                              vision_beginning& first) {

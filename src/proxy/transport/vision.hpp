@@ -26,11 +26,11 @@ struct vision_beginning {
   uuid id;                          ///< as the client has sent it
   std::vector<std::byte> received;  ///< of the connection, before
   std::vector<std::byte> head;      ///< goes in front of the first block that is sent
-  head_reader peers_head;           ///< of what comes before the peer's first block; may be empty
+  head_reader peers_head;           ///< of what comes before the peer's first block, may be empty
 };
 
 /// What the operations of a vision_stream share. Holds the connection below, whose cut() and close() end it.
-/// `Next` is below the TLS: a stream_socket or an erased_stream.
+/// `Next` is below the TLS, a stream_socket or an erased_stream.
 template <class Next>
 class vision_core : public std::enable_shared_from_this<vision_core<Next>> {
  public:
@@ -50,7 +50,7 @@ class vision_core : public std::enable_shared_from_this<vision_core<Next>> {
   /// As tls_stream::read_now().
   std::size_t read_now(bytes into, std::error_code& ec);
   void wait(layer::transfer_step done);
-  // Parameters of a coroutine, not captures: they live as long as it.
+  // Parameters of a coroutine live as long as it, unlike captures.
   static asio::awaitable<transferred> read(std::shared_ptr<vision_core> core, asio::mutable_buffer into);
   static asio::awaitable<transferred> write(std::shared_ptr<vision_core> core, asio::const_buffer from);
 
@@ -73,7 +73,7 @@ class vision_core : public std::enable_shared_from_this<vision_core<Next>> {
 };
 
 /// Belongs to the strand of its connection. One read and one write may be pending at a time. After a switch
-/// the TLS below sends nothing, close_notify least of all, which would be data for the peer.
+/// the TLS below sends no bytes, also no close_notify, which would be data for the peer.
 template <class Next>
 class vision_stream {
   using core = vision_core<Next>;
@@ -91,8 +91,8 @@ class vision_stream {
   lowest_layer_type& lowest_layer() noexcept { return next_layer().lowest_layer(); }
 
   /// Signature: void(std::error_code, std::size_t). Completes with data without padding, at least one byte.
-  /// Errors: eof at the end of the peer's direction; errc::bad_answer if a block is broken; those of the TLS
-  /// stream and of the socket below.
+  /// Errors: eof at the end of the peer's direction, errc::bad_answer if a block is broken, and those of the
+  /// TLS stream and of the socket below.
   /// Cancellation (terminal): operation_aborted, no byte was read.
   template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
   auto async_read_some(const MutableBuffers& into, Token&& token = {}) {
@@ -188,8 +188,8 @@ class vision_stream {
   std::shared_ptr<core> core_;
 };
 
-/// The flow over `below`, which has to be TLS, on a socket or on what another outbound carries. Null: it is
-/// not.
+/// Returns the flow over `below`, which has to be TLS, on a socket or on what another outbound carries. Null
+/// if it is not.
 std::shared_ptr<connection> open_vision(const std::shared_ptr<connection>& below, vision_beginning first);
 
 }  // namespace muxpro::proxy

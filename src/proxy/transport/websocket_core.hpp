@@ -1,4 +1,4 @@
-// websocket_core: what a websocket_stream and its operations share. Ring 4.
+// websocket_core, which a websocket_stream and its operations share. Ring 4.
 #pragma once
 
 #include "proxy/transport/erased_stream.hpp"
@@ -31,8 +31,8 @@ namespace muxpro::proxy {
 struct websocket_beginning {
   std::vector<std::byte> data;                   ///< the peer's first data, from its handshake
   std::vector<std::byte> frames;                 ///< bytes that were read behind the handshake
-  duration heartbeat{0};                         ///< a Ping so often; 0: none
-  std::unique_ptr<websocket_opening> opening{};  ///< the handshake has yet to come; null: it is over
+  duration heartbeat{0};                         ///< a Ping so often, 0 means no Ping
+  std::unique_ptr<websocket_opening> opening{};  ///< the handshake that has yet to come, null if it is over
 };
 
 /// Without `next` the stream is gone.
@@ -40,7 +40,7 @@ template <class Next>
 class websocket_core : public std::enable_shared_from_this<websocket_core<Next>> {
  public:
   using executor_type = typename Next::executor_type;
-  /// An erased stream writes one buffer at a time, and a client masks: these write a copy.
+  /// An erased stream writes one buffer at a time, and a client masks, so these write a copy.
   static constexpr bool can_gather = !std::same_as<Next, erased_stream>;
 
   websocket_core(Next below, role own, websocket_beginning first)
@@ -66,7 +66,7 @@ class websocket_core : public std::enable_shared_from_this<websocket_core<Next>>
       if (const std::size_t m = take_in(into.first(move_some(first_.frames, into))); m > 0) return m;
     return 0;
   }
-  /// Why no more data come; no error: they may.
+  /// Returns why no more data come, or no error if they may come.
   std::error_code end() const noexcept {
     if (failure_) return failure_;
     if (reader_.failure()) return reader_.failure();
@@ -144,13 +144,13 @@ class websocket_core : public std::enable_shared_from_this<websocket_core<Next>>
     finish_due_ = true;
     if (side == role::server && !reader_.ended()) close_after(close_delay);
   }
-  /// A message may be cut, so that nothing may follow it.
+  /// A message may be cut, so no frame may follow it.
   void fail_writes() noexcept { closed_ = true; }
   bool controls_are_due() const noexcept {
     if (first_.opening) return is_opening() && !first_.opening->asked() && finish_due_;
     return !closed_ && (finish_due_ || close_due() || ping_due_ || has_answer());
   }
-  /// Writes what is due, unless a write is under way: it then goes with the next.
+  /// Writes the frames that are due. If a write is under way, they go with the next one.
   void write_controls() noexcept;
 
   void beat_every(duration period) try {
@@ -254,7 +254,7 @@ class websocket_core : public std::enable_shared_from_this<websocket_core<Next>>
   std::optional<counted_timer> turn_, beat_, limit_, opened_;
   bool waits_ = false;     ///< an operation waits for its turn
   bool finished_ = false;  ///< no more data are written
-  bool closed_ = false;    ///< a Close was written, behind which nothing goes
+  bool closed_ = false;    ///< a Close was written, behind which no frame goes
   bool finish_due_ = false, ping_due_ = false, close_late_ = false;
 };
 

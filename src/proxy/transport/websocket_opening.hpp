@@ -1,4 +1,4 @@
-// websocket_opening: a client's handshake that waits for the first data, which go with its request. Ring 4.
+// websocket_opening, a client's handshake that waits for the first data, which go with its request. Ring 4.
 #pragma once
 
 #include "proxy/websocket/upgrade.hpp"
@@ -26,7 +26,7 @@ class websocket_opening {
     asked_ = true;
     return upgrade_request(options_, key_, early);
   }
-  /// Takes the server's answer. Nothing of `in` is left until that is complete: then the bytes behind it are
+  /// Takes the server's answer. Takes all of `in` until the answer is complete. Then the bytes behind it are
   /// moved to the front, and their number is `behind`. Returns whether it is complete.
   bool take(bytes in, std::size_t& behind, std::error_code& ec) {
     received_.insert(received_.end(), in.begin(), in.end());

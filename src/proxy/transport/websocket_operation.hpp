@@ -102,8 +102,8 @@ class websocket_read : public websocket_operation<Core, Handler> {
   bool waits_ = false;  ///< for the end of the handshake
 };
 
-/// Writes one message, behind control frames that are due. Without data: what is due. `Ends`: the handler
-/// gets no count.
+/// Writes one message, behind control frames that are due. Without data it writes only these frames. If
+/// `Ends` is true, the handler gets no count.
 template <class Core, class Buffers, class Handler, bool Ends = false>
 class websocket_write : public websocket_operation<Core, Handler> {
   using base = websocket_operation<Core, Handler>;

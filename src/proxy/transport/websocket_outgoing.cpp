@@ -9,7 +9,7 @@
 
 namespace muxpro::proxy {
 
-// Many at once: a call of OpenSSL costs more than a mask is worth.
+// Makes many at once, because a call of OpenSSL costs more than a mask is worth.
 websocket_mask random_mask() {
   thread_local std::array<websocket_mask, 64> kept;
   thread_local std::size_t left = 0;

@@ -1,4 +1,4 @@
-// websocket_outgoing: frames on their way to the stream below. Ring 4.
+// websocket_outgoing, frames on their way to the stream below. Ring 4.
 #pragma once
 
 #include "proxy/websocket/frame.hpp"
@@ -26,7 +26,7 @@ class websocket_outgoing {
   static constexpr std::size_t most_copied = 64 * 1024, most_gathered = 256 * 1024;
 
   /// `frames` go first. The message has the first bytes of `data`, which stay in their place if `copies` is
-  /// false; without any there is no message.
+  /// false. Without data there is no message.
   websocket_outgoing(std::vector<std::byte> frames, std::span<const asio::const_buffer> data,
                      const optional_mask& mask, bool copies);
 

@@ -15,10 +15,11 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// What a client sends so, at most: larger numbers stand for it.
+/// The most that a client sends so. Larger numbers stand for it.
 constexpr std::size_t most_early_data = 2048;
 
-/// Takes "ed=N" out of the query, which is Xray's place for the size of early data. False: N is no number.
+/// Takes "ed=N" out of the query, which is Xray's place for the size of early data. Returns false if N is no
+/// number.
 bool take_early_data(std::string& path, std::size_t& most) {
   const std::size_t mark = path.find('?');
   if (mark == std::string::npos) return true;

@@ -1,4 +1,4 @@
-// websocket_stream: the messages of WebSocket as a stream of bytes, over any stream. Ring 4.
+// websocket_stream, the messages of WebSocket as a stream of bytes, over any stream. Ring 4.
 #pragma once
 
 #include "proxy/transport/websocket_operation.hpp"
@@ -18,9 +18,9 @@
 
 namespace muxpro::proxy {
 
-/// Where messages begin and end has no meaning. Belongs to one strand. One read and one write may be pending
-/// at a time; shutdown counts as a write. Moved only while nothing is pending. Pending operations complete
-/// with operation_aborted when it is destroyed.
+/// The boundaries of messages have no meaning. Belongs to one strand. One read and one write may be pending
+/// at a time. Shutdown counts as a write. Moved only while no operation is pending. Pending operations
+/// complete with operation_aborted when it is destroyed.
 template <class Next>
 class websocket_stream {
   using core = websocket_core<Next>;
@@ -29,7 +29,7 @@ class websocket_stream {
   using executor_type = typename Next::executor_type;
   using next_layer_type = Next;
 
-  /// Behind the handshake. `side`: what this one is.
+  /// Made behind the handshake. `side` is the role of this side.
   websocket_stream(Next next, role side, websocket_beginning first) {
     const duration heartbeat = first.heartbeat;
     core_ = std::make_shared<core>(std::move(next), side, std::move(first));
@@ -49,10 +49,10 @@ class websocket_stream {
   auto& lowest_layer() noexcept { return core_->next->lowest_layer(); }
 
   /// Signature: void(std::error_code, std::size_t). Completes with the data of all messages that one read of
-  /// the stream below gets, at least one byte; at once with 0 if the buffers are empty. Only the first buffer
-  /// is filled. Pings are answered.
-  /// Errors: eof after the peer's Close, or its websocket_end_mark; connection_reset if the stream below ends
-  /// without; std::errc::protocol_error, and the peer gets a Close; those of the stream below.
+  /// the stream below gets, at least one byte, or at once with 0 if the buffers are empty. Only the first
+  /// buffer is filled. Pings are answered. Errors: eof after the peer's Close, or its websocket_end_mark,
+  /// connection_reset if the stream below ends without these, std::errc::protocol_error, after which the peer
+  /// gets a Close, and those of the stream below.
   /// Cancellation (any type): operation_aborted, no byte was read.
   template <class MutableBuffers, class Token = asio::use_awaitable_t<>>
   auto async_read_some(const MutableBuffers& buffers, Token&& token = {}) {
@@ -60,8 +60,8 @@ class websocket_stream {
                                                                            first_of(buffers));
   }
   /// Signature: void(std::error_code, std::size_t). Completes when the stream below has taken a message of
-  /// the first bytes. Errors: broken_pipe after async_shutdown(), and after the peer's Close; those of the
-  /// stream below. Cancellation (terminal): operation_aborted. Only closing makes sense then.
+  /// the first bytes. Errors: broken_pipe after async_shutdown(), and after the peer's Close, and those of
+  /// the stream below. Cancellation (terminal): operation_aborted. The caller must close the stream then.
   template <class ConstBuffers, class Token = asio::use_awaitable_t<>>
   auto async_write_some(const ConstBuffers& buffers, Token&& token = {}) {
     return asio::async_initiate<Token, void(std::error_code, std::size_t)>(start{core_}, token, buffers,

@@ -1,4 +1,5 @@
-// XHTTP as a carrier: each connection is one request of HTTP/1.1 or HTTP/2, or several. Ring 4.
+// xhttp_transport, XHTTP as a carrier. Each connection is one or several requests of HTTP/1.1 or HTTP/2. Ring
+// 4.
 #pragma once
 
 #include "proxy/transport/drained_set.hpp"
@@ -28,14 +29,14 @@ struct xhttp_way {
   xhttp_way() = default;
 
   bool http2 = false, secure = false, reality = false;
-  duration ping_after = std::chrono::seconds(45);  ///< as Chrome's; 0: none
-  /// Downloads come from another place, over `download_by`. Null: from the same.
+  duration ping_after = std::chrono::seconds(45);  ///< as Chrome's, 0 means no PING
+  /// The server of downloads, over `download_by`. Null if it is the same as that of uploads.
   std::shared_ptr<transport_dialer> download_from;
   std::shared_ptr<const xhttp_transport> download_by;
 };
 
-/// A client has connections below for all of a thread by HTTP/2. By HTTP/1.1 it has one for each request, but
-/// for those with parts of an upload: all of a thread follow each other.
+/// By HTTP/2, all connections of a thread share connections below. By HTTP/1.1, each request has its own,
+/// except requests with parts of an upload, which follow each other on those of the thread.
 class xhttp_transport final : public transport {
  public:
   xhttp_transport(xhttp_options o, xhttp_way w);
@@ -43,8 +44,8 @@ class xhttp_transport final : public transport {
   /// A connection alone over `below`, in mode stream-one. Errors: as dial(). Cancellation: not supported.
   asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> below,
                                                     std::error_code& ec) const override;
-  /// By the version of HTTP that the client speaks. Errors: those of http2_connection::run() and of `below`.
-  /// Cancellation: not supported; cutting `below` ends it.
+  /// Serves by the version of HTTP that the client uses. Errors: those of http2_connection::run() and of
+  /// `below`. Cancellation: not supported. Cutting `below` ends it.
   asio::awaitable<void> accept(std::shared_ptr<connection> below, server serve,
                                std::error_code& ec) const override;
   /// `below` may be called as long as the connection exists. Errors: those of `below`, and of

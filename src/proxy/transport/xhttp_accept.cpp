@@ -18,7 +18,7 @@ namespace {
 /// A request of HTTP/1.1 has no such method.
 constexpr std::string_view http2_beginning = "PRI";
 
-/// Reads until it is known which version the client speaks.
+/// Reads until the version of HTTP that the client uses is clear.
 asio::awaitable<std::vector<std::byte>> read_beginning(std::shared_ptr<connection> c, std::error_code& ec) {
   const deadline late(c, http2_options().handshake);
   std::vector<std::byte> got;

@@ -15,7 +15,7 @@ namespace muxpro::proxy {
 namespace {
 
 /// How long a connection that was closed waits for the server to see the end of the upload, and then to end
-/// the download: an earlier end of that would take the upload with it.
+/// the download. An earlier end of the download would end the upload, too.
 constexpr auto upload_linger = std::chrono::seconds(30), download_linger = std::chrono::seconds(2);
 
 class xhttp_client_stream : public stream_coroutines,

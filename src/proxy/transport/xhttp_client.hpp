@@ -11,7 +11,7 @@ namespace muxpro::proxy {
 
 /// The upload is one request, `up`.
 std::shared_ptr<connection> join_stream_up(std::shared_ptr<connection> down, std::shared_ptr<connection> up);
-/// The upload is many. `most`: bytes of one.
+/// The upload is many requests. `most` limits the bytes of one.
 std::shared_ptr<connection> join_packet_up(std::shared_ptr<connection> down,
                                            std::shared_ptr<http_requests> by, xhttp_posts::asker ask,
                                            std::size_t most, number_range pause_ms);

@@ -1,4 +1,4 @@
-// The upload of a client of XHTTP in mode packet-up: many requests with a part each. Ring 4.
+// xhttp_posts, the upload of a client of XHTTP in mode packet-up, by many requests with a part each. Ring 4.
 #pragma once
 
 #include "proxy/base/number_range.hpp"
@@ -18,21 +18,21 @@
 namespace muxpro::proxy {
 
 /// A part grows while the one before is being written, or while its pause lasts. Behind the last one goes an
-/// empty one, which ends the upload at a server of muxpro; others ignore it.
+/// empty one, which ends the upload at a server of muxpro. Other servers ignore it.
 class xhttp_posts : public std::enable_shared_from_this<xhttp_posts> {
  public:
   /// The request of a part, whose body is the part, or is empty where the head has it.
   using asker = std::function<http_request(std::uint64_t number, const_bytes part)>;
 
-  /// `most`: bytes of a part. `failed`: is called once, when a part could not be sent.
+  /// `most` limits the bytes of a part. `failed` is called once, when a part could not be sent.
   xhttp_posts(asio::any_io_executor executor, std::shared_ptr<http_requests> by, asker ask, std::size_t most,
               number_range pause_ms, std::function<void(std::error_code)> failed);
 
   /// Before the first write.
   void start();
   /// Completes when parts have room for all of it.
-  /// Errors: why a part could not be sent; operation_aborted after cut().
-  /// Cancellation (terminal): operation_aborted, and only cut() makes sense then.
+  /// Errors: why a part could not be sent, or operation_aborted after cut(). Cancellation (terminal):
+  /// operation_aborted. The caller must call cut() then.
   asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec);
   /// No more is written.
   void finish();

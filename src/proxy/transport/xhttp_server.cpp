@@ -15,7 +15,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// Of a session: what it reads comes by other requests than the one that it writes to.
+/// The connection of a session, which reads from other requests than the one that it writes to.
 class xhttp_joined final : public stream_coroutines {
  public:
   xhttp_joined(std::shared_ptr<xhttp_upload> up, std::shared_ptr<connection> down)

@@ -25,8 +25,8 @@ class xhttp_call {
   explicit xhttp_call(http_request r) : request(std::move(r)) {}
   virtual ~xhttp_call() = default;
   virtual void refuse(unsigned status, std::vector<http_field> fields) = 0;
-  /// Answers 200: the connection reads the body of the request, and writes that of the answer. `gone`: is
-  /// called when the client leaves before the end of the answer; may be empty.
+  /// Answers 200. The connection reads the body of the request, and writes that of the answer. `gone` is
+  /// called when the client leaves before the end of the answer. It may be empty.
   virtual std::shared_ptr<connection> accept(std::vector<http_field> fields, std::function<void()> gone) = 0;
   /// The head of the answer goes at once. Completes when it was written.
   /// Errors: those of the connection.
@@ -45,10 +45,10 @@ class xhttp_sessions {
   static constexpr std::size_t most_removed = 65'536;
 
   explicit xhttp_sessions(std::size_t waiting_posts);
-  /// For a request with an upload. Null: too many wait. A session that was removed is over for a while, since
-  /// requests may overtake the end of its download.
+  /// For a request with an upload. Returns null if too many wait. A session that was removed is over for a
+  /// while, since requests may overtake the end of its download.
   std::shared_ptr<xhttp_upload> get(const std::string& name);
-  /// For a download, until remove(). Null: there is another one.
+  /// For a download, until remove(). Returns null if there is another one.
   std::shared_ptr<xhttp_upload> begin(const std::string& name);
   void remove(const std::string& name);
 

@@ -1,5 +1,5 @@
-// The upload of a session of XHTTP at a server: bytes of requests that any threads read, for the connection
-// of one thread. Ring 4.
+// xhttp_upload, the upload of a session of XHTTP at a server. Any threads read the bytes of its requests, for
+// the connection of one thread. Ring 4.
 #pragma once
 
 #include "proxy/transport/thread_signal.hpp"
@@ -17,7 +17,8 @@
 
 namespace muxpro::proxy {
 
-/// A part of an upload: `data`, then the body of a request. Null: it has none.
+/// A part of an upload, which is `data`, then the body of a request. The body is null if the request has
+/// none.
 struct xhttp_part {
   std::uint64_t number = 0;
   std::vector<std::byte> data;
@@ -35,12 +36,12 @@ class xhttp_upload {
 
   // --- of requests
 
-  /// False: there is another upload.
+  /// Returns false if there is another upload.
   bool enter_stream();
   post_turns::entry enter_post(std::uint64_t n);
   /// Hands over the body of an upload that has entered.
   /// Completes when the reader has room for all of it.
-  /// Errors: why the session has ended; timed_out after `patience`; those of `body`.
+  /// Errors: why the session has ended, timed_out after `patience`, or those of `body`.
   /// Cancellation (terminal): throws operation_aborted.
   asio::awaitable<void> take_stream(std::shared_ptr<connection> body, std::error_code& ec);
   /// The same for a part of it. An empty one is the end of the upload.
@@ -50,7 +51,8 @@ class xhttp_upload {
 
   /// The session has a reader.
   void begin();
-  /// The client has left. What came is read; then comes an end, a clean one where no part is missing.
+  /// The client has left. The reader gets the bytes that have come, then an end, which is clean if no part is
+  /// missing.
   void client_has_gone();
   /// The reader has gone, or the upload is broken.
   void end(std::error_code why);

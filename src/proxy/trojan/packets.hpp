@@ -1,5 +1,5 @@
-// Datagrams in Trojan: u8 type, address, u16 port | u16 length | CR LF | data. Up the address is the target,
-// down it is the sender. Ring 4, a rule.
+// Datagrams in Trojan, as u8 type, address, u16 port | u16 length | CR LF | data. Up the address is the
+// target, down it is the sender. Ring 4, a rule.
 #pragma once
 
 #include "proxy/base/framed_datagram.hpp"
@@ -17,7 +17,7 @@ namespace muxpro::proxy {
 inline constexpr std::size_t max_trojan_packet = 8192;
 
 framed_datagram read_trojan_packet(const_bytes received);
-/// False: it cannot be sent, because it is too long or its host is not valid.
+/// Returns false if it cannot be sent, because it is too long or its host is not valid.
 bool append_trojan_packet(std::vector<std::byte>& out, const host_port& where, const_bytes payload);
 
 }  // namespace muxpro::proxy

@@ -18,14 +18,14 @@
 
 namespace muxpro::proxy {
 
-/// SHA-224 as text. Throws std::runtime_error if libcrypto has none.
+/// Returns the SHA-224 as text. Throws std::runtime_error if libcrypto has no SHA-224.
 std::string trojan_key(std::string_view password);
 
 inline constexpr std::size_t trojan_key_size = 56;
 inline constexpr std::string_view trojan_line_end = "\r\n";
 inline constexpr std::size_t max_trojan_request = trojan_key_size + 2 + 1 + max_socks_address + 2;
-/// `users` have the keys of trojan_key(). A request for datagrams may have the port 0: each has its own
-/// target.
+/// `users` have the keys of trojan_key(). A request for datagrams may have the port 0, because each has its
+/// own target.
 request_head read_trojan_request(const_bytes received, const accounts& users);
 /// The host of `target` must be valid.
 std::vector<std::byte> trojan_request(std::string_view key, const destination& target);

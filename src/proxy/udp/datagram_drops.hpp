@@ -1,4 +1,5 @@
-// Datagrams that a proxy has dropped: counted by reason, and logged in bursts. Ring 4.
+// datagram_drops, which counts the datagrams that a proxy has dropped by reason, and logs them in bursts.
+// Ring 4.
 #pragma once
 
 #include "proxy/base/burst_limiter.hpp"
@@ -29,7 +30,7 @@ class datagram_drops {
   /// As finish().
   ~datagram_drops();
 
-  /// `whose`: for the log, "10.0.0.1" or "outbound far".
+  /// `whose` is for the log, such as "10.0.0.1" or "outbound far".
   void note(drop_reason why, std::string_view whose, std::uint64_t datagrams = 1) noexcept;
   std::uint64_t count(drop_reason why) const noexcept {
     return counts_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);

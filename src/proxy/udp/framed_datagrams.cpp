@@ -47,7 +47,7 @@ struct framed_datagrams::output {
   std::error_code ended;
   std::optional<deadline> closes_by;  ///< it is closed when all is written
   bool writing = false;
-  bool broken = false;  ///< what came from the peer makes no sense, or did not end in order: it gets a cut
+  bool broken = false;  ///< the peer's bytes are invalid, or did not end in order, so it is cut
 };
 
 framed_datagrams::framed_datagrams(std::shared_ptr<connection> c, const datagram_framing& framing,
@@ -98,7 +98,7 @@ void framed_datagrams::strip_head(std::error_code& ec) {
   if (n > 0) peers_head_ = nullptr;
 }
 
-// Nothing: more is needed, or `ec` is set.
+// Returns nothing if more is needed, or `ec` is set.
 std::optional<std::size_t> framed_datagrams::take(asio::mutable_buffer into, host_port& peer,
                                                   std::error_code& ec) {
   framed_datagram d = framing_.read(unread());

@@ -18,20 +18,20 @@ namespace muxpro::proxy {
 /// How a protocol writes datagrams into a stream.
 struct datagram_framing {
   framed_datagram (*read)(const_bytes received);
-  /// False: the datagram cannot be sent.
+  /// Returns false if the datagram cannot be sent.
   bool (*append)(std::vector<std::byte>& out, const host_port& where, const_bytes payload);
   /// Whether each datagram has an address. Otherwise all have that of the stream.
   bool addressed;
 };
 
-/// Lives on the strand of its connection. What cannot be written at once waits, up to 256 KiB; further
+/// Lives on the strand of its connection. What cannot be written at once waits, up to 256 KiB. Further
 /// datagrams are dropped.
 class framed_datagrams final : public datagram_stream {
  public:
   struct beginning {
     std::vector<std::byte> received;  ///< of the connection, before
     std::vector<std::byte> head;      ///< goes in front of the first datagram that is sent
-    head_reader peers_head;           ///< of what comes before the peer's first datagram; may be empty
+    head_reader peers_head;           ///< of what comes before the peer's first datagram, may be empty
     host_port peer;                   ///< of all datagrams, if they have no addresses
     bool to_peer_alone = false;       ///< datagrams to others are dropped
   };

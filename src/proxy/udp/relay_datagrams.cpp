@@ -42,7 +42,7 @@ struct datagram_relay {
   semaphore over;
 };
 
-// What cannot be sent, because it is too long or its name is none, is lost as datagrams are.
+// A datagram that cannot be sent, because it is too long or its name is invalid, is lost as datagrams are.
 bool is_of_one_datagram(const std::error_code& ec) {
   return ec == asio::error::message_size || ec == errc::datagram_too_large || ec == errc::bad_host;
 }

@@ -67,7 +67,7 @@ class renamed_stream final : public datagram_stream {
     return known_.front().outside;
   }
 
-  // Names that were resolved further on are distinguished by their order: the one that waits longest is
+  // Names that were resolved further on are distinguished by their order. The one that waits longest is
   // answered first.
   const host_port& inside(const host_port& peer) {
     for (const names& n : known_)

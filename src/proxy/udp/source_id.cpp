@@ -42,7 +42,7 @@ key key_of_process() {
 
 }  // namespace
 
-// A peer's own name for the socket is a part of it: many of them come over one main connection.
+// A peer's own name for the socket is a part of it, because many sockets come over one main connection.
 global_id source_id(const context& c) {
   static const key secret = key_of_process();
   const global_id named = c.datagrams.source.value_or(global_id{});

@@ -63,7 +63,7 @@ udp::endpoint udp_nat::association::suited(const asio::ip::address& a, std::uint
   return {a, port};
 }
 
-// The address of a datagram, allowed by the policy; names are asked for once.
+// Returns the address of a datagram, which the policy allows. Names are resolved once.
 asio::awaitable<udp::endpoint> udp_nat::association::where(host_port to, std::error_code& ec) {
   const auto known = std::find_if(names_.begin(), names_.end(), [&](const auto& n) { return n.first == to; });
   if (known != names_.end()) co_return known->second;
@@ -140,7 +140,8 @@ asio::awaitable<void> udp_nat::association::send_outside() {
   stream_->end(end_code::graceful);
 }
 
-// Under 0.0 a sub-stream is tied to its target. An answer from where nothing may be dialled is none.
+// Under 0.0 a sub-stream is tied to its target. Datagrams from an address that may not be dialled are no
+// answers.
 bool udp_nat::association::wanted(const udp::endpoint& from) const {
   if (!owner_.addressed) return target_ && from == *target_;
   return nat_.policy_.check(from.address(), from.port()) == verdict::allowed && !nat_.is_own_port(from);

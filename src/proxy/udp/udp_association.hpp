@@ -32,7 +32,8 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
         socket_(executor_),
         handed_over_(executor_, time_point::max()) {}
 
-  /// Another one of this mapping still has the socket, if open_mapping() gave none. False: stopped before.
+  /// Waits for the socket if open_mapping() gave none, because another association of this mapping still has
+  /// it. Returns false if stopped before.
   asio::awaitable<bool> socket_there();
   asio::awaitable<void> send_outside();
   static asio::awaitable<void> receive_from_outside(std::shared_ptr<association> self);
@@ -50,7 +51,7 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
   std::error_code open_as(const asio::ip::udp& family);
   int native() { return socket_.native_handle(); }
   std::uint16_t port() { return port_of(socket_.is_open() ? native() : handed_); }
-  /// Under the table's lock: gives the socket away, or -1 if it has none.
+  /// Gives the socket away, or returns -1 without one. Called under the table's lock.
   int take_socket() {
     std::error_code ignored;
     return socket_.is_open() ? socket_.release(ignored) : std::exchange(handed_, -1);
@@ -67,7 +68,7 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
     nat_.table_.touch(id, std::chrono::steady_clock::now());
     nat_.counts_.received += size;
   }
-  /// By one to the outside. False: its user has sent too many.
+  /// Counts a datagram to the outside. Returns false if its user has sent too many.
   bool used_by_client();
   bool refused(std::uint16_t port);
   void sent(std::size_t size);

@@ -183,7 +183,7 @@ asio::awaitable<void> udp_nat::sweep() {
       co_await timer.async_wait(asio::use_awaitable);
       failed = 0;
     } catch (const std::bad_alloc&) {
-      ++failed;  // it sweeps at once: that may give some back
+      ++failed;  // it sweeps at once, which may give some back
     }
     const std::lock_guard lock(mutex_);
     for (const auto id : table_.expire(steady_clock::now())) retire(id, end_code::graceful);

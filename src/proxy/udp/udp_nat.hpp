@@ -1,5 +1,5 @@
-// Datagrams of a client to the outside: one socket each, full cone, kept for a while for those that come
-// back. Ring 4.
+// udp_nat, which carries datagrams of clients to the outside. Each client has one full cone socket, which is
+// kept for a while after it has gone. Ring 4.
 #pragma once
 
 #include "proxy/dial/dialer.hpp"
@@ -33,7 +33,7 @@ class port_set;
 class udp_nat {
  public:
   /// `names` and `policy` must outlive it. Throws std::invalid_argument with the text of limits.validate().
-  /// `drops` counts what is dropped; none: counts() alone has some of it.
+  /// `drops` counts what is dropped. If null, only counts() has some of it.
   udp_nat(nat_limits limits, dial_options dial, resolver& names, const dial_policy& policy,
           std::shared_ptr<datagram_drops> drops = {});
   ~udp_nat();
@@ -42,22 +42,22 @@ class udp_nat {
   struct owner {
     explicit owner(const context::inbound_part& client);
 
-    const std::string key;           ///< share_of() the client: of its mappings, its rate and its look-ups
+    const std::string key;           ///< share_of() the client, for its mappings, its rate and its look-ups
     const std::string shown;         ///< for the log
     std::optional<rate_limit> rate;  ///< instead of nat_limits::user_datagrams
     nat_table::session_key session = 0;  ///< distinct for each main connection
     destination target;                  ///< what the client named first
     std::optional<global_id> source;     ///< brings it back to its mapping
-    bool addressed = false;              ///< datagrams have addresses; else all go to the target
+    bool addressed = false;              ///< datagrams have addresses, else all go to the target
   };
   /// Carries datagrams until the stream has ended, the mapping is idle for too long or another one needs its
-  /// place. It then ends the stream: gracefully, or with end_code::resources if there was no socket or it
-  /// lost its place. Without addresses, an end_code also reports why the target could not be found. A
-  /// datagram that cannot be sent is lost. What it throws, for want of memory, ends this stream alone.
-  /// Cancellation (terminal): as if the stream had ended.
+  /// place. It then ends the stream gracefully, or with end_code::resources if there was no socket or it lost
+  /// its place. Without addresses, an end_code also reports why the target could not be found. A datagram
+  /// that cannot be sent is lost. What it throws, for want of memory, ends this stream alone. Cancellation
+  /// (terminal): as if the stream had ended.
   asio::awaitable<void> carry(std::unique_ptr<datagram_stream> stream, owner who);
 
-  /// Ends what is idle or parked for too long, for ever: cancel it, or destroy the context.
+  /// Ends what is idle or parked for too long. Runs until it is cancelled, or the context is destroyed.
   asio::awaitable<void> sweep();
 
   /// Mappings in use and parked.

@@ -16,7 +16,7 @@ namespace {
 
 enum class vless_command : std::uint8_t { tcp = 1, udp = 2, mux = 3, reverse = 4 };
 
-/// The flow that add-ons ask for. Nothing: they are broken.
+/// Returns the flow that add-ons ask for, or nothing if they are broken.
 std::optional<std::string_view> flow_in(const_bytes addons) {
   std::string_view flow;
   proto_reader field(addons);
@@ -26,7 +26,7 @@ std::optional<std::string_view> flow_in(const_bytes addons) {
   return flow;
 }
 
-/// Why a request by a flow is refused; null: it is not.
+/// Returns why a request by a flow is refused, or null if it is not.
 const char* mistake_in_flow(std::string_view flow, const user_account& user, vless_command asked) {
   if (!flow.empty() && (flow != vision_flow || !user.vision))
     return "The client uses a VLESS flow, which its user does not have.";
@@ -47,7 +47,7 @@ const char* mistake_in(vless_command c) {
   return "The VLESS command is unknown.";
 }
 
-/// Nothing: it is none, or more is needed.
+/// Returns nothing if it is invalid, or more is needed.
 std::optional<destination> target_of(byte_reader& r, vless_command asked) {
   if (asked == vless_command::mux) return main_connection_target(dialect::mux_cool);
   auto where = read_port_and_address(r);

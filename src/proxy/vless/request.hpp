@@ -23,7 +23,8 @@
 
 namespace muxpro::proxy {
 
-/// Bytes 6 and 7 of a UUID do not tell users apart: clients may send anything in them.
+/// Returns the key of a user. Bytes 6 and 7 of a UUID do not distinguish users, because clients may send
+/// anything in them.
 std::string vless_key(uuid id);
 
 inline constexpr std::size_t max_vless_request = 1 + 16 + 1 + 255 + 1 + max_port_and_address;
@@ -31,11 +32,12 @@ inline constexpr std::size_t max_vless_request = 1 + 16 + 1 + 255 + 1 + max_port
 request_head read_vless_request(const_bytes received, const accounts& users);
 /// The only flow that there is.
 inline constexpr std::string_view vision_flow = "xtls-rprx-vision";
-/// The host of `target` must be valid. `by_vision`: connections use that flow. Datagrams never do.
+/// The host of `target` must be valid. `by_vision` is true if connections use that flow. Datagrams never do.
 std::vector<std::byte> vless_request(const uuid& id, const destination& target, bool by_vision = false);
 
 inline constexpr std::array<std::byte, 2> vless_response{};
-/// The size of the response's head at the beginning of `received`. 0: more is needed, or `ec` is set.
+/// Returns the size of the response's head at the beginning of `received`, or 0 if more is needed or `ec` is
+/// set.
 std::size_t read_vless_response(const_bytes received, std::error_code& ec);
 
 }  // namespace muxpro::proxy

@@ -9,9 +9,9 @@
 
 namespace muxpro::proxy {
 
-/// "id". Nothing: it is missing or wrong, which was reported.
+/// Reads "id". Returns nothing if it is missing or wrong, which was reported.
 std::optional<uuid> read_vless_id(settings& s);
-/// "flow". `otherwise`: where there is none. True: xtls-rprx-vision.
+/// Reads "flow". Returns true for xtls-rprx-vision, and `otherwise` if the key is absent.
 bool read_vless_flow(settings& s, bool otherwise = false);
 /// The same of a client, whose flow may have a suffix.
 struct client_flow {
@@ -19,7 +19,8 @@ struct client_flow {
   bool refuses_quic = false;  ///< without the suffix
 };
 client_flow read_vless_client_flow(settings& s);
-/// "encryption" or "decryption", which must be "none". False: it is another one, which was reported.
+/// Reads "encryption" or "decryption", which must be "none". Returns false for another value, which was
+/// reported.
 bool require_no_vless_encryption(settings& s, const setting_key& key);
 
 }  // namespace muxpro::proxy

@@ -1,5 +1,5 @@
-// What the flow xtls-rprx-vision looks for in the data of both directions: a handshake of TLS 1.3 inside.
-// Ring 4, a rule.
+// vision_filter, by which the flow xtls-rprx-vision finds a handshake of TLS 1.3 in the data of both
+// directions. Ring 4, a rule.
 #pragma once
 
 #include <muxpro/codec.hpp>

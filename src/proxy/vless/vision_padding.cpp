@@ -53,7 +53,7 @@ std::size_t vision_padder::append_last(const_bytes records, bool then_raw, std::
   return size;
 }
 
-// Data that are no TLS have no padding for long: the filter then has seen enough.
+// Data that are no TLS have no padding for long, because the filter then has seen enough.
 std::size_t vision_padder::pad(const_bytes content, vision_filter& seen, std::vector<std::byte>& out) {
   const const_bytes piece = content.first(std::min(content.size(), max_vision_content));
   if (!piece.empty()) seen.see(piece);

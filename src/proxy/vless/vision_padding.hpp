@@ -1,4 +1,4 @@
-// The flow xtls-rprx-vision: the data of a direction begin as blocks with padding, which hides the lengths of
+// The flow xtls-rprx-vision. The data of a direction begin as blocks with padding, which hides the lengths of
 // a TLS handshake inside. Ring 4, a rule.
 //   block: u8 command | u16 content length | u16 padding length | content | padding
 // The first block of a direction has the user's UUID in front. The data behind the last block are plain: text
@@ -26,8 +26,8 @@ inline constexpr std::size_t max_vision_block = 8192;
 inline constexpr std::size_t vision_head = 1 + 2 + 2;
 inline constexpr std::size_t max_vision_content = max_vision_block - std::tuple_size_v<uuid> - vision_head;
 
-/// The length of the padding behind `content` bytes. `draw` is any number; `hides_hello`: longer, so that the
-/// messages of a handshake all have about one size.
+/// Returns the length of the padding behind `content` bytes. `draw` is any number. With `hides_hello` it is
+/// longer, so that the messages of a handshake all have about one size.
 std::size_t vision_padding(std::size_t content, bool hides_hello, std::uint32_t draw) noexcept;
 
 /// What one side sends.
@@ -38,8 +38,9 @@ class vision_padder {
   vision_padder(const uuid& id, draws next) noexcept : id_(id), draw_(next) {}
 
   vision_phase phase() const noexcept { return phase_; }
-  /// In the phase of blocks: appends the first bytes of `content` as blocks, or a block without content if
-  /// there are none. Returns how many bytes these are. `seen` has seen the pieces before, and gets these.
+  /// Called in the phase of blocks. Appends the first bytes of `content` as blocks, or a block without
+  /// content if it is empty. Returns how many bytes these are. `seen` has seen the pieces before, and gets
+  /// these.
   std::size_t pad(const_bytes content, vision_filter& seen, std::vector<std::byte>& out);
 
  private:
@@ -58,9 +59,9 @@ class vision_unpadder {
   explicit vision_unpadder(const uuid& id) noexcept : id_(id) {}
 
   vision_phase phase() const noexcept { return phase_; }
-  /// Appends what is content in `in`. False: a block is broken.
+  /// Appends what is content in `in`. Returns false if a block is broken.
   bool take(const_bytes in, std::vector<std::byte>& content);
-  /// No more bytes come. False: a block is not whole.
+  /// Called when no more bytes come. Returns false if a block is not whole.
   bool end(std::vector<std::byte>& content);
 
  private:

@@ -10,9 +10,9 @@
 
 namespace muxpro::proxy {
 
-/// The text of datagrams is: u16 length, data; and so on.
+/// The text of datagrams is a sequence of u16 length, data.
 chunk_codecs vmess_server_codecs(const vmess_body& b);
-/// `head`: the sealed request, which goes in front of the first chunk.
+/// `head` is the sealed request, which goes in front of the first chunk.
 chunk_codecs vmess_client_codecs(const vmess_body& b, std::vector<std::byte> head);
 
 }  // namespace muxpro::proxy

@@ -23,8 +23,8 @@ struct vmess_account {
 /// The cipher that is the faster one on this machine.
 vmess_account::cipher vmess_cipher_for_this_machine() noexcept;
 
-/// A connection to a target whose host is valid. `time`: seconds since 1970. Throws std::runtime_error if
-/// libcrypto has no random numbers.
+/// Returns the codecs of a connection to a target whose host is valid. `time` is in seconds since 1970.
+/// Throws std::runtime_error if libcrypto has no random numbers.
 chunk_codecs vmess_client_codecs(const vmess_account& account, const destination& target, std::int64_t time);
 
 }  // namespace muxpro::proxy

@@ -12,11 +12,12 @@
 
 namespace muxpro::proxy {
 
-/// Of the server to the client: the hashes of those of the request. Throws std::runtime_error if libcrypto
-/// has no SHA-256.
+/// Returns the key and the IV of the server's direction, which are hashes of those of the request. Throws
+/// std::runtime_error if libcrypto has no SHA-256.
 vmess_block vmess_response_block(const vmess_block& of_request);
 
-/// A cipher and the nonces of its chunks: a counter of 16 bits, which wraps, in front of a part of the IV.
+/// A cipher and the nonces of its chunks. A nonce is a counter of 16 bits, which wraps, in front of a part of
+/// the IV.
 class vmess_cipher {
  public:
   vmess_cipher(vmess_security s, const vmess_block& key, const vmess_block& iv, aead_key::use how);
@@ -32,10 +33,10 @@ class vmess_cipher {
   std::uint16_t count_ = 0;
 };
 
-/// What is in front of each chunk: how long it is, masked, sealed or as it is.
+/// The length in front of each chunk, which is masked, sealed or plain.
 class vmess_lengths {
  public:
-  /// `iv`: that of the direction. Sealed lengths of both have the keys of the request.
+  /// `iv` is that of the direction. Sealed lengths of both directions have the keys of the request.
   vmess_lengths(const vmess_body& b, const vmess_block& iv, aead_key::use how);
 
   /// Bytes of the length itself.
@@ -47,7 +48,7 @@ class vmess_lengths {
 
   /// Draws what belongs to the next chunk. Returns the size of its padding.
   std::size_t draw() noexcept;
-  /// `chunk`: text, tag and padding.
+  /// `chunk` is the size of text, tag and padding.
   void seal(std::size_t chunk, std::byte* to);
   std::optional<std::size_t> open(const_bytes field);
 

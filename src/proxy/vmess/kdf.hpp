@@ -1,4 +1,4 @@
-// The key derivation of VMess: HMACs inside of each other. Ring 4, a rule.
+// The key derivation of VMess by nested HMACs. Ring 4, a rule.
 #pragma once
 
 #include <muxpro/codec.hpp>

@@ -43,19 +43,19 @@ struct vmess_random {
   std::vector<std::byte> padding;  ///< 15 bytes at most
 };
 
-/// `time`: seconds since 1970. The host of the target must be valid.
+/// `time` is in seconds since 1970. The host of the target must be valid.
 std::vector<std::byte> seal_vmess_request(const vmess_user& user, std::int64_t time, const vmess_body& body,
                                           const destination& target, const vmess_random& random);
 
 struct vmess_request {
-  /// Without its user. A stranger: the head is not authentic, or makes no sense.
+  /// The request without its user. Its status is `stranger` if the head is not authentic or not valid.
   request_head head;
   vmess_body body;
 };
 /// `received` begins with the auth id, which is that of `user`.
 vmess_request read_vmess_request(const_bytes received, const vmess_user& user);
 
-/// Behind the auth id: a sealed length, a nonce, the sealed head. Longer heads are not sent.
+/// A head has an auth id, a sealed length, a nonce and the sealed head. Longer heads are not sent.
 inline constexpr std::size_t max_vmess_request = 16 + 18 + 8 + 512 + 16;
 
 }  // namespace muxpro::proxy

@@ -7,7 +7,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-// FIPS 202, 3.2.5 iota: the round constants.
+// The round constants (FIPS 202, 3.2.5 iota).
 constexpr std::array<std::uint64_t, 24> round_constants{
     0x0000000000000001, 0x0000000000008082, 0x800000000000808a, 0x8000000080008000, 0x000000000000808b,
     0x0000000080000001, 0x8000000080008081, 0x8000000000008009, 0x000000000000008a, 0x0000000000000088,

@@ -1,4 +1,4 @@
-// SHAKE128 whose output is taken piece by piece, which libcrypto before 3.3 cannot do: there a second piece
+// SHAKE128 whose output is taken piece by piece, which libcrypto before 3.3 cannot do. There a second piece
 // is other bytes than the continuation of the first. Ring 4, a rule.
 #pragma once
 
@@ -12,7 +12,7 @@ namespace muxpro::proxy {
 
 class shake128 {
  public:
-  /// FIPS 202: bytes that are absorbed or squeezed between two permutations.
+  /// Bytes that are absorbed or squeezed between two permutations (FIPS 202).
   static constexpr std::size_t rate = 168;
   /// `message` has fewer than `rate` bytes.
   explicit shake128(const_bytes message) noexcept;

@@ -31,7 +31,7 @@ struct vmess_user {
 
 /// Seconds since 1970, and 4 random bytes.
 vmess_block seal_auth_id(const vmess_user& user, std::int64_t time, std::uint32_t random);
-/// Returns the time. Nothing: another user has sent it.
+/// Returns the time, or nothing if another user has sent it.
 std::optional<std::int64_t> open_auth_id(const_bytes auth_key, const_bytes auth_id);
 
 /// How far a client's clock may be off, and how long an auth id must be remembered.

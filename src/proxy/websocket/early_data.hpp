@@ -1,5 +1,5 @@
-// Early data of WebSocket as Xray has it: base64 for URLs without padding, as Sec-WebSocket-Protocol. Ring 4,
-// a rule.
+// Early data of WebSocket as in Xray, which is base64 for URLs without padding, as Sec-WebSocket-Protocol.
+// Ring 4, a rule.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -16,7 +16,8 @@ namespace muxpro::proxy {
 std::string base64_encoded(const_bytes data);
 
 std::string early_data_text(const_bytes data);
-/// Nothing: it is none, for example the name of a protocol. Either alphabet will do, with or without padding.
+/// Returns no bytes if `text` is no early data, for example the name of a protocol. Accepts either alphabet,
+/// with or without padding.
 std::vector<std::byte> read_early_data(std::string_view text);
 
 }  // namespace muxpro::proxy

@@ -1,4 +1,4 @@
-// Frames of WebSocket (RFC 6455 section 5): their headers and masks. Ring 4, a rule.
+// Headers and masks of frames of WebSocket (RFC 6455 section 5). Ring 4, a rule.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -20,8 +20,8 @@ enum class websocket_opcode : std::uint8_t {
   pong = 10
 };
 
-/// A client masks its frames, and a server does not. Each frame has a mask of its own, which nobody can
-/// predict.
+/// A client masks its frames, and a server does not. Each frame has a mask of its own, which must be
+/// unpredictable.
 using websocket_mask = std::array<std::byte, 4>;
 using optional_mask = std::optional<websocket_mask>;
 

@@ -1,4 +1,4 @@
-// websocket_reader: the data out of a peer's frames, however they are cut. Ring 4, a rule.
+// websocket_reader, which takes the data out of a peer's frames, however they are cut. Ring 4, a rule.
 #pragma once
 
 #include "proxy/websocket/frame.hpp"
@@ -17,7 +17,7 @@ namespace muxpro::proxy {
 /// Holds no data. Of a frame it has the header, and the payload if it is a control frame.
 class websocket_reader {
  public:
-  /// `masked`: whether the peer is a client, which has to mask its frames.
+  /// `masked` is true if the peer is a client, which has to mask its frames.
   explicit websocket_reader(bool masked) noexcept : masked_(masked) {}
 
   /// Takes all of the next bytes. Moves the data among them to the front, unmasked, and returns the size of
@@ -27,7 +27,7 @@ class websocket_reader {
   /// The payload of the last Ping, once. Earlier ones need no answer (RFC 6455 section 5.5.3).
   std::optional<std::vector<std::byte>> take_ping() { return std::exchange(ping_, std::nullopt); }
   bool has_ping() const noexcept { return ping_.has_value(); }
-  /// The peer sends no more data: after websocket_end_mark or a Close.
+  /// Returns whether the peer sends no more data, after websocket_end_mark or a Close.
   bool ended() const noexcept { return ended_; }
   /// The peer has sent a Close, and takes no more data.
   bool closed() const noexcept { return closed_; }

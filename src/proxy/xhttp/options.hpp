@@ -1,5 +1,5 @@
-// What a configuration decides of XHTTP, which carries a connection in requests of HTTP: a download, which is
-// the body of an answer, and uploads, which are bodies of requests. Ring 4, a rule.
+// The options of XHTTP, which carries a connection in requests of HTTP. The download is the body of an
+// answer, and uploads are bodies of requests. Ring 4, a rule.
 #pragma once
 
 #include "proxy/base/number_range.hpp"
@@ -18,7 +18,7 @@ namespace muxpro::proxy {
 /// How a connection is carried.
 enum class xhttp_mode : std::uint8_t {
   automatic,   ///< a server accepts all others
-  packet_up,   ///< uploads are many requests with numbers; the download is a request of its own
+  packet_up,   ///< uploads are many requests with numbers, the download is a request of its own
   stream_up,   ///< the upload is one request
   stream_one,  ///< one request for both
 };
@@ -30,8 +30,8 @@ struct xhttp_label {
   std::string key;  ///< unless it is a part of the path
 };
 
-/// Where the bytes of a part of an upload stand in its request. `automatic`: a client has them in the body,
-/// and a server takes all.
+/// Where the bytes of a part of an upload stand in its request. With `automatic` a client has them in the
+/// body, and a server takes all.
 enum class xhttp_data_place : std::uint8_t { automatic, body, header, cookie };
 
 struct xhttp_options {
@@ -44,12 +44,12 @@ struct xhttp_options {
   number_range padding{100, 1000};
   xhttp_padding_form padding_form;
   xhttp_label session, number;
-  std::string session_letters;    ///< of which a client makes the name of a session; empty: it is a UUID
+  std::string session_letters;    ///< of which a client makes the name of a session, empty for a UUID
   number_range session_length{};  ///< of such a name
   std::string method = "POST";    ///< of a client's uploads
   xhttp_data_place data_place = xhttp_data_place::automatic;
   std::string data_key = "X-Data";      ///< of data in fields and cookies
-  number_range data_chunk{3000, 4000};  ///< of a client: characters of such a field or cookie
+  number_range data_chunk{3000, 4000};  ///< for a client, characters of such a field or cookie
   bool grpc_type = true;                ///< a client's streams claim to be those of gRPC
   bool event_stream = true;             ///< a server's downloads claim to be events
   /// Of a client's upload. A server refuses what has more than the upper limit.
@@ -71,7 +71,7 @@ bool uses_cookies(const xhttp_options& o) noexcept;
 /// Slashes are added, and the query is taken off.
 void set_xhttp_path(xhttp_options& to, std::string_view path);
 
-/// What a client does: sites behind which REALITY hides carry one stream at its best, and CDNs pass on whole
+/// Returns the mode of a client. A site that REALITY imitates carries one stream well, and CDNs pass on whole
 /// requests.
 xhttp_mode chosen_mode(xhttp_mode m, bool reality, bool download_elsewhere) noexcept;
 

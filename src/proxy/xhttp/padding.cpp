@@ -23,7 +23,8 @@ constexpr std::string_view padding_letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWX
 /// What Xray allows.
 constexpr std::size_t padding_tolerance = 2;
 
-/// Bits of a letter or digit in the Huffman code of HPACK (RFC 7541 appendix B); 0: it is neither.
+/// Returns the bits of a letter or digit in the Huffman code of HPACK (RFC 7541 appendix B), or 0 for other
+/// characters.
 std::size_t bits_of(char c) noexcept {
   constexpr std::string_view five = "012aceiost", six = "3456789Abdfghlmnpru", eight = "XZ";
   if (padding_letters.find(c) == std::string_view::npos) return 0;
@@ -32,7 +33,7 @@ std::size_t bits_of(char c) noexcept {
   return eight.find(c) != std::string_view::npos ? 8 : 7;
 }
 
-/// Nothing: it has other characters.
+/// Returns nothing if it has other characters.
 std::optional<std::size_t> huffman_size(std::string_view text) noexcept {
   std::size_t bits = 0;
   for (const char c : text) {
@@ -68,7 +69,7 @@ std::string_view usual_padding_of(const http_request& r) {
   return query_value(referer.empty() ? r.path : referer, "x_padding");
 }
 
-// As Xray looks for it, wherever its client was told to put it.
+// Finds the padding as Xray does, wherever its client was configured to put it.
 std::string_view padding_of(const http_request& r, const xhttp_padding_form& form) {
   if (!form.chosen) return usual_padding_of(r);
   const std::string_view cookie = cookie_value(r.fields, form.key), header = text_of(r, form.header);

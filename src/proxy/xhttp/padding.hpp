@@ -1,4 +1,4 @@
-// The padding of XHTTP's requests and answers: what it looks like, and where it stands. Ring 4, a rule.
+// The padding of XHTTP's requests and answers, with its form and its place. Ring 4, a rule.
 #pragma once
 
 #include "proxy/base/number_range.hpp"
@@ -17,12 +17,13 @@ struct http_request;
 struct xhttp_padding_form {
   enum class place : std::uint8_t { query_in_header, query, header, cookie };
 
-  /// False: the Referer of a request has it in its query, or else the request's own query, and X-Padding of
-  /// an answer is padding. Nothing below holds then.
+  /// If false, the fields below are ignored. The padding is then in the query of a request's Referer, or else
+  /// in the request's own query, and in X-Padding of an answer.
   bool chosen = false;
   place where = place::query_in_header;
   std::string key = "x_padding", header = "X-Padding";
-  /// Letters and digits, whose size is that in the Huffman code of HTTP/2. False: the letter X.
+  /// Whether the padding is letters and digits, whose size is that in the Huffman code of HTTP/2. Otherwise
+  /// it is the letter X.
   bool tokenish = false;
 };
 
@@ -31,7 +32,7 @@ std::string xhttp_padding(const xhttp_padding_form& form, std::size_t bytes);
 /// `url` is that of the request, without a query.
 void pad_request(http_request& r, const xhttp_padding_form& form, const std::string& url,
                  const std::string& padding);
-/// An answer has none in a query.
+/// An answer has no padding in a query.
 void pad_answer(std::vector<http_field>& fields, const xhttp_padding_form& form, const std::string& padding);
 /// Whether a request has padding of such a size.
 bool has_xhttp_padding(const http_request& r, const xhttp_padding_form& form, const number_range& bytes);

@@ -19,7 +19,7 @@ namespace {
 
 using data_place = xhttp_data_place;
 
-/// What a field takes beside its name and its value: HTTP/2 counts 32 (RFC 9113 section 6.5.2).
+/// What a field takes beside its name and its value. HTTP/2 counts 32 (RFC 9113 section 6.5.2).
 constexpr std::size_t field_overhead = 32 + 4;
 /// A server has a limit of their number.
 constexpr std::size_t most_data_fields = 200;

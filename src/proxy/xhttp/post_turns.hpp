@@ -16,10 +16,10 @@ class post_turns {
     waits,     ///< until has_turn()
     repeated,  ///< its bytes have come, or are coming
     too_many,  ///< earlier parts are missing for too long
-    over,      ///< nothing reads the upload any more
+    over,      ///< no connection reads the upload any more
   };
 
-  /// `most`: those that wait while the next one is missing.
+  /// `most` limits the posts that wait while the next one is missing.
   explicit post_turns(std::size_t most) : most_(most) {}
 
   entry enter(std::uint64_t n) {

@@ -47,7 +47,7 @@ bool takes_purpose(xhttp_mode m, xhttp_purpose p) noexcept {
   }
 }
 
-/// `rest`: of the path, behind that of the server.
+/// `rest` is that of the path, behind that of the server.
 std::string_view label_in(const http_request& r, const xhttp_label& l, std::string_view& rest) {
   switch (l.where) {
     case xhttp_label::place::path: return take_path_part(rest);

@@ -27,7 +27,7 @@ struct xhttp_verdict {
   const char* reason = "";      ///< one sentence, when refused
   std::string session;          ///< without one the request is for both
   std::uint64_t number = 0;     ///< of a post
-  std::vector<std::byte> data;  ///< of a post: what stands in its head, before its body
+  std::vector<std::byte> data;  ///< of a post, the bytes in its head, which go before its body
 };
 
 /// What a server does with a request.
