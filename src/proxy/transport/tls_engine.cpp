@@ -152,13 +152,14 @@ void tls_engine::rest() noexcept {
   if (!SSL_has_pending(ssl_.get())) SSL_free_buffers(ssl_.get());
 }
 
-// After an error OpenSSL reports others, which tell less.
+// After an error OpenSSL reports others, which tell less: behind a fatal alert of the peer the end of the
+// stream, as after close_notify.
 tls_engine::needs tls_engine::result_of(int result, std::error_code& ec) noexcept {
   switch (SSL_get_error(ssl_.get(), result)) {
     case SSL_ERROR_NONE: return needs::nothing;
     case SSL_ERROR_WANT_READ: return needs::input;
     case SSL_ERROR_WANT_WRITE: return needs::output;
-    case SSL_ERROR_ZERO_RETURN: ec = asio::error::eof; return needs::nothing;
+    case SSL_ERROR_ZERO_RETURN: ec = failure_ ? failure_ : asio::error::eof; return needs::nothing;
     default: break;
   }
   const unsigned long reason = ERR_get_error();
