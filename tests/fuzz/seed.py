@@ -2,7 +2,7 @@
 """Writes the seeds of the corpora from the conformance vectors: tests/fuzz/seed.py tests/conformance/cases.json.
 
 An input of decoder, session_as_server, session_as_client, sniffers and router is a byte n, 2n bytes of choices, and the wire. session_pair,
-nat_table and tls_stream are choices alone: their seeds are arbitrary. See fuzz.hpp. Those of fake_dns and dns_reply are DNS messages, those
+nat_table and tls_stream are choices alone: the seeds of the first two are arbitrary. See fuzz.hpp. Those of fake_dns and dns_reply are DNS messages, those
 of config are texts."""
 import base64
 import hashlib
@@ -376,6 +376,42 @@ def link_seeds():
         write("link", link)
 
 
+def seed_tls_stream():
+    """Choices: the mode, two sizes of reads, what the mode needs, and acts of tls_stream.cpp."""
+    apart, old, early, records, garbage = 1, 2, 4, 8, 16  # bits of the mode; apart: no handshake is passed on first
+    write_up, write_down, up, down = (bytes([act, 200]) for act in (0, 8, 1, 2))
+    rest = bytes([1, 255, 2, 255])
+    talk = write_up + write_down + bytes([1, 50, 2, 50]) + rest + bytes([0, 5, 8, 250]) + rest
+    ends = bytes([6, 14])
+    keys, keys_down = bytes([7, 0, 10]) + rest, bytes([15, 8, 10]) + rest
+    for version in (0, old):
+        for mode, more in ((0, b""), (early, bytes([0])), (early, bytes([200])), (records, b""), (early | records, bytes([20]))):
+            for size in (0, 40, 255):
+                write("tls_stream", bytes([version | mode, size, size]) + more + bytes([250]) + talk + ends)
+        # New keys in TLS 1.3, a new handshake in TLS 1.2.
+        for acts in (keys + talk + ends, keys_down + talk + ends, keys + keys_down + keys + talk, write_up + keys + bytes([6]) + keys_down + rest):
+            write("tls_stream", bytes([version, 255, 255, 100]) + acts)
+        # What is changed, inserted and cut behind the handshake, towards either end.
+        for direction in (0, 8):
+            text = bytes([direction, 200, direction, 30, 1 + direction // 8, 90])
+            for harm in (bytes([3 + direction, 1]), bytes([4 + direction, 5, 23, 3, 3, 0, 9]), bytes([5 + direction]),
+                         *(bytes([20 + direction, *alert]) for alert in ((1, 0), (2, 0), (2, 40), (1, 90), (1, 100)))):
+                write("tls_stream", bytes([version, 255, 255, 100]) + text + harm + rest + talk + ends)
+                write("tls_stream", bytes([version | apart, 255, 255]) + up + harm + rest * 3 + talk + ends)
+                write("tls_stream", bytes([version | apart, 255, 255]) + rest + up + harm + rest * 3 + talk + ends)
+            # A reader of records stops behind one, with the next ones whole, in part or not there.
+            three = bytes([direction, 20]) * 3
+            for first in (255, 40, 60, 5):
+                stop = bytes([23 + direction, 1 + direction // 8, first])
+                write("tls_stream", bytes([version | records, 255, 255, 100]) + three + stop + rest + talk + ends)
+                write("tls_stream", bytes([version | records | early, 10, 10, 3, 100]) + three + stop + bytes([5 + direction]) + talk)
+        for acts in (rest * 4 + talk + ends, bytes([1, 20, 1, 3]) * 8 + rest * 4 + talk):
+            write("tls_stream", bytes([version | apart, 255, 255]) + acts)
+            write("tls_stream", bytes([version | apart | early, 255, 255, 30]) + acts)
+        for bytes_behind in (b"\x05\x15\x03\x03\x00\x02", b"\x07\x15\x03\x03\x00\x02\x01\x00", b"\x10GET / HTTP/1.1\r\n"):
+            write("tls_stream", bytes([version | apart | early | garbage, 255, 255, 255]) + bytes_behind + rest * 4 + talk)
+
+
 def main(cases):
     for case in cases:
         wire = bytes.fromhex(case["input_hex"] or "")
@@ -420,6 +456,7 @@ def main(cases):
     router_seeds()
     config_seeds()
     link_seeds()
+    seed_tls_stream()
     write("session_pair", bytes(8) + bytes([0, 1, 0, 1, 1, 9, 0, 0, 100, 1, 5, 0, 1, 50, 1, 13, 0, 0, 1]))
 
 

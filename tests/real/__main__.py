@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import configured
 import datagrams
 import failures
+import gnutls
 import logs
 import pages
 import transfers
@@ -22,7 +23,8 @@ CASES = {case.__name__: case for case in (
     datagrams.ends_with_its_connection, udp_paths.udp_by_socks,
     udp_paths.udp_from_the_asked, udp_paths.udp_port_changes, udp_paths.udp_refused, udp_paths.udp_rate, pages.status_page, logs.lines, logs.secrets, configured.rotated,
     configured.reloaded, configured.checked, configured.sniffed, configured.sniffed_in_browser,
-    configured.open_to_nobody)}
+    configured.open_to_nobody, gnutls.gnutls_cli, gnutls.gnutls_cli_is_left, gnutls.gnutls_cli_new_keys,
+    gnutls.gnutls_cli_resumes, gnutls.gnutls_serv, gnutls.gnutls_serv_renegotiates, gnutls.gnutls_serv_resumes)}
 
 
 def parse():
@@ -46,7 +48,7 @@ def run(name, options):
                 CASES[name](scene, options)
                 scene.tells_no_secrets()
             except Exception:
-                for part in ("client", "server", "run", "nginx"):
+                for part in ("client", "server", "run", "nginx", "gnutls-cli", "gnutls-serv"):
                     if os.path.exists(scene.path(f"{part}.log")):
                         print(f"--- {part}\n" + "\n".join(scene.log(part).splitlines()[-15:]))
                 raise
