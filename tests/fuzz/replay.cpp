@@ -31,6 +31,7 @@ void fuzz_socks(muxpro::const_bytes);
 void fuzz_shadowsocks(muxpro::const_bytes);
 void fuzz_trojan(muxpro::const_bytes);
 void fuzz_websocket(muxpro::const_bytes);
+void fuzz_proxy_header(muxpro::const_bytes);
 void fuzz_http_request(muxpro::const_bytes);
 void fuzz_http_response(muxpro::const_bytes);
 void fuzz_sniffers(muxpro::const_bytes);
@@ -90,6 +91,7 @@ TEST_CASE("corpus of trojan", "[fuzz]") { replay("trojan", muxpro_fuzz::fuzz_tro
 TEST_CASE("corpus of reality", "[fuzz]") { replay("reality", muxpro_fuzz::fuzz_reality); }
 TEST_CASE("corpus of vision", "[fuzz]") { replay("vision", muxpro_fuzz::fuzz_vision); }
 TEST_CASE("corpus of websocket", "[fuzz]") { replay("websocket", muxpro_fuzz::fuzz_websocket); }
+TEST_CASE("corpus of proxy_header", "[fuzz]") { replay("proxy_header", muxpro_fuzz::fuzz_proxy_header); }
 TEST_CASE("corpus of link", "[fuzz]") { replay("link", muxpro_fuzz::fuzz_link); }
 TEST_CASE("corpus of vmess", "[fuzz]") { replay("vmess", muxpro_fuzz::fuzz_vmess); }
 TEST_CASE("corpus of vless", "[fuzz]") { replay("vless", muxpro_fuzz::fuzz_vless); }

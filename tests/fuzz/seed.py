@@ -111,6 +111,22 @@ def seed_websocket():
           b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
 
 
+def seed_proxy_header():
+    """A byte that chooses what reads, the size of the pieces less one, and the wire; or choices of two ends."""
+    binary = bytes.fromhex("0d0a0d0a000d0a515549540a")
+    lines = (b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\nGET", b"PROXY TCP6 2001:db8::1 ::ffff:192.0.2.2 1 65535\r\n", b"PROXY UNKNOWN\r\nx",
+             b"PROXY UNKNOWN \r" + b"x" * 90 + b"\r\n", b"PROXY UNKNOWN \r" + b"x" * 91 + b"\r\n", b"PROXY TCP4 192.0.2.1\0 192.0.2.2 1 2\r\n",
+             b"PROXY TCP6 fe80::1%lo fe80::2 1 2\r\n", b"PROXY TCP4 0.0.0.0 192.0.2.2 1 2\r\n", b"PROXY A\r\n\r\n\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n")
+    blocks = ("2111000c c0000201 c6336402 dc04 01bb 474554", "21210026 20010db8000000000000000000000001 20010db8000000000000000000000002 0001 ffff 0400 61",
+              "20000000 61", "2131000a 00000000000000000000 61", "2111000b c0000201 c6336402 dc04 01", "2111", "21110ff1", "1111000c")
+    for wire in (*lines, *(binary + bytes.fromhex(block) for block in blocks)):
+        write("proxy_header", b"\0\2" + wire)
+    v4, v6, mapped = b"\0" + bytes([192, 0, 2, 1]), b"\1\1" + bytes(range(16)), b"\2" + bytes([192, 0, 2, 2])
+    for ends in (v4 + b"\1\2" + v4, v6 + b"\1\2" + v6, v4 + b"\0\0" + mapped + b"\1\2", mapped + b"\1\2" + v6, b"\0" + bytes(6) + v4):
+        for version in (b"\0", b"\1"):
+            write("proxy_header", b"\1\2" + version + ends)
+
+
 def seed_vmess():
     """A byte that chooses what reads: a request on the wire, a head that is sealed first, chunks, text. Before the last two
     are four bytes for the security, the options, datagrams and the answer."""
@@ -440,6 +456,7 @@ def main(cases):
     seed_shadowsocks()
     seed_trojan()
     seed_websocket()
+    seed_proxy_header()
     seed_grpc()
     seed_api()
     seed_xhttp()

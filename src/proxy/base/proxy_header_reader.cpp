@@ -45,7 +45,9 @@ std::string_view take_word(std::string_view& line) {
 std::optional<asio::ip::address> address_of(std::string_view text, bool v6) {
   std::error_code bad;
   const auto a = asio::ip::make_address(std::string(text), bad);
-  return bad || a.is_v6() != v6 || text.find('%') != std::string_view::npos ? std::nullopt : std::optional(a);
+  // make_address() takes a zone, and stops at a zero byte.
+  const bool plain = text.find_first_not_of("0123456789abcdefABCDEF.:") == std::string_view::npos;
+  return bad || a.is_v6() != v6 || !plain ? std::nullopt : std::optional(a);
 }
 
 step read_line(std::string_view line) {
@@ -65,7 +67,7 @@ step read_text(std::string_view in) {
   if (end != std::string_view::npos) return read_line(in.substr(0, end));
   if (in.size() < shortest_line.size()) return needs(shortest_line.size() - in.size());
   if (in.size() >= max_proxy_line) return broken();
-  return needs(in.ends_with('\r') ? 1 : 2);
+  return needs(in.ends_with('\r') ? 1 : std::min<std::size_t>(2, max_proxy_line - in.size()));
 }
 
 asio::ip::address take_address(byte_reader& r, bool v6) {
@@ -73,8 +75,8 @@ asio::ip::address take_address(byte_reader& r, bool v6) {
   return asio::ip::address_v4(take_octets<4>(r));
 }
 
-// A version and a command, a family and a protocol, the length of what follows: addresses, ports, and more
-// that is skipped.
+// A version and a command, a family and a protocol, the length of what follows, which are addresses, ports,
+// and more that is skipped.
 step read_binary(const_bytes received) {
   if (received.size() < binary_fixed) return needs(binary_fixed - received.size());
   byte_reader r(received.subspan(binary_begin.size()));

@@ -45,6 +45,14 @@ TEST_CASE("proxy header: version 1", "[proxy][proxy_header]") {
   CHECK(read("") == "more");
 }
 
+TEST_CASE("proxy header: the longest line of version 1, with a CR inside it", "[proxy][proxy_header]") {
+  const auto line_of = [](std::size_t size) {
+    return "PROXY UNKNOWN \r" + std::string(size - 17, 'x') + "\r\n";
+  };
+  CHECK(read(line_of(max_proxy_line)) == "unknown|");
+  CHECK(read(line_of(max_proxy_line + 1)) == "broken");
+}
+
 TEST_CASE("proxy header: version 2", "[proxy][proxy_header]") {
   CHECK(read(from_hex(signature + "2111000c c0000201 c6336402 dc04 01bb 474554")) ==
         "192.0.2.1:56324 to 198.51.100.2:443|GET");
@@ -66,6 +74,7 @@ TEST_CASE("proxy header: what is none", "[proxy][proxy_header]") {
         "proxy TCP4 192.0.2.1 192.0.2.2 1 2\r\n"})
     CHECK(read(bad) == "broken");
   CHECK(read("PROXY TCP4 " + std::string(200, '1')) == "broken");
+  CHECK(read(std::string("PROXY TCP4 192.0.2.1\0x 192.0.2.2 1 2\r\n", 38)) == "broken");
   CHECK(read(from_hex(signature + "1111000c c0000201 c6336402 dc04 01bb")) == "broken");
   CHECK(read(from_hex(signature + "2211000c c0000201 c6336402 dc04 01bb")) == "broken");
   CHECK(read(from_hex(signature + "2111000b c0000201 c6336402 dc04 01")) == "broken");
