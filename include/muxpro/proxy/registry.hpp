@@ -1,4 +1,4 @@
-// Protocols and layers of transports by the names that configuration files have for them. Ring 4.
+// registry, which maps names in configuration files to protocols and layers of transports. Ring 4.
 #pragma once
 
 #include <muxpro/client_pool_options.hpp>
@@ -45,18 +45,18 @@ class named_readers {
   struct entry {
     std::string name;
     std::string meaning;  ///< for the reference of the configuration
-    /// Reads the object of the configuration that belongs to the part, and opens nothing. Mistakes go to the
-    /// settings.
+    /// Reads the object of the configuration that belongs to the part. Opens no file or socket. Reports
+    /// mistakes to the settings.
     Reader read;
   };
 
-  /// False: the name is taken.
+  /// Returns false if the name is taken.
   bool add(std::string name, std::string meaning, Reader read) {
     if (find(name)) return false;
     all_.push_back({std::move(name), std::move(meaning), std::move(read)});
     return true;
   }
-  /// Names may be in any case. Null: there is none.
+  /// Ignores the case of `name`. Returns null if no entry has that name.
   const entry* find(std::string_view name) const {
     for (const entry& e : all_)
       if (same_word(e.name, name)) return &e;
@@ -68,15 +68,15 @@ class named_readers {
   std::vector<entry> all_;
 };
 
-/// Timers and buffers of a level of users. V2Ray has 4, 300, 2, 5 s in its documentation, 60, 300, 1, 1 in
-/// its code: these are the library's own, and their reasons stand where they are defined.
+/// Timers and buffers of a level of users. V2Ray has 4, 300, 2, 5 s in its documentation and 60, 300, 1, 1 s
+/// in its code. These defaults are the library's own. Each definition explains its value.
 struct policy_level {
   std::uint32_t number = 0;
   duration handshake = std::chrono::seconds(10);
   relay_options relay;
-  /// Datagrams that a user may send outside in a second; nothing: what the outbound allows.
+  /// Datagrams that a user may send outside in a second. Without a value the limit of the outbound applies.
   std::optional<rate_limit> user_datagrams;
-  /// Bytes that a link holds each way: a part of what its relays hold.
+  /// Bytes that a link holds in each direction, a part of the buffer of its relays.
   std::size_t link_capacity() const noexcept { return relay.buffer / 4; }
   /// A user of this level.
   user_account user(std::string name = {}) const {
@@ -95,7 +95,7 @@ struct inbound_plan {
   std::function<std::shared_ptr<const inbound>()> make;
   /// What was read, as the protocol's own type.
   std::any options;
-  /// Who may use it. A reload changes them. Null: the protocol has no accounts.
+  /// The accounts that may use the inbound. A reload changes them. Null if the protocol has no accounts.
   std::shared_ptr<accounts> users;
   /// The protocol asks every client for its account.
   bool authenticates = false;
@@ -109,29 +109,32 @@ struct inbound_plan {
   bool tcp = true, udp = false;
   /// Its datagrams have no target without a transparent listener.
   bool datagrams_need_tproxy = false;
-  /// Its connections carry datagrams: in sub-streams, or beside them after a request such as UDP ASSOCIATE.
+  /// Whether its connections carry datagrams in sub-streams, and whether they associate datagrams that go
+  /// beside them, after a request such as UDP ASSOCIATE.
   bool carries_datagrams = false, associates = false;
 };
 
 /// What becomes of datagrams. The larger, the better.
 enum class datagram_support : std::uint8_t {
-  none,       ///< the outbound carries no UDP: they are dropped, counted and logged
+  none,       ///< the outbound carries no UDP, so datagrams are dropped, counted and logged
   discarded,  ///< the outbound takes and drops them on purpose
   carried
 };
 
-/// "mux": main connections to a server.
+/// The "mux" object, which configures main connections to a server.
 struct mux_options {
-  /// A server that comes back is found within 2 s, however long it was away: a client waits.
+  /// Limits the backoff, so that a server that comes back is found within 2 s, however long it was away,
+  /// because clients are waiting.
   mux_options() { pool.backoff_max = std::chrono::seconds(1); }
 
-  /// Its session.speaks is the multiplexer.
+  /// pool.session.speaks selects the multiplexer.
   client_pool_options pool;
-  std::uint8_t priority = 0;  ///< of sub-streams that get none from a rule or the client
-  /// False: connections have none, and only datagrams do.
+  std::uint8_t priority = 0;  ///< of sub-streams whose priority neither a rule nor the client sets
+  /// If false, only datagrams are multiplexed, and connections are not.
   bool streams = true;
-  /// Datagrams have main connections of their own, with so many sub-streams at a time. 0: they share those of
-  /// the connections. Nothing: they go as the protocol has them.
+  /// Datagrams have main connections of their own, with so many sub-streams at a time. If 0, they share the
+  /// main connections of the connections. Without a value they go as the protocol carries them, without
+  /// multiplexing.
   std::optional<std::uint32_t> datagrams = 0;
   /// QUIC, that is datagrams to port 443.
   enum class quic_way : std::uint8_t { refused, as_others, without_mux } quic = quic_way::as_others;
@@ -171,54 +174,61 @@ struct outbound_plan {
   std::any options;
   /// It dials targets itself, so that options of sockets are for these.
   bool dials = false;
-  /// Where the transport leads. None: the protocol has no server, so streamSettings are a mistake.
+  /// The reason if the configuration leaves it nothing to dial, so options of sockets have no effect. Empty
+  /// if it can dial.
+  std::string never_dials;
+  /// The address that the transport connects to. Without a value the protocol has no server, so
+  /// streamSettings are a mistake.
   std::optional<stream_address> server;
   /// Without multiplexing. With it datagrams are always carried.
   datagram_support datagrams = datagram_support::none;
-  /// They go beside its connections, and not inside of them.
+  /// Datagrams go beside its connections, and not inside of them.
   bool datagrams_beside = false;
   multiplexing mux = multiplexing::never;
   /// It needs a security of the transport, and no carrier between that and the socket.
   bool needs_security_on_socket = false;
-  /// The protocol hides nothing: without a security of the transport anyone on the way can read it.
+  /// The protocol does not encrypt. Without a security of the transport its contents are readable on the
+  /// network.
   bool in_clear = false;
-  /// What the operator should know about what the configuration asks for; empty: nothing.
+  /// A note to the operator about the configuration. Empty if there is no such note.
   std::string note;
   /// Adds what the configuration names of lists in files to `to`, which is this plan, before `make`. Throws
-  /// std::invalid_argument with one sentence that begins with the key and " has '...'". Empty: it names none.
+  /// std::invalid_argument with one sentence that begins with the key and " has '...'". Empty if the
+  /// configuration names no lists.
   std::function<void(geo_files& geo, outbound_plan& to)> take_lists;
 };
 
 /// A layer of a transport that a configuration asks for.
 struct transport_plan {
-  /// Makes it, files and all. Throws std::exception with one sentence. Empty, or a null result: the layer
-  /// changes nothing.
+  /// Makes the layer and reads its files. Throws std::exception with one sentence. If the maker is empty or
+  /// returns null, the connection goes on without this layer.
   using maker = std::function<std::shared_ptr<const transport>()>;
 
   transport_plan() = default;
   transport_plan(maker m, bool a = false) : make(std::move(m)), authenticates(a) {}
 
   maker make;
-  /// Files that transport::reload() reads again. The proxy looks whether they change.
+  /// Files that transport::reload() reads again. The proxy checks whether they change.
   std::vector<std::string> files;
-  /// Of a server: every connection begins with a header of the PROXY protocol.
+  /// On a server, whether every connection begins with a header of the PROXY protocol.
   bool accepts_proxy_protocol = false;
-  /// Of a server's carrier that reads HTTP: takes the names, in lower case, of the fields behind which it
-  /// believes X-Forwarded-For. Before `make`. Empty: it reads none.
+  /// Sets the names, in lower case, of the fields whose presence lets a server's HTTP carrier trust
+  /// X-Forwarded-For. Called before `make`. Empty if the carrier does not read HTTP.
   std::function<void(std::vector<std::string> fields)> trust;
-  /// Of a server: it lets no client in that has not proved who it is.
+  /// On a server, whether every client must authenticate.
   bool authenticates = false;
-  /// Of a carrier: the application protocol that a security below offers where its settings name none. Of a
-  /// security: those that its settings name.
+  /// For a carrier, the application protocol that a security below offers if its settings do not name one.
+  /// For a security, the protocols that its settings name.
   std::vector<std::string> alpn;
-  /// Of a carrier: takes the name of the security below, empty without one, and what that offers. Before
-  /// `make`. Returns why the carrier cannot stand on it; empty: it can.
+  /// Checks whether a carrier can be used over the security below. Gets the name of that security, empty
+  /// without one, and the protocols that it offers. Called before `make`. Returns the reason if it cannot be
+  /// used, else an empty string.
   std::function<std::string(const std::string& security, const std::vector<std::string>& alpn)> stand_on;
-  /// Of a carrier: its servers take streams of Mux.Cool.
+  /// For a carrier, whether its servers accept streams of Mux.Cool.
   bool takes_mux_cool_streams = true;
-  /// Of a client's security: the server's name. A carrier above gets it in place of the server's host.
+  /// For a client's security, the server's name. A carrier above gets it in place of the server's host.
   std::string server_name;
-  /// Of a security that takes the alpn of the carrier above. Before `make`.
+  /// Gives a security the alpn of the carrier above. Called before `make`.
   std::function<void(const std::vector<std::string>& alpn)> offer;
 };
 
@@ -238,7 +248,8 @@ struct registry {
   /// Reads "NAMESettings" of streamSettings. `server` is the host that a client connects to, or empty.
   using transport_reader = std::function<transport_plan(settings& s, role side, const std::string& server)>;
 
-  /// That of this process, with all that muxpro has. Add to it before the first thread.
+  /// Returns the registry of this process, which contains all protocols and layers of muxpro. Add to it
+  /// before the first thread starts.
   static registry& global();
 
   named_readers<inbound_reader> inbounds;

@@ -43,15 +43,13 @@ void warn_of(const inbound_config& i, const config& c, std::vector<std::string>&
                     shown(i.tag), shown(fmt::format("{}", fmt::join(without, ", ")))));
 }
 
-/// The resolver of the proxy asks the servers of "dns", for all outbounds.
-void warn_of_dns(const outbound_config& o, std::vector<std::string>& out) {
+/// Options of dials have no effect on an outbound that never dials.
+void warn_of_unused_way(const outbound_config& o, std::vector<std::string>& out) {
   const socket_options& s = o.stream.socket;
   const bool chooses_way = s.mark != 0 || !s.interface.empty() || s.source || !o.stream.next.empty();
-  if (o.protocol == "dns" && chooses_way)
-    out.push_back(
-        fmt::format("outbound {}: its streamSettings and sendThrough have no effect: the proxy's resolver "
-                    "asks the servers of dns",
-                    shown(o.tag)));
+  if (!o.plan.never_dials.empty() && chooses_way)
+    out.push_back(fmt::format("outbound {}: its sockopt, sendThrough and proxySettings have no effect: {}",
+                              shown(o.tag), o.plan.never_dials));
 }
 
 /// Its datagrams go beside its connections, and no further.
@@ -86,7 +84,7 @@ std::vector<std::string> warnings_of(const config& c) {
   for (const outbound_config& o : c.outbounds) {
     warn_of(o, out);
     warn_of_chain(o, c, out);
-    warn_of_dns(o, out);
+    warn_of_unused_way(o, out);
   }
   return out;
 }

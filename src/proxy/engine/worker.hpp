@@ -1,4 +1,4 @@
-// One thread of an instance: its dispatcher, and the connections that its inbounds serve.
+// worker, one thread of an instance with its dispatcher and the connections that its inbounds serve.
 #pragma once
 
 #include "proxy/base/addresses.hpp"
@@ -169,7 +169,10 @@ class worker {
     }
     const auto ends = co_await read_proxied_ends(c, ec);
     if (ec) co_return;
-    if (ends) replace_ends(in, {ends->source, ends->gateway});
+    if (ends) {
+      c->set_origin({ends->source, ends->gateway});
+      replace_ends(in, *c->came_from());
+    }
     if (!place.move_to(in.source)) ec = errc::out_of_room;
     watch_place(c, in.source, place);
   }
@@ -214,11 +217,11 @@ class worker {
     const auto gone = std::make_shared<one_shot>();
     auto served = watched(c, gone);
     co_await way.serves->serve(std::move(served), std::move(known), to_, std::move(place));
-    c.reset();  // here until now: an inbound that makes a session of it has hooks in it
+    c.reset();  // kept until now, because an inbound that makes a session of it has hooks in it
     std::error_code ignored;
     co_await gone->async_wait(io_.get_executor(), or_error(ignored));
   }
-  // Main connections without sub-streams are closed in good order: EOF is sent before the thread ends, the
+  // Main connections without sub-streams are closed in good order. EOF is sent before the thread ends, the
   // peer's is not waited for.
   void end_if_done() {
     if (open_->served > 0 || std::exchange(ended_, true)) return;
@@ -230,7 +233,7 @@ class worker {
       end();
     }
   }
-  // The threads end together: the last one with clients still shows what it does.
+  // The threads end together, so that the last one with clients still shows its reports.
   void end() {
     if (!std::exchange(quiet_, true) && --whole_.busy == 0) whole_.threads.end();
   }
@@ -245,7 +248,7 @@ class worker {
         end();
     });
   }
-  // First of all: what is thrown later in a drain delays its end then, and does not prevent it.
+  // Called first, so that an exception later in a drain delays its end, and does not prevent it.
   void cut_at_deadline() {
     deadline_.expires_after(whole_.options.drain_timeout);
     deadline_.async_wait([this](std::error_code cancelled) {

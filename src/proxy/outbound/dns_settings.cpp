@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -87,6 +88,11 @@ std::vector<dns_rule_options> read_dns_rules(settings& s) {
   return rules;
 }
 
+bool forwards(const std::vector<dns_rule_options>& rules) {
+  return std::any_of(rules.begin(), rules.end(),
+                     [](const dns_rule_options& r) { return r.action == dns_action::forward; });
+}
+
 std::function<outbound_factory(outbound_resources&)> maker_of(const dns_outbound_options& o) {
   return [o](outbound_resources& from) -> outbound_factory {
     const outbound_factory direct = plan_of(freedom_options()).make(from);
@@ -115,6 +121,8 @@ void read_dns_outbound(settings& s, outbound_plan& to) {
   s.pass_over("userLevel", "has no effect");
   to.datagrams = datagram_support::carried;
   to.dials = true;
+  if (!forwards(rules))
+    to.never_dials = "no rule forwards queries, and the proxy's resolver asks the servers of dns";
   to.make = maker_of(o);
   to.take_lists = [o, rules = std::move(rules)](geo_files& geo, outbound_plan& plan) {
     dns_outbound_options own = o;

@@ -4,10 +4,13 @@
 #include "proxy/grpc/message.hpp"
 #include "proxy/transport/grpc_settings.hpp"
 #include "proxy/transport/served_connections.hpp"
+#include "proxy/websocket/upgrade.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/this_coro.hpp>
 
+#include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -53,13 +56,23 @@ void refuse_call(http2_connection& c, const http2_request& r) {
     c.refuse(r, {{":status", "415"}});
 }
 
-/// A stream of a server, which has the identity of the connection below.
-std::shared_ptr<connection> accept_call(http2_connection& c, const http2_request& r,
-                                        const connection& below) {
+/// The first address of X-Forwarded-For, if the request has a field of `trusted`.
+std::optional<asio::ip::address> forwarded_source(const http2_head& head,
+                                                  const std::vector<std::string>& trusted) {
+  const bool has_one = std::any_of(head.fields().begin(), head.fields().end(), [&](const auto& field) {
+    return std::find(trusted.begin(), trusted.end(), field.first) != trusted.end();
+  });
+  return has_one ? first_forwarded(head["x-forwarded-for"]) : std::nullopt;
+}
+
+/// A stream of a server. It inherits what is known of the peer from the connection below.
+std::shared_ptr<connection> accept_call(http2_connection& c, const http2_request& r, const connection& below,
+                                        const std::vector<std::string>& trusted) {
   std::shared_ptr<connection> made = make_connection(c.accept(
       r, {{":status", "200"}, {"content-type", std::string(grpc_type)}}, std::make_unique<grpc_body>()));
-  made->set_user(below.user());
-  made->set_greeting(below.greeted_with());
+  made->inherit(below);
+  if (const auto source = forwarded_source(r.head, trusted))
+    made->set_origin(connection::origin{{*source, 0}, {}});
   return made;
 }
 
@@ -71,7 +84,7 @@ asio::awaitable<void> grpc_transport::accept(std::shared_ptr<connection> below, 
   auto take = [this, streams, &below](http2_connection& c, http2_request r) {
     const std::string_view path = r.head[":path"];
     if (is_call(r.head) && (path == options_.paths.one || path == options_.paths.many))
-      streams->serve(accept_call(c, r, *below));
+      streams->serve(accept_call(c, r, *below, options_.trusted));
     else
       refuse_call(c, r);
   };
@@ -109,9 +122,10 @@ asio::awaitable<std::shared_ptr<connection>> grpc_transport::open(std::shared_pt
 namespace {
 
 transport_plan read_grpc(settings& s, role side, const std::string& server) {
-  const grpc_options options = read_grpc_options(s, side, server);
-  transport_plan plan([options] { return std::make_shared<const grpc_transport>(options); });
+  const auto options = std::make_shared<grpc_options>(read_grpc_options(s, side, server));
+  transport_plan plan([options] { return std::make_shared<const grpc_transport>(*options); });
   plan.alpn = {"h2"};
+  plan.trust = [options](std::vector<std::string> fields) { options->trusted = std::move(fields); };
   return plan;
 }
 

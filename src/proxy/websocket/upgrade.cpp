@@ -38,7 +38,7 @@ void add_field(std::string& to, std::string_view name, std::string_view value) {
   to.append(name).append(": ").append(value).append("\r\n");
 }
 
-/// The value of the only field of that name; else empty.
+/// Returns the value of the only field of that name, else empty.
 template <class Message>
 std::string_view value_of(const Message& m, std::string_view name) {
   const auto n = std::count_if(m.fields.begin(), m.fields.end(),
@@ -143,17 +143,19 @@ upgrade_verdict judge_upgrade(const http_request& r, const upgrade_options& o) {
 
 upgrade_verdict bad_upgrade() { return {empty_answer("400 Bad Request"), upgrade_errc::no_upgrade, {}}; }
 
+std::optional<asio::ip::address> first_forwarded(std::string_view list) {
+  std::error_code bad;
+  const auto first = asio::ip::make_address(std::string(trimmed(list.substr(0, list.find(',')))), bad);
+  return bad ? std::nullopt : std::optional(first);
+}
+
 std::optional<asio::ip::address> forwarded_source(const http_request& r,
                                                   const std::vector<std::string>& trusted) {
   const bool believed = std::any_of(trusted.begin(), trusted.end(), [&r](const std::string& name) {
     return find_field(r.fields, name) != nullptr;
   });
   const http_field* const list = find_field(r.fields, "x-forwarded-for");
-  if (!believed || !list) return std::nullopt;
-  const std::string_view all = list->value;
-  std::error_code bad;
-  const auto first = asio::ip::make_address(std::string(trimmed(all.substr(0, all.find(',')))), bad);
-  return bad ? std::nullopt : std::optional(first);
+  return believed && list ? first_forwarded(list->value) : std::nullopt;
 }
 
 }  // namespace muxpro::proxy

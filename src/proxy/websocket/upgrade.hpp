@@ -1,5 +1,5 @@
 // The requests by which clients turn HTTP/1.1 into another protocol (RFC 9110 section 7.8), and their
-// answers: WebSocket (RFC 6455 section 4), and Xray's HTTPUpgrade, which is the same without a key, with
+// answers, for WebSocket (RFC 6455 section 4), and Xray's HTTPUpgrade, which is the same without a key, with
 // bytes as they are behind it. Ring 4, a rule.
 #pragma once
 
@@ -65,7 +65,7 @@ std::string websocket_accept(std::string_view key);
 /// A key of 16 bytes (RFC 6455 section 4.1). Throws std::runtime_error without random numbers.
 std::string new_websocket_key();
 
-/// `key`: of WebSocket alone. `early`: at most upgrade_options::early_data bytes.
+/// `key` is for WebSocket alone. `early` has at most upgrade_options::early_data bytes.
 std::string upgrade_request(const upgrade_options& o, std::string_view key, const_bytes early = {});
 /// Why the answer to a request with `key` is no agreement.
 std::error_code mistake_in_upgrade(const http_response& answer, upgrade_protocol p, std::string_view key);
@@ -73,13 +73,15 @@ std::error_code mistake_in_upgrade(const http_response& answer, upgrade_protocol
 /// What a server does with a request.
 struct upgrade_verdict {
   std::string answer;            ///< the whole of it, to send
-  std::error_code refusal;       ///< none: the other protocol follows; else the connection ends
+  std::error_code refusal;       ///< without an error the other protocol follows, else the connection ends
   std::vector<std::byte> early;  ///< data of the client
 };
 upgrade_verdict judge_upgrade(const http_request& r, const upgrade_options& o);
 /// Of a request that is no HTTP.
 upgrade_verdict bad_upgrade();
 
+/// The first address in a value of X-Forwarded-For.
+std::optional<asio::ip::address> first_forwarded(std::string_view list);
 /// The first address of X-Forwarded-For, if the request has a field of `trusted`.
 std::optional<asio::ip::address> forwarded_source(const http_request& r,
                                                   const std::vector<std::string>& trusted);

@@ -142,15 +142,28 @@ TEST_CASE("config: domainStrategy and happyEyeballs of sockets", "[proxy][config
       "to 64\n");
 }
 
-TEST_CASE("config: options of sockets on a dns outbound, which asks by the resolver",
+TEST_CASE("config: options of sockets on a dns outbound have an effect if a rule forwards queries",
           "[proxy][config][chain]") {
-  const read_text r = with(R"({"tag": "names", "protocol": "dns", "sendThrough": "127.0.0.1",
-      "streamSettings": {"sockopt": {"mark": 255, "domainStrategy": "UseIPv4"}}})");
-  CHECK(r.all() == "");
-  const auto all = warnings_of(r.c);
-  CHECK(std::count(all.begin(), all.end(),
-                   "outbound names: its streamSettings and sendThrough have no effect: the proxy's resolver "
-                   "asks the servers of dns") == 1);
+  const auto warned = [](const std::string& settings, const std::string& way) {
+    const read_text r = with(R"({"tag": "names", "protocol": "dns", "settings": {)" + settings + "}" + way +
+                             "}," + socks("a"));
+    CHECK(r.all() == "");
+    const auto all = warnings_of(r.c);
+    return std::count(all.begin(), all.end(),
+                      "outbound names: its sockopt, sendThrough and proxySettings have no effect: no rule "
+                      "forwards queries, and the proxy's resolver asks the servers of dns");
+  };
+  const std::string source = R"(, "sendThrough": "127.0.0.1")",
+                    mark = R"(, "streamSettings": {"sockopt": {"mark": 255, "domainStrategy": "UseIPv4"}})";
+  for (const std::string& way : {source, mark, by_proxy("a"), by_sockopt("a")}) {
+    INFO(way);
+    CHECK(warned("", way) == 1);
+    CHECK(warned(R"("nonIPQuery": "drop")", way) == 1);
+    CHECK(warned(R"("rules": [{"action": "hijack"}])", way) == 1);
+    CHECK(warned(R"("nonIPQuery": "skip")", way) == 0);
+    CHECK(warned(R"("rules": [{"action": "direct", "qType": 16}])", way) == 0);
+  }
+  CHECK(warned("", "") == 0);
 }
 
 }  // namespace config_chains

@@ -7,6 +7,11 @@
 
 #include <muxpro/proxy/transport_dialer.hpp>
 
+#include <asio/read_until.hpp>
+
+#include <algorithm>
+#include <vector>
+
 namespace {
 
 using namespace configured_test;
@@ -17,6 +22,20 @@ const key_bytes private_key = [] {
   return k;
 }();
 
+/// A server of VLESS over REALITY in front of a target on this machine. `of_server` are further keys of
+/// realitySettings, `of_stream` of streamSettings.
+std::string reality_server_before(std::uint16_t target, const std::string& flow, const std::string& of_server,
+                                  const std::string& of_stream = "") {
+  return R"({"inbounds": [{"protocol": "vless", "listen": "127.0.0.1", "port": 0, "settings":
+            {"decryption": "none", "clients": [{"id": "alice", "flow": ")" +
+         flow +
+         R"("}]}, "streamSettings": {"security": "reality", "realitySettings": {"target": "127.0.0.1:)" +
+         std::to_string(target) +
+         R"(", "serverNames": ["server.example"], "shortIds": ["0a1b"], "privateKey": ")" +
+         to_text(private_key) + "\"" + of_server + "}" + of_stream +
+         R"(}}], "outbounds": [{"protocol": "freedom", "settings": {"allowPrivate": true}}]})";
+}
+
 /// A site with a certificate for server.example, a server of VLESS over REALITY in front of it, and a client.
 struct reality_chain : bench {
   explicit reality_chain(const std::string& of_client = R"("shortId": "0a1b")", const std::string& flow = "",
@@ -26,15 +45,7 @@ struct reality_chain : bench {
                   tls_test::known().server.certificate_file + R"(", "keyFile": ")" +
                   tls_test::known().server.key_file + R"("}]}}}], "outbounds": [{"protocol": "freedom",
             "settings": {"allowPrivate": true}}]})")),
-        far(made(
-            R"({"inbounds": [{"protocol": "vless", "listen": "127.0.0.1", "port": 0, "settings":
-            {"decryption": "none", "clients": [{"id": "alice", "flow": ")" +
-            flow +
-            R"("}]}, "streamSettings": {"security": "reality", "realitySettings": {"target": "127.0.0.1:)" +
-            std::to_string(port_of(site->listening()[0])) +
-            R"(", "serverNames": ["server.example"], "shortIds": ["0a1b"], "privateKey": ")" +
-            to_text(private_key) + "\"" + of_server + R"(}}}], "outbounds": [{"protocol": "freedom",
-            "settings": {"allowPrivate": true}}]})")),
+        far(made(reality_server_before(port_of(site->listening()[0]), flow, of_server))),
         near(made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
             "outbounds": [{"protocol": "vless", "settings": {"address": "127.0.0.1", "port": )" +
                   std::to_string(reality_port()) + R"(, "id": "alice", "encryption": "none", "flow": ")" +
@@ -114,4 +125,57 @@ TEST_CASE("configured REALITY: bytes that are no ClientHello go to the site", "[
   // A client that has sent a part of a ClientHello and ends.
   const std::string part = test::run(c.io, say(tcp::socket(c.io), at, "\x16\x03\x01\x02\x00\x01"s));
   CHECK(part.size() < 20);
+}
+
+namespace {
+
+/// The first lines of the next two connections. The server measures the target's tickets by one of them.
+asio::awaitable<std::vector<std::string>> two_first_lines(tcp::acceptor& target) {
+  std::vector<std::string> lines;
+  while (lines.size() < 2) {
+    tcp::socket s = co_await target.async_accept(asio::use_awaitable);
+    std::string line;
+    const auto [error, n] = co_await asio::async_read_until(s, asio::dynamic_buffer(line), "\r\n", as_result);
+    lines.push_back(line.substr(0, error ? 0 : n));
+  }
+  co_return lines;
+}
+
+asio::awaitable<void> send_all(tcp::socket& s, tcp::endpoint to, std::string text) {
+  co_await s.async_connect(to, asio::use_awaitable);
+  co_await asio::async_write(s, asio::buffer(text), as_result);
+}
+
+/// What the target gets first from a server with xver that accepts PROXY headers, when a connection begins
+/// with `header`.
+std::vector<std::string> lines_with_xver(const std::string& header) {
+  bench b;
+  tcp::acceptor target(b.io, {make_address("127.0.0.1"), 0});
+  auto server = made(reality_server_before(target.local_endpoint().port(), "", R"(, "xver": 1)",
+                                           R"(, "sockopt": {"acceptProxyProtocol": true})"));
+  server->start();
+  tcp::socket client(b.io);
+  const tcp::endpoint at(make_address("127.0.0.1"), port_of(server->listening()[0]));
+  asio::co_spawn(b.io, send_all(client, at, header), asio::detached);
+  const std::vector<std::string> lines = test::run(b.io, two_first_lines(target));
+  client.close();
+  finish(server);
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("configured REALITY: xver passes on the client of an accepted PROXY header",
+          "[proxy][reality][proxy_header]") {
+  const std::string header = "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n";
+  const auto lines = lines_with_xver(header);
+  CHECK(std::count(lines.begin(), lines.end(), header) == 1);
+  CHECK(std::count(lines.begin(), lines.end(), "PROXY UNKNOWN\r\n") == 1);
+}
+
+TEST_CASE("configured REALITY: xver has the socket's ends if the accepted PROXY header names none",
+          "[proxy][reality][proxy_header]") {
+  const auto lines = lines_with_xver("PROXY UNKNOWN\r\n");
+  CHECK(std::any_of(lines.begin(), lines.end(),
+                    [](const auto& line) { return line.starts_with("PROXY TCP4 127.0.0.1 127.0.0.1 "); }));
 }

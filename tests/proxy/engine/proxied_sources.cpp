@@ -2,14 +2,19 @@
 #include "configured.hpp"
 #include "kept_lines.hpp"
 
+#include "proxy/transport/http2_pool.hpp"
+
+#include <muxpro/proxy/transport_dialer.hpp>
+
 namespace {
 
 using namespace configured_test;
 
-std::string socks_server(const std::string& sockopt) {
+std::string socks_server(const std::string& sockopt, const std::string& carrier = "") {
   return R"({"inbounds": [{"tag": "in", "protocol": "socks", "listen": "127.0.0.1", "port": 0,
-             "streamSettings": {"sockopt": {)" +
-         sockopt + R"(}}}], "outbounds": [{"protocol": "freedom", "settings": {"allowPrivate": true}}]})";
+             "streamSettings": {)" +
+         carrier + R"("sockopt": {)" + sockopt +
+         R"(}}}], "outbounds": [{"protocol": "freedom", "settings": {"allowPrivate": true}}]})";
 }
 
 /// A server, and what clients get whose connections begin with `header`.
@@ -141,4 +146,77 @@ TEST_CASE("proxied sources: freedom names the client to its target", "[proxy][pr
   CHECK(got == begin);
   s.close();
   finish(p);
+}
+
+namespace {
+
+const std::string trusts = R"("trustedXForwardedFor": ["X-Real"])";
+
+/// A message of gRPC with less than 126 bytes of payload.
+std::string grpc_message(const std::string& payload) {
+  const char size = static_cast<char>(payload.size());
+  return "\0\0\0\0"s + static_cast<char>(size + 2) + "\x0a" + size + payload;
+}
+
+/// A call of gRPC with the fields `more`. Returns whether an echo behind the SOCKS server has answered.
+asio::awaitable<bool> call(std::uint16_t server, std::uint16_t target, http2_head more) {
+  transport_dialer dialer(stream_address(host_port("127.0.0.1", server)), transport_use());
+  std::error_code ec;
+  const auto client = start_http2_client(co_await dialer.dial(ec), http2_options());
+  http2_head head{{":method", "POST"},
+                  {":scheme", "http"},
+                  {":path", "/mux/Tun"},
+                  {":authority", "a"},
+                  {"content-type", "application/grpc"}};
+  for (const auto& [name, value] : more.fields()) head.add(name, value);
+  const auto c = make_connection(client->request(head, std::make_unique<http2_body>()));
+  const std::string said = grpc_message("\x05\x01\x00"s + to_port(target) + "hello");
+  co_await c->write(asio::buffer(said), ec);
+  std::string heard;
+  std::array<char, 100> room;
+  while (!ec && heard.find("hello") == std::string::npos) {
+    const std::size_t n = co_await c->read_some(asio::buffer(room), ec);
+    heard.append(room.data(), n);
+  }
+  client->cut();
+  co_return !ec;
+}
+
+bool grpc_source_is_logged(const std::string& sockopt, const http2_head& fields) {
+  proxied p(socks_server(sockopt, R"("network": "grpc", "grpcSettings": {"serviceName": "mux"}, )"));
+  CHECK(test::run(p.io, call(port_of(p.server->listening()[0]), p.port(), fields)));
+  return p.logged(" 192.0.2.7 in -> ");
+}
+
+bool xhttp_source_is_logged(const std::string& sockopt, const std::string& mode, const std::string& fields) {
+  proxied p(socks_server(sockopt, R"("network": "xhttp", "xhttpSettings": {"path": "/up"}, )"));
+  auto client = made(fmt::format(
+      R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}], "outbounds": [
+           {{"protocol": "socks", "settings": {{"address": "127.0.0.1", "port": {}}}, "streamSettings": {{
+             "network": "xhttp", "xhttpSettings": {{"path": "/up", "mode": "{}", "headers": {{{}}}}}}}}}]}})",
+      port_of(p.server->listening()[0]), mode, fields));
+  client->start();
+  CHECK(p.by_tcp(port_of(client->listening()[0]), p.port()) == "hello");
+  finish(client);
+  return p.logged(" 192.0.2.7 in -> ");
+}
+
+}  // namespace
+
+TEST_CASE("proxied sources: X-Forwarded-For of a call of gRPC", "[proxy][proxy_header][grpc]") {
+  const http2_head::field forwarded{"x-forwarded-for", "192.0.2.7, 10.0.0.1"}, real{"x-real", "1"};
+  CHECK(grpc_source_is_logged(trusts, {real, forwarded}));
+  CHECK_FALSE(grpc_source_is_logged(trusts, {forwarded}));
+  CHECK_FALSE(grpc_source_is_logged("", {real, forwarded}));
+}
+
+TEST_CASE("proxied sources: X-Forwarded-For of a request of XHTTP", "[proxy][proxy_header][xhttp]") {
+  const std::string forwarded = R"("X-Forwarded-For": "192.0.2.7, 10.0.0.1")",
+                    both = R"("X-Real": "1", )" + forwarded;
+  for (const char* const mode : {"packet-up", "stream-up", "stream-one"}) {
+    INFO(mode);
+    CHECK(xhttp_source_is_logged(trusts, mode, both));
+  }
+  CHECK_FALSE(xhttp_source_is_logged(trusts, "stream-one", forwarded));
+  CHECK_FALSE(xhttp_source_is_logged("", "stream-one", both));
 }

@@ -197,6 +197,44 @@ TEST_CASE("other types are refused, dropped or forwarded", "[proxy][configured][
         "0 1 192.0.2.1");
 }
 
+namespace {
+
+asio::awaitable<std::string> source_by_udp(udp::socket client, udp::endpoint at, udp::socket& server) {
+  const std::string what = query("a", type_txt);
+  co_await client.async_send_to(asio::buffer(what), at, asio::use_awaitable);
+  std::string room(512, ' ');
+  udp::endpoint from;
+  co_await server.async_receive_from(asio::buffer(room), from, asio::use_awaitable);
+  co_return from.address().to_string();
+}
+
+asio::awaitable<std::string> source_by_tcp(udp::socket client, udp::endpoint at, tcp::acceptor& server) {
+  const std::string what = query("a", type_txt);
+  co_await client.async_send_to(asio::buffer(what), at, asio::use_awaitable);
+  const tcp::socket s = co_await server.async_accept(asio::use_awaitable);
+  co_return s.remote_endpoint().address().to_string();
+}
+
+/// Settings of an outbound that forwards to this port of 127.0.0.1, from 127.0.0.2.
+std::string forwarding_to(std::uint16_t port, const std::string& net) {
+  return fmt::format(
+      R"({{"nonIPQuery": "skip", "rewriteNetwork": "{}", "rewriteAddress": "127.0.0.1", "rewritePort": {}}},
+         "sendThrough": "127.0.0.2")",
+      net, port);
+}
+
+}  // namespace
+
+TEST_CASE("forwarded queries come from the address of sendThrough", "[proxy][configured][dns]") {
+  answering by_udp, by_tcp;
+  udp::socket datagrams = by_udp.socket();
+  by_udp.start(servers, forwarding_to(datagrams.local_endpoint().port(), "udp"));
+  CHECK(test::run(by_udp.io, source_by_udp(by_udp.socket(), by_udp.place(0), datagrams)) == "127.0.0.2");
+  tcp::acceptor streams(by_tcp.io, {make_address("127.0.0.1"), 0});
+  by_tcp.start(servers, forwarding_to(streams.local_endpoint().port(), "tcp"));
+  CHECK(test::run(by_tcp.io, source_by_tcp(by_tcp.socket(), by_tcp.place(0), streams)) == "127.0.0.2");
+}
+
 TEST_CASE("FakeDNS among the servers answers what is its own", "[proxy][configured][dns]") {
   answering f;
   f.server.add("a.net", at("192.0.2.1"));
