@@ -61,7 +61,7 @@ for group; do
     fuzz) needed+=(catch2 clang libclang-rt) ;;
     bench) needed+=(libbenchmark-dev valgrind) ;;
     demo) needed+=(curl) ;;
-    real) needed+=(curl openssl wrk nginx-light bind9-dnsutils chromium) ;;
+    real) needed+=(curl openssl wrk nginx-light bind9-dnsutils chromium gnutls-bin) ;;
     package) needed+=(pkg-config) ;;
     *) die "usage: cmake/deps.sh [tests] [format] [clang] [sanitizers] [fuzz] [bench] [demo] [real] [package]" ;;
   esac
