@@ -3,6 +3,7 @@
 #include "proxy/config/known_names.hpp"
 #include "proxy/config/range.hpp"
 #include "proxy/config/stream.hpp"
+#include "proxy/dial/dialer.hpp"
 #include "proxy/engine/built_in.hpp"
 #include "proxy/outbound/settings.hpp"
 #include "proxy/transport/xhttp.hpp"
@@ -137,6 +138,13 @@ void read_xhttp_xmux(settings& s, xhttp_reading& to) {
       });
 }
 
+// Without this mistake, downloads would bypass the outbound that was asked for.
+void refuse_dialer_proxy(settings& s, const stream_config& download) {
+  if (download.next.empty()) return;
+  s.mistakes().add(download.next_key, fmt::format("is '{}'; muxpro has no dialerProxy in downloadSettings",
+                                                  shown(download.next)));
+}
+
 void read_xhttp_download(settings& s, role side, xhttp_reading& to) {
   constexpr const char* key = "downloadSettings";
   if (side == role::server) return s.pass_over(key, "has no effect on a server");
@@ -144,7 +152,7 @@ void read_xhttp_download(settings& s, role side, xhttp_reading& to) {
     return s.describe(
         {key,
          "Of a client: where downloads come from, as streamSettings with network xhttp, address "
-         "and port; default: from the server."},
+         "and port, without sockopt.dialerProxy; default: from the server."},
         "an object");
   s.object(key, [&](settings& d) {
     std::string network;
@@ -152,6 +160,7 @@ void read_xhttp_download(settings& s, role side, xhttp_reading& to) {
     const std::string host = at.is_unix() ? std::string() : at.at.host.to_string();
     download_place place{at, read_stream_object(d, registry::global(), side, host)};
     d.text("network", network);
+    refuse_dialer_proxy(d, place.stream);
     if (usual_name(network) == "xhttp")
       to.download = std::move(place);
     else
@@ -202,6 +211,14 @@ std::string put_xhttp_on(xhttp_way& w, const std::string& security, const std::v
   return {};
 }
 
+dial_options dialing_of(const stream_config& s) {
+  dial_options out;
+  out.family = s.family;
+  if (s.race) out.stagger = s.race->stagger;
+  if (s.race) out.order = s.race->order;
+  return out;
+}
+
 std::shared_ptr<const xhttp_transport> make_xhttp(const xhttp_reading& r) {
   xhttp_way way = r.way;
   if (r.download) {
@@ -209,7 +226,7 @@ std::shared_ptr<const xhttp_transport> make_xhttp(const xhttp_reading& r) {
     const auto made = [](const transport_plan& p) { return p.make ? p.make() : nullptr; };
     transport_use use(made(s.security));
     use.socket = s.socket;
-    way.download_from = std::make_shared<transport_dialer>(r.download->at, std::move(use));
+    way.download_from = std::make_shared<transport_dialer>(r.download->at, std::move(use), dialing_of(s));
     way.download_by = std::dynamic_pointer_cast<const xhttp_transport>(made(s.carrier));
   }
   return std::make_shared<const xhttp_transport>(r.options, std::move(way));

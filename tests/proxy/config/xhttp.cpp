@@ -121,6 +121,10 @@ TEST_CASE("config: downloads of XHTTP from another place", "[proxy][config][xhtt
   CHECK(
       mistake(R"("address": "192.168.0.2", "port": 443, "network": "xhttp")", R"(, "mode": "stream-one")") ==
       at + ": is there in mode stream-one, which has no download of its own\n");
+  const std::string place = R"("address": "192.168.0.2", "port": 443, "network": "xhttp", "sockopt": )";
+  CHECK(mistake(place + R"({"dialerProxy": "nowhere"})") ==
+        at + ".sockopt.dialerProxy: is 'nowhere'; muxpro has no dialerProxy in downloadSettings\n");
+  CHECK(mistake(place + R"({"dialerProxy": "", "domainStrategy": "UseIPv4", "happyEyeballs": {}})") == "");
   CHECK(read_text(server(R"("downloadSettings": {"address": "a"})")).notes() ==
         of_server + "xhttpSettings.downloadSettings: has no effect on a server\n");
 }
