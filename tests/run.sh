@@ -7,11 +7,12 @@ CXX=g++
 usage="usage: tests/run.sh [--quick | --long] [--only REGEX]
   --quick        the plain g++ build alone: no clang, no sanitizers, no installed package, no counts
   --long         also ASan and UBSan of g++, the conformance cases under them, each file of the proxy compiled alone,
-                 real clients and servers (tests/real), and other proxies (tests/interop)
+                 real clients and servers (tests/real), other proxies (tests/interop), and one way of examples/scale_out
   --only REGEX   the steps whose name matches: 'plain/rules', '^asan', 'io', 'warnings', 'install'
 Steps are readme, rings, planted, mutants, contracts, format, CONFIGURATION/PROGRAM for plain (g++, Release), asan (clang++) and
 tsan (g++), plain/warnings, asan/warnings,
-plain/process, plain/conformance, plain/rates, plain/instructions, asan/conformance, install, alone, real and interop."
+plain/process, plain/conformance, plain/rates, plain/instructions, asan/conformance, install, alone, real, interop and
+scale_out."
 
 quick=false long=false only=
 while (($#)); do
@@ -329,6 +330,22 @@ real_parts() { tests/real/run.sh --long; } # with 1 GiB to fetch
 ! $long || run_script real real_parts
 other_proxies() { tests/interop/run.sh --quick; }
 ! $long || run_script interop other_proxies
+
+# The shortest way of the example; it is left out if its proxies cannot be had.
+run_scale_out() {
+  local start=$SECONDS log=build/scale_out.log status=0
+  wanted scale_out || return 0
+  echo "running scale_out"
+  { build_tests plain muxpro_program && PROGRAM=$root/build/release/bin/muxpro examples/scale_out/run.sh grpc; } \
+    >"$log" 2>&1 || status=$?
+  ((status == 0 || status == 77)) || tail -n 120 "$log"
+  case $status in
+    0) report scale_out $((SECONDS - start)) 1 0 ;;
+    77) report scale_out $((SECONDS - start)) 0 0 "left out, $(tail -n 1 "$log")" ;;
+    *) report scale_out $((SECONDS - start)) 0 1 "status $status" ;;
+  esac
+}
+! $long || run_scale_out
 
 printf 'in %d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))
 echo "$passed passed, $failed failed"

@@ -3,7 +3,8 @@
 # record of the drained server is taken before (dns), or not at all (stale). In each of the five ways one server is drained
 # by SIGTERM under 10,000 small requests. All that was under way must be finished, and the script counts the new requests
 # that failed: run.sh [haproxy | stream | grpc | dns | stale]...
-# The environment's PROGRAM is the muxpro to use; by default build/release is built.
+# The environment's PROGRAM is the muxpro to use; by default build/release is built. The status is 77 if HAProxy, nginx or
+# curl cannot be had.
 set -euo pipefail
 . "$(dirname "$0")/../../cmake/script.sh"
 
@@ -15,7 +16,11 @@ install_missing() {
   local module=/usr/lib/nginx/modules/ngx_stream_module.so
   if command -v haproxy >/dev/null && command -v curl >/dev/null && [ -e $module ]; then return; fi
   logged build/deps.log apt-get install -y --no-install-recommends haproxy curl nginx-light libnginx-mod-stream ||
-    die "needed: haproxy, curl, nginx with its stream module (Debian packages haproxy curl nginx-light libnginx-mod-stream)"
+    missing "needed: haproxy, curl, nginx with its stream module (Debian packages haproxy curl nginx-light libnginx-mod-stream)"
+}
+missing() {
+  printf '%s\n' "$*" >&2
+  exit 77
 }
 
 if [ -z "${PROGRAM-}" ]; then

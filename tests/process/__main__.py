@@ -30,7 +30,7 @@ CASES = {case.__name__: case for case in (
     places.address_for_datagrams, places.shared_places, crowds.silent_crowd, crowds.first_byte, names.dead_names,
     names.addresses_of_a_name, names.addresses_beside_a_user, names.half_of_an_answer, several.several_servers,
     neighbours.hoarders, neighbours.zombies, neighbours.log_reader, neighbours.guesses,
-    balancing.hung_mux_server, balancing.hung_socks_server,
+    balancing.hung_server_of_mux_pro, balancing.hung_socks_server,
     examples.echo_client_signals, examples.own_stages, targets.scanned_sites, targets.silent_sites,
     kinds.accepted_kinds, kinds.refused_kinds, kinds.unusable_files, kinds.several_files, kinds.commands,
     kinds.lines_as_xray, kinds.page_behind_a_rule, kinds.answers_of_a_blackhole, panels.marzban, panels.three_x_ui,

@@ -9,7 +9,7 @@ import time
 from parts import PATIENCE, connect, eventually, expect, expect_undisturbed, free_port, p99, socks
 
 GREETING = b"\x05\x01\x00"
-MUX_SERVER = ["server", "--listen", "127.0.0.1:PORT", "--allow-private", "--threads", "1"]
+SERVER_WORDS = ["server", "--listen", "127.0.0.1:PORT", "--allow-private", "--threads", "1"]
 PROBED = 15  # seconds, longer than a probe of a server that hangs takes
 RETURN = 120  # seconds in which a server that is well again must be used: probes are 24 s apart at most
 
@@ -104,9 +104,9 @@ def passes_over_a_hung_server(scene, servers, outbound, strategy):
     scene.ends_in_order(client)
 
 
-def hung_mux_server(scene):
+def hung_server_of_mux_pro(scene):
     """A muxpro server that hangs: after the first failure connections go to the other one, until it is well again"""
-    servers = [Server(scene, name, MUX_SERVER) for name in ("first", "second")]
+    servers = [Server(scene, name, SERVER_WORDS) for name in ("first", "second")]
     passes_over_a_hung_server(
         scene, servers, lambda port: {"protocol": "mux.pro", "settings": {"address": "127.0.0.1", "port": port}},
         "random")
@@ -114,7 +114,7 @@ def hung_mux_server(scene):
 
 def hung_socks_server(scene):
     """The same for SOCKS servers"""
-    behind = Server(scene, "behind", MUX_SERVER)
+    behind = Server(scene, "behind", SERVER_WORDS)
     words = ["client", "--socks", "127.0.0.1:PORT", "--connect", f"127.0.0.1:{behind.port}", "--threads", "1"]
     servers = [Server(scene, name, words) for name in ("first", "second")]
     passes_over_a_hung_server(

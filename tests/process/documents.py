@@ -75,7 +75,7 @@ def example_configurations(scene):
 
 
 def readme_configuration(scene):
-    """The configuration in README.md passes muxpro check"""
+    """The configurations in README.md pass muxpro check; tests/interop runs those that are for Xray, too"""
     with open(f"{ROOT}/README.md", encoding="utf-8") as file:
         blocks = re.findall(r"^```json\n(.*?)^```$", file.read(), re.M | re.S)
     expect(blocks, "there is none")
