@@ -19,12 +19,13 @@ import isolation
 import matrix
 import peers
 import python_grpc
+import readme
 import reality
 import through
 from parts import Failed, Scene
 
-CASES = {**carriers.CASES, **python_grpc.CASES, **reality.CASES, **isolation.CASES, **through.CASES, **dns.CASES, **api.CASES,
-         **browser.CASES}
+CASES = {**carriers.CASES, **python_grpc.CASES, **reality.CASES, **readme.CASES, **isolation.CASES, **through.CASES,
+         **dns.CASES, **api.CASES, **browser.CASES}
 
 
 def run(name, programs):

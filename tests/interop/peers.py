@@ -2,6 +2,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -118,13 +119,26 @@ def has(need):
     return shutil.which(need) is not None or importlib.util.find_spec(need) is not None
 
 
-def version(program):
+def pinned(program):
+    """The version that peers.sh has installed; empty: it comes from elsewhere."""
+    try:
+        with open(f"{program}.version", encoding="utf-8") as file:
+            return file.read().strip().rpartition("@v")[2]
+    except FileNotFoundError:
+        return ""
+
+
+def version(peer):
+    """muxpro calls itself by the version of Xray whose configurations it takes, too."""
     for words in (["version"], ["--version"], ["-version"], ["-h"]):
-        done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
-        if done.returncode == 0 and done.stdout.strip():
-            return done.stdout.strip().split("\n")[0].split("(")[0].strip()
-    return os.path.basename(program)
+        done = subprocess.run([peer.path(), *words], capture_output=True, text=True, check=False)
+        first = done.stdout.strip().split("\n")[0]
+        if done.returncode == 0 and first:
+            own = re.search(rf"\b{peer.name} [\d.]*\d", first)
+            told = own[0] if own else first.split("(")[0].strip()
+            return f"{peer.name} {pinned(peer.path())}" if told.endswith("unknown") else told
+    return peer.name
 
 
 def versions(of_programs):
-    return ", ".join(version(p.path()) for p in of_programs.values() if p.is_there())
+    return ", ".join(version(p) for p in of_programs.values() if p.is_there())

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Fetches other programs that speak the same protocols, for tests/interop: peers.sh [NAME...]. Xray-core and sing-box come
 # in pinned versions from the Go module proxy, into build/peers, the others from the system's packages. A line is printed
-# about a peer that cannot be had.
+# about a peer that cannot be had. The published Go code of Mux.Pro (github.com/MuxPro/Mux) is none of them: the module proxy
+# refuses it (`go list -m -versions github.com/MuxPro/Mux`, 2026-12-01). Recordings of it are replayed by unit tests instead
+# (tests/io/session_dialect_go.cpp).
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../cmake/script.sh"
 

@@ -61,7 +61,7 @@ def python_client(method):
         import grpc  # pylint: disable=import-outside-toplevel
 
         port = free_port()
-        start_server(scene, programs, port, "grpc", {"serviceName": SERVICE})
+        start_server(scene, programs["muxpro"], port, "grpc", {"serviceName": SERVICE})
         with target(echo) as to, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             messages = Messages()
             answers = channel.stream_stream(f"/{SERVICE}/{method}")(iter(messages), timeout=PATIENCE)

@@ -18,8 +18,9 @@ def start_nginx(scene):
     with open(scene.path("page"), "w", encoding="utf-8") as page:
         page.write("the page of nginx")
     with open(scene.path("nginx.conf"), "w", encoding="utf-8") as file:
-        file.write(f"""user root; daemon off; worker_processes 1; pid {scene.path("nginx.pid")}; error_log {scene.path("nginx.log")};
-events {{ worker_connections 64; }}
+        file.write(f"""user root; daemon off; master_process off; worker_processes 1;
+pid {scene.path("nginx.pid")}; error_log {scene.path("nginx.log")};
+events {{ worker_connections 1024; }}
 http {{ access_log off; client_body_temp_path {scene.path("body")}; proxy_temp_path {scene.path("proxy")};
   fastcgi_temp_path {scene.path("fastcgi")}; uwsgi_temp_path {scene.path("uwsgi")}; scgi_temp_path {scene.path("scgi")};
   server {{ listen 127.0.0.1:{port} ssl http2; ssl_certificate {scene.path("site.pem")};

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The program beside Xray, sing-box, V2Ray, shadowsocks-libev, trojan, nginx, HAProxy, Chromium, and Python's websockets and
 # grpcio: run.sh [--quick] [--program PATH] [CASE...]. Writes build/interop/matrix.md and matrix.json, and ends with "N
-# passed, N failed". A full run takes 40 minutes on 2 cores, --quick 5. Peers that cannot be had are left out, and peers.sh
+# passed, N failed". A full run takes 24 minutes on 2 cores, --quick 5. Peers that cannot be had are left out, and peers.sh
 # prints why.
 set -euo pipefail
 . "$(dirname "$0")/../../cmake/script.sh"
