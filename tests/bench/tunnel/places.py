@@ -43,10 +43,10 @@ def by_protocol(program, command, protocol, packages="none; tests/interop/peers.
                   command[:1], packages, False, program != "v2ray" and protocol in BESIDE)
 
 
-def own(name, tls=(), of_client=(), usual=True):
+def own(name, tls=(), of_server=(), of_client=(), usual=True):
     muxpro, quiet = os.path.join(BIN, "muxpro"), ("--log-level", "warning")
     trust = ("--tls", "--tls-ca", "{run}/server.pem") if tls else ()
-    return Tunnel(name, (muxpro, "server", "--listen", "127.0.0.1:{server}", "--allow-private", *tls, *quiet),
+    return Tunnel(name, (muxpro, "server", "--listen", "127.0.0.1:{server}", "--allow-private", *tls, *of_server, *quiet),
                   (muxpro, "client", "--socks", "127.0.0.1:{client}", "--connect", "127.0.0.1:{server}", *trust, *of_client,
                    *quiet), (muxpro, "openssl") if tls else (muxpro,), "openssl" if tls else "", usual)
 
@@ -54,8 +54,9 @@ def own(name, tls=(), of_client=(), usual=True):
 def tunnels():
     muxpro, relay = os.path.join(BIN, "muxpro"), os.path.join(BIN, "plain_relay")
     quiet = ("--log-level", "warning")
-    tls, one_each = ("--tls-cert", "{run}/server.pem", "--tls-key", "{run}/server.key"), (
-        "--concurrency", "1", "--max-connections", "2200")
+    tls = ("--tls-cert", "{run}/server.pem", "--tls-key", "{run}/server.key")
+    one_each = (("--max-per-user", "2200", "--max-unnegotiated-per-source", "2200"),
+                ("--concurrency", "1", "--max-connections", "2200"), False)
     ssh = ("ssh", "-F", "/dev/null", "-N", "-D", "127.0.0.1:{client}", "-p", "{server}", "-i", "{run}/user_key", "-o",
            "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-o",
            "LogLevel=ERROR", "127.0.0.1")
@@ -64,8 +65,8 @@ def tunnels():
         Tunnel(PLAIN, (relay, "remote", "{server}"), (relay, "local", "{client}", "{server}"), (relay,), ""),
         own(OURS),
         own(TLS, tls),
-        own(ALONE, (), one_each, False),
-        own(TLS_ALONE, tls, one_each, False),
+        own(ALONE, (), *one_each),
+        own(TLS_ALONE, tls, *one_each),
         Tunnel(SNIFFING, (muxpro, "server", "--listen", "127.0.0.1:{server}", "--allow-private", *quiet),
                (muxpro, "run", "-c", "{run}/sniffing.json"), (muxpro,), ""),
         Tunnel("v2ray", ("v2ray", "-config", "{run}/v2ray-server.json"), ("v2ray", "-config", "{run}/v2ray-0.json"),
