@@ -45,8 +45,8 @@ class named_readers {
   struct entry {
     std::string name;
     std::string meaning;  ///< for the reference of the configuration
-    /// Reads the object of the configuration that belongs to the part. Opens no file or socket. Reports
-    /// mistakes to the settings.
+    /// Reads the object of the configuration that belongs to the part. Opens no socket, and no file but a
+    /// certificate that a note is about. Reports mistakes to the settings.
     Reader read;
   };
 
