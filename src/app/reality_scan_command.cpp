@@ -1,4 +1,5 @@
 // The command muxpro reality scan, which checks whether a site can be the target of a REALITY server.
+#include "proxy/base/freed_by.hpp"
 #include "proxy/reality/keys.hpp"
 #include "proxy/reality/target_flight.hpp"
 
@@ -39,14 +40,6 @@ namespace {
 
 using asio::ip::tcp;
 using proxy::target_flight;
-
-template <auto Free>
-struct freed_with {
-  template <class T>
-  void operator()(T* p) const noexcept {
-    Free(p);
-  }
-};
 
 /// The time for both connections to a site together, with their handshakes and the answer.
 constexpr std::chrono::seconds patience(10);
@@ -155,8 +148,8 @@ class site_connection {
   std::chrono::steady_clock::time_point deadline_;
   asio::io_context io_;
   tcp::socket socket_;
-  std::unique_ptr<SSL_CTX, freed_with<SSL_CTX_free>> context_;
-  std::unique_ptr<SSL, freed_with<SSL_free>> tls_;
+  std::unique_ptr<SSL_CTX, proxy::freed_by<SSL_CTX_free>> context_;
+  std::unique_ptr<SSL, proxy::freed_by<SSL_free>> tls_;
   std::vector<std::byte> received_;
 };
 
@@ -164,7 +157,7 @@ std::vector<std::string> names_of(const X509* shown) {
   std::vector<std::string> out;
   auto* const all =
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(shown, NID_subject_alt_name, nullptr, nullptr));
-  const std::unique_ptr<GENERAL_NAMES, freed_with<GENERAL_NAMES_free>> freed(all);
+  const std::unique_ptr<GENERAL_NAMES, proxy::freed_by<GENERAL_NAMES_free>> freed(all);
   for (int i = 0; all && i < sk_GENERAL_NAME_num(all); ++i) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(all, i);
     if (name->type != GEN_DNS) continue;

@@ -1,4 +1,5 @@
 #include "proxy/reality/keys.hpp"
+#include "proxy/base/freed_by.hpp"
 
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/base/text.hpp"
@@ -27,13 +28,6 @@ void demand(bool done, const char* what) {
   if (!done) throw std::runtime_error(fmt::format("libcrypto cannot do {}", what));
 }
 
-template <auto Free>
-struct freed_by {
-  template <class T>
-  void operator()(T* p) const noexcept {
-    Free(p);
-  }
-};
 using pkey_ptr = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
 using pkey_context = std::unique_ptr<EVP_PKEY_CTX, freed_by<EVP_PKEY_CTX_free>>;
 using gcm_context = std::unique_ptr<EVP_CIPHER_CTX, freed_by<EVP_CIPHER_CTX_free>>;

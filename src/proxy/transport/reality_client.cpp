@@ -1,3 +1,4 @@
+#include "proxy/base/freed_by.hpp"
 #include "proxy/net/wall_clock.hpp"
 #include "proxy/transport/entropy_tape.hpp"
 #include "proxy/transport/reality.hpp"
@@ -22,10 +23,6 @@
 namespace muxpro::proxy {
 
 namespace {
-
-struct free_context {
-  void operator()(SSL_CTX* c) const noexcept { SSL_CTX_free(c); }
-};
 
 /// What one handshake needs, and what it has found.
 struct reality_handshake {
@@ -183,14 +180,14 @@ struct reality_client::state {
   ssl_ptr connection() const;
 
   const reality_client_options options;
-  const std::unique_ptr<SSL_CTX, free_context> context;
+  const std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> context;
   const hello_form form;
 };
 
 namespace {
 
-std::unique_ptr<SSL_CTX, free_context> make_context(const std::string& key_log) {
-  std::unique_ptr<SSL_CTX, free_context> context(
+std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> make_context(const std::string& key_log) {
+  std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> context(
       SSL_CTX_new_ex(tape_library(), nullptr, TLS_client_method()));
   if (!context) throw std::runtime_error("OpenSSL cannot make a client of REALITY");
   SSL_CTX* const c = context.get();

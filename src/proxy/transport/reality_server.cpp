@@ -1,3 +1,4 @@
+#include "proxy/base/freed_by.hpp"
 #include "proxy/base/proxy_protocol.hpp"
 #include "proxy/net/wall_clock.hpp"
 #include "proxy/transport/paced_stream.hpp"
@@ -33,13 +34,6 @@ constexpr duration answer_limit = std::chrono::seconds(5);
 constexpr std::size_t most_tickets = 8;
 /// OpenSSL's are not shorter. What is shorter is the first message of HTTP/2.
 constexpr std::size_t least_ticket = 200;
-
-struct free_server_context {
-  void operator()(SSL_CTX* c) const noexcept { SSL_CTX_free(c); }
-};
-struct free_key {
-  void operator()(EVP_PKEY* k) const noexcept { EVP_PKEY_free(k); }
-};
 
 /// Pads the records of a handshake to the lengths of the target's.
 struct record_shape {
@@ -113,8 +107,8 @@ struct reality_server::state {
 
   const reality_server_options options;
   transport_dialer target;
-  const std::unique_ptr<SSL_CTX, free_server_context> context;
-  std::unique_ptr<EVP_PKEY, free_key> signing_key;
+  const std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> context;
+  std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>> signing_key;
   std::shared_ptr<proving_certificates> certificates;
   mutable std::mutex remembering;
   session_id_memory remembered;

@@ -1,4 +1,5 @@
 #include "proxy/transport/reality_tickets.hpp"
+#include "proxy/base/freed_by.hpp"
 
 #include "proxy/net/read_deadline.hpp"
 #include "proxy/transport/tls_handshake.hpp"
@@ -16,10 +17,6 @@ namespace {
 
 constexpr duration listens = std::chrono::seconds(2), longest_handshake = std::chrono::seconds(10);
 
-struct free_measuring_context {
-  void operator()(SSL_CTX* c) const noexcept { SSL_CTX_free(c); }
-};
-
 /// Notes the heads of records that come once the handshake is over.
 void note_record(int sent, int, int type, const void* head, std::size_t size, SSL* tls, void* list) {
   const auto* const at = static_cast<const unsigned char*>(head);
@@ -29,7 +26,7 @@ void note_record(int sent, int, int type, const void* head, std::size_t size, SS
 }
 
 ssl_ptr curious_client(const std::string& name, std::vector<std::size_t>& list) {
-  const std::unique_ptr<SSL_CTX, free_measuring_context> context(SSL_CTX_new(TLS_client_method()));
+  const std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> context(SSL_CTX_new(TLS_client_method()));
   ssl_ptr tls(context ? SSL_new(context.get()) : nullptr);
   if (!tls) throw std::bad_alloc();
   SSL_set_connect_state(tls.get());

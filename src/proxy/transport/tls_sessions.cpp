@@ -1,4 +1,5 @@
 #include "proxy/transport/tls_sessions.hpp"
+#include "proxy/base/freed_by.hpp"
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -12,10 +13,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-struct free_session {
-  void operator()(SSL_SESSION* s) const noexcept { SSL_SESSION_free(s); }
-};
-using session_ptr = std::unique_ptr<SSL_SESSION, free_session>;
+using session_ptr = std::unique_ptr<SSL_SESSION, freed_by<SSL_SESSION_free>>;
 
 /// Whether its server's certificate has.
 bool has_expired(SSL_SESSION* s) noexcept {

@@ -28,6 +28,18 @@ awaitable<std::string> all_of(connection& c) {
   }
 }
 
+/// What has come when it ends with `end`.
+awaitable<std::string> read_to(pipe_end& from, std::string_view end) {
+  std::string text;
+  std::array<char, 300> room;
+  while (!text.ends_with(end)) {
+    const auto [ec, n] = co_await from.async_read_some(asio::buffer(room), as_result);
+    REQUIRE_FALSE(ec);
+    text.append(room.data(), n);
+  }
+  co_return text;
+}
+
 awaitable<> write_all(connection& c, std::string text) {
   std::error_code ec;
   if (!text.empty()) co_await c.write(asio::buffer(text), ec);
@@ -126,18 +138,10 @@ TEST_CASE("http1: the end of an answer does not come together with its last byte
   x.run([](http1_meeting& m) -> awaitable<> {
     const std::string text = "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none";
     co_await asio::async_write(m.wire.first, asio::buffer(text), as_result);
-    std::string answer;
-    std::array<char, 300> room;
-    const auto read = [&]() -> awaitable<> {
-      const auto [ec, n] = co_await m.wire.first.async_read_some(asio::buffer(room), as_result);
-      CHECK_FALSE(ec);
-      answer.append(room.data(), n);
-    };
-    while (!answer.ends_with("one\r\n")) co_await read();
+    co_await read_to(m.wire.first, "one\r\n");
     const auto begin = std::chrono::steady_clock::now();
-    answer.clear();
-    co_await read();
-    CHECK(answer == "0\r\n\r\n");
+    const std::string end = co_await read_to(m.wire.first, "\n");
+    CHECK(end == "0\r\n\r\n");
     CHECK(std::chrono::steady_clock::now() - begin > 50ms);
   });
 }
@@ -152,13 +156,7 @@ TEST_CASE("http1: a request that ends meanwhile does not overtake the end of its
     const std::string head = "POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
                       rest = "0\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     co_await asio::async_write(m.wire.first, asio::buffer(head), as_result);
-    std::array<char, 300> room;
-    std::string answer;
-    while (!answer.ends_with("one\r\n")) {
-      const auto [ec, n] = co_await m.wire.first.async_read_some(asio::buffer(room), as_result);
-      REQUIRE_FALSE(ec);
-      answer.append(room.data(), n);
-    }
+    co_await read_to(m.wire.first, "one\r\n");
     co_await asio::async_write(m.wire.first, asio::buffer(rest), as_result);
     const auto c = shared(std::move(m.wire.first));
     const std::string behind = co_await all_of(*c);
@@ -177,14 +175,9 @@ TEST_CASE("http1: an exchange is cut while it waits with the end", "[proxy][http
   x.run([&](http1_meeting& m) -> awaitable<> {
     const std::string text = "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none";
     co_await asio::async_write(m.wire.first, asio::buffer(text), as_result);
-    std::array<char, 300> room;
-    std::string answer;
-    while (!answer.ends_with("one\r\n")) {
-      const auto [ec, n] = co_await m.wire.first.async_read_some(asio::buffer(room), as_result);
-      REQUIRE_FALSE(ec);
-      answer.append(room.data(), n);
-    }
+    co_await read_to(m.wire.first, "one\r\n");
     cut.lock()->cut(end_code::remote_disconnect);
+    std::array<char, 300> room;
     const auto [ec, n] = co_await m.wire.first.async_read_some(asio::buffer(room), as_result);
     CHECK(ec);
     CHECK(n == 0);

@@ -51,6 +51,7 @@ struct reply {
   long from = -60, until = 3600;
   const test::identity* signer = &known().ca;
   X509* about = nullptr;
+  unsigned long flags = 0;  ///< of OCSP_basic_sign()
 };
 
 byte_string der_of(OCSP_RESPONSE* r) {
@@ -67,7 +68,7 @@ byte_string answer(const reply& how) {
       until(X509_gmtime_adj(nullptr, how.until));
   REQUIRE(OCSP_basic_add1_status(all.get(), id.get(), how.status, 0, revoked.get(), from.get(), until.get()));
   const bool is_signed = OCSP_basic_sign(all.get(), how.signer->certificate.get(), how.signer->key.get(),
-                                         nullptr, nullptr, 0) == 1;
+                                         nullptr, nullptr, how.flags) == 1;
   REQUIRE(is_signed);
   const response_ptr r(OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, all.get()));
   return der_of(r.get());
@@ -146,15 +147,15 @@ TEST_CASE("ocsp: a cut or changed answer does not count", "[proxy][tls]") {
   const ocsp_question q(about.get(), known().ca.certificate.get());
   reply r;
   r.about = about.get();
+  r.flags = OCSP_NOCERTS;  // the signer's certificate beside the answer would not be signed
   const byte_string good = answer(r);
   for (std::size_t n = 0; n < good.size(); ++n)
     if (verdict(q, byte_string(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(n))) == "good")
       FAIL(n);
-  for (std::size_t at = 0; at < good.size(); at += 3) {
+  for (std::size_t at = 0; at < good.size(); ++at) {
     byte_string wrong = good;
     wrong[at] ^= std::byte{1};
-    // The tail is the responder's own certificate, whose signature does not matter: its key is the issuer's.
-    if (verdict(q, wrong) == "good" && at < good.size() / 3) FAIL(at);
+    if (verdict(q, wrong) == "good") FAIL(at);
   }
 }
 
