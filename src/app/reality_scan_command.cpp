@@ -42,7 +42,7 @@ using asio::ip::tcp;
 using proxy::target_flight;
 
 /// The time for both connections to a site together, with their handshakes and the answer.
-constexpr std::chrono::seconds patience(10);
+constexpr std::chrono::seconds scan_limit(10);
 
 struct site {
   /// Resolves the name. The time for it is the system resolver's.
@@ -51,7 +51,7 @@ struct site {
     std::error_code ec;
     addresses = tcp::resolver(io).resolve(at.host.to_string(), std::to_string(at.port), ec);
     if (ec) throw std::runtime_error(fmt::format("no address ({})", ec.message()));
-    deadline = std::chrono::steady_clock::now() + patience;
+    deadline = std::chrono::steady_clock::now() + scan_limit;
   }
   host_port at;
   tcp::resolver::results_type addresses;
@@ -120,7 +120,7 @@ class site_connection {
     std::error_code ignored;
     socket_.close(ignored);
     io_.run();
-    throw std::runtime_error(fmt::format("no answer within {} s", patience.count()));
+    throw std::runtime_error(fmt::format("no answer within {} s", scan_limit.count()));
   }
   /// Whether OpenSSL can go on with the same call.
   bool go_on(int result) {
