@@ -394,13 +394,13 @@ def link_seeds():
 
 def seed_tls_stream():
     """Choices: the mode, two sizes of reads, what the mode needs, and acts of tls_stream.cpp."""
-    apart, old, early, records, garbage = 1, 2, 4, 8, 16  # bits of the mode; apart: no handshake is passed on first
+    apart, old, early, records, garbage, openssl_client, openssl_server = 1, 2, 4, 8, 16, 32, 64  # bits of the mode; apart: no handshake is passed on first
     write_up, write_down, up, down = (bytes([act, 200]) for act in (0, 8, 1, 2))
     rest = bytes([1, 255, 2, 255])
     talk = write_up + write_down + bytes([1, 50, 2, 50]) + rest + bytes([0, 5, 8, 250]) + rest
     ends = bytes([6, 14])
     keys, keys_down = bytes([7, 0, 10]) + rest, bytes([15, 8, 10]) + rest
-    for version in (0, old):
+    for version in (0, old, openssl_client, openssl_server, openssl_client | openssl_server):
         for mode, more in ((0, b""), (early, bytes([0])), (early, bytes([200])), (records, b""), (early | records, bytes([20]))):
             for size in (0, 40, 255):
                 write("tls_stream", bytes([version | mode, size, size]) + more + bytes([250]) + talk + ends)

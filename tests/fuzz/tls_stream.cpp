@@ -4,6 +4,7 @@
 // leaves exactly the bytes behind the first one.
 #include "fuzz.hpp"
 
+#include "proxy/transport/tls_secrets.hpp"
 #include "proxy/transport/tls_stream.hpp"
 
 #include <muxpro/pipe.hpp>
@@ -34,8 +35,9 @@ unsigned server_key(SSL*, const char*, unsigned char* key, unsigned) {
   return 16;
 }
 
-SSL_CTX* make_tls_context(int version) {
+SSL_CTX* make_tls_context(int version, bool own_records) {
   SSL_CTX* const c = SSL_CTX_new(TLS_method());
+  if (own_records) muxpro::proxy::share_secrets(c);
   SSL_CTX_set_min_proto_version(c, version);
   SSL_CTX_set_max_proto_version(c, version);
   SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256");
@@ -49,10 +51,12 @@ SSL_CTX* make_tls_context(int version) {
 }
 
 /// As in the proxy a server refuses to renegotiate. A client does it here.
-ssl_ptr make_tls(bool server, bool old) {
-  static SSL_CTX* const context_1_3 = make_tls_context(TLS1_3_VERSION);
-  static SSL_CTX* const context_1_2 = make_tls_context(TLS1_2_VERSION);
-  ssl_ptr s(SSL_new(old ? context_1_2 : context_1_3));
+ssl_ptr make_tls(bool server, bool old, bool own_records) {
+  static SSL_CTX* const context_1_3 = make_tls_context(TLS1_3_VERSION, false);
+  static SSL_CTX* const context_with_own_records = make_tls_context(TLS1_3_VERSION, true);
+  static SSL_CTX* const context_1_2 = make_tls_context(TLS1_2_VERSION, true);
+  SSL_CTX* const newer = own_records ? context_with_own_records : context_1_3;
+  ssl_ptr s(SSL_new(old ? context_1_2 : newer));
   if (server) SSL_set_options(s.get(), SSL_OP_NO_RENEGOTIATION);
   server ? SSL_set_accept_state(s.get()) : SSL_set_connect_state(s.get());
   return s;
@@ -98,6 +102,8 @@ class tls_play {
     early_ = mode & 4;
     records_ = mode & 8;
     early_garbage_ = mode & 16;
+    openssl_client_ = mode & 32;
+    openssl_server_ = mode & 64;
     up_.room.resize(1 + decide_.size());
     down_.room.resize(1 + decide_.size());
     down_.mask = std::byte{0xff};
@@ -134,11 +140,11 @@ class tls_play {
     auto [s, far] = make_pipe(io_.get_executor(), all);
     near_ = std::move(near);
     far_ = std::move(far);
-    client_.emplace(std::move(c), make_tls(false, old_));
+    client_.emplace(std::move(c), make_tls(false, old_, !openssl_client_));
     begin_handshake(down_);
     muxpro::proxy::tls_extras extras;
     if (early_) extras.early = take_early();
-    server_.emplace(std::move(s), make_tls(true, old_), std::move(extras));
+    server_.emplace(std::move(s), make_tls(true, old_, !openssl_server_), std::move(extras));
     begin_handshake(up_);
     if (meets_) meet();
   }
@@ -236,10 +242,9 @@ class tls_play {
   /// New keys, or another handshake, which the server refuses: that ends the client.
   void change_keys(tls_way& w) {
     if (w.shut || !w.back->met) return;
-    SSL* const tls = (*w.writer)->native_handle();
     if (!old_)
-      SSL_key_update(tls, SSL_KEY_UPDATE_REQUESTED);
-    else if (SSL_renegotiate(tls) == 1)
+      (*w.writer)->update_keys(true);
+    else if (SSL_renegotiate((*w.writer)->native_handle()) == 1)
       up_.changed = down_.changed = true;
   }
   void stop_later(tls_way& w) { w.stops = w.stops || records_; }
@@ -308,7 +313,8 @@ class tls_play {
   bool old_ = false;            ///< TLS 1.2
   bool early_ = false;          ///< the server has got the first bytes before it began
   bool early_garbage_ = false;  ///< ... and others behind them
-  bool records_ = false;        ///< both ends read one record at a time
+  bool openssl_client_ = false, openssl_server_ = false;  ///< whose records OpenSSL has
+  bool records_ = false;                                  ///< both ends read one record at a time
   tally tally_;
   asio::io_context io_;
   std::optional<tls_end> client_, server_;

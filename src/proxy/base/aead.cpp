@@ -30,6 +30,9 @@ const EVP_CIPHER* evp_of(aead_cipher c) {
 
 const unsigned char* raw(const_bytes b) noexcept { return reinterpret_cast<const unsigned char*>(b.data()); }
 unsigned char* raw(std::byte* b) noexcept { return reinterpret_cast<unsigned char*>(b); }
+void must_be_done(bool done) {
+  if (!done) throw std::runtime_error("libcrypto does not encrypt or decrypt");
+}
 int size(const_bytes b) noexcept { return static_cast<int>(b.size()); }
 
 }  // namespace
@@ -46,29 +49,46 @@ aead_key::aead_key(aead_cipher c, const_bytes key, use how) : context_(EVP_CIPHE
 }
 
 void aead_key::seal(const_bytes nonce, const_bytes text, std::byte* to, const_bytes associated) {
-  EVP_CIPHER_CTX* const c = context_.get();
-  int n = 0;
-  const bool sealed =
-      EVP_EncryptInit_ex(c, nullptr, nullptr, nullptr, raw(nonce)) == 1 &&
-      (associated.empty() || EVP_EncryptUpdate(c, nullptr, &n, raw(associated), size(associated)) == 1) &&
-      (text.empty() || EVP_EncryptUpdate(c, raw(to), &n, raw(text), size(text)) == 1) &&
-      EVP_EncryptFinal_ex(c, raw(to + text.size()), &n) == 1 &&
-      EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, static_cast<int>(aead_tag), to + text.size()) == 1;
-  if (!sealed) throw std::runtime_error("libcrypto does not encrypt");
+  begin(nonce, associated);
+  pass(text, to);
+  finish(to + text.size());
 }
 
 bool aead_key::open(const_bytes nonce, const_bytes sealed, std::byte* to, const_bytes associated) {
   if (sealed.size() < aead_tag) return false;
   const const_bytes text = sealed.first(sealed.size() - aead_tag);
-  auto* const tag = const_cast<std::byte*>(sealed.data() + text.size());  // libcrypto only reads it
+  begin(nonce, associated);
+  pass(text, to);
+  return is_authentic(sealed.subspan(text.size()));
+}
+
+void aead_key::begin(const_bytes nonce, const_bytes associated) {
+  EVP_CIPHER_CTX* const c = context_.get();
+  int n = 0;
+  must_be_done(
+      EVP_CipherInit_ex(c, nullptr, nullptr, nullptr, raw(nonce), -1) == 1 &&
+      (associated.empty() || EVP_CipherUpdate(c, nullptr, &n, raw(associated), size(associated)) == 1));
+}
+
+void aead_key::pass(const_bytes from, std::byte* to) {
+  int n = 0;
+  must_be_done(from.empty() || EVP_CipherUpdate(context_.get(), raw(to), &n, raw(from), size(from)) == 1);
+}
+
+void aead_key::finish(std::byte* tag) {
+  EVP_CIPHER_CTX* const c = context_.get();
+  int n = 0;
+  must_be_done(EVP_CipherFinal_ex(c, raw(tag), &n) == 1 &&
+               EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, static_cast<int>(aead_tag), tag) == 1);
+}
+
+bool aead_key::is_authentic(const_bytes tag) {
   EVP_CIPHER_CTX* const c = context_.get();
   unsigned char none[aead_tag];
   int n = 0;
-  return EVP_DecryptInit_ex(c, nullptr, nullptr, nullptr, raw(nonce)) == 1 &&
-         (associated.empty() || EVP_DecryptUpdate(c, nullptr, &n, raw(associated), size(associated)) == 1) &&
-         (text.empty() || EVP_DecryptUpdate(c, raw(to), &n, raw(text), size(text)) == 1) &&
-         EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(aead_tag), tag) == 1 &&
-         EVP_DecryptFinal_ex(c, none, &n) == 1;
+  auto* const expected = const_cast<std::byte*>(tag.data());  // libcrypto only reads it
+  must_be_done(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag.size()), expected) == 1);
+  return EVP_CipherFinal_ex(c, none, &n) == 1;
 }
 
 }  // namespace muxpro::proxy

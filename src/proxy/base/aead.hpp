@@ -30,6 +30,17 @@ class aead_key {
   /// Returns false if it is not authentic. The written bytes must not be used then.
   bool open(const_bytes nonce, const_bytes sealed, std::byte* to, const_bytes associated = {});
 
+  // A message in pieces: begin(), pass() for each, then finish() or is_authentic(). All throw
+  // std::runtime_error if libcrypto fails.
+
+  void begin(const_bytes nonce, const_bytes associated);
+  /// Writes as many bytes to `to`, which may be from.data() itself.
+  void pass(const_bytes from, std::byte* to);
+  /// Writes the tag of what was sealed.
+  void finish(std::byte* tag);
+  /// Whether what was opened has this tag.
+  bool is_authentic(const_bytes tag);
+
  private:
   struct free_context {
     void operator()(evp_cipher_ctx_st* c) const noexcept;

@@ -1,5 +1,7 @@
 #include "proxy/sniff/quic_keys.hpp"
 
+#include "proxy/base/expand_label.hpp"
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -47,21 +49,10 @@ digest hmac_sha256(octet_span key, octet_span message) {
   return out;
 }
 
-// HKDF-Expand-Label (RFC 8446 section 7.1) without context, for at most one block of output.
-digest expand(const digest& secret, std::string_view label, std::size_t size) {
-  constexpr std::string_view prefix = "tls13 ";
-  std::vector<std::uint8_t> info{0, static_cast<std::uint8_t>(size),
-                                 static_cast<std::uint8_t>(prefix.size() + label.size())};
-  info.insert(info.end(), prefix.begin(), prefix.end());
-  info.insert(info.end(), label.begin(), label.end());
-  info.insert(info.end(), {0, 1});  // no context, the first block
-  return hmac_sha256(secret, info);
-}
-
 template <std::size_t N>
 void expand_into(std::array<std::uint8_t, N>& out, const digest& secret, std::string_view label) {
-  const digest block = expand(secret, label, N);
-  std::copy_n(block.begin(), N, out.begin());
+  expand_label(tls_digest::sha256, std::as_bytes(std::span(secret)), label,
+               std::as_writable_bytes(std::span(out)));
 }
 
 struct free_context {
@@ -79,7 +70,8 @@ const quic_version* find_quic_version(std::uint64_t number) noexcept {
 
 quic_keys::quic_keys(const quic_version& version, const_bytes id) {
   const digest initial = hmac_sha256(version.salt, {octets_of(id), id.size()});
-  const digest client = expand(initial, "client in", initial.size());
+  digest client{};
+  expand_into(client, initial, "client in");
   expand_into(key_, client, version.key);
   expand_into(iv_, client, version.iv);
   expand_into(hp_, client, version.hp);

@@ -2,6 +2,7 @@
 
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/sniff/client_hello.hpp"
+#include "proxy/tls/record.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -10,7 +11,6 @@ namespace muxpro::proxy {
 
 namespace {
 
-constexpr std::size_t record_header = 5, max_record = 16384;
 constexpr std::uint64_t handshake_record = 22, major_version = 3;
 
 // What the records hold, as far as they are handshake records of a sane size, and whether more may follow.
@@ -29,7 +29,7 @@ const_bytes take_record(const_bytes& in, bool& open) {
   if (header.good() && major != major_version) open = false;
   header.take(1);
   const std::size_t length = header.size(2);
-  if (header.good() && (length == 0 || length > max_record)) open = false;
+  if (header.good() && (length == 0 || length > record_text)) open = false;
   if (!open || !header.good()) return in = {};
   in = in.subspan(record_header);
   const const_bytes content = in.first(std::min(length, in.size()));

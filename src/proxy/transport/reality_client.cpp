@@ -202,6 +202,7 @@ std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> make_context(const std::string&
   // As browsers have it. Servers of REALITY agree to none.
   constexpr unsigned char protocols[] = "\x02h2\x08http/1.1";
   SSL_CTX_set_alpn_protos(c, protocols, sizeof protocols - 1);
+  share_secrets(c);
   if (!key_log.empty()) log_keys(c, key_log);
   return context;
 }

@@ -132,6 +132,7 @@ reality_server::state::state(reality_server_options o)
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(c, 0);
   SSL_CTX_set_client_hello_cb(c, offer_ed25519, nullptr);
+  share_secrets(c);
   if (!options.key_log.empty()) log_keys(c, options.key_log);
 }
 

@@ -29,6 +29,11 @@ class text_list {
     for (const asio::const_buffer& part : parts_.subspan(1)) n += asio::buffer_copy(to + n, part);
     return copy.first(n);
   }
+  /// Returns the next bytes that are in one part, `most` at most.
+  const_bytes piece(std::size_t most) const noexcept {
+    const asio::const_buffer first = parts_.front() + at_;
+    return {static_cast<const std::byte*>(first.data()), std::min(first.size(), most)};
+  }
   void skip(std::size_t n) noexcept {
     at_ += n;
     while (!parts_.empty() && at_ >= parts_.front().size()) {

@@ -2,6 +2,8 @@
 // bytes, or room for a read. Ring 4.
 #pragma once
 
+#include "proxy/tls/record.hpp"
+
 #include <muxpro/codec.hpp>
 #include <muxpro/layer.hpp>
 
@@ -9,9 +11,6 @@
 #include <memory>
 
 namespace muxpro::proxy {
-
-/// A record has 5 bytes in front of its text, and at most 256 more behind it.
-constexpr std::size_t record_header = 5, record_text = 16384, full_record = record_header + record_text + 256;
 
 class tls_buffer {
  public:

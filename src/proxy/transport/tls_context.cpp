@@ -1,15 +1,12 @@
 #include "proxy/transport/tls_context.hpp"
 
-#include "proxy/net/unique_fd.hpp"
+#include "proxy/transport/tls_secrets.hpp"
 
 #include <fmt/format.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -105,26 +102,13 @@ void load_identity(SSL_CTX* to, const std::string& certificate, const std::strin
   load_key(to, key, certificate);
 }
 
-int place_of_log() {
-  static const int index = SSL_CTX_get_ex_new_index(
-      0, nullptr, nullptr, nullptr,
-      [](void*, void* fd, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<unique_fd*>(fd); });
-  return index;
-}
-
-void write_key(const SSL* tls, const char* line) {
-  const auto* fd = static_cast<unique_fd*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(tls), place_of_log()));
-  const std::string text = fmt::format("{}\n", line);
-  if (fd) [[maybe_unused]]
-    const auto written = ::write(fd->get(), text.data(), text.size());
-}
-
 }  // namespace
 
 void set_choices(SSL_CTX* to, const tls_options& o) {
   SSL_CTX_set_min_proto_version(to, o.least_version);
   SSL_CTX_set_max_proto_version(to, o.most_version);
   SSL_CTX_set_options(to, SSL_OP_NO_RENEGOTIATION);
+  share_secrets(to);
   // tls_options::resumes can change that.
   SSL_CTX_set_session_cache_mode(to, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_options(to, SSL_OP_NO_TICKET);
@@ -142,14 +126,6 @@ void load_certificates(SSL_CTX* to, role side, const tls_options& o) {
     load_authorities(to, side, o.authority);
   else if (side == role::client && o.system_authorities)
     SSL_CTX_set_default_verify_paths(to);
-}
-
-void log_keys(SSL_CTX* of, const std::string& file) {
-  auto fd =
-      std::make_unique<unique_fd>(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!*fd) throw std::runtime_error(fmt::format("cannot write {}: {}", file, std::strerror(errno)));
-  SSL_CTX_set_ex_data(of, place_of_log(), fd.release());
-  SSL_CTX_set_keylog_callback(of, write_key);
 }
 
 void read_once(tls_options& o) {

@@ -17,9 +17,6 @@ namespace muxpro::proxy {
 void set_choices(SSL_CTX* to, const tls_options& o);
 /// Certificates, keys and authorities. Throws std::runtime_error with one sentence that names the file.
 void load_certificates(SSL_CTX* to, role side, const tls_options& o);
-/// Appends the secrets of handshakes to a file in NSS's format, for Wireshark. Throws std::runtime_error if
-/// it cannot be opened.
-void log_keys(SSL_CTX* of, const std::string& file);
 /// The content of PEM files that are to be read once takes the place of their names.
 void read_once(tls_options& o);
 

@@ -11,6 +11,7 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <exception>
 #include <new>
 #include <utility>
 
@@ -60,18 +61,53 @@ tls_engine::tls_engine(ssl_ptr ssl, tls_extras extras)
   BIO_set_data(door, this);
   BIO_set_init(door, 1);
   SSL_set_bio(ssl_.get(), door, door);
+  if (shares_secrets(ssl_.get())) {
+    collect_secrets(ssl_.get(), &secrets_);
+    SSL_set_msg_callback(ssl_.get(), count_record);
+    SSL_set_msg_callback_arg(ssl_.get(), this);
+  }
   const std::vector<std::byte>& early = extras.early;
   if (early.empty()) return;
   std::memcpy(input.room(early.size()).data(), early.data(), early.size());
   input.filled(early.size());
 }
 
+// What this end sends behind the last message of the peer has the keys of application data. A client sends
+// nothing then, and a server its tickets.
 tls_engine::needs tls_engine::handshake(std::error_code& ec) {
   ERR_clear_error();
-  return result_of(handshake_ ? handshake_(ssl_.get()) : SSL_do_handshake(ssl_.get()), ec);
+  const needs then = result_of(handshake_ ? handshake_(ssl_.get()) : SSL_do_handshake(ssl_.get()), ec);
+  if (then == needs::input) sent_ = 0;
+  if (!ec && then == needs::nothing && !layer_ && shares_secrets(ssl_.get())) begin_own_layer(ec);
+  return then;
+}
+
+void tls_engine::count_record(int sent, int, int type, const void*, std::size_t, SSL*, void* self) {
+  if (sent && type == SSL3_RT_HEADER) ++static_cast<tls_engine*>(self)->sent_;
+}
+
+// A client that resumes sessions leaves the records to OpenSSL, which reads the tickets among them.
+void tls_engine::begin_own_layer(std::error_code& ec) noexcept try {
+  SSL* const tls = ssl_.get();
+  const auto suite = find_tls_suite(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(tls)));
+  const bool wants_tickets =
+      !SSL_is_server(tls) && (SSL_CTX_get_session_cache_mode(SSL_get_SSL_CTX(tls)) & SSL_SESS_CACHE_CLIENT);
+  const bool usable = suite && secrets_.client.size == digest_size(suite->digest) &&
+                      secrets_.server.size == digest_size(suite->digest);
+  if (usable && !wants_tickets && SSL_version(tls) == TLS1_3_VERSION && record_left_ == 0) {
+    const role side = SSL_is_server(tls) ? role::server : role::client;
+    layer_.emplace(side, *suite, secrets_, side == role::client ? 0 : sent_, input, output);
+    SSL_free_buffers(tls);
+  }
+  collect_secrets(tls, nullptr);
+  SSL_set_msg_callback(tls, nullptr);
+  secrets_.clear();
+} catch (const std::exception&) {  // of libcrypto
+  ec = failure_ = asio::error::no_memory;
 }
 
 tls_engine::needs tls_engine::read(asio::mutable_buffer into, std::size_t& n, std::error_code& ec) noexcept {
+  if (layer_) return layer_->read(into, one_at_a_time_, n, ec) ? needs::input : needs::nothing;
   while (into.size() > 0) {
     std::size_t got = 0;
     ERR_clear_error();
@@ -85,6 +121,7 @@ tls_engine::needs tls_engine::read(asio::mutable_buffer into, std::size_t& n, st
 }
 
 tls_engine::needs tls_engine::peek(std::error_code& ec) noexcept {
+  if (layer_) return layer_->needs_input() ? needs::input : needs::nothing;
   char first = 0;
   std::size_t n = 0;
   ERR_clear_error();
@@ -98,9 +135,7 @@ std::size_t tls_engine::write(std::span<const asio::const_buffer> parts, std::er
   ec = dropped_;
   while (!ec && !text.empty() && all < most_text && room_for_record()) {
     const std::size_t record = std::min(flow_ < small_until ? small_record : record_text, most_text - all);
-    const std::size_t n = write_record(text.next(record, gathered), ec);
-    text.skip(n);
-    all += n;
+    all += layer_ ? write_own_record(text, record, ec) : write_record(text, record, ec);
   }
   if (all > 0) ec.clear();
   return all;
@@ -114,13 +149,38 @@ void tls_engine::begin_flow() noexcept {
   written_ = now;
 }
 
-std::size_t tls_engine::write_record(const_bytes text, std::error_code& ec) noexcept {
+std::size_t tls_engine::write_record(text_list& text, std::size_t most, std::error_code& ec) noexcept {
+  const const_bytes record = text.next(most, gathered);
   std::size_t n = 0;
   ERR_clear_error();
-  const int result = SSL_write_ex(ssl_.get(), text.data(), text.size(), &n);
+  const int result = SSL_write_ex(ssl_.get(), record.data(), record.size(), &n);
   if (result != 1 && result_of(result, ec) != needs::nothing) ec = asio::error::not_connected;
+  text.skip(n);
   flow_ += n;
   return n;
+}
+
+std::size_t tls_engine::write_own_record(text_list& text, std::size_t most, std::error_code& ec) {
+  const std::size_t n = layer_->write(text, most, ec);
+  flow_ += n;
+  return n;
+}
+
+void tls_engine::update_keys(bool both) noexcept {
+  if (layer_) return layer_->update_keys(both);
+  SSL_key_update(ssl_.get(), both ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED);
+}
+
+std::size_t tls_engine::opened() const noexcept {
+  return layer_ ? layer_->opened() : static_cast<std::size_t>(SSL_pending(ssl_.get()));
+}
+
+std::vector<std::byte> tls_engine::take_unopened() {
+  const const_bytes all = unopened();
+  std::vector<std::byte> out(all.begin(), all.end());
+  if (layer_) layer_->drop_opened();
+  input.consume(input.size());
+  return out;
 }
 
 tls_engine::needs tls_engine::close_notify(std::error_code& ec) {
@@ -128,6 +188,10 @@ tls_engine::needs tls_engine::close_notify(std::error_code& ec) {
   ec = dropped_;
   if (ec) return needs::nothing;
   if (output.room_left().size() < tls_buffer::spare) return needs::output;
+  if (layer_) {
+    layer_->close_notify();
+    return needs::nothing;
+  }
   // OpenSSL refuses to end what has still to announce new keys.
   if (SSL_get_key_update_type(ssl_.get()) != SSL_KEY_UPDATE_NONE) {
     const needs then = handshake(ec);
@@ -139,7 +203,9 @@ tls_engine::needs tls_engine::close_notify(std::error_code& ec) {
 }
 
 std::error_code tls_engine::meaning_of_eof() const noexcept {
-  if (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) return asio::error::eof;
+  const bool closed =
+      layer_ ? layer_->is_closed_by_peer() : SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN;
+  if (closed) return asio::error::eof;
   return asio::error::connection_reset;
 }
 
@@ -149,7 +215,7 @@ void tls_engine::drop_output(std::error_code why) noexcept {
 }
 
 void tls_engine::rest() noexcept {
-  if (!SSL_has_pending(ssl_.get())) SSL_free_buffers(ssl_.get());
+  if (!layer_ && !SSL_has_pending(ssl_.get())) SSL_free_buffers(ssl_.get());
 }
 
 // After an error OpenSSL reports others, which tell less: behind a fatal alert of the peer the end of the

@@ -1,7 +1,7 @@
 // tls_stream: TLS by OpenSSL over any stream. It reads, opens, seals and writes many records at a time, and
-// has no memory for them while it waits on a socket. It is no part of the library, which needs no OpenSSL.
-// TLS by the kernel is left out: its own copies and system calls for each record cost more than they save.
-// Ring 4.
+// has no memory for them while it waits on a socket. Records of TLS 1.3 do not pass through libssl. It is no
+// part of the library, which needs no OpenSSL. TLS by the kernel is left out: its own copies and system calls
+// for each record cost more than they save. Ring 4.
 #pragma once
 
 #include "proxy/transport/tls_operation.hpp"
@@ -48,7 +48,12 @@ class tls_stream {
   std::size_t memory() const noexcept {
     return core_->engine.input.capacity() + core_->engine.output.capacity();
   }
+  /// Behind a handshake of TLS 1.3 it has what was agreed, and the peer's certificate, but no part in the
+  /// records any more.
   SSL* native_handle() const noexcept { return core_->engine.ssl(); }
+  /// Whether the records are not OpenSSL's: behind the handshake of TLS 1.3, if share_secrets() was called
+  /// for the context and the client resumes no sessions.
+  bool has_own_records() const noexcept { return core_->engine.has_own_layer(); }
 
   /// Signature: void(std::error_code). Completes when the peer is authenticated, as far as it has to be, and
   /// what it needs to be done, too, is written.
@@ -97,23 +102,22 @@ class tls_stream {
     return initiate<void(std::error_code)>(std::forward<Token>(token), tls_shutdown());
   }
 
+  /// The next write begins with new keys, if this is TLS 1.3. The peer is asked for the same if `both`. Keys
+  /// change by themselves after 16,777,216 records (RFC 8446 section 5.5).
+  void update_keys(bool both) noexcept { core_->engine.update_keys(both); }
+
   // --- for a protocol that leaves TLS behind a record of its choice
 
-  /// From now on each read gets the text of one record at most, and OpenSSL nothing behind that record; or no
+  /// From now on each read gets the text of one record at most, and opens nothing behind that record; or no
   /// longer.
   void read_one_record_at_a_time(bool on = true) noexcept { core_->engine.open_one_at_a_time(on); }
   /// Bytes of text that a read would get at once.
-  std::size_t opened() const noexcept { return static_cast<std::size_t>(SSL_pending(native_handle())); }
-  /// Bytes of the stream below that OpenSSL has not got.
-  const_bytes unopened() const noexcept { return core_->engine.input.data(); }
+  std::size_t opened() const noexcept { return core_->engine.opened(); }
+  /// Bytes of the stream below that are not opened.
+  const_bytes unopened() const noexcept { return core_->engine.unopened(); }
   /// This stream reads no more: the bytes of unopened() come before those that next_layer() reads. Text that
   /// is opened is lost. Not while a read is pending.
-  std::vector<std::byte> stop_reading() {
-    tls_buffer& input = core_->engine.input;
-    std::vector<std::byte> rest(input.data().begin(), input.data().end());
-    input.consume(input.size());
-    return rest;
-  }
+  std::vector<std::byte> stop_reading() { return core_->engine.take_unopened(); }
   /// This stream writes no more, not even close_notify: next_layer() does. Not while a write is pending.
   void stop_writing() noexcept { core_->engine.mute(); }
 

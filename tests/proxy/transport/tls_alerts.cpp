@@ -21,8 +21,8 @@ void make_client_fail(Link& l) {
   REQUIRE(fate_of_read(l.io, *l.client).category() == asio::error::get_ssl_category());
 }
 
-TEMPLATE_TEST_CASE("tls stream: a fatal alert in the same read as text is no EOF", "[proxy][tls]", pipes,
-                   sockets) {
+TEMPLATE_TEST_CASE("tls stream: a fatal alert in the same read as text is no EOF", "[proxy][tls]",
+                   TLS_KINDS) {
   tls_link<TestType> l;
   const auto text = test::pattern(1000);
   REQUIRE_FALSE(test::run(l.io, write_all(*l.client, text)));
@@ -33,8 +33,7 @@ TEMPLATE_TEST_CASE("tls stream: a fatal alert in the same read as text is no EOF
   for (int i = 0; i < 2; ++i) CHECK(fate_of_read(l.io, *l.server) == ec);
 }
 
-TEMPLATE_TEST_CASE("tls stream: a fatal alert that a wait has found is no EOF", "[proxy][tls]", pipes,
-                   sockets) {
+TEMPLATE_TEST_CASE("tls stream: a fatal alert that a wait has found is no EOF", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l;
   make_client_fail(l);
   const auto wait = [&]() { return l.server->async_wait_for_bytes(asio::use_awaitable); };

@@ -3,6 +3,7 @@
 
 #include "tls_meeting.hpp"
 
+#include "proxy/transport/tls_secrets.hpp"
 #include "proxy/transport/tls_stream.hpp"
 
 #include <muxpro/pipe.hpp>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace tls_test {
@@ -29,42 +31,81 @@ inline context_ptr make_context(role side) {
   context_ptr c(SSL_CTX_new(side == role::server ? TLS_server_method() : TLS_client_method()));
   SSL_CTX_set_min_proto_version(c.get(), TLS1_3_VERSION);
   SSL_CTX_set_num_tickets(c.get(), 0);
+  SSL_CTX_set_session_cache_mode(c.get(), SSL_SESS_CACHE_OFF);
   if (side == role::client) return c;
   SSL_CTX_use_certificate_file(c.get(), known().server.certificate_file.c_str(), SSL_FILETYPE_PEM);
   SSL_CTX_use_PrivateKey_file(c.get(), known().server.key_file.c_str(), SSL_FILETYPE_PEM);
   return c;
 }
 
-inline ssl_ptr make_ssl(role side) {
-  static const context_ptr client = make_context(role::client), server = make_context(role::server);
-  ssl_ptr s(SSL_new((side == role::server ? server : client).get()));
+/// Whose records those behind a handshake are.
+enum class records { own, of_openssl };
+
+inline ssl_ptr make_ssl(SSL_CTX* of, role side) {
+  ssl_ptr s(SSL_new(of));
   side == role::server ? SSL_set_accept_state(s.get()) : SSL_set_connect_state(s.get());
   return s;
 }
 
+inline ssl_ptr make_ssl(role side, records whose = records::own) {
+  const auto make = [](role r, records w) {
+    context_ptr c = make_context(r);
+    if (w == records::own) share_secrets(c.get());
+    return c;
+  };
+  static const context_ptr client = make(role::client, records::own),
+                           server = make(role::server, records::own),
+                           plain_client = make(role::client, records::of_openssl),
+                           plain_server = make(role::server, records::of_openssl);
+  const bool own = whose == records::own;
+  if (side == role::server) return make_ssl((own ? server : plain_server).get(), side);
+  return make_ssl((own ? client : plain_client).get(), side);
+}
+
 /// Pipes that hold `capacity` bytes in each direction.
 struct pipes {
+  static constexpr records client = records::own, server = records::own;
   using stream = pipe_end;
   static std::pair<pipe_end, pipe_end> make(asio::io_context& io, std::size_t capacity = 65536) {
     return make_pipe(io.get_executor(), capacity);
   }
 };
 struct sockets {
+  static constexpr records client = records::own, server = records::own;
   using stream = stream_socket;
   static std::pair<stream_socket, stream_socket> make(asio::io_context& io, std::size_t = 0) {
     return socket_pair(io);
   }
 };
 
+struct openssl_client : sockets {
+  static constexpr records client = records::of_openssl;
+};
+struct openssl_server : pipes {
+  static constexpr records server = records::of_openssl;
+};
+struct openssl_sockets : sockets {
+  static constexpr records client = records::of_openssl, server = records::of_openssl;
+};
+struct openssl_pipes : pipes {
+  static constexpr records client = records::of_openssl, server = records::of_openssl;
+};
+/// For TEMPLATE_TEST_CASE.
+#define TLS_KINDS pipes, sockets, openssl_client, openssl_server, openssl_sockets, openssl_pipes
+template <class Kind>
+constexpr bool on_sockets = std::is_base_of_v<sockets, Kind>;
+
 /// A client and a server after their handshakes.
 template <class Kind>
 struct tls_link {
   using stream = tls_stream<typename Kind::stream>;
 
-  explicit tls_link(std::size_t capacity = 65536) {
+  explicit tls_link(std::size_t capacity = 65536)
+      : tls_link(make_ssl(role::client, Kind::client), make_ssl(role::server, Kind::server), capacity) {}
+  tls_link(ssl_ptr of_client, ssl_ptr of_server, std::size_t capacity = 65536) {
     auto [a, b] = Kind::make(io, capacity);
-    client.emplace(std::move(a), make_ssl(role::client));
-    server.emplace(std::move(b), make_ssl(role::server));
+    client.emplace(std::move(a), std::move(of_client));
+    server.emplace(std::move(b), std::move(of_server));
     bool done[2] = {};
     client->async_handshake([&](std::error_code ec) { done[0] = !ec; });
     server->async_handshake([&](std::error_code ec) { done[1] = !ec; });

@@ -26,7 +26,7 @@ void send_through(Link& l, const test::byte_string& text, std::size_t part = 200
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("tls stream: text of any size goes through", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: text of any size goes through", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l;
   for (const std::size_t size : sizes{1, 2, 1000, 16383, 16384, 16385, 65536, 262144, 300'000, 1 << 20})
     send_through(l, test::pattern(size));
@@ -40,14 +40,14 @@ TEST_CASE("tls stream: the stream below may cut records anywhere", "[proxy][tls]
   }
 }
 
-TEMPLATE_TEST_CASE("tls stream: a reader may take parts of records", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: a reader may take parts of records", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l;
   for (const std::size_t part : sizes{1, 7, 1349, 1351, 16383, 16385})
     send_through(l, test::pattern(part == 1 ? 20'000 : 50'000), part);
 }
 
-TEMPLATE_TEST_CASE("tls stream: one read takes many records, into several buffers", "[proxy][tls]", pipes,
-                   sockets) {
+TEMPLATE_TEST_CASE("tls stream: one read takes many records, into several buffers", "[proxy][tls]",
+                   TLS_KINDS) {
   tls_link<TestType> l(1 << 20);
   const auto text = test::pattern(150'000);
   REQUIRE(test::run(l.io, write_all(*l.client, text)) == std::error_code());
@@ -65,7 +65,7 @@ TEMPLATE_TEST_CASE("tls stream: one read takes many records, into several buffer
   CHECK(reads <= 4);
 }
 
-TEMPLATE_TEST_CASE("tls stream: a gather write goes in few records", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: a gather write goes in few records", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l(1 << 20);
   const auto text = test::pattern(200'000);
   std::vector<asio::const_buffer> parts;
@@ -81,7 +81,7 @@ TEMPLATE_TEST_CASE("tls stream: a gather write goes in few records", "[proxy][tl
   CHECK((test::run(l.io, read_until(*l.server, text.size(), ec)) == text));
 }
 
-TEMPLATE_TEST_CASE("tls stream: a write takes 256 KiB at most", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: a write takes 256 KiB at most", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l(1 << 20);
   const auto text = test::pattern(1 << 20);
   std::size_t taken = 0;
@@ -93,7 +93,7 @@ TEMPLATE_TEST_CASE("tls stream: a write takes 256 KiB at most", "[proxy][tls]", 
   CHECK(taken >= 200'000);
 }
 
-TEMPLATE_TEST_CASE("tls stream: nothing is read or written at once", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: nothing is read or written at once", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l;
   const auto read = [&]() { return l.client->async_read_some(asio::mutable_buffer(), asio::use_awaitable); };
   const auto write = [&]() { return l.client->async_write_some(asio::const_buffer(), asio::use_awaitable); };
@@ -101,7 +101,7 @@ TEMPLATE_TEST_CASE("tls stream: nothing is read or written at once", "[proxy][tl
   CHECK(test::run(l.io, write()) == 0);
 }
 
-TEMPLATE_TEST_CASE("tls stream: each direction ends by itself", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: each direction ends by itself", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l;
   const auto end = [](auto& s) { return s.async_shutdown(asio::use_awaitable); };
   test::run(l.io, end(*l.client));
@@ -114,11 +114,11 @@ TEMPLATE_TEST_CASE("tls stream: each direction ends by itself", "[proxy][tls]", 
 }
 
 TEMPLATE_TEST_CASE("tls stream: an end without close_notify is a reset, behind what came", "[proxy][tls]",
-                   pipes, sockets) {
+                   TLS_KINDS) {
   tls_link<TestType> l(1 << 20);
   REQUIRE(test::run(l.io, write_all(*l.client, test::pattern(1000))) == std::error_code());
   std::error_code ignored;
-  if constexpr (std::is_same_v<TestType, sockets>)
+  if constexpr (on_sockets<TestType>)
     l.client->next_layer().shutdown(asio::socket_base::shutdown_send, ignored);
   else
     l.client->next_layer().async_shutdown([](std::error_code) {});
@@ -127,7 +127,7 @@ TEMPLATE_TEST_CASE("tls stream: an end without close_notify is a reset, behind w
 }
 
 TEMPLATE_TEST_CASE("tls stream: keys change while text flows, and a blocked writer answers", "[proxy][tls]",
-                   pipes, sockets) {
+                   TLS_KINDS) {
   tls_link<TestType> l;
   const auto text = test::pattern(3 << 20);
   bool written = false;
@@ -136,7 +136,7 @@ TEMPLATE_TEST_CASE("tls stream: keys change while text flows, and a blocked writ
   l.io.run_for(std::chrono::milliseconds(5));
   CHECK_FALSE(written);
   for (int i = 0; i < 3; ++i) {
-    SSL_key_update(l.client->native_handle(), SSL_KEY_UPDATE_REQUESTED);
+    l.client->update_keys(true);
     send_through(l, test::pattern(1000));
   }
   std::error_code ec;
@@ -144,8 +144,8 @@ TEMPLATE_TEST_CASE("tls stream: keys change while text flows, and a blocked writ
   test::run_until(l.io, [&] { return written; });
 }
 
-TEMPLATE_TEST_CASE("tls stream: what is no record ends it, and the peer gets an alert", "[proxy][tls]", pipes,
-                   sockets) {
+TEMPLATE_TEST_CASE("tls stream: what is no record ends it, and the peer gets an alert", "[proxy][tls]",
+                   TLS_KINDS) {
   for (const bool truncated : {false, true}) {
     tls_link<TestType> l;
     REQUIRE(test::run(l.io, write_all(*l.client, test::pattern(1000))) == std::error_code());

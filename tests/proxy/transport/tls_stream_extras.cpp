@@ -18,7 +18,7 @@ test::byte_string text_of(asio::io_context& io, Stream& s, std::size_t n) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("tls stream: bytes that were read early come first", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: bytes that were read early come first", "[proxy][tls]", TLS_KINDS) {
   for (const std::size_t early : sizes{1, 5, 6, 100}) {
     asio::io_context io;
     auto [a, b] = TestType::make(io);
@@ -57,7 +57,7 @@ TEST_CASE("tls stream: a hook stands around each step of the handshake", "[proxy
 }
 
 TEMPLATE_TEST_CASE("tls stream: one record at a time, and the rest with the stream below", "[proxy][tls]",
-                   pipes, sockets) {
+                   TLS_KINDS) {
   tls_link<TestType> l(1 << 20);
   l.server->read_one_record_at_a_time();
   const auto record = test::pattern(100);
@@ -91,7 +91,7 @@ TEMPLATE_TEST_CASE("tls stream: one record at a time, and the rest with the stre
   CHECK((unread == raw));
 }
 
-TEMPLATE_TEST_CASE("tls stream: OpenSSL gets no part of a record then", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: OpenSSL gets no part of a record then", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l(1 << 20);
   l.server->read_one_record_at_a_time();
   auto [mine, its] = TestType::make(l.io, 1 << 20);
@@ -114,7 +114,7 @@ TEMPLATE_TEST_CASE("tls stream: OpenSSL gets no part of a record then", "[proxy]
   CHECK(l.server->unopened().empty());
 }
 
-TEMPLATE_TEST_CASE("tls stream: a wait for bytes ends when a read would", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: a wait for bytes ends when a read would", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l;
   bool ready = false;
   std::error_code why;

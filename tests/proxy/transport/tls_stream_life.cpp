@@ -51,7 +51,7 @@ std::error_code outcome_of(Link& l, result& r) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("tls stream: a cancelled read loses nothing", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: a cancelled read loses nothing", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l;
   std::array<std::byte, 1000> room;
   for (const auto type :
@@ -70,8 +70,8 @@ TEMPLATE_TEST_CASE("tls stream: a cancelled read loses nothing", "[proxy][tls]",
   }
 }
 
-TEMPLATE_TEST_CASE("tls stream: a read can be cancelled in the middle of a record", "[proxy][tls]", pipes,
-                   sockets) {
+TEMPLATE_TEST_CASE("tls stream: a read can be cancelled in the middle of a record", "[proxy][tls]",
+                   TLS_KINDS) {
   tls_link<TestType> l;
   asio::io_context& io = l.io;
   // What the server seals is passed on in two parts.
@@ -97,8 +97,8 @@ TEMPLATE_TEST_CASE("tls stream: a read can be cancelled in the middle of a recor
   CHECK((test::run(io, read_until(*l.client, 1000, ec)) == text));
 }
 
-TEMPLATE_TEST_CASE("tls stream: a blocked write obeys terminal cancellation alone", "[proxy][tls]", pipes,
-                   sockets) {
+TEMPLATE_TEST_CASE("tls stream: a blocked write obeys terminal cancellation alone", "[proxy][tls]",
+                   TLS_KINDS) {
   tls_link<TestType> l;
   const auto text = test::pattern(200'000);
   asio::cancellation_signal stop;
@@ -125,8 +125,7 @@ TEMPLATE_TEST_CASE("tls stream: a blocked write obeys terminal cancellation alon
   CHECK(fate_of_read(l.io, *l.client) == std::error_code());
 }
 
-TEMPLATE_TEST_CASE("tls stream: a handshake and a shutdown can be cancelled", "[proxy][tls]", pipes,
-                   sockets) {
+TEMPLATE_TEST_CASE("tls stream: a handshake and a shutdown can be cancelled", "[proxy][tls]", TLS_KINDS) {
   for (const role side : {role::client, role::server}) {
     asio::io_context io;
     auto [a, b] = TestType::make(io);
@@ -166,8 +165,7 @@ TEST_CASE("tls stream: a shutdown that waits for room can be cancelled", "[proxy
   CHECK(outcome_of(l, end) == asio::error::operation_aborted);
 }
 
-TEMPLATE_TEST_CASE("tls stream: operations end when the stream below is closed", "[proxy][tls]", pipes,
-                   sockets) {
+TEMPLATE_TEST_CASE("tls stream: operations end when the stream below is closed", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l;
   std::array<std::byte, 100> room;
   result read, write;
@@ -178,7 +176,7 @@ TEMPLATE_TEST_CASE("tls stream: operations end when the stream below is closed",
   CHECK(outcome_of(l, write) == asio::error::operation_aborted);
 }
 
-TEMPLATE_TEST_CASE("tls stream: it may be destroyed under its operations", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: it may be destroyed under its operations", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l;
   std::array<std::byte, 100> room;
   result read, write;
@@ -190,7 +188,7 @@ TEMPLATE_TEST_CASE("tls stream: it may be destroyed under its operations", "[pro
   CHECK(outcome_of(l, write) == asio::error::operation_aborted);
 }
 
-TEMPLATE_TEST_CASE("tls stream: its context may go under its operations", "[proxy][tls]", pipes, sockets) {
+TEMPLATE_TEST_CASE("tls stream: its context may go under its operations", "[proxy][tls]", TLS_KINDS) {
   std::array<std::byte, 100> room;
   const auto kept = std::make_shared<int>();
   {
@@ -203,7 +201,7 @@ TEMPLATE_TEST_CASE("tls stream: its context may go under its operations", "[prox
 }
 
 TEMPLATE_TEST_CASE("tls stream: a peer that does not read bounds what a writer gets rid of", "[proxy][tls]",
-                   pipes, sockets) {
+                   TLS_KINDS) {
   tls_link<TestType> l;
   result write;
   const std::size_t taken = fill_up(l.io, *l.client, write);
@@ -214,8 +212,7 @@ TEMPLATE_TEST_CASE("tls stream: a peer that does not read bounds what a writer g
   CHECK(write.done);
 }
 
-TEMPLATE_TEST_CASE("tls stream: it has no memory while nothing is under way", "[proxy][tls]", pipes,
-                   sockets) {
+TEMPLATE_TEST_CASE("tls stream: it has no memory while nothing is under way", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l;
   CHECK(l.client->memory() == 0);
   CHECK(l.server->memory() == 0);
@@ -233,7 +230,7 @@ TEMPLATE_TEST_CASE("tls stream: it has no memory while nothing is under way", "[
   // A reader that waits: none on a socket, little on other streams.
   result read;
   l.server->async_read_some(asio::buffer(room), read.handler());
-  CHECK(l.server->memory() <= (std::is_same_v<TestType, sockets> ? 0 : tls_buffer::small));
+  CHECK(l.server->memory() <= (on_sockets<TestType> ? 0 : tls_buffer::small));
 }
 
 TEST_CASE("tls stream: the stream below may end anywhere", "[proxy][tls]") {
@@ -255,13 +252,12 @@ TEST_CASE("tls stream: the stream below may end anywhere", "[proxy][tls]") {
   }
 }
 
-TEMPLATE_TEST_CASE("tls stream: a peer that is gone leaves what it has sent", "[proxy][tls]", pipes,
-                   sockets) {
+TEMPLATE_TEST_CASE("tls stream: a peer that is gone leaves what it has sent", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l;
   REQUIRE_FALSE(test::run(l.io, write_all(*l.client, test::pattern(1000))));
   l.client.reset();
   CHECK(test::run(l.io, write_all(*l.server, test::pattern(1000))));
   CHECK(test::run(l.io, write_all(*l.server, test::pattern(1000))));
-  if constexpr (std::is_same_v<TestType, sockets>) CHECK_FALSE(fate_of_read(l.io, *l.server));
+  if constexpr (on_sockets<TestType>) CHECK_FALSE(fate_of_read(l.io, *l.server));
   CHECK(fate_of_read(l.io, *l.server) == asio::error::connection_reset);
 }
