@@ -205,7 +205,7 @@ run_readme() {
 # know rules alone and do no I/O. The inner rings of the library name no header of Asio.
 run_rings() {
   local good=0 bad=0 file forbidden
-  local rules='api|base|config|fake_dns|grpc|http|names|policy|reality|routing|shadowsocks|sniff|socks|trojan|vless|vmess|websocket|xhttp'
+  local rules='api|base|config|fake_dns|grpc|http|names|policy|reality|routing|shadowsocks|sniff|socks|tls|trojan|vless|vmess|websocket|xhttp'
   local calls='_clock::now|getenv|[^:\w]::(setsockopt|socket|connect|bind|listen|accept|send|recv|open|read|write)\('
   local io='asio/(?!(ip/(address|tcp|udp)|local/stream_protocol|error)\.hpp)|fstream|thread|unistd'
   while read -r file; do
