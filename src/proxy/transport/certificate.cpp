@@ -1,8 +1,13 @@
 #include "proxy/transport/certificate.hpp"
 
+#include "proxy/base/freed_by.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <array>
@@ -33,7 +38,32 @@ bool is_common_name(std::string_view utf8) {
          std::none_of(utf8.begin(), utf8.end(), controls) && !utf8.starts_with("sha256:");
 }
 
+/// Whether `authority` alone is enough to trust the peer of `client`, which has sent `chain`.
+bool vouches(X509* authority, SSL* client, STACK_OF(X509) * chain) {
+  const std::unique_ptr<X509_STORE, freed_by<X509_STORE_free>> store(X509_STORE_new());
+  const std::unique_ptr<X509_STORE_CTX, freed_by<X509_STORE_CTX_free>> c(X509_STORE_CTX_new());
+  if (!store || !c || X509_STORE_add_cert(store.get(), authority) != 1 ||
+      X509_STORE_CTX_init(c.get(), store.get(), SSL_get0_peer_certificate(client), chain) != 1 ||
+      X509_STORE_CTX_set_default(c.get(), "ssl_server") != 1 ||
+      X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(c.get()), SSL_get0_param(client)) != 1)
+    return false;
+  X509_STORE_CTX_set_flags(c.get(), X509_V_FLAG_PARTIAL_CHAIN);  // it may be an intermediate one
+  return X509_verify_cert(c.get()) == 1;
+}
+
 }  // namespace
+
+bool is_signed_by_pinned(SSL* client, const std::vector<std::string>& pins) {
+  STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(client);
+  bool found = false;
+  for (int i = 0; i < sk_X509_num(chain) && !found; ++i) {
+    X509* const c = sk_X509_value(chain, i);
+    found = X509_check_ca(c) == 1 && std::find(pins.begin(), pins.end(), pin_of(c)) != pins.end() &&
+            vouches(c, client, chain);
+  }
+  ERR_clear_error();
+  return found;
+}
 
 std::string pin_of(const X509* certificate) {
   std::array<unsigned char, 32> digest{};

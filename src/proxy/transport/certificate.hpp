@@ -1,14 +1,20 @@
-// The user name that a peer's certificate stands for.
+// What a peer's certificate stands for: its pin, a pinned authority, the name of a user.
 #pragma once
 
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include <string>
+#include <vector>
 
 namespace muxpro::proxy {
 
 /// Returns the SHA-256 of the certificate, as a pin. Empty without a certificate.
 std::string pin_of(const X509* certificate);
+
+/// Whether the server's certificate has one of the names that `client` demands, and an authority whose
+/// certificate the server has sent and `pins` contain has signed it, as the system's would have to.
+bool is_signed_by_pinned(SSL* client, const std::vector<std::string>& pins);
 
 /// Returns "sha256:" and the pin. Empty without a certificate.
 std::string pinned_user(const X509* certificate);

@@ -56,6 +56,7 @@ struct tls_transport::state {
   void choose_resumption();
   ssl_ptr connection() const;
   void set_up(SSL* tls) const;
+  bool is_pinned(SSL* tls, const X509* shown) const;
   std::error_code judge(SSL* tls, const X509* shown) const;
   std::string user_of(const X509* shown) const;
 
@@ -150,10 +151,15 @@ void tls_transport::state::set_up(SSL* tls) const {
   for (std::size_t i = 1; i < names.size(); ++i) SSL_add1_host(tls, names[i].c_str());
 }
 
-std::error_code tls_transport::state::judge(SSL* tls, const X509* shown) const {
+// An authority may have signed certificates of others, so that it is no pin without a name.
+bool tls_transport::state::is_pinned(SSL* tls, const X509* shown) const {
   const auto& pins = options.pins;
-  if (!pins.empty() && std::find(pins.begin(), pins.end(), pin_of(shown)) == pins.end())
-    return tls_errc::unknown_certificate;
+  if (std::find(pins.begin(), pins.end(), pin_of(shown)) != pins.end()) return true;
+  return side == role::client && !options.name.empty() && is_signed_by_pinned(tls, pins);
+}
+
+std::error_code tls_transport::state::judge(SSL* tls, const X509* shown) const {
+  if (!options.pins.empty() && !is_pinned(tls, shown)) return tls_errc::unknown_certificate;
   if (side == role::client && !protocols.empty() && agreed_protocol(tls).empty())
     return tls_errc::no_agreement;
   return {};

@@ -39,8 +39,9 @@ struct tls_options {
   /// server does not authenticate its clients.
   std::string authority;
   /// SHA-256 of whole certificates (DER), as 64 hex digits, with or without colons. The peer must have one of
-  /// them. Signer and expiry do not matter then, unless `authority` is set, which must also
-  /// hold.
+  /// them: signer and expiry do not matter then, unless `authority` is set, which must also hold. Or, of a
+  /// client with a name, one of them is an authority that the server sends and that has signed its
+  /// certificate: names and expiry matter then.
   std::vector<std::string> pins;
   /// Of a client: the server's name, or its address. Sent, if it is a name, and demanded of the certificate.
   std::string name;

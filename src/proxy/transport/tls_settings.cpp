@@ -11,8 +11,8 @@ namespace {
 void read_pins(settings& s, tls_options& o) {
   constexpr const char* key = "pinnedPeerCertSha256";
   s.texts({key,
-           "SHA-256 of certificates of the peer, 64 hex digits: one of them must match. With an authority "
-           "both are checked."},
+           "SHA-256 of certificates, 64 hex digits: the peer has one of them, or an authority of its chain "
+           "does and the name matches. With an authority both are checked."},
           o.pins);
   for (const std::string& p : o.pins)
     if (normalized_pin(p).empty())

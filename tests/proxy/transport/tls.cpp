@@ -7,6 +7,8 @@
 
 #include <openssl/ssl.h>
 
+#include <fstream>
+#include <iterator>
 #include <string>
 
 namespace {
@@ -85,6 +87,60 @@ TEST_CASE("tls: a pin is enough, and with an authority both have to hold", "[pro
   CHECK(meeting(both, of_server()).client->ec == tls_errc::unknown_certificate);
   both.pins = {known().expired.pin};
   CHECK(meeting(both, of_server(known().expired)).client->ec);
+}
+
+/// A server that sends the certificate of its authority, too.
+tls_options with_authority_in_chain(const test::identity& i = known().server) {
+  tls_options o = of_server(i);
+  std::string chain;
+  for (const std::string& file : {i.certificate_file, known().ca.certificate_file}) {
+    std::ifstream in(file);
+    chain.append(std::istreambuf_iterator<char>(in), {});
+  }
+  o.certificate = chain;
+  return o;
+}
+
+TEST_CASE("tls: a pinned authority of the server's chain vouches for its name", "[proxy][tls]") {
+  tls_options o;
+  o.pins = {known().ca.pin};
+  o.name = "server.example";
+  CHECK(meeting(o, with_authority_in_chain()).both());
+  tls_options second = o;
+  second.name = "front.example";
+  second.other_names = {"none.example", "server.example"};
+  CHECK(meeting(second, with_authority_in_chain()).both());
+
+  const auto refused_by = [](const tls_options& client, const tls_options& server) {
+    CHECK(meeting(client, server).client->ec == tls_errc::unknown_certificate);
+  };
+  refused_by(o, of_server());  // it does not send the authority
+  refused_by(o, with_authority_in_chain(known().expired));
+  refused_by(o, with_authority_in_chain(known().mallory));  // signed by another one
+  tls_options other = o;
+  other.name = "other.example";
+  refused_by(other, with_authority_in_chain());
+  tls_options nameless = o;
+  nameless.name.clear();
+  refused_by(nameless, with_authority_in_chain());
+  tls_options unpinned = o;
+  unpinned.pins = {known().mallory.pin};
+  refused_by(unpinned, with_authority_in_chain());
+}
+
+TEST_CASE("tls: a pinned certificate that is no authority signs nothing", "[proxy][tls]") {
+  const test::identity below =
+      test::make_identity(known().at, "below", "DNS:server.example", &known().server);
+  tls_options o, server = of_server(below);
+  o.pins = {known().server.pin};
+  o.name = "server.example";
+  std::string chain;
+  for (const std::string& file : {below.certificate_file, known().server.certificate_file}) {
+    std::ifstream in(file);
+    chain.append(std::istreambuf_iterator<char>(in), {});
+  }
+  server.certificate = chain;
+  CHECK(meeting(o, server).client->ec == tls_errc::unknown_certificate);
 }
 
 TEST_CASE("tls: a server that requests certificates accepts those of its authority", "[proxy][tls]") {
