@@ -215,6 +215,9 @@ struct transport_plan {
   /// Sets the names, in lower case, of the fields whose presence lets a server's HTTP carrier trust
   /// X-Forwarded-For. Called before `make`. Empty if the carrier does not read HTTP.
   std::function<void(std::vector<std::string> fields)> trust;
+  /// Gives a client's carrier that dials further connections the options of the outbound's sockets. Called
+  /// before `make`. Empty if the carrier dials none.
+  std::function<void(const socket_options& o)> share_socket;
   /// On a server, whether every client must authenticate.
   bool authenticates = false;
   /// For a carrier, the application protocol that a security below offers if its settings do not name one.

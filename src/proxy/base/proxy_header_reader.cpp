@@ -26,7 +26,7 @@ class proxy_header_errors final : public std::error_category {
   std::string message(int value) const override {
     switch (static_cast<proxy_header_errc>(value)) {
       case proxy_header_errc::broken: return "there is no valid header of the PROXY protocol";
-      case proxy_header_errc::untrusted: return "the peer is none of the trusted proxies";
+      case proxy_header_errc::untrusted: return "the peer is not one of sockopt.trustedProxies";
     }
     return "unknown error of the PROXY protocol";
   }

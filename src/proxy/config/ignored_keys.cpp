@@ -29,7 +29,7 @@ constexpr ignored_keys ignored[] = {
     {"vnext", "ota"},
     {"servers", "users"},
     {"streamSettings", "externalProxy"},
-    {"sockopt", "penetrate tcpFastOpenQueueLength bindToDevice rxBufSize txBufSize forceBufSize"},
+    {"sockopt", "tcpFastOpenQueueLength bindToDevice rxBufSize txBufSize forceBufSize"},
     {"tlsSettings",
      "allowInsecureCiphers settings preferServerCipherSuites verifyPeerCertByName disableSystemRoot "
      "rejectUnknownSni show publicKey shortId spiderX"},

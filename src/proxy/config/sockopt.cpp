@@ -34,14 +34,14 @@ void read_proxies(settings& s, stream_config& to) {
          accepts);
   accepts |= to.carrier.accepts_proxy_protocol;
   std::vector<std::string> networks, fields;
-  const bool some = s.texts({"trustedProxies",
-                             "Addresses and blocks of the proxies that may send this header; default: all. A "
-                             "unix socket is for proxies anyway."},
-                            networks);
+  const bool some =
+      s.texts({"trustedProxies",
+               "Addresses and blocks of the proxies that may send this header; default: private "
+               "addresses and this machine. A unix socket is for proxies anyway."},
+              networks);
   if (some && !accepts) s.wrong("trustedProxies", "is there without acceptProxyProtocol");
   trusted_proxies trusted;
-  trusted.all = !some;
-  trusted.networks = read_trusted(s, networks);
+  if (some) trusted.networks = read_trusted(s, networks);
   if (accepts) to.proxies = std::make_shared<const trusted_proxies>(std::move(trusted));
   s.texts({"trustedXForwardedFor",
            "Names of fields of HTTP. A carrier takes the client's address from X-Forwarded-For in requests "
@@ -125,6 +125,14 @@ void read_dialing(settings& s, stream_config& to) {
               "and network stand on what it carries. It may go through a further one."},
              to.next))
     to.next_key = s.path("dialerProxy");
+  bool shares = false;
+  s.flag({"penetrate", "Whether downloads of XHTTP from another place have the options of this object."},
+         shares);
+  if (!shares || !to.carrier.share_socket) return;
+  if (to.next.empty())
+    to.carrier.share_socket(to.socket);
+  else
+    s.wrong("penetrate", "is true beside dialerProxy; muxpro has no dialerProxy for downloads");
 }
 
 }  // namespace
@@ -153,7 +161,7 @@ void read_sockopt(settings& s, role side, stream_config& to) {
       return;
     }
     read_proxies(o, to);
-    for (const char* key : {"domainStrategy", "happyEyeballs", "dialerProxy"})
+    for (const char* key : {"domainStrategy", "happyEyeballs", "dialerProxy", "penetrate"})
       o.pass_over(key, "has no effect on an inbound");
   });
 }

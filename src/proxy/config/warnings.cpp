@@ -19,10 +19,10 @@ udp_use udp_of(const inbound_config& i) {
 }
 
 void warn_of(const inbound_config& i, const config& c, std::vector<std::string>& out) {
-  if (i.stream.proxies && i.stream.proxies->all && !is_unix(i.at))
+  if (i.stream.proxies && !i.stream.proxies->networks && !is_unix(i.at))
     out.push_back(fmt::format(
-        "inbound {}: acceptProxyProtocol without sockopt.trustedProxies lets every client name any "
-        "source",
+        "inbound {}: acceptProxyProtocol without sockopt.trustedProxies refuses proxies with public "
+        "addresses, whereas Xray takes the header from every client",
         shown(i.tag)));
   const udp_use use = udp_of(i);
   if (use == udp_use::no || i.protocol == dns_protocol) return;

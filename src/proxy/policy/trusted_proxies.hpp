@@ -2,20 +2,22 @@
 #pragma once
 
 #include "proxy/base/ip_set.hpp"
+#include "proxy/policy/dial_policy.hpp"
 
 #include <asio/ip/address.hpp>
+
+#include <optional>
 
 namespace muxpro::proxy {
 
 /// Proxies in front of a listener, which begin every connection with a header of the PROXY protocol.
 struct trusted_proxies {
-  /// Every peer, as in Xray. A client that reaches the listener can then name any source.
-  bool all = true;
-  ip_set networks;
+  /// None: those of is_private(), this machine among them. Clients on the Internet cannot name a source then.
+  std::optional<ip_set> networks;
 
   /// A unix socket has no address. The permissions of its file decide which processes reach it.
   bool contain(const asio::ip::address& peer) const {
-    return all || peer.is_unspecified() || networks.contains(peer);
+    return peer.is_unspecified() || (networks ? networks->contains(peer) : is_private(peer));
   }
 };
 

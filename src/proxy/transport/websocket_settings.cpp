@@ -104,6 +104,8 @@ transport_plan read_websocket(settings& s, role side, const std::string& server)
 transport_plan read_http_upgrade(settings& s, role side, const std::string& server) {
   const auto o = std::make_shared<upgrade_options>(upgrade_protocol::raw);
   read_path(s, *o);
+  if (std::exchange(o->early_data, 0) > 0)
+    s.note("path", "has ed, which has no effect: a client waits for the server's answer");
   read_host(s, side, server, *o);
   return plan_of(s, o, side);
 }

@@ -242,6 +242,7 @@ transport_plan read_xhttp(settings& s, role side, const std::string& server) {
   out.alpn = {"h2"};
   out.takes_mux_cool_streams = false;
   out.trust = [r](std::vector<std::string> fields) { r->options.trusted = std::move(fields); };
+  if (r->download) out.share_socket = [r](const socket_options& o) { r->download->stream.socket = o; };
   out.stand_on = [r](const std::string& security, const std::vector<std::string>& alpn) {
     return put_xhttp_on(r->way, security, alpn);
   };

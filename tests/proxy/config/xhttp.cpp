@@ -125,6 +125,16 @@ TEST_CASE("config: downloads of XHTTP from another place", "[proxy][config][xhtt
   CHECK(mistake(place + R"({"dialerProxy": "nowhere"})") ==
         at + ".sockopt.dialerProxy: is 'nowhere'; muxpro has no dialerProxy in downloadSettings\n");
   CHECK(mistake(place + R"({"dialerProxy": "", "domainStrategy": "UseIPv4", "happyEyeballs": {}})") == "");
+  const auto with_sockopt = [&](const std::string& options) {
+    return read_text(client(xhttp(R"("downloadSettings": {)" + place + "{}}", R"(, "sockopt": )" + options)));
+  };
+  CHECK(with_sockopt(R"({"mark": 7, "penetrate": true})").all() == "");
+  CHECK(with_sockopt(R"({"dialerProxy": "other"})").all().find("penetrate") == std::string::npos);
+  CHECK(
+      with_sockopt(R"({"dialerProxy": "other", "penetrate": true})")
+          .all()
+          .find("sockopt.penetrate: is true beside dialerProxy; muxpro has no dialerProxy for downloads\n") !=
+      std::string::npos);
   CHECK(read_text(server(R"("downloadSettings": {"address": "a"})")).notes() ==
         of_server + "xhttpSettings.downloadSettings: has no effect on a server\n");
 }
