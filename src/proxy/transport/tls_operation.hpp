@@ -52,13 +52,19 @@ struct tls_core {
     const asio::mutable_buffer into(text.data(), text.size());
     [[maybe_unused]] const auto needs = engine.read(into, n, ec);
     if constexpr (on_socket) {
-      if (n == 0 && needs == tls_engine::needs::input && receive(text.size(), ec)) engine.read(into, n, ec);
+      if (needs == tls_engine::needs::input && is_worth_more(n, text.size()) && receive(text.size() - n, ec))
+        engine.read(into + n, n, ec);
     }
     if (n > 0) ec.clear();
     if (n == 0 && !ec && !text.empty()) ec = asio::error::would_block;
     engine.rest();
     engine.input.settle();
     return n;
+  }
+  /// Whether a read that has `n` bytes so far should look for more. The last record of a peer's write may be a
+  /// short one, which would cost a write of its own.
+  bool is_worth_more(std::size_t n, std::size_t room) const noexcept requires on_socket {
+    return n == 0 || (much_comes && n < room / 4 && !engine.opens_one_at_a_time());
   }
   /// Writes what the socket takes. Returns whether that was all.
   bool send(std::error_code& ec) requires on_socket {
