@@ -25,7 +25,7 @@ inline constexpr bool recycles_memory = true;
 inline constexpr bool recycles_memory = true;
 #endif
 
-/// Keeps at most `most_kept` blocks of each size up to `largest`, in steps of malloc's. malloc has the rest.
+/// Keeps at most `most_kept` bytes of each size up to `largest`, in steps of malloc's. malloc has the rest.
 /// With sanitizers, every block comes from malloc.
 class recycled_memory {
  public:
@@ -33,7 +33,7 @@ class recycled_memory {
     if (!usual(size)) return ::operator new(size);
     list& l = of_this_thread().lists[size_class(size)];
     if (!l.first) return ::operator new(rounded(size));
-    --l.length;
+    ++l.room;
     block* const b = l.first;
     l.first = b->next;
     return b;
@@ -52,20 +52,20 @@ class recycled_memory {
   }
 
  private:
-  static constexpr std::size_t step = 16, largest = 504, most_kept = 512;
+  static constexpr std::size_t step = 16, largest = 504, most_kept = 32 * 1024;
   struct block {
     block* next;
   };
   struct list {
     void take(void* memory) noexcept {
-      if (length == most_kept) [[unlikely]] {
+      if (room == 0) [[unlikely]] {
         if (!begin_to_keep()) return ::operator delete(memory);
       }
-      ++length;
+      --room;
       first = ::new (memory) block{first};
     }
     block* first = nullptr;
-    std::size_t length = most_kept;  ///< also before the first block and after the thread's end
+    std::size_t room = 0;  ///< for further blocks, 0 before the first one and after the thread's end
   };
   struct kept {
     std::array<list, largest / step + 1> lists{};
@@ -74,7 +74,7 @@ class recycled_memory {
   struct end_of_thread {
     ~end_of_thread() {
       for (list& l : of_this_thread().lists) {
-        l.length = most_kept;
+        l.room = 0;
         while (block* const b = l.first) {
           l.first = b->next;
           ::operator delete(b);
@@ -93,7 +93,7 @@ class recycled_memory {
     kept& k = of_this_thread();
     if (std::exchange(k.begun, true)) return false;
     static thread_local end_of_thread end;
-    for (list& l : k.lists) l.length = 0;
+    for (std::size_t c = 0; c < k.lists.size(); ++c) k.lists[c].room = most_kept / ((c + 1) * step);
     return true;
   }
   static constexpr bool usual(std::size_t size) noexcept {
