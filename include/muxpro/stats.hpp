@@ -27,7 +27,7 @@ struct stream_stats {
   std::uint64_t datagrams_dropped_out = 0;  ///< queue full or too long
 };
 
-struct session_stats {
+struct session_counts {
   /// Frames by type (index: frame_type) and the payload they carried.
   std::array<traffic, frame_types> sent{};
   std::array<traffic, frame_types> received{};
@@ -47,6 +47,9 @@ struct session_stats {
   duration credit_stalled{};
   duration round_trip{};       ///< from a grant to the data it allowed, the shortest so far, 0 means unknown
   std::uint64_t glitches = 0;  ///< odd frames of the peer
+};
+
+struct session_stats : session_counts {
   std::map<end_code, std::uint64_t> ends_sent;
   std::map<end_code, std::uint64_t> ends_received;  ///< all codes above 6 as 7
 };

@@ -32,6 +32,13 @@ awaitable<> work(session& client, churn& state) {
   --state.workers;
 }
 
+awaitable<> with_pauses(session& client, churn& state) {
+  for (const duration pause : std::initializer_list<duration>{500ms, 1500ms, 70s, 3s, 200s}) {
+    co_await one(client, state);
+    co_await sleep_for(pause);
+  }
+}
+
 void hold(std::size_t number, session_pair& p, asio::io_context& context) {
   churn state{.left = number};
   spawn(context, serve_echo(p.server));
@@ -57,6 +64,21 @@ TEST_CASE("100,000 short sub-streams as fast as one session over TCP can", "[ses
   auto [near, far] = tcp_pair(context);
   session_pair p(session(std::move(near), role::client), session(std::move(far), role::server));
   hold(steps(100'000), p, context);
+}
+
+// After a second it frees what it had for them, and after a minute what it knows of their ids.
+TEST_CASE("a session that was without sub-streams for a while serves the next one", "[session][churn]") {
+  asio::io_context context;
+  manual_clock clock{context};
+  session_pair p(context);
+  churn state;
+  spawn(context, serve_echo(p.server));
+  spawn(context, with_pauses(p.client, state));
+  clock.run_for(context, 280s);
+  CHECK(state.answered == 5);
+  CHECK_FALSE(*p.client_fate);
+  CHECK_FALSE(*p.server_fate);
+  CHECK(p.server.stats().glitches + p.client.stats().glitches == 0);
 }
 
 }  // namespace io_test

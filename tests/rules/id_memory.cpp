@@ -143,3 +143,44 @@ TEST_CASE("recent_ids keeps the later time of an id noted twice", "[rules][id_me
   CHECK(r.seen_since(7, start + seconds(1)));
   CHECK_FALSE(r.seen_since(7, start + seconds(3)));
 }
+
+TEST_CASE("recent_ids knows each of its ids while it grows", "[rules][id_memory]") {
+  recent_ids r;
+  for (unsigned id = 1; id <= 256; ++id) {
+    r.note(static_cast<stream_id>(id), start + seconds(id));
+    bool all = true;
+    for (unsigned earlier = 1; earlier <= id; ++earlier) {
+      const auto e = static_cast<stream_id>(earlier);
+      all &= r.seen_since(e, start + seconds(earlier)) && !r.seen_since(e, start + seconds(earlier + 1));
+    }
+    CAPTURE(id);
+    CHECK(all);
+  }
+}
+
+TEST_CASE("recent_ids forgets when the last id is old", "[rules][id_memory]") {
+  recent_ids r;
+  CHECK(r.forget(start, lifetime) == time_point::max());
+  r.note(1, start);
+  r.note(2, start + seconds(1));
+  CHECK(r.forget(start + seconds(1) + lifetime, lifetime) == start + seconds(1) + lifetime + duration(1));
+  CHECK(r.seen_since(1, start));
+  CHECK(r.forget(start + seconds(1) + lifetime + duration(1), lifetime) == time_point::max());
+  CHECK_FALSE(r.seen_since(1, start));
+  CHECK_FALSE(r.seen_since(2, start));
+  r.note(3, start + seconds(100));
+  CHECK(r.seen_since(3, start + seconds(100)));
+}
+
+TEST_CASE("quarantine goes on after it was empty", "[rules][id_memory]") {
+  quarantine q(10, lifetime);
+  q.expire(start);
+  CHECK_FALSE(q.release(1));
+  q.add(1, start);
+  CHECK(q.release(1));
+  q.expire(start);
+  CHECK(q.size() == 0);
+  q.add(2, start + seconds(1));
+  CHECK(q.contains(2));
+  CHECK(q.next_expiry() == start + seconds(1) + lifetime);
+}

@@ -90,3 +90,18 @@ TEST_CASE("stream_table lets a visit erase what it visits", "[rules][stream_tabl
     CHECK(listed(table) == left);
   }
 }
+
+TEST_CASE("stream_table frees its memory only while it is empty", "[rules][stream_table]") {
+  stream_table<entry> table;
+  table.free_memory();
+  entry a{static_cast<stream_id>(7)}, b{static_cast<stream_id>(40000)};
+  table.insert(a.id, a);
+  table.free_memory();
+  CHECK(table.find(7) == &a);
+  table.erase(7);
+  table.free_memory();
+  CHECK(table.find(7) == nullptr);
+  table.insert(b.id, b);
+  CHECK(table.find(40000) == &b);
+  CHECK(listed(table) == std::vector<stream_id>{40000});
+}

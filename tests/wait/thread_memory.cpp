@@ -3,6 +3,8 @@
 
 #include <muxpro/detail/thread_memory.hpp>
 
+#include <memory>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -72,4 +74,27 @@ TEST_CASE("thread_memory: a thread keeps a few blocks, and has all that are aske
   many.clear();
   many.resize(20);
   for (thread_memory& m : many) CHECK(m.take(size).size() == size);
+}
+
+TEST_CASE("last_memory gives each block of the process to one owner", "[memory]") {
+  using muxpro::detail::last_memory;
+  std::vector<std::unique_ptr<last_memory>> owners;
+  std::set<const std::byte*> blocks;
+  for (;;) {
+    auto& owner = *owners.emplace_back(std::make_unique<last_memory>());
+    if (owner.take().empty()) break;
+    CHECK(owner.taken().size() == last_memory::size);
+    CHECK(owner.take().data() == owner.taken().data());
+    CHECK(blocks.insert(owner.taken().data()).second);
+    REQUIRE(owners.size() < 1000);
+  }
+  CHECK(owners.size() > 1);
+  const std::byte* const freed = owners.front()->taken().data();
+  owners.front()->give_back();
+  CHECK(owners.front()->taken().empty());
+  CHECK(owners.back()->take().data() == freed);
+  last_memory late;
+  CHECK(late.take().empty());
+  owners.clear();
+  CHECK_FALSE(late.take().empty());
 }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
 
 namespace muxpro::detail {
 
@@ -16,20 +15,21 @@ class token_bucket {
 
   /// Returns false and takes no tokens if fewer than `weight` are left.
   bool take(time_point now, double weight = 1) noexcept {
-    if (last_ && now > *last_) {
-      const double seconds = std::chrono::duration<double>(now - *last_).count();
+    if (last_ != never && now > last_) {
+      const double seconds = std::chrono::duration<double>(now - last_).count();
       tokens_ = std::min<double>(limit_.burst, tokens_ + seconds * limit_.per_second);
     }
-    last_ = last_ ? std::max(*last_, now) : now;
+    last_ = std::max(last_, now);
     if (tokens_ < weight) return false;
     tokens_ -= weight;
     return true;
   }
 
  private:
+  static constexpr time_point never = time_point::min();
   rate_limit limit_;
   double tokens_;
-  std::optional<time_point> last_;
+  time_point last_ = never;
 };
 
 }  // namespace muxpro::detail

@@ -7,7 +7,6 @@
 #include <muxpro/detail/thread_memory.hpp>
 #include <muxpro/detail/transport.hpp>
 
-#include <array>
 #include <memory>
 #include <vector>
 
@@ -15,12 +14,12 @@ namespace muxpro::detail {
 
 class outbox {
  public:
-  outbox(write_queue& queue, protocol& rules, const session_options& options, session_stats& counted)
+  outbox(write_queue& queue, protocol& rules, const session_options& options, session_counts& counted)
       : queue_(queue), rules_(rules), options_(options), counted_(counted), quantum_(options.frame_quantum) {}
 
   /// No frame of a stream has more data.
   void agreed(std::size_t longest_data) noexcept { longest_data_ = longest_data; }
-  /// Gathers the frames that are due. Returns false if no frames are due.
+  /// Gathers the frames that are due. Returns false if no frames are due, or if there is no memory at all.
   bool fill(time_point now);
   gather_list rest() const noexcept { return gather_list(parts_.subspan(first_, count_ - first_)); }
   bool written() const noexcept { return first_ == count_; }
@@ -34,18 +33,21 @@ class outbox {
   bool land();
   void drop() noexcept;
   bool in_flight() const noexcept { return in_flight_; }
+  /// While nothing is in flight. The memory that was kept for the next gather is freed.
+  void free_memory() noexcept;
 
  private:
   // Asio gathers at most 64 buffers in one system call.
   static constexpr std::size_t max_parts = 64;
   static constexpr std::size_t arena_size = 32 * 1024;
-  // What add_frame() and add_credits() need at least.
-  static constexpr std::size_t reserve_parts = 16, reserve_arena = 576;
+  // Of last_memory. The rest of it is what add_frame() and add_credits() need at least.
+  static constexpr std::size_t reserve_parts = 16;
   static constexpr std::size_t data_header = 8;
   // Below this a copy is cheaper than one more buffer in the gather list.
   static constexpr std::size_t copy_limit = 512;
 
-  void take_memory() noexcept;
+  bool take_memory() noexcept;
+  void give_memory_back() noexcept;
   void divide(bytes block, std::size_t parts) noexcept;
   void add_credits(time_point now);
   void add_frame(stream_state& s, time_point now);
@@ -67,13 +69,11 @@ class outbox {
   write_queue& queue_;
   protocol& rules_;
   const session_options& options_;
-  session_stats& counted_;
+  session_counts& counted_;
 
   std::vector<std::byte> control_, ends_;
   thread_memory memory_;
-  /// Where there is no memory.
-  alignas(asio::const_buffer)
-      std::array<std::byte, reserve_parts * sizeof(asio::const_buffer) + reserve_arena> reserve_;
+  last_memory reserve_;
   // In one of these, from fill() to land().
   std::span<asio::const_buffer> parts_;
   bytes arena_;

@@ -17,6 +17,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace muxpro::detail {
 
@@ -49,6 +51,20 @@ class stream_rules : public write_queue::source {
 
 /// The numerically highest version in both lists.
 std::optional<version> choose_version(const std::vector<version>& offered, const std::vector<version>& known);
+
+/// How many Ends there were, by code. A session sees few codes.
+class end_counts {
+ public:
+  void count(end_code c) {
+    for (auto& [code, n] : seen_)
+      if (code == c) return static_cast<void>(++n);
+    seen_.emplace_back(c, 1);
+  }
+  std::map<end_code, std::uint64_t> by_code() const { return {seen_.begin(), seen_.end()}; }
+
+ private:
+  std::vector<std::pair<end_code, std::uint64_t>> seen_;
+};
 
 class protocol {
  public:
@@ -112,6 +128,10 @@ class protocol {
   /// Counts a data frame that was sent, which allows the peer ten CreditUpdates.
   void data_frame_sent() noexcept { ++data_frames_sent_; }
   void expire(time_point now) { quarantine_.expire(now); }
+  /// Without sub-streams what was kept for the next one is freed.
+  void free_memory() noexcept { table_.free_memory(); }
+  /// Frees what is known of ids of which no frame can be late any more. Returns when there will be more.
+  time_point forget(time_point now) noexcept;
   time_point next_expiry() const { return quarantine_.next_expiry(); }
 
   stream_table<stream_rules>& streams() noexcept { return table_; }
@@ -157,7 +177,7 @@ class protocol {
   std::uint64_t credit_updates_ = 0;
   std::uint64_t data_frames_sent_ = 0;
   std::uint64_t opened_ = 0, refused_ = 0, glitch_count_ = 0;
-  std::map<end_code, std::uint64_t> ends_sent_, ends_received_;
+  end_counts ends_sent_, ends_received_;
 };
 
 }  // namespace muxpro::detail

@@ -4,6 +4,7 @@
 #include <muxpro/detail/context_service.hpp>
 #include <muxpro/detail/outbox.hpp>
 #include <muxpro/detail/protocol.hpp>
+#include <muxpro/detail/shared_options.hpp>
 #include <muxpro/detail/strand_check.hpp>
 #include <muxpro/detail/stream_state.hpp>
 #include <muxpro/detail/stream_watcher.hpp>
@@ -11,7 +12,6 @@
 #include <muxpro/detail/transport.hpp>
 #include <muxpro/open_request.hpp>
 
-#include <array>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -126,7 +126,8 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   static loop write_loop(std::shared_ptr<session_impl> self);
   bool more_may_come(int turn, int least);
   bool gather();
-  static asio::awaitable<void> watch_loop(std::shared_ptr<session_impl> self);
+  static loop watch_loop(std::shared_ptr<session_impl> self);
+  auto wait_until_armed();
   asio::awaitable<void> negotiate();
   asio::awaitable<error_code> ask_version();
   asio::awaitable<error_code> answer_version();
@@ -136,7 +137,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   struct negotiation_deadline;
   auto wait_for_output();
   /// What stops them. The handshake is a part of the run, and read_on() takes the place of the writes.
-  enum stop_of { stop_run, stop_watch, stop_reads, stop_writes, stops };
+  enum stop_of { stop_run, stop_reads, stop_writes, stops };
   void spawn_loop(asio::awaitable<void> work, stop_of which);
   void spawn_loop(loop l);
   friend class loop::promise_type;
@@ -147,6 +148,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void read_now();
   bytes room_to_read() noexcept;
   void let_go_of_memory() noexcept;
+  void give_read_memory_back() noexcept;
   auto write_rest();
   error_code result_of_run() const;
 
@@ -184,6 +186,8 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   // --- watching
   void check_deadlines();
   time_point check_session(time_point t);
+  time_point check_rest(time_point t) noexcept;
+  void rest() noexcept;
   time_point idle_deadline() const noexcept;
   time_point close_idle();
   time_point stream_deadline(stream_state& s) const;
@@ -211,7 +215,9 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   std::vector<std::byte> head_;         ///< goes with the first frame
   head_reader peers_head_;              ///< until its end has come
   std::vector<std::byte> peers_beginning_;
-  const session_options options_;
+  std::string budget_user_;  ///< until the run begins
+  const std::shared_ptr<const session_options> shared_options_;
+  const session_options& options_;
   const role role_;
   std::unique_ptr<transport> transport_;
   std::optional<wake_up> timer_;
@@ -225,7 +231,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   strand_check strand_;
   std::optional<version> version_;
   error_code fate_;  ///< why it was closed
-  session_stats counted_;
+  session_counts counted_;
   std::uint64_t promised_ = 0;  ///< window beyond 64 KiB, all sub-streams
 
   write_queue queue_;
@@ -234,10 +240,10 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   decoder decoder_;
   const bool reads_when_ready_;
   thread_memory read_memory_;
-  std::array<std::byte, 128> reserve_;  ///< for reads where there is no memory
-  const_bytes unparsed_;                ///< of one of these
-  bool more_is_there_ = false;          ///< the last read was a full one
-  stream_state* data_for_ = nullptr;    ///< whose payload is arriving, null to discard it
+  last_memory read_reserve_;          ///< where there is no memory
+  const_bytes unparsed_;              ///< of one of these
+  bool more_is_there_ = false;        ///< the last read was a full one
+  stream_state* data_for_ = nullptr;  ///< whose payload is arriving, null to discard it
   std::vector<stream_state*> touched_;
   stream_state* full_ = nullptr;  ///< has no room for the payload that comes next, so reading stops meanwhile
   std::size_t announced_for_full_ = 0;
@@ -249,6 +255,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
 
   time_point active_at_{};
   time_point unused_since_{};  ///< without sub-streams
+  bool rests_ = true;          ///< it has no memory that it had for sub-streams
   time_point next_keep_alive_ = time_point::max();
   time_point armed_ = time_point::max();
   /// Bytes of a begun frame, or of a write, in each period of their time-outs.

@@ -46,6 +46,13 @@ class stream_table {
     if (--b->used == 0) spare_branch_ = std::move(b);
   }
   std::size_t size() const noexcept { return size_; }
+  /// Without entries it gives its memory back.
+  void free_memory() noexcept {
+    if (size_ > 0) return;
+    spare_leaf_.reset();
+    spare_branch_.reset();
+    root_.reset();
+  }
 
   /// `visit` may erase the entry it is given, and no other.
   template <class F>

@@ -1,9 +1,14 @@
-// thread_memory, a large block for one read or write, which the thread keeps for the next one.
+// thread_memory, a large block for one read or write, which the thread keeps for the next one, and
+// last_memory, a small one where there is no memory.
 #pragma once
 
 #include <muxpro/detail/recycled.hpp>
 
+#include <array>
+#include <atomic>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <span>
 #include <utility>
@@ -80,6 +85,51 @@ class thread_memory {
   }
 
   block block_;
+};
+
+/// One of a few small blocks that a process has from its start, so that sessions go on without memory. Any
+/// thread.
+class last_memory {
+ public:
+  static constexpr std::size_t size = 832;
+
+  last_memory() noexcept = default;
+  last_memory(const last_memory&) = delete;
+  last_memory& operator=(const last_memory&) = delete;
+  ~last_memory() { give_back(); }
+
+  /// Empty if all blocks are in use.
+  std::span<std::byte> take() noexcept {
+    if (place_ == none) place_ = free_place();
+    return taken();
+  }
+  void give_back() noexcept {
+    if (place_ != none) used_.fetch_and(~(std::uint32_t{1} << place_), std::memory_order_release);
+    place_ = none;
+  }
+  std::span<std::byte> taken() const noexcept {
+    return place_ == none ? std::span<std::byte>() : std::span<std::byte>(blocks_[place_].bytes);
+  }
+
+ private:
+  static constexpr std::size_t most = 32, none = most;
+  struct block {
+    alignas(std::max_align_t) std::array<std::byte, size> bytes;
+  };
+
+  static std::size_t free_place() noexcept {
+    std::uint32_t used = used_.load(std::memory_order_relaxed);
+    for (;;) {
+      const auto place = static_cast<std::size_t>(std::countr_one(used));
+      if (place == most) return none;
+      const std::uint32_t with_it = used | std::uint32_t{1} << place;
+      if (used_.compare_exchange_weak(used, with_it, std::memory_order_acquire)) return place;
+    }
+  }
+
+  static inline std::array<block, most> blocks_;
+  static inline std::atomic<std::uint32_t> used_{0};
+  std::size_t place_ = none;
 };
 
 }  // namespace muxpro::detail

@@ -61,6 +61,10 @@ class write_queue {
     if (control_.capacity() - control_.size() < n)
       control_.reserve(std::max({least, 2 * control_.capacity(), control_.size() + n}));
   }
+  /// Without control frames it gives their memory back.
+  void free_memory() noexcept {
+    if (control_.empty()) std::vector<std::byte>().swap(control_);
+  }
   void append_control(const_bytes data) { control_.insert(control_.end(), data.begin(), data.end()); }
 
   /// Hands over the encoded control frames. `into` is emptied first and its memory reused.

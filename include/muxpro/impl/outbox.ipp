@@ -14,7 +14,7 @@ MUXPRO_DECL bool outbox::fill(time_point now) {
   if (queue_.empty()) return false;
   first_ = count_ = arena_used_ = payload_ = 0;
   begun_ = now;
-  take_memory();
+  if (!take_memory()) return false;
 
   queue_.take_control(control_);
   if (!control_.empty()) add_part(asio::buffer(control_));
@@ -34,16 +34,33 @@ MUXPRO_DECL bool outbox::fill(time_point now) {
   }
   add_ends();
   in_flight_ = count_ > 0;
-  if (!in_flight_) memory_.give_back();
+  if (!in_flight_) give_memory_back();
   return in_flight_;
 }
 
-MUXPRO_DECL void outbox::take_memory() noexcept {
+MUXPRO_DECL bool outbox::take_memory() noexcept {
   try {
     divide(memory_.take(arena_size), max_parts);
   } catch (const std::bad_alloc&) {
-    divide(reserve_, reserve_parts);
+    const bytes block = reserve_.take();
+    if (block.empty()) return false;
+    divide(block, reserve_parts);
   }
+  return true;
+}
+
+MUXPRO_DECL void outbox::give_memory_back() noexcept {
+  memory_.give_back();
+  reserve_.give_back();
+}
+
+MUXPRO_DECL void outbox::free_memory() noexcept {
+  if (in_flight_) return;
+  std::vector<std::byte>().swap(control_);
+  std::vector<std::byte>().swap(ends_);
+  std::vector<ref<stream_state>>().swap(flying_);
+  std::vector<ref<stream_state>>().swap(ending_);
+  std::vector<datagram>().swap(datagrams_);
 }
 
 MUXPRO_DECL void outbox::divide(bytes block, std::size_t parts) noexcept {
@@ -193,7 +210,7 @@ MUXPRO_DECL void outbox::drained(time_point now) noexcept {
 
 MUXPRO_DECL bool outbox::land() {
   in_flight_ = false;
-  memory_.give_back();
+  give_memory_back();
   datagrams_.clear();
   std::vector<ref<stream_state>> landed;
   std::swap(landed, flying_);

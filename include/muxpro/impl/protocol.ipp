@@ -99,7 +99,7 @@ MUXPRO_DECL protocol::event protocol::receive_data(stream_rules& s, std::uint64_
 }
 
 MUXPRO_DECL protocol::event protocol::on(const end& f, time_point now) {
-  ++ends_received_[std::min(f.code, unknown_code)];
+  ends_received_.count(std::min(f.code, unknown_code));
   stream_rules* const s = table_.find(f.id);
   if (!s) return unknown_end(f.id, now);
   s->active_at = now;
@@ -228,8 +228,12 @@ MUXPRO_DECL void protocol::release(stream_rules& s, time_point now) {
 
 // A reader of layout G loses its place after a code, so it gets the bare End.
 MUXPRO_DECL void protocol::send_end(stream_id id, end_code code, bool provoked) {
-  ++ends_sent_[code];
+  ends_sent_.count(code);
   queue_.push_control(end{id, wire_->codes_in_ends ? code : end_code::graceful}, provoked);
+}
+
+MUXPRO_DECL time_point protocol::forget(time_point now) noexcept {
+  return std::min(freed_.forget(now, late_frames_until), answered_.forget(now, recently));
 }
 
 MUXPRO_DECL void protocol::report(session_stats& out) const {
@@ -237,8 +241,8 @@ MUXPRO_DECL void protocol::report(session_stats& out) const {
   out.refused = refused_;
   out.glitches = glitch_count_;
   out.streams = static_cast<std::uint32_t>(table_.size());
-  out.ends_sent = ends_sent_;
-  out.ends_received = ends_received_;
+  out.ends_sent = ends_sent_.by_code();
+  out.ends_received = ends_received_.by_code();
 }
 
 }  // namespace muxpro::detail

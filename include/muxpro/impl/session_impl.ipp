@@ -16,13 +16,18 @@
 
 namespace muxpro::detail {
 
+// A session that is without sub-streams for so long frees what it had for them.
+inline constexpr duration rests_after = std::chrono::seconds(1);
+
 MUXPRO_DECL session_impl::session_impl(std::unique_ptr<transport> next, asio::any_io_executor executor,
                                        role side, session_options options)
     : executor_(std::move(executor)),
-      first_bytes_(std::move(options.early)),
-      head_(std::move(options.head)),
-      peers_head_(std::move(options.peers_head)),
-      options_(std::move(options)),
+      first_bytes_(std::exchange(options.early, {})),
+      head_(std::exchange(options.head, {})),
+      peers_head_(std::exchange(options.peers_head, nullptr)),
+      budget_user_(std::exchange(options.budget_user, {})),
+      shared_options_(shared_options::of(std::move(options))),
+      options_(*shared_options_),
       role_(side),
       transport_(std::move(next)),
       timer_(std::in_place, executor_),
@@ -113,6 +118,7 @@ MUXPRO_DECL ref<stream_state> session_impl::add_stream(stream_id id, const desti
                                                        std::uint8_t priority) {
   auto s = make_ref<stream_state>(shared_from_this(), id, d, priority, now());
   ++rules_.in_use;
+  rests_ = false;
   rules_.insert(*s);
   s->listed_self = s;
   if (full_) begin_grace();
@@ -166,7 +172,7 @@ MUXPRO_DECL void session_impl::release(stream_state& s) {
   watch(rules_.next_expiry());
   if (rules_.streams().size() == 0) {
     active_at_ = unused_since_ = now();
-    watch(active_at_ + options_.session_idle);
+    watch(unused_since_ + std::min(options_.session_idle, rests_after));
     if (s.id == 0) leave(errc::session_closed);
   }
   if (s.detail::list_node<backlog_tag>::linked() && s.aborted) {
@@ -234,9 +240,9 @@ MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session
                                                          bool negotiated) {
   if (!negotiated) co_await self->negotiate();
   if (self->state_ != state::ready) co_return;
-  self->process_budget_->join(*self, self->options_.budget_user);
+  self->process_budget_->join(*self, std::exchange(self->budget_user_, {}));
   self->spawn_loop(write_loop(self));
-  self->spawn_loop(watch_loop(self), stop_watch);
+  self->spawn_loop(watch_loop(self));
   self->spawn_loop(read_loop(self));
 }
 
@@ -275,7 +281,7 @@ MUXPRO_DECL void session_impl::expect_run() {
 }
 
 MUXPRO_DECL session_stats session_impl::report() const {
-  session_stats s = counted_;
+  session_stats s{counted_, {}, {}};
   rules_.report(s);
   s.receive_windows = std::uint64_t{s.streams} * rules_.wire().window + promised_;
   for (std::size_t i = 0; i < frame_types; ++i) s.sent[i].frames += queue_.pushed()[i];

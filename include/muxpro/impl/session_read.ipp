@@ -11,15 +11,18 @@ namespace muxpro::detail {
 inline auto session_impl::read_some() {
   return transfer(executor_, stop_[stop_reads].slot(), [this](transfer_step done) {
     const bytes room = room_to_read();
+    if (room.empty()) close(errc::no_memory);
     transport_->start_read(asio::buffer(room.data(), room.size()), std::move(done));
   });
 }
 
 MUXPRO_DECL bytes session_impl::room_to_read() noexcept {
   try {
-    return read_memory_.take(options_.read_buffer);
+    const bytes room = read_memory_.take(options_.read_buffer);
+    read_reserve_.give_back();
+    return room;
   } catch (const std::bad_alloc&) {
-    return reserve_;
+    return read_reserve_.take();
   }
 }
 
@@ -41,16 +44,22 @@ inline auto session_impl::wait_for_room() {
 // A read that fills its memory leaves more behind, for which the session need not wait.
 MUXPRO_DECL void session_impl::read_now() {
   const bytes room = room_to_read();
+  if (room.empty()) return close(errc::no_memory);
   error_code ec;
   const std::size_t n = transport_->read_now(room, ec);
   more_is_there_ = n == room.size();
-  if (ec == asio::error::would_block) return read_memory_.give_back();
+  if (ec == asio::error::would_block) return give_read_memory_back();
   take_in(ec, n);
+}
+
+MUXPRO_DECL void session_impl::give_read_memory_back() noexcept {
+  read_memory_.give_back();
+  read_reserve_.give_back();
 }
 
 MUXPRO_DECL void session_impl::let_go_of_memory() noexcept {
   if (!unparsed_.empty()) return;
-  if (reads_when_ready_) read_memory_.give_back();
+  if (reads_when_ready_) give_read_memory_back();
   if (first_bytes_.capacity() > 0) std::vector<std::byte>().swap(first_bytes_);
 }
 
@@ -85,10 +94,11 @@ MUXPRO_DECL void session_impl::take_in(error_code ec, std::size_t n) {
   ++counted_.reads;
   counted_.wire_received += n;
   if (read_watch_.running()) read_watch_.progress(n, progress_floor, now());
-  unparsed_ = read_memory_.taken().empty() ? const_bytes(reserve_).first(n) : read_memory_.taken().first(n);
+  const const_bytes reserve = read_reserve_.taken();
+  unparsed_ = reserve.empty() ? read_memory_.taken().first(n) : reserve.first(n);
   if (!peers_head_) return;
   if (const error_code broken = strip_peers_head()) close(broken);
-  if (reads_when_ready_) read_memory_.give_back();
+  if (reads_when_ready_) give_read_memory_back();
 }
 
 // Handles frames up to the read budget. Other work of the executor comes before the next turn. A turn also

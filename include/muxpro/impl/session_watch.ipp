@@ -3,8 +3,6 @@
 
 #include <muxpro/detail/session_impl.hpp>
 
-#include <asio/redirect_error.hpp>
-
 #include <algorithm>
 
 namespace muxpro::detail {
@@ -15,9 +13,15 @@ MUXPRO_DECL void session_impl::watch(time_point deadline) {
   if (state_ == state::ready) timer_->cancel();
 }
 
+// close() cancels the timer.
+inline auto session_impl::wait_until_armed() {
+  return transfer(executor_, asio::cancellation_slot(),
+                  [this](transfer_step done) { timer_->async_wait_until(armed_, std::move(done)); });
+}
+
 // Deadlines only ever move back while things go well, so the timer is set for the earliest one known
 // and all are looked at when it ends.
-MUXPRO_DECL asio::awaitable<void> session_impl::watch_loop(std::shared_ptr<session_impl> self) {
+MUXPRO_DECL loop session_impl::watch_loop(std::shared_ptr<session_impl> self) {
   self->armed_ = self->now();
   while (!self->closed()) {
     if (self->now() >= self->armed_) {
@@ -25,9 +29,7 @@ MUXPRO_DECL asio::awaitable<void> session_impl::watch_loop(std::shared_ptr<sessi
       self->check_deadlines();
       if (self->closed()) co_return;
     }
-    error_code ignored;
-    auto token = asio::redirect_error(asio::use_awaitable, ignored);
-    co_await self->timer_->async_wait_until(self->armed_, token);
+    co_await self->wait_until_armed();
   }
 }
 
@@ -79,6 +81,7 @@ MUXPRO_DECL time_point session_impl::check_session(time_point t) {
   if (std::min(read, write) <= t) return close(errc::stalled), time_point::max();
   if (leaves_until_ <= t) return close(errc::close_timeout), time_point::max();
   if (idle <= t) return close_idle();
+  const time_point rest = unused ? check_rest(t) : time_point::max();
   if (unused) {
     next_keep_alive_ = time_point::max();
   } else if (next_keep_alive_ <= t) {
@@ -86,7 +89,22 @@ MUXPRO_DECL time_point session_impl::check_session(time_point t) {
     wake_writer();
     set_keep_alive(t);
   }
-  return std::min({read, write, idle, leaves_until_, next_keep_alive_});
+  return std::min({read, write, idle, rest, leaves_until_, next_keep_alive_});
+}
+
+// Ids are remembered for a while longer.
+MUXPRO_DECL time_point session_impl::check_rest(time_point t) noexcept {
+  if (!rests_ && t >= unused_since_ + rests_after) rest();
+  const time_point ids = rules_.forget(t);
+  return rests_ ? ids : unused_since_ + rests_after;
+}
+
+MUXPRO_DECL void session_impl::rest() noexcept {
+  rests_ = true;
+  rules_.free_memory();
+  queue_.free_memory();
+  outbox_.free_memory();
+  std::vector<stream_state*>().swap(touched_);
 }
 
 // KeepAlives hold a session without sub-streams for a while, and not for ever.

@@ -54,6 +54,7 @@ MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
         if (!self->closed()) self->said_goodbye();
         continue;
       }
+      if (self->closed()) break;
       co_await self->wait_for_output();
       turns = 0;
       continue;
@@ -83,11 +84,14 @@ MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
   self->outbox_.land();
 }
 
-// Returns false if there is no frame to write.
+// Returns false if there is no frame to write, or no memory to write one.
 MUXPRO_DECL bool session_impl::gather() {
   if (queue_.empty()) return false;
   const time_point begun = now();
-  if (!outbox_.fill(begun)) return false;
+  if (!outbox_.fill(begun)) {
+    if (!queue_.empty()) close(errc::no_memory);
+    return false;
+  }
   write_watch_.start(begun);
   watch(write_watch_.deadline(options_.write_stall_timeout));
   return true;
