@@ -32,6 +32,10 @@ class inbound {
   /// c->cut() ends its pending operations.
   virtual asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                                       admission::ticket place) const = 0;
+  /// Begins serve(), whose exceptions end this connection alone, and keeps `owner`, which owns this inbound,
+  /// until it completes. Override it where many idle connections should not have a coroutine each.
+  virtual void start(std::shared_ptr<connection> c, context ctx, dispatcher& to, admission::ticket place,
+                     std::shared_ptr<const void> owner) const;
   /// Sets the target of datagrams whose source and gateway are in `ctx`. Returns false if they are dropped.
   /// An exception drops the one datagram that it was called for.
   virtual bool admit_datagrams(context& ctx) const;

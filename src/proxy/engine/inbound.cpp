@@ -1,8 +1,19 @@
 #include <muxpro/proxy/inbound.hpp>
 
+#include <asio/co_spawn.hpp>
+
 #include <algorithm>
+#include <exception>
+#include <utility>
 
 namespace muxpro::proxy {
+
+void inbound::start(std::shared_ptr<connection> c, context ctx, dispatcher& to, admission::ticket place,
+                    std::shared_ptr<const void> owner) const {
+  const asio::any_io_executor executor = c->get_executor();
+  asio::awaitable<void> served = serve(c, std::move(ctx), to, std::move(place));
+  asio::co_spawn(executor, std::move(served), [c, owner](std::exception_ptr) {});
+}
 
 bool inbound::admit_datagrams(context&) const { return false; }
 std::shared_ptr<sealed_datagrams> inbound::open_datagrams() const { return nullptr; }

@@ -78,9 +78,8 @@ class worker {
     const bool layered = way->over || way->proxies;
     if (!layered) open_->by_id[known.id] = c;
     watch(c, *way, known.inbound.source, client.place);
-    asio::awaitable<void> served =
-        layered ? accept_over(way, c, std::move(known), std::move(client.place))
-                : way->serves->serve(c, std::move(known), to_, std::move(client.place));
+    if (!layered) return way->serves->start(c, std::move(known), to_, std::move(client.place), way);
+    asio::awaitable<void> served = accept_over(way, c, std::move(known), std::move(client.place));
     asio::co_spawn(io_, std::move(served), [way, c](std::exception_ptr) {});
   }
 

@@ -9,6 +9,7 @@
 #include "proxy/policy/dial_policy.hpp"
 #include "proxy/udp/udp_nat.hpp"
 
+#include <muxpro/one_shot.hpp>
 #include <muxpro/proxy/client.hpp>
 #include <muxpro/proxy/datagram_stream.hpp>
 #include <muxpro/timer.hpp>
@@ -58,14 +59,15 @@ class cut_watch {
 }  // namespace
 
 main_connection::main_connection(session s, admission::ticket place, main_connection_places held,
-                                 const mux_inbound_options& o, context ctx, dispatcher& to)
+                                 const mux_inbound_options& o, std::shared_ptr<const relay_options> relay,
+                                 context ctx, dispatcher& to)
     : session_(std::move(s)),
       place_(std::move(place)),
       held_(std::move(held)),
-      dials_(session_.get_executor(), o.max_pending_dials),
+      max_dials_(o.max_pending_dials),
       max_waiting_(o.max_waiting_dials),
       new_rate_(o.new_rate),
-      relay_(o.relay),
+      relay_(std::move(relay)),
       ctx_(std::move(ctx)),
       to_(to),
       all_(to.main_connections()) {
@@ -76,15 +78,34 @@ main_connection::main_connection(session s, admission::ticket place, main_connec
 
 main_connection::~main_connection() { all_->erase(place_in_all_); }
 
-asio::awaitable<void> main_connection::run(std::shared_ptr<main_connection> self) {
-  std::error_code ec;
-  co_await self->session_.async_handshake(or_error(ec));
-  self->place_.release();
-  if (!ec) {
-    asio::co_spawn(self->session_.get_executor(), accept_streams(self), [](std::exception_ptr) {});
-    co_await self->session_.async_run(or_error(ec));
+// Handlers instead of coroutines, whose frames would be a fifth of what an idle main connection holds.
+void main_connection::start(std::function<void()> ended) {
+  ended_ = std::move(ended);
+  session_.async_handshake([self = shared_from_this()](std::error_code ec) { self->negotiated(ec); });
+}
+
+void main_connection::negotiated(std::error_code ec) {
+  place_.release();
+  if (ec) return end(ec);
+  try {
+    accept_streams();
+    session_.async_run([self = shared_from_this()](std::error_code why) { self->end(why); });
+  } catch (...) {
+    session_.close();
+    end(errc::no_memory);
   }
-  self->log_end(ec);
+}
+
+void main_connection::end(std::error_code why) {
+  log_end(why);
+  if (const auto ended = std::exchange(ended_, nullptr)) ended();
+}
+
+asio::awaitable<void> main_connection::run(std::shared_ptr<main_connection> self) {
+  const auto over = std::make_shared<one_shot>();
+  self->start([over] { over->set({}); });
+  std::error_code ignored;
+  co_await over->async_wait(self->session_.get_executor(), or_error(ignored));
 }
 
 void main_connection::drain() {
@@ -155,19 +176,26 @@ class main_connection::stream_client final : public client {
   std::optional<dial_place> place_;
 };
 
-asio::awaitable<void> main_connection::accept_streams(std::shared_ptr<main_connection> self) {
-  for (;;) {
-    std::error_code ec;
-    sub_stream stream = co_await self->session_.async_accept(or_error(ec));
-    if (ec) co_return;
-    std::shared_ptr<stream_connection> c;
+void main_connection::accept_streams() {
+  session_.async_accept([self = shared_from_this()](std::error_code ec, sub_stream stream) {
+    if (ec) return;
+    self->accepted(std::move(stream));
     try {
-      c = std::make_shared<stream_connection>(std::move(stream));
-      asio::co_spawn(self->session_.get_executor(), serve(self, c), [](std::exception_ptr) {});
+      self->accept_streams();
     } catch (...) {
-      // There is no memory for this sub-stream. The next one may get some.
-      cut(c ? c->stream() : stream);
+      self->close();  // it could take no further sub-streams
     }
+  });
+}
+
+void main_connection::accepted(sub_stream stream) {
+  std::shared_ptr<stream_connection> c;
+  try {
+    c = std::make_shared<stream_connection>(std::move(stream));
+    asio::co_spawn(session_.get_executor(), serve(shared_from_this(), c), [](std::exception_ptr) {});
+  } catch (...) {
+    // There is no memory for this sub-stream. The next one may get some.
+    cut(c ? c->stream() : stream);
   }
 }
 
@@ -206,7 +234,7 @@ bool main_connection::takes_datagrams_alone() {
 }
 
 asio::awaitable<void> main_connection::carry_bytes(std::shared_ptr<stream_connection> stream, context ctx) {
-  auto c = std::make_unique<stream_client>(stream, relay_);
+  auto c = std::make_unique<stream_client>(stream, *relay_);
   connection_result refused;
   // A client with a flow sends streams by it, and not inside of a main connection.
   if (ctx_.inbound.user.vision || takes_datagrams_alone()) refused.why = errc::target_rejected;
@@ -222,15 +250,16 @@ asio::awaitable<void> main_connection::carry_bytes(std::shared_ptr<stream_connec
 
 asio::awaitable<std::optional<main_connection::dial_place>> main_connection::wait_for_turn(
     std::shared_ptr<asio::cancellation_signal> given_up, std::error_code& ec) {
-  if (dials_.available() == 0 && waiting_ >= max_waiting_) {
+  if (!dials_) dials_ = std::make_unique<semaphore>(session_.get_executor(), max_dials_);
+  if (dials_->available() == 0 && waiting_ >= max_waiting_) {
     ec = errc::out_of_room;
     co_return std::nullopt;
   }
   ++waiting_;
-  co_await dials_.async_acquire(1, asio::bind_cancellation_slot(given_up->slot(), or_error(ec)));
+  co_await dials_->async_acquire(1, asio::bind_cancellation_slot(given_up->slot(), or_error(ec)));
   --waiting_;
   if (ec) co_return std::nullopt;
-  co_return dial_place(dials_);
+  co_return dial_place(*dials_);
 }
 
 asio::awaitable<void> main_connection::pace() {

@@ -50,11 +50,15 @@ class main_connection : public std::enable_shared_from_this<main_connection> {
   /// `place` is held until the negotiation is over. `ctx` is what the contexts of all sub-streams have in
   /// common. `to` must outlive run().
   main_connection(session s, admission::ticket place, main_connection_places held,
-                  const mux_inbound_options& o, context ctx, dispatcher& to);
+                  const mux_inbound_options& o, std::shared_ptr<const relay_options> relay, context ctx,
+                  dispatcher& to);
   main_connection(const main_connection&) = delete;
   ~main_connection();
 
-  /// From the negotiation to the end, which it logs.
+  /// Goes from the negotiation to the end, which it logs. Destroys `ended` without a call, or calls it, at
+  /// the end.
+  void start(std::function<void()> ended);
+  /// The same. Completes at the end.
   static asio::awaitable<void> run(std::shared_ptr<main_connection> self);
   /// Accepts no new sub-streams, and closes the session in good order after the last one.
   void drain();
@@ -80,7 +84,10 @@ class main_connection : public std::enable_shared_from_this<main_connection> {
     semaphore* all_;
   };
 
-  static asio::awaitable<void> accept_streams(std::shared_ptr<main_connection> self);
+  void negotiated(std::error_code ec);
+  void end(std::error_code why);
+  void accept_streams();
+  void accepted(sub_stream stream);
   static asio::awaitable<void> serve(std::shared_ptr<main_connection> self,
                                      std::shared_ptr<stream_connection> c);
   static asio::awaitable<void> drain_and_close(std::shared_ptr<main_connection> self);
@@ -99,12 +106,13 @@ class main_connection : public std::enable_shared_from_this<main_connection> {
   session session_;
   admission::ticket place_;
   const main_connection_places held_;
-  semaphore dials_;
-  const std::uint32_t max_waiting_, new_rate_;
+  std::function<void()> ended_;
+  std::unique_ptr<semaphore> dials_;  ///< from the first sub-stream on
+  const std::uint32_t max_dials_, max_waiting_, new_rate_;
   std::uint32_t waiting_ = 0;
   bool refusal_noted_ = false;
   time_point next_dial_{};
-  const relay_options relay_;
+  const std::shared_ptr<const relay_options> relay_;
   context ctx_;
   dispatcher& to_;
   const std::shared_ptr<std::list<main_connection*>> all_;

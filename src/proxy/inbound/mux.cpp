@@ -38,6 +38,7 @@ asio::awaitable<void> nothing_to_serve() { co_return; }
 
 mux_inbound::mux_inbound(mux_inbound_options options)
     : options_(with_backlog(std::move(options))),
+      relay_(std::make_shared<const relay_options>(options_.relay)),
       unnegotiated_(
           std::make_shared<admission>(options_.max_unnegotiated, options_.max_unnegotiated_per_source)),
       main_connections_(std::make_shared<share_counts>()) {
@@ -46,7 +47,14 @@ mux_inbound::mux_inbound(mux_inbound_options options)
 
 asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                                          admission::ticket place) const {
-  return serve(std::move(c), options_.session, std::move(ctx), to, std::move(place));
+  return serve(c, options_.session, std::move(ctx), to, std::move(place));
+}
+
+// A main connection needs no inbound once it is made.
+void mux_inbound::start(std::shared_ptr<connection> c, context ctx, dispatcher& to, admission::ticket place,
+                        std::shared_ptr<const void>) const {
+  const auto main = make(*c, options_.session, std::move(ctx), to, std::move(place));
+  if (main) main->start([c = std::move(c)] {});  // the hooks are in it
 }
 
 std::optional<main_connection_places> mux_inbound::take_places(const context::inbound_part& client) const {
@@ -61,24 +69,29 @@ std::optional<main_connection_places> mux_inbound::take_places(const context::in
   return held;
 }
 
-asio::awaitable<void> mux_inbound::serve(std::shared_ptr<connection> c, session_options options, context ctx,
-                                         dispatcher& to, admission::ticket place) const {
+std::shared_ptr<main_connection> mux_inbound::make(connection& c, session_options options, context ctx,
+                                                   dispatcher& to, admission::ticket place) const {
   auto held = take_places(ctx.inbound);
   if (!held) {
     to.note(log_level::warning, ctx.inbound.source,
             fmt::format("a main connection of {} was closed: there are as many as are allowed",
                         shown_client(ctx.inbound.source, ctx.inbound.user.name)));
-    c->close();
-    return nothing_to_serve();
+    c.close();
+    return nullptr;
   }
   options.budget_user = share_of(ctx.inbound);
   ctx.inbound.protocol = name_of(options.speaks);
-  session s = c->into_session(role::server, std::move(options));
+  session s = c.into_session(role::server, std::move(options));
   const auto main = std::make_shared<main_connection>(std::move(s), std::move(place), std::move(*held),
-                                                      options_, std::move(ctx), to);
-  c->set_close_hooks(
-      {unless_gone(main, &main_connection::drain), unless_gone(main, &main_connection::close)});
-  return main_connection::run(main);
+                                                      options_, relay_, std::move(ctx), to);
+  c.set_close_hooks({unless_gone(main, &main_connection::drain), unless_gone(main, &main_connection::close)});
+  return main;
+}
+
+asio::awaitable<void> mux_inbound::serve(const std::shared_ptr<connection>& c, session_options options,
+                                         context ctx, dispatcher& to, admission::ticket place) const {
+  const auto main = make(*c, std::move(options), std::move(ctx), to, std::move(place));
+  return main ? main_connection::run(main) : nothing_to_serve();
 }
 
 asio::awaitable<void> mux_inbound::serve(std::unique_ptr<client> c, dialect speaks, context&& ctx,

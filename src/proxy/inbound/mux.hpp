@@ -15,6 +15,8 @@
 
 namespace muxpro::proxy {
 
+class main_connection;
+
 struct mux_inbound_options {
   /// A half-closed sub-stream has as long as session.half_close_linger allows.
   mux_inbound_options() { relay.uplink_only = relay.downlink_only = session.half_close_linger; }
@@ -58,6 +60,8 @@ class mux_inbound final : public inbound {
 
   asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                               admission::ticket place) const override;
+  void start(std::shared_ptr<connection> c, context ctx, dispatcher& to, admission::ticket place,
+             std::shared_ptr<const void> owner) const override;
   const mux_inbound_options& options() const noexcept { return options_; }
   bool long_lived() const noexcept override { return true; }
   std::shared_ptr<admission> waiting() const noexcept override { return unnegotiated_; }
@@ -67,11 +71,15 @@ class mux_inbound final : public inbound {
  private:
   /// Returns nothing if there are too many main connections of the client's user or source.
   std::optional<main_connection_places> take_places(const context::inbound_part& client) const;
+  /// Null if there are too many.
+  std::shared_ptr<main_connection> make(connection& c, session_options options, context ctx, dispatcher& to,
+                                        admission::ticket place) const;
   /// No coroutine, whose frame would keep options and context as long as the main connection lives.
-  asio::awaitable<void> serve(std::shared_ptr<connection> c, session_options options, context ctx,
+  asio::awaitable<void> serve(const std::shared_ptr<connection>& c, session_options options, context ctx,
                               dispatcher& to, admission::ticket place) const;
 
   const mux_inbound_options options_;
+  const std::shared_ptr<const relay_options> relay_;
   const std::shared_ptr<admission> unnegotiated_;
   const std::shared_ptr<share_counts> main_connections_;
 };
