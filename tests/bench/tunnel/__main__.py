@@ -18,7 +18,7 @@ import inner_tls
 import machine
 import network
 import report
-from places import BESIDE, BIN, OF_SING_BOX, PLAIN, RUN, tunnels
+from places import ALONE, BESIDE, BIN, OF_SING_BOX, PLAIN, RUN, TLS_ALONE, tunnels
 from results import Results
 
 IDLE, INNER_TLS = "idle", "T1s"
@@ -140,7 +140,7 @@ def measure(tunnel, workload, ports, quick):
         if workload.warm_up:
             load(proxy, ports, workload, workload.warm_up)
         if workload.name == IDLE:
-            return idle.memory(running, proxy, ports["target"])
+            return idle.memory(running, proxy, ports["target"], tunnel.name in (ALONE, TLS_ALONE))
         files.keep_in_memory(max(workload.size, workload.beside))
         pids = {p.pid for p in running}
         before, disturbance = used(pids), machine.Disturbance()

@@ -6,6 +6,7 @@ import time
 import machine
 
 MANY = 2000
+SETTLED = 5  # seconds, after which an end keeps nothing more for the clients that have left
 
 
 def anonymous_memory(process):
@@ -27,8 +28,9 @@ def connect(proxy, target):
     return client
 
 
-def memory(ends, proxy, target):
-    """What each of MANY connections adds to the server and to the client."""
+def memory(ends, proxy, target, one_each):
+    """What each of MANY connections adds to the server and to the client. With one main connection for each, also what
+    that adds while it has no sub-stream any more."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     kept = [connect(proxy, target) for _ in range(50)]
@@ -36,7 +38,15 @@ def memory(ends, proxy, target):
     before = [anonymous_memory(end) for end in ends]
     kept += [connect(proxy, target) for _ in range(MANY)]
     time.sleep(1)
-    each = [(anonymous_memory(end) - was) / MANY for end, was in zip(ends, before)]
+    measured = grown("", ends, before)
     for client in kept:
         client.close()
-    return dict(zip(("server_KiB", "client_KiB"), each))
+    if one_each:
+        time.sleep(SETTLED)
+        measured |= grown("main_", ends, before)
+    return measured
+
+
+def grown(what, ends, before):
+    return {f"{end}_{what}KiB": (anonymous_memory(process) - was) / MANY
+            for end, process, was in zip(("server", "client"), ends, before)}
