@@ -82,7 +82,8 @@ void add_tls(CLI::App& app, command& run) {
     };
   });
   const auto host = std::make_shared<std::string>(), address = std::make_shared<std::string>();
-  CLI::App& ping = *tls.add_subcommand("ping", "Show the certificate and the choices of a server of TLS.");
+  CLI::App& ping =
+      *tls.add_subcommand("ping", "Show the certificate and the negotiated parameters of a TLS server.");
   ping.add_option("host", *host, "HOST or HOST:PORT")->required();
   ping.add_option("--ip", *address, "Connect to this address instead of the name's");
   ping.callback([=, &run] { run = [=] { return tls_ping(*host, *address); }; });

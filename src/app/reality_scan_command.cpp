@@ -250,7 +250,7 @@ int scan_all(const std::vector<std::string>& hosts) {
   int status = 0;
   for (const std::string& text : hosts) {
     const auto at = proxy::stream_address::parse(text.find(':') == std::string::npos ? text + ":443" : text);
-    if (!at || at->is_unix()) throw usage_error(fmt::format("'{}' is no HOST or HOST:PORT", text));
+    if (!at || at->is_unix()) throw usage_error(fmt::format("'{}' is not HOST or HOST:PORT", text));
     print_line(stdout, to_string(at->at));
     mistakes wrong;
     try {

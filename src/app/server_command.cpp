@@ -41,7 +41,7 @@ struct server_flags {
 asio::ip::address ip_address(const std::string& flag, const std::string& whole, const std::string& text) {
   std::error_code bad;
   const auto a = asio::ip::make_address(text, bad);
-  if (bad) throw usage_error(fmt::format("{} {}: '{}' is no IP address", flag, whole, text));
+  if (bad) throw usage_error(fmt::format("{} {}: '{}' is not an IP address", flag, whole, text));
   return a;
 }
 
@@ -115,7 +115,7 @@ void add_limits(CLI::App& s, server_flags& flags) {
   s.add_option("--max-unnegotiated", o.max_unnegotiated, "Connections in their negotiation")
       ->capture_default_str();
   s.add_option("--max-unnegotiated-per-source", o.max_unnegotiated_per_source,
-               "The same of one IPv4 address or IPv6 /64")
+               "Connections in their negotiation from one IPv4 address or IPv6 /64")
       ->capture_default_str();
   s.add_option("--max-per-user", o.max_main_connections_per_user,
                "Main connections of one client certificate")
@@ -144,7 +144,7 @@ void add_server_command(CLI::App& app, command& run) {
   s.add_option("--status", flags->status,
                "HOST:PORT or unix:PATH[,MODE] to serve a status page on, with /metrics for Prometheus");
   s.add_flag("--open-to-all", flags->open_to_all,
-             "Listen without --tls-client-ca on an address that others reach");
+             "Allow an address that other machines can reach without --tls-client-ca");
   s.add_flag("--allow-private", flags->allow_private, "Dial private, local and other special addresses, too");
   s.add_option(
       "--own-address", flags->own_addresses,
@@ -167,8 +167,8 @@ void add_server_command(CLI::App& app, command& run) {
       ->check(CLI::Range(0.001, 1e6))
       ->capture_default_str();
   s.footer(
-      "SIGINT or SIGTERM: nothing new, open sub-streams may end, then exit with 0. A second one ends it at "
-      "once. SIGHUP: certificates are read again.");
+      "SIGINT or SIGTERM: accept nothing new, let open sub-streams end, and exit with 0. A second signal "
+      "ends them at once. SIGHUP: read certificates again.");
   s.callback([flags, &run] {
     run = [flags] { return run_proxy(config_of(*flags), flags->threads, "server", "listening"); };
   });

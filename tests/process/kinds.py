@@ -307,4 +307,4 @@ def unusable_files(scene):
                    f"{place}: {done.stderr}")
     write(scene, "config.json", of(**far))
     done = muxpro(scene, "check", "config.json")
-    expect("is 203.0.113.9, which is no address of this machine" in done.stdout, f"far: {done.stdout}")
+    expect("is 203.0.113.9, which is not an address of this machine" in done.stdout, f"far: {done.stdout}")

@@ -20,7 +20,7 @@ const_bytes call_reader::message() const {
   in.take(1);
   const const_bytes message = in.counted(4);
   if (!in.good() || in.left() > 0)
-    throw api_refusal(api_code::invalid_argument, "the call does not have one whole message");
+    throw api_refusal(api_code::invalid_argument, "the call must have exactly one complete message");
   return message;
 }
 

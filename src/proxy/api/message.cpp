@@ -23,7 +23,7 @@ class message_reading {
   void read(const message_form& form, const_bytes message, setting::object& to) {
     proto_reader in(message);
     while (in.next()) take(form, in, to);
-    require(in.good(), form, "is no message of protobuf");
+    require(in.good(), form, "is not a valid protobuf message");
   }
 
  private:
@@ -101,7 +101,7 @@ class message_reading {
       count(1);
       all.push_back(show(packed.value()));
     }
-    require(packed.good(), form, "has a list of numbers that is none");
+    require(packed.good(), form, "has an invalid list of numbers");
     return setting(std::move(all));
   }
 
@@ -146,7 +146,7 @@ class message_reading {
     proto_reader in(message);
     while (in.next())
       if (in.number() <= 2) (in.number() == 1 ? key : value) = as_text(in.bytes());
-    require(in.good(), form, "has a map that is none");
+    require(in.good(), form, "has an invalid map");
     setting::object out;
     if (how == field_form::pairs) {
       out.emplace(std::move(key), setting(std::move(value)));

@@ -17,7 +17,8 @@ template <class Take>
 void each_field(const_bytes message, Take take) {
   proto_reader in(message);
   while (in.next()) take(in);
-  if (!in.good()) throw api_refusal(api_code::invalid_argument, "the request is no message of protobuf");
+  if (!in.good())
+    throw api_refusal(api_code::invalid_argument, "the request is not a valid protobuf message");
 }
 
 /// Returns the last value of a field, as protobuf requires. Empty if the field is absent.

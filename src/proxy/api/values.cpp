@@ -44,7 +44,7 @@ std::string block_in(const_bytes message) {
     if (in.number() == 1) octets = in.bytes();
     if (in.number() == 2) prefix = in.value();
   }
-  require_value(in.good(), "a block of addresses that is none");
+  require_value(in.good(), "an invalid block of addresses");
   return fmt::format("{}/{}", address_in(octets).to_string(), prefix);
 }
 
@@ -54,7 +54,7 @@ std::pair<std::uint64_t, std::uint64_t> two_numbers_in(const_bytes message) {
   proto_reader in(message);
   while (in.next())
     if (in.number() < range.size()) range[in.number()] = in.value();
-  require_value(in.good(), "a range that is none");
+  require_value(in.good(), "an invalid range");
   return {range[1], range[2]};
 }
 
@@ -86,7 +86,7 @@ list_rule list_rule_in(const_bytes message, std::uint64_t field_of_others) {
     else if (in.number() == 3)
       out.attributes = as_text(in.bytes());
   }
-  require_value(in.good(), "a rule about a list that is none");
+  require_value(in.good(), "an invalid rule about a list");
   std::replace(out.attributes.begin(), out.attributes.end(), ',', '@');
   return out;
 }
@@ -110,7 +110,7 @@ std::string domain_in(const_bytes message) {
     if (in.number() == 1) kind = in.value();
     if (in.number() == 2) value = in.bytes();
   }
-  require_value(in.good() && kind < kinds.size() && !is_message(value), "a rule about names that is none");
+  require_value(in.good() && kind < kinds.size() && !is_message(value), "an invalid rule about names");
   return std::string(kinds[kind]).append(as_text(value));
 }
 
@@ -139,7 +139,7 @@ std::string version_text(const_bytes all) {
 
 asio::ip::address address_in(const_bytes octets) {
   using namespace asio::ip;
-  require_value(octets.size() == 4 || octets.size() == 16, "an address that is none");
+  require_value(octets.size() == 4 || octets.size() == 16, "an invalid address");
   if (octets.size() == 4) return address_v4(octets_to<address_v4::bytes_type>(octets));
   return address_v6(octets_to<address_v6::bytes_type>(octets));
 }
@@ -151,7 +151,7 @@ std::string host_in(const_bytes message) {
     if (in.number() == 2) out = as_text(in.bytes());
     if (in.number() == 1) out = address_in(in.bytes()).to_string();
   }
-  require_value(in.good(), "an address that is none");
+  require_value(in.good(), "an invalid address");
   return out;
 }
 
@@ -163,7 +163,7 @@ std::string ports_in(const_bytes message) {
     if (!out.empty()) out += ',';
     out += port_range_in(in.bytes());
   }
-  require_value(in.good(), "a list of ports that is none");
+  require_value(in.good(), "an invalid list of ports");
   return out;
 }
 
@@ -184,7 +184,7 @@ setting::list blocks_in(const_bytes message) {
     require_value(out.size() < most_api_values, "too many addresses");
     out.emplace_back(block_in(in.bytes()));
   }
-  require_value(in.good(), "a list of addresses that is none");
+  require_value(in.good(), "an invalid list of addresses");
   if (others)
     for (setting& s : out) std::get<std::string>(s.is).insert(0, "!");
   return out;
@@ -197,7 +197,7 @@ std::string name_rule_in(const_bytes message) {
     return in.number() == 1 ? text_of(list_rule_in(in.bytes(), 0), "geosite.dat", "geosite:")
                             : domain_in(in.bytes());
   }
-  require_value(in.good(), "a rule about names that is none");
+  require_value(in.good(), "an invalid rule about names");
   return domain_in(message);
 }
 

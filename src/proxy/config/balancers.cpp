@@ -66,8 +66,8 @@ balancer_options read_balancer(settings& s) {
   s.needs("selector", "a list of beginnings of outbounds' tags");
   s.texts({"selector", "Beginnings of the tags of its outbounds."}, b.selector);
   s.text({"fallbackTag",
-          "The outbound that is used if none of the selected ones can be. An outbound is passed over for 10 "
-          "s after its server could not be connected."},
+          "The outbound that is used if no selected outbound can be used. An outbound is passed over for 10 "
+          "s after a connection to its server has failed."},
          b.fallback_tag);
   s.object({"strategy", "How an outbound is chosen."}, [&](settings& t) {
     t.one_of<balancing>(
@@ -80,7 +80,7 @@ balancer_options read_balancer(settings& s) {
          {"roundRobin", balancing::round_robin},
          {"leastLoad", balancing::least_load},
          {"leastPing", balancing::least_ping}});
-    t.object({"settings", "Of leastLoad; others have none."},
+    t.object({"settings", "Settings of leastLoad. Other strategies have no settings."},
              [&](settings& l) { read_least_load(l, b.load); });
   });
   return b;

@@ -17,7 +17,8 @@ namespace {
 /// As in Xray, where only TLS is put on what the other outbound carries.
 void leave_out_transport(settings& s, outbound_config& to) {
   if (to.stream.is_reality)
-    s.wrong("tag", "is there beside security reality; \"transportLayer\": true puts that on the connection");
+    s.wrong("tag",
+            "is used together with security reality; \"transportLayer\": true puts that on the connection");
   if (!std::exchange(to.stream.carrier, {}).make) return;
   s.note("tag",
          "leaves out what streamSettings.network adds to connections, as in Xray; \"transportLayer\": true "
@@ -28,7 +29,7 @@ void take_next(settings& s, outbound_config& to, std::string tag, bool transport
   if (!to.plan.dials && !to.plan.server && to.known)
     s.wrong("tag", fmt::format("is '{}'; {} dials nothing", shown(tag), shown(to.protocol)));
   if (!to.stream.next.empty())
-    return s.wrong("tag", "is there beside streamSettings.sockopt.dialerProxy, which means the same");
+    return s.wrong("tag", "is used together with streamSettings.sockopt.dialerProxy, which means the same");
   if (!transport) leave_out_transport(s, to);
   to.stream.next = std::move(tag);
   to.stream.next_key = s.path("tag");

@@ -15,7 +15,7 @@ void read_log(settings& s, log_config& to) {
   using level = std::optional<log_level>;
   s.one_of<level>(
       {"loglevel",
-       "The least severe lines that are logged; with none there are no lines, not even about connections."},
+       "The lowest level of the lines that are logged. none: nothing is logged, not even connections."},
       to.level,
       {{"debug", log_level::debug},
        {"info", log_level::info},
@@ -24,15 +24,15 @@ void read_log(settings& s, log_config& to) {
        {"none", std::nullopt},
        {"warn", log_level::warning}});
   s.text({"error",
-          "The file of the log; without it lines go to standard error. SIGHUP opens it again. none: there "
-          "are no lines, but for those about connections if access has a file."},
+          "The file of the log; default: standard error. SIGHUP opens it again. none: only connections are "
+          "logged, if access has a file."},
          to.file);
   std::string access;
   if (s.text({"access",
-              "The file for one line about each connection. Empty: the lines go to the log, whatever its "
-              "level but none. none: no such lines. The user is the name of the account, "
-              "or of the client's certificate: its common name if an authority has signed it, sha256: and "
-              "its pin if only pins are checked."},
+              "The file for one line about each connection. Empty: the lines go to the log at every level "
+              "except none. none: these lines are not written. The user is the name of the account, or of "
+              "the client's certificate: its common name if an authority has signed it, sha256: and its pin "
+              "if only pins are checked."},
              access))
     to.access = access;
   if (access == "none" || !to.level) to.access.reset();
@@ -49,8 +49,8 @@ void read_log(settings& s, log_config& to) {
                   "how it ended; without a file at level info."},
                  to.as_xray, {{"xray", true}, {"muxpro", false}});
   s.one_of<address_mask>({"maskAddress",
-                          "Which part of IP addresses no line shows: quarter, half or full. /16+/32 shows so "
-                          "many bits of IPv4 and IPv6."},
+                          "The part of IP addresses that is hidden in all lines: quarter, half or full. "
+                          "/16+/32 shows so many bits of IPv4 and IPv6."},
                          to.mask,
                          {{"none", address_mask::none},
                           {"quarter", address_mask::quarter},

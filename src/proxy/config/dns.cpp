@@ -72,11 +72,10 @@ struct dns_defaults {
 /// A key that both "dns" and its servers have.
 void read_told_client(settings& s, std::optional<asio::ip::address>& to) {
   std::string text;
-  if (!s.text(
-          {"clientIp",
-           "An IP address whose network the server is told, so that its answers suit a client there (EDNS "
-           "client subnet)."},
-          text) ||
+  if (!s.text({"clientIp",
+               "An IP address. Its network is sent to the server, which can then answer for a client there "
+               "(EDNS client subnet)."},
+              text) ||
       text.empty())
     return;
   std::error_code bad;
@@ -86,13 +85,14 @@ void read_told_client(settings& s, std::optional<asio::ip::address>& to) {
 
 void read_keeping(settings& s, dns_defaults& to) {
   bool disabled = !to.server.cache;
-  s.flag({"disableCache", "Whether answers are not kept."}, disabled);
+  s.flag({"disableCache", "Whether answers are not cached."}, disabled);
   to.server.cache = !disabled;
   s.flag({"serveStale",
-          "Whether addresses serve when their time is over. They are asked for again at once then."},
+          "Whether addresses are used after their time to live. They are then queried again at once."},
          to.serves_stale);
-  s.number<std::uint32_t>({"serveExpiredTTL", "For how many seconds they do; 0: until there are others."},
-                          to.stale_seconds, 0, most_stale);
+  s.number<std::uint32_t>(
+      {"serveExpiredTTL", "Seconds for which such addresses are used; 0: until new ones arrive."},
+      to.stale_seconds, 0, most_stale);
   to.server.stale = std::chrono::seconds(!to.serves_stale   ? 0
                                          : to.stale_seconds ? to.stale_seconds
                                                             : most_stale);
@@ -112,8 +112,8 @@ bool is_one_family(name_family f) { return f == name_family::ipv4 || f == name_f
 /// Returns false if muxpro cannot ask the server.
 bool read_server_address(settings& s, std::string_view key, const std::string& text, dns_server_options& to) {
   if (read_dns_server_address(text, to)) return true;
-  for (const auto& [scheme, what] :
-       {std::pair("quic+local://", "DNS over QUIC"), std::pair("tls://", "DNS over TLS, and Xray has none")})
+  for (const auto& [scheme, what] : {std::pair("quic+local://", "DNS over QUIC"),
+                                     std::pair("tls://", "DNS over TLS, and neither has Xray")})
     if (text.starts_with(scheme))
       return s.wrong(key, fmt::format("has '{}': muxpro has no {}", shown(text), what)), false;
   s.wrong(key, fmt::format("has '{}'; it must be localhost, fakedns, an IP address, a name, or tcp://, "
@@ -129,18 +129,18 @@ void read_server_filters(settings& s, dns_server_options& to) {
   s.texts({"domains", "Names that this server is asked for first, written as in routing.rules.domain."},
           to.domains);
   s.texts({"expectIPs",
-           "Addresses that are taken of its answers, written as in routing.rules.ip. With * among "
-           "them others are taken if there is no such address."},
+           "Addresses that are used from its answers, written as in routing.rules.ip. With * among them "
+           "other addresses are used if there is no such address."},
           to.expected);
   to.prefers_expected = take_star(to.expected);
   s.flag({"allowUnexpectedIPs", "The same as * among expectIPs."}, to.prefers_expected);
   s.texts({"unexpectedIPs",
-           "Addresses that are left out of its answers. With * among them they are taken if there "
-           "is no other address."},
+           "Addresses that are removed from its answers. With * among them they are used if there is no "
+           "other address."},
           to.unexpected);
   to.avoids_unexpected = take_star(to.unexpected);
-  s.flag({"skipFallback", "Whether it is asked for no other names."}, to.skip_fallback);
-  s.flag({"finalQuery", "Whether no other server is asked after it."}, to.final_query);
+  s.flag({"skipFallback", "Whether this server is queried only for the names of domains."}, to.skip_fallback);
+  s.flag({"finalQuery", "Whether no further server is queried after this one."}, to.final_query);
 }
 
 void read_server_object(settings& s, dns_defaults defaults, dns_options& to, config& whole) {
@@ -187,8 +187,10 @@ void read_servers(settings& s, const dns_defaults& defaults, dns_options& to, co
 
 void read_fallback_use(settings& s, dns_options& to) {
   bool never = false, only_matching = false;
-  s.flag({"disableFallback", "Whether a server is asked only for names of its domains."}, never);
-  s.flag({"disableFallbackIfMatch", "The same for names that are of some server's domains."}, only_matching);
+  s.flag({"disableFallback", "Whether each server is queried only for the names of its domains."}, never);
+  s.flag(
+      {"disableFallbackIfMatch", "The same, only for names that match the domains of at least one server."},
+      only_matching);
   using use = dns_options::fallback_use;
   to.fallback = never ? use::never : only_matching ? use::without_match : use::always;
 }
@@ -218,8 +220,8 @@ void read_names(settings& root, config& to, geo_files& geo) {
           read_host(key, value, path, s.mistakes(), options);
         });
     s.flag({"useSystemHosts",
-            "Whether the hosts file of this machine is looked into before any server. It is in any "
-            "case without servers, and where localhost is asked first."},
+            "Whether the hosts file of this machine is read before any server is queried. It always is "
+            "without servers, and where localhost is queried first."},
            options.system_hosts);
     read_family(s, options.family);
     read_fallback_use(s, options);

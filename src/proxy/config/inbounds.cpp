@@ -30,9 +30,10 @@ inbound_config read_inbound(settings& s, config_reading& with) {
   if (to.plan.udp && is_unix(to.at)) s.wrong("listen", "is a unix socket, which carries no UDP");
   if (to.plan.udp && to.plan.datagrams_need_tproxy && !to.stream.socket.transparent)
     s.wrong("settings.network",
-            "has udp, which needs address and port, or sockopt with tproxy: REDIRECT does not say where "
-            "datagrams were sent to");
-  if (!to.plan.sniffs) s.refuse("sniffing", fmt::format("is there; protocol {} does not sniff", to.protocol));
+            "has udp, which needs address and port, or sockopt with tproxy: REDIRECT does not keep the "
+            "destination of datagrams");
+  if (!to.plan.sniffs)
+    s.refuse("sniffing", fmt::format("is not allowed; protocol {} does not sniff", to.protocol));
   s.object(
       {"sniffing",
        "Reading the target's name or the protocol from a connection's first bytes. Not for protocol dns."},

@@ -43,8 +43,7 @@ class tree_builder : public nlohmann::json_sax<json> {
   bool end_array() override { return close(); }
   bool key(string_t& name) override {
     auto& o = std::get<setting::object>(open_.back()->is);
-    if (o.contains(name))
-      return refuse(fmt::format("the key '{}' is there twice in one object", shown(name)));
+    if (o.contains(name)) return refuse(fmt::format("the key '{}' occurs twice in one object", shown(name)));
     key_ = std::move(name);
     return true;
   }

@@ -119,7 +119,7 @@ void settings::report_both_names() {
     for (const auto& [name, value] : object_)
       if (name != used && is_one_of(name, names) && has_content(object_, name))
         mistakes_.add(path_.empty() ? shown(name) : fmt::format("{}.{}", path_, shown(name)),
-                      fmt::format("is there beside {}, which means the same", used));
+                      fmt::format("is used together with {}, which means the same", used));
   }
 }
 
@@ -154,7 +154,7 @@ void settings::report_unknown(std::string_view key, const std::vector<std::strin
   const bool known_elsewhere = !what.empty() || is_without_effect(path_, key);
   if (known_elsewhere && !has_value(object_, key)) return;
   if (!what.empty() && asks_for_nothing(object_.find(key)->second)) return;
-  if (!what.empty()) return wrong(name, fmt::format("is there; muxpro has no {}", what));
+  if (!what.empty()) return wrong(name, fmt::format("is not supported; muxpro has no {}", what));
   if (known_elsewhere) return note(name, "has no effect");
   if (mistakes_.unknown() == unknown_keys::notes) return note(name, "there is no such key; it has no effect");
   const std::string hint = suggestion(alike(key, known));

@@ -31,11 +31,10 @@ void read_concurrency(settings& s, bool always, mux_options& to) {
   s.number<std::int32_t>(
       {"concurrency", "Sub-streams of one main connection at a time. 0: 8. -1: connections go without mux."},
       streams, always ? 1 : -1, 65535);
-  s.number<std::int32_t>(
-      {"xudpConcurrency",
-       "The same of main connections for datagrams alone. 0: they share the others. -1: they go as "
-       "the protocol has them."},
-      datagrams, always ? 0 : -1, always ? 0 : 65535);
+  s.number<std::int32_t>({"xudpConcurrency",
+                          "Sub-streams at a time of one main connection for datagrams alone. 0: datagrams "
+                          "share the other main connections. -1: datagrams go without mux."},
+                         datagrams, always ? 0 : -1, always ? 0 : 65535);
   to.streams = streams >= 0;
   if (streams > 0) to.pool.max_concurrency = static_cast<std::uint32_t>(streams);
   to.datagrams = std::nullopt;
@@ -75,8 +74,8 @@ void read_mux(settings& s, outbound_config& to) {
           "once as waiting connections need, up to maxConnections."},
          pool.dial_spacing, std::chrono::seconds(1), 0, 60);
   s.number<std::uint8_t>({"priority",
-                          "The priority of sub-streams that get none from a rule's muxPriority or from a "
-                          "client's own sub-stream. 255 gets an eighth of what 0 gets."},
+                          "The priority of sub-streams if neither a rule's muxPriority nor the client's own "
+                          "sub-stream sets one. 255 gets an eighth of what 0 gets."},
                          mux.priority, 0);
   if (always && !enabled)
     s.wrong(

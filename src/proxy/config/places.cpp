@@ -105,7 +105,7 @@ void read_ports(settings& s, const asio::ip::address& host, inbound_config& to, 
 }
 
 void read_unix_place(settings& s, const std::string& listen, inbound_config& to) {
-  s.pass_over("port", "has no effect: a unix socket has none");
+  s.pass_over("port", "has no effect: a unix socket has no port");
   const auto place = listening_address::parse(listen);
   if (!place)
     return s.wrong(

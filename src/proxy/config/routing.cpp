@@ -183,7 +183,7 @@ namespace {
 void leave_out_texts_with_blanks(settings& s, std::vector<std::string>& names) {
   std::erase_if(names, [&](const std::string& name) {
     const bool is_none = name.find(' ') != std::string::npos && !name.starts_with("regexp:");
-    if (is_none) s.note("domainsExcluded", fmt::format("has '{}', which is no name of a host", shown(name)));
+    if (is_none) s.note("domainsExcluded", fmt::format("has '{}', which is not a host name", shown(name)));
     return is_none;
   });
 }
@@ -195,10 +195,9 @@ sniffing_options read_sniffing(settings& s, geo_files& geo) {
   s.flag({"enabled", "Whether first bytes are inspected, for 300 ms at most."}, o.enabled);
   o.dest_override.clear();
   s.texts({"destOverride",
-           "Whose names are used: http, tls, quic, fakedns; without it none. The inbound waits for a "
-           "client's first bytes, "
-           "and reports success before the target is reached, only if there is more than fakedns here or a "
-           "rule has protocol or attrs."},
+           "The sniffers whose names are used: http, tls, quic, fakedns. Default: none. The inbound waits "
+           "for a client's first bytes, and reports success before the target is reached, only if there is "
+           "more than fakedns here or a rule has protocol or attrs."},
           o.dest_override);
   s.texts({"domainsExcluded",
            "Names that are not used, written as in routing.rules.domain. FakeDNS is not affected."},

@@ -39,7 +39,7 @@ void read_proxies(settings& s, stream_config& to) {
                "Addresses and blocks of the proxies that may send this header; default: private "
                "addresses and this machine. A unix socket is for proxies anyway."},
               networks);
-  if (some && !accepts) s.wrong("trustedProxies", "is there without acceptProxyProtocol");
+  if (some && !accepts) s.wrong("trustedProxies", "needs acceptProxyProtocol");
   trusted_proxies trusted;
   if (some) trusted.networks = read_trusted(s, networks);
   if (accepts) to.proxies = std::make_shared<const trusted_proxies>(std::move(trusted));

@@ -87,9 +87,10 @@ void put_on(settings& s, transport_plan& carrier, const layers::entry* security,
 // In Xray such an outbound could put them on what it dials.
 void refuse_layers(settings& s) {
   std::string none;
-  s.one_of<std::string>({"network", "raw: it puts nothing on what it dials."}, none,
+  s.one_of<std::string>({"network", "Must be raw: the outbound adds no transport to its connections."}, none,
                         {{"tcp", none}, {"raw", none}});
-  s.one_of<std::string>({"security", "none, as well."}, none, {{"none", none}});
+  s.one_of<std::string>({"security", "Must be none: the outbound adds no TLS to its connections."}, none,
+                        {{"none", none}});
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ void check_address(const stream_endpoint& at, std::string path, config_mistakes&
   const asio::ip::address a = to_tcp(at).address();
   const auto all = local_addresses();
   if (a.is_unspecified() || a.is_loopback() || std::find(all.begin(), all.end(), a) != all.end()) return;
-  to.note(std::move(path), fmt::format("is {}, which is no address of this machine", a.to_string()));
+  to.note(std::move(path), fmt::format("is {}, which is not an address of this machine", a.to_string()));
 }
 
 /// The number of the system's error if no lines can be appended to a file, else 0. It need not be there, nor

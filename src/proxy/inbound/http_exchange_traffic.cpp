@@ -52,8 +52,8 @@ asio::awaitable<void> http_exchange::pass_interim(const http_response& r) {
 
 asio::awaitable<http_exchange::ending> http_exchange::pass_on(http_response r) {
   if (r.status == 101 && request_.upgrade.empty()) {
-    refusal_ =
-        http_answer(http_status::bad_gateway, "The target changes the protocol unasked.", request_.method);
+    refusal_ = http_answer(http_status::bad_gateway, "The target changes the protocol without a request.",
+                           request_.method);
     co_return ending::none;
   }
   http_client_form form;

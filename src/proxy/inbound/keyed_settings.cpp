@@ -59,8 +59,8 @@ fallback read_fallback(settings& s) {
   if (s.text(path, f.path) && !f.path.empty() && f.path.front() != '/')
     s.wrong("path", fmt::format("is '{}'; it must begin with '/'", shown(f.path)));
   std::string type, where;
-  s.text({"type", "Accepted from Xray's configurations, without effect: dest says what it is."}, type);
-  s.number<unsigned>({"xver", "The version of PROXY protocol's header for the server; 0: none."},
+  s.text({"type", "Accepted from Xray's configurations, without effect: dest determines the type."}, type);
+  s.number<unsigned>({"xver", "The version of PROXY protocol's header for the server; 0: no header."},
                      f.proxy_header, 0, 2);
   s.needs("dest", "a port of this machine, HOST:PORT, or the path of a unix socket");
   if (!s.text_or_number(

@@ -21,12 +21,13 @@ void read_mux_pro(settings& s, const policy_level& policy, inbound_plan& to) {
   s.number<std::uint32_t>(
       {"maxUnnegotiated", "Connections whose negotiation is not over; further ones are dropped."},
       o.max_unnegotiated, 1, 1 << 20);
-  s.number<std::uint32_t>({"maxUnnegotiatedPerSource", "The same from one address."},
+  s.number<std::uint32_t>({"maxUnnegotiatedPerSource", "Such connections from one address."},
                           o.max_unnegotiated_per_source, 1, 1 << 20);
   s.number<std::uint32_t>({"maxPerUser", "Main connections of one user at a time; further ones are closed."},
                           o.max_main_connections_per_user, 1, 1 << 20);
-  s.number<std::uint32_t>({"maxPerSource", "The same of one IPv4 address or the /64 of an IPv6 address."},
-                          o.max_main_connections_per_source, 1, 1 << 20);
+  s.number<std::uint32_t>(
+      {"maxPerSource", "Main connections of one IPv4 address, or of the /64 of an IPv6 address, at a time."},
+      o.max_main_connections_per_source, 1, 1 << 20);
   s.number<std::uint32_t>({"maxPendingDials", "Targets that are dialled at a time for one main connection."},
                           o.max_pending_dials, 1, 65535);
   s.number<std::uint32_t>({"maxWaitingDials", "Sub-streams that wait for a dial; further ones are refused."},

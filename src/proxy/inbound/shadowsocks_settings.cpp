@@ -40,7 +40,7 @@ void read_user_method(settings& u, const shadowsocks_method*& m) {
 }
 
 void read_shadowsocks_user(settings& u, const shadowsocks_method*& m, shadowsocks_users& to) {
-  u.refuse("address", "is there; muxpro does not pass users on to other Shadowsocks servers");
+  u.refuse("address", "is not supported; muxpro does not pass users on to other Shadowsocks servers");
   read_user_method(u, m);
   const auto keys = read_shadowsocks_keys(u, m, 1);
   user_account user = to.names.read(u, fmt::format("user {}", to.all.size() + 1));

@@ -13,8 +13,8 @@ namespace {
 void read_told_address(settings& s, socks_inbound_options& to) {
   std::string text;
   const setting_key key{"ip",
-                        "The IP address that UDP clients are told to send to, behind a one-to-one NAT. "
-                        "Without it, or with 0.0.0.0, the address that the client has connected to."};
+                        "The IP address in replies to UDP ASSOCIATE, for a server behind a one-to-one NAT. "
+                        "Without it, or with 0.0.0.0: the address that the client has connected to."};
   if (!s.text(key, text)) return;
   std::error_code bad;
   const auto ip = asio::ip::make_address(text, bad);

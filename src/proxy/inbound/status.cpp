@@ -56,13 +56,14 @@ std::string refusal(std::string_view status, std::string_view sentence) {
 }
 
 asio::awaitable<std::string> answer_to(const question& q, const status_reporter& ask) {
-  if (!is_own_name(q.host)) co_return refusal("403 Forbidden", "Ask for it by address or as localhost.");
-  if (q.method != "GET") co_return refusal("405 Method Not Allowed", "There is only GET.");
+  if (!is_own_name(q.host))
+    co_return refusal("403 Forbidden", "The host in the request must be an IP address or localhost.");
+  if (q.method != "GET") co_return refusal("405 Method Not Allowed", "Only GET is supported.");
   if (q.path == "/") co_return answer("200 OK", "text/html; charset=utf-8", status_page);
   if (q.path == "/ready") {
     const auto report = co_await ask(0);
-    if (report.draining) co_return refusal("503 Service Unavailable", "It drains.");
-    co_return answer("200 OK", "text/plain; charset=utf-8", "It accepts connections.\n");
+    if (report.draining) co_return refusal("503 Service Unavailable", "The proxy is draining.");
+    co_return answer("200 OK", "text/plain; charset=utf-8", "The proxy accepts connections.\n");
   }
   if (q.path == "/metrics") {
     const auto report = co_await ask(0);

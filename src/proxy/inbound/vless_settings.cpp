@@ -33,7 +33,7 @@ void read_vless_user(settings& u, bool flow_of_all, user_names& names, accounts&
 
 void read_vless(settings& s, const inbound_policy& policy, inbound_plan& to) {
   keyed_inbound_options o(vless());
-  require_no_vless_encryption(s, {"decryption", "There is none; TLS encrypts."});
+  require_no_vless_encryption(s, {"decryption", "Must be none: TLS encrypts."});
   const bool vision = read_vless_flow(s);
   user_names names(policy);
   read_keyed_users(s, [&](settings& u) { read_vless_user(u, vision, names, o.users); });

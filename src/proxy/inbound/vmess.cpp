@@ -124,7 +124,7 @@ bool vmess_inbound::accepts(pending_client& who, const vmess_request& r, const_b
             std::copy(r.body.key.begin(), r.body.key.end(), body.begin()));
   const std::int64_t now = wall_clock().time_since_epoch().count();
   if (!reason && !(memory_->auth_ids.first_time(auth_id, now) && memory_->bodies.first_time(body, now)))
-    reason = "The same request has come before.";
+    reason = "The request is a replay.";
   if (!reason) return true;
   const context::inbound_part& in = who.ctx.inbound;
   to.note(log_level::warning, in.source,

@@ -70,7 +70,7 @@ void read_older_rules(settings& s, std::vector<dns_rule_options>& to) {
       s.numbers({"blockTypes", "Types of queries that get no records, if there are no rules."}, types);
   if (!has_other && !has_blocked) return;
   if (!to.empty())
-    s.wrong(has_other ? "nonIPQuery" : "blockTypes", "is there, and so is rules, which takes its place");
+    s.wrong(has_other ? "nonIPQuery" : "blockTypes", "is used together with rules, which replaces it");
   const auto blocked = types.empty() ? std::nullopt : port_set::parse(types);
   if (!types.empty() && !blocked)
     s.wrong("blockTypes", fmt::format("has '{}'; {}", shown(types), allowed_types));

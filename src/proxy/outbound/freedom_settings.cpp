@@ -25,9 +25,10 @@ namespace {
 
 void read_redirect(settings& s, freedom_options& to) {
   std::string text;
-  if (!s.text(
-          {"redirect", "HOST:PORT to which every connection of TCP goes; an empty HOST, or port 0, stays."},
-          text) ||
+  if (!s.text({"redirect",
+               "HOST:PORT that replaces the target of every TCP connection. An empty HOST, or port 0, keeps "
+               "that part."},
+              text) ||
       text.empty())
     return;
   to.redirect = parse_redirect(text);
@@ -124,9 +125,9 @@ void read_freedom(settings& s, outbound_plan& to) {
           "un-mapping IPv4-mapped, NAT64, 6to4 and Teredo addresses. Default: only if all inbounds "
           "listen on loopback or unix sockets, and no HandlerService of the API may add others."},
          f.allow_private);
-  const setting_key ports{
-      "refusedUdpPorts",
-      "Ports to which no datagram goes, such as 19,1900,11211, whose services answer little with much."};
+  const setting_key ports{"refusedUdpPorts",
+                          "Ports to which no datagram goes, such as 19,1900,11211, whose services send large "
+                          "answers to small questions."};
   if (s.text_or_number(ports, f.nat.refused_ports) && !port_set::parse(f.nat.refused_ports))
     s.wrong("refusedUdpPorts", port_set::allowed);
   s.number<std::uint32_t>(
@@ -138,7 +139,7 @@ void read_freedom(settings& s, outbound_plan& to) {
   read_fragment(s, f);
   s.number<unsigned>({"proxyProtocol",
                       "The version of the PROXY protocol, 1 or 2, by whose header targets of TCP get the "
-                      "client's address; 0: none."},
+                      "client's address; 0: no header."},
                      f.proxy_header, 0, 2);
   std::uint32_t level = 0;
   s.number<std::uint32_t>({"userLevel", "Accepted from Xray's configurations, without effect."}, level, 0,

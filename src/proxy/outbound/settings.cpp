@@ -48,7 +48,7 @@ stream_address read_server(settings& s) {
       s.wrong("address", fmt::format("is '{}'; it must be a name, an IP address or unix:PATH", shown(host)));
   }
   if (server.is_unix()) {
-    s.refuse("port", "is there; a unix socket has none");
+    s.refuse("port", "is not allowed; a unix socket has no port");
   } else if (s.needs("port", "a whole number from 1 to 65535")) {
     s.number<std::uint16_t>({"port", "The server's port. Not for a unix socket."}, port, 1);
   }

@@ -64,11 +64,10 @@ void read_socks_server(settings& s, outbound_plan& to) {
 }  // namespace
 
 void add_socks_outbound(registry& to) {
-  to.outbounds.add(
-      "socks",
-      "A SOCKS 5 server. Datagrams go by UDP ASSOCIATE, one for each socket of a client; a server at a "
-      "unix socket carries none without mux.",
-      read_socks_server);
+  to.outbounds.add("socks",
+                   "A SOCKS 5 server. Datagrams go by UDP ASSOCIATE, one for each socket of a client; a "
+                   "server at a unix socket carries no datagrams without mux.",
+                   read_socks_server);
 }
 
 }  // namespace muxpro::proxy

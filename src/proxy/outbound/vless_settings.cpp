@@ -22,7 +22,7 @@ struct vless_user {
 vless_user read_vless_user(settings& u) {
   vless_user out;
   out.id = read_vless_id(u).value_or(uuid());
-  out.in_clear = require_no_vless_encryption(u, {"encryption", "There is none; TLS encrypts."});
+  out.in_clear = require_no_vless_encryption(u, {"encryption", "Must be none: TLS encrypts."});
   out.flow = read_vless_client_flow(u);
   accept_user_keys(u);
   return out;

@@ -94,7 +94,7 @@ shadowsocks_handshake::result shadowsocks_handshake::begin_of_2022(const_bytes i
   if (!find_user_of_2022(header, sealed_head, fixed.data())) return request_head::of_stranger();
   byte_reader r(fixed);
   if (static_cast<shadowsocks_message>(r.number(1)) != shadowsocks_message::request)
-    return refuse("The message is no request.");
+    return refuse("The message is not a request.");
   late_ = clock_mistake(r.number(8), now);
   if (!late_.empty()) return refuse(late_.c_str());
   if (!at_.salts.first_time(salt_, now)) return refuse("The salt was used before: the request is a replay.");

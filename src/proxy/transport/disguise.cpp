@@ -62,7 +62,7 @@ void read_values(settings& s, const std::string& name, const setting& value, dis
   const auto add = [&](const setting& v) {
     const auto* const text = std::get_if<std::string>(&v.is);
     if (text && std::all_of(text->begin(), text->end(), is_line_char)) return to.values.push_back(*text);
-    s.wrong("headers", "has for '" + shown(name) + "' a value that is no text of one line");
+    s.wrong("headers", "has for '" + shown(name) + "' a value that is not a text of one line");
   };
   if (const auto* const list = std::get_if<setting::list>(&value.is))
     std::for_each(list->begin(), list->end(), add);
@@ -76,7 +76,7 @@ void read_fields(settings& s, std::vector<disguise_field>& out) {
       s.each({"headers", "Fields; of a list of values each head has one. Default: those of V2Ray."},
              [&](const std::string& name, const setting& value, std::string) {
                if (!is_token(name))
-                 return s.wrong("headers", "has '" + shown(name) + "', which is no name of a field");
+                 return s.wrong("headers", "has '" + shown(name) + "', which is not a field name");
                read_values(s, name, value, fields.emplace_back(disguise_field{name, {}}));
              });
   if (there) out = std::move(fields);

@@ -122,7 +122,7 @@ std::time_t ocsp_question::valid_until(const_bytes answer, std::time_t now) cons
   demand(OCSP_resp_find_status(all.get(), id_.get(), &status, nullptr, nullptr, &from, &until) == 1,
          "the answer is about other certificates");
   demand(status != V_OCSP_CERTSTATUS_REVOKED, "the certificate is revoked");
-  demand(status == V_OCSP_CERTSTATUS_GOOD, "the responder does not know the certificate");
+  demand(status == V_OCSP_CERTSTATUS_GOOD, "the certificate is unknown to the responder");
   demand(from && seconds_of(from) <= now + tolerated_seconds, "the answer is not valid yet");
   demand(until && seconds_of(until) > now, "the answer has no end, or is not valid any more");
   return seconds_of(until);

@@ -46,8 +46,8 @@ void read_target(settings& s, reality_server_options& to) {
   if (!s.needs(key, "HOST:PORT of a site with TLS 1.3 and X25519") ||
       !s.text_or_number(
           {key,
-           "The site that other clients than its own see: HOST:PORT, a port of this machine, or "
-           "the path of a unix socket. It has to speak TLS 1.3 with X25519."},
+           "The site to which the connections of all other clients are forwarded: HOST:PORT, a port of this "
+           "machine, or the path of a unix socket. It has to speak TLS 1.3 with X25519."},
           text))
     return;
   const auto found = target_of(text);
@@ -72,8 +72,8 @@ void read_names(settings& s, reality_rules& to) {
   std::vector<std::string> names;
   if (s.needs("serverNames", "a list of names that clients may ask for"))
     s.texts({"serverNames",
-             "The names that its clients may ask for, of those in the target's certificate. Empty: a client "
-             "may send none."},
+             "The names that its clients may ask for, of those in the target's certificate. An empty name: a "
+             "client may send no name."},
             names);
   for (const std::string& n : names) {
     if (n.find('*') != std::string::npos)
@@ -85,9 +85,9 @@ void read_names(settings& s, reality_rules& to) {
 void read_short_ids(settings& s, reality_rules& to) {
   std::vector<std::string> ids;
   if (s.needs("shortIds", "a list of up to 16 hexadecimal digits each"))
-    s.texts(
-        {"shortIds", "What its clients send to be told apart: up to 16 hexadecimal digits each, in pairs."},
-        ids);
+    s.texts({"shortIds",
+             "Identifiers of its clients, which they send: up to 16 hexadecimal digits each, in pairs."},
+            ids);
   for (const std::string& text : ids) {
     const auto id = parse_short_id(text);
     if (!id) s.wrong("shortIds", fmt::format("has '{}'; {}", shown(text), short_id_form));
@@ -98,10 +98,10 @@ void read_short_ids(settings& s, reality_rules& to) {
 pace_limits read_pace(settings& s, const setting_key& key) {
   pace_limits out;
   s.object(key, [&](settings& o) {
-    o.number<std::uint64_t>({"afterBytes", "Bytes of a connection that are not limited."}, out.free_bytes, 0);
-    o.number<std::uint64_t>({"bytesPerSec", "The rate behind them; 0: no limit."}, out.per_second, 0);
-    o.number<std::uint64_t>({"burstBytesPerSec", "Bytes that may come at once, at least bytesPerSec."},
-                            out.burst, 0);
+    o.number<std::uint64_t>({"afterBytes", "Bytes of a connection before the limit applies."}, out.free_bytes,
+                            0);
+    o.number<std::uint64_t>({"bytesPerSec", "Bytes per second after those; 0: no limit."}, out.per_second, 0);
+    o.number<std::uint64_t>({"burstBytesPerSec", "Bytes of a burst, at least bytesPerSec."}, out.burst, 0);
   });
   return out;
 }
@@ -109,7 +109,7 @@ pace_limits read_pace(settings& s, const setting_key& key) {
 reality_server_options read_reality_server(settings& s) {
   reality_server_options o;
   read_target(s, o);
-  s.number<unsigned>({"xver", "The version of PROXY protocol's header for the target; 0: none."},
+  s.number<unsigned>({"xver", "The version of PROXY protocol's header for the target; 0: no header."},
                      o.proxy_header, 0, 2);
   std::string type;
   s.text({"type", "Accepted from Xray's configurations, without effect. The form of target decides."}, type);

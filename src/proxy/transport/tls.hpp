@@ -77,7 +77,7 @@ bool is_inline_pem(std::string_view text) noexcept;
 std::string normalized_pin(std::string_view text);
 
 enum class tls_errc {
-  unknown_certificate = 1,  ///< the peer's certificate is none of those that were pinned
+  unknown_certificate = 1,  ///< the peer's certificate does not match any pinned certificate
   no_agreement,             ///< the peer agreed to no application protocol
   site_itself,              ///< the target of a REALITY server has answered in its place
 };

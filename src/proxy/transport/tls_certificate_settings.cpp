@@ -73,7 +73,7 @@ void read_certificate(settings& s, role side, tls_options& o) {
     if (one.key.empty()) s.needs("keyFile", "the name of a PEM file");
     return take_identity(s, side, std::move(one), o);
   }
-  if (!one.key.empty()) s.wrong("keyFile", "is there; a certificate to verify others by needs no key");
+  if (!one.key.empty()) s.wrong("keyFile", "is not allowed; a certificate of usage verify has no key");
   if (!o.authority.empty())
     s.wrong("there is another one with usage verify already; they may stand in one file");
   o.authority = std::move(one.certificate);

@@ -13,7 +13,8 @@ class category final : public std::error_category {
   const char* name() const noexcept override { return "muxpro.tls"; }
   std::string message(int value) const override {
     switch (static_cast<tls_errc>(value)) {
-      case tls_errc::unknown_certificate: return "the peer's certificate is none of those that were pinned";
+      case tls_errc::unknown_certificate:
+        return "the peer's certificate does not match any pinned certificate";
       case tls_errc::no_agreement: return "the peer agreed to no application protocol";
       case tls_errc::site_itself:
         return "the site itself answered instead of REALITY: publicKey, shortId, serverName or the clock is "

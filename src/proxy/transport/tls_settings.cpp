@@ -21,7 +21,7 @@ void read_pins(settings& s, tls_options& o) {
 
 void read_names(settings& s, role side, tls_options& o) {
   if (side == role::server) {
-    s.flag({"rejectUnknownSni", "Whether a client that asks for a name of no certificate is refused."},
+    s.flag({"rejectUnknownSni", "Whether a client is refused if it asks for a name that no certificate has."},
            o.reject_unknown_names);
     for (const char* key : {"serverName", "allowInsecure", "fingerprint"})
       s.pass_over(key, "has no effect on a server");
@@ -73,13 +73,12 @@ tls_options read_tls_options(settings& s, role side, const std::string& server) 
   s.text({"masterKeyLog", "A file to which the secrets of handshakes are appended, for Wireshark."},
          o.key_log);
   s.flag({"enableSessionResumption",
-          "Whether a client resumes sessions and a server lets it. Such a handshake has no certificate. A "
-          "server "
-          "that asks clients for certificates does not let them."},
+          "Whether a client resumes sessions, and a server allows that. Such a handshake has no certificate. "
+          "A server that asks clients for certificates never allows it."},
          o.resumes);
   read_ech(s);
   if (side == role::server && o.certificate.empty())
-    s.wrong("certificates", "has none of usage 'encipherment', which a server needs");
+    s.wrong("certificates", "has no certificate of usage 'encipherment', which a server needs");
   else if (side == role::client && o.name.empty() && o.verify && (o.pins.empty() || !o.authority.empty()))
     s.wrong("serverName", "is missing; it must be the name in the server's certificate");
   // Mistakes that have no key of their own above.

@@ -38,7 +38,7 @@ void read_ciphers(settings& s, tls_options& o) {
     if (one.starts_with("TLS_AES_") || one.starts_with("TLS_CHACHA20_"))
       s.note("cipherSuites", fmt::format("has {}: suites of TLS 1.3 are always on", shown(one)));
     else if (name.empty() || name == "(NONE)")
-      s.wrong("cipherSuites", fmt::format("has '{}', which is no suite that OpenSSL has", shown(one)));
+      s.wrong("cipherSuites", fmt::format("has '{}', which is not a cipher suite of OpenSSL", shown(one)));
     else
       o.ciphers += (o.ciphers.empty() ? "" : ":") + std::string(name);
   }
@@ -67,7 +67,8 @@ void read_groups(settings& s, tls_options& o) {
     else if (is_hybrid)
       o.groups += (o.groups.empty() ? "" : ":") + one;
     else if (found == std::end(names))
-      s.wrong("curvePreferences", fmt::format("has '{}', which is no group that muxpro has", shown(one)));
+      s.wrong("curvePreferences",
+              fmt::format("has '{}', which is not a group that muxpro supports", shown(one)));
     else
       o.groups += (o.groups.empty() ? "" : ":") + std::string(found->second);
   }

@@ -48,7 +48,7 @@ void read_path(settings& s, upgrade_options& o) {
        "sends so many of them with the request, which the server has to support."},
       o.path);
   if (!o.path.starts_with('/')) o.path.insert(0, "/");
-  if (!take_early_data(o.path, o.early_data)) s.wrong("path", "has an ed that is no number");
+  if (!take_early_data(o.path, o.early_data)) s.wrong("path", "has an ed that is not a number");
 }
 
 // Those that the handshake writes itself.
@@ -62,7 +62,7 @@ bool is_own_field(std::string_view name) {
 void read_header(settings& s, const std::string& name, const setting& value, upgrade_options& o) {
   const auto* const text = std::get_if<std::string>(&value.is);
   if (!text || !std::all_of(text->begin(), text->end(), is_line_char))
-    s.wrong("headers", "has a value that is no text of one line");
+    s.wrong("headers", "has a value that is not a text of one line");
   else if (!is_token(name) || is_own_field(name))
     s.wrong("headers", "has '" + shown(name) + "'; it must be a field that the handshake does not have");
   else if (is_name(name, "host"))
@@ -79,7 +79,7 @@ void read_host(settings& s, role side, const std::string& server, upgrade_option
           "server: the host that clients have to ask for; default: any."},
          o.host);
   const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
-  if (!std::all_of(o.host.begin(), o.host.end(), visible)) s.wrong("host", "is no name of a host");
+  if (!std::all_of(o.host.begin(), o.host.end(), visible)) s.wrong("host", "is not a host name");
   if (side == role::client && o.host.empty()) o.host = server.empty() ? "localhost" : server;
 }
 
@@ -96,8 +96,8 @@ transport_plan read_websocket(settings& s, role side, const std::string& server)
   const auto o = std::make_shared<upgrade_options>(upgrade_protocol::websocket);
   read_path(s, *o);
   read_host(s, side, server, *o);
-  s.time({"heartbeatPeriod", "Time between two pings; 0: none."}, o->heartbeat, std::chrono::seconds(1), 0,
-         86'400);
+  s.time({"heartbeatPeriod", "Time between two pings; 0: no pings."}, o->heartbeat, std::chrono::seconds(1),
+         0, 86'400);
   return plan_of(s, o, side);
 }
 

@@ -69,7 +69,7 @@ void read_xhttp_place(settings& s, role side, const std::string& server, xhttp_o
           "server: the host that clients have to ask for; default: any."},
          o.host);
   const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
-  if (!std::all_of(o.host.begin(), o.host.end(), visible)) s.wrong("host", "is no name of a host");
+  if (!std::all_of(o.host.begin(), o.host.end(), visible)) s.wrong("host", "is not a host name");
   if (side == role::client && o.host.empty()) o.host = host_field_of(server);
 }
 
@@ -83,7 +83,7 @@ bool is_own_xhttp_field(std::string_view name) {
 void read_xhttp_field(settings& s, const std::string& name, const setting& value, xhttp_options& o) {
   const auto* const text = std::get_if<std::string>(&value.is);
   if (!text || !std::all_of(text->begin(), text->end(), is_line_char))
-    s.wrong("headers", "has a value that is no text of one line");
+    s.wrong("headers", "has a value that is not a text of one line");
   else if (!is_token(name) || is_own_xhttp_field(name))
     s.wrong("headers", "has '" + shown(name) + "'; it must be a field that requests do not have");
   else
@@ -133,7 +133,7 @@ void read_xhttp_xmux(settings& s, xhttp_reading& to) {
             ping, -1, xhttp_day);
         if (ping != 0) to.way.ping_after = std::chrono::seconds(std::max(ping, 0));
         if (l.connections.most > 0 && l.concurrency.most > 0)
-          x.wrong("maxConnections", "is beside maxConcurrency; only one of them may be there");
+          x.wrong("maxConnections", "is used together with maxConcurrency; only one of them is allowed");
         if (l != reuse_limits()) to.options.xmux = l;
       });
 }
@@ -166,7 +166,7 @@ void read_xhttp_download(settings& s, role side, xhttp_reading& to) {
     else
       d.wrong("network", fmt::format("is '{}'; it must be xhttp", shown(network)));
     if (to.options.mode == xhttp_mode::stream_one)
-      s.wrong(key, "is there in mode stream-one, which has no download of its own");
+      s.wrong(key, "is not allowed in mode stream-one, which has no separate download");
   });
 }
 
@@ -197,7 +197,7 @@ void read_xhttp_extra(settings& s, role side, xhttp_reading& to) {
   read_xhttp_rest(s, side, s.has("extra") ? beside : to);
   s.object(key, [&](settings& x) {
     for (const char* own : {"host", "path", "mode"})
-      x.pass_over(own, "has no effect: the one beside extra has");
+      x.pass_over(own, "has no effect: the key beside extra is used");
     read_xhttp_rest(x, side, to);
   });
 }

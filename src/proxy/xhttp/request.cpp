@@ -63,7 +63,7 @@ xhttp_verdict judge_post(const http_request& r, const xhttp_options& o, xhttp_ve
   const auto n = number<std::uint64_t>(number_text);
   if (!n) return refused_xhttp(400, "The number of a part is not a number.");
   auto data = data_in_head(r, o);
-  if (!data) return refused_xhttp(400, "A part of the upload is no base64.");
+  if (!data) return refused_xhttp(400, "A part of the upload is not base64.");
   if (r.body.length > 0 && !takes_data_in_body(o))
     return refused_xhttp(400, "A part of the upload stands in the body.");
   if (r.body.length > o.post_bytes.most || data->size() > o.post_bytes.most - r.body.length)

@@ -78,8 +78,8 @@ TEST_CASE("config: what cannot go through another outbound", "[proxy][config][ch
             .all() ==
         "outbounds[0].proxySettings.tag: is 'direct'; a unix socket is reached from this machine alone\n");
   CHECK(with(socks("a", by_proxy("direct") + by_sockopt("direct")) + "," + direct()).all() ==
-        "outbounds[0].proxySettings.tag: is there beside streamSettings.sockopt.dialerProxy, which means the "
-        "same\n");
+        "outbounds[0].proxySettings.tag: is used together with streamSettings.sockopt.dialerProxy, which "
+        "means the same\n");
 }
 
 TEST_CASE("config: proxySettings leaves the transport out, unless it is wanted", "[proxy][config][chain]") {

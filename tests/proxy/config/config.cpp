@@ -245,7 +245,7 @@ TEST_CASE("config: JSON within bounds", "[proxy][config]") {
   CHECK_THAT(mistake("{} {}"), ContainsSubstring("is not JSON"));
   CHECK_THAT(mistake("{\"a\": \"\xff\"}"), ContainsSubstring("is not JSON"));
   CHECK_THAT(mistake("1e999"), ContainsSubstring("is not JSON"));
-  CHECK_THAT(mistake(R"({"a": 1, "b": {"a": 1, "a": 2}})"), ContainsSubstring("the key 'a' is there twice"));
+  CHECK_THAT(mistake(R"({"a": 1, "b": {"a": 1, "a": 2}})"), ContainsSubstring("the key 'a' occurs twice"));
   CHECK(mistake(std::string(32, '[') + std::string(32, ']')) == "");
   CHECK_THAT(mistake(std::string(33, '[') + std::string(33, ']')), ContainsSubstring("deeper than 32"));
   CHECK_THAT(mistake(std::string(1'000'000, '[')), ContainsSubstring("deeper than 32"));

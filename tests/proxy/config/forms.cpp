@@ -124,7 +124,7 @@ TEST_CASE("config: null where there must be a value", "[proxy][config]") {
   CHECK(told(R"(, "logg": null)") == "logg: there is no such key; did you mean 'log'?\n");
   CHECK(read_text(R"({"inbounds": [null], "outbounds": [{"protocol": "freedom"}]})").all() ==
         "inbounds[0]: is null; it must be an object\n");
-  CHECK(parsed(R"({"a": null, "a": 1})").why == "the key 'a' is there twice in one object");
+  CHECK(parsed(R"({"a": null, "a": 1})").why == "the key 'a' occurs twice in one object");
 }
 
 TEST_CASE("config: values in other letters", "[proxy][config]") {

@@ -62,7 +62,7 @@ TEST_CASE("config: the newer names of Xray beside the older ones", "[proxy][conf
   CHECK(users.c.inbounds.at(0).plan.authenticates);
   CHECK(
       read_text(with_inbound(R"({"protocol": "http", "port": 1, "settings": {"users": [], "accounts": []}})"))
-          .all() == "inbounds[0].settings.users: is there beside accounts, which means the same\n");
+          .all() == "inbounds[0].settings.users: is used together with accounts, which means the same\n");
   // Mistakes have the name that was written.
   CHECK(read_text(with_inbound(R"({"protocol": "tunnel", "port": 1, "settings": {"rewriteAddress": "a b"}})"))
             .all() == "inbounds[0].settings.rewriteAddress: is 'a b'; it must be a name or an IP address\n");
@@ -98,7 +98,7 @@ TEST_CASE("config: what muxpro has not is said once, and the rest is read", "[pr
                       R"({"protocol": "wireguard", "settings": {"secretKey": "x"}, "streamSettings": {}})"))
             .all() == "outbounds[0].protocol: is 'wireguard'; muxpro has no WireGuard\n");
   CHECK(read_text(with_outbound(R"({"protocol": "freedom", "settings": {"noises": [{"type": "rand"}]}})"))
-            .all() == "outbounds[0].settings.noises: is there; muxpro has no noises\n");
+            .all() == "outbounds[0].settings.noises: is not supported; muxpro has no noises\n");
   const std::string kcp = R"({"protocol": "socks", "settings": {"address": "192.168.0.1", "port": 1},
       "streamSettings": {"network": "kcp", "kcpSettings": {"mtu": 1350}}})";
   CHECK(read_text(with_outbound(kcp)).all() ==
@@ -138,7 +138,7 @@ TEST_CASE("config: keys of TLS", "[proxy][config]") {
       "cipherSuites": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:TLS_AES_128_GCM_SHA256",
       "curvePreferences": ["X25519", "CurveP256", "X25519MLKEM768"], "masterKeyLog": "keys")")
             .all() == "");
-  CHECK(server(R"(, "cipherSuites": "TLS_NONE")").all().find("which is no suite that OpenSSL has") !=
+  CHECK(server(R"(, "cipherSuites": "TLS_NONE")").all().find("which is not a cipher suite of OpenSSL") !=
         std::string::npos);
   CHECK(server(R"(, "minVersion": "1.0", "echServerKeys": "x", "serverName": "y")").mistakes.notes().size() ==
         3);
@@ -241,9 +241,9 @@ TEST_CASE("config: heads of HTTP in front of the raw carrier", "[proxy][config]"
   CHECK(mistakes(R"({"type": "http", "request": {"path": ["a"]}})") ==
         at + "request.path: has 'a'; a path begins with a slash and has no spaces\n");
   CHECK(mistakes(R"({"type": "http", "request": {"headers": {"A b": "c"}}})") ==
-        at + "request.headers: has 'A b', which is no name of a field\n");
+        at + "request.headers: has 'A b', which is not a field name\n");
   CHECK(mistakes(R"({"type": "http", "request": {"headers": {"A": ["b\r\nC: d"]}}})") ==
-        at + "request.headers: has for 'A' a value that is no text of one line\n");
+        at + "request.headers: has for 'A' a value that is not a text of one line\n");
   CHECK(mistakes(R"({"type": "http", "response": {"status": "20"}})") ==
         at + "response.status: is '20'; it must be a number of three digits\n");
   CHECK(mistakes(R"({"type": "http", "request": {"method": "GET /"}})") ==

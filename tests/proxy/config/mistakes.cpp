@@ -52,7 +52,7 @@ TEST_CASE("config: unknown keys", "[proxy][config]") {
         "mainConnections, maxHeaderBytes, maxHeaderFields, users\n");
   CHECK(told(R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}],
                  "outbounds": [{"protocol": "freedom"}], "reverse": {"portals": [{"tag": "p"}]}})") ==
-        "reverse: is there; muxpro has no reverse proxy\n");
+        "reverse: is not supported; muxpro has no reverse proxy\n");
 }
 
 TEST_CASE("config: values of the wrong kind or size", "[proxy][config]") {
@@ -195,8 +195,8 @@ TEST_CASE("config: doors that cannot be", "[proxy][config]") {
   CHECK(door(R"("address": "a", "port": 1, "network": "icmp")") ==
         at + ".network: is 'icmp'; it must be one of tcp, udp\n");
   CHECK(door(R"("followRedirect": true, "network": "udp")") ==
-        at + ".network: has udp, which needs address and port, or sockopt with tproxy: REDIRECT does not say "
-             "where datagrams were sent to\n");
+        at + ".network: has udp, which needs address and port, or sockopt with tproxy: REDIRECT does not "
+             "keep the destination of datagrams\n");
   // One place is no proxy for everybody, and a gateway serves the machines that it stands between.
   CHECK(door(R"("address": "a", "port": 1)", "0.0.0.0") == "");
   CHECK(door(R"("followRedirect": true)", "0.0.0.0") == "");
@@ -216,8 +216,8 @@ TEST_CASE("config: transports that cannot be", "[proxy][config]") {
         "inbounds[0].streamSettings.security: is 'xtls'; muxpro has no security xtls, and Xray has "
         "removed it; flow xtls-rprx-vision over tls took its place\n");
   CHECK(stream(R"({"security": "tls"})") ==
-        "inbounds[0].streamSettings.tlsSettings.certificates: has none of usage 'encipherment', which a "
-        "server needs\n");
+        "inbounds[0].streamSettings.tlsSettings.certificates: has no certificate of usage 'encipherment', "
+        "which a server needs\n");
   const std::string one = R"({"certificateFile": "a", "keyFile": "b"})";
   const auto tls = [&](const std::string& t) {
     return stream(R"({"security": "tls", "tlsSettings": {)" + t + "}}");
@@ -301,7 +301,7 @@ TEST_CASE("config: FakeDNS needs an inbound for its queries, and one that uses i
       told(R"({"inbounds": [{"protocol": "dns", "port": 53, "sniffing": {}}, {"protocol": "socks", "port": 1,
                   "listen": "::1", "sniffing": {"enabled": true, "destOverride": "fakedns"}}],
                  "outbounds": [{"protocol": "freedom"}]})") ==
-      "inbounds[0].sniffing: is there; protocol dns does not sniff\n");
+      "inbounds[0].sniffing: is not allowed; protocol dns does not sniff\n");
 }
 
 TEST_CASE("config: names have addresses, other names and servers", "[proxy][config]") {

@@ -105,7 +105,7 @@ TEST_CASE("config: keys in other letters, as Go reads them", "[proxy][config]") 
       read_text(with_inbound(R"({"protocol": "socks", "listen": "::1", "Port": 1, "Settings": {"UDP": 7}})"))
           .all() == "inbounds[0].Settings.UDP: is 7; it must be true or false\n");
   CHECK(read_text(with_inbound(R"({"protocol": "socks", "listen": "::1", "port": 1, "Port": 2})")).all() ==
-        "inbounds[0].Port: is there beside port, which means the same\n");
+        "inbounds[0].Port: is used together with port, which means the same\n");
   is_taken(with_outbound(R"({"protocol": "vless", "settings": {"address": "1.2.3.4", "port": 1, "id": "a",
       "encryption": "none"}, "streamSettings": {"security": "reality", "realitySettings": {"publicKey": ")" +
                          std::string(key) + R"(", "password": "", "serverName": "a"}}})"));
@@ -119,9 +119,10 @@ TEST_CASE("config: parts that muxpro has not count only where they ask for somet
            R"(, "transport": {}, "reverse": {"bridges": [], "portals": []}, "env": [], "geodata": {}})");
   CHECK(read_text(base + R"(, "reverse": {"bridges": [{"tag": "b", "domain": "x"}]},
       "routing": {"rules": [{"inboundTag": ["b"], "outboundTag": "freedom"}]}})")
-            .all() == "reverse: is there; muxpro has no reverse proxy\n");
+            .all() == "reverse: is not supported; muxpro has no reverse proxy\n");
   CHECK(read_text(base + R"(, "inboundDetour": [{"port": 1}]})").all() ==
-        "inboundDetour: is there; muxpro has no form of V2Ray before version 4; inbounds and outbounds have "
+        "inboundDetour: is not supported; muxpro has no form of V2Ray before version 4; inbounds and "
+        "outbounds have "
         "all "
         "of them\n");
   // Rules may name what belongs to them.
@@ -130,7 +131,7 @@ TEST_CASE("config: parts that muxpro has not count only where they ask for somet
       {"tag": "l", "protocol": "loopback", "settings": {"inboundTag": "again"}}],
       "routing": {"rules": [{"inboundTag": ["again"], "outboundTag": "far"}]}})")
             .all() ==
-        "inbounds[0].settings.clients[0].reverse: is there; muxpro has no reverse proxy\n"
+        "inbounds[0].settings.clients[0].reverse: is not supported; muxpro has no reverse proxy\n"
         "outbounds[1].protocol: is 'loopback'; muxpro has no loopback outbound\n");
   CHECK(read_text(with_inbound(R"({"protocol": "vless", "port": 1, "settings": {"decryption": "none",
       "clients": [{"id": "a", "flow": "xtls-rprx-direct"}, {"id": "b", "flow": "xtls"}]}})"))
@@ -249,7 +250,7 @@ TEST_CASE("config: names that exclude nothing, and FakeDNS without sniffing", "[
       "expectIPs": ["10.0.0.0/8"], "allowUnexpectedIPs": true, "concurrency": true}]}})");
   CHECK(r.all() == "");
   CHECK(r.c.inbounds.at(0).sniffing.domains_excluded == std::vector<std::string>{"courier.push.apple.com"});
-  CHECK_THAT(r.notes(), Catch::Matchers::ContainsSubstring("'mijia cloud', which is no name of a host"));
+  CHECK_THAT(r.notes(), Catch::Matchers::ContainsSubstring("'mijia cloud', which is not a host name"));
   CHECK_THAT(r.notes(),
              Catch::Matchers::ContainsSubstring("dns: answers with addresses that no inbound turns"));
   CHECK(r.c.names->server(1).prefers_expected);

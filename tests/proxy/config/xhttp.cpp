@@ -75,7 +75,7 @@ TEST_CASE("config: what XHTTP may not have", "[proxy][config][xhttp]") {
   CHECK(mistake(R"("headers": {"Host": "a"})") ==
         at + "headers: has 'Host'; it must be a field that requests do not have\n");
   CHECK(mistake(R"("xmux": {"maxConnections": 1, "maxConcurrency": 1})") ==
-        at + "xmux.maxConnections: is beside maxConcurrency; only one of them may be there\n");
+        at + "xmux.maxConnections: is used together with maxConcurrency; only one of them is allowed\n");
   CHECK(mistake(R"("extra": {"seqPlacement": "body"})") ==
         at + "extra.seqPlacement: is 'body'; it must be one of path, query, header, cookie\n");
   CHECK(mistake(R"("seqPlacement": "cookie", "seqKey": "a=b")") ==
@@ -86,7 +86,7 @@ TEST_CASE("config: what XHTTP may not have", "[proxy][config][xhttp]") {
   CHECK(mistake(R"("uplinkHTTPMethod": "GET")") ==
         at + "uplinkHTTPMethod: is GET, which needs mode packet-up\n");
   CHECK(mistake(R"("uplinkHTTPMethod": "HEAD")") ==
-        at + "uplinkHTTPMethod: is 'HEAD', which is no method of uploads\n");
+        at + "uplinkHTTPMethod: is 'HEAD', which is not an upload method\n");
   CHECK(mistake(R"("sessionIDTable": "hex", "sessionIDLength": 7)") ==
         at + "sessionIDLength: makes fewer than 2^31 names of sessions\n");
   CHECK(mistake(R"("sessionIDTable": "hex", "sessionIDLength": 8)") == "");
@@ -120,7 +120,7 @@ TEST_CASE("config: downloads of XHTTP from another place", "[proxy][config][xhtt
   CHECK(mistake(R"("address": "192.168.0.2", "port": 443)") == at + ".network: is ''; it must be xhttp\n");
   CHECK(
       mistake(R"("address": "192.168.0.2", "port": 443, "network": "xhttp")", R"(, "mode": "stream-one")") ==
-      at + ": is there in mode stream-one, which has no download of its own\n");
+      at + ": is not allowed in mode stream-one, which has no separate download\n");
   const std::string place = R"("address": "192.168.0.2", "port": 443, "network": "xhttp", "sockopt": )";
   CHECK(mistake(place + R"({"dialerProxy": "nowhere"})") ==
         at + ".sockopt.dialerProxy: is 'nowhere'; muxpro has no dialerProxy in downloadSettings\n");

@@ -249,7 +249,7 @@ TEST_CASE("a block rule sees the name that a search list makes", "[proxy][resolv
   CHECK(f.server.asked_in_all() == 0);
 }
 
-TEST_CASE("what is no name of a host is not asked for", "[proxy][resolver]") {
+TEST_CASE("what is not a host name is not asked for", "[proxy][resolver]") {
   fixture f;
   f.server.add("one.test", {{make_address("127.0.0.1")}});
   for (const char* name :

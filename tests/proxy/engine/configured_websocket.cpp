@@ -117,9 +117,10 @@ TEST_CASE("configured WebSocket: mistakes", "[proxy][websocket]") {
   CHECK(mistake(
             R"({"path": "chat?ed=2048&x=y", "headers": {"Host": "a", "X-Y": "z"}, "heartbeatPeriod": 10})") ==
         "");
-  CHECK(mistake(R"({"path": "/?ed=x"})") == "path has an ed that is no number");
+  CHECK(mistake(R"({"path": "/?ed=x"})") == "path has an ed that is not a number");
   CHECK(mistake(R"({"headers": {"Upgrade": "x"}})") ==
         "headers has 'Upgrade'; it must be a field that the handshake does not have");
-  CHECK(mistake(R"({"headers": {"X": "a\r\nb: c"}})") == "headers has a value that is no text of one line");
-  CHECK(mistake(R"({"host": "a b"})") == "host is no name of a host");
+  CHECK(mistake(R"({"headers": {"X": "a\r\nb: c"}})") ==
+        "headers has a value that is not a text of one line");
+  CHECK(mistake(R"({"host": "a b"})") == "host is not a host name");
 }

@@ -128,7 +128,7 @@ awaitable<> refuses_replays(standing& x) {
     CHECK(heard == "hello");
   }
   co_await is_drained(x, wire);
-  CHECK(lines_with(x, "The same request has come before.") == 1);
+  CHECK(lines_with(x, "The request is a replay.") == 1);
   // The same session under another auth id.
   vmess_body b;
   std::string sealed[2];
@@ -141,7 +141,7 @@ awaitable<> refuses_replays(standing& x) {
   co_await write(first, sealed[0]);
   co_await pause(20ms);
   co_await is_drained(x, sealed[1]);
-  CHECK(lines_with(x, "The same request has come before.") == 2);
+  CHECK(lines_with(x, "The request is a replay.") == 2);
 }
 
 // The system reports a reset once: to the write, if that is not over yet, else to a read.

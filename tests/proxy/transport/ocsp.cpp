@@ -127,7 +127,7 @@ TEST_CASE("ocsp: which answers count", "[proxy][tls]") {
   CHECK(of([](reply& r) { r.until = -10; }) == "the answer has no end, or is not valid any more");
   CHECK(of([](reply& r) { r.status = V_OCSP_CERTSTATUS_REVOKED; }) == "the certificate is revoked");
   CHECK(of([](reply& r) { r.status = V_OCSP_CERTSTATUS_UNKNOWN; }) ==
-        "the responder does not know the certificate");
+        "the certificate is unknown to the responder");
   CHECK(of([](reply& r) { r.about = known().alice.certificate.get(); }) ==
         "the answer is about other certificates");
   for (const test::identity* other : {&known().other_ca, &known().mallory, &known().alice})

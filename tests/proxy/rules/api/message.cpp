@@ -133,7 +133,7 @@ TEST_CASE("API: what muxpro does not support is named", "[proxy][api]") {
         std::string::npos);
   CHECK(inbound(proto_writer().text(1, "t").content()) ==
         "3: xray.core.InboundHandlerConfig has no proxy_settings");
-  CHECK(inbound("\x0a\x05in") == "3: xray.core.InboundHandlerConfig is no message of protobuf");
+  CHECK(inbound("\x0a\x05in") == "3: xray.core.InboundHandlerConfig is not a valid protobuf message");
   proto_writer account, user;
   account.text(1, "k").number(2, 3);
   user.message(3, typed("xray.proxy.shadowsocks.Account", account.content()));
@@ -220,7 +220,7 @@ TEST_CASE("API: balancers with their strategies", "[proxy][api]") {
       typed("xray.app.router.Config",
             proto_writer().message(3, proto_writer().message(4, cut).content()).content());
   CHECK(shown_as([&] { return routing_of(bytes_of(broken)); }) ==
-        "3: xray.app.router.StrategyLeastLoadConfig has a list of numbers that is none");
+        "3: xray.app.router.StrategyLeastLoadConfig has an invalid list of numbers");
   const std::string many = typed("xray.app.router.StrategyLeastLoadConfig",
                                  proto_writer().message(3, std::string(most_api_values + 1, '\1')).content());
   const std::string long_list =
