@@ -192,7 +192,7 @@ TEST_CASE("cancel() of a pipe_end aborts its read and its write", "[pipe][cancel
 
 TEST_CASE("try_read takes what is there", "[sub_stream]") { with_pair(reads_at_once); }
 
-TEST_CASE("an open with wait_for_room waits until a sub-stream is let go", "[session]") {
+TEST_CASE("an open with wait_for_room waits until a sub-stream is released", "[session]") {
   with_little_room(waits_for_room);
 }
 

@@ -95,7 +95,7 @@ TEST_CASE("thousands of sub-streams fit on one connection", "[client_pool]") {
   CHECK(f.dials == 1);
 }
 
-TEST_CASE("a place is taken until the application lets go", "[client_pool]") {
+TEST_CASE("a place is taken until the application destroys its sub-stream", "[client_pool]") {
   auto options = pool_options(1);
   options.max_connections = 1;
   farm f(options, [](sub_stream s) { return discard(std::move(s)); });
@@ -175,7 +175,7 @@ TEST_CASE("a senseless request fails alone", "[client_pool]") {
   CHECK(f.echoes(f.outcomes.front()->stream));
 }
 
-TEST_CASE("what can be opened at once is, and nothing else is tried", "[client_pool]") {
+TEST_CASE("an open that is possible at once completes at once, without a dial", "[client_pool]") {
   auto options = pool_options(2);
   options.max_connections = 1;
   farm f(options);

@@ -129,7 +129,7 @@ TEST_CASE("an open just after the server has died goes to a new connection or br
   CHECK(retries > 0);
 }
 
-TEST_CASE("a pool that drains gives up the dials that are under way", "[client_pool]") {
+TEST_CASE("a pool that drains cancels the dials that are under way", "[client_pool]") {
   farm f;
   f.behaviour = dial_behaviour::hangs;
   f.open();
@@ -167,7 +167,7 @@ TEST_CASE("a server that drains is left alone", "[client_pool]") {
   CHECK(drained);
 }
 
-TEST_CASE("close() ends everything, and nothing inside the call", "[client_pool]") {
+TEST_CASE("close() ends every operation, and completes no handler inside the call", "[client_pool]") {
   auto options = pool_options(1);
   options.max_connections = 2;
   farm f(options);

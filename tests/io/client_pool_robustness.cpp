@@ -108,7 +108,7 @@ TEST_CASE("an open may be cancelled after any handler", "[client_pool]") {
   });
 }
 
-TEST_CASE("main connections that fail at every step fail no open twice and leave none waiting",
+TEST_CASE("if main connections fail at any step, no open fails twice and no open is left waiting",
           "[client_pool]") {
   const std::size_t steps = muxpro::testing::each_failure([](std::shared_ptr<fault> faults) {
     crowded_pool p(faults);

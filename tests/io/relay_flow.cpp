@@ -72,7 +72,7 @@ TEST_CASE("a sub-stream flows to a socket that takes everything", "[relay][flow]
   CHECK(t.outcome.result.b_to_a == flow_size);
 }
 
-TEST_CASE("a socket that is full holds up its sub-stream alone, and loses nothing", "[relay][flow]") {
+TEST_CASE("a full socket delays only its sub-stream, and no byte is lost", "[relay][flow]") {
   const bool piped = GENERATE(false, true);
   asio::io_context context;
   tunnel t(context, piped);

@@ -144,7 +144,7 @@ TEST_CASE("beyond the backlog sub-streams are ended with code 4", "[session][acc
   with_server(backlog_of(3), overfull_backlog);
 }
 
-TEST_CASE("data of a refused sub-stream is discarded and nothing odd", "[session][accept]") {
+TEST_CASE("data of a refused sub-stream is discarded and does not count as odd", "[session][accept]") {
   with_server(backlog_of(3), data_of_a_refused_stream);
 }
 

@@ -143,7 +143,7 @@ class busy_pair {
 
 }  // namespace
 
-TEST_CASE("cancellation at random moments loses no byte and doubles none", "[session][cancellation]") {
+TEST_CASE("cancellation at random moments neither loses nor repeats a byte", "[session][cancellation]") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     CAPTURE(seed);
     busy_pair p(seed);

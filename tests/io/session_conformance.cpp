@@ -178,7 +178,7 @@ TEST_CASE("conformance NEG-30: the server sends nothing behind its reply", "[ses
   CHECK(x.alive());
 }
 
-TEST_CASE("conformance NGC-01: the client asks and waits", "[session][conformance]") {
+TEST_CASE("conformance NGC-01: the client sends its request and waits", "[session][conformance]") {
   outcome opened;
   subject x(role::client);
   x.s.async_open(to_tcp(), into(opened));

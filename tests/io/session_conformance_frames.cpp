@@ -82,7 +82,7 @@ TEST_CASE("conformance NEW: a broken structure closes the session", "[session][c
   });
 }
 
-TEST_CASE("conformance NEW: a server opens nothing", "[session][conformance]") {
+TEST_CASE("conformance NEW: a server opens no sub-stream", "[session][conformance]") {
   check_at_client({"A10", "000d0001010001001b5f017f000001 000d0003010001001b5f017f000001", "SESSION"});
 }
 

@@ -272,7 +272,7 @@ TEST_CASE("a sender stops at its credit, to the byte", "[session][credit]") {
   with_script(role::client, sender_stops, fixed_window());
 }
 
-TEST_CASE("credit is 64 bits wide, and none is odd", "[session][credit]") {
+TEST_CASE("credit is 64 bits wide, and no amount counts as odd", "[session][credit]") {
   with_script(role::client, credit_never_wraps, fixed_window());
 }
 

@@ -196,7 +196,7 @@ TEST_CASE("toward a Go peer every End is bare", "[session][dialect]") {
     x.peer->write("0004 0001 02 01 0002 0000");
     CHECK(x.peer->take_hex() == bare_end);
   }
-  SECTION("a Keep for an id that nobody opened") {
+  SECTION("a Keep for an id that was not opened") {
     go_client x;
     x.peer->write("0004 0001 02 01 0001 78");
     CHECK(x.peer->take_hex() == bare_end);

@@ -252,7 +252,7 @@ TEST_CASE("async_close delivers what is finished and resets the rest", "[session
 TEST_CASE("async_close sends EOF behind everything and waits for the peer's", "[session][goodbye]") {
   with_script(role::client, peer_gets_eof);
 }
-TEST_CASE("async_close gives up after close_timeout", "[session][goodbye]") {
+TEST_CASE("async_close fails after close_timeout", "[session][goodbye]") {
   with_script(role::client, peer_stays_silent);
   with_script(role::server, peer_stays_silent);
   with_script(role::client, peer_does_not_end_its_sub_stream);

@@ -145,7 +145,7 @@ TEST_CASE("an honest uploader outlasts 40 sessions of another user", "[session][
   CHECK(budget->used() == 0);
 }
 
-TEST_CASE("a closed session is not asked for the memory that its sub-streams hold", "[session][memory]") {
+TEST_CASE("a closed session is not evicted for the memory that its sub-streams hold", "[session][memory]") {
   const auto budget = std::make_shared<buffer_budget>(200'000);
   asio::io_context context;
   manual_clock clock(context);
@@ -157,7 +157,7 @@ TEST_CASE("a closed session is not asked for the memory that its sub-streams hol
   CHECK(budget->used() == 0);
 }
 
-TEST_CASE("sessions on other threads are asked to release memory", "[session][memory][threads]") {
+TEST_CASE("sessions on other threads are evicted", "[session][memory][threads]") {
   const auto budget = std::make_shared<buffer_budget>(300'000);
   std::atomic<int> closed{0};
   const auto work = [&] {
@@ -174,7 +174,7 @@ TEST_CASE("sessions on other threads are asked to release memory", "[session][me
   CHECK(budget->used() == 0);
 }
 
-TEST_CASE("a session that does not run yet is not asked to release memory", "[session][memory]") {
+TEST_CASE("a session that does not run yet is not evicted", "[session][memory]") {
   const auto budget = std::make_shared<buffer_budget>(100'000);
   asio::io_context context;
   auto [a, b] = make_pipe(context.get_executor());

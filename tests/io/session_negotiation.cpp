@@ -96,7 +96,7 @@ const std::vector<version> usual{version_0_1, version_0_0};
 
 }  // namespace
 
-TEST_CASE("a client asks with the request that both layouts accept, and waits", "[session][negotiation]") {
+TEST_CASE("a client sends the request that both layouts accept, and waits", "[session][negotiation]") {
   check_client(usual, request_in_hex, "0005 0000 00 01 01 | 0004 00000001", version_0_1);
   check_client(usual, request_in_hex, "0005 0000 00 01 01 | 0004 00000000", version_0_0);
   check_client(usual, request_in_hex, "0004 0000 00 01 | 0005 01 00000001", version_0_1);
@@ -110,7 +110,7 @@ TEST_CASE("a client with a list of its own sends it in layout S", "[session][neg
                version_0_1);
 }
 
-TEST_CASE("a client takes no version that it did not ask for", "[session][negotiation]") {
+TEST_CASE("a client refuses a version that it did not offer", "[session][negotiation]") {
   const error_code none = errc::no_common_version;
   check_client(usual, request_in_hex, "0005 0000 00 01 01 | 0004 01000000", {}, none);
   check_client(usual, request_in_hex, "0005 0000 00 01 01 | 0004 00000002", {}, none);
@@ -146,7 +146,7 @@ TEST_CASE("a server picks the numerically highest common version", "[session][ne
                "0005 0000 00 01 01 | 0004 00000000", version_0_0);
 }
 
-TEST_CASE("a server closes without a byte when nothing is in common", "[session][negotiation]") {
+TEST_CASE("a server closes without a byte if there is no common version", "[session][negotiation]") {
   check_refused("0005 0000 00 01 01 | 0004 00010000", errc::no_common_version);
   check_refused("0005 0000 00 01 00 | 0000", errc::no_common_version);
 }

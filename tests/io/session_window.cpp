@@ -285,7 +285,7 @@ TEST_CASE("the process's budget limits windows, and gets everything back", "[ses
   CHECK(o.process_budget->used() == 0);
 }
 
-TEST_CASE("1,000 idle sub-streams take nothing of the process's budget", "[session][window]") {
+TEST_CASE("1,000 idle sub-streams use none of the process's budget", "[session][window]") {
   session_options o;
   o.process_budget = std::make_shared<buffer_budget>(4 << 20);
   o.max_streams = 1001;

@@ -162,7 +162,7 @@ class stub_holder final : public buffer_budget::holder {
 
 }  // namespace
 
-TEST_CASE("buffer_budget asks the holder of the most unread bytes when 95 % are used", "[rules][budget]") {
+TEST_CASE("buffer_budget evicts the holder of the most unread bytes when 95 % are used", "[rules][budget]") {
   buffer_budget b(1000);
   stub_holder light(b), heavy(b), middling(b);
   light.take(100);
@@ -181,7 +181,7 @@ TEST_CASE("buffer_budget asks the holder of the most unread bytes when 95 % are 
   CHECK(light.asked == 0);
 }
 
-TEST_CASE("buffer_budget asks from 95 % of its limit on", "[rules][budget]") {
+TEST_CASE("buffer_budget evicts from 95 % of its limit on", "[rules][budget]") {
   buffer_budget b(1000);
   stub_holder h(b);
   h.take(950);
@@ -190,7 +190,7 @@ TEST_CASE("buffer_budget asks from 95 % of its limit on", "[rules][budget]") {
   CHECK(h.asked == 1);
 }
 
-TEST_CASE("buffer_budget asks the next holder only when the one that was asked has left", "[rules][budget]") {
+TEST_CASE("buffer_budget evicts the next holder only when the previous one has left", "[rules][budget]") {
   buffer_budget b(1000);
   stub_holder first(b), second(b), third(b);
   first.take(500);
@@ -209,7 +209,7 @@ TEST_CASE("buffer_budget asks the next holder only when the one that was asked h
   CHECK(second.asked == 1);
 }
 
-TEST_CASE("buffer_budget asks again if a holder could not be informed", "[rules][budget]") {
+TEST_CASE("buffer_budget evicts again if a holder could not begin", "[rules][budget]") {
   buffer_budget b(1000);
   stub_holder unwilling(b, {}, false);
   unwilling.take(960);
@@ -268,7 +268,7 @@ TEST_CASE("buffer_budget is crowded for every user when 95 % are used", "[rules]
   CHECK(b.crowded(idle));
 }
 
-TEST_CASE("buffer_budget refuses nothing to a user that holds little while the largest holder leaves",
+TEST_CASE("buffer_budget never refuses a user that holds little while the largest holder is leaving",
           "[rules][budget]") {
   buffer_budget b(100'000);
   stub_holder greedy(b, "a"), small(b, "b"), other(b, "c");
@@ -301,7 +301,8 @@ TEST_CASE("buffer_budget: users that hold little leave the shares of others as t
   CHECK(b.crowded(honest));
 }
 
-TEST_CASE("buffer_budget asks the user that holds most, however many holders that is", "[rules][budget]") {
+TEST_CASE("buffer_budget evicts from the user that holds most, with any number of holders",
+          "[rules][budget]") {
   buffer_budget b(100'000);
   stub_holder honest(b, "honest");
   std::list<stub_holder> attackers;
@@ -313,7 +314,7 @@ TEST_CASE("buffer_budget asks the user that holds most, however many holders tha
   CHECK(honest.asked == 0);
 }
 
-TEST_CASE("buffer_budget forgets a user whose last holder has left", "[rules][budget]") {
+TEST_CASE("buffer_budget removes a user whose last holder has left", "[rules][budget]") {
   buffer_budget b(1000);
   stub_holder left(b, "a");
   left.take(900);

@@ -181,7 +181,7 @@ TEST_CASE("payload never reaches into the next frame", "[codec][bounds]") {
   CHECK(d.current() == frame(end{1, end_code::graceful}));
 }
 
-TEST_CASE("no input asks for more and changes nothing", "[codec][bounds]") {
+TEST_CASE("a step without input needs more and changes nothing", "[codec][bounds]") {
   const byte_string in = unhex("0004 0001 02 01 | 0003 616263");
   for (std::size_t cut = 0; cut <= in.size(); ++cut) {
     CAPTURE(cut);

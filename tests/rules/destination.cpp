@@ -184,7 +184,7 @@ TEST_CASE("address: which bytes a name may have", "[destination]") {
   }
 }
 
-TEST_CASE("address: equality sees kind and content", "[destination]") {
+TEST_CASE("address: equality compares kind and content", "[destination]") {
   const address different[] = {"a", "b", "A", "", "0.0.0.0", "::", "1.2.3.4", "::ffff:1.2.3.4", "102:304::"};
   for (const address& a : different)
     for (const address& b : different) {
@@ -215,7 +215,7 @@ TEST_CASE("destination: spelling", "[destination]") {
   CHECK(fmt::format("<{:>22}>", destination{network::tcp, "mux.pro", 9527}) == "<      tcp:mux.pro:9527>");
 }
 
-TEST_CASE("destination: equality sees every field", "[destination]") {
+TEST_CASE("destination: equality compares every field", "[destination]") {
   const destination d{network::tcp, "a", 1};
   CHECK(d == destination{network::tcp, "a", 1});
   CHECK_FALSE(d == destination{network::udp, "a", 1});

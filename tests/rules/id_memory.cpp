@@ -125,7 +125,7 @@ TEST_CASE("quarantine: an id added anew serves a full lifetime", "[rules][id_mem
   CHECK_FALSE(q.contains(1));
 }
 
-TEST_CASE("recent_ids remembers 256 neighbours, each with its time", "[rules][id_memory]") {
+TEST_CASE("recent_ids keeps 256 neighbours, each with its time", "[rules][id_memory]") {
   recent_ids r;
   CHECK_FALSE(r.seen_since(1, start));
   for (unsigned id = 1; id <= 257; ++id) r.note(static_cast<stream_id>(id), start + seconds(id));

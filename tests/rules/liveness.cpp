@@ -45,7 +45,7 @@ TEST_CASE("progress_watch is not kept alive by a drip", "[rules][liveness]") {
   CHECK(w.since() == start);
 }
 
-TEST_CASE("progress_watch forgets old bytes when it is started again", "[rules][liveness]") {
+TEST_CASE("progress_watch drops old bytes when it is started again", "[rules][liveness]") {
   progress_watch w;
   w.start(start);
   w.progress(4000, 4096, start);

@@ -91,7 +91,7 @@ TEST_CASE("Mux.Cool: a single session opens id 0, once", "[protocol][mux_cool]")
        o);
 }
 
-TEST_CASE("Mux.Cool: a server takes any id, and none that is in use", "[protocol][mux_cool]") {
+TEST_CASE("Mux.Cool: a server takes any id that is not in use", "[protocol][mux_cool]") {
   play(role::server, {{"new 65535", "opened 65535"},
                       {"new 0 udp", "opened 0"},
                       {"new 7", "opened 7"},

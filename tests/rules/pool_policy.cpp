@@ -338,7 +338,8 @@ TEST_CASE("a connection lost young is a failed dial, one lost later is not", "[p
   }
 }
 
-TEST_CASE("a server that takes connections and drops them sees longer and longer pauses", "[pool_policy]") {
+TEST_CASE("a server that accepts and drops connections is dialled after longer and longer pauses",
+          "[pool_policy]") {
   subject s;
   s.waits(1);
   double longest = 0;

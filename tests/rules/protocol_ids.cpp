@@ -109,7 +109,7 @@ TEST_CASE("ids are refused above max_streams and while draining", "[rules][proto
   CHECK(e.run("open") == "failed draining");
 }
 
-TEST_CASE("ids: the oldest in quarantine is let go at capacity", "[rules][protocol][ids]") {
+TEST_CASE("ids: at capacity the oldest id leaves the quarantine", "[rules][protocol][ids]") {
   session_options o;
   o.max_quarantined = 2;
   endpoint e(role::client, dialect::spec, o);

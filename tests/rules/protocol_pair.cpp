@@ -424,8 +424,7 @@ TEST_CASE("protocol pair: long lives of a few ids with tagged data", "[rules][pr
   }
 }
 
-TEST_CASE("protocol pair: two well-behaved sides have nothing to count against each other",
-          "[rules][protocol][pair]") {
+TEST_CASE("protocol pair: two well-behaved sides count no violations", "[rules][protocol][pair]") {
   random_engine rng(12);
   connected_sides sides(rng, dialect::spec);
   sides.ids = 50;

@@ -266,7 +266,7 @@ TEST_CASE("recv_window totals go beyond 2^33 exactly", "[rules][recv_window]") {
   }
 }
 
-TEST_CASE("recv_window wants more only if credit held up the peer of a reader that had read all",
+TEST_CASE("recv_window grows only if missing credit stopped the peer and the reader had read all",
           "[rules][recv_window]") {
   recv_window w;
   const auto wants = [&w](std::uint64_t came, std::uint64_t read) {

@@ -199,7 +199,7 @@ TEST_CASE("a handler may be movable only", "[pending_op]") {
   CHECK(got == 14);
 }
 
-TEST_CASE("each type of cancellation reaches a parked operation, type none does not", "[pending_op]") {
+TEST_CASE("each type of cancellation reaches a waiting operation, type none does not", "[pending_op]") {
   asio::io_context context;
   asio::cancellation_signal signal;
   error_code got;

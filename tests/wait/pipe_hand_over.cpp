@@ -120,7 +120,7 @@ TEST_CASE("what a relay has read before goes first", "[pipe]") {
   CHECK(p.to.holds(large, 10 + small));
 }
 
-TEST_CASE("a relay that gives up keeps its bytes", "[pipe]") {
+TEST_CASE("a relay that is cancelled keeps its bytes", "[pipe]") {
   piped p;
   p.from.fill(large);
   p.from.give(p.a);

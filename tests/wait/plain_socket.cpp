@@ -57,7 +57,7 @@ TEST_CASE("a socket takes several pieces in one call", "[plain_socket]") {
   CHECK(s.read() == data);
 }
 
-TEST_CASE("a socket is not asked to take nothing", "[plain_socket]") {
+TEST_CASE("an empty write does not reach the socket", "[plain_socket]") {
   sockets s;
   s.far.close();  // else an error would come of it
   CHECK(write_now(s.near, {}, s.ec) == 0);

@@ -159,7 +159,7 @@ TEST_CASE("a script expects silence", "[testing_kit]") {
     f.write("0708");
     CHECK(f.play(f.peer.expect("0708")).empty());
   }
-  SECTION("and hears a byte after") {
+  SECTION("and receives a byte after that") {
     f.clock.run_for(f.context, 1ns);
     f.write("07");
     CHECK(has(f.play_for(f.peer.expect_silence(1s), 1s), "the first byte: 07"));

@@ -148,7 +148,7 @@ TEST_CASE("a waiter can be cancelled at the front, in the middle and at the back
   CHECK(f.polled().empty());
 }
 
-TEST_CASE("when the first waiter gives up, those behind it go on with what is there", "[semaphore]") {
+TEST_CASE("when the first waiter is cancelled, the next ones get what is available", "[semaphore]") {
   semaphore_fixture f(5);
   asio::cancellation_signal signal;
   f.sem.async_acquire(10, f.note(1, signal));

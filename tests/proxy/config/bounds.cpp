@@ -22,7 +22,7 @@ void each_value(setting& root, const std::function<void(setting&)>& visit) {
 
 }  // namespace
 
-TEST_CASE("config: whatever stands wherever, nothing but mistakes comes of it", "[proxy][config]") {
+TEST_CASE("config: any value in any place gives mistakes, and no exception", "[proxy][config]") {
   config_mistakes none;
   setting root = *parse_json(test::everything, none);
   const registry& known = registry::global();

@@ -88,7 +88,7 @@ TEST_CASE("config: keys without effect are notes, other unknown ones are mistake
   CHECK(read_text::lines(lenient.notes()) == "outbounds[0].qqqq: there is no such key; it has no effect\n");
 }
 
-TEST_CASE("config: what muxpro has not is said once, and the rest is read", "[proxy][config]") {
+TEST_CASE("config: an unsupported part is reported once, and the rest is read", "[proxy][config]") {
   CHECK(read_text(with_inbound(R"({"tag": "t", "protocol": "tun", "settings": {"name": "tun0", "MTU": 1500},
                               "sniffing": {"enabled": 1}})"))
             .all() ==

@@ -111,7 +111,7 @@ TEST_CASE("config: keys in other letters, as Go reads them", "[proxy][config]") 
                          std::string(key) + R"(", "password": "", "serverName": "a"}}})"));
 }
 
-TEST_CASE("config: parts that muxpro has not count only where they ask for something", "[proxy][config]") {
+TEST_CASE("config: unsupported parts are mistakes only if they request something", "[proxy][config]") {
   const std::string base = R"({"inbounds": [{"protocol": "socks", "listen": "::1", "port": 1}],
       "outbounds": [{"protocol": "freedom", "settings": {"noises": [], "noise": null},
       "streamSettings": {"sockopt": {"customSockopt": [], "addressPortStrategy": "none"}}}])";
@@ -123,8 +123,7 @@ TEST_CASE("config: parts that muxpro has not count only where they ask for somet
   CHECK(read_text(base + R"(, "inboundDetour": [{"port": 1}]})").all() ==
         "inboundDetour: is not supported; muxpro has no form of V2Ray before version 4; inbounds and "
         "outbounds have "
-        "all "
-        "of them\n");
+        "all of them\n");
   // Rules may name what belongs to them.
   CHECK(read_text(R"({"inbounds": [{"protocol": "vless", "port": 1, "settings": {"decryption": "none",
       "clients": [{"id": "a", "reverse": {"tag": "far"}}]}}], "outbounds": [{"protocol": "freedom"},

@@ -118,7 +118,7 @@ TEST_CASE("a dial does not wait for an address that is silent", "[proxy][dialer]
   CHECK(f.took < 5s);
 }
 
-TEST_CASE("a dial may want one family, and takes the other one for want of it", "[proxy][dialer]") {
+TEST_CASE("a dial prefers one family, and uses the other if there is no address of it", "[proxy][dialer]") {
   const auto found = [](const char* host, dial_family family) {
     fixture f;
     f.names.pin("both.test", {make_address("::1"), make_address("127.0.0.1")});

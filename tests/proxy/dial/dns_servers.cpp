@@ -85,7 +85,7 @@ TEST_CASE("a server with a name has its address from the system", "[proxy][resol
   CHECK(f.server.by_stream() == 1);
 }
 
-TEST_CASE("a server is told the network of a client, if that is asked for", "[proxy][resolver]") {
+TEST_CASE("the network of a client is sent to a server, if that is configured", "[proxy][resolver]") {
   fixture f;
   f.server.add("a.net", {{one}});
   dns_server_options s = f.by_udp();
@@ -150,7 +150,7 @@ TEST_CASE("of servers that are alike the first reply counts", "[proxy][resolver]
   CHECK(std::chrono::steady_clock::now() - begun < 2s);
 }
 
-TEST_CASE("stale addresses serve, and are asked for again", "[proxy][resolver]") {
+TEST_CASE("stale addresses are used, and queried again", "[proxy][resolver]") {
   fixture f;
   f.server.add("a.net", {{one}, 0});  // for a second
   dns_server_options s = f.by_udp();

@@ -82,7 +82,7 @@ struct fixture {
 
 }  // namespace
 
-TEST_CASE("a name is asked for once, and then known", "[proxy][resolver]") {
+TEST_CASE("a name is queried once, and then cached", "[proxy][resolver]") {
   fixture f;
   f.server.add("one.test", {{make_address("127.0.0.1"), make_address("127.0.0.2")}});
   for (int i = 0; i < 3; ++i) {
@@ -95,7 +95,7 @@ TEST_CASE("a name is asked for once, and then known", "[proxy][resolver]") {
   CHECK(f.names->counts().under_way == 0);
 }
 
-TEST_CASE("a name that does not exist is asked for once", "[proxy][resolver]") {
+TEST_CASE("a name that does not exist is queried once", "[proxy][resolver]") {
   fixture f;
   for (int i = 0; i < 3; ++i) CHECK(f.resolve("missing.test").error == asio::error::host_not_found);
   CHECK(f.server.asked("missing.test") == 1);
@@ -117,7 +117,7 @@ TEST_CASE("look-ups of one name share a query", "[proxy][resolver]") {
   CHECK(f.server.asked("one.test") == 1);
 }
 
-TEST_CASE("names that nothing answers hold up their user alone", "[proxy][resolver]") {
+TEST_CASE("unanswered names delay only their user", "[proxy][resolver]") {
   fixture f;
   f.server.add("good.test", {{make_address("127.0.0.1")}});
   std::vector<asked> dead;
@@ -134,7 +134,7 @@ TEST_CASE("names that nothing answers hold up their user alone", "[proxy][resolv
   CHECK_FALSE(f.resolve("good.test", "attacker").error);
 }
 
-TEST_CASE("a look-up that is given up leaves nothing behind", "[proxy][resolver]") {
+TEST_CASE("a cancelled look-up leaves nothing behind", "[proxy][resolver]") {
   fixture f;
   f.server.add("one.test", {{make_address("127.0.0.1")}});
   f.resolve("one.test");
@@ -249,7 +249,7 @@ TEST_CASE("a block rule sees the name that a search list makes", "[proxy][resolv
   CHECK(f.server.asked_in_all() == 0);
 }
 
-TEST_CASE("what is not a host name is not asked for", "[proxy][resolver]") {
+TEST_CASE("an invalid host name is not queried", "[proxy][resolver]") {
   fixture f;
   f.server.add("one.test", {{make_address("127.0.0.1")}});
   for (const char* name :

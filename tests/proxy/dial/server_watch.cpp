@@ -75,7 +75,7 @@ TEST_CASE("server watch: a server that is of no interest is not probed", "[proxy
   CHECK(x.probes == 0);
 }
 
-TEST_CASE("server watch: what was cancelled says nothing", "[proxy][dial]") {
+TEST_CASE("server watch: a cancelled dial is not counted", "[proxy][dial]") {
   watched x;
   x.note(asio::error::operation_aborted);
   CHECK_FALSE(x.watch->failing());

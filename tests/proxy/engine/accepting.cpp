@@ -174,7 +174,7 @@ TEST_CASE("accepting: a client's socket has the listener's options", "[proxy][li
   l.last.reset();
 }
 
-TEST_CASE("accepting: an instance without memory for a connection forgets it", "[proxy][exceptions]") {
+TEST_CASE("accepting: an instance without memory for a connection drops it", "[proxy][exceptions]") {
   const auto over = std::make_shared<const counting>();
   instance_options o;
   o.accept_backoff = 1ms;
@@ -186,7 +186,7 @@ TEST_CASE("accepting: an instance without memory for a connection forgets it", "
   run_short(proxy, at, *over);
 }
 
-TEST_CASE("accepting: a server without memory for a connection forgets it", "[proxy][exceptions]") {
+TEST_CASE("accepting: a server without memory for a connection drops it", "[proxy][exceptions]") {
   const auto over = std::make_shared<const counting>();
   server_limits o;
   o.engine.accept_backoff = 1ms;

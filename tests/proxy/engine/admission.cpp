@@ -169,7 +169,7 @@ TEST_CASE("one source gets so many lines a second, and the number of omitted one
   CHECK(b.ask(host(1), origin + 1s).suppressed == 0);
 }
 
-TEST_CASE("the brake remembers a limited number of sources", "[proxy][log]") {
+TEST_CASE("the rate limiter keeps a limited number of sources", "[proxy][log]") {
   log_rate_limiter b(1);
   for (std::uint32_t i = 0; i < 4096; ++i) CHECK(b.ask(host(i), origin).write);
   CHECK_FALSE(b.ask(host(5000), origin).write);

@@ -132,7 +132,7 @@ TEST_CASE("API: counters have Xray's names and begin anew after a reset", "[prox
   CHECK(b.client.outcome("/v2ray.core.app.stats.command.StatsService/QueryStats") == "0");
 }
 
-TEST_CASE("API: a user who is added may connect, and one who is removed may not", "[proxy][api]") {
+TEST_CASE("API: an added user may connect, and a removed user may not", "[proxy][api]") {
   api_bench b;
   CHECK(b.as("bob", "b") == "refused");
   CHECK(b.client.handler("AlterInbound", add_account("in", "bob", "b")) == "0");
@@ -305,7 +305,7 @@ TEST_CASE("API: users of a Shadowsocks inbound that begins without any", "[proxy
   finish(proxy);
 }
 
-TEST_CASE("API: what Xray itself refuses is refused in its words", "[proxy][api]") {
+TEST_CASE("API: requests that Xray refuses are refused with the same text", "[proxy][api]") {
   api_bench b;
   CHECK(b.client.handler("AlterOutbound", text_message(1, "direct")) == "2: not an outbound operation");
   CHECK(b.client.routing("SubscribeRoutingStats") == "2: Routing statistics not enabled.");

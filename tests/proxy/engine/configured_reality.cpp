@@ -173,7 +173,7 @@ TEST_CASE("configured REALITY: xver passes on the client of an accepted PROXY he
   CHECK(std::count(lines.begin(), lines.end(), "PROXY UNKNOWN\r\n") == 1);
 }
 
-TEST_CASE("configured REALITY: xver has the socket's ends if the accepted PROXY header names none",
+TEST_CASE("configured REALITY: xver has the socket's addresses if the accepted PROXY header has no addresses",
           "[proxy][reality][proxy_header]") {
   const auto lines = lines_with_xver("PROXY UNKNOWN\r\n");
   CHECK(std::any_of(lines.begin(), lines.end(),

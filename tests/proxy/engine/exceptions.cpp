@@ -174,7 +174,7 @@ TEST_CASE("exceptions: what is thrown costs one connection", "[proxy][exceptions
     p.how = transport_use(std::make_shared<fused_transport>(f));
     fused(p).run(one_is_lost);
   }
-  SECTION("by who chooses an outbound") {
+  SECTION("by the function that chooses an outbound") {
     parts_of_proxy p;
     p.choose = [f](const context&) -> awaitable<outbound_choice> {
       f.pass();

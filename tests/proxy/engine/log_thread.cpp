@@ -121,7 +121,7 @@ TEST_CASE("log thread: a reader that stops costs lines, and delays nothing", "[p
   CHECK(s.to->seen() == expected + "warning 994 lines lost\ninfo afterwards\n");
 }
 
-TEST_CASE("log thread: the end waits for a reader that is stuck no longer than it was told", "[proxy][log]") {
+TEST_CASE("log thread: the end waits for a stuck reader only until its deadline", "[proxy][log]") {
   scene s;
   {
     log_thread log = s.log();

@@ -67,7 +67,7 @@ asio::awaitable<void> serve_one(std::shared_ptr<session>& server, std::string& t
 
 }  // namespace
 
-TEST_CASE("pipeline: a SOCKS client talks to its target", "[proxy][pipeline]") {
+TEST_CASE("pipeline: a SOCKS client exchanges bytes with its target", "[proxy][pipeline]") {
   bench b(socks_inbound({}));
   const auto target = std::make_shared<parrot>();
   b.to.add("parrot", target);

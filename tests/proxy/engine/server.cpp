@@ -421,12 +421,12 @@ TEST_CASE("server: each sub-stream has a line when it ends", "[proxy][server][lo
   fixture().run(said_of_each);
   fixture().run(said_of_datagrams);
 }
-TEST_CASE("server: too many lines about what goes well hide nothing that fails", "[proxy][server][log]") {
+TEST_CASE("server: lines about successes never displace lines about failures", "[proxy][server][log]") {
   server_limits o;
   o.engine.access_lines = 2;
   fixture(o).run(said_of_many);
 }
-TEST_CASE("server: a drain lets what is open end, and nothing begin", "[proxy][server]") {
+TEST_CASE("server: a drain lets open connections end, and accepts no new ones", "[proxy][server]") {
   fixture f;
   f.run(busy_drain);
   f.server.wait();

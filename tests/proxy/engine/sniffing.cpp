@@ -345,7 +345,7 @@ TEST_CASE("dispatcher: success waits for the target where no content is needed",
   CHECK(s.told == (early ? std::error_code() : make_error_code(errc::target_rejected)));
 }
 
-TEST_CASE("dispatcher: names are resolved where a rule wants addresses", "[proxy][dispatcher]") {
+TEST_CASE("dispatcher: names are resolved if a rule needs addresses", "[proxy][dispatcher]") {
   stages s;
   routing_rule r;
   r.ip = {"192.0.2.0/24"};

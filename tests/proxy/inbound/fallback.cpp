@@ -96,7 +96,7 @@ TEST_CASE("fallback: a browser is served, and is no failed login", "[proxy][keye
 TEST_CASE("fallback: the PROXY protocol's header comes first", "[proxy][keyed][fallbacks]") {
   guarded(of_vless(), 1).run(names_the_client);
 }
-TEST_CASE("fallback: who has no server is closed", "[proxy][keyed][fallbacks]") {
+TEST_CASE("fallback: a client without a server is closed", "[proxy][keyed][fallbacks]") {
   guarded(of_trojan(), 0, "/y").run(closes_without_one);
 }
 TEST_CASE("fallback: a server that is not there", "[proxy][keyed][fallbacks]") {

@@ -65,7 +65,7 @@ TEST_CASE("http: pipelined requests are answered in order", "[proxy][http]") {
   CHECK(reply(std::vector<origin::script>(5, answers_from(all)), requests) == answers + "|");
 }
 
-TEST_CASE("http: the client asks for the end of its connection", "[proxy][http]") {
+TEST_CASE("http: the client requests the end of its connection", "[proxy][http]") {
   std::string heard;
   const std::string closing = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok|";
   CHECK(reply({answers_one(ok, heard)}, get("1", "Connection: close\r\n"), false) == closing);

@@ -225,7 +225,7 @@ TEST_CASE("vmess inbound: a main connection of Mux.Pro", "[proxy][vmess]") {
   o.keyed.main_connections = std::make_shared<const mux_inbound>(mux_inbound_options());
   alone(becomes_a_main_connection, o);
 }
-TEST_CASE("vmess inbound: users who are replaced", "[proxy][vmess]") {
+TEST_CASE("vmess inbound: users are replaced", "[proxy][vmess]") {
   const vmess_inbound_options o = server_options();
   standing(std::make_shared<vmess_inbound>(o)).run([&](standing& x) -> awaitable<> {
     accounts others;

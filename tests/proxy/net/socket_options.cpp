@@ -74,7 +74,8 @@ TEST_CASE("socket options: a listener on IPv6 alone", "[proxy][transport]") {
   }
 }
 
-TEST_CASE("socket options: what this machine refuses is told in one sentence", "[proxy][transport]") {
+TEST_CASE("socket options: an option that this machine refuses is reported in one sentence",
+          "[proxy][transport]") {
   CHECK(refused_options(socket_options()).empty());
   socket_options o;
   o.congestion = "no-such-one";

@@ -258,7 +258,7 @@ TEST_CASE("an inbound of protocol dns answers by the servers of dns", "[proxy][c
   CHECK(f.asked(query("a", type_txt), 2) == "0 0");
 }
 
-TEST_CASE("a client that goes while it is answered leaves nothing behind", "[proxy][configured][dns]") {
+TEST_CASE("a client that closes during its answer leaves nothing behind", "[proxy][configured][dns]") {
   answering f;
   f.start(R"({"servers": ["udp://127.0.0.1:9"]})");
   for (int i = 0; i < 50; ++i) {

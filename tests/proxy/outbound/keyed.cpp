@@ -255,7 +255,7 @@ TEST_CASE("keyed outbound: the head and the first bytes are one write", "[proxy]
 TEST_CASE("keyed outbound: a client that half-closes at once", "[proxy][keyed]") {
   with_targets(half_closes_at_once);
 }
-TEST_CASE("keyed outbound: a client that gives up while its first bytes are awaited", "[proxy][keyed]") {
+TEST_CASE("keyed outbound: a client that closes before its first bytes", "[proxy][keyed]") {
   with_targets(is_given_up);
 }
 TEST_CASE("keyed outbound: a server that cannot be reached", "[proxy][keyed]") {

@@ -117,7 +117,7 @@ TEST_CASE("disguise: a client sends at once, and its server's head may come with
   CHECK(test::run(c.io, c.text_of(5)) == "again");
 }
 
-TEST_CASE("disguise: a read that is cancelled inside the server's head loses none of it",
+TEST_CASE("disguise: a read that is cancelled inside the server's head loses no byte of it",
           "[proxy][disguise]") {
   beside_peer c(role::client);
   c.until_done();

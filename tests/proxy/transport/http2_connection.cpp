@@ -362,7 +362,7 @@ TEST_CASE("http2: a connection without streams ends", "[proxy][http2]") {
   meeting(o, {}).run(idles);
 }
 
-TEST_CASE("http2: a client asks a silent server whether it is there", "[proxy][http2]") {
+TEST_CASE("http2: a client pings a silent server", "[proxy][http2]") {
   http2_options o;
   o.ping_after = 10ms;
   o.ping_answer = 50ms;

@@ -168,7 +168,7 @@ TEST_CASE("http2: what is no HTTP/2 ends the connection", "[proxy][http2]") {
     raw_client().run([&](raw_client& c) { return is_cut(c, wire); });
 }
 
-TEST_CASE("http2: a client that does not ask for anything is cut", "[proxy][http2]") {
+TEST_CASE("http2: a client without requests is closed", "[proxy][http2]") {
   http2_options o;
   o.handshake = 30ms;
   raw_client(o).run(says_nothing);

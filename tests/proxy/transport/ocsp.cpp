@@ -96,7 +96,7 @@ std::string mistake(const std::string& url, X509* issuer) {
 
 }  // namespace
 
-TEST_CASE("ocsp: where a certificate says its authority is asked", "[proxy][tls]") {
+TEST_CASE("ocsp: the address of the responder in a certificate", "[proxy][tls]") {
   X509* const ca = known().ca.certificate.get();
   const auto about = with_responder("http://ocsp.example:8080/a/b");
   const ocsp_question q(about.get(), ca);
@@ -261,7 +261,7 @@ TEST_CASE("ocsp: a server shows no answer that does not count", "[proxy][tls]") 
   CHECK(s.site.asked == 1);
 }
 
-TEST_CASE("ocsp: a server stops while it asks", "[proxy][tls]") {
+TEST_CASE("ocsp: a server stops during a request", "[proxy][tls]") {
   stapling_server s("stopped");
   s.site.head.clear();  // an answer that never has a whole head
   CHECK(s.shown().empty());

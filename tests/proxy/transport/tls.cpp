@@ -23,7 +23,7 @@ std::error_code verdict_for_client(meeting& m) {
 
 }  // namespace
 
-TEST_CASE("tls: both sides believe the right certificates and talk", "[proxy][tls]") {
+TEST_CASE("tls: both sides verify the right certificates and exchange bytes", "[proxy][tls]") {
   meeting m(of_client(), of_server());
   REQUIRE(m.both());
   CHECK(test::run(m.io, say(*m.client->c, *m.server->c, "hello")) == "hello");
@@ -32,7 +32,7 @@ TEST_CASE("tls: both sides believe the right certificates and talk", "[proxy][tl
   CHECK(meeting(of_client("127.0.0.1"), of_server()).both());
 }
 
-TEST_CASE("tls: a server is told the name that a client asks for, and what both speak", "[proxy][tls]") {
+TEST_CASE("tls: a server gets the client's server name and the common protocol", "[proxy][tls]") {
   tls_options client = of_client(), server = of_server();
   {
     meeting m(client, server);

@@ -146,7 +146,7 @@ TEST_CASE("tls: a server that closes sends a client that renegotiates the refusa
   CHECK(m.alerts == std::vector{SSL_AD_NO_RENEGOTIATION});
 }
 
-TEST_CASE("tls: a client refuses a server that asks it to renegotiate", "[proxy][tls]") {
+TEST_CASE("tls: a client refuses to renegotiate", "[proxy][tls]") {
   unequal_meeting m(role::client);
   REQUIRE(SSL_renegotiate(m.peer->native_handle()) == 1);
   std::optional<std::error_code> asked;

@@ -70,7 +70,8 @@ bool has_ipv6() {
 
 }  // namespace
 
-TEST_CASE("udp listener: on 0.0.0.0 it answers from the address that was asked", "[proxy][udp]") {
+TEST_CASE("udp listener: on 0.0.0.0 it answers from the address to which the client has sent",
+          "[proxy][udp]") {
   door d("0.0.0.0");
   CHECK(answered_by(d, {"127.0.0.1", "127.0.0.2"}) == "127.0.0.1 127.0.0.2 127.0.0.1 ");
   CHECK(d.ended() == std::vector<std::string>{"127.0.0.1", "127.0.0.2"});

@@ -66,7 +66,7 @@ TEST_CASE("proxy header: version 2", "[proxy][proxy_header]") {
   CHECK(read(from_hex(signature + "2111")) == "more");
 }
 
-TEST_CASE("proxy header: what is none", "[proxy][proxy_header]") {
+TEST_CASE("proxy header: invalid headers", "[proxy][proxy_header]") {
   for (const char* const bad :
        {"GET / HTTP/1.1\r\n", "PROXY TCP4 ::1 ::2 1 2\r\n", "PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n\r\n",
         "PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n", "PROXY TCP5 192.0.2.1 192.0.2.2 1 2\r\n",

@@ -32,7 +32,7 @@ TEST_CASE("UUIDs: short texts stand for one each", "[proxy][uuid]") {
   CHECK(read("66ad4540") != "66ad4540-0000-0000-0000-000000000000");
 }
 
-TEST_CASE("UUIDs: other texts are none", "[proxy][uuid]") {
+TEST_CASE("UUIDs: other texts are refused", "[proxy][uuid]") {
   for (const std::string text :
        {"", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "66ad4540-b58c-4ad2-9926-ea63445a9b5",
         "66ad4540-b58c-4ad2-9926-ea63445a9b577", "66ad4540-b58c-4ad2-9926-ea63445a9b5g",

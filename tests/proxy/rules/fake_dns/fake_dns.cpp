@@ -45,7 +45,7 @@ TEST_CASE("fake_dns: a name has one address of each family", "[proxy][fake_dns]"
   CHECK(dns.find(*b).in_pool);
 }
 
-TEST_CASE("fake_dns: addresses that stand for nothing", "[proxy][fake_dns]") {
+TEST_CASE("fake_dns: addresses without a name", "[proxy][fake_dns]") {
   fake_dns dns;
   for (const char* in :
        {"198.18.0.0", "198.18.0.1", "198.19.255.255", "fc00::", "fc00::1", "fc00:3fff:ffff::9"}) {

@@ -227,7 +227,7 @@ TEST_CASE("http: empty lines before a request are skipped", "[proxy][http]") {
   CHECK(head_in_pieces(flood) == "431 The head of the request is too long.");
 }
 
-TEST_CASE("http: which protocols an upgrade asks for", "[proxy][http]") {
+TEST_CASE("http: the protocols of an upgrade", "[proxy][http]") {
   const auto asked = [](std::string_view in) { return request_in(in).upgrade; };
   CHECK(asked(with("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n")) ==
         "websocket");

@@ -54,7 +54,7 @@ TEST_CASE("http: golden rewrites", "[proxy][http]") {
         "close\r\n\r\n");
 }
 
-TEST_CASE("http: a connection to the upstream that is to stay is asked for", "[proxy][http]") {
+TEST_CASE("http: the request for a persistent connection to the upstream", "[proxy][http]") {
   CHECK(http_upstream_head(request_in("GET http://a/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
                            http_upstream::keeps) ==
         "GET /x HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
@@ -86,7 +86,7 @@ TEST_CASE("http: an upgrade goes on, one to HTTP/2 does not", "[proxy][http]") {
         "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 }
 
-TEST_CASE("http: what was rewritten, read again, asks for the same", "[proxy][http]") {
+TEST_CASE("http: a rewritten request is read as the same request", "[proxy][http]") {
   std::mt19937_64 rng(13);
   const std::string_view fields[] = {
       "Accept: */*\r\n",       "Connection: x-a, close\r\n",  "X-A: 1\r\n",

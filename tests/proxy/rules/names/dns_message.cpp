@@ -180,7 +180,7 @@ TEST_CASE("dns exchange: no name, no address, no answer", "[proxy][names]") {
   CHECK(dns_exchange({}).answer().what == kind::no_data);
 }
 
-TEST_CASE("dns exchange: a truncated datagram is asked for by a stream", "[proxy][names]") {
+TEST_CASE("dns exchange: a truncated datagram is queried again over a stream", "[proxy][names]") {
   dns_exchange e({about()});
   const byte_string cut = reply("beef 8380 0001 0000 0000 0000", "");
   CHECK(e.take(cut, true) == outcome::taken);
@@ -193,7 +193,7 @@ TEST_CASE("dns exchange: a truncated datagram is asked for by a stream", "[proxy
   CHECK(e.answer().what == kind::found);
 }
 
-TEST_CASE("dns exchange: a server that refuses EDNS is asked without it, once", "[proxy][names]") {
+TEST_CASE("dns exchange: a server that refuses EDNS is queried without it, once", "[proxy][names]") {
   dns_exchange e({about()});
   const std::size_t with = e.open().front().size();
   CHECK(e.take(from_hex("beef 8181 0000 0000 0000 0000"), true) == outcome::refused);

@@ -141,7 +141,7 @@ TEST_CASE("name_rules: answers are filtered by the rules of their server", "[pro
   CHECK(all.empty());
 }
 
-TEST_CASE("name_rules: with a star others are better than none", "[proxy][names]") {
+TEST_CASE("name_rules: with a star other addresses are used if none match", "[proxy][names]") {
   dns_options o;
   o.servers.resize(2);
   o.servers[0].expected = {"10.0.0.0/8"};

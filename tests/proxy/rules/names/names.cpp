@@ -149,7 +149,7 @@ TEST_CASE("a name without a dot alone is completed", "[proxy][names]") {
   CHECK(final_names("x", {}) == texts{"x"});
 }
 
-TEST_CASE("what is not a host name has no final names", "[proxy][names]") {
+TEST_CASE("an invalid host name has no final names", "[proxy][names]") {
   for (const char* text :
        {"", ".", "a..b", "\\101.test", "a\\.test", "a b", "a/b", "127.1", "127.0.0.1", "0x7f.1"})
     CHECK(final_names(text, {"corp.test"}).empty());

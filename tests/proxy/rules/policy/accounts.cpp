@@ -12,7 +12,7 @@ namespace {
 using muxpro::proxy::accounts;
 using muxpro::proxy::user_account;
 
-TEST_CASE("accounts: a key is of one user, who sends no name", "[proxy][accounts]") {
+TEST_CASE("accounts: a key identifies one user without a name", "[proxy][accounts]") {
   accounts users;
   user_account alice;
   alice.name = "alice";
@@ -67,7 +67,7 @@ TEST_CASE("accounts: an account gives its user, with level and limits", "[proxy]
   CHECK(users.check("alice", "wonder")->level == 8);
 }
 
-TEST_CASE("accounts: a user may have several secrets, and copies know the same", "[proxy][accounts]") {
+TEST_CASE("accounts: a user may have several secrets, and copies share them", "[proxy][accounts]") {
   accounts users;
   users.add("alice", "old");
   const accounts before = users;

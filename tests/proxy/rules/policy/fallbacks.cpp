@@ -33,7 +33,7 @@ TEST_CASE("fallbacks: one for all", "[proxy][fallbacks]") {
   CHECK(found(all, "", "", "") == 1);
 }
 
-TEST_CASE("fallbacks: none at all", "[proxy][fallbacks]") {
+TEST_CASE("fallbacks: an empty list", "[proxy][fallbacks]") {
   CHECK(found(fallbacks({})) == 0);
   CHECK(found(fallbacks({entry(1, "a.example")}), "b.example") == 0);
   CHECK(found(fallbacks({entry(1, "", "h2")}), "", "http/1.1") == 0);

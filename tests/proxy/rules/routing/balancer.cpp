@@ -121,7 +121,7 @@ TEST_CASE("balancer: one outbound alone, as long as it is pinned", "[proxy][rout
   CHECK(r.route({})->outbound_tag != r.route({})->outbound_tag);
 }
 
-TEST_CASE("balancer: threads ask the same router", "[proxy][router]") {
+TEST_CASE("balancer: threads share one router", "[proxy][router]") {
   geo_files none;
   const router r(balanced(balancing::round_robin), none);
   const auto ask = [&r] {

@@ -60,7 +60,7 @@ TEST_CASE("sniffing: otherwise it takes the place of the target", "[proxy][sniff
         address("192.0.2.9"));
 }
 
-TEST_CASE("sniffing: nothing found, nothing decided", "[proxy][sniff]") {
+TEST_CASE("sniffing: without a result there is no decision", "[proxy][sniff]") {
   for (const bool route_only : {true, false}) {
     CHECK(decided(sniffing(route_only), real, no_fake, nothing) == sniff_decision());
     CHECK(decided(sniffing(route_only), fake_target, forgotten, nothing) == sniff_decision());
@@ -155,7 +155,7 @@ TEST_CASE("sniffing: connections whose content is waited for", "[proxy][sniff]")
   CHECK(o.timeout == std::chrono::milliseconds(300));
 }
 
-TEST_CASE("sniffing: content is not waited for where nothing would be done with it", "[proxy][sniff]") {
+TEST_CASE("sniffing: no wait for content that has no use", "[proxy][sniff]") {
   geo_files none;
   const auto reads = [&none](std::vector<std::string> listed, bool for_rules) {
     sniffing_options o = sniffing(true);

@@ -39,7 +39,7 @@ TEST_CASE("socks client: golden handshakes", "[proxy][socks]") {
   CHECK(without("0500 | 05 00 00 03 00 0001") == "say 050100; " + asks + "connected :1, 0 left");
 }
 
-TEST_CASE("socks client: what it asks for", "[proxy][socks]") {
+TEST_CASE("socks client: its requests", "[proxy][socks]") {
   const auto asked = [](socks_command c, host_port where) {
     return transcript(socks_client(c, std::move(where)), from_hex("0500"));
   };
@@ -95,7 +95,7 @@ TEST_CASE("socks client: a refusal means to our client what the server meant", "
   }
 }
 
-TEST_CASE("socks client: what cannot be asked", "[proxy][socks]") {
+TEST_CASE("socks client: requests that are not possible", "[proxy][socks]") {
   const auto first = [](host_port where, std::optional<socks_credentials> who = {}) {
     return socks_client(socks_command::connect, std::move(where), std::move(who)).next({});
   };

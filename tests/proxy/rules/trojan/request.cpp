@@ -88,7 +88,7 @@ TEST_CASE("trojan: strangers are known as early as can be", "[proxy][trojan]") {
   CHECK(decided_at(bytes_of(other + "\r\n1"), read) == 58);
 }
 
-TEST_CASE("trojan: what a user may not ask for", "[proxy][trojan]") {
+TEST_CASE("trojan: requests that are not allowed", "[proxy][trojan]") {
   for (const char* command : {"00", "02", "04", "7f", "ff"})
     CHECK(read_cut(command) == "alice is refused: The Trojan command is unknown.");
   CHECK(read_cut("01030b76312e6d75782e636f6f6c25370d0a") == "alice to tcp:v1.mux.cool:9527, 76 bytes");

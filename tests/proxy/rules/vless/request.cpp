@@ -89,7 +89,7 @@ TEST_CASE("vless: strangers are known as early as can be", "[proxy][vless]") {
   CHECK(every_cut(bytes_of("GET / HTTP/1.1\r\n"), read) == "stranger");
 }
 
-TEST_CASE("vless: what a user may not ask for", "[proxy][vless]") {
+TEST_CASE("vless: requests that are not allowed", "[proxy][vless]") {
   const std::string user = "0066ad4540b58c4ad29926ea63445a9b57";
   const std::string flow = "alice is refused: The client uses a VLESS flow, which its user does not have.";
   CHECK(read_cut(user + "120a1078746c732d727072782d766973696f6e0101bb020c6578616d706c652e74657374") == flow);
@@ -117,7 +117,7 @@ TEST_CASE("vless: a main connection of Mux.Cool has a command and no address", "
   CHECK(hex(by_vision) == "0000000000000000000000000000000000120a1078746c732d727072782d766973696f6e03");
 }
 
-TEST_CASE("vless: a wrong byte behind the user never changes who asks", "[proxy][vless]") {
+TEST_CASE("vless: a wrong byte behind the user never changes the user", "[proxy][vless]") {
   const byte_string good = from_hex(requests[1].wire);
   for (std::size_t at = 17; at < good.size(); ++at)
     for (int value = 0; value < 256; ++value) {
