@@ -1,5 +1,5 @@
 // Lets so many events of a key through in a second and counts the others. Ring 4, a rule without I/O and
-// clock.
+// clock. Thread-safe.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -37,6 +38,7 @@ class burst_limiter {
   /// `events` are allowed or omitted together. A time that goes back counts as standing still.
   template <class Name>
   decision ask(const Name& key, time_point now, std::uint64_t events = 1) {
+    const std::lock_guard lock(mutex_);
     newest_ = std::max(newest_, now);
     auto found = records_.find(key);
     if (found == records_.end()) {
@@ -52,6 +54,7 @@ class burst_limiter {
 
   /// Returns what was omitted in bursts that are over at `now`. At time_point::max() that is everything.
   std::vector<omission> take_ended(time_point now) {
+    const std::lock_guard lock(mutex_);
     newest_ = now == time_point::max() ? newest_ : std::max(newest_, now);
     std::vector<omission> out;
     for (auto& [key, r] : records_)
@@ -64,6 +67,7 @@ class burst_limiter {
   /// Returns the earliest time at which take_ended() has something to return, or max() if no event was
   /// omitted.
   time_point next_end() const {
+    const std::lock_guard lock(mutex_);
     time_point next = others_.omitted > 0 ? ends(others_) : time_point::max();
     for (const auto& [key, r] : records_)
       if (r.omitted > 0) next = std::min(next, ends(r));
@@ -105,6 +109,7 @@ class burst_limiter {
 
   const std::uint32_t per_second_;
   const std::size_t most_keys_;
+  mutable std::mutex mutex_;
   time_point newest_ = time_point::min();
   std::map<Key, record, std::less<>> records_;
   record others_;

@@ -8,22 +8,6 @@
 
 namespace muxpro::proxy {
 
-log_rate_limiter::decision log_rate_limiter::ask(const asio::ip::address& source, time_point now) {
-  const std::lock_guard lock(mutex_);
-  const auto d = limiter_.ask(source, now);
-  return {d.allowed, d.omitted};
-}
-
-std::vector<log_rate_limiter::left_out> log_rate_limiter::take_ended(time_point now) {
-  const std::lock_guard lock(mutex_);
-  return limiter_.take_ended(now);
-}
-
-time_point log_rate_limiter::next_end() {
-  const std::lock_guard lock(mutex_);
-  return limiter_.next_end();
-}
-
 namespace {
 
 std::string line_about(std::uint64_t lines, const std::string& sources) {
@@ -33,9 +17,9 @@ std::string line_about(std::uint64_t lines, const std::string& sources) {
 }  // namespace
 
 rate_limited_log::rate_limited_log(log_sink to, std::uint32_t per_second)
-    : to_(std::move(to)), brake_(per_second), timer_([this] {
+    : to_(std::move(to)), limiter_(per_second, most_sources), timer_([this] {
         report_left_out(std::chrono::steady_clock::now());
-        return brake_.next_end();
+        return limiter_.next_end();
       }) {}
 
 rate_limited_log::~rate_limited_log() { finish(); }
@@ -50,14 +34,14 @@ void rate_limited_log::note(log_level level, const asio::ip::address& source,
 }
 
 bool rate_limited_log::may_note(const asio::ip::address& source) {
-  const auto decision = brake_.ask(source, std::chrono::steady_clock::now());
-  if (decision.suppressed > 0) to_(log_level::info, line_about(decision.suppressed, shown_source(source)));
-  if (!decision.write) timer_.arm();
-  return decision.write;
+  const auto decision = limiter_.ask(source, std::chrono::steady_clock::now());
+  if (decision.omitted > 0) to_(log_level::info, line_about(decision.omitted, shown_source(source)));
+  if (!decision.allowed) timer_.arm();
+  return decision.allowed;
 }
 
 void rate_limited_log::report_left_out(time_point ended_at) {
-  for (const auto& [source, lines] : brake_.take_ended(ended_at))
+  for (const auto& [source, lines] : limiter_.take_ended(ended_at))
     to_(log_level::info, line_about(lines, source ? shown_source(*source) : "other sources"));
 }
 

@@ -13,37 +13,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace muxpro::proxy {
-
-/// Lets through so many lines about one source in a second. Thread-safe.
-class log_rate_limiter {
- public:
-  explicit log_rate_limiter(std::uint32_t per_second) noexcept : limiter_(per_second, most_sources) {}
-
-  struct decision {
-    bool write = false;
-    std::uint64_t suppressed = 0;  ///< lines left out since the last one that was written or reported
-  };
-  decision ask(const asio::ip::address& source, time_point now);
-
-  /// Without a source it is about sources that there was no room for.
-  using left_out = burst_limiter<asio::ip::address>::omission;
-  /// Lines left out in seconds that are over at `now`. Each is returned once, here or by ask().
-  std::vector<left_out> take_ended(time_point now);
-  /// Returns when take_ended() has something to return, or time_point::max() if no line was left out.
-  time_point next_end();
-
- private:
-  static constexpr std::size_t most_sources = 4096;
-  std::mutex mutex_;
-  burst_limiter<asio::ip::address> limiter_;
-};
 
 /// A log for lines that peers provoke. Lines left out are counted exactly, and a line reports them, before
 /// the next one about the same source, or when the second is over, or in finish(). Thread-safe.
@@ -66,8 +39,10 @@ class rate_limited_log {
   bool may_note(const asio::ip::address& source);
   void report_left_out(time_point ended_at);
 
+  static constexpr std::size_t most_sources = 4096;
+
   const log_sink to_;
-  log_rate_limiter brake_;
+  burst_limiter<asio::ip::address> limiter_;
   burst_timer timer_;
 };
 

@@ -192,7 +192,6 @@ const api_method& api_server::method_of(std::string_view path) {
 }
 
 void api_server::count_call() {
-  const std::lock_guard lock(pace_access_);
   if (!pace_.ask(0, std::chrono::steady_clock::now()).allowed)
     throw api_refusal(api_code::resource_exhausted,
                       fmt::format("there are more than {} calls in a second", calls_in_a_second));

@@ -13,7 +13,6 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,7 +60,6 @@ class api_server {
   counters_since counters_;
   drained_set<http2_connection> servers_;
   std::atomic<std::size_t> held_{0};
-  std::mutex pace_access_;
   burst_limiter<int> pace_{calls_in_a_second, 1};
 };
 

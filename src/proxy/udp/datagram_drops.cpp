@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <vector>
 
 namespace muxpro::proxy {
 
@@ -48,12 +47,8 @@ void datagram_drops::note(drop_reason why, std::string_view whose, std::uint64_t
   counts_[static_cast<std::size_t>(why)].fetch_add(datagrams, std::memory_order_relaxed);
   if (!to_) return;
   try {
-    limiter::decision d;
-    {
-      const std::lock_guard lock(mutex_);
-      d = bursts_[static_cast<std::size_t>(why)].lines.ask(whose, std::chrono::steady_clock::now(),
-                                                           datagrams);
-    }
+    auto& lines = bursts_[static_cast<std::size_t>(why)].lines;
+    const auto d = lines.ask(whose, std::chrono::steady_clock::now(), datagrams);
     if (d.omitted > 0) write(why, whose, d.omitted, true);
     if (d.allowed) write(why, whose, datagrams, false);
     if (!d.allowed) timer_.arm();
@@ -77,18 +72,12 @@ void datagram_drops::write(drop_reason why, std::string_view whose, std::uint64_
 
 void datagram_drops::report_ended(time_point ended_at) {
   for (std::size_t i = 0; i < drop_reasons; ++i) {
-    std::vector<limiter::omission> ended;
-    {
-      const std::lock_guard lock(mutex_);
-      ended = bursts_[i].lines.take_ended(ended_at);
-    }
-    for (const auto& [whose, datagrams] : ended)
+    for (const auto& [whose, datagrams] : bursts_[i].lines.take_ended(ended_at))
       write(static_cast<drop_reason>(i), whose ? *whose : "others", datagrams, true);
   }
 }
 
-time_point datagram_drops::next_end() {
-  const std::lock_guard lock(mutex_);
+time_point datagram_drops::next_end() const {
   time_point next = time_point::max();
   for (const auto& b : bursts_) next = std::min(next, b.lines.next_end());
   return next;

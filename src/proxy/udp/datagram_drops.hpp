@@ -13,7 +13,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,18 +43,16 @@ class datagram_drops {
 
  private:
   static constexpr std::size_t most_clients = 256;
-  using limiter = burst_limiter<std::string>;
   struct by_reason {
-    limiter lines{1, most_clients};
+    burst_limiter<std::string> lines{1, most_clients};
   };
 
   void write(drop_reason why, std::string_view whose, std::uint64_t datagrams, bool further) const;
   void report_ended(time_point ended_at);
-  time_point next_end();
+  time_point next_end() const;
 
   const log_sink to_;
   std::array<std::atomic<std::uint64_t>, drop_reasons> counts_{};
-  std::mutex mutex_;
   std::array<by_reason, drop_reasons> bursts_;
   burst_timer timer_;
 };

@@ -1,10 +1,7 @@
-// Places for connections that have not negotiated, and lines for the log.
+// Places for connections that have not negotiated.
 #include "catch.hpp"
 
-#include "proxy/engine/rate_limited_log.hpp"
-
 #include <muxpro/proxy/admission.hpp>
-#include <muxpro/proxy/log.hpp>
 
 #include <algorithm>
 #include <list>
@@ -155,23 +152,4 @@ TEST_CASE("tickets outlive the admission and are given back by any thread", "[pr
   auto last = a->enter(host(1));
   a.reset();
   last.reset();
-}
-
-TEST_CASE("one source gets so many lines a second, and the number of omitted ones is reported",
-          "[proxy][log]") {
-  log_rate_limiter b(3);
-  for (int i = 0; i < 3; ++i) CHECK(b.ask(host(1), origin).write);
-  for (int i = 0; i < 7; ++i) CHECK_FALSE(b.ask(host(1), origin + 900ms).write);
-  CHECK(b.ask(host(2), origin).write);
-  const auto later = b.ask(host(1), origin + 1s);
-  CHECK(later.write);
-  CHECK(later.suppressed == 7);
-  CHECK(b.ask(host(1), origin + 1s).suppressed == 0);
-}
-
-TEST_CASE("the rate limiter keeps a limited number of sources", "[proxy][log]") {
-  log_rate_limiter b(1);
-  for (std::uint32_t i = 0; i < 4096; ++i) CHECK(b.ask(host(i), origin).write);
-  CHECK_FALSE(b.ask(host(5000), origin).write);
-  CHECK(b.ask(host(5000), origin + 1100ms).write);
 }

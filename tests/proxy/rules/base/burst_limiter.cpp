@@ -3,8 +3,11 @@
 
 #include "proxy/base/burst_limiter.hpp"
 
+#include <atomic>
 #include <random>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace {
 
@@ -83,4 +86,41 @@ TEST_CASE("burst limiter: every event is allowed or reported as omitted once", "
     REQUIRE(allowed + omitted == events);
     REQUIRE(l.next_end() == time_point::max());
   }
+}
+
+TEST_CASE("burst limiter: one key gets so many events a second, and the number of omitted ones is reported",
+          "[proxy][log]") {
+  limiter l(3, 4096);
+  for (int i = 0; i < 3; ++i) CHECK(l.ask("a", origin).allowed);
+  for (int i = 0; i < 7; ++i) CHECK_FALSE(l.ask("a", origin + 900ms).allowed);
+  CHECK(l.ask("b", origin).allowed);
+  const auto later = l.ask("a", origin + 1s);
+  CHECK(later.allowed);
+  CHECK(later.omitted == 7);
+  CHECK(l.ask("a", origin + 1s).omitted == 0);
+}
+
+TEST_CASE("burst limiter: it keeps a limited number of keys", "[proxy][log]") {
+  proxy::burst_limiter<int> l(1, 4096);
+  for (int i = 0; i < 4096; ++i) CHECK(l.ask(i, origin).allowed);
+  CHECK_FALSE(l.ask(5000, origin).allowed);
+  CHECK(l.ask(5000, origin + 1100ms).allowed);
+}
+
+TEST_CASE("burst limiter: threads share one without losing an event", "[proxy][log]") {
+  constexpr int threads = 4, asks = 20'000;
+  limiter l(1, 2);
+  std::atomic<std::uint64_t> counted{0};
+  std::vector<std::thread> all;
+  for (int t = 0; t < threads; ++t)
+    all.emplace_back([&l, &counted, t] {
+      for (int i = 0; i < asks; ++i) {
+        const auto d = l.ask(std::string(1, static_cast<char>('a' + (i + t) % 3)), origin + i * 1ms);
+        counted += d.omitted + (d.allowed ? 1 : 0);
+        if (i % 100 == 0) counted += sum(l.take_ended(origin + i * 1ms));
+      }
+    });
+  for (auto& t : all) t.join();
+  counted += sum(l.take_ended(time_point::max()));
+  CHECK(counted == threads * asks);
 }
