@@ -64,7 +64,7 @@ TEST_CASE("a parked object may destroy itself and others when informed", "[conte
   CHECK(told == 1);
 }
 
-TEST_CASE("parking is safe from many threads of a context", "[context_service]") {
+TEST_CASE("registration is safe from many threads of a context", "[context_service]") {
   asio::thread_pool pool(4);
   for (int i = 0; i < 200; ++i) {
     asio::post(pool, [&pool] {
