@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing: cmake/deps.sh [tests] [format] [clang] [sanitizers] [fuzz] [bench] [demo] [real] [package]. Without arguments: what the library and the
 # examples need.
-# On Debian and its like by apt-get, as root or through sudo; anywhere else it says what is missing and stops.
+# On Debian and its like by apt-get, as root or through sudo; anywhere else it prints what is missing and fails.
 set -euo pipefail
 . "$(dirname "$0")/script.sh"
 

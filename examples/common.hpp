@@ -34,7 +34,7 @@ class usage_error : public failure {
   explicit usage_error(const std::string& sentence) : failure(sentence, 2) {}
 };
 
-/// One line on standard error; nobody may be reading it, and that is no reason to stop.
+/// Writes one line to standard error. Errors of that are ignored, since the line may have no reader.
 inline void complain(const char* program, const std::string& sentence) {
   std::fputs(fmt::format("{}: {}\n", program, sentence).c_str(), stderr);
 }

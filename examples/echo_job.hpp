@@ -1,4 +1,4 @@
-// What the echo client does in any mode: one session, its end, signals, and the sentence that says why.
+// What the echo client does in any mode: one session, its end, signals, and the sentence with the reason.
 #pragma once
 
 #include "common.hpp"

@@ -1,4 +1,4 @@
-// What the echo client tells of a run: times of round trips, a progress line, the table at the end.
+// The report of the echo client: times of round trips, a progress line, the table at the end.
 #pragma once
 
 #include "common.hpp"

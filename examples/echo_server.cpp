@@ -59,7 +59,7 @@ server_options parse(int argc, char** argv) {
   return o;
 }
 
-/// How a coroutine ends that nobody waits for.
+/// Completes a coroutine that is not awaited.
 void log_exception(std::exception_ptr e) {
   try {
     if (e) std::rethrow_exception(e);

@@ -36,7 +36,7 @@ report() { # STEP SECONDS PASSED FAILED [WHY]
   printf '%-20s %4s s   %d passed, %d failed%s\n' "$1" "$2" "$3" "$4" "${5:+: $5}"
 }
 
-# What a report of another process says counts here too.
+# Adds the counts of the report of another process.
 count() { # REPORT
   [[ $1 =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]
   passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
@@ -201,8 +201,8 @@ run_readme() {
   report readme 0 "$good" "$bad"
 }
 
-# The folder of a file says what it may include. The proxy knows the public headers of the library alone, and its rules
-# know rules alone and do no I/O. The inner rings of the library name no header of Asio.
+# The folder of a file decides what it may include. The proxy includes only public headers of the library. Its rules
+# include only rules and do no I/O. The inner rings of the library name no header of Asio.
 run_rings() {
   local good=0 bad=0 file forbidden
   local rules='api|base|config|fake_dns|grpc|http|names|policy|reality|routing|shadowsocks|sniff|socks|tls|trojan|vless|vmess|websocket|xhttp'

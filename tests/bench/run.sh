@@ -12,7 +12,7 @@ python3 tests/bench/runner --check "$@"
 configure_release -DMUXPRO_BUILD_TESTS=ON
 build build/release --target muxpro_bench muxpro_raw_asio
 
-# Without the libraries of the peers there is no such program, and the runner says what is missing.
+# Without the libraries of the peers there is no such program, and the runner prints what is missing.
 rm -f build/bench/peers
 if command -v go >/dev/null && [ -d /usr/share/gocode/src/github.com/hashicorp/yamux ] &&
   [ -d /usr/share/gocode/src/github.com/xtaci/smux ]; then

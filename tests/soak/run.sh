@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A server under load and attack for so many seconds: tests/soak/run.sh [seconds], 60 if not said.
+# A server under load and attack for so many seconds: tests/soak/run.sh [seconds], default 60.
 set -euo pipefail
 . "$(dirname "$0")/../../cmake/script.sh"
 
