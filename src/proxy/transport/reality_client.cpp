@@ -44,7 +44,7 @@ bool has_proof(const X509* shown, const key_bytes& key) {
          CRYPTO_memcmp(ASN1_STRING_get0_data(signature), proof.data(), proof.size()) == 0;
 }
 
-// Without the proof it has to be the site itself, or somebody else has answered.
+// Without the proof the peer has to be the site itself, else another host has answered.
 int verify(X509_STORE_CTX* store, void*) {
   auto* const tls =
       static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));

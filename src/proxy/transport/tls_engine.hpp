@@ -41,7 +41,7 @@ class tls_engine {
   /// What has to happen before the same call can go on.
   enum class needs { nothing, input, output };
 
-  /// `ssl` knows whether it is a client or a server.
+  /// `ssl` is set up as a client or as a server.
   explicit tls_engine(ssl_ptr ssl, tls_extras extras = {});
   tls_engine(const tls_engine&) = delete;
   tls_engine& operator=(const tls_engine&) = delete;

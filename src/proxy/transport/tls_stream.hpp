@@ -28,7 +28,7 @@ class tls_stream {
   using next_layer_type = Next;
   using lowest_layer_type = typename Next::lowest_layer_type;
 
-  /// `ssl` knows whether it is a client or a server, and what it demands of the peer.
+  /// `ssl` is set up as a client or as a server, with the checks of the peer.
   tls_stream(Next next, ssl_ptr ssl, tls_extras extras = {})
       : core_(std::make_shared<core>(std::move(next), std::move(ssl), std::move(extras))) {}
   tls_stream(tls_stream&&) noexcept = default;
