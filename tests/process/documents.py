@@ -155,7 +155,7 @@ def prints(scene, *words):
 
 
 def other_formats(scene):
-    """YAML and TOML are read as JSON is, by the file's name, and what is none is told with its line"""
+    """YAML and TOML are read as JSON is, by the file's name, and a mistake has its line"""
     plain = {"inbounds": [{"tag": "in", "protocol": "socks", "listen": "127.0.0.1", "port": 1080}],
              "outbounds": [{"protocol": "freedom", "tag": "1"}]}
     for name, text in (("a.yaml", YAML), ("b.yml", YAML), ("c.toml", TOML)):

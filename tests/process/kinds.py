@@ -143,7 +143,7 @@ def accepted_kinds(scene):
 
 
 def refused_kinds(scene):
-    """What muxpro does not have is said once, at its place, with a line and a column"""
+    """An unsupported part is reported once, at its place, with a line and a column"""
     for kind, (configuration, mistakes) in REFUSED.items():
         write(scene, "config.json", configuration)
         done = muxpro(scene, "check", "config.json")

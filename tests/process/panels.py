@@ -51,7 +51,7 @@ def receive(client, size):
 
 
 def call(port, service, method, message=b""):
-    """The answer's message; None: the call has failed, as its trailers say."""
+    """The answer's message; None if its trailers report a failure."""
     data, headers, settings, ack, end_stream, end_headers = 0, 1, 4, 1, 1, 4
     head = b"".join(literal(name, value) for name, value in (
         (":method", "POST"), (":scheme", "http"), (":path", f"/xray.app.{service}/{method}"), (":authority", "127.0.0.1"),

@@ -54,7 +54,7 @@ def access_log_without_reader(scene):
 
 
 def output_without_reader(scene):
-    """Who reads standard output goes away before anything is printed: mistakes are told by the status all the same"""
+    """The reader of standard output ends before anything is printed: the exit status still shows mistakes"""
     bad = scene.config(socks(port=70000))
     reader, writer = os.pipe()
     os.close(reader)
@@ -64,7 +64,7 @@ def output_without_reader(scene):
 
 
 def hangup(scene):
-    """SIGHUP ends none of the commands, and cuts no connection"""
+    """SIGHUP ends no command, and cuts no connection"""
     for name, (words, lines) in commands(scene).items():
         process = scene.start(*words, lines=lines)
         with connect(scene.port()) as client:

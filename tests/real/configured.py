@@ -150,13 +150,13 @@ BY_NAME = {"outbounds": [{"tag": "nowhere", "protocol": "blackhole"}, DIRECT,
 
 
 def goes_by(scene, port, content, tag):
-    """Whether some line of the access log says so; the target stays the address that was asked for."""
+    """Whether the access log has such a line; the target stays the address that was asked for."""
     line = rf".* in -> tcp:127\.0\.0\.1:{port} \({content}\) via {tag}: .*"
     return any(re.fullmatch(line, said) for said in scene.lines())
 
 
 def sniffed(scene, _):
-    """All names have one address; rules go by what curl says inside, SNI and Host; a target may become it"""
+    """All names have one address; rules use curl's SNI and Host; the target may be replaced by them"""
     wanted = scene.file("small", 1000)
     sniffing = {"enabled": True, "destOverride": ["http", "tls"]}
 
@@ -209,7 +209,7 @@ def sniffed_in_browser(scene, _):
 
 
 def open_to_nobody(scene, _):
-    """Where everybody could use it, it does not start, unless it is told that this is meant"""
+    """An open address needs accounts, or openToAll: otherwise it does not start"""
     def start(*words):
         return scene.start("client", [scene.program, *words])
 

@@ -133,7 +133,7 @@ def are_told(said, socks5):
 
 
 def target_refuses(scene, _):
-    """No target: a direct outbound tells all clients; mux, whose protocol confirms no target, lets SOCKS and
+    """No target: a direct outbound reports it to all clients; mux, whose protocol confirms no target, lets SOCKS and
     CONNECT succeed and cuts them without a byte, and plain requests get their 502"""
     closed = free_port()
     scene.configured({}, [DIRECT])
@@ -151,7 +151,7 @@ def target_refuses(scene, _):
 
 
 def nobody_there(scene, _):
-    """No server: all clients are told that their target is not to be had"""
+    """No server: all clients get an error"""
     scene.server_port = free_port()
     scene.client()
     are_told(refusals(scene, scene.port), 4)

@@ -101,7 +101,7 @@ def asked_for(log, origin):
 
 
 def opened(scene, port, picture):
-    """The page as its script has made it after some ten looks. It may ask nobody but where it comes from."""
+    """The page as its script has made it after some ten looks. It may connect only to its own origin."""
     origin, log = f"http://127.0.0.1:{port}", scene.path("net.json")
     # Its time is virtual: a second of it is over when nothing more is to be done.
     dump, said = scene.chromium(
@@ -168,7 +168,7 @@ def picture_shows_something(path):
 
 
 def status_page(scene, _):
-    """The status page of client and server in Chromium, with two downloads: it shows them, asks nobody"""
+    """The status page of client and server in Chromium, with two downloads: it shows them, and connects to no other host"""
     target, at = dripping(), {"client": free_port(), "server": free_port()}
     scene.server(None, "--status", f"127.0.0.1:{at['server']}")
     scene.client("--threads", "1", "--status", f"127.0.0.1:{at['client']}")
