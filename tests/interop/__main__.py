@@ -18,13 +18,14 @@ import dns
 import isolation
 import matrix
 import peers
+import probes
 import python_grpc
 import readme
 import reality
 import through
 from parts import Failed, Scene
 
-CASES = {**carriers.CASES, **python_grpc.CASES, **reality.CASES, **readme.CASES, **isolation.CASES, **through.CASES,
+CASES = {**carriers.CASES, **python_grpc.CASES, **reality.CASES, **probes.CASES, **readme.CASES, **isolation.CASES, **through.CASES,
          **dns.CASES, **api.CASES, **browser.CASES}
 
 

@@ -166,12 +166,22 @@ def serve_page(how):
     return site, outcomes
 
 
+def chromium(scene, *words):
+    return ["chromium", "--headless", "--no-sandbox", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage",
+            "--disable-background-networking", "--disable-component-update", "--ignore-certificate-errors",
+            f"--user-data-dir={scene.path('browser')}", *words]
+
+
 def open_page(scene, url):
     with open(scene.path("browser.log"), "w", encoding="utf-8") as log:
-        scene.processes.append(subprocess.Popen(
-            ["chromium", "--headless", "--no-sandbox", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage",
-             "--disable-background-networking", "--disable-component-update", "--ignore-certificate-errors",
-             f"--user-data-dir={scene.path('browser')}", url], stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+        scene.processes.append(subprocess.Popen(chromium(scene, url), stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+
+
+def shown_page(scene, url, *words):
+    """The elements of a page."""
+    done = subprocess.run(chromium(scene, *words, "--dump-dom", url), stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=4 * PATIENCE, check=False)
+    return done.stdout or done.stderr[-500:]
 
 
 def frames_of(parts):

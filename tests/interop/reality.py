@@ -4,6 +4,7 @@ import ssl
 import subprocess
 import time
 
+from browser import shown_page
 from chains import PRIVATE, PUBLIC, Recorder
 from keyed import FLOW, ID, vless
 from parts import Failed, connect, eventually, expect, free_port
@@ -42,13 +43,13 @@ def reality_in_front_of(scene, muxpro, site):
                "streamSettings": {"security": "reality", "realitySettings": reality_of_server}}
     muxpro.start(scene, "server", inbound, {"protocol": "freedom"}, timers=False)
 
-    def client(short_id, at):
+    def client(short_id, at, to=recorder.port):
         outbound = {"tag": "out", "protocol": "vless", "settings": {
-            "address": "127.0.0.1", "port": recorder.port, "id": ID, "encryption": "none", "flow": FLOW},
+            "address": "127.0.0.1", "port": to, "id": ID, "encryption": "none", "flow": FLOW},
             "streamSettings": {"security": "reality", "realitySettings": {
                 "serverName": "site.test", "publicKey": PUBLIC, "shortId": short_id}}}
         local = {"tag": "local", "protocol": "socks", "listen": "127.0.0.1", "port": at}
-        muxpro.start(scene, f"client-{short_id}", local, outbound, timers=False)
+        muxpro.start(scene, f"client-{short_id}-{to}", local, outbound, timers=False)
 
     return port, recorder, proxy, client
 
@@ -148,5 +149,21 @@ def by_socks_or_not(proxy, port):
         by_socks(proxy, port).close()
 
 
+def chromium(scene, programs):
+    """Chromium sees nginx at a server of REALITY, and through its client a page behind the server"""
+    site = start_nginx(scene)
+    port, recorder, proxy, client = reality_in_front_of(scene, programs["muxpro"], site)
+    page = shown_page(scene, f"https://site.test:{port}/page", "--no-proxy-server", "--host-resolver-rules=MAP site.test 127.0.0.1")
+    expect("the page of nginx" in page, f"Chromium does not see nginx at the server of REALITY: {page}")
+    eventually(lambda: "its session id was not sealed" in scene.text("server.log"), "Chromium was not at the server of REALITY")
+
+    client("0a1b", proxy)
+    page = shown_page(scene, f"https://127.0.0.1:{site}/page", f"--proxy-server=socks5://127.0.0.1:{proxy}",
+                      "--proxy-bypass-list=<-loopback>")
+    expect("the page of nginx" in page, f"Chromium gets no page through REALITY: {page}")
+    expect(recorder.answers, "Chromium has not gone through REALITY")
+
+
 in_front_of_nginx.needs = ("nginx",)
-CASES = {"reality_nginx": in_front_of_nginx}
+chromium.needs = ("nginx", "chromium")
+CASES = {"reality_nginx": in_front_of_nginx, "chromium_reality": chromium}

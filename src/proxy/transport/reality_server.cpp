@@ -41,10 +41,10 @@ struct record_shape {
   std::size_t next = 0;
 
   /// `size`: of the text with the type behind it (RFC 8446 section 5.2). The head and a tag of 16 bytes are
-  /// around it.
-  static std::size_t pad(SSL*, int, std::size_t size, void* shape) {
+  /// around it. An alert in place of a message is as short as the target's.
+  static std::size_t pad(SSL*, int type, std::size_t size, void* shape) {
     auto& s = *static_cast<record_shape*>(shape);
-    if (s.next == s.records.size()) return 0;
+    if (type != SSL3_RT_HANDSHAKE || s.next == s.records.size()) return 0;
     const std::size_t wanted = s.records[s.next++], ours = record_header + size + 16;
     return wanted > ours ? wanted - ours : 0;
   }
