@@ -40,6 +40,7 @@ has() {
     libyaml-cpp-dev) compiles 1 yaml-cpp/yaml.h ;;
     libtomlplusplus-dev) compiles 1 toml++/toml.h ;;
     libqrencode-dev) compiles 1 qrencode.h ;;
+    libwslay-dev) compiles 1 wslay/wslay.h ;;
     libjemalloc-dev) echo 'int main() {}' | g++ -x c++ -o /dev/null - -ljemalloc 2>/dev/null ;;
     python3) command -v python3 >/dev/null ;;
     nftables) PATH=$PATH:/usr/sbin command -v nft >/dev/null ;;
@@ -54,7 +55,7 @@ needed=(g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libre2-dev libc-
   libcli11-dev libjemalloc-dev libyaml-cpp-dev libtomlplusplus-dev libqrencode-dev)
 for group; do
   case $group in
-    tests) needed+=(ccache catch2 patch python3 openssl nftables iproute2) ;;
+    tests) needed+=(ccache catch2 libwslay-dev patch python3 openssl nftables iproute2) ;;
     format) needed+=(clang-format-14) ;;
     clang) needed+=(clang) ;;
     sanitizers) needed+=(libclang-rt) ;;
