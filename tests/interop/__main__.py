@@ -15,6 +15,7 @@ import browser
 import carriers
 import cells
 import dns
+import fronts
 import isolation
 import matrix
 import peers
@@ -25,7 +26,7 @@ import reality
 import through
 from parts import Failed, Scene
 
-CASES = {**carriers.CASES, **python_grpc.CASES, **reality.CASES, **probes.CASES, **readme.CASES, **isolation.CASES, **through.CASES,
+CASES = {**carriers.CASES, **python_grpc.CASES, **reality.CASES, **probes.CASES, **readme.CASES, **isolation.CASES, **through.CASES, **fronts.CASES,
          **dns.CASES, **api.CASES, **browser.CASES}
 
 
