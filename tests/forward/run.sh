@@ -29,7 +29,8 @@ while (($#)); do
 done
 
 packages=(g++ clang ccache cmake ninja-build pkg-config libasio-dev libfmt-dev libssl-dev libre2-dev libc-ares-dev libnghttp2-dev
-  nlohmann-json3-dev libcli11-dev libyaml-cpp-dev libtomlplusplus-dev libqrencode-dev libjemalloc-dev catch2 python3 openssl)
+  nlohmann-json3-dev libcli11-dev libyaml-cpp-dev libtomlplusplus-dev libqrencode-dev libjemalloc-dev libwslay-dev catch2 python3
+  openssl)
 
 in_root() { chroot "$debian" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 HOME=/root TMPDIR=/tmp "$@"; }
 
