@@ -10,6 +10,9 @@
 #include <asio/read_until.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
+#include <optional>
 #include <vector>
 
 namespace {
@@ -178,4 +181,111 @@ TEST_CASE("configured REALITY: xver has the socket's addresses if the accepted P
   const auto lines = lines_with_xver("PROXY UNKNOWN\r\n");
   CHECK(std::any_of(lines.begin(), lines.end(),
                     [](const auto& line) { return line.starts_with("PROXY TCP4 127.0.0.1 127.0.0.1 "); }));
+}
+
+namespace {
+
+/// What a stranger has brought to the target, and the target to the stranger.
+struct passed {
+  std::size_t up = 0, down = 0;
+};
+
+asio::awaitable<void> count(tcp::socket& s, std::size_t& bytes) {
+  std::array<char, 16384> room;
+  for (;;) {
+    const auto [error, n] = co_await s.async_read_some(asio::buffer(room), as_result);
+    bytes += n;
+    if (error) co_return;
+  }
+}
+
+asio::awaitable<void> pour(tcp::socket& s, std::size_t size, char what) {
+  const std::string all(size, what);
+  co_await asio::async_write(s, asio::buffer(all), as_result);
+}
+
+/// Sends `size` bytes to a stranger, whose bytes it counts, and nothing to the server's own connection, which
+/// begins with a record of TLS.
+asio::awaitable<void> serve_stranger(tcp::acceptor& target, std::size_t size,
+                                     std::optional<tcp::socket>& kept, passed& out) {
+  for (;;) {
+    tcp::socket s = co_await target.async_accept(asio::use_awaitable);
+    char first = 0;
+    co_await asio::async_read(s, asio::buffer(&first, 1), as_result);
+    if (first == '\x16') continue;
+    kept.emplace(std::move(s));
+    out.up = 1;
+    asio::co_spawn(target.get_executor(), count(*kept, out.up), asio::detached);
+    co_return co_await pour(*kept, size, 'd');
+  }
+}
+
+/// It cuts what is still open at its end: bytes that wait for their turn would hold it up.
+std::unique_ptr<configured_proxy> hasty(const std::string& text) {
+  config c = config_of(text);
+  c.drain_timeout = std::chrono::milliseconds(10);
+  geo_files none;
+  return std::make_unique<configured_proxy>(c, none, 2, [](log_level, std::string_view) {});
+}
+
+/// What passes both ways, of `size` bytes each, until `enough` holds and a while longer.
+passed passed_by_stranger(const std::string& of_server, std::size_t size,
+                          const std::function<bool(const passed&)>& enough) {
+  bench b;
+  tcp::acceptor target(b.io, {make_address("127.0.0.1"), 0});
+  auto server = hasty(reality_server_before(target.local_endpoint().port(), "", of_server));
+  server->start();
+  std::optional<tcp::socket> kept;
+  passed out;
+  asio::co_spawn(b.io, serve_stranger(target, size, kept, out), asio::detached);
+  tcp::socket stranger(b.io);
+  stranger.connect({make_address("127.0.0.1"), port_of(server->listening()[0])});
+  asio::co_spawn(b.io, pour(stranger, size, 'u'), asio::detached);
+  asio::co_spawn(b.io, count(stranger, out.down), asio::detached);
+  test::run_until(b.io, [&] { return enough(out); });
+  b.io.restart();
+  b.io.run_for(std::chrono::milliseconds(200));
+  stranger.close();
+  if (kept) kept->close();
+  finish(server);
+  return out;
+}
+
+std::string limited(const std::string& key, int after, int rate, int burst) {
+  return fmt::format(R"(, "{}": {{"afterBytes": {}, "bytesPerSec": {}, "burstBytesPerSec": {}}})", key, after,
+                     rate, burst);
+}
+
+constexpr std::size_t million = 1'000'000, most = 300'000;
+/// What goes to the target before it is known that the client is a stranger, and one read of a relay.
+constexpr std::size_t early = 8192, one_read = 256 * 1024;
+
+}  // namespace
+
+TEST_CASE("configured REALITY: strangers send and receive no more than afterBytes and a burst at once",
+          "[proxy][reality]") {
+  // The rest comes at a byte in a second.
+  const passed up =
+      passed_by_stranger(limited("limitFallbackUpload", 200'000, 1, 100'000), million,
+                         [](const passed& p) { return p.down == million && p.up + one_read > most; });
+  CHECK(up.up <= most + early);
+  const passed down =
+      passed_by_stranger(limited("limitFallbackDownload", 200'000, 1, 100'000), million,
+                         [](const passed& p) { return p.up == million && p.down + one_read > most; });
+  CHECK(down.down <= most + early);
+}
+
+TEST_CASE("configured REALITY: strangers go on at the rate", "[proxy][reality]") {
+  constexpr std::size_t size = 1'600'000;
+  const auto begun = std::chrono::steady_clock::now();
+  passed_by_stranger(limited("limitFallbackUpload", 200'000, 1'000'000, 0), size,
+                     [](const passed& p) { return p.up == size && p.down == size; });
+  const auto took = std::chrono::steady_clock::now() - begun - std::chrono::milliseconds(200);
+  CHECK(took > std::chrono::milliseconds(350));  // 400,000 bytes beyond afterBytes and the first second's
+}
+
+TEST_CASE("configured REALITY: its own clients are not limited", "[proxy][reality]") {
+  reality_chain c(R"("shortId": "0a1b")", "",
+                  limited("limitFallbackUpload", 0, 1, 0) + limited("limitFallbackDownload", 0, 1, 0));
+  CHECK(c.ask(std::string(200'000, 'x')) == std::string(200'000, 'x'));
 }
