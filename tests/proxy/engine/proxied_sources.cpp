@@ -116,37 +116,45 @@ TEST_CASE("proxied sources: a fallback's header reaches an inbound of WebSocket"
 
 namespace {
 
-asio::awaitable<std::string> first_bytes(tcp::acceptor& at, std::size_t n) {
-  tcp::socket s = co_await at.async_accept(asio::use_awaitable);
-  std::string out(n, ' ');
-  const auto [error, got] = co_await asio::async_read(s, asio::buffer(out), as_result);
-  out.resize(got);
-  co_return out;
-}
+const std::string also_trusts = R"("acceptProxyProtocol": true, "trustedProxies": ["127.0.0.1"])";
 
-asio::awaitable<void> send_by(tcp::socket& s, tcp::endpoint proxy, std::string said) {
-  co_await s.async_connect(proxy, asio::use_awaitable);
-  co_await asio::async_write(s, asio::buffer(said), as_result);
+std::string header_of(const std::string& source) {
+  return "PROXY TCP4 " + source + " 192.0.2.9 1000 443\r\n";
 }
 
 }  // namespace
 
-TEST_CASE("proxied sources: freedom names the client to its target", "[proxy][proxy_header]") {
-  bench b;
-  auto p = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
-      "outbounds": [{"protocol": "freedom", "settings": {"allowPrivate": true, "proxyProtocol": 1}}]})");
-  p->start();
-  tcp::acceptor web(b.io, {make_address("127.0.0.1"), 0});
-  const std::uint16_t port = web.local_endpoint().port();
-  tcp::socket s(b.io);
-  const std::string said = "\x05\x01\x00"s + to_port(port) + "hello";
-  asio::co_spawn(b.io, send_by(s, {make_address("127.0.0.1"), port_of(p->listening()[0])}, said),
-                 asio::detached);
-  const std::string begin = "PROXY TCP4 127.0.0.1 127.0.0.1 ";
-  const std::string got = test::run(b.io, first_bytes(web, begin.size()));
-  CHECK(got == begin);
-  s.close();
-  finish(p);
+TEST_CASE("proxied sources: a rule's source is the one of the header", "[proxy][proxy_header]") {
+  proxied p(
+      R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0, "streamSettings": {"sockopt": {)" +
+      also_trusts + R"(}}}], "outbounds": [
+      {"tag": "direct", "protocol": "freedom", "settings": {"allowPrivate": true}}, {"tag": "none", "protocol": "blackhole"}],
+      "routing": {"rules": [{"source": ["192.0.2.0/24"], "outboundTag": "none"},
+                            {"source": ["127.0.0.1"], "outboundTag": "none"}]}})");
+  CHECK(p.ask(header_of("192.0.2.1")) != "hello");
+  CHECK(p.ask(header_of("198.51.100.1")) == "hello");
+  CHECK(p.ask("PROXY UNKNOWN\r\n") != "hello");
+}
+
+TEST_CASE("proxied sources: a unix socket's clients have the source of the header", "[proxy][proxy_header]") {
+  const test::directory at;
+  const std::string path = at / "s";
+  proxied p(R"({"inbounds": [{"tag": "in", "protocol": "socks", "listen": ")" + path +
+            R"(", "streamSettings": {"sockopt": {"acceptProxyProtocol": true}}}],
+      "outbounds": [{"protocol": "freedom", "settings": {"allowPrivate": true}}]})");
+  using local = asio::local::stream_protocol;
+  const auto talk = [&](std::string header) -> asio::awaitable<std::string> {
+    local::socket s(p.io);
+    co_await s.async_connect(local::endpoint(path), asio::use_awaitable);
+    const std::string said = header + "\x05\x01\x00"s + to_port(p.port()) + "hello";
+    co_await asio::async_write(s, asio::buffer(said), as_result);
+    std::string heard(2 + 10 + 5, ' ');
+    const auto [error, n] = co_await asio::async_read(s, asio::buffer(heard), as_result);
+    co_return error ? "cut" : heard.substr(12);
+  };
+  CHECK(test::run(p.io, talk(header_of("192.0.2.1"))) == "hello");
+  CHECK(test::run(p.io, talk("")) == "cut");
+  CHECK(p.logged(" 192.0.2.1:1000 in -> "));
 }
 
 namespace {
