@@ -47,7 +47,7 @@ const bool known = proxy::registry::global().carriers.add(
     [](proxy::settings& s, muxpro::role side, const std::string&) {
       std::string word = "please";
       s.secret({"word", "The word, the same on both sides."}, word);
-      return proxy::transport_plan([=] { return std::make_shared<const shared_word>(side, word); });
+      return proxy::transport_factory([=] { return std::make_shared<const shared_word>(side, word); });
     });
 
 int main(int argc, char** argv) {

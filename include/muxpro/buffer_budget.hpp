@@ -38,7 +38,7 @@ class buffer_budget {
     ~holder() = default;
     /// Called on any thread, under the budget's lock. Only begins to free memory, and calls leave() when that
     /// is done. Returns false if it cannot.
-    virtual bool let_go() noexcept = 0;
+    virtual bool release_memory() noexcept = 0;
 
    private:
     friend class buffer_budget;
@@ -73,7 +73,7 @@ class buffer_budget {
   /// holds less than 0.1 % is not refused while the largest holder is about to leave.
   bool crowded(const holder& h) const noexcept {
     const std::uint64_t used = this->used(), mine = h.share_->held.load(std::memory_order_relaxed);
-    if (mine < counts_from() && letting_go_.load(std::memory_order_relaxed)) return false;
+    if (mine < counts_from() && evicting_.load(std::memory_order_relaxed)) return false;
     return used >= limit_ - limit_ / 20 || (used >= shared() && mine > shared() / users_that_count());
   }
   /// Unread bytes, which credit has admitted.
@@ -81,7 +81,7 @@ class buffer_budget {
     h.held_.store(h.held() + n, std::memory_order_relaxed);
     const std::uint64_t before = h.share_->held.fetch_add(n, std::memory_order_relaxed);
     if (before < counts_from() && before + n >= counts_from()) ++large_users_;
-    if (used_.fetch_add(n, std::memory_order_relaxed) + n > limit_ - limit_ / 20) shed();
+    if (used_.fetch_add(n, std::memory_order_relaxed) + n > limit_ - limit_ / 20) evict_largest();
   }
   void give(holder& h, std::uint64_t n) noexcept {
     h.held_.store(h.held() - n, std::memory_order_relaxed);
@@ -95,7 +95,7 @@ class buffer_budget {
   double level() const noexcept { return static_cast<double>(used()) / static_cast<double>(limit_); }
 
  private:
-  void shed() noexcept;
+  void evict_largest() noexcept;
   /// What users have shares of.
   std::uint64_t shared() const noexcept { return limit_ - limit_ / 5; }
   /// A user that holds less does not reduce the shares of others. Thus a thousand users at most make them
@@ -111,7 +111,7 @@ class buffer_budget {
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<share>> users_;
   std::vector<holder*> holders_;
-  std::atomic<holder*> letting_go_{nullptr};  ///< written under the lock
+  std::atomic<holder*> evicting_{nullptr};  ///< written under the lock
 };
 
 /// The budget of sessions without one of their own: 25 % of the machine's RAM, at most 512 MiB.

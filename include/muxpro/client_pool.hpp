@@ -142,7 +142,7 @@ class client_pool {
         return;
       }
       const auto cancel = detail::cancel_by<&detail::pool_impl::cancel_open>(impl);
-      impl->start_open(detail::park<detail::pool_impl::waiting_open>(
+      impl->start_open(detail::make_pending_op<detail::pool_impl::waiting_open>(
           std::forward<Handler>(handler), impl->executor(), cancel, std::move(request)));
     }
   };

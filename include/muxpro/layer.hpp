@@ -13,6 +13,7 @@
 
 #include <muxpro/detail/buffers.hpp>
 #include <muxpro/detail/byte_ring.hpp>
+#include <muxpro/detail/byte_stream.hpp>
 #include <muxpro/detail/completion.hpp>
 #include <muxpro/detail/context_service.hpp>
 #include <muxpro/detail/initiation.hpp>
@@ -22,18 +23,17 @@
 #include <muxpro/detail/relay_buffer.hpp>
 #include <muxpro/detail/sink.hpp>
 #include <muxpro/detail/thread_memory.hpp>
-#include <muxpro/detail/transport.hpp>
 #include <muxpro/plain_socket.hpp>
 
 namespace muxpro::layer {
 
-// --- operations: an initiation parks the caller's handler in a pending_op, or posts its completion
+// --- operations: an initiation keeps the caller's handler in a pending_op, or posts its completion
 using detail::cancel_by;
 using detail::initiation;
-using detail::park;
-using detail::parking;
+using detail::make_pending_op;
 using detail::pending_op;
 using detail::post_completion;
+using detail::shutdown_participant;
 
 // --- loops: coroutines without results, that await transfers
 using detail::completed_step;

@@ -11,7 +11,7 @@ namespace muxpro {
 
 /// Can be set once. Later calls of set() are ignored. The waiter completes by post, never inside set(). Not
 /// thread-safe. Use it on one strand. Destroying it ends its waiter with operation_aborted.
-class one_shot final : private detail::parking {
+class one_shot final : private detail::shutdown_participant {
  public:
   one_shot() = default;
   ~one_shot() {
@@ -53,10 +53,10 @@ class one_shot final : private detail::parking {
         detail::post_completion(std::forward<Handler>(handler), executor, now);
         return;
       }
-      self->leave();  // of an earlier wait's context
-      self->enter(executor);
+      self->unregister();  // of an earlier wait's context
+      self->register_with(executor);
       const auto cancel = detail::cancel_by<&one_shot::cancel>(self);
-      self->waiter_ = detail::park<wait_op>(std::forward<Handler>(handler), executor, cancel);
+      self->waiter_ = detail::make_pending_op<wait_op>(std::forward<Handler>(handler), executor, cancel);
     }
   };
 

@@ -170,8 +170,8 @@ class pipe_end {
                               result.transferred);
       return;
     }
-    core.wait(side, *detail::park<Op>(std::forward<Handler>(handler), core.executor(), &core_type::cancel<Op>,
-                                      init...));
+    core.wait(side, *detail::make_pending_op<Op>(std::forward<Handler>(handler), core.executor(),
+                                                 &core_type::cancel<Op>, init...));
   }
 
   pipe_end(std::shared_ptr<core_type> core, core_type::side side) noexcept
@@ -199,7 +199,7 @@ struct relay_access<pipe_end> {
   template <class Handler>
   static void give(pipe_end& p, relay_buffer& from, Handler&& handler) {
     pipe_end::start_write{{p.core_.get()}}(std::forward<Handler>(handler), p.side_, from.bytes(),
-                                           from.worth_handing() ? &from : nullptr);
+                                           from.should_swap() ? &from : nullptr);
   }
   template <class Handler>
   static void flow(pipe_end& p, sink& to, Handler&& handler) {

@@ -12,11 +12,11 @@ namespace muxpro {
 
 /// FIFO, cancellable, closable. Waiters complete by post, never inside release() or close().
 /// Not thread-safe. Use it on one strand. Destroying it ends its waiters with operation_aborted.
-class semaphore final : private detail::parking {
+class semaphore final : private detail::shutdown_participant {
  public:
   explicit semaphore(asio::any_io_executor executor, std::uint64_t initial = 0)
       : executor_(std::move(executor)), core_(initial) {
-    enter(executor_);
+    register_with(executor_);
   }
   ~semaphore() { core_.close(asio::error::operation_aborted); }
 
@@ -73,8 +73,8 @@ class semaphore final : private detail::parking {
         return;
       }
       const auto cancel = detail::cancel_by<&semaphore::cancel>(self);
-      core.wait(
-          *detail::park<acquire_op>(std::forward<Handler>(handler), self->executor_, cancel, least, most));
+      core.wait(*detail::make_pending_op<acquire_op>(std::forward<Handler>(handler), self->executor_, cancel,
+                                                     least, most));
     }
   };
 

@@ -2,10 +2,10 @@
 // priorities. Ring 3.
 #pragma once
 
+#include <muxpro/detail/byte_stream.hpp>
 #include <muxpro/detail/initiation.hpp>
 #include <muxpro/detail/session_impl.hpp>
 #include <muxpro/detail/session_operations.hpp>
-#include <muxpro/detail/transport.hpp>
 #include <muxpro/options.hpp>
 #include <muxpro/stats.hpp>
 #include <muxpro/sub_stream.hpp>
@@ -71,8 +71,8 @@ class session {
       throw std::invalid_argument("the next layer of a session is an empty handle");
     if (options.tcp_no_delay) detail::set_no_delay(next_layer);
     asio::any_io_executor executor = next_layer.get_executor();
-    auto transport = std::make_unique<detail::transport_over<Stream>>(std::move(next_layer));
-    impl_ = std::make_shared<detail::session_impl>(std::move(transport), std::move(executor), side,
+    auto stream = std::make_unique<detail::byte_stream_over<Stream>>(std::move(next_layer));
+    impl_ = std::make_shared<detail::session_impl>(std::move(stream), std::move(executor), side,
                                                    std::move(options));
   }
   /// Reports at compile time that the stream is one of Boost.Asio.

@@ -105,7 +105,7 @@ class sub_datagram {
       if (!s) return detail::refuse<std::size_t>(std::forward<Handler>(handler));
       s->session()->operation_begins();
       const auto cancel = detail::cancel_by<&detail::stream_state::cancel_receive>(s);
-      auto* const op = detail::park<detail::receive_op>(
+      auto* const op = detail::make_pending_op<detail::receive_op>(
           std::forward<Handler>(handler), s->session()->executor(), cancel, std::move(into), *from);
       if (!s->receive_now(*op)) s->start_receive(op);
     }

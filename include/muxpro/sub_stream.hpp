@@ -111,8 +111,8 @@ class sub_stream {
   /// and the like, asio::error::eof if both sides have ended it in good order, operation_aborted if it is
   /// closed or destroyed before. Cancellation (any type): operation_aborted.
   template <class Token = asio::use_awaitable_t<>>
-  auto async_wait_cut(Token&& token = {}) {
-    return asio::async_initiate<Token, void(error_code)>(initiate_wait_cut{{state_.get()}}, token);
+  auto async_wait_reset(Token&& token = {}) {
+    return asio::async_initiate<Token, void(error_code)>(initiate_wait_reset{{state_.get()}}, token);
   }
 
   /// Cancels each pending operation. They complete with operation_aborted after this call has returned. A
@@ -147,7 +147,7 @@ class sub_stream {
     template <class Handler>
     void operator()(Handler&& handler) const;
   };
-  struct initiate_wait_cut : detail::initiation<detail::stream_state> {
+  struct initiate_wait_reset : detail::initiation<detail::stream_state> {
     template <class Handler>
     void operator()(Handler&& handler) const;
   };

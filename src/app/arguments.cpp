@@ -35,8 +35,8 @@ void refuse_unknown(const CLI::App& app, const std::string& first) {
   std::vector<std::string> names;
   for (const CLI::App* s : app.get_subcommands({})) names.push_back(s->get_name());
   if (std::find(names.begin(), names.end(), first) != names.end()) return;
-  const std::string_view meant = proxy::alike(first, {names.begin(), names.end()});
-  throw usage_error(fmt::format("there is no command '{}'; {}", proxy::shown(first),
+  const std::string_view meant = proxy::closest_match(first, {names.begin(), names.end()});
+  throw usage_error(fmt::format("there is no command '{}'; {}", proxy::sanitized(first),
                                 meant.empty() ? fmt::format("there are {}", fmt::join(names, ", "))
                                               : fmt::format("did you mean '{}'?", meant)));
 }

@@ -40,7 +40,7 @@ proxy::outbound_config way_to_server(const client_flags& flags) {
   const std::string host = server.is_unix() ? std::string() : server.at.host.to_string();
   proxy::outbound_config o;
   o.tag = "server";
-  o.stream.security = proxy::transport_plan([how = flags.tls.client(host)] { return how.over; });
+  o.stream.security = proxy::transport_factory([how = flags.tls.client(host)] { return how.over; });
   o.stream.socket = proxy::keepalive_socket();
   o.plan = proxy::mux_plan(std::move(server));
   o.mux.emplace().pool = flags.pool;
@@ -59,7 +59,7 @@ proxy::accounts read_users(const std::vector<std::string>& users) {
 
 listening_place listening_address(const client_flags& flags, const std::string& text) {
   const listening_place place = find_place("--socks", text);
-  if (flags.users.empty() && !flags.open_to_all && proxy::reaches_others(place.at))
+  if (flags.users.empty() && !flags.open_to_all && proxy::is_reachable_remotely(place.at))
     throw usage_error(
         fmt::format("--socks {}: without --user every client that reaches this address could use it; "
                     "--open-to-all allows that",

@@ -76,8 +76,8 @@ setting value_of(const YAML::Node& n, bounds& b, int depth) {
     for (const auto& pair : n) {
       const auto key = pair.first.as<std::string>();
       if (!out.emplace(key, value_of(pair.second, b, depth + 1)).second)
-        throw not_readable(
-            fmt::format("has the key '{}' twice in line {}", proxy::shown(key), pair.first.Mark().line + 1));
+        throw not_readable(fmt::format("has the key '{}' twice in line {}", proxy::sanitized(key),
+                                       pair.first.Mark().line + 1));
     }
     return setting(std::move(out));
   }

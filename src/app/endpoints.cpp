@@ -35,7 +35,7 @@ listening_place find_place(const std::string& flag, const std::string& text) {
 
 listening_place status_place(const std::string& text) {
   const listening_place place = find_place("--status", text);
-  if (proxy::reaches_others(place.at))
+  if (proxy::is_reachable_remotely(place.at))
     throw usage_error(fmt::format(
         "--status {}: it names users and targets, and must be a loopback address or unix:PATH", text));
   return place;

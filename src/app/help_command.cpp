@@ -85,8 +85,8 @@ int print_reference(const std::string& path) {
   const auto all = proxy::describe_config(proxy::registry::global());
   const auto part = all.below(path);
   if (part.sections.empty()) {
-    const std::string meant = all.alike(path);
-    throw usage_error(fmt::format("the configuration has no key '{}'{}", proxy::shown(path),
+    const std::string meant = all.closest_match(path);
+    throw usage_error(fmt::format("the configuration has no key '{}'{}", proxy::sanitized(path),
                                   meant.empty() ? "; muxpro help config lists all of them"
                                                 : fmt::format("; did you mean '{}'?", meant)));
   }
@@ -105,7 +105,7 @@ int print_help(const CLI::App& app, const std::vector<std::string>& topic) {
     names.push_back(s->get_name());
   }
   throw usage_error(fmt::format("there is no help about '{}'; there is help about {}",
-                                proxy::shown(topic.front()), fmt::join(names, ", ")));
+                                proxy::sanitized(topic.front()), fmt::join(names, ", ")));
 }
 
 }  // namespace

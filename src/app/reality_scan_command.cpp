@@ -217,19 +217,19 @@ void judge_flight(const site_connection& c, mistakes& wrong) {
 void judge_protocol(const site_connection& c, mistakes& wrong) {
   const std::string agreed = agreed_by(c.tls());
   print_line(stdout,
-             fmt::format("  application protocol: {}", agreed.empty() ? "none" : proxy::shown(agreed)));
+             fmt::format("  application protocol: {}", agreed.empty() ? "none" : proxy::sanitized(agreed)));
   if (agreed != "h2") wrong.emplace_back("no HTTP/2");
 }
 
 void judge_certificate(const site_connection& c, const std::vector<std::string>& names, mistakes& wrong) {
-  print_line(stdout, fmt::format("  names: {}", proxy::shown(fmt::format("{}", fmt::join(names, ", ")))));
+  print_line(stdout, fmt::format("  names: {}", proxy::sanitized(fmt::format("{}", fmt::join(names, ", ")))));
   const long verdict = SSL_get_verify_result(c.tls());
   if (verdict != X509_V_OK)
     wrong.emplace_back(fmt::format("an invalid certificate ({})", X509_verify_cert_error_string(verdict)));
 }
 
 void judge_answer(const std::string& line, mistakes& wrong) {
-  print_line(stdout, fmt::format("  {}", proxy::shown(line)));
+  print_line(stdout, fmt::format("  {}", proxy::sanitized(line)));
   if (!line.starts_with("HTTP/1.")) wrong.emplace_back("no answer by HTTP/1.1");
   if (line.find(" 3") == 8) wrong.emplace_back("a redirect");
 }

@@ -58,7 +58,7 @@ void pin(proxy::config& c, const std::string& text) {
 
 listening_place listening_address(const server_flags& flags, const std::string& text) {
   const listening_place place = find_place("--listen", text);
-  if (flags.tls.options.authority.empty() && !flags.open_to_all && proxy::reaches_others(place.at))
+  if (flags.tls.options.authority.empty() && !flags.open_to_all && proxy::is_reachable_remotely(place.at))
     throw usage_error(fmt::format(
         "--listen {}: without --tls-client-ca every host that reaches this address could use the server; "
         "--open-to-all allows that",
@@ -94,7 +94,7 @@ proxy::config config_of(const server_flags& flags) {
     c.own_addresses.push_back(ip_address("--own-address", a, a));
   for (const std::string& p : flags.pinned) pin(c, p);
   proxy::inbound_config& server = c.inbounds.front();
-  server.stream.security = proxy::transport_plan([how = flags.tls.server()] { return how.over; });
+  server.stream.security = proxy::transport_factory([how = flags.tls.server()] { return how.over; });
   add_places(flags, server);
   if (flags.status.empty()) return c;
   const listening_place status = status_place(flags.status);

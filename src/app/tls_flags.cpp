@@ -11,8 +11,8 @@ namespace muxpro::app {
 
 namespace {
 
-proxy::transport_use over_tls(role side, proxy::tls_options options) {
-  return proxy::transport_use(std::make_shared<const proxy::tls_transport>(side, std::move(options)));
+proxy::transport_options over_tls(role side, proxy::tls_options options) {
+  return proxy::transport_options(std::make_shared<const proxy::tls_transport>(side, std::move(options)));
 }
 
 }  // namespace
@@ -37,7 +37,7 @@ void tls_flags::add_to_client(CLI::App& c) {
   c.add_option("--tls-key", options.key, "PEM file with its key");
 }
 
-proxy::transport_use tls_flags::server() const {
+proxy::transport_options tls_flags::server() const {
   const auto& o = options;
   if (o.certificate.empty() != o.key.empty()) throw usage_error("--tls-cert and --tls-key belong together");
   if (o.certificate.empty() && !o.authority.empty())
@@ -46,7 +46,7 @@ proxy::transport_use tls_flags::server() const {
   return over_tls(role::server, o);
 }
 
-proxy::transport_use tls_flags::client(const std::string& host) const {
+proxy::transport_options tls_flags::client(const std::string& host) const {
   proxy::tls_options o = options;
   const bool any =
       !(o.name.empty() && o.authority.empty() && o.pins.empty() && o.certificate.empty() && o.key.empty());

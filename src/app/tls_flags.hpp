@@ -23,9 +23,9 @@ struct tls_flags {
   void add_to_client(CLI::App& c);
 
   /// Returns what the flags ask for. Reads the files. Throws usage_error, and std::runtime_error about files.
-  proxy::transport_use server() const;
+  proxy::transport_options server() const;
   /// `host` is the name of a server that --tls-name does not name.
-  proxy::transport_use client(const std::string& host) const;
+  proxy::transport_options client(const std::string& host) const;
 };
 
 }  // namespace muxpro::app

@@ -15,7 +15,7 @@ awaitable<> cancelled_sub_stream(session_pair& p) {
   s.client.async_read_some(asio::buffer(buffer), read.handler());
   s.client.async_write_some(asio::buffer(buffer), write.handler());
   s.client.async_shutdown(shutdown.handler());
-  s.client.async_wait_cut(cut.handler());
+  s.client.async_wait_reset(cut.handler());
   co_await yield();
   s.client.cancel();
   CHECK_FALSE(read.done());

@@ -31,7 +31,7 @@ struct path_options {
 class long_fat_pipe {
  public:
   explicit long_fat_pipe(const path_options& o) : options_(o), world_(1, false) {
-    simulation::lane_habits habits;
+    simulation::direction_habits habits;
     habits.delay = o.round_trip / 2;
     habits.bytes_per_second = o.bytes_per_second;
     // As a TCP whose buffers fit the path: what is not yet acknowledged is under way.

@@ -151,7 +151,7 @@ asio::awaitable<void> say_bye(stream_ptr s) {
 
 asio::awaitable<void> watch_sink(stream_ptr s) {
   std::error_code ec;
-  co_await s->bytes.async_wait_cut(or_error(ec));
+  co_await s->bytes.async_wait_reset(or_error(ec));
   say("rend {} {} 0 {}", s->owner, s->id, name_of(ec));
 }
 

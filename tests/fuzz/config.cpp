@@ -27,7 +27,7 @@ const registry& known_parts() {
       const tls_options o = read_tls_options(s, side, server);
       must(s.mistakes().count() != before || o.validate(side).empty(),
            "what is read without mistakes can be made");
-      return transport_plan(nullptr, !o.authority.empty() || !o.pins.empty());
+      return transport_factory(nullptr, !o.authority.empty() || !o.pins.empty());
     });
     return known;
   }();

@@ -134,13 +134,13 @@ class hostile_peer {
   void write() {
     if (writing_ || queue_.empty() || !end_.is_open()) return;
     writing_ = true;
-    std::swap(flying_, queue_);
+    std::swap(in_flight_, queue_);
     queue_.clear();
     write_rest(0);
   }
   void write_rest(std::size_t at) {
-    if (at == flying_.size()) return writing_ = false, write();
-    end_.async_write_some(asio::buffer(flying_) + at, [this, at](muxpro::error_code ec, std::size_t n) {
+    if (at == in_flight_.size()) return writing_ = false, write();
+    end_.async_write_some(asio::buffer(in_flight_) + at, [this, at](muxpro::error_code ec, std::size_t n) {
       if (!ec) return write_rest(at + n);
       writing_ = false;
     });
@@ -163,7 +163,7 @@ class hostile_peer {
   muxpro::dialect speaks_;
   muxpro::decoder in_, out_;
   bool sane_ = true, writing_ = false, reading_ = false, listens_ = true;
-  byte_string queue_, flying_;
+  byte_string queue_, in_flight_;
   std::array<std::byte, 4096> room_{};
 };
 

@@ -136,7 +136,7 @@ class pair_model {
     muxpro::open_request request(
         {l->udp ? muxpro::network::udp : muxpro::network::tcp, "t" + std::to_string(l->tag), 1}, in_.byte());
     if (!l->udp && in_.flag()) {
-      const const_bytes words = said(l->voice(0), 0, std::min<std::size_t>(in_.size(), 65535));
+      const const_bytes words = pattern_bytes(l->pattern(0), 0, std::min<std::size_t>(in_.size(), 65535));
       request.first_data.assign(words.begin(), words.end());
     }
     lives_.push_back(l);

@@ -37,11 +37,11 @@ std::optional<socks_request> request_in(const accounts& users, const_bytes in) {
 void ask_again(const socks_request& r) {
   const accounts nobody;
   socks_client c(r.command, {r.target.host, r.target.port});
-  byte_string said = c.next({}).message;
+  byte_string pattern_bytes = c.next({}).message;
   const byte_string chosen{std::byte{5}, std::byte{0}};
   const byte_string request = c.next(chosen).message;
-  said.insert(said.end(), request.begin(), request.end());
-  const auto again = request_in(nobody, said);
+  pattern_bytes.insert(pattern_bytes.end(), request.begin(), request.end());
+  const auto again = request_in(nobody, pattern_bytes);
   must(again && again->target == r.target && again->command == r.command,
        "a request, asked again, is the same");
 }

@@ -18,8 +18,8 @@ namespace fuzz {
 
 using muxpro::error_code;
 
-/// What a voice says from byte `at` on, at most 128 KiB: a shift, or another's bytes, show.
-inline const_bytes said(unsigned voice, std::uint64_t at, std::size_t n) {
+/// Returns the bytes of a pattern from `at` on, at most 128 KiB. A shift, or bytes of another pattern, show.
+inline const_bytes pattern_bytes(unsigned pattern, std::uint64_t at, std::size_t n) {
   constexpr std::size_t period = 262139, most = 128 * 1024;
   static const byte_string all = [] {
     byte_string out(period + most);
@@ -29,10 +29,10 @@ inline const_bytes said(unsigned voice, std::uint64_t at, std::size_t n) {
                           : out[i - period];
     return out;
   }();
-  return const_bytes(all).subspan((voice * 7919u + at) % period, n);
+  return const_bytes(all).subspan((pattern * 7919u + at) % period, n);
 }
-inline bool is_said(unsigned voice, std::uint64_t at, const_bytes what) {
-  const const_bytes expected = said(voice, at, what.size());
+inline bool is_pattern(unsigned pattern, std::uint64_t at, const_bytes what) {
+  const const_bytes expected = pattern_bytes(pattern, at, what.size());
   return std::equal(what.begin(), what.end(), expected.begin());
 }
 
@@ -64,7 +64,7 @@ struct life {
   unsigned tag = 0;
   bool udp = false, broken = false;  ///< broken: a side went away before its End(0)
   half halves[2];
-  unsigned voice(std::size_t side) const { return 2 * tag + static_cast<unsigned>(side); }
+  unsigned pattern(std::size_t side) const { return 2 * tag + static_cast<unsigned>(side); }
 };
 using life_ptr = std::shared_ptr<life>;
 
@@ -106,7 +106,7 @@ class speakers {
     if (h.writing || h.shut || h.shutting) return;
     if (l->udp) return send(l, side, n);
     h.writing = true;
-    const const_bytes words = said(l->voice(side), h.written, n);
+    const const_bytes words = pattern_bytes(l->pattern(side), h.written, n);
     auto data = std::make_shared<byte_string>(words.begin(), words.end());
     h.offered = h.written + n;
     auto then = [this, l, side, data](error_code ec, std::size_t m) {
@@ -168,7 +168,7 @@ class speakers {
     half& h = l->halves[side];
     const half& other = l->halves[1 - side];
     h.reading = false;
-    must(is_said(l->voice(1 - side), h.got, data), "bytes come in order, and are the sub-stream's own");
+    must(is_pattern(l->pattern(1 - side), h.got, data), "bytes come in order, and are the sub-stream's own");
     h.got += data.size();
     must(h.got <= other.offered, "no more comes than was written");
     if (ec != asio::error::eof) return failed(l, side, ec);
@@ -202,7 +202,7 @@ class speakers {
           std::to_integer<std::uint64_t>(data[0]) * 256 + std::to_integer<std::uint64_t>(data[1]);
       must(number >= h.got && number < l->halves[1 - side].written, "datagrams come in order, and once");
       h.got = number + 1;
-      must(is_said(l->voice(1 - side), number, data.subspan(2)), "a datagram is what was sent");
+      must(is_pattern(l->pattern(1 - side), number, data.subspan(2)), "a datagram is what was sent");
       must(p->from.port == (number % 2 ? 1 : 1000 + number % 1000), "a datagram has its address");
     };
     l->halves[side].d.async_receive_from(
@@ -215,7 +215,7 @@ class speakers {
     half& h = l->halves[side];
     const std::uint64_t number = h.written++;
     h.offered = h.written;
-    const const_bytes words = said(l->voice(side), number, std::min<std::size_t>(n, 65'000));
+    const const_bytes words = pattern_bytes(l->pattern(side), number, std::min<std::size_t>(n, 65'000));
     auto data = std::make_shared<byte_string>(words.begin(), words.end());
     data->insert(data->begin(), {static_cast<std::byte>(number >> 8), static_cast<std::byte>(number)});
     auto then =

@@ -42,7 +42,7 @@ TEST_CASE("opens in the pause wait for one dial, and share its fate", "[client_p
     const auto opens = f.open_many(20);
     f.settle();
     for (outcome* o : opens) REQUIRE_FALSE(o->done());
-    const duration pause = f.clock.next_wake_up() - f.clock.now();
+    const duration pause = f.clock.next_expiry() - f.clock.now();
     f.advance(pause - 1ns);
     CHECK(f.dials == static_cast<std::size_t>(n) + 1);
     f.advance(1ns);
@@ -199,7 +199,7 @@ TEST_CASE("a server that takes connections and drops them is not dialed in a loo
     outcome& o = f.open();
     f.settle();
     while (!o.done()) {
-      const duration pause = f.clock.next_wake_up() - f.clock.now();
+      const duration pause = f.clock.next_expiry() - f.clock.now();
       slept += pause;
       f.advance(pause);
     }

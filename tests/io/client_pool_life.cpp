@@ -193,7 +193,7 @@ TEST_CASE("close() ends every operation, and completes no handler inside the cal
   f.settle();
   CHECK(late.is(errc::pool_exhausted));
   CHECK(drained.calls == 2);
-  CHECK(f.clock.next_wake_up() == time_point::max());
+  CHECK(f.clock.next_expiry() == time_point::max());
 }
 
 TEST_CASE("close() while dials are under way and opens wait", "[client_pool]") {

@@ -11,7 +11,7 @@ using namespace io_test;
 struct watched_stream {
   watched_stream() {
     run(clock, context, open());
-    ends.server.async_wait_cut(cut.handler());
+    ends.server.async_wait_reset(cut.handler());
     settle(clock, context);
     CHECK_FALSE(cut.done());
   }
@@ -57,7 +57,7 @@ TEST_CASE("an orderly end is no cut, and ends the wait", "[session][cut]") {
   s.ends.server.async_shutdown([](error_code) {});
   s.check(asio::error::eof);
   expected_completion late;
-  s.ends.server.async_wait_cut(late.handler());
+  s.ends.server.async_wait_reset(late.handler());
   settle(s.clock, s.context);
   CHECK(late.error() == asio::error::eof);
 }
@@ -73,7 +73,7 @@ TEST_CASE("closing and destroying end the wait for a cut", "[session][cut]") {
 TEST_CASE("the wait for a cut can be cancelled and begun again", "[session][cut]") {
   watched_stream s;
   expected_completion second;
-  s.ends.server.async_wait_cut(second.handler());
+  s.ends.server.async_wait_reset(second.handler());
   settle(s.clock, s.context);
   CHECK(second.error() == errc::operation_in_progress);
   s.ends.server.close();
@@ -83,7 +83,7 @@ TEST_CASE("the wait for a cut can be cancelled and begun again", "[session][cut]
   again.ends.client.reset(end_code::rejected);
   again.check(end_code::rejected);
   expected_completion late;
-  again.ends.server.async_wait_cut(late.handler());
+  again.ends.server.async_wait_reset(late.handler());
   settle(again.clock, again.context);
   CHECK(late.error() == end_code::rejected);
 }
@@ -100,7 +100,7 @@ TEST_CASE("each type of cancellation ends the wait for a cut", "[session][cut]")
     run(clock, context, open(sessions, ends));
     asio::cancellation_signal stop;
     expected_completion cut;
-    ends.client.async_wait_cut(asio::bind_cancellation_slot(stop.slot(), cut.handler()));
+    ends.client.async_wait_reset(asio::bind_cancellation_slot(stop.slot(), cut.handler()));
     stop.emit(type);
     settle(clock, context);
     REQUIRE(cut.done());
@@ -127,7 +127,7 @@ TEST_CASE("a context destroyed first drops the wait for a cut", "[session][cut][
     stream_pair ends;
     const auto open = [](session_pair& p, stream_pair& to) -> awaitable<> { to = co_await open_pair(p); };
     run(clock, *context, open(sessions, ends));
-    ends.client.async_wait_cut(cut.handler());
+    ends.client.async_wait_reset(cut.handler());
     context.reset();
   }
   CHECK_FALSE(cut.done());

@@ -108,7 +108,7 @@ awaitable<> outlast(hoard& honest, hoards& attackers) {
 // Holds bytes and cannot be asked, so that it is another's turn.
 class gone final : public buffer_budget::holder {
  private:
-  bool let_go() noexcept override { return true; }
+  bool release_memory() noexcept override { return true; }
 };
 
 awaitable<> fill_all(hoard& h) {

@@ -35,7 +35,7 @@ void run(manual_clock& clock, asio::io_context& context, awaitable<> work, durat
   });
   const time_point limit = clock.now() + at_most;
   for (settle(clock, context); !out->done; settle(clock, context)) {
-    const time_point next = clock.next_wake_up();
+    const time_point next = clock.next_expiry();
     if (next > limit) throw std::runtime_error("the test does not end in its time");
     clock.advance(next - clock.now());
   }
@@ -43,7 +43,7 @@ void run(manual_clock& clock, asio::io_context& context, awaitable<> work, durat
 }
 
 awaitable<> sleep_for(duration how_long) {
-  detail::wake_up timer(co_await asio::this_coro::executor);
+  detail::context_timer timer(co_await asio::this_coro::executor);
   const time_point until = timer.now() + how_long;
   while (timer.now() < until) {
     error_code ignored;

@@ -95,7 +95,7 @@ awaitable<> aborts_a_read(session_pair& p) {
   byte_string room(10);
   expected_completion read, cut;
   s.client.async_read_some(asio::buffer(room), read.handler());
-  s.client.async_wait_cut(cut.handler());
+  s.client.async_wait_reset(cut.handler());
   s.client = sub_stream();
   co_await yield();
   CHECK(read.error() == asio::error::operation_aborted);

@@ -27,7 +27,7 @@ session_options far_limits() {
 }
 
 awaitable<time_point> now_here() {
-  detail::wake_up timer(co_await asio::this_coro::executor);
+  detail::context_timer timer(co_await asio::this_coro::executor);
   co_return timer.now();
 }
 

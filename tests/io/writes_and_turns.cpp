@@ -170,5 +170,5 @@ TEST_CASE("a negotiation leaves no timer behind", "[session][negotiation]") {
   settle(clock, context);
   REQUIRE(of_client.done());
   REQUIRE(of_server.done());
-  CHECK(clock.next_wake_up() == time_point::max());
+  CHECK(clock.next_expiry() == time_point::max());
 }

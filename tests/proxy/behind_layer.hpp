@@ -28,7 +28,7 @@ struct behind_layer : targets {
             },
             lines.sink()),
         at(to_tcp(whole.listen(stream_endpoint(tcp::endpoint(loopback, 0)), "in", i,
-                               transport_use(std::move(over))))) {
+                               transport_options(std::move(over))))) {
     policy.allow_private(true);
     whole.start();
   }
@@ -37,7 +37,7 @@ struct behind_layer : targets {
   }
   std::shared_ptr<transport_dialer> way(std::shared_ptr<const transport> over) const {
     return std::make_shared<transport_dialer>(stream_address(host_port("127.0.0.1", at.port())),
-                                              transport_use(std::move(over)));
+                                              transport_options(std::move(over)));
   }
 
   test::kept_lines lines;

@@ -24,16 +24,16 @@ template <class Outbound, class Options>
 struct by_server {
   by_server(asio::io_context& io, const tcp::endpoint& at, Options o = {})
       : way(std::make_shared<transport_dialer>(*stream_address::parse(fmt::format("127.0.0.1:{}", at.port())),
-                                               transport_use())),
+                                               transport_options())),
         to(io.get_executor()) {
     to.observe_by([this](const context&, const connection_result& how, duration) { ended.push_back(how); });
     to.add("far", std::make_shared<Outbound>(way, std::move(o)));
   }
   target_link open(const destination& target) { return to.dispatch(towards(target)); }
   std::unique_ptr<datagram_stream> open_datagrams(const destination& target, bool addressed = true) {
-    context c = towards(target);
-    c.datagrams.addressed = addressed;
-    return to.dispatch_datagrams(std::move(c));
+    context ctx = towards(target);
+    ctx.datagrams.addressed = addressed;
+    return to.dispatch_datagrams(std::move(ctx));
   }
 
   std::shared_ptr<transport_dialer> way;
@@ -42,9 +42,9 @@ struct by_server {
 
  private:
   static context towards(const destination& target) {
-    context c;
-    c.outbound.target = target;
-    return c;
+    context ctx;
+    ctx.outbound.target = target;
+    return ctx;
   }
 };
 

@@ -6,7 +6,7 @@
 #include "server_engine.hpp"
 #include "support.hpp"
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/dial/resolver.hpp"
 #include "proxy/outbound/freedom.hpp"
 #include "proxy/outbound/mux.hpp"

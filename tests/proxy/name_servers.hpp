@@ -64,7 +64,7 @@ struct fixture {
     nat = std::make_unique<udp_nat>(nat_limits(), dial_options(), *names, policy);
     door = std::make_unique<dispatcher>(io->get_executor());
     door->add("out", std::make_shared<freedom>(*names, policy, dial_options(), relay_options(), nat.get()));
-    door->announce_by([this](const context& c) { announced.push_back(c); });
+    door->announce_by([this](const context& ctx) { announced.push_back(ctx); });
     names->send_by(*door);
   }
   asked ask(std::string_view name) {

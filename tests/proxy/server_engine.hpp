@@ -2,7 +2,7 @@
 // outbound.
 #pragma once
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/dial/resolver.hpp"
 #include "proxy/engine/access_log.hpp"
 #include "proxy/inbound/mux.hpp"
@@ -46,10 +46,11 @@ class server_engine {
   ~server_engine() { engine.stop(); }
 
   muxpro::proxy::stream_endpoint listen(const muxpro::proxy::stream_endpoint& at,
-                                        muxpro::proxy::transport_use how = {}) {
+                                        muxpro::proxy::transport_options how = {}) {
     return own(engine.listen(at, "server", inbound, std::move(how)));
   }
-  asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at, muxpro::proxy::transport_use how = {}) {
+  asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at,
+                                 muxpro::proxy::transport_options how = {}) {
     return muxpro::proxy::to_tcp(listen(muxpro::proxy::stream_endpoint(at), std::move(how)));
   }
   muxpro::proxy::stream_endpoint listen_for_status(const muxpro::proxy::stream_endpoint& at) {

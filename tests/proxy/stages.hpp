@@ -51,9 +51,10 @@ class datagram_parrot final : public outbound {
   asio::awaitable<connection_result> carry(const context&, client&) override {
     co_return connection_result();
   }
-  asio::awaitable<connection_result> carry_datagrams(context c, std::unique_ptr<datagram_stream> d) override {
+  asio::awaitable<connection_result> carry_datagrams(context ctx,
+                                                     std::unique_ptr<datagram_stream> d) override {
     const counted here(*this);
-    seen.push_back(std::move(c));
+    seen.push_back(std::move(ctx));
     std::array<char, 2000> room;
     std::error_code ec;
     for (;;) {
@@ -132,13 +133,13 @@ struct bench {
   explicit bench(std::shared_ptr<inbound> i) : in(std::move(i)), to(io.get_executor()) {
     auto [near, far] = make_pipe(io.get_executor());
     client = std::move(near);
-    to.observe_by([this](const context& c, const connection_result& how, duration) {
-      ended.push_back(fmt::format("{} via {}: {} {} {}", c.outbound.target, c.outbound.tag, how.up, how.down,
-                                  how.why ? how.why.message() : "done"));
+    to.observe_by([this](const context& ctx, const connection_result& how, duration) {
+      ended.push_back(fmt::format("{} via {}: {} {} {}", ctx.outbound.target, ctx.outbound.tag, how.up,
+                                  how.down, how.why ? how.why.message() : "done"));
     });
-    context known;
-    known.inbound.tag = "in";
-    asio::co_spawn(io, in->serve(make_connection(std::move(far)), known, to, {}),
+    context ctx;
+    ctx.inbound.tag = "in";
+    asio::co_spawn(io, in->serve(make_connection(std::move(far)), ctx, to, {}),
                    [this](std::exception_ptr e) { served = !e; });
   }
   /// Until the client, the inbound and the outbounds are done.

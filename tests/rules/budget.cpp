@@ -4,7 +4,7 @@
 #include "start.hpp"
 
 #include <muxpro/buffer_budget.hpp>
-#include <muxpro/detail/budget.hpp>
+#include <muxpro/detail/token_bucket.hpp>
 
 #include <list>
 #include <string>
@@ -154,7 +154,7 @@ class stub_holder final : public buffer_budget::holder {
   int asked = 0;
 
  private:
-  bool let_go() noexcept override { return ++asked, willing_; }
+  bool release_memory() noexcept override { return ++asked, willing_; }
 
   buffer_budget& budget_;
   bool willing_;

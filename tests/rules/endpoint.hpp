@@ -222,7 +222,7 @@ class endpoint {
     if (!negotiated) return negotiate(f);
     const std::uint64_t odd = glitches();
     const protocol::event e = rules.receive(f, now);
-    if (e.what == protocol::happening::opened)
+    if (e.what == protocol::event_type::opened)
       opened(std::get<new_stream>(f), e);
     else
       show(e);
@@ -244,19 +244,19 @@ class endpoint {
   void show(const protocol::event& e) {
     const unsigned id = e.stream ? e.stream->id : 0;
     switch (e.what) {
-      case protocol::happening::nothing: break;
-      case protocol::happening::failed: return fail(e.error);
-      case protocol::happening::opened: break;
-      case protocol::happening::data: log(fmt::format("data {} {}", id, e.amount)); break;
-      case protocol::happening::full: log(fmt::format("full {} {}", id, e.amount)); break;
-      case protocol::happening::dropped: log(fmt::format("dropped {} {}", id, e.amount)); break;
-      case protocol::happening::credit: log(fmt::format("credit {} {}", id, e.amount)); break;
-      case protocol::happening::ended: log(fmt::format("ended {}", id)); break;
-      case protocol::happening::closed: log(fmt::format("closed {}", id)); break;
-      case protocol::happening::aborted:
+      case protocol::event_type::nothing: break;
+      case protocol::event_type::failed: return fail(e.error);
+      case protocol::event_type::opened: break;
+      case protocol::event_type::data: log(fmt::format("data {} {}", id, e.amount)); break;
+      case protocol::event_type::full: log(fmt::format("full {} {}", id, e.amount)); break;
+      case protocol::event_type::dropped: log(fmt::format("dropped {} {}", id, e.amount)); break;
+      case protocol::event_type::credit: log(fmt::format("credit {} {}", id, e.amount)); break;
+      case protocol::event_type::ended: log(fmt::format("ended {}", id)); break;
+      case protocol::event_type::closed: log(fmt::format("closed {}", id)); break;
+      case protocol::event_type::aborted:
         log(fmt::format("aborted {} code {}", id, static_cast<unsigned>(e.code)));
         break;
-      case protocol::happening::violated: log(fmt::format("violated {}", id)); break;
+      case protocol::event_type::violated: log(fmt::format("violated {}", id)); break;
     }
     if (e.stream) release_if_over(static_cast<sub_rules&>(*e.stream));
   }

@@ -31,11 +31,11 @@ TEST_CASE("protocol: an End that is held back goes out once, whatever ends the s
   REQUIRE(h.ends() == 0);
   SECTION("the peer's code") {
     const auto e = h.rules.receive(muxpro::end{1, end_code::remote_disconnect}, start);
-    CHECK(e.what == protocol::happening::aborted);
+    CHECK(e.what == protocol::event_type::aborted);
   }
   SECTION("the peer's End") {
     const auto e = h.rules.receive(muxpro::end{1}, start);
-    CHECK(e.what == protocol::happening::ended);
+    CHECK(e.what == protocol::event_type::ended);
   }
   SECTION("this side's code") { h.rules.abort(h.stream, end_code::timeout); }
   SECTION("the end of the wait") { h.rules.send_held_end(h.stream); }

@@ -240,32 +240,32 @@ class side {
     const std::uint32_t granted_to =
         std::holds_alternative<credit_update>(f) ? watcher_.credit_arrives(peer) : 0;
     switch (e.what) {
-      case protocol::happening::nothing: return;
-      case protocol::happening::failed: throw fault("a session that fails");
-      case protocol::happening::violated: throw fault("a violation");
-      case protocol::happening::dropped: throw fault("a loss");
-      case protocol::happening::full:
-      case protocol::happening::closed: throw fault("what only Mux.Cool has");
-      case protocol::happening::opened: return accept(std::get<new_stream>(f), e);
-      case protocol::happening::data: into_ = s; return;
-      case protocol::happening::credit:
+      case protocol::event_type::nothing: return;
+      case protocol::event_type::failed: throw fault("a session that fails");
+      case protocol::event_type::violated: throw fault("a violation");
+      case protocol::event_type::dropped: throw fault("a loss");
+      case protocol::event_type::full:
+      case protocol::event_type::closed: throw fault("what only Mux.Cool has");
+      case protocol::event_type::opened: return accept(std::get<new_stream>(f), e);
+      case protocol::event_type::data: into_ = s; return;
+      case protocol::event_type::credit:
         demand(s->tag == granted_to || role_ == role::client, "credit for a past life");
         if (s->tag == granted_to) s->credit += e.amount;
         return offer(*s);
-      case protocol::happening::ended:
-      case protocol::happening::aborted: return settle(*s);
+      case protocol::event_type::ended:
+      case protocol::event_type::aborted: return settle(*s);
     }
   }
   void accept(const new_stream& f, const protocol::event& e) {
     if (rng_() % refuse_one_in == 0) {
-      demand(rules.refuse(f.id, end_code::resources, now).what == protocol::happening::nothing, "a refusal");
+      demand(rules.refuse(f.id, end_code::resources, now).what == protocol::event_type::nothing, "a refusal");
       return;
     }
     const auto octets = f.target.host.octets();
     flow& s =
         add(f, static_cast<std::uint32_t>(octets[0] << 24 | octets[1] << 16 | octets[2] << 8 | octets[3]));
     if (e.amount == 0) return;
-    demand(rules.receive_data(s, e.amount, now).what == protocol::happening::data, "first data refused");
+    demand(rules.receive_data(s, e.amount, now).what == protocol::event_type::data, "first data refused");
     into_ = &s;
   }
   void receive(const_bytes data) {

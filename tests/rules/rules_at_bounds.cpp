@@ -2,7 +2,7 @@
 #include "catch.hpp"
 #include "endpoint.hpp"
 
-#include <muxpro/detail/datagrams.hpp>
+#include <muxpro/detail/drop_queue.hpp>
 #include <muxpro/detail/pool_policy.hpp>
 
 namespace {

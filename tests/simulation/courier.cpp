@@ -10,7 +10,7 @@ namespace simulation {
 namespace {
 constexpr auto courier_deadline = 1000s;
 /// A server ends when it has sent all and nothing has come for so long.
-constexpr auto patience = 15s;
+constexpr auto idle_limit = 15s;
 constexpr std::size_t longest_datagram = 8192 - 666;
 }  // namespace
 
@@ -186,9 +186,9 @@ void courier::finish() {
   if (side_ == 0) return shut_down();
   if (finishing_) return;
   const duration quiet = world_.now() - came_at_;
-  if (quiet >= patience) return shut_down();
+  if (quiet >= idle_limit) return shut_down();
   finishing_ = true;
-  world_.after(patience - quiet, [self = shared_from_this()] {
+  world_.after(idle_limit - quiet, [self = shared_from_this()] {
     self->finishing_ = false;
     self->send_next();
     self->settle();

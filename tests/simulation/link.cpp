@@ -5,15 +5,15 @@
 
 namespace simulation {
 
-link::link(world& w, std::uint64_t name, lane_habits there, lane_habits back)
+link::link(world& w, std::uint64_t name, direction_habits there, direction_habits back)
     : world_(w), executor_(w.executor()), name_(name), random_(w.fork()) {
-  lanes_[0].habits = there;
-  lanes_[1].habits = back;
-  enter(executor_);
+  directions_[0].habits = there;
+  directions_[1].habits = back;
+  register_with(executor_);
 }
 
 void link::start_read(int side, transfer_op* op) {
-  lane& l = lanes_[1 - side];
+  direction& l = directions_[1 - side];
   world_.expect(!l.reader, "link {}: a second read", name_);
   l.reader = op;
   if (closed_[side]) return finish(l.reader, side, "read", asio::error::bad_descriptor, 0);
@@ -21,7 +21,7 @@ void link::start_read(int side, transfer_op* op) {
 }
 
 void link::start_write(int side, transfer_op* op) {
-  lane& l = lanes_[side];
+  direction& l = directions_[side];
   world_.expect(!l.writer, "link {}: a second write", name_);
   if (rules[static_cast<std::size_t>(side)]) {
     std::size_t known = l.shown;
@@ -41,10 +41,10 @@ void link::start_write(int side, transfer_op* op) {
 void link::cancel(transfer_op* op) {
   const memory::exempt no_failures;
   for (const int side : {0, 1}) {
-    if (lanes_[1 - side].reader == op)
-      return finish(lanes_[1 - side].reader, side, "read", asio::error::operation_aborted, 0);
-    if (lanes_[side].writer == op)
-      return finish(lanes_[side].writer, side, "write", asio::error::operation_aborted, 0);
+    if (directions_[1 - side].reader == op)
+      return finish(directions_[1 - side].reader, side, "read", asio::error::operation_aborted, 0);
+    if (directions_[side].writer == op)
+      return finish(directions_[side].writer, side, "write", asio::error::operation_aborted, 0);
   }
 }
 
@@ -58,10 +58,11 @@ void link::close(int side) noexcept {
   const memory::exempt no_failures;
   if (std::exchange(closed_[side], true)) return;
   const auto self = shared_from_this();
-  if (lanes_[side].writer) finish(lanes_[side].writer, side, "write", asio::error::operation_aborted, 0);
-  if (lanes_[1 - side].reader)
-    finish(lanes_[1 - side].reader, side, "read", asio::error::operation_aborted, 0);
-  lanes_[side].fin = true;
+  if (directions_[side].writer)
+    finish(directions_[side].writer, side, "write", asio::error::operation_aborted, 0);
+  if (directions_[1 - side].reader)
+    finish(directions_[1 - side].reader, side, "read", asio::error::operation_aborted, 0);
+  directions_[side].fin = true;
   pump(side);
   pump(1 - side);
 }
@@ -77,7 +78,7 @@ void link::reset() {
   if (std::exchange(reset_, true)) return;
   const auto self = shared_from_this();
   world_.note("rst", name_);
-  for (lane& l : lanes_) {
+  for (direction& l : directions_) {
     l.chunks.clear();
     l.held = 0;
   }
@@ -86,7 +87,7 @@ void link::reset() {
 }
 
 void link::heal() noexcept {
-  for (lane& l : lanes_) l.habits.rst_at = l.habits.fin_at = std::nullopt;
+  for (direction& l : directions_) l.habits.rst_at = l.habits.fin_at = std::nullopt;
 }
 
 void link::pump(int from) {
@@ -94,13 +95,13 @@ void link::pump(int from) {
   }
 }
 
-std::size_t link::limited(const lane& l, std::size_t n) {
+std::size_t link::limited(const direction& l, std::size_t n) {
   n = std::min(n, l.habits.most);
   return l.habits.ragged ? static_cast<std::size_t>(random_.size(1, n)) : n;
 }
 
 bool link::try_write(int from) {
-  lane& l = lanes_[from];
+  direction& l = directions_[from];
   if (!l.writer) return false;
   if (reset_) return finish(l.writer, from, "write", asio::error::connection_reset, 0), true;
   if (refused_[from]) return finish(l.writer, from, "write", asio::error::broken_pipe, 0), true;
@@ -124,10 +125,10 @@ bool link::try_write(int from) {
 
 // An end that is closed takes what was on its way, and answers by RST: behind all that it has sent.
 void link::refuse(int from) {
-  lanes_[from].shown = 0;
-  lane& back = lanes_[1 - from];
+  directions_[from].shown = 0;
+  direction& back = directions_[1 - from];
   const duration when =
-      std::max(world_.now(), back.arrived_last) + lanes_[from].habits.delay + back.habits.delay;
+      std::max(world_.now(), back.arrived_last) + directions_[from].habits.delay + back.habits.delay;
   world_.after(when - world_.now(), [weak = weak_from_this(), from] {
     const auto self = weak.lock();
     if (!self) return;
@@ -138,7 +139,7 @@ void link::refuse(int from) {
 
 // Behind a FIN of its own the network takes everything and brings nothing.
 void link::accept(int from, std::size_t n) {
-  lane& l = lanes_[from];
+  direction& l = directions_[from];
   l.accepted += n;
   l.shown -= std::min(l.shown, n);
   if (l.cut) return;
@@ -165,7 +166,7 @@ void link::accept(int from, std::size_t n) {
 }
 
 bool link::try_read(int from) {
-  lane& l = lanes_[from];
+  direction& l = directions_[from];
   const int to = 1 - from;
   if (!l.reader) return false;
   if (reset_) return finish(l.reader, to, "read", asio::error::connection_reset, 0), true;
@@ -183,7 +184,7 @@ bool link::try_read(int from) {
 }
 
 std::size_t link::deliver(int from, std::size_t most) {
-  lane& l = lanes_[from];
+  direction& l = directions_[from];
   std::size_t done = 0, filled = 0;
   std::size_t at = 0;
   auto& room = l.reader->room;
@@ -205,7 +206,7 @@ std::size_t link::deliver(int from, std::size_t most) {
 }
 
 void link::context_destroyed() noexcept {
-  for (lane& l : lanes_) {
+  for (direction& l : directions_) {
     if (l.reader) std::exchange(l.reader, nullptr)->drop();
     if (l.writer) std::exchange(l.writer, nullptr)->drop();
   }

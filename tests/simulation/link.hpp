@@ -18,7 +18,7 @@
 
 namespace simulation {
 
-struct lane_habits {
+struct direction_habits {
   duration delay{}, jitter{};
   std::uint64_t bytes_per_second = 0;  ///< 0: as fast as it goes
   std::size_t capacity = 65536;        ///< bytes written and not read
@@ -27,8 +27,8 @@ struct lane_habits {
   std::optional<std::uint64_t> rst_at, fin_at;
 };
 
-/// Side 0 writes to lane 0, side 1 to lane 1.
-class link final : public std::enable_shared_from_this<link>, private muxpro::detail::parking {
+/// Side 0 writes to direction 0, side 1 to direction 1.
+class link final : public std::enable_shared_from_this<link>, private muxpro::detail::shutdown_participant {
  public:
   struct transfer_op : muxpro::detail::pending_op<error_code, std::size_t> {
     explicit transfer_op(std::vector<asio::mutable_buffer> b) : room(std::move(b)) {}
@@ -37,7 +37,7 @@ class link final : public std::enable_shared_from_this<link>, private muxpro::de
     std::vector<asio::const_buffer> data;
   };
 
-  link(world& w, std::uint64_t name, lane_habits there, lane_habits back);
+  link(world& w, std::uint64_t name, direction_habits there, direction_habits back);
 
   void start_read(int side, transfer_op* op);
   void start_write(int side, transfer_op* op);
@@ -51,13 +51,13 @@ class link final : public std::enable_shared_from_this<link>, private muxpro::de
   /// No more faults at bytes to come.
   void heal() noexcept;
 
-  bool broken() const noexcept { return reset_ || lanes_[0].cut || lanes_[1].cut; }
-  bool quiet() const noexcept { return lanes_[0].held == 0 && lanes_[1].held == 0; }
+  bool broken() const noexcept { return reset_ || directions_[0].cut || directions_[1].cut; }
+  bool quiet() const noexcept { return directions_[0].held == 0 && directions_[1].held == 0; }
   bool clogged() const noexcept { return clogged_; }
-  bool read_waits(int side) const noexcept { return lanes_[1 - side].reader; }
-  bool write_waits(int side) const noexcept { return lanes_[side].writer; }
+  bool read_waits(int side) const noexcept { return directions_[1 - side].reader; }
+  bool write_waits(int side) const noexcept { return directions_[side].writer; }
   bool closed(int side) const noexcept { return closed_[side]; }
-  std::size_t held(int side) const noexcept { return lanes_[side].held; }
+  std::size_t held(int side) const noexcept { return directions_[side].held; }
   world& owner() noexcept { return world_; }
   const asio::any_io_executor& executor() const noexcept { return executor_; }
   /// The observer of its frames, or null.
@@ -69,8 +69,8 @@ class link final : public std::enable_shared_from_this<link>, private muxpro::de
     std::vector<std::byte> data;
     std::size_t used = 0;
   };
-  struct lane {
-    lane_habits habits;
+  struct direction {
+    direction_habits habits;
     std::deque<chunk> chunks;
     std::size_t held = 0;
     std::uint64_t accepted = 0;
@@ -88,7 +88,7 @@ class link final : public std::enable_shared_from_this<link>, private muxpro::de
   void accept(int from, std::size_t n);
   void refuse(int from);
   std::size_t deliver(int from, std::size_t most);
-  std::size_t limited(const lane& l, std::size_t n);
+  std::size_t limited(const direction& l, std::size_t n);
   void finish(transfer_op*& op, int side, const char* what, error_code ec, std::size_t n);
   void context_destroyed() noexcept override;
 
@@ -96,7 +96,7 @@ class link final : public std::enable_shared_from_this<link>, private muxpro::de
   asio::any_io_executor executor_;
   std::uint64_t name_;
   dice random_;
-  lane lanes_[2];
+  direction directions_[2];
   bool closed_[2] = {false, false};
   bool refused_[2] = {false, false};  ///< side 0's, side 1's writes
   bool reset_ = false;
@@ -154,8 +154,8 @@ class link_end {
     void operator()(Handler&& handler, List buffers) const {
       const memory::exempt no_failures;
       auto cancel = [where = l](link::transfer_op* op) { where->cancel(op); };
-      auto* const op = muxpro::detail::park<link::transfer_op>(std::forward<Handler>(handler), l->executor(),
-                                                               cancel, std::move(*buffers));
+      auto* const op = muxpro::detail::make_pending_op<link::transfer_op>(
+          std::forward<Handler>(handler), l->executor(), cancel, std::move(*buffers));
       if (reading)
         l->start_read(side, op);
       else

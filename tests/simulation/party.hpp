@@ -58,7 +58,7 @@ class party : public std::enable_shared_from_this<party> {
   /// It will never get a sub-stream.
   void give_up() noexcept { done_ = true; }
   /// All is over, and it may be in the middle of a pause.
-  void let_go() { stream_ = muxpro::sub_stream(); }
+  void close_handle() { stream_ = muxpro::sub_stream(); }
   bool done() const noexcept { return done_; }
   bool begun() const noexcept { return begun_; }
 

@@ -91,8 +91,8 @@ muxpro::session_options plan::options(dice& random) const {
   return o;
 }
 
-lane_habits plan::lane(dice& random, std::size_t least_per_operation) const {
-  lane_habits l;
+direction_habits plan::direction(dice& random, std::size_t least_per_operation) const {
+  direction_habits l;
   l.delay = delay_;
   l.jitter = random.chance(50) ? 0ns : random.time(0ns, delay_ + 1us);
   l.most = std::max(most_per_operation_, least_per_operation);

@@ -46,7 +46,7 @@ struct plan {
   bool mux_cool() const noexcept { return speaks == muxpro::dialect::mux_cool; }
 
   muxpro::session_options options(dice& random) const;
-  lane_habits lane(dice& random, std::size_t least_per_operation) const;
+  direction_habits direction(dice& random, std::size_t least_per_operation) const;
   /// Of the two sides of a conversation.
   std::pair<habits, habits> both_ways(dice& random) const;
   courier_habits courier_ways(dice& random) const;

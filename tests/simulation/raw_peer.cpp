@@ -88,16 +88,16 @@ void raw_peer::send_bytes(const std::vector<std::byte>& data) {
 }
 
 void raw_peer::write_next() {
-  if (writing_ || broken_ || left_ || (queued_.empty() && flying_.empty())) return;
-  if (flying_.empty()) std::swap(flying_, queued_), flown_ = 0;
+  if (writing_ || broken_ || left_ || (queued_.empty() && in_flight_.empty())) return;
+  if (in_flight_.empty()) std::swap(in_flight_, queued_), sent_ = 0;
   writing_ = true;
-  wire_.async_write_some(asio::buffer(flying_) + flown_,
+  wire_.async_write_some(asio::buffer(in_flight_) + sent_,
                          [self = shared_from_this()](error_code ec, std::size_t n) {
                            const memory::exempt no_failures;
                            self->writing_ = false;
                            if (ec) return;  // the read ends, too
-                           self->flown_ += n;
-                           if (self->flown_ == self->flying_.size()) self->flying_.clear();
+                           self->sent_ += n;
+                           if (self->sent_ == self->in_flight_.size()) self->in_flight_.clear();
                            self->write_next();
                          });
 }

@@ -64,8 +64,8 @@ class raw_peer : public std::enable_shared_from_this<raw_peer> {
 
   link_end wire_;
   muxpro::decoder in_;
-  std::vector<std::byte> room_, queued_, flying_;
-  std::size_t flown_ = 0;
+  std::vector<std::byte> room_, queued_, in_flight_;
+  std::size_t sent_ = 0;
   bool reading_ = false, read_off_ = false, writing_ = false, ready_ = false, broken_ = false;
 };
 

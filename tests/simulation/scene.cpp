@@ -21,8 +21,8 @@ scene::~scene() = default;
 // --- the shape
 
 std::shared_ptr<link> scene::new_link(std::size_t least_per_operation) {
-  const lane_habits there = plan_.lane(random_, least_per_operation),
-                    back = plan_.lane(random_, least_per_operation);
+  const direction_habits there = plan_.direction(random_, least_per_operation),
+                         back = plan_.direction(random_, least_per_operation);
   auto l = std::make_shared<link>(world_, links_.size() + 1, there, back);
   links_.push_back(l);
   break_later(l);
@@ -257,7 +257,7 @@ void scene::check_results() {
     e->far->check_result();
   }
   for (const auto& all : {reused_, strangers_})
-    for (const auto& p : all) p->let_go();
+    for (const auto& p : all) p->close_handle();
   for (const auto& h : hosts_) h->check_result();
   for (const auto& h : hosts_) h->forget_session();
   if (world_.failed()) return;

@@ -96,8 +96,8 @@ bool world::handle_one() {
 
 bool world::let_time_pass(duration limit) {
   for (const auto& check : rest_) check();
-  const auto wake_up = clock_->next_wake_up();
-  duration next = wake_up == muxpro::time_point::max() ? duration::max() : wake_up - begin_;
+  const auto expiry = clock_->next_expiry();
+  duration next = expiry == muxpro::time_point::max() ? duration::max() : expiry - begin_;
   if (!events_.empty()) next = std::min(next, events_.begin()->first);
   if (next > limit) return false;
   clock_->advance(std::max(next - now(), duration{}));

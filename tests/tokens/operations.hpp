@@ -92,7 +92,7 @@ void each_operation(stage& s, Visit visit) {
   visit("session::async_accept", [&](auto&& t) { return s.server.async_accept(t); });
   visit("session::async_drain", [&](auto&& t) { return s.client.async_drain(t); });
   visit("sub_stream::async_shutdown", [&](auto&& t) { return s.ending.async_shutdown(t); });
-  visit("sub_stream::async_wait_cut", [&](auto&& t) { return s.ending.async_wait_cut(t); });
+  visit("sub_stream::async_wait_cut", [&](auto&& t) { return s.ending.async_wait_reset(t); });
   visit("sub_stream::async_write_some",
         [&](auto&& t) { return s.full.async_write_some(asio::buffer(s.buffer), t); });
   visit("sub_stream::async_read_some",

@@ -16,12 +16,12 @@ namespace {
 
 using namespace muxpro;
 using namespace std::chrono_literals;
-using detail::wake_up;
+using detail::context_timer;
 
-struct parked final : detail::parking {
-  explicit parked(const asio::any_io_executor& executor, std::function<void()> f = {})
+struct participant final : detail::shutdown_participant {
+  explicit participant(const asio::any_io_executor& executor, std::function<void()> f = {})
       : dropped(std::move(f)) {
-    enter(executor);
+    register_with(executor);
   }
   void context_destroyed() noexcept override {
     ++told;
@@ -39,9 +39,9 @@ detail::context_service& service(asio::io_context& context) {
 
 TEST_CASE("a parked object is informed once that the context is destroyed", "[context_service]") {
   auto context = std::make_unique<asio::io_context>();
-  parked first(context->get_executor());
-  auto gone = std::make_unique<parked>(context->get_executor(), [] { FAIL("it had left"); });
-  parked last(asio::make_strand(*context));
+  participant first(context->get_executor());
+  auto gone = std::make_unique<participant>(context->get_executor(), [] { FAIL("it had left"); });
+  participant last(asio::make_strand(*context));
   gone.reset();
   context.reset();
   CHECK(first.told == 1);
@@ -50,10 +50,10 @@ TEST_CASE("a parked object is informed once that the context is destroyed", "[co
 
 TEST_CASE("a parked object may destroy itself and others when informed", "[context_service]") {
   auto context = std::make_unique<asio::io_context>();
-  std::vector<std::unique_ptr<parked>> all(4);
+  std::vector<std::unique_ptr<participant>> all(4);
   int told = 0;
   for (auto& p : all) {
-    p = std::make_unique<parked>(context->get_executor(), [&] {
+    p = std::make_unique<participant>(context->get_executor(), [&] {
       ++told;
       // Moved out first: the function object that runs here dies with its owner.
       auto doomed = std::move(all);
@@ -68,7 +68,7 @@ TEST_CASE("registration is safe from many threads of a context", "[context_servi
   asio::thread_pool pool(4);
   for (int i = 0; i < 200; ++i) {
     asio::post(pool, [&pool] {
-      parked here(pool.get_executor());
+      participant here(pool.get_executor());
       std::this_thread::yield();
     });
   }
@@ -77,7 +77,7 @@ TEST_CASE("registration is safe from many threads of a context", "[context_servi
 
 TEST_CASE("a wake-up follows real time by default", "[context_service]") {
   asio::io_context context;
-  wake_up timer(context.get_executor());
+  context_timer timer(context.get_executor());
   bool done = false;
   const auto until = timer.now() + 5ms;
   timer.async_wait_until(until, [&](error_code error) {
@@ -85,19 +85,19 @@ TEST_CASE("a wake-up follows real time by default", "[context_service]") {
     CHECK(timer.now() >= until);
     done = true;
   });
-  CHECK(service(context).next_wake_up() == detail::clock::time_point::max());
+  CHECK(service(context).next_expiry() == detail::clock::time_point::max());
   test::run_until(context, [&] { return done; });
 }
 
 TEST_CASE("with a manual clock nothing happens until it is advanced", "[context_service]") {
   asio::io_context context;
   service(context).make_manual();
-  wake_up early(context.get_executor()), late(context.get_executor());
+  context_timer early(context.get_executor()), late(context.get_executor());
   const auto begin = early.now();
   std::vector<int> order;
   early.async_wait_until(begin + 1h, [&](error_code) { order.push_back(1); });
   late.async_wait_until(begin + 2h, [&](error_code) { order.push_back(2); });
-  CHECK(service(context).next_wake_up() == begin + 1h);
+  CHECK(service(context).next_expiry() == begin + 1h);
   std::this_thread::sleep_for(2ms);
   context.poll();
   CHECK(order.empty());
@@ -110,18 +110,18 @@ TEST_CASE("with a manual clock nothing happens until it is advanced", "[context_
   CHECK(order.empty());
   context.poll();
   CHECK(order == std::vector<int>{1});
-  CHECK(service(context).next_wake_up() == begin + 2h);
+  CHECK(service(context).next_expiry() == begin + 2h);
   service(context).advance(5h);
   context.poll();
   CHECK(order == std::vector<int>{1, 2});
   CHECK(early.now() == begin + 6h);
-  CHECK(service(context).next_wake_up() == detail::clock::time_point::max());
+  CHECK(service(context).next_expiry() == detail::clock::time_point::max());
 }
 
 TEST_CASE("a manual wait for a time that has passed ends at once", "[context_service]") {
   asio::io_context context;
   service(context).make_manual();
-  wake_up timer(context.get_executor());
+  context_timer timer(context.get_executor());
   bool done = false;
   timer.async_wait_until(timer.now(), [&](error_code) { done = true; });
   CHECK_FALSE(done);
@@ -131,18 +131,18 @@ TEST_CASE("a manual wait for a time that has passed ends at once", "[context_ser
 TEST_CASE("cancelling, setting again and destroying end a wait early", "[context_service]") {
   asio::io_context context;
   service(context).make_manual();
-  auto timer = std::make_unique<wake_up>(context.get_executor());
+  auto timer = std::make_unique<context_timer>(context.get_executor());
   const auto begin = timer->now();
   int aborted = 0;
   const auto count = [&](error_code error) { aborted += error == asio::error::operation_aborted; };
   timer->async_wait_until(begin + 1h, count);
   timer->cancel();
-  CHECK(service(context).next_wake_up() == detail::clock::time_point::max());
+  CHECK(service(context).next_expiry() == detail::clock::time_point::max());
   timer->async_wait_until(begin + 1h, count);
   timer->async_wait_until(begin + 3h, count);
-  CHECK(service(context).next_wake_up() == begin + 3h);
+  CHECK(service(context).next_expiry() == begin + 3h);
   timer.reset();
-  CHECK(service(context).next_wake_up() == detail::clock::time_point::max());
+  CHECK(service(context).next_expiry() == detail::clock::time_point::max());
   context.poll();
   CHECK(aborted == 3);
 }
@@ -150,7 +150,7 @@ TEST_CASE("cancelling, setting again and destroying end a wait early", "[context
 TEST_CASE("a wait that begins after its time was set and has passed does not hang", "[context_service]") {
   asio::io_context context;
   service(context).make_manual();
-  wake_up timer(context.get_executor());
+  context_timer timer(context.get_executor());
   const auto until = timer.now() + 1h;
   // A coroutine that has named the wait and not awaited it yet.
   asio::awaitable<void> wait = timer.async_wait_until(until, asio::use_awaitable);
@@ -163,7 +163,7 @@ TEST_CASE("a context counts its timers, set or not", "[context_service]") {
   asio::io_context context, other;
   CHECK(service(context).timers() == 0);
   {
-    wake_up own(context.get_executor());
+    context_timer own(context.get_executor());
     auto asios = std::make_unique<detail::counted_timer>(asio::make_strand(context), 1h);
     CHECK(service(context).timers() == 2);
     const detail::counted_timer moved(std::move(*asios));
@@ -182,7 +182,7 @@ TEST_CASE("the context may be destroyed while a timer waits", "[context_service]
   {
     asio::io_context context;
     service(context).make_manual();
-    auto timer = std::make_shared<wake_up>(context.get_executor());
+    auto timer = std::make_shared<context_timer>(context.get_executor());
     auto& t = *timer;
     t.async_wait_until(t.now() + 1h, [alive, timer](error_code) { FAIL("called"); });
     timer.reset();

@@ -1,6 +1,6 @@
 #include "catch.hpp"
 
-#include <muxpro/detail/list.hpp>
+#include <muxpro/detail/intrusive_list.hpp>
 
 #include <deque>
 #include <random>

@@ -33,8 +33,8 @@ struct int_op : detail::pending_op<error_code, int> {
 void abort_op(int_op* op) { op->complete(operation_aborted, 0); }
 
 template <class Handler>
-int_op* park(asio::io_context& context, Handler handler) {
-  return detail::park<int_op>(std::move(handler), context.get_executor(), &abort_op, 7);
+int_op* make_pending_op(asio::io_context& context, Handler handler) {
+  return detail::make_pending_op<int_op>(std::move(handler), context.get_executor(), &abort_op, 7);
 }
 
 /// Counts what its copies have allocated and not freed.
@@ -66,7 +66,7 @@ using strand_type = asio::strand<asio::io_context::executor_type>;
 struct start_waiting {
   template <class Handler>
   void operator()(Handler&& handler, strand_type strand, int_op** op) const {
-    *op = detail::park<int_op>(std::forward<Handler>(handler), strand, &abort_op, 7);
+    *op = detail::make_pending_op<int_op>(std::forward<Handler>(handler), strand, &abort_op, 7);
   }
 };
 
@@ -91,7 +91,7 @@ struct allocating_handler {
 TEST_CASE("a parked handler is posted with its arguments", "[pending_op]") {
   asio::io_context context;
   int got = 0;
-  int_op* op = park(context, [&](error_code error, int n) {
+  int_op* op = make_pending_op(context, [&](error_code error, int n) {
     CHECK_FALSE(error);
     got = n;
   });
@@ -106,7 +106,7 @@ TEST_CASE("a parked handler is posted with its arguments", "[pending_op]") {
 
 TEST_CASE("a parked handler keeps its context running", "[pending_op]") {
   asio::io_context context;
-  int_op* op = park(context, [](error_code, int) {});
+  int_op* op = make_pending_op(context, [](error_code, int) {});
   context.poll();
   CHECK_FALSE(context.stopped());
   op->complete({}, 0);
@@ -117,7 +117,7 @@ TEST_CASE("a parked handler keeps its context running", "[pending_op]") {
 TEST_CASE("a dropped handler is destroyed unseen and lets its context go", "[pending_op]") {
   asio::io_context context;
   auto alive = std::make_shared<int>();
-  int_op* op = park(context, [alive](error_code, int) { FAIL("called"); });
+  int_op* op = make_pending_op(context, [alive](error_code, int) { FAIL("called"); });
   CHECK(alive.use_count() == 2);
   op->drop();
   CHECK(alive.use_count() == 1);
@@ -130,7 +130,7 @@ TEST_CASE("a handler runs on its own executor, by way of the object's", "[pendin
   bool called = false;
   const auto handler = asio::bind_executor(own.get_executor(), [&](error_code, int) { called = true; });
   SECTION("after it was parked") {
-    int_op* op = park(context, handler);
+    int_op* op = make_pending_op(context, handler);
     context.poll();
     own.poll();
     CHECK_FALSE(context.stopped());
@@ -154,7 +154,7 @@ TEST_CASE("a handler that any thread may run is run where the object is", "[pend
   std::thread::id ran;
   const auto handler = asio::bind_executor(asio::system_executor(),
                                            [&](error_code, int) { ran = std::this_thread::get_id(); });
-  SECTION("after it was parked") { park(context, handler)->complete({}, 1); }
+  SECTION("after it was parked") { make_pending_op(context, handler)->complete({}, 1); }
   SECTION("at once") { detail::post_completion(handler, context.get_executor(), error_code(), 1); }
   CHECK(ran == std::thread::id());
   context.poll();
@@ -164,14 +164,14 @@ TEST_CASE("a handler that any thread may run is run where the object is", "[pend
 TEST_CASE("the handler's memory is free for its next operation when it is called", "[pending_op]") {
   asio::io_context context;
   int live = 0, total = 0, at_call = -1;
-  int_op* op = park(context, allocating_handler{&live, &total, &at_call});
+  int_op* op = make_pending_op(context, allocating_handler{&live, &total, &at_call});
   CHECK(live == 1);
   op->complete({}, 1);
   context.poll();
   CHECK(at_call == 0);
   CHECK(total == 2);
 
-  park(context, allocating_handler{&live, &total, &at_call})->drop();
+  make_pending_op(context, allocating_handler{&live, &total, &at_call})->drop();
   CHECK(live == 0);
 }
 
@@ -191,7 +191,9 @@ TEST_CASE("a handler may be movable only", "[pending_op]") {
   asio::io_context context;
   auto token = std::make_unique<int>(5);
   int got = 0;
-  park(context, [&got, token = std::move(token)](error_code, int n) { got = *token + n; })->complete({}, 1);
+  make_pending_op(context, [&got, token = std::move(token)](error_code, int n) {
+    got = *token + n;
+  })->complete({}, 1);
   auto other = std::make_unique<int>(6);
   detail::post_completion([&got, other = std::move(other)](error_code, int n) { got += *other + n; },
                           context.get_executor(), error_code(), 2);
@@ -205,10 +207,10 @@ TEST_CASE("each type of cancellation reaches a waiting operation, type none does
   error_code got;
   int calls = 0;
   const auto start = [&] {
-    return park(context, asio::bind_cancellation_slot(signal.slot(), [&](error_code error, int) {
-                  got = error;
-                  ++calls;
-                }));
+    return make_pending_op(context, asio::bind_cancellation_slot(signal.slot(), [&](error_code error, int) {
+                             got = error;
+                             ++calls;
+                           }));
   };
   using asio::cancellation_type;
   for (const auto type :
@@ -238,7 +240,8 @@ TEST_CASE("signal and parked operation may go in either order", "[pending_op]") 
   auto signal = std::make_unique<asio::cancellation_signal>();
   int calls = 0;
   const auto start = [&] {
-    return park(context, asio::bind_cancellation_slot(signal->slot(), [&](error_code, int) { ++calls; }));
+    return make_pending_op(context,
+                           asio::bind_cancellation_slot(signal->slot(), [&](error_code, int) { ++calls; }));
   };
   int_op* op = start();
   SECTION("the signal before a completion") {
@@ -271,10 +274,11 @@ TEST_CASE("a slot serves one operation after another", "[pending_op]") {
   int aborted = 0, completed = 0;
   std::function<void(int)> next = [&](int left) {
     if (left == 0) return;
-    int_op* op = park(context, asio::bind_cancellation_slot(signal.slot(), [&, left](error_code error, int) {
-                        ++(error ? aborted : completed);
-                        next(left - 1);
-                      }));
+    int_op* op = make_pending_op(
+        context, asio::bind_cancellation_slot(signal.slot(), [&, left](error_code error, int) {
+          ++(error ? aborted : completed);
+          next(left - 1);
+        }));
     if (left % 2 == 0) {
       signal.emit(asio::cancellation_type::terminal);
     } else {
@@ -296,12 +300,12 @@ TEST_CASE("the allocator of an erased handler lives in the handler", "[pending_o
     return erased(
         asio::bind_allocator(counting_allocator<>(&live, &total), [&](error_code, int n) { got = n; }));
   };
-  park(context, handler())->complete({}, 3);
+  make_pending_op(context, handler())->complete({}, 3);
   CHECK(got == 0);
   context.poll();
   CHECK(got == 3);
   CHECK(live == 0);
-  park(context, handler())->drop();
+  make_pending_op(context, handler())->drop();
   CHECK(live == 0);
   CHECK(total > 2);
 }

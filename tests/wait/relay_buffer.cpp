@@ -49,12 +49,12 @@ TEST_CASE(
   relay_buffer b(large_size);
   b.room();
   b.filled(small_size);
-  CHECK_FALSE(b.worth_handing());  // no memory of its own
+  CHECK_FALSE(b.should_swap());  // no memory of its own
   b.consume(small_size);
   for (const std::size_t n : {small_size, small_size + 1}) {
     b.room();
     b.filled(n);
-    CHECK(b.worth_handing() == (n > small_size));
+    CHECK(b.should_swap() == (n > small_size));
     b.consume(n);
   }
 }

@@ -304,7 +304,7 @@ TEST_CASE("cancelling a faulty stream's operation", "[testing_kit]") {
     stop_write.emit(type);
     f.poll();
     CHECK(w.is(operation_aborted, 0));
-    CHECK(f.clock.next_wake_up() == time_point::max());
+    CHECK(f.clock.next_expiry() == time_point::max());
     CHECK(f.faults().bytes_written() == 0);
   }
 }
@@ -432,7 +432,7 @@ namespace {
 
 asio::awaitable<void> tick(asio::any_io_executor executor, duration every, int times,
                            std::vector<duration>& at) {
-  detail::wake_up timer(executor);
+  detail::context_timer timer(executor);
   const auto begin = timer.now();
   for (int i = 1; i <= times; ++i) {
     while (timer.now() < begin + i * every) {

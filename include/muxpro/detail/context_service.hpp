@@ -3,7 +3,7 @@
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
-#include <muxpro/detail/list.hpp>
+#include <muxpro/detail/intrusive_list.hpp>
 
 #include <asio/steady_timer.hpp>
 
@@ -17,18 +17,18 @@ namespace muxpro::detail {
 
 using clock = std::chrono::steady_clock;
 
-/// Base of everything that parks handlers. Register in the constructor of the final class.
-class parking : private list_node<> {
+/// Base of classes that keep handlers of operations. The final class registers in its constructor.
+class shutdown_participant : private list_node<> {
  public:
-  parking() = default;
-  parking(const parking&) = delete;
-  parking& operator=(const parking&) = delete;
+  shutdown_participant() = default;
+  shutdown_participant(const shutdown_participant&) = delete;
+  shutdown_participant& operator=(const shutdown_participant&) = delete;
 
  protected:
-  ~parking() { leave(); }
-  void enter(const asio::any_io_executor& executor);
-  void leave() noexcept;
-  /// Called when the context is destroyed. Must drop every parked handler and every I/O object. May destroy
+  ~shutdown_participant() { unregister(); }
+  void register_with(const asio::any_io_executor& executor);
+  void unregister() noexcept;
+  /// Called when the context is destroyed. Must drop every handler and every I/O object. May destroy
   /// *this. Must not run user code other than destructors.
   virtual void context_destroyed() noexcept = 0;
 
@@ -40,7 +40,7 @@ class parking : private list_node<> {
 };
 
 class counted_timer;
-class wake_up;
+class context_timer;
 
 class context_service final : public asio::execution_context::service {
  public:
@@ -63,19 +63,19 @@ class context_service final : public asio::execution_context::service {
   }
   void advance(clock::duration by);
   /// The earliest time that a timer waits for, or time_point::max().
-  clock::time_point next_wake_up();
+  clock::time_point next_expiry();
   /// The number of timers that exist, with and without a wait. Any thread.
   std::size_t timers() const noexcept { return timers_.load(std::memory_order_relaxed); }
 
  private:
   friend class counted_timer;
-  friend class parking;
-  friend class wake_up;
+  friend class shutdown_participant;
+  friend class context_timer;
   void shutdown() noexcept override;
 
   mutable std::mutex mutex_;
-  intrusive_list<parking> parked_;
-  intrusive_list<wake_up> waiting_;
+  intrusive_list<shutdown_participant> participants_;
+  intrusive_list<context_timer> waiting_;
   bool manual_ = false;
   clock::time_point manual_now_{};
   std::atomic<std::size_t> timers_{0};
@@ -91,10 +91,10 @@ class counted_timer : public asio::steady_timer {
   template <class... Expiry>
   explicit counted_timer(const asio::any_io_executor& executor, const Expiry&... expiry)
       : asio::steady_timer(executor, expiry...), service_(service_of(executor)) {
-    enter();
+    count();
   }
   counted_timer(counted_timer&& other) : asio::steady_timer(std::move(other)), service_(other.service_) {
-    enter();
+    count();
   }
   counted_timer& operator=(counted_timer&&) = delete;
   ~counted_timer() { service_.timers_.fetch_sub(1, std::memory_order_relaxed); }
@@ -102,16 +102,16 @@ class counted_timer : public asio::steady_timer {
   context_service& service() const noexcept { return service_; }
 
  private:
-  void enter() noexcept { service_.timers_.fetch_add(1, std::memory_order_relaxed); }
+  void count() noexcept { service_.timers_.fetch_add(1, std::memory_order_relaxed); }
   context_service& service_;
 };
 
 /// A timer on the context's clock. Its waits end early when it is set again or cancelled, so that a waiter
 /// compares the clock and ignores the error.
-class wake_up : private list_node<> {
+class context_timer : private list_node<> {
  public:
-  explicit wake_up(const asio::any_io_executor& executor) : timer_(executor) {}
-  ~wake_up() { leave(); }
+  explicit context_timer(const asio::any_io_executor& executor) : timer_(executor) {}
+  ~context_timer() { unregister(); }
 
   clock::time_point now() const { return timer_.service().now(); }
 
@@ -122,7 +122,7 @@ class wake_up : private list_node<> {
     return timer_.async_wait(std::forward<Token>(token));
   }
   void cancel() noexcept {
-    leave();
+    unregister();
     try {
       timer_.cancel();
     } catch (...) {
@@ -134,7 +134,7 @@ class wake_up : private list_node<> {
   template <class, class>
   friend class intrusive_list;
   void set(clock::time_point when);
-  void leave() noexcept;
+  void unregister() noexcept;
 
   counted_timer timer_;
   clock::time_point when_ = clock::time_point::max();

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <muxpro/detail/buffers.hpp>
-#include <muxpro/detail/datagrams.hpp>
+#include <muxpro/detail/drop_queue.hpp>
 #include <muxpro/detail/pending_op.hpp>
 #include <muxpro/frame.hpp>
 #include <muxpro/options.hpp>

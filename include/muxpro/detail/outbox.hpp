@@ -3,9 +3,9 @@
 #pragma once
 
 #include <muxpro/detail/asio.hpp>
+#include <muxpro/detail/byte_stream.hpp>
 #include <muxpro/detail/stream_state.hpp>
 #include <muxpro/detail/thread_memory.hpp>
-#include <muxpro/detail/transport.hpp>
 
 #include <memory>
 #include <vector>
@@ -30,7 +30,7 @@ class outbox {
   bool shows_rate() const noexcept { return payload_ >= options_.session_out_buffer / 2; }
   void drained(time_point now) noexcept;
   /// Completes the writes of the gather, because it is written, or will never be. Returns whether it had any.
-  bool land();
+  bool complete_writes();
   void drop() noexcept;
   bool in_flight() const noexcept { return in_flight_; }
   /// While nothing is in flight. The memory that was kept for the next gather is freed.
@@ -51,7 +51,7 @@ class outbox {
   void divide(bytes block, std::size_t parts) noexcept;
   void add_credits(time_point now);
   void add_frame(stream_state& s, time_point now);
-  void fly(stream_state& s, std::size_t n);
+  void add_from_writer(stream_state& s, std::size_t n);
   void add_datagram(stream_state& s, time_point now);
   void add_ends();
   template <class Frame>
@@ -74,7 +74,7 @@ class outbox {
   std::vector<std::byte> control_, ends_;
   thread_memory memory_;
   last_memory reserve_;
-  // In one of these, from fill() to land().
+  // In one of these, from fill() to complete_writes().
   std::span<asio::const_buffer> parts_;
   bytes arena_;
   std::size_t arena_used_ = 0;
@@ -83,7 +83,7 @@ class outbox {
   std::size_t longest_data_ = max_extra_data;
   std::size_t quantum_;  ///< of a frame while others wait
   time_point begun_{};   ///< when the gather was made
-  std::vector<ref<stream_state>> flying_, ending_;
+  std::vector<ref<stream_state>> streams_in_flight_, ending_;
   std::vector<datagram> datagrams_;
   bool in_flight_ = false;
 };

@@ -83,12 +83,13 @@ struct guarded_op : pending_op<Args...> {
 
 /// `Op` derives from pending_op<Args...> and has the data of the operation while it waits.
 template <class Op, class Handler, class... Args>
-class parked_op final : public Op {
+class bound_op final : public Op {
  public:
   /// Makes an `Op` of `init`. Cancellation calls `cancel(op)`.
   template <class From, class Cancel, class... Init>
-  static Op* park(From&& handler, const asio::any_io_executor& object, Cancel cancel, Init&&... init) {
-    parked_op* const op = make(std::forward<From>(handler), std::forward<Init>(init)...);
+  static Op* make_pending_op(From&& handler, const asio::any_io_executor& object, Cancel cancel,
+                             Init&&... init) {
+    bound_op* const op = make(std::forward<From>(handler), std::forward<Init>(init)...);
     try {
       op->route_.lead(op->own(object), object);
       op->template arm<Op>(std::move(cancel));
@@ -103,7 +104,7 @@ class parked_op final : public Op {
   template <class From, class... Init>
   static void complete_at_once(From&& handler, const asio::any_io_executor& object, Args... args,
                                Init&&... init) {
-    parked_op* const op = make(std::forward<From>(handler), std::forward<Init>(init)...);
+    bound_op* const op = make(std::forward<From>(handler), std::forward<Init>(init)...);
     op->results_.emplace(std::move(args)...);
     posted_call<memory_type> call = op->posted();
     if (const io_executor* const plain = plain_executor(op->own(object), object)) {
@@ -136,18 +137,18 @@ class parked_op final : public Op {
   using memory_type = typename operation_memory<Handler>::type;
 
   template <class From, class... Init>
-  explicit parked_op(From&& handler, Init&&... init)
+  explicit bound_op(From&& handler, Init&&... init)
       : Op(std::forward<Init>(init)...), handler_(std::forward<From>(handler)) {
     this->slot_ = asio::get_associated_cancellation_slot(handler_);
   }
-  ~parked_op() = default;
+  ~bound_op() = default;
 
   template <class From, class... Init>
-  static parked_op* make(From&& handler, Init&&... init) {
+  static bound_op* make(From&& handler, Init&&... init) {
     memory_type allocator = operation_memory<Handler>::of(handler);
     void* const place = allocate(allocator);
     try {
-      return ::new (place) parked_op(std::forward<From>(handler), std::forward<Init>(init)...);
+      return ::new (place) bound_op(std::forward<From>(handler), std::forward<Init>(init)...);
     } catch (...) {
       deallocate(allocator, place);
       throw;
@@ -181,24 +182,24 @@ class parked_op final : public Op {
   /// The allocator comes from the handler before it is moved, because some allocators live in the handler and
   /// move along.
   void destroy(memory_type& allocator) noexcept {
-    this->~parked_op();
+    this->~bound_op();
     deallocate(allocator, this);
   }
 
   static void* allocate(memory_type& allocator) {
     if constexpr (recycles<memory_type>)
-      return recycled_memory::allocate(sizeof(parked_op));
+      return recycled_memory::allocate(sizeof(bound_op));
     else
       return own_allocator(allocator).allocate(1);
   }
   static void deallocate(memory_type& allocator, void* place) noexcept {
     if constexpr (recycles<memory_type>)
-      recycled_memory::deallocate<sizeof(parked_op)>(place);
+      recycled_memory::deallocate<sizeof(bound_op)>(place);
     else
-      own_allocator(allocator).deallocate(static_cast<parked_op*>(place), 1);
+      own_allocator(allocator).deallocate(static_cast<bound_op*>(place), 1);
   }
   static auto own_allocator(memory_type& allocator) {
-    return typename std::allocator_traits<memory_type>::template rebind_alloc<parked_op>(allocator);
+    return typename std::allocator_traits<memory_type>::template rebind_alloc<bound_op>(allocator);
   }
 
   call_route route_;
@@ -207,30 +208,30 @@ class parked_op final : public Op {
 };
 
 template <class Op, class Handler, class... Args>
-parked_op<Op, Handler, Args...> parked_type(const pending_op<Args...>*);
+bound_op<Op, Handler, Args...> bound_op_type(const pending_op<Args...>*);
 /// What has the handler of an `Op`.
 template <class Op, class Handler>
-using parked = decltype(parked_type<Op, std::decay_t<Handler>>(static_cast<Op*>(nullptr)));
+using bound_op_for = decltype(bound_op_type<Op, std::decay_t<Handler>>(static_cast<Op*>(nullptr)));
 
 /// Makes an `Op` of `handler`. Cancellation calls `cancel(op)`, which must complete `op`, at once or later.
 template <class Op, class Handler, class Cancel, class... Init>
-Op* park(Handler&& handler, const asio::any_io_executor& object, Cancel cancel, Init&&... init) {
-  return parked<Op, Handler>::park(std::forward<Handler>(handler), object, std::move(cancel),
-                                   std::forward<Init>(init)...);
+Op* make_pending_op(Handler&& handler, const asio::any_io_executor& object, Cancel cancel, Init&&... init) {
+  return bound_op_for<Op, Handler>::make_pending_op(std::forward<Handler>(handler), object, std::move(cancel),
+                                                    std::forward<Init>(init)...);
 }
 
 /// Completes the handler of an operation that did not wait.
 template <class Handler, class... Args>
 void post_completion(Handler&& handler, const asio::any_io_executor& object, Args... args) {
-  parked<pending_op<Args...>, Handler>::complete_at_once(std::forward<Handler>(handler), object,
-                                                         std::move(args)...);
+  bound_op_for<pending_op<Args...>, Handler>::complete_at_once(std::forward<Handler>(handler), object,
+                                                               std::move(args)...);
 }
 
 /// The same with a guard.
 template <class Guard, class Handler, class... Args>
 void post_guarded(Guard guard, Handler&& handler, const asio::any_io_executor& object, Args... args) {
-  parked<guarded_op<Guard, Args...>, Handler>::complete_at_once(std::forward<Handler>(handler), object,
-                                                                std::move(args)..., std::move(guard));
+  bound_op_for<guarded_op<Guard, Args...>, Handler>::complete_at_once(std::forward<Handler>(handler), object,
+                                                                      std::move(args)..., std::move(guard));
 }
 
 /// Sets the cancellation of an operation to the member function `Cancel` of the object where the operation

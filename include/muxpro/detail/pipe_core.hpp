@@ -14,7 +14,7 @@
 
 namespace muxpro::detail {
 
-class pipe_core final : private parking {
+class pipe_core final : private shutdown_participant {
  public:
   /// One of the two ends.
   enum class side : std::size_t { first, second };
@@ -26,7 +26,7 @@ class pipe_core final : private parking {
     Buffers buffers;               ///< empty for a reader's sink, or for a writer that waits for room
     relay_buffer* memory;          ///< the memory of `buffers` if it may change hands, else null
     sink* into;                    ///< for a reader, where bytes go as they come
-    waiting_op** place = nullptr;  ///< where the lane refers to this operation
+    waiting_op** place = nullptr;  ///< where the direction refers to this operation
   };
   using read_buffers = buffer_list<asio::mutable_buffer>;
   using write_buffers = buffer_list<asio::const_buffer>;
@@ -42,7 +42,7 @@ class pipe_core final : private parking {
 
   pipe_core(const asio::any_io_executor& executor, std::size_t capacity)
       : executor_(executor), capacity_(capacity) {
-    enter(executor_);
+    register_with(executor_);
   }
 
   const asio::any_io_executor& executor() const noexcept { return executor_; }
@@ -51,8 +51,8 @@ class pipe_core final : private parking {
   attempt try_flow(side s, sink& to);
   attempt try_write(side s, const write_buffers& buffers, relay_buffer* memory);
   attempt try_wait_for_room(side s);
-  void wait(side s, read_op& op) noexcept { park_in(lane_to(s).reader, op); }
-  void wait(side s, write_op& op) noexcept { park_in(lane_from(s).writer, op); }
+  void wait(side s, read_op& op) noexcept { start_waiting(direction_to(s).reader, op); }
+  void wait(side s, write_op& op) noexcept { start_waiting(direction_from(s).writer, op); }
 
   /// As the cancellation of each pending operation.
   void cancel(side s);
@@ -60,12 +60,14 @@ class pipe_core final : private parking {
   void close(side s);
   void reset(side s);
 
-  bool closed(side s) const noexcept { return lane_from(s).writer_closed; }
-  std::size_t available(side s) const noexcept { return lane_to(s).ring.size(); }
-  std::size_t undelivered(side s) const noexcept { return lane_from(s).ring.size(); }
-  std::uint64_t passed_from(side s) const noexcept { return lane_from(s).passed; }
-  std::uint64_t passed_to(side s) const noexcept { return lane_to(s).passed; }
-  std::size_t memory() const noexcept { return lanes_[0].ring.allocated() + lanes_[1].ring.allocated(); }
+  bool closed(side s) const noexcept { return direction_from(s).writer_closed; }
+  std::size_t available(side s) const noexcept { return direction_to(s).ring.size(); }
+  std::size_t undelivered(side s) const noexcept { return direction_from(s).ring.size(); }
+  std::uint64_t passed_from(side s) const noexcept { return direction_from(s).passed; }
+  std::uint64_t passed_to(side s) const noexcept { return direction_to(s).passed; }
+  std::size_t memory() const noexcept {
+    return directions_[0].ring.allocated() + directions_[1].ring.allocated();
+  }
 
   template <class Op>
   static void cancel(Op* op) {
@@ -76,7 +78,7 @@ class pipe_core final : private parking {
  private:
   /// One direction. A reader waits only while the ring is empty and no writer waits.
   /// The ring never holds more than the capacity.
-  struct lane {
+  struct direction {
     byte_ring ring;
     read_op* reader = nullptr;
     write_op* writer = nullptr;
@@ -86,31 +88,33 @@ class pipe_core final : private parking {
     std::uint64_t passed = 0;    ///< bytes that were read, since the beginning
   };
 
-  lane& lane_from(side s) noexcept { return lanes_[static_cast<std::size_t>(s)]; }
-  const lane& lane_from(side s) const noexcept { return lanes_[static_cast<std::size_t>(s)]; }
-  lane& lane_to(side s) noexcept { return lanes_[1 - static_cast<std::size_t>(s)]; }
-  const lane& lane_to(side s) const noexcept { return lanes_[1 - static_cast<std::size_t>(s)]; }
+  direction& direction_from(side s) noexcept { return directions_[static_cast<std::size_t>(s)]; }
+  const direction& direction_from(side s) const noexcept { return directions_[static_cast<std::size_t>(s)]; }
+  direction& direction_to(side s) noexcept { return directions_[1 - static_cast<std::size_t>(s)]; }
+  const direction& direction_to(side s) const noexcept {
+    return directions_[1 - static_cast<std::size_t>(s)];
+  }
 
   template <class Op>
-  static void park_in(Op*& place, Op& op) noexcept {
+  static void start_waiting(Op*& place, Op& op) noexcept {
     place = &op;
     op.place = &place;
   }
 
   /// Why a reader need not wait. It must if there is no error.
-  error_code end_for_reader(const lane& l) const noexcept;
-  error_code refusal(const lane& l) const noexcept;
-  void tell_room(lane& l);
-  std::size_t pour(lane& l, sink& to, const write_buffers& from);
-  std::size_t give(lane& l, const write_buffers& from);
-  std::size_t take(lane& l, const read_buffers& to);
-  std::size_t hand_over(lane& l, relay_buffer& from, relay_buffer& to) noexcept;
-  std::size_t keep(lane& l, const write_buffers& from, std::size_t offset) noexcept;
+  error_code end_for_reader(const direction& l) const noexcept;
+  error_code refusal(const direction& l) const noexcept;
+  void notify_room(direction& l);
+  std::size_t pour(direction& l, sink& to, const write_buffers& from);
+  std::size_t give(direction& l, const write_buffers& from);
+  std::size_t take(direction& l, const read_buffers& to);
+  std::size_t swap_memory(direction& l, relay_buffer& from, relay_buffer& to) noexcept;
+  std::size_t keep(direction& l, const write_buffers& from, std::size_t offset) noexcept;
   void context_destroyed() noexcept override;
 
   asio::any_io_executor executor_;
   std::size_t capacity_;
-  std::array<lane, 2> lanes_;  ///< lanes_[s] is written by side s
+  std::array<direction, 2> directions_;  ///< directions_[s] is written by side s
 };
 
 }  // namespace muxpro::detail

@@ -84,7 +84,7 @@ class dialer_over final : public dialer {
   Dial call_;
 };
 
-class pool_impl final : public std::enable_shared_from_this<pool_impl>, private parking {
+class pool_impl final : public std::enable_shared_from_this<pool_impl>, private shutdown_participant {
  public:
   struct waiting_open : open_op {
     using open_op::open_op;
@@ -148,7 +148,7 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
   strand_check strand_;
   client_pool_options options_;
   std::unique_ptr<dialer> dialer_;
-  std::optional<wake_up> timer_;
+  std::optional<context_timer> timer_;
   pool_policy policy_;
   std::map<connection_id, std::shared_ptr<connection>> connections_;
   intrusive_list<waiting_open> waiting_;

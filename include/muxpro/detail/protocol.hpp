@@ -6,11 +6,11 @@
 // are counted against a budget (see Errors in codec.hpp).
 #pragma once
 
-#include <muxpro/detail/budget.hpp>
 #include <muxpro/detail/dialect_rules.hpp>
-#include <muxpro/detail/id_memory.hpp>
+#include <muxpro/detail/id_quarantine.hpp>
 #include <muxpro/detail/recv_window.hpp>
 #include <muxpro/detail/stream_table.hpp>
+#include <muxpro/detail/token_bucket.hpp>
 #include <muxpro/detail/write_queue.hpp>
 #include <muxpro/stats.hpp>
 
@@ -68,7 +68,7 @@ class end_counts {
 
 class protocol {
  public:
-  enum class happening {
+  enum class event_type {
     nothing,   ///< no action, announced data is discarded
     failed,    ///< close the session with `error`
     opened,    ///< a New, create the sub-stream, insert() it, then receive_data()
@@ -83,7 +83,7 @@ class protocol {
   };
 
   struct event {
-    happening what = happening::nothing;
+    event_type what = event_type::nothing;
     stream_rules* stream = nullptr;
     std::uint64_t amount = 0;
     end_code code = end_code::graceful;
@@ -112,7 +112,7 @@ class protocol {
   event refuse(stream_id id, end_code code, time_point now);
 
   /// Something odd that the rules cannot see, as a badly prefixed datagram.
-  event oddity(time_point now) { return glitch(now); }
+  event report_glitch(time_point now) { return count_glitch(now); }
 
   /// Sets `id` to the client's next free id, or fails with errc::draining or too_many_streams.
   std::error_code allocate_id(stream_id& id) noexcept;
@@ -154,8 +154,8 @@ class protocol {
   event unknown_keep(stream_id id, time_point now);
   event peer_aborts(stream_rules& s, end_code code, time_point now);
   event violation(stream_rules& s, time_point now);
-  event glitch(time_point now, double weight = 1);
-  static event fail(errc why) noexcept { return {happening::failed, nullptr, 0, {}, why}; }
+  event count_glitch(time_point now, double weight = 1);
+  static event fail(errc why) noexcept { return {event_type::failed, nullptr, 0, {}, why}; }
   bool charge_reset(time_point now);
   void send_end(stream_id id, end_code code, bool provoked);
   bool queue_flooded() const noexcept { return queue_.provoked() > options_.control_queue; }

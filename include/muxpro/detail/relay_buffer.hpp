@@ -28,8 +28,8 @@ class relay_buffer {
   asio::mutable_buffer room() {
     assert(size_ == 0 && "what is there would be lost");
     begin_ = 0;
-    if (!much_comes_) large_.give_back();
-    if (much_comes_ && try_large()) return {large_.take(most_).data(), most_};
+    if (!last_read_large_) large_.give_back();
+    if (last_read_large_ && try_large()) return {large_.take(most_).data(), most_};
     const std::span<std::byte> small = small_room();
     return {small.data(), small.size()};
   }
@@ -43,7 +43,7 @@ class relay_buffer {
   void filled(std::size_t n) noexcept {
     size_ = n;
     full_ = n == (is_large() ? most_ : small_size);
-    much_comes_ = is_large() ? n > small_size / 2 : full_;
+    last_read_large_ = is_large() ? n > small_size / 2 : full_;
   }
   /// The last read had no more room.
   bool was_full() const noexcept { return full_; }
@@ -63,10 +63,10 @@ class relay_buffer {
   }
 
   /// Whether handing the memory on costs less than copying its bytes.
-  bool worth_handing() const noexcept { return is_large() && size_ > small_size; }
+  bool should_swap() const noexcept { return is_large() && size_ > small_size; }
   /// Swaps the large memory of both. The reader then calls to.filled(size()), the writer calls
   /// consume(size()).
-  void hand_to(relay_buffer& to) noexcept {
+  void swap_with(relay_buffer& to) noexcept {
     std::swap(large_, to.large_);
     to.begin_ = begin_;
   }
@@ -93,7 +93,7 @@ class relay_buffer {
   std::unique_ptr<std::byte[]> small_;
   std::size_t begin_ = 0;  ///< of what is not consumed yet
   std::size_t size_ = 0;
-  bool much_comes_ = false;
+  bool last_read_large_ = false;
   bool full_ = false;
 };
 

@@ -2,12 +2,12 @@
 // parked handler.
 #pragma once
 
+#include <muxpro/detail/byte_stream.hpp>
 #include <muxpro/detail/context_service.hpp>
 #include <muxpro/detail/loop.hpp>
 #include <muxpro/detail/pending_op.hpp>
 #include <muxpro/detail/relay_beginning.hpp>
 #include <muxpro/detail/stream_end.hpp>
-#include <muxpro/detail/transport.hpp>
 #include <muxpro/error.hpp>
 #include <muxpro/relay_options.hpp>
 
@@ -31,7 +31,7 @@ inline relay_side other_side(relay_side s) noexcept {
 /// The first failure is the relay's error. A failure ends its direction alone. If a write fails, what still
 /// comes from the other side is read and dropped, and the direction from the side that failed goes on to its
 /// end. If a read fails, the other side is reset, once what was written to it has arrived.
-class relay_state : public std::enable_shared_from_this<relay_state>, private parking {
+class relay_state : public std::enable_shared_from_this<relay_state>, private shutdown_participant {
  public:
   relay_state(asio::any_io_executor executor, const relay_options& options);
   virtual ~relay_state();
@@ -121,7 +121,7 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private pa
   const relay_limits limits_;
   const std::size_t buffer_;
   const std::shared_ptr<relay_bytes> progress_;
-  std::optional<wake_up> timer_;
+  std::optional<context_timer> timer_;
   time_point active_at_;
   std::array<direction, 2> directions_;
   bool stopped_ = false;    ///< both sides were ended, operations are on their way back

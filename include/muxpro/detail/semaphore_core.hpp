@@ -2,7 +2,7 @@
 // one.
 #pragma once
 
-#include <muxpro/detail/list.hpp>
+#include <muxpro/detail/intrusive_list.hpp>
 
 #include <algorithm>
 #include <cassert>

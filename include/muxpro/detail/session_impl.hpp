@@ -1,6 +1,7 @@
 // session_impl, the driver of a session, with three short loops (read, write, watch) that call the rules.
 #pragma once
 
+#include <muxpro/detail/byte_stream.hpp>
 #include <muxpro/detail/context_service.hpp>
 #include <muxpro/detail/outbox.hpp>
 #include <muxpro/detail/protocol.hpp>
@@ -9,7 +10,6 @@
 #include <muxpro/detail/stream_state.hpp>
 #include <muxpro/detail/stream_watcher.hpp>
 #include <muxpro/detail/thread_memory.hpp>
-#include <muxpro/detail/transport.hpp>
 #include <muxpro/open_request.hpp>
 
 #include <cstdint>
@@ -36,10 +36,10 @@ struct accept_op : pending_op<error_code, sub_stream>, list_node<> {};
 struct drain_op : pending_op<error_code>, list_node<> {};
 
 class session_impl final : public std::enable_shared_from_this<session_impl>,
-                           private parking,
+                           private shutdown_participant,
                            private buffer_budget::holder {
  public:
-  session_impl(std::unique_ptr<transport> next, asio::any_io_executor executor, role side,
+  session_impl(std::unique_ptr<byte_stream> next, asio::any_io_executor executor, role side,
                session_options options);
   ~session_impl() { process_budget_->leave(*this); }
 
@@ -69,13 +69,13 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   /// An operation is started on this thread.
   void operation_begins() noexcept { strand_.operation(executor_); }
   void* next_layer(const std::type_info& type) noexcept {
-    return transport_ ? transport_->next_layer(type) : nullptr;
+    return next_layer_ ? next_layer_->next_layer(type) : nullptr;
   }
   void* any_layer(const std::type_info& type) noexcept {
-    return transport_ ? transport_->any_layer(type) : nullptr;
+    return next_layer_ ? next_layer_->any_layer(type) : nullptr;
   }
   std::string endpoint(endpoint_of which) const {
-    return transport_ ? transport_->endpoint(which) : std::string();
+    return next_layer_ ? next_layer_->endpoint(which) : std::string();
   }
   void watch_streams(stream_watcher* w) noexcept { watcher_ = w; }
 
@@ -96,7 +96,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void wake_writer(std::size_t more = 0);
   /// Makes sure that the watch looks again at `deadline`.
   void watch(time_point deadline);
-  void touched(stream_state& s) { touched_.push_back(&s); }
+  void flush_after_turn(stream_state& s) { to_flush_.push_back(&s); }
   /// An ended sub-stream leaves the table.
   void release(stream_state& s);
   void object_gone(stream_state& s) noexcept;
@@ -147,7 +147,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   auto wait_for_room();
   void read_now();
   bytes room_to_read() noexcept;
-  void let_go_of_memory() noexcept;
+  void give_back_memory() noexcept;
   void give_read_memory_back() noexcept;
   auto write_rest();
   error_code result_of_run() const;
@@ -179,8 +179,8 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void leave(error_code as);
   void left();
   bool goodbye_due() const noexcept;
-  auto say_goodbye();
-  void said_goodbye();
+  auto send_goodbye();
+  void goodbye_sent();
   static asio::awaitable<void> read_on(std::shared_ptr<session_impl> self, error_code why);
 
   // --- watching
@@ -208,7 +208,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   enum class serve { all, while_there_is_room };
   void serve_opens(serve which);
   void context_destroyed() noexcept override;
-  bool let_go() noexcept override;
+  bool release_memory() noexcept override;
 
   asio::any_io_executor executor_;
   std::vector<std::byte> first_bytes_;  ///< of the peer, until the negotiation is over
@@ -219,8 +219,8 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   const std::shared_ptr<const session_options> shared_options_;
   const session_options& options_;
   const role role_;
-  std::unique_ptr<transport> transport_;
-  std::optional<wake_up> timer_;
+  std::unique_ptr<byte_stream> next_layer_;
+  std::optional<context_timer> timer_;
   std::shared_ptr<buffer_budget> process_budget_;
   std::minstd_rand random_;
 
@@ -244,7 +244,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   const_bytes unparsed_;              ///< of one of these
   bool more_is_there_ = false;        ///< the last read was a full one
   stream_state* data_for_ = nullptr;  ///< whose payload is arriving, null to discard it
-  std::vector<stream_state*> touched_;
+  std::vector<stream_state*> to_flush_;
   stream_state* full_ = nullptr;  ///< has no room for the payload that comes next, so reading stops meanwhile
   std::size_t announced_for_full_ = 0;
   time_point full_until_{};      ///< then it is ended, unless it is the only one

@@ -36,7 +36,8 @@ struct initiate_end : initiation<Impl> {
       post_completion(std::forward<Handler>(handler), impl->executor(), ec);
       return;
     }
-    (impl->*Start)(park<drain_op>(std::forward<Handler>(handler), impl->executor(), abort_waiting{}));
+    (impl->*Start)(
+        make_pending_op<drain_op>(std::forward<Handler>(handler), impl->executor(), abort_waiting{}));
   }
 };
 using initiate_close = initiate_end<session_impl, &session_impl::close_now, &session_impl::start_close>;
@@ -57,7 +58,8 @@ struct initiate_life : initiation<session_impl> {
     auto* const impl = object;
     if (!impl) return refuse(std::forward<Handler>(handler));
     impl->operation_begins();
-    (impl->*Start)(park<result_op>(std::forward<Handler>(handler), impl->executor(), close_session{impl}));
+    (impl->*Start)(
+        make_pending_op<result_op>(std::forward<Handler>(handler), impl->executor(), close_session{impl}));
   }
 };
 using initiate_handshake = initiate_life<&session_impl::start_handshake>;
@@ -77,8 +79,8 @@ struct initiate_open : initiation<session_impl> {
       impl->wake_writer();  // after the handler, so that its first write shares the gather write of New
       return;
     }
-    impl->start_open(
-        park<open_op>(std::forward<Handler>(handler), impl->executor(), abort_waiting{}, std::move(request)));
+    impl->start_open(make_pending_op<open_op>(std::forward<Handler>(handler), impl->executor(),
+                                              abort_waiting{}, std::move(request)));
   }
 };
 
@@ -94,7 +96,8 @@ struct initiate_accept : initiation<session_impl> {
       post_completion(std::forward<Handler>(handler), impl->executor(), ec, std::move(stream));
       return;
     }
-    impl->start_accept(park<accept_op>(std::forward<Handler>(handler), impl->executor(), abort_waiting{}));
+    impl->start_accept(
+        make_pending_op<accept_op>(std::forward<Handler>(handler), impl->executor(), abort_waiting{}));
   }
 };
 

@@ -1,8 +1,8 @@
 // How a relay ends a stream, which is behind EOF, by a reset behind the bytes before it, or at once. Ring 3.
 #pragma once
 
+#include <muxpro/detail/byte_stream.hpp>
 #include <muxpro/detail/pass_eof.hpp>
-#include <muxpro/detail/transport.hpp>
 #include <muxpro/error.hpp>
 #include <muxpro/plain_socket.hpp>
 
@@ -57,7 +57,7 @@ std::size_t undelivered(Stream& s) noexcept {
 /// Ends the stream at once. Operations end, the peer can distinguish the end from EOF, and bytes on their way
 /// may be lost.
 template <class Stream>
-void cut_stream(Stream& s, end_code code) {
+void reset_stream(Stream& s, end_code code) {
   [[maybe_unused]] error_code ignored;
   [[maybe_unused]] const asio::socket_base::linger at_once(true, 0);
   if constexpr (requires { s.reset(code); }) {
@@ -66,7 +66,7 @@ void cut_stream(Stream& s, end_code code) {
     s.set_option(at_once, ignored);
     s.close(ignored);
   } else if constexpr (requires { s.next_layer(); }) {
-    cut_stream(s.next_layer(), code);
+    reset_stream(s.next_layer(), code);
   } else {
     close_stream(s);
   }
@@ -76,13 +76,13 @@ void cut_stream(Stream& s, end_code code) {
 template <class Stream>
 void reset_behind(Stream& s, end_code code) {
   if constexpr (requires { s.reset(code); } || shuts_down_at_once<Stream>)
-    cut_stream(s, code);
+    reset_stream(s, code);
   else if constexpr (requires { s.reset(); })
     s.reset();
   else if constexpr (requires { s.next_layer(); })
     reset_behind(s.next_layer(), code);
   else
-    cut_stream(s, code);
+    reset_stream(s, code);
 }
 
 /// What has arrived on a socket and was not read. A bound keeps the thread from other work for a moment only.
@@ -118,7 +118,7 @@ template <class Stream>
 void end_stream(Stream& s, stream_ending how, end_code code) noexcept {
   try {
     switch (how) {
-      case stream_ending::cut: return cut_stream(s, code);
+      case stream_ending::cut: return reset_stream(s, code);
       case stream_ending::reset: return reset_behind(s, code);
       case stream_ending::close: return close_behind_eof(s, code);
     }

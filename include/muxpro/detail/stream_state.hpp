@@ -6,8 +6,8 @@
 #include <muxpro/detail/buffers.hpp>
 #include <muxpro/detail/byte_ring.hpp>
 #include <muxpro/detail/datagram_state.hpp>
-#include <muxpro/detail/liveness.hpp>
 #include <muxpro/detail/pending_op.hpp>
+#include <muxpro/detail/progress_watch.hpp>
 #include <muxpro/detail/protocol.hpp>
 #include <muxpro/detail/recycled.hpp>
 #include <muxpro/detail/ref.hpp>
@@ -122,11 +122,11 @@ struct write_op : guarded_op<write_completion, error_code, std::size_t>, semapho
 };
 
 using shutdown_op = pending_op<error_code>;
-using cut_op = pending_op<error_code>;
+using wait_reset_op = pending_op<error_code>;
 
 class stream_state final : public stream_rules, public list_node<backlog_tag>, public ref_counted {
   // First, where the count leaves room.
-  bool flying_ = false;       ///< a gather write under way holds bytes of `writer_`
+  bool in_flight_ = false;    ///< a gather write under way holds bytes of `writer_`
   bool finishing_ = false;    ///< our End(0) follows what is not sent yet
   bool closing_ = false;      ///< only copied bytes precede that End, so the shutdown cannot be cancelled
   bool torn_ = false;         ///< the last write was cancelled, or refused by close(), with bytes left
@@ -160,8 +160,8 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   void cancel_shutdown(shutdown_op* op);
   /// True if it is cut or waited for already.
   bool cut_now(error_code& ec) const;
-  void start_wait_cut(cut_op* op) { waiting_for_cut_ = op; }
-  void cancel_wait_cut(cut_op* op);
+  void start_wait_reset(wait_reset_op* op) { reset_waiter_ = op; }
+  void cancel_wait_reset(wait_reset_op* op);
   /// As the cancellation of each pending operation.
   void cancel();
   void reset(end_code code);
@@ -226,9 +226,9 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   void end_if_finishing();
   void datagram_sent();
   /// The gather write that held bytes of this sub-stream is over.
-  void landed();
-  bool flying() const noexcept { return flying_; }
-  void take_off() noexcept { flying_ = true; }
+  void write_done();
+  bool in_flight() const noexcept { return in_flight_; }
+  void mark_in_flight() noexcept { in_flight_ = true; }
 
   ref<stream_state> listed_self;  ///< set while the session's table holds it
   const destination target;
@@ -278,7 +278,7 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   read_op* reader_ = nullptr;
   write_op* writer_ = nullptr;
   shutdown_op* shutting_down_ = nullptr;
-  cut_op* waiting_for_cut_ = nullptr;
+  wait_reset_op* reset_waiter_ = nullptr;
   error_code fate_;          ///< why operations fail from now on
   time_point written_at_{};  ///< when the last write ended, while `stall` runs
   std::uint64_t discarded_ = 0;

@@ -9,7 +9,7 @@
 #pragma once
 
 #include <muxpro/codec.hpp>
-#include <muxpro/detail/list.hpp>
+#include <muxpro/detail/intrusive_list.hpp>
 
 #include <algorithm>
 #include <array>

@@ -31,19 +31,19 @@ MUXPRO_DECL void buffer_budget::leave(holder& h) noexcept {
   last.place_ = h.place_;
   holders_.pop_back();
   h.place_ = 0;
-  if (letting_go_ == &h) letting_go_ = nullptr;
+  if (evicting_ == &h) evicting_ = nullptr;
   if (h.of_user_ && --h.of_user_->holders == 0) users_.erase(h.of_user_->user);
 }
 
-MUXPRO_DECL void buffer_budget::shed() noexcept {
+MUXPRO_DECL void buffer_budget::evict_largest() noexcept {
   const std::lock_guard lock(mutex_);
-  if (letting_go_ || holders_.empty()) return;
+  if (evicting_ || holders_.empty()) return;
   const auto held = [](const holder* h) {
     return std::pair(h->share_->held.load(std::memory_order_relaxed), h->held());
   };
   const auto most = std::max_element(holders_.begin(), holders_.end(),
                                      [&](const holder* a, const holder* b) { return held(a) < held(b); });
-  if ((*most)->let_go()) letting_go_ = *most;
+  if ((*most)->release_memory()) evicting_ = *most;
 }
 
 MUXPRO_DECL std::shared_ptr<buffer_budget> process_wide_budget() {

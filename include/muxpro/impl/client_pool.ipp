@@ -29,7 +29,7 @@ MUXPRO_DECL pool_impl::pool_impl(asio::any_io_executor executor, std::unique_ptr
               options_.session.random_seed ? options_.session.random_seed : std::random_device{}()) {
   options_.max_reuse = std::min(options_.max_reuse, rules_of(options_.session.speaks).opens);
   options_.session.max_streams = std::max(options_.session.max_streams, options_.max_concurrency);
-  enter(executor_);
+  register_with(executor_);
 }
 
 // --- opening

@@ -9,13 +9,13 @@ inline
 #endif
     asio::execution_context::id context_service::id;
 
-MUXPRO_DECL void parking::enter(const asio::any_io_executor& executor) {
+MUXPRO_DECL void shutdown_participant::register_with(const asio::any_io_executor& executor) {
   service_ = &service_of(executor);
   std::lock_guard lock(service_->mutex_);
-  service_->parked_.push_back(*this);
+  service_->participants_.push_back(*this);
 }
 
-MUXPRO_DECL void parking::leave() noexcept {
+MUXPRO_DECL void shutdown_participant::unregister() noexcept {
   if (!service_) return;
   std::lock_guard lock(service_->mutex_);
   unlink();
@@ -24,8 +24,8 @@ MUXPRO_DECL void parking::leave() noexcept {
 
 MUXPRO_DECL void context_service::shutdown() noexcept {
   std::unique_lock lock(mutex_);
-  while (!parked_.empty()) {
-    parking& next = parked_.pop_front();
+  while (!participants_.empty()) {
+    shutdown_participant& next = participants_.pop_front();
     next.service_ = nullptr;
     lock.unlock();
     next.context_destroyed();
@@ -34,12 +34,12 @@ MUXPRO_DECL void context_service::shutdown() noexcept {
 }
 
 MUXPRO_DECL void context_service::advance(clock::duration by) {
-  intrusive_list<wake_up> due;
+  intrusive_list<context_timer> due;
   std::lock_guard lock(mutex_);
   manual_now_ += by;
-  intrusive_list<wake_up> later;
+  intrusive_list<context_timer> later;
   while (!waiting_.empty()) {
-    wake_up& next = waiting_.pop_front();
+    context_timer& next = waiting_.pop_front();
     (next.when_ <= manual_now_ ? due : later).push_back(next);
   }
   waiting_.splice(later);
@@ -47,12 +47,12 @@ MUXPRO_DECL void context_service::advance(clock::duration by) {
   while (!due.empty()) due.pop_front().timer_.expires_at(clock::time_point::min());
 }
 
-MUXPRO_DECL clock::time_point context_service::next_wake_up() {
+MUXPRO_DECL clock::time_point context_service::next_expiry() {
   std::lock_guard lock(mutex_);
   clock::time_point earliest = clock::time_point::max();
-  intrusive_list<wake_up> seen;
+  intrusive_list<context_timer> seen;
   while (!waiting_.empty()) {
-    wake_up& next = waiting_.pop_front();
+    context_timer& next = waiting_.pop_front();
     earliest = std::min(earliest, next.when_);
     seen.push_back(next);
   }
@@ -60,8 +60,8 @@ MUXPRO_DECL clock::time_point context_service::next_wake_up() {
   return earliest;
 }
 
-MUXPRO_DECL void wake_up::set(clock::time_point when) {
-  leave();
+MUXPRO_DECL void context_timer::set(clock::time_point when) {
+  unregister();
   when_ = when;
   context_service& service = timer_.service();
   if (!service.manual_) {
@@ -77,7 +77,7 @@ MUXPRO_DECL void wake_up::set(clock::time_point when) {
   service.waiting_.push_back(*this);
 }
 
-MUXPRO_DECL void wake_up::leave() noexcept {
+MUXPRO_DECL void context_timer::unregister() noexcept {
   context_service& service = timer_.service();
   if (!service.manual_) return;
   std::lock_guard lock(service.mutex_);

@@ -58,7 +58,7 @@ MUXPRO_DECL void outbox::free_memory() noexcept {
   if (in_flight_) return;
   std::vector<std::byte>().swap(control_);
   std::vector<std::byte>().swap(ends_);
-  std::vector<ref<stream_state>>().swap(flying_);
+  std::vector<ref<stream_state>>().swap(streams_in_flight_);
   std::vector<ref<stream_state>>().swap(ending_);
   std::vector<datagram>().swap(datagrams_);
 }
@@ -112,15 +112,15 @@ MUXPRO_DECL void outbox::add_frame(stream_state& s, time_point now) {
   counted_.sent[static_cast<std::size_t>(frame_type::keep)].bytes += n;
   rules_.data_frame_sent();
   queue_.charge(s, n);
-  if (n > staged) fly(s, n - staged);
+  if (n > staged) add_from_writer(s, n - staged);
 }
 
-MUXPRO_DECL void outbox::fly(stream_state& s, std::size_t n) {
+MUXPRO_DECL void outbox::add_from_writer(stream_state& s, std::size_t n) {
   write_op& op = *s.writer();
   op.from.each(op.framed, n, [&](asio::const_buffer part) { add_payload(part); });
   op.framed += n;
-  if (!s.flying()) flying_.emplace_back(s);
-  s.take_off();
+  if (!s.in_flight()) streams_in_flight_.emplace_back(s);
+  s.mark_in_flight();
 }
 
 MUXPRO_DECL void outbox::add_datagram(stream_state& s, time_point now) {
@@ -143,7 +143,7 @@ MUXPRO_DECL void outbox::add_datagram(stream_state& s, time_point now) {
   counted_.sent[static_cast<std::size_t>(frame_type::keep)].bytes += n;
   rules_.data_frame_sent();
   queue_.charge(s, n);
-  flying_.emplace_back(s);  // its End may follow at once
+  streams_in_flight_.emplace_back(s);  // its End may follow at once
   s.datagram_sent();
 }
 
@@ -208,23 +208,23 @@ MUXPRO_DECL void outbox::drained(time_point now) noexcept {
   quantum_ = std::max<std::size_t>(options_.frame_quantum, (quantum_ + static_cast<std::size_t>(bytes)) / 2);
 }
 
-MUXPRO_DECL bool outbox::land() {
+MUXPRO_DECL bool outbox::complete_writes() {
   in_flight_ = false;
   give_memory_back();
   datagrams_.clear();
-  std::vector<ref<stream_state>> landed;
-  std::swap(landed, flying_);
-  for (const auto& s : landed) s->landed();
-  const bool any = !landed.empty();
-  landed.clear();
-  if (flying_.empty()) std::swap(landed, flying_);  // keeps the memory
+  std::vector<ref<stream_state>> done;
+  std::swap(done, streams_in_flight_);
+  for (const auto& s : done) s->write_done();
+  const bool any = !done.empty();
+  done.clear();
+  if (streams_in_flight_.empty()) std::swap(done, streams_in_flight_);  // keeps the memory
   return any;
 }
 
 MUXPRO_DECL void outbox::drop() noexcept {
-  std::vector<ref<stream_state>> flying;
-  std::swap(flying, flying_);
-  for (const auto& s : flying) s->drop_operations();
+  std::vector<ref<stream_state>> dropped;
+  std::swap(dropped, streams_in_flight_);
+  for (const auto& s : dropped) s->drop_operations();
 }
 
 }  // namespace muxpro::detail

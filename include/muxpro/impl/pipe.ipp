@@ -23,13 +23,13 @@ void abandon(Op* op) noexcept {
 
 }  // namespace pipe_detail
 
-MUXPRO_DECL error_code pipe_core::end_for_reader(const lane& l) const noexcept {
+MUXPRO_DECL error_code pipe_core::end_for_reader(const direction& l) const noexcept {
   if (l.finished) return asio::error::eof;
   if (l.writer_closed) return asio::error::connection_reset;
   return {};
 }
 
-MUXPRO_DECL error_code pipe_core::refusal(const lane& l) const noexcept {
+MUXPRO_DECL error_code pipe_core::refusal(const direction& l) const noexcept {
   if (l.writer_closed) return asio::error::bad_descriptor;
   if (l.writer) return errc::operation_in_progress;
   if (l.finished) return errc::already_shut_down;
@@ -39,17 +39,17 @@ MUXPRO_DECL error_code pipe_core::refusal(const lane& l) const noexcept {
 
 MUXPRO_DECL pipe_core::attempt pipe_core::try_read(side s, const read_buffers& buffers,
                                                    relay_buffer* memory) {
-  lane& l = lane_to(s);
+  direction& l = direction_to(s);
   if (l.reader_closed) return {asio::error::bad_descriptor};
   if (buffers.size() == 0) return {};
   if (l.reader) return {errc::operation_in_progress};
   if (memory && l.ring.empty() && l.writer && l.writer->memory) {
-    const std::size_t n = hand_over(l, *l.writer->memory, *memory);
+    const std::size_t n = swap_memory(l, *l.writer->memory, *memory);
     pipe_detail::finish(l.writer, {}, n);
     return {{}, n};
   }
   const std::size_t n = take(l, buffers);
-  tell_room(l);
+  notify_room(l);
   if (n > 0) return {{}, n};
   const error_code end = end_for_reader(l);
   return {end, 0, !end};
@@ -57,7 +57,7 @@ MUXPRO_DECL pipe_core::attempt pipe_core::try_read(side s, const read_buffers& b
 
 /// The ring, then what a waiting writer has, until the sink is full.
 MUXPRO_DECL pipe_core::attempt pipe_core::try_flow(side s, sink& to) {
-  lane& l = lane_to(s);
+  direction& l = direction_to(s);
   if (l.reader_closed) return {asio::error::bad_descriptor};
   if (l.reader) return {errc::operation_in_progress};
   std::size_t n = 0;
@@ -77,7 +77,7 @@ MUXPRO_DECL pipe_core::attempt pipe_core::try_flow(side s, sink& to) {
     n += taken;
     full = taken < offered;
   }
-  tell_room(l);
+  notify_room(l);
   if (full) return {{}, n};
   const error_code end = end_for_reader(l);
   return {end, n, !end};
@@ -85,12 +85,12 @@ MUXPRO_DECL pipe_core::attempt pipe_core::try_flow(side s, sink& to) {
 
 MUXPRO_DECL pipe_core::attempt pipe_core::try_write(side s, const write_buffers& buffers,
                                                     relay_buffer* memory) {
-  lane& l = lane_from(s);
+  direction& l = direction_from(s);
   if (const error_code why = refusal(l); l.writer_closed || (why && buffers.size() > 0)) return {why};
   if (buffers.size() == 0) return {};
   if (memory && !l.reader) return {{}, 0, true};
   if (memory && l.reader->memory) {
-    const std::size_t n = hand_over(l, *memory, *l.reader->memory);
+    const std::size_t n = swap_memory(l, *memory, *l.reader->memory);
     pipe_detail::finish(l.reader, {}, n);
     return {{}, n};
   }
@@ -102,23 +102,23 @@ MUXPRO_DECL pipe_core::attempt pipe_core::try_write(side s, const write_buffers&
 
 /// A waiting writer has found the ring full, or no memory for it.
 MUXPRO_DECL pipe_core::attempt pipe_core::try_wait_for_room(side s) {
-  const lane& l = lane_from(s);
+  const direction& l = direction_from(s);
   if (const error_code why = refusal(l)) return {why};
   return {{}, 0, !l.reader};
 }
 
 /// A reader is here.
-MUXPRO_DECL void pipe_core::tell_room(lane& l) {
+MUXPRO_DECL void pipe_core::notify_room(direction& l) {
   if (l.writer && l.writer->buffers.size() == 0) pipe_detail::finish(l.writer, {}, 0);
 }
 
 MUXPRO_DECL void pipe_core::cancel(side s) {
-  pipe_detail::finish(lane_from(s).writer, asio::error::operation_aborted, 0);
-  pipe_detail::finish(lane_to(s).reader, asio::error::operation_aborted, 0);
+  pipe_detail::finish(direction_from(s).writer, asio::error::operation_aborted, 0);
+  pipe_detail::finish(direction_to(s).reader, asio::error::operation_aborted, 0);
 }
 
 MUXPRO_DECL error_code pipe_core::shut_down(side s) {
-  lane& l = lane_from(s);
+  direction& l = direction_from(s);
   if (l.writer_closed) return asio::error::bad_descriptor;
   if (l.writer) return errc::operation_in_progress;
   if (l.finished) return errc::already_shut_down;
@@ -129,14 +129,14 @@ MUXPRO_DECL error_code pipe_core::shut_down(side s) {
 }
 
 MUXPRO_DECL void pipe_core::close(side s) {
-  lane& out = lane_from(s);
+  direction& out = direction_from(s);
   if (!out.writer_closed && !out.finished) out.ring.clear();
   reset(s);
 }
 
 MUXPRO_DECL void pipe_core::reset(side s) {
-  lane& out = lane_from(s);
-  lane& in = lane_to(s);
+  direction& out = direction_from(s);
+  direction& in = direction_to(s);
   if (out.writer_closed) return;
   out.writer_closed = true;
   in.reader_closed = true;
@@ -147,14 +147,14 @@ MUXPRO_DECL void pipe_core::reset(side s) {
   pipe_detail::finish(out.reader, asio::error::connection_reset, 0);
 }
 
-MUXPRO_DECL std::size_t pipe_core::pour(lane& l, sink& to, const write_buffers& from) {
+MUXPRO_DECL std::size_t pipe_core::pour(direction& l, sink& to, const write_buffers& from) {
   const std::size_t n = to.take(from);
   l.passed += n;
   return n;
 }
 
 /// From a writer to a waiting reader.
-MUXPRO_DECL std::size_t pipe_core::give(lane& l, const write_buffers& from) {
+MUXPRO_DECL std::size_t pipe_core::give(direction& l, const write_buffers& from) {
   const bool flows = l.reader->into;
   std::size_t n = 0;
   if (flows)
@@ -167,7 +167,7 @@ MUXPRO_DECL std::size_t pipe_core::give(lane& l, const write_buffers& from) {
 
 /// Takes from the ring, then from a waiting writer, whose rest goes to the ring, unless it waits to hand it
 /// over.
-MUXPRO_DECL std::size_t pipe_core::take(lane& l, const read_buffers& to) {
+MUXPRO_DECL std::size_t pipe_core::take(direction& l, const read_buffers& to) {
   const std::size_t popped = std::min(to.size(), l.ring.size());
   to.each(0, popped, [&l](asio::mutable_buffer room) {
     l.ring.pop({static_cast<std::byte*>(room.data()), room.size()});
@@ -182,13 +182,14 @@ MUXPRO_DECL std::size_t pipe_core::take(lane& l, const read_buffers& to) {
   return popped + direct;
 }
 
-MUXPRO_DECL std::size_t pipe_core::hand_over(lane& l, relay_buffer& from, relay_buffer& to) noexcept {
-  from.hand_to(to);
+MUXPRO_DECL std::size_t pipe_core::swap_memory(direction& l, relay_buffer& from, relay_buffer& to) noexcept {
+  from.swap_with(to);
   l.passed += from.size();
   return from.size();
 }
 
-MUXPRO_DECL std::size_t pipe_core::keep(lane& l, const write_buffers& from, std::size_t offset) noexcept {
+MUXPRO_DECL std::size_t pipe_core::keep(direction& l, const write_buffers& from,
+                                        std::size_t offset) noexcept {
   std::size_t kept = 0;
   try {
     from.each(offset, std::min(from.size() - offset, capacity_ - l.ring.size()),
@@ -206,10 +207,10 @@ MUXPRO_DECL void pipe_core::context_destroyed() noexcept {
   executor_ = {};
   std::array<read_op*, 2> readers;
   std::array<write_op*, 2> writers;
-  for (std::size_t i = 0; i != lanes_.size(); ++i) {
-    readers[i] = std::exchange(lanes_[i].reader, nullptr);
-    writers[i] = std::exchange(lanes_[i].writer, nullptr);
-    lanes_[i].ring.clear();
+  for (std::size_t i = 0; i != directions_.size(); ++i) {
+    readers[i] = std::exchange(directions_[i].reader, nullptr);
+    writers[i] = std::exchange(directions_[i].writer, nullptr);
+    directions_[i].ring.clear();
   }
   // The last end may live in a frame that goes now, and *this with it.
   for (read_op* op : readers) pipe_detail::abandon(op);

@@ -38,11 +38,12 @@ MUXPRO_DECL protocol::event protocol::receive(const frame& f, time_point now) {
 }
 
 MUXPRO_DECL protocol::event protocol::on(const new_stream& f, time_point now) {
-  if (role_ == role::client) return wire_->strays_are_normal ? glitch(now) : fail(errc::unexpected_frame);
+  if (role_ == role::client)
+    return wire_->strays_are_normal ? count_glitch(now) : fail(errc::unexpected_frame);
   if (id_known(f.id)) return fail(errc::duplicate_id);
   if (!f.valid) return refuse(f.id, end_code::protocol_error, now);
   if (draining_ || in_use >= options_.max_streams) return refuse(f.id, end_code::resources, now);
-  return {happening::opened, nullptr, f.data.value_or(0), {}, {}};
+  return {event_type::opened, nullptr, f.data.value_or(0), {}, {}};
 }
 
 MUXPRO_DECL protocol::event protocol::refuse(stream_id id, end_code code, time_point now) {
@@ -61,7 +62,7 @@ MUXPRO_DECL protocol::event protocol::on(const keep& f, time_point now) {
   if (!s) return unknown_keep(f.id, now);
   if (s->aborted) return {};
   // Data behind the peer's own End breaks a rule of this sub-stream, as long as an End of ours can report it.
-  if (s->remote_ended) return s->local_ended ? glitch(now) : violation(*s, now);
+  if (s->remote_ended) return s->local_ended ? count_glitch(now) : violation(*s, now);
   if (f.addressed && s->net == network::tcp) return violation(*s, now);
   const bool empty = !f.data || (*f.data == 0 && s->net == network::tcp);
   if (empty) {
@@ -75,8 +76,8 @@ MUXPRO_DECL protocol::event protocol::on(const keep& f, time_point now) {
 // is late, and never answered.
 MUXPRO_DECL protocol::event protocol::unknown_keep(stream_id id, time_point now) {
   if (quarantine_.contains(id)) return {};
-  if (freed_.seen_since(id, now - late_frames_until)) return glitch(now);
-  if (answered_.seen_since(id, now - recently)) return glitch(now);
+  if (freed_.seen_since(id, now - late_frames_until)) return count_glitch(now);
+  if (answered_.seen_since(id, now - recently)) return count_glitch(now);
   answered_.note(id, now);
   send_end(id, end_code::protocol_error, true);
   if (!charge_reset(now)) return fail(errc::too_many_local_resets);
@@ -87,15 +88,15 @@ MUXPRO_DECL protocol::event protocol::unknown_keep(stream_id id, time_point now)
 MUXPRO_DECL protocol::event protocol::receive_data(stream_rules& s, std::uint64_t n, time_point now) {
   s.active_at = now;
   if (s.aborted) return {};
-  if (s.window.receive(n, now)) return {happening::data, &s, n, {}, {}};
+  if (s.window.receive(n, now)) return {event_type::data, &s, n, {}, {}};
   if (!wire_->credit) {
     s.window.renew();
-    if (s.window.receive(n, now)) return {happening::data, &s, n, {}, {}};
-    if (s.net == network::tcp) return {happening::full, &s, n, {}, {}};
+    if (s.window.receive(n, now)) return {event_type::data, &s, n, {}, {}};
+    if (s.net == network::tcp) return {event_type::full, &s, n, {}, {}};
   }
-  if (s.net == network::udp) return {happening::dropped, &s, n, {}, {}};
-  const event odd = glitch(now, over_credit_weight);
-  return odd.what == happening::failed ? odd : violation(s, now);
+  if (s.net == network::udp) return {event_type::dropped, &s, n, {}, {}};
+  const event odd = count_glitch(now, over_credit_weight);
+  return odd.what == event_type::failed ? odd : violation(s, now);
 }
 
 MUXPRO_DECL protocol::event protocol::on(const end& f, time_point now) {
@@ -106,13 +107,13 @@ MUXPRO_DECL protocol::event protocol::on(const end& f, time_point now) {
   // An End that answers another one is no abort, whatever its code.
   const bool answers = !wire_->half_closes && s->local_ended && !s->end_held;
   const bool graceful = f.code == end_code::graceful || answers;
-  if (s->remote_ended && graceful) return glitch(now);
+  if (s->remote_ended && graceful) return count_glitch(now);
   s->remote_ended = true;
   if (!graceful) return peer_aborts(*s, f.code, now);
   if (s->end_held) send_held_end(*s);
   const bool unanswered = !s->local_ended && !wire_->half_closes;
   if (unanswered) finish(*s);
-  return {unanswered ? happening::closed : happening::ended, s, 0, end_code::graceful, {}};
+  return {unanswered ? event_type::closed : event_type::ended, s, 0, end_code::graceful, {}};
 }
 
 MUXPRO_DECL protocol::event protocol::unknown_end(stream_id id, time_point now) {
@@ -121,7 +122,7 @@ MUXPRO_DECL protocol::event protocol::unknown_end(stream_id id, time_point now) 
     return {};
   }
   const bool late = wire_->strays_are_normal && freed_.seen_since(id, now - late_frames_until);
-  return late ? event{} : glitch(now);
+  return late ? event{} : count_glitch(now);
 }
 
 MUXPRO_DECL protocol::event protocol::peer_aborts(stream_rules& s, end_code code, time_point now) {
@@ -132,7 +133,7 @@ MUXPRO_DECL protocol::event protocol::peer_aborts(stream_rules& s, end_code code
   s.local_ended = true;
   s.end_held = false;
   if (queue_flooded()) return fail(errc::too_many_unread_answers);
-  return {happening::aborted, &s, 0, code, {}};
+  return {event_type::aborted, &s, 0, code, {}};
 }
 
 MUXPRO_DECL protocol::event protocol::on(const credit_update& f, time_point now) {
@@ -141,11 +142,11 @@ MUXPRO_DECL protocol::event protocol::on(const credit_update& f, time_point now)
   stream_rules* const s = table_.find(f.id);
   // Credit may cross our End on the wire. Only credit for an id that was not in use recently is odd.
   const bool crossed = !s && (quarantine_.contains(f.id) || freed_.seen_since(f.id, now - late_frames_until));
-  if (!s) return crossed ? event{} : glitch(now);
+  if (!s) return crossed ? event{} : count_glitch(now);
   s->active_at = now;
-  if (f.increment == 0) return glitch(now);
+  if (f.increment == 0) return count_glitch(now);
   if (s->local_ended) return {};
-  return {happening::credit, s, f.increment, {}, {}};
+  return {event_type::credit, s, f.increment, {}, {}};
 }
 
 MUXPRO_DECL protocol::event protocol::on(const keep_alive&, time_point now) {
@@ -162,10 +163,10 @@ MUXPRO_DECL protocol::event protocol::violation(stream_rules& s, time_point now)
   abort(s, end_code::protocol_error);
   if (!within_budget) return fail(errc::too_many_local_resets);
   if (queue_flooded()) return fail(errc::too_many_unread_answers);
-  return {happening::violated, &s, 0, {}, {}};
+  return {event_type::violated, &s, 0, {}, {}};
 }
 
-MUXPRO_DECL protocol::event protocol::glitch(time_point now, double weight) {
+MUXPRO_DECL protocol::event protocol::count_glitch(time_point now, double weight) {
   ++glitch_count_;
   if (!glitches_.take(now, weight)) return fail(errc::too_many_glitches);
   return {};

@@ -82,7 +82,7 @@ struct initiate_relay {
     loop from_a = first_from(s, relay_side::a, *a, *b, beginning_of(relay_side::a));
     loop from_b = first_from(s, relay_side::b, *b, *a, beginning_of(relay_side::b));
     const auto cancel = cancel_by<&relay_state::cancel>(static_cast<relay_state*>(s.get()));
-    relay_op* const op = park<relay_op>(std::forward<Handler>(handler), executor, cancel);
+    relay_op* const op = make_pending_op<relay_op>(std::forward<Handler>(handler), executor, cancel);
     s->start(op, std::move(from_a), std::move(from_b));
   }
 };

@@ -15,7 +15,7 @@ MUXPRO_DECL relay_state::relay_state(asio::any_io_executor executor, const relay
       progress_(options.progress),
       timer_(std::in_place, executor_),
       active_at_(timer_->now()) {
-  enter(executor_);
+  register_with(executor_);
 }
 
 MUXPRO_DECL relay_state::~relay_state() {

@@ -61,16 +61,16 @@ MUXPRO_DECL void session_impl::close(error_code why) {
   process_budget_->leave(*this);
   if (timer_) timer_->cancel();
   for (auto& stop : stop_) stop.emit(asio::cancellation_type::terminal);
-  if (transport_) transport_->close();
+  if (next_layer_) next_layer_->close();
   wake_writer();
   if (loops_ == 0) {
-    transport_.reset();
+    next_layer_.reset();
     timer_.reset();
   }
 }
 
 // The process is short of memory, and this session holds the most unread data. Called by any thread.
-MUXPRO_DECL bool session_impl::let_go() noexcept try {
+MUXPRO_DECL bool session_impl::release_memory() noexcept try {
   asio::post(executor_, [session = weak_from_this()] {
     if (const auto self = session.lock()) self->close(errc::memory_pressure);
   });
@@ -108,7 +108,7 @@ MUXPRO_DECL void session_impl::context_destroyed() noexcept {
   while (!backlog_.empty()) backlog_.pop_front().listed_self = {};
   outbox_.drop();
   timer_.reset();
-  transport_.reset();
+  next_layer_.reset();
 }
 
 }  // namespace muxpro::detail

@@ -15,7 +15,7 @@ MUXPRO_DECL void session_impl::handle_frame() {
   ++counted_.received[f.index()].frames;
   counted_.received[f.index()].bytes += decoder_.payload_left();
   const auto e = rules_.receive(f, turn_time_);
-  if (e.what == protocol::happening::opened)
+  if (e.what == protocol::event_type::opened)
     open_by_peer(std::get<new_stream>(f));
   else
     act_on(e);
@@ -24,17 +24,17 @@ MUXPRO_DECL void session_impl::handle_frame() {
 MUXPRO_DECL void session_impl::act_on(const protocol::event& e) {
   auto* const s = static_cast<stream_state*>(e.stream);
   switch (e.what) {
-    case protocol::happening::nothing:
-    case protocol::happening::opened: break;
-    case protocol::happening::failed: close(e.error); break;
-    case protocol::happening::data: begin_data(*s, static_cast<std::size_t>(e.amount)); break;
-    case protocol::happening::dropped: s->datagrams->in.drop(); break;
-    case protocol::happening::credit: s->add_credit(e.amount); break;
-    case protocol::happening::full: wait_until_read(*s, static_cast<std::size_t>(e.amount)); break;
-    case protocol::happening::ended: s->peer_ended(); break;
-    case protocol::happening::closed: s->peer_closed(); break;
-    case protocol::happening::aborted: end_stream(*s, make_error_code(e.code)); break;
-    case protocol::happening::violated:
+    case protocol::event_type::nothing:
+    case protocol::event_type::opened: break;
+    case protocol::event_type::failed: close(e.error); break;
+    case protocol::event_type::data: begin_data(*s, static_cast<std::size_t>(e.amount)); break;
+    case protocol::event_type::dropped: s->datagrams->in.drop(); break;
+    case protocol::event_type::credit: s->add_credit(e.amount); break;
+    case protocol::event_type::full: wait_until_read(*s, static_cast<std::size_t>(e.amount)); break;
+    case protocol::event_type::ended: s->peer_ended(); break;
+    case protocol::event_type::closed: s->peer_closed(); break;
+    case protocol::event_type::aborted: end_stream(*s, make_error_code(e.code)); break;
+    case protocol::event_type::violated:
       log(severity::debug, "sub-stream {} ({}) broke a rule of the protocol and was ended", s->id, s->target);
       end_stream(*s, errc::stream_violation);
       break;
@@ -77,7 +77,7 @@ MUXPRO_DECL void session_impl::handle_payload(const_bytes data) {
   if (!data_for_) return;
   stream_state& s = *data_for_;
   try {
-    if (!s.deliver(data, decoder_.payload_left() == 0)) act_on(rules_.oddity(turn_time_));
+    if (!s.deliver(data, decoder_.payload_left() == 0)) act_on(rules_.report_glitch(turn_time_));
   } catch (const std::bad_alloc&) {
     s.reset(end_code::resources);
   }

@@ -29,7 +29,7 @@ MUXPRO_DECL void session_impl::begin_grace() {
 MUXPRO_DECL void session_impl::try_full_again() {
   stream_state& s = *full_;
   const auto e = rules_.receive_data(s, announced_for_full_, now());
-  if (e.what == protocol::happening::full) return;
+  if (e.what == protocol::event_type::full) return;
   read_again();
   act_on(e);
 }

@@ -39,9 +39,9 @@ MUXPRO_DECL bool session_impl::goodbye_due() const noexcept {
   return leaving_ && !goodbye_sent_ && drained();
 }
 
-MUXPRO_DECL void session_impl::said_goodbye() {
+MUXPRO_DECL void session_impl::goodbye_sent() {
   goodbye_sent_ = true;
-  if (reads_ended_ || !transport_->has_eof()) left();
+  if (reads_ended_ || !next_layer_->has_eof()) left();
 }
 
 MUXPRO_DECL void session_impl::left() {
@@ -54,7 +54,7 @@ MUXPRO_DECL void session_impl::left() {
 // unless the layer has one of its own.
 MUXPRO_DECL bool session_impl::peer_left(error_code ec) const noexcept {
   const bool gone =
-      ec == asio::error::eof || (ec == asio::error::connection_reset && !transport_->has_goodbye());
+      ec == asio::error::eof || (ec == asio::error::connection_reset && !next_layer_->has_goodbye());
   const auto& streams = rules_.streams();
   const bool in_use = streams.size() > 0 && !(streams.size() == 1 && streams.find(0));
   return gone && decoder_.at_boundary() && !in_use;
@@ -64,7 +64,7 @@ MUXPRO_DECL bool session_impl::peer_left(error_code ec) const noexcept {
 // goodbye of its own gets ours as the answer.
 MUXPRO_DECL void session_impl::lost(error_code ec) {
   if (goodbye_sent_ || reads_ended_) return left();
-  if (peer_left(ec) && (leaving_ || transport_->has_goodbye())) {
+  if (peer_left(ec) && (leaving_ || next_layer_->has_goodbye())) {
     reads_ended_ = true;
     return leave(errc::session_closed);
   }

@@ -19,7 +19,7 @@ namespace muxpro::detail {
 // A session that is without sub-streams for so long frees what it had for them.
 inline constexpr duration rests_after = std::chrono::seconds(1);
 
-MUXPRO_DECL session_impl::session_impl(std::unique_ptr<transport> next, asio::any_io_executor executor,
+MUXPRO_DECL session_impl::session_impl(std::unique_ptr<byte_stream> next, asio::any_io_executor executor,
                                        role side, session_options options)
     : executor_(std::move(executor)),
       first_bytes_(std::exchange(options.early, {})),
@@ -29,7 +29,7 @@ MUXPRO_DECL session_impl::session_impl(std::unique_ptr<transport> next, asio::an
       shared_options_(shared_options::of(std::move(options))),
       options_(*shared_options_),
       role_(side),
-      transport_(std::move(next)),
+      next_layer_(std::move(next)),
       timer_(std::in_place, executor_),
       process_budget_(options_.process_budget ? options_.process_budget : process_wide_budget()),
       random_(static_cast<std::minstd_rand::result_type>(options_.random_seed ? options_.random_seed
@@ -37,8 +37,8 @@ MUXPRO_DECL session_impl::session_impl(std::unique_ptr<transport> next, asio::an
       rules_(side, options_, queue_),
       outbox_(queue_, rules_, options_, counted_),
       decoder_(version_0_0, options_.metadata_limit),
-      reads_when_ready_(transport_->reads_when_ready()) {
-  enter(executor_);
+      reads_when_ready_(next_layer_->reads_when_ready()) {
+  register_with(executor_);
 }
 
 template <class... Args>
@@ -234,8 +234,8 @@ MUXPRO_DECL void session_impl::start_run(result_op* op) {
   spawn_loop(run_loop(shared_from_this(), negotiated), stop_run);
 }
 
-// Runs the loops, after the negotiation if it was not done yet. Other threads may call let_go() from join()
-// on, which is why it comes after the construction of what they see.
+// Runs the loops, after the negotiation if it was not done yet. Other threads may call release_memory() from
+// join() on, which is why it comes after the construction of what they see.
 MUXPRO_DECL asio::awaitable<void> session_impl::run_loop(std::shared_ptr<session_impl> self,
                                                          bool negotiated) {
   if (!negotiated) co_await self->negotiate();
@@ -251,8 +251,8 @@ MUXPRO_DECL void session_impl::loop_ended(std::exception_ptr failure) {
   --loops_;
   if (failure) close(error_of_failure(failure));
   if (loops_ > 0 || state_ != state::closed) return;
-  outbox_.land();
-  transport_.reset();
+  outbox_.complete_writes();
+  next_layer_.reset();
   timer_.reset();
   if (run_) std::exchange(run_, nullptr)->complete(result_of_run());
 }

@@ -76,7 +76,7 @@ MUXPRO_DECL asio::awaitable<error_code> session_impl::answer_version() {
   ec = co_await write_all(answer);
   if (ec) co_return ec;
   ready(*best, request.layout);
-  if (!unparsed_.empty()) rules_.oddity(active_at_);  // the client did not wait for the answer
+  if (!unparsed_.empty()) rules_.report_glitch(active_at_);  // the client did not wait for the answer
   co_return error_code();
 }
 
@@ -86,7 +86,7 @@ MUXPRO_DECL asio::awaitable<error_code> session_impl::read_negotiation(negotiate
     if (unparsed_.empty()) {
       first_bytes_.resize(at_once);
       error_code ec;
-      const std::size_t n = co_await transport_->read_some(asio::buffer(first_bytes_), ec);
+      const std::size_t n = co_await next_layer_->read_some(asio::buffer(first_bytes_), ec);
       if (closed()) co_return fate_;
       if (ec == asio::error::eof) co_return make_error_code(errc::connection_lost);
       if (ec) co_return ec;
@@ -112,7 +112,7 @@ MUXPRO_DECL asio::awaitable<error_code> session_impl::write_all(const_bytes data
   error_code ec;
   while (!data.empty() && !ec) {
     const std::array<asio::const_buffer, 1> rest{asio::buffer(data.data(), data.size())};
-    const std::size_t n = co_await transport_->write_some(gather_list(rest), ec);
+    const std::size_t n = co_await next_layer_->write_some(gather_list(rest), ec);
     if (closed()) co_return fate_;
     counted_.wire_sent += n;
     data = data.subspan(n);

@@ -12,7 +12,7 @@ inline auto session_impl::read_some() {
   return transfer(executor_, stop_[stop_reads].slot(), [this](transfer_step done) {
     const bytes room = room_to_read();
     if (room.empty()) close(errc::no_memory);
-    transport_->start_read(asio::buffer(room.data(), room.size()), std::move(done));
+    next_layer_->start_read(asio::buffer(room.data(), room.size()), std::move(done));
   });
 }
 
@@ -28,7 +28,7 @@ MUXPRO_DECL bytes session_impl::room_to_read() noexcept {
 
 inline auto session_impl::wait_for_bytes() {
   return transfer(executor_, stop_[stop_reads].slot(),
-                  [this](transfer_step done) { transport_->wait_for_bytes(std::move(done)); });
+                  [this](transfer_step done) { next_layer_->wait_for_bytes(std::move(done)); });
 }
 
 inline auto session_impl::wait_for_room() {
@@ -46,7 +46,7 @@ MUXPRO_DECL void session_impl::read_now() {
   const bytes room = room_to_read();
   if (room.empty()) return close(errc::no_memory);
   error_code ec;
-  const std::size_t n = transport_->read_now(room, ec);
+  const std::size_t n = next_layer_->read_now(room, ec);
   more_is_there_ = n == room.size();
   if (ec == asio::error::would_block) return give_read_memory_back();
   take_in(ec, n);
@@ -57,7 +57,7 @@ MUXPRO_DECL void session_impl::give_read_memory_back() noexcept {
   read_reserve_.give_back();
 }
 
-MUXPRO_DECL void session_impl::let_go_of_memory() noexcept {
+MUXPRO_DECL void session_impl::give_back_memory() noexcept {
   if (!unparsed_.empty()) return;
   if (reads_when_ready_) give_read_memory_back();
   if (first_bytes_.capacity() > 0) std::vector<std::byte>().swap(first_bytes_);
@@ -71,7 +71,7 @@ MUXPRO_DECL loop session_impl::read_loop(std::shared_ptr<session_impl> self) {
     }
     if (!self->unparsed_.empty()) {
       self->process_turn();
-      self->let_go_of_memory();
+      self->give_back_memory();
       // Readers that got bytes continue before the next read.
       if (!self->closed()) co_await next_turn(self->executor_);
       continue;
@@ -134,8 +134,8 @@ MUXPRO_DECL void session_impl::process_turn() {
 
 MUXPRO_DECL void session_impl::end_turn() {
   std::size_t answers = 0;
-  for (stream_state* s : touched_) answers += s->flush_reader() ? 1 : 0;
-  touched_.clear();
+  for (stream_state* s : to_flush_) answers += s->flush_reader() ? 1 : 0;
+  to_flush_.clear();
   if (closed()) return;
   if (control_flooded()) return close(errc::too_many_unread_answers);
   watch(rules_.next_expiry());  // of the ids that this turn refused

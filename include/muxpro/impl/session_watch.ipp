@@ -104,7 +104,7 @@ MUXPRO_DECL void session_impl::rest() noexcept {
   rules_.free_memory();
   queue_.free_memory();
   outbox_.free_memory();
-  std::vector<stream_state*>().swap(touched_);
+  std::vector<stream_state*>().swap(to_flush_);
 }
 
 // KeepAlives hold a session without sub-streams for a while, and not for ever.
@@ -114,7 +114,7 @@ MUXPRO_DECL time_point session_impl::idle_deadline() const noexcept {
 }
 
 MUXPRO_DECL time_point session_impl::close_idle() {
-  if (transport_->has_goodbye())
+  if (next_layer_->has_goodbye())
     leave(errc::idle_timeout);
   else
     close(errc::idle_timeout);

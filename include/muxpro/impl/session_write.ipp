@@ -30,12 +30,12 @@ MUXPRO_DECL void session_impl::wake_writer(std::size_t more) {
 
 inline auto session_impl::write_rest() {
   return transfer(executor_, stop_[stop_writes].slot(),
-                  [this](transfer_step done) { transport_->start_write(outbox_.rest(), std::move(done)); });
+                  [this](transfer_step done) { next_layer_->start_write(outbox_.rest(), std::move(done)); });
 }
 
-inline auto session_impl::say_goodbye() {
+inline auto session_impl::send_goodbye() {
   return transfer(executor_, stop_[stop_writes].slot(),
-                  [this](transfer_step done) { transport_->start_shutdown(std::move(done)); });
+                  [this](transfer_step done) { next_layer_->start_shutdown(std::move(done)); });
 }
 
 MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
@@ -50,8 +50,8 @@ MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
     if (!self->gather()) {
       self->check_drained();
       if (self->goodbye_due()) {
-        co_await self->say_goodbye();
-        if (!self->closed()) self->said_goodbye();
+        co_await self->send_goodbye();
+        if (!self->closed()) self->goodbye_sent();
         continue;
       }
       if (self->closed()) break;
@@ -75,13 +75,13 @@ MUXPRO_DECL loop session_impl::write_loop(std::shared_ptr<session_impl> self) {
       co_return;
     }
     if (self->outbox_.shows_rate()) self->outbox_.drained(self->now());
-    const bool writers_return = self->outbox_.land();
+    const bool writers_return = self->outbox_.complete_writes();
     // A writer whose bytes were sent writes again before the next gather is made. A relay reads between the
     // two, which takes another turn. Without other writers that turn is not waited for.
     turns = self->queue_.ready() > 0 ? 2 : writers_return ? 1 : 0;
     self->gather_size_ = self->queue_.waiting();
   }
-  self->outbox_.land();
+  self->outbox_.complete_writes();
 }
 
 // Returns false if there is no frame to write, or no memory to write one.
@@ -117,7 +117,7 @@ MUXPRO_DECL asio::awaitable<void> session_impl::read_on(std::shared_ptr<session_
   constexpr int idle_turns = 4;  // a layer below may need some to bring the next bytes
   constexpr auto full_pause = std::chrono::milliseconds(10);
   self->write_error_ = why;
-  wake_up turn(self->executor_);
+  context_timer turn(self->executor_);
   for (int idle = 0; idle < idle_turns && !self->closed(); ++idle) {
     const std::uint64_t reads = self->counted_.reads;
     error_code ignored;

@@ -62,13 +62,13 @@ MUXPRO_DECL void stream_state::end_torn() {
 MUXPRO_DECL bool stream_state::cut_now(error_code& ec) const {
   if (fate_) return ec = fate_, true;
   if (over()) return ec = asio::error::eof, true;
-  if (waiting_for_cut_) return ec = errc::operation_in_progress, true;
+  if (reset_waiter_) return ec = errc::operation_in_progress, true;
   return false;
 }
 
-MUXPRO_DECL void stream_state::cancel_wait_cut(cut_op* op) {
-  if (waiting_for_cut_ != op) return;
-  waiting_for_cut_ = nullptr;
+MUXPRO_DECL void stream_state::cancel_wait_reset(wait_reset_op* op) {
+  if (reset_waiter_ != op) return;
+  reset_waiter_ = nullptr;
   op->complete(asio::error::operation_aborted);
 }
 
@@ -103,7 +103,7 @@ MUXPRO_DECL void stream_state::close() {
   if (reader_) std::exchange(reader_, nullptr)->complete(asio::error::operation_aborted, 0);
   if (datagrams && datagrams->receiver)
     std::exchange(datagrams->receiver, nullptr)->complete(asio::error::operation_aborted, 0);
-  if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
+  if (reset_waiter_) cancel_wait_reset(reset_waiter_);
   if (fate_) return;
   // Its End is under way, so the shutdown need not wait for what goes before it.
   if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete({});
@@ -153,7 +153,7 @@ MUXPRO_DECL void stream_state::peer_closed() {
   end_stall();
   session_->queue().remove_data(*this);
   if (writer_) writer_->allowed = writer_->framed;
-  if (writer_ && !flying_) finish_write(asio::error::broken_pipe);
+  if (writer_ && !in_flight_) finish_write(asio::error::broken_pipe);
   if (shutting_down_) std::exchange(shutting_down_, nullptr)->complete(asio::error::broken_pipe);
   if (datagrams) drop_unsent();
   peer_ended();
@@ -181,9 +181,9 @@ MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
   if (aborted || remote_ended) session_->queue().remove_credit(*this);
   if (reader_) std::exchange(reader_, nullptr)->complete(why, 0);
   if (writer_) writer_->allowed = writer_->framed;
-  if (writer_ && !flying_) finish_write(why);
+  if (writer_ && !in_flight_) finish_write(why);
   if (shutting_down_ && !writer_) std::exchange(shutting_down_, nullptr)->complete(why);
-  if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->complete(why);
+  if (reset_waiter_) std::exchange(reset_waiter_, nullptr)->complete(why);
   if (datagrams) {
     drop_unsent();
     if (datagrams->receiver) std::exchange(datagrams->receiver, nullptr)->complete(why, 0);
@@ -192,7 +192,7 @@ MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
 
 MUXPRO_DECL void stream_state::settle() {
   if (!over()) return;
-  if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->complete(asio::error::eof);
+  if (reset_waiter_) std::exchange(reset_waiter_, nullptr)->complete(asio::error::eof);
   if (listed) session_->release(*this);
 }
 
@@ -203,7 +203,7 @@ MUXPRO_DECL void stream_state::drop_operations() noexcept {
   if (reader_) std::exchange(reader_, nullptr)->drop();
   if (writer_) std::exchange(writer_, nullptr)->drop();
   if (shutting_down_) std::exchange(shutting_down_, nullptr)->drop();
-  if (waiting_for_cut_) std::exchange(waiting_for_cut_, nullptr)->drop();
+  if (reset_waiter_) std::exchange(reset_waiter_, nullptr)->drop();
   if (datagrams && datagrams->receiver) std::exchange(datagrams->receiver, nullptr)->drop();
 }
 

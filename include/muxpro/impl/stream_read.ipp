@@ -83,7 +83,7 @@ MUXPRO_DECL bool stream_state::gather(const_bytes data) {
   write_buffers* const pieces = reader_->gathered();
   if (!pieces) return false;
   const auto piece = asio::buffer(data.data(), data.size());
-  if (pieces->empty()) session_->touched(*this);
+  if (pieces->empty()) session_->flush_after_turn(*this);
   if (pieces->append(piece)) return true;
   pass_gathered();
   return !reader_->due() && pieces->append(piece);
@@ -106,7 +106,7 @@ MUXPRO_DECL std::size_t stream_state::fill_reader(const_bytes data) {
   if (!reader_ || !unread_.empty()) return 0;
   const bool was_due = reader_->due();
   const std::size_t n = reader_->take(write_buffers(asio::buffer(data.data(), data.size())));
-  if (reader_->due() && !was_due) session_->touched(*this);
+  if (reader_->due() && !was_due) session_->flush_after_turn(*this);
   if (n > 0) consumed(n);
   return n;
 }

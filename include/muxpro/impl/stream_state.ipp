@@ -30,7 +30,7 @@ MUXPRO_DECL void stream_state::cancel() {
   if (shutting_down_) cancel_shutdown(shutting_down_);
   if (writer_) cancel_write(writer_);
   if (reader_) cancel_read(reader_);
-  if (waiting_for_cut_) cancel_wait_cut(waiting_for_cut_);
+  if (reset_waiter_) cancel_wait_reset(reset_waiter_);
   if (datagrams && datagrams->receiver) cancel_receive(datagrams->receiver);
 }
 

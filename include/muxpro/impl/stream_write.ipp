@@ -95,8 +95,8 @@ MUXPRO_DECL void stream_state::staged_sent(std::size_t n) noexcept {
     staged_.erase(staged_.begin(), staged_.begin() + static_cast<std::ptrdiff_t>(n));
 }
 
-MUXPRO_DECL void stream_state::landed() {
-  flying_ = false;
+MUXPRO_DECL void stream_state::write_done() {
+  in_flight_ = false;
   if (!writer_) return;
   if (fate_)
     finish_write(fate_);
@@ -134,7 +134,7 @@ MUXPRO_DECL void stream_state::cancel_write(write_op* op) {
   torn_ = op->framed < op->from.size();
   if (sendable() == 0) session_->queue().remove_data(*this);
   credit_.release(unused);
-  if (flying_) return;
+  if (in_flight_) return;
   const bool untouched = op->framed == 0;
   finish_write(untouched ? error_code(asio::error::operation_aborted) : error_code{});
 }

@@ -27,7 +27,8 @@ void sub_stream::initiate_read::operator()(Handler&& handler, detail::read_buffe
     return;
   }
   const auto cancel = detail::cancel_by<&detail::stream_state::cancel_read>(s);
-  s->start_read(detail::park<detail::copying_read>(std::forward<Handler>(handler), executor, cancel, into));
+  s->start_read(
+      detail::make_pending_op<detail::copying_read>(std::forward<Handler>(handler), executor, cancel, into));
 }
 
 template <class Handler>
@@ -43,7 +44,7 @@ void detail::relay_access<sub_stream>::flow(sub_stream& stream, sink& to, Handle
     return;
   }
   const auto cancel = cancel_by<&stream_state::cancel_read>(s);
-  s->start_read(park<flow_op>(std::forward<Handler>(handler), executor, cancel, to));
+  s->start_read(make_pending_op<flow_op>(std::forward<Handler>(handler), executor, cancel, to));
 }
 
 template <class Handler>
@@ -65,7 +66,8 @@ void sub_stream::initiate_write::operator()(Handler&& handler, detail::write_buf
     return;
   }
   const auto cancel = detail::cancel_by<&detail::stream_state::cancel_write>(s);
-  s->start_write(detail::park<detail::write_op>(std::forward<Handler>(handler), executor, cancel, *s, from));
+  s->start_write(
+      detail::make_pending_op<detail::write_op>(std::forward<Handler>(handler), executor, cancel, *s, from));
 }
 
 template <class Handler>
@@ -80,11 +82,12 @@ void sub_stream::initiate_shutdown::operator()(Handler&& handler) const {
     return;
   }
   const auto cancel = detail::cancel_by<&detail::stream_state::cancel_shutdown>(s);
-  s->start_shutdown(detail::park<detail::shutdown_op>(std::forward<Handler>(handler), executor, cancel));
+  s->start_shutdown(
+      detail::make_pending_op<detail::shutdown_op>(std::forward<Handler>(handler), executor, cancel));
 }
 
 template <class Handler>
-void sub_stream::initiate_wait_cut::operator()(Handler&& handler) const {
+void sub_stream::initiate_wait_reset::operator()(Handler&& handler) const {
   auto* const s = object;
   if (!s) return detail::refuse(std::forward<Handler>(handler));
   s->session()->operation_begins();
@@ -94,8 +97,9 @@ void sub_stream::initiate_wait_cut::operator()(Handler&& handler) const {
     detail::post_completion(std::forward<Handler>(handler), executor, ec);
     return;
   }
-  const auto cancel = detail::cancel_by<&detail::stream_state::cancel_wait_cut>(s);
-  s->start_wait_cut(detail::park<detail::cut_op>(std::forward<Handler>(handler), executor, cancel));
+  const auto cancel = detail::cancel_by<&detail::stream_state::cancel_wait_reset>(s);
+  s->start_wait_reset(
+      detail::make_pending_op<detail::wait_reset_op>(std::forward<Handler>(handler), executor, cancel));
 }
 
 inline std::size_t sub_stream::read_at_once(const detail::read_buffers& into, error_code& ec) {

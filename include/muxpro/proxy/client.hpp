@@ -185,7 +185,7 @@ class target_link {
     return promises_->target.async_wait(stream.get_executor(), std::forward<Token>(token));
   }
   /// Whether async_wait_for_target() would complete at once. Sets `outcome` if so.
-  bool knows_target(std::error_code& outcome) const noexcept {
+  bool is_target_known(std::error_code& outcome) const noexcept {
     if (promises_->target.is_set()) outcome = promises_->target.outcome();
     return promises_->target.is_set();
   }

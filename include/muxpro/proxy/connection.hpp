@@ -168,8 +168,8 @@ class connection_over final : public connection {
     return 0;
   }
   asio::const_buffer write_now(const_bytes from) noexcept override {
-    [[maybe_unused]] std::error_code said_by_write;
-    if constexpr (plain_socket<Stream>) from = from.subspan(muxpro::write_now(stream_, from, said_by_write));
+    [[maybe_unused]] std::error_code write_error;
+    if constexpr (plain_socket<Stream>) from = from.subspan(muxpro::write_now(stream_, from, write_error));
     return asio::buffer(from.data(), from.size());
   }
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, std::error_code& ec,

@@ -70,7 +70,7 @@ class dispatcher {
   }
   /// Replaces addresses that the FakeDNS has given out by their names, for connections whose inbound sniffs.
   /// A connection to an address of its pools that has no name is refused with fake_dns_errc::unknown_address.
-  void know_fakes(std::shared_ptr<fake_dns> f) { fakes_ = std::move(f); }
+  void use_fake_dns(std::shared_ptr<fake_dns> f) { fakes_ = std::move(f); }
   void observe_by(observer o) { ended_ = std::move(o); }
   /// Sets a function that is called with each connection when its outbound has been chosen. May be empty.
   void announce_by(std::function<void(const context&)> a) { chosen_ = std::move(a); }

@@ -57,9 +57,10 @@ class inbound {
 /// A client whose request was not read yet. It is cut if that takes longer than `limit`.
 class pending_client {
  public:
-  /// `known` must outlive it.
-  pending_client(std::shared_ptr<connection> from, context& known, admission::ticket place, duration limit)
-      : c(std::move(from)), ctx(known), place_(std::move(place)), deadline_(std::in_place, c, limit) {}
+  /// `client_ctx` must outlive it.
+  pending_client(std::shared_ptr<connection> from, context& client_ctx, admission::ticket place,
+                 duration limit)
+      : c(std::move(from)), ctx(client_ctx), place_(std::move(place)), deadline_(std::in_place, c, limit) {}
 
   /// The bytes that the client has sent, without those that were consumed.
   const_bytes buffered() const noexcept { return buffered_; }

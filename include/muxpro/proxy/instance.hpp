@@ -86,10 +86,10 @@ class instance {
   /// until it is authenticated. Returns the address with the port that was chosen for port 0. Throws
   /// std::system_error.
   stream_endpoint listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
-                         transport_use how = {}, std::shared_ptr<const sniff_policy> sniffing = {},
+                         transport_options how = {}, std::shared_ptr<const sniff_policy> sniffing = {},
                          user_account anonymous = {});
   asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& at, std::string tag,
-                                 std::shared_ptr<const inbound> i, transport_use how = {}) {
+                                 std::shared_ptr<const inbound> i, transport_options how = {}) {
     return to_tcp(listen(stream_endpoint(at), std::move(tag), std::move(i), std::move(how)));
   }
   /// Like listen(), for datagrams. Each source is a connection of its own, whose target

@@ -199,13 +199,13 @@ struct outbound_plan {
 };
 
 /// A layer of a transport that a configuration asks for.
-struct transport_plan {
+struct transport_factory {
   /// Makes the layer and reads its files. Throws std::exception with one sentence. If the maker is empty or
   /// returns null, the connection goes on without this layer.
   using maker = std::function<std::shared_ptr<const transport>()>;
 
-  transport_plan() = default;
-  transport_plan(maker m, bool a = false) : make(std::move(m)), authenticates(a) {}
+  transport_factory() = default;
+  transport_factory(maker m, bool a = false) : make(std::move(m)), authenticates(a) {}
 
   maker make;
   /// Files that transport::reload() reads again. The proxy checks whether they change.
@@ -242,14 +242,15 @@ struct transport_plan {
 ///   std::string) {
 ///     std::string password;
 ///     s.text("password", password);
-///     return transport_plan([=] { return std::make_shared<const obfuscated>(side, password); });
+///     return transport_factory([=] { return std::make_shared<const obfuscated>(side, password); });
 ///   });
 struct registry {
   /// Reads "settings" of an inbound or an outbound.
   using inbound_reader = std::function<void(settings& s, const inbound_policy& policy, inbound_plan& to)>;
   using outbound_reader = std::function<void(settings& s, outbound_plan& to)>;
   /// Reads "NAMESettings" of streamSettings. `server` is the host that a client connects to, or empty.
-  using transport_reader = std::function<transport_plan(settings& s, role side, const std::string& server)>;
+  using transport_reader =
+      std::function<transport_factory(settings& s, role side, const std::string& server)>;
 
   /// Returns the registry of this process, which contains all protocols and layers of muxpro. Add to it
   /// before the first thread starts.

@@ -70,9 +70,9 @@ class config_mistakes {
 
 /// Returns `text` for one line of a terminal. Control characters are replaced, and it is cut after `longest`
 /// bytes.
-std::string shown(std::string_view text, std::size_t longest = 60);
+std::string sanitized(std::string_view text, std::size_t longest = 60);
 /// Returns the entry of `known` that is most similar to `text`. Empty if no entry is similar enough.
-std::string_view alike(std::string_view text, const std::vector<std::string_view>& known);
+std::string_view closest_match(std::string_view text, const std::vector<std::string_view>& known);
 
 /// Returns whether two names are equal except for the case of ASCII letters, because V2Ray and Xray take
 /// "Warning" for "warning".
@@ -107,7 +107,7 @@ struct config_reference {
   /// behind a protocol. An empty path is the whole. The result is empty if there is no such path.
   config_reference below(std::string_view path) const;
   /// Returns the existing path that is most similar to `path`. Empty if no path is similar enough.
-  std::string alike(std::string_view path) const;
+  std::string closest_match(std::string_view path) const;
 
   std::vector<section> sections;
 };

@@ -54,7 +54,7 @@ bool is_unix(const stream_endpoint& e) noexcept;
 /// Returns the path of a unix socket's file. Empty if there is no file.
 std::string socket_file(const stream_endpoint& e);
 /// Returns whether other machines can connect to it.
-bool reaches_others(const stream_endpoint& e) noexcept;
+bool is_reachable_remotely(const stream_endpoint& e) noexcept;
 /// Returns 0.0.0.0 and port 0 for a unix socket.
 asio::ip::tcp::endpoint to_tcp(const stream_endpoint& e) noexcept;
 /// As stream_address::parse() reads it.

@@ -61,9 +61,9 @@ class transport {
 struct trusted_proxies;
 
 /// How a listener accepts connections, or a client makes them.
-struct transport_use {
-  transport_use() = default;
-  explicit transport_use(std::shared_ptr<const transport> t) : over(std::move(t)) {}
+struct transport_options {
+  transport_options() = default;
+  explicit transport_options(std::shared_ptr<const transport> t) : over(std::move(t)) {}
 
   std::shared_ptr<const transport> over;  ///< null if the bytes of a connection are those of its socket
   socket_options socket;

@@ -25,8 +25,8 @@ class server_watch;
 /// dial behind dial() need it to be owned by a shared_ptr.
 class transport_dialer : public std::enable_shared_from_this<transport_dialer> {
  public:
-  transport_dialer(stream_address to, transport_use how);
-  transport_dialer(stream_address to, transport_use how, const dial_options& limits);
+  transport_dialer(stream_address to, transport_options how);
+  transport_dialer(stream_address to, transport_options how, const dial_options& limits);
   ~transport_dialer();
 
   /// Completes when the transport's handshake is over. dial_options::timeout limits the dial of the socket,

@@ -53,16 +53,16 @@ class fault {
   fault_options options;
 
   /// Whether any operation failed by it. Short, slow and late operations are no failures.
-  bool fired() const noexcept { return lane_[0].broken || lane_[1].broken; }
-  std::size_t reads() const noexcept { return lane_[0].steps; }
-  std::size_t writes() const noexcept { return lane_[1].steps; }
-  std::size_t bytes_read() const noexcept { return lane_[0].bytes; }
-  std::size_t bytes_written() const noexcept { return lane_[1].bytes; }
+  bool fired() const noexcept { return directions_[0].broken || directions_[1].broken; }
+  std::size_t reads() const noexcept { return directions_[0].steps; }
+  std::size_t writes() const noexcept { return directions_[1].steps; }
+  std::size_t bytes_read() const noexcept { return directions_[0].bytes; }
+  std::size_t bytes_written() const noexcept { return directions_[1].bytes; }
 
   verdict before(direction d, time_point now) {
-    lane& l = of(d);
+    direction_state& l = of(d);
     const direction_faults& f = options_of(d);
-    if (reads() + writes() == options.fail_at) lane_[0].broken = lane_[1].broken = options.error;
+    if (reads() + writes() == options.fail_at) directions_[0].broken = directions_[1].broken = options.error;
     if (l.steps == f.fail_at) l.broken = options.error;
     ++l.steps;
     verdict out{l.broken, size_limit(f.max_size), std::max(now + f.delay, l.free_at)};
@@ -74,7 +74,7 @@ class fault {
   }
 
   void after(direction d, time_point now, std::size_t transferred) {
-    lane& l = of(d);
+    direction_state& l = of(d);
     l.bytes += transferred;
     if (options.bytes_per_second <= 0) return;
     const std::chrono::duration<double> busy(static_cast<double>(transferred) / options.bytes_per_second);
@@ -82,14 +82,14 @@ class fault {
   }
 
  private:
-  struct lane {
+  struct direction_state {
     std::size_t steps = 0;
     std::size_t bytes = 0;
     error_code broken;
     time_point free_at = time_point::min();
   };
 
-  lane& of(direction d) noexcept { return lane_[static_cast<std::size_t>(d)]; }
+  direction_state& of(direction d) noexcept { return directions_[static_cast<std::size_t>(d)]; }
 
   const direction_faults& options_of(direction d) const noexcept {
     return d == direction::read ? options.read : options.write;
@@ -110,7 +110,7 @@ class fault {
     return 1 + (*random_)() % most;
   }
 
-  lane lane_[2];
+  direction_state directions_[2];
   std::optional<std::mt19937_64> random_;
 };
 

@@ -24,7 +24,7 @@ struct state {
   Next next;
   std::shared_ptr<fault> faults;
   bool closed = false;
-  std::array<detail::wake_up*, 2> late{};  ///< operations that wait for their time
+  std::array<detail::context_timer*, 2> late{};  ///< operations that wait for their time
 };
 
 template <class Next>
@@ -37,7 +37,7 @@ struct late_start {
   late_start(const late_start&) = delete;
   late_start& operator=(const late_start&) = delete;
 
-  detail::wake_up timer;
+  detail::context_timer timer;
   std::shared_ptr<state<Next>> shared;
   std::size_t place;
 };
@@ -184,7 +184,7 @@ class faulty_stream {
   void close() noexcept {
     if (!state_) return;
     state_->closed = true;
-    for (detail::wake_up* late : state_->late) {
+    for (detail::context_timer* late : state_->late) {
       if (late) late->cancel();
     }
     if constexpr (requires(error_code & ignored) { lowest_layer().close(ignored); }) {

@@ -30,7 +30,7 @@ class manual_clock {
   /// Waits that end by then complete when the context runs next.
   void advance(duration by) { service_->advance(by); }
   /// The earliest time that a timer waits for, or time_point::max().
-  time_point next_wake_up() const { return service_->next_wake_up(); }
+  time_point next_expiry() const { return service_->next_expiry(); }
 
   /// Runs until no handler is ready and no timer waits for a time up to now() + `at_most`, jumping from
   /// one timer to the next. Returns how much time has passed.
@@ -39,7 +39,7 @@ class manual_clock {
     const time_point limit = begin + at_most;
     for (;;) {
       run_ready(context);
-      const time_point next = next_wake_up();
+      const time_point next = next_expiry();
       if (next > limit) return now() - begin;
       advance(next - now());
     }

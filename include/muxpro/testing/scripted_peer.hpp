@@ -103,7 +103,7 @@ class scripted_peer {
   /// For this long no byte comes, and the wire does not end.
   asio::awaitable<void> expect_silence(detail::clock::duration how_long) {
     const std::shared_ptr<probe> next = read_one();
-    detail::wake_up timer(end_.get_executor());
+    detail::context_timer timer(end_.get_executor());
     const auto until = timer.now() + how_long;
     while (!next->done && timer.now() < until) {
       error_code ignored;

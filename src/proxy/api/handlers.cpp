@@ -82,7 +82,7 @@ setting routing_of(const_bytes typed) {
   const typed_bytes config(typed);
   if (config.type != routing_form.name)
     throw api_refusal(api_code::invalid_argument,
-                      fmt::format("{} is not a configuration of routing", shown(config.type)));
+                      fmt::format("{} is not a configuration of routing", sanitized(config.type)));
   setting out(object_of(routing_form, config.value));
   setting* const balancers = member_in(&out, "balancers");
   auto* const list = balancers ? std::get_if<setting::list>(&balancers->is) : nullptr;
@@ -100,7 +100,7 @@ user_operation user_operation_of(const_bytes typed) {
   }
   if (operation.type != "xray.app.proxyman.command.AddUserOperation")
     throw api_refusal(api_code::unimplemented,
-                      fmt::format("{} is not an operation that muxpro supports", shown(operation.type)));
+                      fmt::format("{} is not an operation that muxpro supports", sanitized(operation.type)));
   out.adds = true;
   out.user = setting(object_of(user_form, bytes_in(operation.value, 1)));
   out.email = text_at(out.user, "email");

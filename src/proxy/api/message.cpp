@@ -168,7 +168,7 @@ class message_reading {
     }
     const typed_message* const known = find_typed_message(type);
     if (!in.good() || !known)
-      throw api_refusal(api_code::unimplemented, fmt::format("muxpro does not support {}", shown(type)));
+      throw api_refusal(api_code::unimplemented, fmt::format("muxpro does not support {}", sanitized(type)));
     setting::object inner;
     read(*known->form, value, inner);
     if (!f.key.empty() && !known->key.empty()) inner.emplace(known->key, setting(std::string(known->value)));

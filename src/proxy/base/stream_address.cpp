@@ -105,7 +105,7 @@ std::string socket_file(const stream_endpoint& e) {
   return path.starts_with('@') ? std::string() : path;
 }
 
-bool reaches_others(const stream_endpoint& e) noexcept {
+bool is_reachable_remotely(const stream_endpoint& e) noexcept {
   return !is_unix(e) && !to_tcp(e).address().is_loopback();
 }
 

@@ -43,14 +43,14 @@ void read_page_place(settings& s, config& to) {
               listen))
     return;
   const own_place place = place_in(listen);
-  if (place.at && !reaches_others(*place.at)) {
+  if (place.at && !is_reachable_remotely(*place.at)) {
     to.metrics = place.at;
     to.metrics_mode = place.mode;
     return;
   }
   s.wrong("listen", fmt::format("is '{}'; it must be a loopback address with a port, or unix:PATH: the "
                                 "page names users and targets",
-                                shown(listen)));
+                                sanitized(listen)));
 }
 
 // In Xray connections that rules lead to the tag reach the page.
@@ -101,15 +101,15 @@ void read_api_place(settings& s, api_config& to) {
     return;
   const own_place place = place_in(listen);
   if (!place.at)
-    return s.wrong("listen",
-                   fmt::format("is '{}'; it must be an IP address with a port, or unix:PATH", shown(listen)));
+    return s.wrong("listen", fmt::format("is '{}'; it must be an IP address with a port, or unix:PATH",
+                                         sanitized(listen)));
   to.listen = place.at;
   to.listen_mode = place.mode;
-  if (reaches_others(*place.at))
+  if (is_reachable_remotely(*place.at))
     s.note("listen",
            fmt::format("is '{}': the API asks for no password, and every machine that reaches this address "
                        "controls the proxy; 127.0.0.1 serves this machine alone",
-                       shown(listen)));
+                       sanitized(listen)));
 }
 
 // As in Xray the API takes the place of an outbound of that tag.

@@ -29,7 +29,7 @@ void read_baselines(settings& s, std::vector<duration>& to) {
     if (d)
       to.push_back(*d);
     else
-      s.wrong("baselines", fmt::format("has '{}'; it must be a list of times such as 50ms", shown(text)));
+      s.wrong("baselines", fmt::format("has '{}'; it must be a list of times such as 50ms", sanitized(text)));
   }
   std::sort(to.begin(), to.end());
 }

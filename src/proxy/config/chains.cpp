@@ -27,7 +27,7 @@ void leave_out_transport(settings& s, outbound_config& to) {
 
 void take_next(settings& s, outbound_config& to, std::string tag, bool transport) {
   if (!to.plan.dials && !to.plan.server && to.known)
-    s.wrong("tag", fmt::format("is '{}'; {} dials nothing", shown(tag), shown(to.protocol)));
+    s.wrong("tag", fmt::format("is '{}'; {} dials nothing", sanitized(tag), sanitized(to.protocol)));
   if (!to.stream.next.empty())
     return s.wrong("tag", "is used together with streamSettings.sockopt.dialerProxy, which means the same");
   if (!transport) leave_out_transport(s, to);
@@ -57,8 +57,8 @@ std::vector<std::string_view> loop_of(const config& c, const outbound_config& o)
 std::string missing_tag(const config& c, const std::string& tag) {
   std::vector<std::string_view> known;
   for (const outbound_config& o : c.outbounds) known.push_back(o.tag);
-  const std::string_view meant = alike(tag, known);
-  return fmt::format("is '{}'; it must be the tag of an outbound{}", shown(tag),
+  const std::string_view meant = closest_match(tag, known);
+  return fmt::format("is '{}'; it must be the tag of an outbound{}", sanitized(tag),
                      meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant));
 }
 
@@ -79,7 +79,7 @@ void read_chain(settings& s, outbound_config& to) {
   if (!to.stream.next.empty() && to.plan.server && to.plan.server->is_unix())
     s.mistakes().add(
         to.stream.next_key,
-        fmt::format("is '{}'; a unix socket is reached from this machine alone", shown(to.stream.next)));
+        fmt::format("is '{}'; a unix socket is reached from this machine alone", sanitized(to.stream.next)));
 }
 
 const outbound_config* outbound_behind(const config& c, const outbound_config& o) {
@@ -102,8 +102,8 @@ void report_broken_chains(const config& c, config_mistakes& to) {
     if (o.stream.next.empty()) continue;
     if (!outbound_behind(c, o)) to.add(o.stream.next_key, missing_tag(c, o.stream.next));
     if (const auto loop = loop_of(c, o); !loop.empty())
-      to.add(o.stream.next_key, fmt::format("is '{}', which leads back here: {}", shown(o.stream.next),
-                                            shown(fmt::format("{}", fmt::join(loop, " -> ")), 300)));
+      to.add(o.stream.next_key, fmt::format("is '{}', which leads back here: {}", sanitized(o.stream.next),
+                                            sanitized(fmt::format("{}", fmt::join(loop, " -> ")), 300)));
   }
 }
 

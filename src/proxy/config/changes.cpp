@@ -50,7 +50,7 @@ void compare(const setting::object& before, const setting::object& after, const 
     for (const auto& [key, value] : *o) keys.insert(key);
   for (const std::string_view key : keys)
     compare(member(before, key), member(after, key),
-            path.empty() ? shown(key) : fmt::format("{}.{}", path, shown(key)), to);
+            path.empty() ? sanitized(key) : fmt::format("{}.{}", path, sanitized(key)), to);
 }
 
 // Lists of different lengths are compared as wholes, because one new value would move all values after it.

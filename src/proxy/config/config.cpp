@@ -88,15 +88,16 @@ void name_untagged(settings& s, const std::vector<Part>& others, Part& one) {
 
 void read_inbounds(settings& s, config& to, config_reading& with) {
   if (!s.needs("inbounds", "a list of at least one object")) return;
-  s.objects({"inbounds", "Where clients connect, and which protocol they use."}, [&](settings& i,
-                                                                                     std::size_t) {
-    inbound_config next = read_inbound(i, with);
-    name_untagged(i, to.inbounds, next);
-    for (const inbound_config& other : to.inbounds)
-      if (i.has("tag") && other.tag == next.tag)
-        i.wrong("tag", fmt::format("is '{}'; it must be a name that no other inbound has", shown(next.tag)));
-    to.inbounds.push_back(std::move(next));
-  });
+  s.objects(
+      {"inbounds", "Where clients connect, and which protocol they use."}, [&](settings& i, std::size_t) {
+        inbound_config next = read_inbound(i, with);
+        name_untagged(i, to.inbounds, next);
+        for (const inbound_config& other : to.inbounds)
+          if (i.has("tag") && other.tag == next.tag)
+            i.wrong("tag",
+                    fmt::format("is '{}'; it must be a name that no other inbound has", sanitized(next.tag)));
+        to.inbounds.push_back(std::move(next));
+      });
 }
 
 void read_outbounds(settings& s, config& to, config_reading& with) {
@@ -108,8 +109,8 @@ void read_outbounds(settings& s, config& to, config_reading& with) {
         name_untagged(o, to.outbounds, next);
         for (const outbound_config& other : to.outbounds)
           if (other.tag == next.tag)
-            o.wrong("tag",
-                    fmt::format("is '{}'; it must be a name that no other outbound has", shown(next.tag)));
+            o.wrong("tag", fmt::format("is '{}'; it must be a name that no other outbound has",
+                                       sanitized(next.tag)));
         to.routing.outbound_tags.push_back(next.tag);
         to.outbounds.push_back(std::move(next));
       });
@@ -125,7 +126,8 @@ void read_own_addresses(settings& s, config& to) {
   for (const std::string& text : texts) {
     std::error_code bad;
     to.own_addresses.push_back(unmapped(asio::ip::make_address(text, bad)));
-    if (bad) s.wrong("ownAddresses", fmt::format("has '{}'; it must be a list of IP addresses", shown(text)));
+    if (bad)
+      s.wrong("ownAddresses", fmt::format("has '{}'; it must be a list of IP addresses", sanitized(text)));
   }
 }
 

@@ -47,7 +47,7 @@ struct log_config {
 
 /// "streamSettings"
 struct stream_config {
-  transport_plan security, carrier;
+  transport_factory security, carrier;
   socket_options socket;
   /// The proxies of a listener that expects a header of the PROXY protocol. Null if it expects no header.
   std::shared_ptr<const trusted_proxies> proxies;

@@ -40,7 +40,7 @@ void read_host_text(const std::string& text, const std::string& path, config_mis
     to.alias = normalized(text);
   const bool is_rcode = to.rcode && *to.rcode <= most_rcode;
   if (text.starts_with('#') ? !is_rcode : no_address && !address(text).valid())
-    mistakes.add(path, fmt::format("is '{}'; it must be an IP address, a name, or #RCODE", shown(text)));
+    mistakes.add(path, fmt::format("is '{}'; it must be an IP address, a name, or #RCODE", sanitized(text)));
 }
 
 void read_host(const std::string& key, const setting& value, const std::string& path,
@@ -80,7 +80,7 @@ void read_told_client(settings& s, std::optional<asio::ip::address>& to) {
     return;
   std::error_code bad;
   to = asio::ip::make_address(text, bad);
-  if (bad) s.wrong("clientIp", fmt::format("is '{}'; it must be an IP address", shown(text)));
+  if (bad) s.wrong("clientIp", fmt::format("is '{}'; it must be an IP address", sanitized(text)));
 }
 
 void read_keeping(settings& s, dns_defaults& to) {
@@ -115,10 +115,10 @@ bool read_server_address(settings& s, std::string_view key, const std::string& t
   for (const auto& [scheme, what] : {std::pair("quic+local://", "DNS over QUIC"),
                                      std::pair("tls://", "DNS over TLS, and neither has Xray")})
     if (text.starts_with(scheme))
-      return s.wrong(key, fmt::format("has '{}': muxpro has no {}", shown(text), what)), false;
+      return s.wrong(key, fmt::format("has '{}': muxpro has no {}", sanitized(text), what)), false;
   s.wrong(key, fmt::format("has '{}'; it must be localhost, fakedns, an IP address, a name, or tcp://, "
                            "tcp+local://, https://, https+local://, h2c:// or h2c+local:// with a HOST",
-                           shown(text)));
+                           sanitized(text)));
   return false;
 }
 

@@ -42,9 +42,9 @@ std::string joined(const std::vector<std::string_view>& names) {
 void report(settings& s, std::string_view sentence) {
   const auto end = std::min(sentence.find(" is '"), sentence.find(" has '"));
   if (end == std::string_view::npos)
-    s.wrong(shown(sentence, 300));
+    s.wrong(sanitized(sentence, 300));
   else
-    s.wrong(as_key(sentence.substr(0, end)), shown(sentence.substr(end + 1), 300));
+    s.wrong(as_key(sentence.substr(0, end)), sanitized(sentence.substr(end + 1), 300));
 }
 
 }  // namespace muxpro::proxy

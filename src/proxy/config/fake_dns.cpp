@@ -10,7 +10,7 @@ namespace {
 
 bool is_dns(const inbound_config& i) { return i.protocol == dns_protocol; }
 
-bool knows_fakes(const inbound_config& i) {
+bool uses_fake_dns(const inbound_config& i) {
   const auto& names = i.sniffing.dest_override;
   return i.sniffing.enabled && std::any_of(names.begin(), names.end(),
                                            [](const std::string& n) { return n.starts_with("fakedns"); });
@@ -39,7 +39,7 @@ void report_pool(settings& s, std::string mistake) {
   mistake.erase(0, mistake.find(' ') + 1);
   replace(mistake, "capacity", "poolSize");
   replace(mistake, "empty or ", "");
-  s.wrong("ipPool", shown(mistake, 300));
+  s.wrong("ipPool", sanitized(mistake, 300));
 }
 
 }  // namespace
@@ -76,7 +76,7 @@ void read_fakes(settings& root, config& to) {
   to.fakes = o;
   const auto place =
       answers == all.end() ? std::string("dns") : fmt::format("inbounds[{}]", answers - all.begin());
-  if (std::any_of(all.begin(), all.end(), knows_fakes)) return;
+  if (std::any_of(all.begin(), all.end(), uses_fake_dns)) return;
   constexpr const char* sentence =
       "answers with addresses that no inbound turns into names again; one must have 'fakedns' in "
       "sniffing.destOverride";

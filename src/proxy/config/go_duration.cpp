@@ -90,7 +90,7 @@ void read_duration(settings& s, const setting_key& key, duration& to, duration_b
     to = *d;
   else
     s.wrong(key.name,
-            fmt::format("is '{}'; it must be a time such as 10s or 1m30s, {}", shown(text), range()));
+            fmt::format("is '{}'; it must be a time such as 10s or 1m30s, {}", sanitized(text), range()));
 }
 
 }  // namespace muxpro::proxy

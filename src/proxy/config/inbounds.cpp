@@ -38,7 +38,8 @@ inbound_config read_inbound(settings& s, config_reading& with) {
       {"sniffing",
        "Reading the target's name or the protocol from a connection's first bytes. Not for protocol dns."},
       [&](settings& o) { to.sniffing = read_sniffing(o, with.geo); });
-  if (s.mistakes().count() == before && reaches_others(to.at) && !to.may_be_open && !to.plan.one_target)
+  if (s.mistakes().count() == before && is_reachable_remotely(to.at) && !to.may_be_open &&
+      !to.plan.one_target)
     s.wrong(
         "listen",
         fmt::format("is '{}' without accounts or client certificates, and every client that reaches it "

@@ -43,7 +43,8 @@ class tree_builder : public nlohmann::json_sax<json> {
   bool end_array() override { return close(); }
   bool key(string_t& name) override {
     auto& o = std::get<setting::object>(open_.back()->is);
-    if (o.contains(name)) return refuse(fmt::format("the key '{}' occurs twice in one object", shown(name)));
+    if (o.contains(name))
+      return refuse(fmt::format("the key '{}' occurs twice in one object", sanitized(name)));
     key_ = std::move(name);
     return true;
   }
@@ -52,7 +53,7 @@ class tree_builder : public nlohmann::json_sax<json> {
     std::string_view why = e.what();
     why.remove_prefix(std::min(why.find(']') + 1, why.size()));
     why.remove_prefix(std::min(why.find_first_not_of(' '), why.size()));
-    return refuse(fmt::format("is not JSON: {}", shown(without_quotation(why), 300)));
+    return refuse(fmt::format("is not JSON: {}", sanitized(without_quotation(why), 300)));
   }
 
  private:

@@ -118,7 +118,7 @@ void settings::report_both_names() {
     names.insert(names.begin(), key);
     for (const auto& [name, value] : object_)
       if (name != used && is_one_of(name, names) && has_content(object_, name))
-        mistakes_.add(path_.empty() ? shown(name) : fmt::format("{}.{}", path_, shown(name)),
+        mistakes_.add(path_.empty() ? sanitized(name) : fmt::format("{}.{}", path_, sanitized(name)),
                       fmt::format("is used together with {}, which means the same", used));
   }
 }
@@ -126,14 +126,15 @@ void settings::report_both_names() {
 void settings::not_one_of(std::string_view key, std::string_view name,
                           const std::vector<std::string_view>& allowed) {
   if (mistakes_.full()) return mistakes_.add({}, {});  // as in report_unknown()
-  const auto is = fmt::format("is '{}'; ", shown(name));
+  const auto is = fmt::format("is '{}'; ", sanitized(name));
   if (const auto what = not_had_value(key, name); !what.empty())
     wrong(key, fmt::format("{}muxpro has no {}", is, what));
   else if (allowed.empty())
     wrong(key, is + "no value is allowed here");
   else
-    wrong(key, fmt::format("{}it must be {}{}{}", is, allowed.size() > 1 ? "one of " : "",
-                           fmt::join(without_empty(allowed), ", "), suggestion(alike(name, allowed))));
+    wrong(key,
+          fmt::format("{}it must be {}{}{}", is, allowed.size() > 1 ? "one of " : "",
+                      fmt::join(without_empty(allowed), ", "), suggestion(closest_match(name, allowed))));
 }
 
 void settings::report_unknown() {
@@ -149,7 +150,7 @@ void settings::report_unknown() {
 void settings::report_unknown(std::string_view key, const std::vector<std::string_view>& known) {
   // The search for a suggestion takes time, and the mistake is not printed.
   if (mistakes_.full()) return mistakes_.add({}, {});
-  const std::string name = shown(key);
+  const std::string name = sanitized(key);
   const auto what = not_had_key(path_, key);
   const bool known_elsewhere = !what.empty() || is_without_effect(path_, key);
   if (known_elsewhere && !has_value(object_, key)) return;
@@ -157,7 +158,7 @@ void settings::report_unknown(std::string_view key, const std::vector<std::strin
   if (!what.empty()) return wrong(name, fmt::format("is not supported; muxpro has no {}", what));
   if (known_elsewhere) return note(name, "has no effect");
   if (mistakes_.unknown() == unknown_keys::notes) return note(name, "there is no such key; it has no effect");
-  const std::string hint = suggestion(alike(key, known));
+  const std::string hint = suggestion(closest_match(key, known));
   const std::string all =
       known.empty() ? std::string() : fmt::format("; there may be {}", fmt::join(known, ", "));
   wrong(name, "there is no such key" + (hint.empty() ? all : hint));

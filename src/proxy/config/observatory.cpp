@@ -41,7 +41,7 @@ void read_interval(settings& s, std::string_view key, duration& to) {
 void read_page_url(settings& s, std::string_view key, observatory_options& to) {
   std::string url;
   if (s.text({key, "The page, http://... or https://..."}, url) && !read_url(url, to))
-    s.wrong(key, fmt::format("is '{}'; it must be http://HOST/PATH or https://HOST/PATH", shown(url)));
+    s.wrong(key, fmt::format("is '{}'; it must be http://HOST/PATH or https://HOST/PATH", sanitized(url)));
 }
 
 void read_selector(settings& s, observatory_options& to) {

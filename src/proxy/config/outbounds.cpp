@@ -88,7 +88,7 @@ void read_mux(settings& s, outbound_config& to) {
             "concurrency -1, or enabled false");
   if (enabled && to.plan.mux == multiplexing::never && !to.protocol.empty())
     s.wrong("enabled", fmt::format("is true; it must be false: protocol {} does not use main connections",
-                                   shown(to.protocol)));
+                                   sanitized(to.protocol)));
   if (always || (enabled && to.plan.mux == multiplexing::possible)) to.mux = mux;
 }
 
@@ -118,9 +118,9 @@ void read_source(settings& s, outbound_config& to) {
   std::error_code bad;
   const auto source = asio::ip::make_address(text, bad);
   if (bad)
-    s.wrong("sendThrough", fmt::format("is '{}'; it must be an address of this machine", shown(text)));
+    s.wrong("sendThrough", fmt::format("is '{}'; it must be an address of this machine", sanitized(text)));
   else if (!to.plan.dials && !to.plan.server)
-    s.note("sendThrough", fmt::format("has no effect: {} dials nothing", shown(to.protocol)));
+    s.note("sendThrough", fmt::format("has no effect: {} dials nothing", sanitized(to.protocol)));
   else if (!source.is_unspecified())
     to.stream.socket.source = source;
 }
@@ -174,7 +174,7 @@ outbound_config read_outbound(settings& s, const config_reading& with) {
   else if (to.plan.dials)
     to.stream = read_dial_sockopt(s, with.known);
   else if (!server && s.has("streamSettings"))
-    s.note("streamSettings", fmt::format("has no effect: {} dials nothing", shown(to.protocol)));
+    s.note("streamSettings", fmt::format("has no effect: {} dials nothing", sanitized(to.protocol)));
   else
     to.stream = read_stream(s, with, role::client, host);
   read_target_strategy(s, to);

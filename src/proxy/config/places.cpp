@@ -62,7 +62,7 @@ bool add_variable(const std::string& name, const environment& variables, port_li
     to.mistake = fmt::format(
         "names the environment variable {}, which is '{}'; it must be ports such as 1080, 1000-1010 or "
         "80,443",
-        shown(name), shown(value));
+        sanitized(name), sanitized(value));
   return true;
 }
 
@@ -73,9 +73,10 @@ port_list ports_in(std::string_view text, const environment& variables) {
     if (!item.starts_with(variable)) return add_range(item, out.ports);
     return add_variable(std::string(item.substr(variable.size())), variables, out);
   };
-  if (!each_item(text, add)) out.mistake = fmt::format("is '{}'; it must be {}", shown(text), allowed_ports);
+  if (!each_item(text, add))
+    out.mistake = fmt::format("is '{}'; it must be {}", sanitized(text), allowed_ports);
   if (out.mistake.empty() && out.ports.size() > 1 && out.ports.contains(0))
-    out.mistake = fmt::format("is '{}'; 0 takes a free port, and must stand alone", shown(text));
+    out.mistake = fmt::format("is '{}'; 0 takes a free port, and must stand alone", sanitized(text));
   return out;
 }
 
@@ -98,7 +99,7 @@ void read_ports(settings& s, const asio::ip::address& host, inbound_config& to, 
                    fmt::format("is one too many; all inbounds together may listen on {} ports", most_places));
   if (!found.unset.empty())
     with.unset.push_back({s.path("port"), fmt::format("names the environment variable {}, which is not set",
-                                                      shown(found.unset))});
+                                                      sanitized(found.unset))});
   for (const std::uint16_t port : found.ports) to.more.emplace_back(asio::ip::tcp::endpoint(host, port));
   to.at = to.more.empty() ? asio::ip::tcp::endpoint(host, 0) : to.more.front().at;
   if (!to.more.empty()) to.more.erase(to.more.begin());
@@ -112,7 +113,7 @@ void read_unix_place(settings& s, const std::string& listen, inbound_config& to)
         "listen",
         fmt::format(
             "is '{}'; a path must have 1 to 107 bytes, and a mode behind a comma must be octal, such as 0660",
-            shown(listen)));
+            sanitized(listen)));
   to.at = unix_endpoint(place->at.path);
   to.stream.socket.file_mode = place->mode;
 }
@@ -197,7 +198,7 @@ void read_place(settings& s, inbound_config& to, config_reading& with) {
   if (bad)
     s.wrong("listen",
             fmt::format("is '{}'; it must be an IP address, localhost, unix:PATH, PATH,MODE or @NAME",
-                        shown(listen)));
+                        sanitized(listen)));
   read_ports(s, host, to, with);
 }
 
@@ -211,7 +212,7 @@ void report_shared_places(const config& c, config_mistakes& to) {
     const bool by_port = later->name.empty() && later->path.starts_with("inbounds");
     to.add(later->path + (by_port ? ".port" : ".listen"),
            fmt::format("is {}, where {} listens already; each listener needs a place of its own",
-                       shown(later->shown), first->path));
+                       sanitized(later->shown), first->path));
   }
 }
 

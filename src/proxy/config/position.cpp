@@ -56,7 +56,7 @@ class json_walker {
 
   /// Whether the path goes on with `key`, which is taken off it then.
   bool follows(std::string_view key) {
-    const std::string name = shown(key);
+    const std::string name = sanitized(key);
     std::string_view rest = path_;
     if (rest.starts_with('.')) rest.remove_prefix(1);
     if (!rest.starts_with(name)) return false;
@@ -126,7 +126,7 @@ std::string tag_of_part(const setting* list, std::string_view index) {
   if (!all || !n || *n >= all->size()) return {};
   const setting* const tag = value_below(&(*all)[*n], "tag");
   const auto* text = tag ? std::get_if<std::string>(&tag->is) : nullptr;
-  return text ? shown(*text) : std::string();
+  return text ? sanitized(*text) : std::string();
 }
 
 }  // namespace

@@ -22,8 +22,9 @@ inline bool read_range(settings& s, const setting_key& key, number_range& to, st
   if (good)
     to = *range;
   else
-    s.wrong(key.name, fmt::format("is '{}'; it must be a number {} {}, or two with '-' between them",
-                                  shown(text), least > 0 ? fmt::format("from {} to", least) : "up to", most));
+    s.wrong(key.name,
+            fmt::format("is '{}'; it must be a number {} {}, or two with '-' between them", sanitized(text),
+                        least > 0 ? fmt::format("from {} to", least) : "up to", most));
   return good;
 }
 

@@ -92,7 +92,7 @@ template <class Reader, class Read>
 bool read_protocol(settings& s, const named_readers<Reader>& known, std::string& name, Read read) {
   std::vector<std::string_view> names;
   for (const auto& entry : known.all()) names.push_back(entry.name);
-  const bool told = s.needs("protocol", "the name of a protocol") && s.text("protocol", name);
+  const bool is_named = s.needs("protocol", "the name of a protocol") && s.text("protocol", name);
   if (s.describing()) return describe_protocols(s, known, joined(with_other_names(names)), read), true;
   const bool has_settings = s.has("settings");
   const setting nothing{setting::object()};
@@ -105,7 +105,7 @@ bool read_protocol(settings& s, const named_readers<Reader>& known, std::string&
       settings::read(nothing, s.path("settings"), s.mistakes(), own);
     return true;
   }
-  if (told) s.not_one_of("protocol", name, with_other_names(names));
+  if (is_named) s.not_one_of("protocol", name, with_other_names(names));
   return false;
 }
 

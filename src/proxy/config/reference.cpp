@@ -92,7 +92,7 @@ config_reference config_reference::below(std::string_view path) const {
   return out;
 }
 
-std::string config_reference::alike(std::string_view path) const {
+std::string config_reference::closest_match(std::string_view path) const {
   std::vector<std::string> paths;
   for (const section& s : sections) {
     if (!s.object.empty()) paths.push_back(short_path(s, {}));
@@ -100,7 +100,7 @@ std::string config_reference::alike(std::string_view path) const {
   }
   std::vector<std::string_view> names(paths.begin(), paths.end());
   for (const std::string& p : paths) names.push_back(std::string_view(p).substr(p.rfind('.') + 1));
-  const std::string_view meant = proxy::alike(path, names);
+  const std::string_view meant = proxy::closest_match(path, names);
   if (meant.empty()) return {};
   const auto found =
       std::find_if(names.begin(), names.end(), [&](auto n) { return n.data() == meant.data(); });

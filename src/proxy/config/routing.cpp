@@ -39,11 +39,13 @@ class inbound_tags {
     constexpr std::size_t most_compared = 64;
     if (rule.mistakes().full()) return rule.mistakes().add({}, {});
     const std::vector<std::string_view> names(tags_.begin(), tags_.end());
-    const std::string_view meant = names.size() > most_compared ? std::string_view() : alike(tag, names);
+    const std::string_view meant =
+        names.size() > most_compared ? std::string_view() : closest_match(tag, names);
     const std::string hint = meant.empty() ? fmt::format("there are {}", fmt::join(names, ", "))
                                            : fmt::format("did you mean '{}'?", meant);
-    rule.wrong("inboundTag",
-               shown(fmt::format("has '{}', which is not the tag of an inbound; {}", shown(tag), hint), 300));
+    rule.wrong("inboundTag", sanitized(fmt::format("has '{}', which is not the tag of an inbound; {}",
+                                                   sanitized(tag), hint),
+                                       300));
   }
 
   std::set<std::string_view> tags_;
@@ -158,7 +160,7 @@ void read_routing(settings& s, router_options& to, geo_files& geo, const std::ve
     for (std::size_t i = 0; i + 1 < to.balancers.size(); ++i)
       if (to.balancers[i].tag == to.balancers.back().tag)
         b.wrong("tag", fmt::format("is '{}'; it must be a name that no other balancer has",
-                                   shown(one.balancers[0].tag)));
+                                   sanitized(one.balancers[0].tag)));
   });
   const bool balancers_work = s.mistakes().count() == before;
   one.balancers = to.balancers;
@@ -183,7 +185,8 @@ namespace {
 void leave_out_texts_with_blanks(settings& s, std::vector<std::string>& names) {
   std::erase_if(names, [&](const std::string& name) {
     const bool is_none = name.find(' ') != std::string::npos && !name.starts_with("regexp:");
-    if (is_none) s.note("domainsExcluded", fmt::format("has '{}', which is not a host name", shown(name)));
+    if (is_none)
+      s.note("domainsExcluded", fmt::format("has '{}', which is not a host name", sanitized(name)));
     return is_none;
   });
 }

@@ -18,7 +18,7 @@ std::string described(const setting& v) {
   if (is_null(v)) return "null";
   if (const auto* b = std::get_if<bool>(&v.is)) return *b ? "true" : "false";
   if (const auto* n = std::get_if<double>(&v.is)) return fmt::format("{}", *n);
-  if (const auto* t = std::get_if<std::string>(&v.is)) return fmt::format("'{}'", shown(*t));
+  if (const auto* t = std::get_if<std::string>(&v.is)) return fmt::format("'{}'", sanitized(*t));
   return std::holds_alternative<setting::list>(v.is) ? "a list" : "an object";
 }
 
@@ -261,7 +261,7 @@ bool settings::each(const setting_key& key, const named_reader& r) {
   const auto* o = std::get_if<setting::object>(&v->is);
   if (!o) return expected(key.name, *v, "an object"), false;
   for (const auto& [name, value] : *o)
-    if (!is_null(value)) r(name, value, fmt::format("{}.{}", path(key.name), shown(name)));
+    if (!is_null(value)) r(name, value, fmt::format("{}.{}", path(key.name), sanitized(name)));
   return true;
 }
 

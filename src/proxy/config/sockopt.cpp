@@ -20,7 +20,7 @@ ip_set read_trusted(settings& s, const std::vector<std::string>& texts) {
       blocks.push_back(*block);
     else
       s.wrong("trustedProxies",
-              fmt::format("has '{}'; it must be an address or a block such as 10.0.0.0/8", shown(text)));
+              fmt::format("has '{}'; it must be an address or a block such as 10.0.0.0/8", sanitized(text)));
   }
   return ip_set(blocks);
 }

@@ -30,7 +30,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string shown(std::string_view text, std::size_t longest) {
+std::string sanitized(std::string_view text, std::size_t longest) {
   std::string out;
   for (const char c : text.substr(0, longest)) {
     const bool control = (c >= 0 && c < ' ') || c == '\x7f';
@@ -45,7 +45,7 @@ std::string shown(std::string_view text, std::size_t longest) {
   return out;
 }
 
-std::string_view alike(std::string_view text, const std::vector<std::string_view>& known) {
+std::string_view closest_match(std::string_view text, const std::vector<std::string_view>& known) {
   constexpr std::size_t longest = 64;
   if (text.size() > longest) return {};
   const std::string wanted = lower_case(text);

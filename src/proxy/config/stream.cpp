@@ -52,8 +52,9 @@ void note_unused(settings& s, const registry& all_layers, bool named = true) {
 }
 
 /// Reads "NAMESettings" of a layer, or its defaults where they are missing.
-transport_plan read_plan(settings& s, const layers::entry& layer, role side, const std::string& server) {
-  transport_plan out;
+transport_factory read_factory(settings& s, const layers::entry& layer, role side,
+                               const std::string& server) {
+  transport_factory out;
   const std::string key = layer.name + "Settings";
   const auto read = [&](settings& own) { out = layer.read(own, side, server); };
   if (s.has(key))
@@ -77,8 +78,8 @@ void refuse_carrier_over_reality(settings& s, const layers::entry* carrier, cons
 }
 
 /// Gives a carrier the properties of the security below it.
-void put_on(settings& s, transport_plan& carrier, const layers::entry* security,
-            const transport_plan& below) {
+void put_on(settings& s, transport_factory& carrier, const layers::entry* security,
+            const transport_factory& below) {
   if (!carrier.stand_on) return;
   const std::string why = carrier.stand_on(security ? security->name : std::string(), below.alpn);
   if (!why.empty()) s.wrong("network", why);
@@ -119,9 +120,9 @@ stream_config read_stream_object(settings& stream, const registry& known, role s
   }
   refuse_carrier_over_reality(stream, carrier, security);
   out.is_reality = security && security->name == "reality";
-  if (security) out.security = read_plan(stream, *security, side, server);
+  if (security) out.security = read_factory(stream, *security, side, server);
   const std::string& name = out.security.server_name.empty() ? server : out.security.server_name;
-  if (carrier) out.carrier = read_plan(stream, *carrier, side, name);
+  if (carrier) out.carrier = read_factory(stream, *carrier, side, name);
   put_on(stream, out.carrier, security, out.security);
   if (out.security.offer) out.security.offer(out.carrier.alpn);
   note_unused(stream, known, named);

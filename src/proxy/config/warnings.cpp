@@ -23,7 +23,7 @@ void warn_of(const inbound_config& i, const config& c, std::vector<std::string>&
     out.push_back(fmt::format(
         "inbound {}: acceptProxyProtocol without sockopt.trustedProxies refuses proxies with public "
         "addresses, whereas Xray takes the header from every client",
-        shown(i.tag)));
+        sanitized(i.tag)));
   const udp_use use = udp_of(i);
   if (use == udp_use::no || i.protocol == dns_protocol) return;
   const auto tags = possible_outbounds(c.routing, i.tag, network::udp);
@@ -35,12 +35,13 @@ void warn_of(const inbound_config& i, const config& c, std::vector<std::string>&
     if (datagrams_of(c, o) == datagram_support::none) without.push_back(o.tag);
   }
   if (!any && use == udp_use::associates)
-    out.push_back(fmt::format(
-        "inbound {}: UDP ASSOCIATE is refused, no rule leads to an outbound that carries UDP", shown(i.tag)));
+    out.push_back(
+        fmt::format("inbound {}: UDP ASSOCIATE is refused, no rule leads to an outbound that carries UDP",
+                    sanitized(i.tag)));
   else if (!without.empty())
     out.push_back(
         fmt::format("inbound {}: rules lead datagrams to {}, which carries no UDP: they are dropped",
-                    shown(i.tag), shown(fmt::format("{}", fmt::join(without, ", ")))));
+                    sanitized(i.tag), sanitized(fmt::format("{}", fmt::join(without, ", ")))));
 }
 
 /// Options of dials have no effect on an outbound that never dials.
@@ -49,7 +50,7 @@ void warn_of_unused_way(const outbound_config& o, std::vector<std::string>& out)
   const bool chooses_way = s.mark != 0 || !s.interface.empty() || s.source || !o.stream.next.empty();
   if (!o.plan.never_dials.empty() && chooses_way)
     out.push_back(fmt::format("outbound {}: its sockopt, sendThrough and proxySettings have no effect: {}",
-                              shown(o.tag), o.plan.never_dials));
+                              sanitized(o.tag), o.plan.never_dials));
 }
 
 /// Its datagrams go beside its connections, and no further.
@@ -60,20 +61,20 @@ void warn_of_chain(const outbound_config& o, const config& c, std::vector<std::s
   out.push_back(
       fmt::format("outbound {}: its datagrams go beside its connections, and outbound {}, through which it "
                   "goes, carries no UDP: they are dropped",
-                  shown(o.tag), shown(next->tag)));
+                  sanitized(o.tag), sanitized(next->tag)));
 }
 
 void warn_of(const outbound_config& o, std::vector<std::string>& out) {
-  if (!o.plan.note.empty()) out.push_back(fmt::format("outbound {}: {}", shown(o.tag), o.plan.note));
+  if (!o.plan.note.empty()) out.push_back(fmt::format("outbound {}: {}", sanitized(o.tag), o.plan.note));
   if (o.mux && o.plan.needs_security_on_socket)
-    out.push_back(fmt::format("outbound {}: mux has no effect with flow xtls-rprx-vision", shown(o.tag)));
+    out.push_back(fmt::format("outbound {}: mux has no effect with flow xtls-rprx-vision", sanitized(o.tag)));
   const auto& server = o.plan.server;
   if (!is_in_clear(o) || !server->at.host.is_domain() || normalized(server->at.host.domain()) == "localhost")
     return;
   out.push_back(
       fmt::format("outbound {}: protocol {} does not encrypt, and streamSettings has no security: "
                   "others on the way to {} can read it",
-                  shown(o.tag), o.protocol, shown(server->at.host.to_string())));
+                  sanitized(o.tag), o.protocol, sanitized(server->at.host.to_string())));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "proxy/dial/resolver.hpp"
 
-#include "proxy/dial/name_lane.hpp"
+#include "proxy/dial/resolver_backend.hpp"
 #include "proxy/dial/shared_names.hpp"
 #include "proxy/names/final_names.hpp"
 #include "proxy/policy/dial_policy.hpp"
@@ -85,18 +85,18 @@ resolver::look_up resolver::resolve(std::string_view asked, std::string asker, a
     answer(request);
     return {{}, request};
   }
-  const auto lane = name_lane::of(request->executor, shared_);
-  look_up result(lane, request);
-  lane->ask(request);
+  const auto backend = resolver_backend::of(request->executor, shared_);
+  look_up result(backend, request);
+  backend->ask(request);
   return result;
 }
 
-resolver::look_up::look_up(std::weak_ptr<name_lane> lane, std::shared_ptr<name_request> request)
-    : lane_(std::move(lane)), request_(std::move(request)) {}
+resolver::look_up::look_up(std::weak_ptr<resolver_backend> backend, std::shared_ptr<name_request> request)
+    : backend_(std::move(backend)), request_(std::move(request)) {}
 
 resolver::look_up::~look_up() {
   if (!request_) return;
-  if (const auto lane = lane_.lock()) lane->give_up(*request_);
+  if (const auto backend = backend_.lock()) backend->give_up(*request_);
   request_->done = nullptr;
 }
 

@@ -22,7 +22,7 @@
 namespace muxpro::proxy {
 
 class dispatcher;
-class name_lane;
+class resolver_backend;
 struct name_request;
 struct shared_names;
 
@@ -56,13 +56,13 @@ class resolver {
   class look_up {
    public:
     look_up() = default;
-    look_up(std::weak_ptr<name_lane> lane, std::shared_ptr<name_request> request);
+    look_up(std::weak_ptr<resolver_backend> backend, std::shared_ptr<name_request> request);
     look_up(look_up&&) = default;
     look_up& operator=(look_up&&) = delete;
     ~look_up();
 
    private:
-    std::weak_ptr<name_lane> lane_;
+    std::weak_ptr<resolver_backend> backend_;
     std::shared_ptr<name_request> request_;
   };
 

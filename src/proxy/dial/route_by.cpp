@@ -22,17 +22,17 @@ const dial_policy& every_address() {
 
 // The coroutine holds the router, because another one may have replaced it in the dispatcher meanwhile.
 asio::awaitable<outbound_choice> ask(std::shared_ptr<const router> rules, resolver& names,
-                                     dial_options limits, context c) {
-  route_request request = request_of(c);
-  if (rules->by_process()) request.process = program_of(request.target.net, c.inbound);
+                                     dial_options limits, context ctx) {
+  route_request request = request_of(ctx);
+  if (rules->by_process()) request.process = program_of(request.target.net, ctx.inbound);
   if (auto decided = rules->route(request))
     co_return outbound_choice(std::move(decided->outbound_tag), decided->priority);
-  if (is_own_query(c.inbound)) {
+  if (is_own_query(ctx.inbound)) {
     route_decision decided = rules->route(request, {});
     co_return outbound_choice(std::move(decided.outbound_tag), decided.priority);
   }
-  const auto query = std::make_shared<dial>(co_await asio::this_coro::executor, names, every_address(),
-                                            limits, share_of(c.inbound));
+  const auto query = std::make_shared<connect_operation>(co_await asio::this_coro::executor, names,
+                                                         every_address(), limits, share_of(ctx.inbound));
   std::error_code ec;
   const auto found = co_await query->find(request.target.host, request.target.port, ec);
   route_decision decided = rules->route(request, found);
@@ -43,8 +43,9 @@ asio::awaitable<outbound_choice> ask(std::shared_ptr<const router> rules, resolv
 
 dispatcher::choose_outbound by_rules(std::shared_ptr<const router> rules, resolver& names,
                                      dial_options limits) {
-  return
-      [rules = std::move(rules), &names, limits](const context& c) { return ask(rules, names, limits, c); };
+  return [rules = std::move(rules), &names, limits](const context& ctx) {
+    return ask(rules, names, limits, ctx);
+  };
 }
 
 }  // namespace muxpro::proxy

@@ -2,7 +2,7 @@
 // Ring 4.
 #pragma once
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/dial/resolver.hpp"
 #include "proxy/routing/router.hpp"
 

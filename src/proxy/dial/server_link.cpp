@@ -1,7 +1,7 @@
 #include "proxy/dial/server_link.hpp"
 
 #include "proxy/base/own_query.hpp"
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/net/dns_stream.hpp"
 #include "proxy/net/or_error.hpp"
 
@@ -172,7 +172,7 @@ asio::awaitable<std::shared_ptr<connection>> server_link::dial(std::error_code& 
   resolver names(known_);
   dial_options limits;
   limits.timeout = options_.timeout;
-  const auto attempt = std::make_shared<proxy::dial>(executor_, names, every_server(), limits);
+  const auto attempt = std::make_shared<proxy::connect_operation>(executor_, names, every_server(), limits);
   destination to(network::tcp, options_.at.host, options_.at.port);
   asio::ip::tcp::socket socket = co_await attempt->connect(std::move(to), ec);
   if (ec) co_return nullptr;

@@ -1,6 +1,6 @@
 #include <muxpro/proxy/transport_dialer.hpp>
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/dial/next_outbound.hpp"
 #include "proxy/dial/resolver.hpp"
 #include "proxy/dial/server_watch.hpp"
@@ -15,8 +15,8 @@ namespace muxpro::proxy {
 
 struct transport_dialer::socket_dialer {
   explicit socket_dialer(const dial_options& o) : options(o) { everything.allow_private(true); }
-  std::shared_ptr<proxy::dial> attempt(const asio::any_io_executor& executor) {
-    return std::make_shared<proxy::dial>(executor, names, everything, options);
+  std::shared_ptr<proxy::connect_operation> attempt(const asio::any_io_executor& executor) {
+    return std::make_shared<proxy::connect_operation>(executor, names, everything, options);
   }
 
   dial_options options;
@@ -24,9 +24,9 @@ struct transport_dialer::socket_dialer {
   dial_policy everything;
 };
 
-transport_dialer::transport_dialer(stream_address to, transport_use how)
+transport_dialer::transport_dialer(stream_address to, transport_options how)
     : transport_dialer(std::move(to), std::move(how), dial_options()) {}
-transport_dialer::transport_dialer(stream_address to, transport_use how, const dial_options& limits)
+transport_dialer::transport_dialer(stream_address to, transport_options how, const dial_options& limits)
     : to_(std::move(to)),
       over_(std::move(how.over)),
       sockets_(std::make_unique<socket_dialer>(limits)),

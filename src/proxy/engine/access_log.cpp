@@ -17,26 +17,27 @@ std::string port_of(const context::inbound_part& in) {
   return in.source_port ? fmt::format(":{}", in.source_port) : "";
 }
 
-bool is_brief(const context& c, access_detail d) {
-  return d == access_detail::brief && c.inbound.main_connection != 0;
+bool is_brief(const context& ctx, access_detail d) {
+  return d == access_detail::brief && ctx.inbound.main_connection != 0;
 }
 
 // A full line begins alike for all connections. A brief one about a sub-stream needs neither its own number
 // nor the inbound.
-std::string shown_origin(const context& c, access_detail d) {
-  const context::inbound_part& in = c.inbound;
+std::string shown_origin(const context& ctx, access_detail d) {
+  const context::inbound_part& in = ctx.inbound;
   const std::string stream =
       fmt::format("sub-stream {} of main connection {}", in.sub_stream, in.main_connection);
-  if (is_brief(c, d)) return fmt::format("{} of {} to", stream, shown_client(in.source, in.user.name));
+  if (is_brief(ctx, d)) return fmt::format("{} of {} to", stream, shown_client(in.source, in.user.name));
   const std::string carrier = in.main_connection == 0 ? "" : " " + stream;
   const std::string user = in.user.name.empty() ? "" : " user " + percent_encoded(in.user.name);
-  return fmt::format("{} {}{}{} {}{} ->", c.id, shown_source(in.source), port_of(in), carrier, in.tag, user);
+  return fmt::format("{} {}{}{} {}{} ->", ctx.id, shown_source(in.source), port_of(in), carrier, in.tag,
+                     user);
 }
 
-std::string shown_way(const context& c, const connection_result& how, access_detail d) {
-  if (is_brief(c, d)) return "";
+std::string shown_way(const context& ctx, const connection_result& how, access_detail d) {
+  if (is_brief(ctx, d)) return "";
   const std::string stream = how.sub_stream ? fmt::format(" sub-stream {}", how.sub_stream) : "";
-  return fmt::format(" via {}{}", c.outbound.tag, stream);
+  return fmt::format(" via {}{}", ctx.outbound.tag, stream);
 }
 
 bool is_odd(const std::error_code& why) {
@@ -60,20 +61,20 @@ void access_log::note(const ended_connection& c) {
 }
 
 // "from 192.0.2.1:5000 accepted tcp:example.com:443 [in -> out] email: ann"
-void access_log::note_chosen(const context& c) {
-  usual_.note(log_level::info, c.inbound.source, [&c] {
-    const context::inbound_part& in = c.inbound;
+void access_log::note_chosen(const context& ctx) {
+  usual_.note(log_level::info, ctx.inbound.source, [&ctx] {
+    const context::inbound_part& in = ctx.inbound;
     if (is_own_query(in))
       return fmt::format(
-          "from DNS accepted {}:{} [{} -> {}]", c.outbound.target.net == network::udp ? "udp" : "tcp",
-          to_string(host_port(c.outbound.target.host, c.outbound.target.port)), in.tag, c.outbound.tag);
+          "from DNS accepted {}:{} [{} -> {}]", ctx.outbound.target.net == network::udp ? "udp" : "tcp",
+          to_string(host_port(ctx.outbound.target.host, ctx.outbound.target.port)), in.tag, ctx.outbound.tag);
     const std::string source =
         in.source.is_v6() ? fmt::format("[{}]", in.source.to_string()) : in.source.to_string();
     const std::string email = in.user.name.empty() ? "" : " email: " + percent_encoded(in.user.name);
     return fmt::format("from {}:{} accepted {}:{} [{} -> {}]{}", source, in.source_port,
-                       c.outbound.target.net == network::udp ? "udp" : "tcp",
-                       to_string(host_port(c.outbound.target.host, c.outbound.target.port)), in.tag,
-                       c.outbound.tag, email);
+                       ctx.outbound.target.net == network::udp ? "udp" : "tcp",
+                       to_string(host_port(ctx.outbound.target.host, ctx.outbound.target.port)), in.tag,
+                       ctx.outbound.tag, email);
   });
 }
 

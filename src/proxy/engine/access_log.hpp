@@ -21,7 +21,7 @@ class access_log {
 
   void note(const ended_connection& c);
   /// A connection whose outbound has been chosen, as Xray writes it.
-  void note_chosen(const context& c);
+  void note_chosen(const context& ctx);
   /// As rate_limited_log::report_on().
   void report_on(const asio::any_io_executor& executor);
   /// As rate_limited_log::finish().

@@ -23,10 +23,10 @@ namespace {
 
 void check_transport(const stream_config& s, std::string path, config_mistakes& to) {
   try {
-    for (const transport_plan* p : {&s.security, &s.carrier})
+    for (const transport_factory* p : {&s.security, &s.carrier})
       if (p->make) p->make();
   } catch (const std::exception& e) {
-    to.add(std::move(path), shown(e.what(), 600));
+    to.add(std::move(path), sanitized(e.what(), 600));
   }
 }
 
@@ -66,7 +66,7 @@ void check_log_file(const std::string& file, std::string path, config_mistakes& 
   if (file.empty()) return;
   if (const int obstacle = obstacle_to_lines(file); obstacle != 0)
     to.add(std::move(path),
-           fmt::format("is '{}', which cannot be written: {}", shown(file), std::strerror(obstacle)));
+           fmt::format("is '{}', which cannot be written: {}", sanitized(file), std::strerror(obstacle)));
 }
 
 }  // namespace

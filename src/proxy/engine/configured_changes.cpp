@@ -62,11 +62,11 @@ setting user_for(const std::string& protocol, setting user) {
 }
 
 api_refusal unknown_handler(const std::string& tag) {
-  return {api_code::not_found, fmt::format("handler not found: {}", shown(tag))};
+  return {api_code::not_found, fmt::format("handler not found: {}", sanitized(tag))};
 }
 
 api_refusal taken_tag(const std::string& tag) {
-  return {api_code::already_exists, fmt::format("existing tag found: {}", shown(tag))};
+  return {api_code::already_exists, fmt::format("existing tag found: {}", sanitized(tag))};
 }
 
 asio::io_context& io_of(const dispatcher& to) {
@@ -112,7 +112,7 @@ inbound_config& configured_proxy::parts::inbound_named(const std::string& tag) {
                                   [&](const inbound_config& i) { return i.tag == tag; });
   if (found == began.inbounds.end())
     throw api_refusal(api_code::not_found,
-                      fmt::format("failed to get handler: {0} > handler not found: {0}", shown(tag)));
+                      fmt::format("failed to get handler: {0} > handler not found: {0}", sanitized(tag)));
   return *found;
 }
 
@@ -222,7 +222,7 @@ void configured_proxy::parts::add_user(const std::string& tag, user_operation us
     throw api_refusal(api_code::failed_precondition, "proxy is not a UserManager");
   if (in.plan.users->has_user(user.email))
     throw api_refusal(api_code::already_exists,
-                      fmt::format("User {} already exists.", shown(user.email, longest_name)));
+                      fmt::format("User {} already exists.", sanitized(user.email, longest_name)));
   setting own = user_for(in.protocol, std::move(user.user));
   if (has_accounts(in.protocol) && text_at(own, "user") != user.email)
     throw api_refusal(api_code::invalid_argument, "the email must be the name in the account");
@@ -246,7 +246,7 @@ void configured_proxy::parts::remove_user(const std::string& tag, const std::str
   if (!in.plan.users || email.empty())
     throw api_refusal(api_code::failed_precondition, "proxy is not a UserManager");
   if (!in.plan.users->has_user(email))
-    throw api_refusal(api_code::not_found, fmt::format("User {} not found.", shown(email, longest_name)));
+    throw api_refusal(api_code::not_found, fmt::format("User {} not found.", sanitized(email, longest_name)));
   if (has_accounts(in.protocol) && in.plan.users->size() == 1)
     throw api_refusal(api_code::failed_precondition,
                       "without this user the inbound would ask no client for a password");

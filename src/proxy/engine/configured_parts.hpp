@@ -46,7 +46,7 @@ struct configured_proxy::parts final : proxy_control {
   std::vector<std::string> reload(const config& c, geo_files& geo);
   void listen(const inbound_config& i, geo_files& geo);
   void listen_at(stream_endpoint at, const inbound_config& i, const std::shared_ptr<const inbound>& serves,
-                 const transport_use& how, const std::shared_ptr<const sniff_policy>& sniffing);
+                 const transport_options& how, const std::shared_ptr<const sniff_policy>& sniffing);
   void add_listening(const std::string& tag, const stream_endpoint& at);
   asio::awaitable<instance_report> report(std::size_t connections);
   status_reporter reporter();

@@ -24,8 +24,8 @@ namespace {
 /// Makes the log of lines about connections that have ended. Returns null if they are not logged.
 std::shared_ptr<access_log> access_lines_of(const log_config& c, const log_sink& log,
                                             const log_sink& access) {
-  const bool by_log = !access, heard = c.level && (c.as_xray || *c.level <= log_level::info);
-  if (!c.access || (by_log && !heard)) return nullptr;
+  const bool by_log = !access, logged = c.level && (c.as_xray || *c.level <= log_level::info);
+  if (!c.access || (by_log && !logged)) return nullptr;
   return std::make_shared<access_log>(by_log ? log : access, c.access_lines, c.detail);
 }
 
@@ -111,8 +111,8 @@ dispatcher::possible_outbounds configured_proxy::parts::possible(const router_op
   std::map<std::string, std::vector<std::string>> of_inbound;
   for (const inbound_config& i : began.inbounds)
     of_inbound[i.tag] = proxy::possible_outbounds(o, i.tag, network::udp);
-  return [of_inbound = std::move(of_inbound), any = o.outbound_tags](const context& c) {
-    const auto found = of_inbound.find(c.inbound.tag);
+  return [of_inbound = std::move(of_inbound), any = o.outbound_tags](const context& ctx) {
+    const auto found = of_inbound.find(ctx.inbound.tag);
     return found == of_inbound.end() ? any : found->second;
   };
 }
@@ -152,7 +152,7 @@ void configured_proxy::parts::add_outbounds(dispatcher& to, asio::io_context& io
 void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
   add_outbounds(to, io);
   for (const std::string& tag : began.page_tags) to.add(tag, std::make_shared<status_outbound>(reporter()));
-  if (fakes) to.know_fakes(fakes);
+  if (fakes) to.use_fake_dns(fakes);
   if (const auto answers = answers_of_inbounds()) to.add(std::string(fake_dns_outbound), answers);
   shared.add_thread(to);
   to.link_capacity(behind.link_capacity());
@@ -170,7 +170,7 @@ void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
   if (!i.plan.make) throw std::logic_error("an inbound without a protocol");
   require_options(i.stream.socket, i.tag);
   const auto serves = i.plan.make();
-  transport_use how = shared.make_transport(i.stream, i.tag);
+  transport_options how = shared.make_transport(i.stream, i.tag);
   std::shared_ptr<const sniff_policy> sniffing;
   if (i.sniffing.enabled) sniffing = std::make_shared<const sniff_policy>(i.sniffing, geo);
   listen_at(i.at, i, serves, how, sniffing);
@@ -182,7 +182,7 @@ void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
 
 void configured_proxy::parts::listen_at(stream_endpoint at, const inbound_config& i,
                                         const std::shared_ptr<const inbound>& serves,
-                                        const transport_use& how,
+                                        const transport_options& how,
                                         const std::shared_ptr<const sniff_policy>& sniffing) {
   try {
     if (i.plan.tcp) at = running->listen(at, i.tag, serves, how, sniffing, i.anonymous);
@@ -217,7 +217,7 @@ status_reporter configured_proxy::parts::reporter() {
 }
 
 void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
-  transport_use how;
+  transport_options how;
   how.socket.file_mode = began.metrics_mode;
   try {
     add_listening("status", running->listen(at, "status", std::make_shared<status_inbound>(reporter()), how));
@@ -229,7 +229,7 @@ void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
 
 void configured_proxy::parts::listen_for_calls() {
   const api_config& c = *began.api;
-  transport_use how;
+  transport_options how;
   how.socket.file_mode = c.listen_mode;
   try {
     add_listening("api", running->listen(*c.listen, "api", std::make_shared<api_inbound>(api), how));

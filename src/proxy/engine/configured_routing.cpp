@@ -22,14 +22,14 @@ std::string configured_proxy::parts::route(const route_request& request) {
 namespace {
 
 api_refusal unknown_balancer(const std::string& tag) {
-  return {api_code::not_found, fmt::format("cannot find tag: {}", shown(tag))};
+  return {api_code::not_found, fmt::format("cannot find tag: {}", sanitized(tag))};
 }
 
 void refuse_rules_with_one_tag(const std::vector<routing_rule>& all) {
   std::set<std::string> tags;
   for (const routing_rule& r : all)
     if (!r.rule_tag.empty() && !tags.insert(r.rule_tag).second)
-      throw api_refusal(api_code::already_exists, fmt::format("duplicate ruleTag {}", shown(r.rule_tag)));
+      throw api_refusal(api_code::already_exists, fmt::format("duplicate ruleTag {}", sanitized(r.rule_tag)));
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ void configured_proxy::parts::override_balancer(const std::string& tag, const st
   const std::lock_guard lock(changing);
   if (!chooser || !chooser->state_of(tag)) throw unknown_balancer(tag);
   if (!chooser->pin(tag, outbound))
-    throw api_refusal(api_code::not_found, fmt::format("there is no outbound {}", shown(outbound)));
+    throw api_refusal(api_code::not_found, fmt::format("there is no outbound {}", sanitized(outbound)));
   if (outbound.empty())
     overridden.erase(tag);
   else

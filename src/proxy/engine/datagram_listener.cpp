@@ -30,16 +30,16 @@ constexpr int datagrams_a_turn = 32;
 }  // namespace
 
 struct datagram_listener::source {
-  source(const key& k, const context& known, const arrival& how, std::unique_ptr<datagram_stream> l,
+  source(const key& k, const context& ctx, const arrival& how, std::unique_ptr<datagram_stream> l,
          duration idle)
       : who(k),
         from(how.from),
         local(how.local),
         asked(to_host_port(how.original)),
-        target(known.outbound.target.host, known.outbound.target.port),
-        everywhere(k.redirected && target == asked),
+        target(ctx.outbound.target.host, ctx.outbound.target.port),
+        per_packet_target(k.redirected && target == asked),
         link(std::move(l)),
-        voice(link->get_executor()),
+        reply_socket(link->get_executor()),
         quiet(link->get_executor(), idle, [this] { link->end(end_code::graceful); }) {}
   const key who;
   udp::endpoint from;       ///< of its newest packet
@@ -47,11 +47,11 @@ struct datagram_listener::source {
   std::shared_ptr<sealed_source> seals;  ///< null if packets are datagrams
   host_port asked;                       ///< where its last datagram was sent to, if it was redirected
   const host_port target;                ///< where they go
-  const bool everywhere;                 ///< no, each goes where it was sent to
+  const bool per_packet_target;          ///< no, each goes where it was sent to
   const std::unique_ptr<datagram_stream> link;
   order::iterator place;
-  udp::socket voice;  ///< has sent the last answer, if that was not from the listener's own address
-  quiet_timer quiet;
+  udp::socket reply_socket;  ///< has sent the last answer, if that was not from the listener's own address
+  idle_timer quiet;
 };
 
 datagram_listener::datagram_listener(asio::io_context& io, const udp::endpoint& at, std::string tag,
@@ -78,7 +78,7 @@ void datagram_listener::start() {
 void datagram_listener::close() {
   std::error_code ignored;
   socket_.close(ignored);
-  while (!sources_.empty()) drop(heard_.front());
+  while (!sources_.empty()) drop(by_activity_.front());
 }
 
 // A datagram is copied or dropped before any wait, so one buffer suffices for all listeners of a thread.
@@ -158,13 +158,13 @@ asio::awaitable<void> datagram_listener::forward(const arrival& how, const_bytes
     co_return;
   }
   if (who.redirected) s->asked = to_host_port(how.original);
-  const host_port target = s->everywhere ? s->asked : s->target;
+  const host_port target = s->per_packet_target ? s->asked : s->target;
   co_await pass_on(*s, payload, target);
 }
 
 asio::awaitable<void> datagram_listener::pass_on(source& s, const_bytes payload, const host_port& target) {
   s.quiet.touch();
-  heard_.splice(heard_.end(), heard_, s.place);
+  by_activity_.splice(by_activity_.end(), by_activity_, s.place);
   std::error_code lost;
   co_await s.link->send(asio::buffer(payload.data(), payload.size()), target, lost);
   if (lost) drop_datagram(drop_reason::refused);
@@ -174,34 +174,34 @@ asio::awaitable<void> datagram_listener::pass_on(source& s, const_bytes payload,
 context datagram_listener::context_of(const key& who, const arrival& how) const {
   udp::endpoint gateway = who.redirected ? how.original : socket_.local_endpoint();
   if (!who.redirected && !how.local.is_unspecified()) gateway.address(how.local);
-  context known;
-  known.id = context::new_id();
-  known.inbound.tag = tag_;
-  known.inbound.source = unmapped(how.from.address());
-  known.inbound.source_port = how.from.port();
-  known.inbound.user = options_.anonymous;
-  known.content.sniffing = options_.sniffing;
-  known.inbound.gateway = unwrapped(gateway.address());
-  known.inbound.gateway_port = gateway.port();
-  return known;
+  context ctx;
+  ctx.id = context::new_id();
+  ctx.inbound.tag = tag_;
+  ctx.inbound.source = unmapped(how.from.address());
+  ctx.inbound.source_port = how.from.port();
+  ctx.inbound.user = options_.anonymous;
+  ctx.content.sniffing = options_.sniffing;
+  ctx.inbound.gateway = unwrapped(gateway.address());
+  ctx.inbound.gateway_port = gateway.port();
+  return ctx;
 }
 
 std::shared_ptr<datagram_listener::source> datagram_listener::admit(const key& who, const arrival& how,
                                                                     const sealed_datagrams::opened* packet) {
-  context known = context_of(who, how);
+  context ctx = context_of(who, how);
   if (packet) {
-    known.inbound.user = packet->by->account();
-    known.outbound.original =
-        known.outbound.target = {network::udp, packet->packet.where.host, packet->packet.where.port};
+    ctx.inbound.user = packet->by->account();
+    ctx.outbound.original =
+        ctx.outbound.target = {network::udp, packet->packet.where.host, packet->packet.where.port};
   }
-  if (!serves_->admit_datagrams(known)) return nullptr;
-  if (sources_.size() >= options_.sources) drop(heard_.front());
-  const auto s = std::make_shared<source>(who, known, how, to_.dispatch_datagrams(known), options_.idle);
+  if (!serves_->admit_datagrams(ctx)) return nullptr;
+  if (sources_.size() >= options_.sources) drop(by_activity_.front());
+  const auto s = std::make_shared<source>(who, ctx, how, to_.dispatch_datagrams(ctx), options_.idle);
   if (packet) s->seals = packet->by;
   order place{who};
   s->place = place.begin();
   sources_.emplace(who, s);
-  heard_.splice(heard_.end(), place);
+  by_activity_.splice(by_activity_.end(), place);
   const auto self = shared_from_this();
   try {
     asio::co_spawn(socket_.get_executor(), bring_answers(self, s),
@@ -217,7 +217,7 @@ void datagram_listener::drop(const key& which) {
   const auto found = sources_.find(which);
   const auto s = found->second;
   sources_.erase(found);
-  heard_.erase(s->place);
+  by_activity_.erase(s->place);
   s->link->end(end_code::graceful);
 }
 
@@ -255,14 +255,14 @@ asio::awaitable<void> datagram_listener::answer(source& s, asio::const_buffer da
     if (lost) drop_datagram(socket_.is_open() ? drop_reason::not_sent : drop_reason::ended);
     co_return;
   }
-  const host_port& by = s.everywhere ? peer : s.asked;
+  const host_port& by = s.per_packet_target ? peer : s.asked;
   if (by.host.is_domain() || by.port == 0) co_return;
   const udp::endpoint self(to_asio(by.host.octets()), by.port),
       client(unwrapped(s.from.address()), s.from.port());
   if (!(by == s.asked) && is_of_this_machine(self.address())) co_return;
-  if (!s.voice.is_open() || s.voice.local_endpoint(lost) != self)
-    s.voice = speak_as(socket_.get_executor(), self, options_.socket, lost);
-  if (!lost) co_await s.voice.async_send_to(data, client, or_error(lost));
+  if (!s.reply_socket.is_open() || s.reply_socket.local_endpoint(lost) != self)
+    s.reply_socket = open_transparent_socket(socket_.get_executor(), self, options_.socket, lost);
+  if (!lost) co_await s.reply_socket.async_send_to(data, client, or_error(lost));
   if (lost) drop_datagram(drop_reason::not_sent);
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "proxy/base/sealed_datagrams.hpp"
-#include "proxy/net/quiet_timer.hpp"
+#include "proxy/net/idle_timer.hpp"
 #include "proxy/udp/addressed_udp.hpp"
 
 #include <muxpro/proxy/dispatcher.hpp>
@@ -92,7 +92,7 @@ class datagram_listener : public std::enable_shared_from_this<datagram_listener>
   const datagram_listener_options options_;
   const std::vector<asio::ip::address> local_;
   std::map<key, std::shared_ptr<source>> sources_;
-  order heard_;
+  order by_activity_;
 };
 
 }  // namespace muxpro::proxy

@@ -67,7 +67,7 @@ std::size_t instance::load(std::string_view outbound_tag) const {
 }
 
 stream_endpoint instance::listen(const stream_endpoint& at, std::string tag, std::shared_ptr<const inbound> i,
-                                 transport_use how, std::shared_ptr<const sniff_policy> sniffing,
+                                 transport_options how, std::shared_ptr<const sniff_policy> sniffing,
                                  user_account anonymous) {
   listener_options options;
   options.socket = how.socket;

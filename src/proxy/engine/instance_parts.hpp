@@ -21,7 +21,7 @@ namespace muxpro::proxy {
 
 /// What serves the connections of a listener.
 struct listening_inbound {
-  listening_inbound(std::string t, std::shared_ptr<const inbound> i, transport_use how,
+  listening_inbound(std::string t, std::shared_ptr<const inbound> i, transport_options how,
                     std::shared_ptr<const sniff_policy> s, user_account a)
       : tag(std::move(t)),
         serves(std::move(i)),

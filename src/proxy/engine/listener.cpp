@@ -79,14 +79,14 @@ void listener::close() {
 
 // An exception costs a connection or a line of the log, because a listener that ended would accept no more.
 asio::awaitable<void> listener::run([[maybe_unused]] std::shared_ptr<listener> self) {
-  bool tired = false;
+  bool back_off = false;
   while (acceptor_.is_open()) {
     try {
-      if (std::exchange(tired, false)) co_await rest();
+      if (std::exchange(back_off, false)) co_await rest();
       const std::error_code ec = co_await accept_one();
-      tired = must_rest(ec);
+      back_off = must_rest(ec);
     } catch (...) {
-      tired = true;
+      back_off = true;
     }
   }
 }

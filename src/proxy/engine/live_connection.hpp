@@ -24,7 +24,7 @@ class live_connection {
 
   /// Its bytes are added to `counts`, which may be null. It stands in `all`, at the end, until it is
   /// destroyed.
-  live_connection(context&& c, std::shared_ptr<stats> counts, std::shared_ptr<list> all);
+  live_connection(context&& ctx, std::shared_ptr<stats> counts, std::shared_ptr<list> all);
   live_connection(const live_connection&) = delete;
   ~live_connection();
 

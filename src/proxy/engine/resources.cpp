@@ -23,7 +23,7 @@ namespace {
 bool all_local(const config& c) {
   if (c.api && c.api->has("HandlerService")) return false;
   return std::none_of(c.inbounds.begin(), c.inbounds.end(),
-                      [](const auto& i) { return reaches_others(i.at); });
+                      [](const auto& i) { return is_reachable_remotely(i.at); });
 }
 
 /// What makes datagrams of two outbounds go different ways.
@@ -94,12 +94,12 @@ resources::resources(const config& c, std::shared_ptr<datagram_drops> drops)
 
 resources::~resources() = default;
 
-transport_use resources::make_transport(const stream_config& s, const std::string& tag) {
-  transport_use how;
+transport_options resources::make_transport(const stream_config& s, const std::string& tag) {
+  transport_options how;
   how.socket = s.socket;
   how.proxies = s.proxies;
   try {
-    const auto made = [](const transport_plan& p) { return p.make ? p.make() : nullptr; };
+    const auto made = [](const transport_factory& p) { return p.make ? p.make() : nullptr; };
     how.over = stacked(made(s.security), made(s.carrier));
   } catch (const std::exception& e) {
     throw std::runtime_error(fmt::format("{}: {}", tag, e.what()));

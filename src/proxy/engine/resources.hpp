@@ -2,7 +2,7 @@
 #pragma once
 
 #include "proxy/config/config.hpp"
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/dial/next_outbound.hpp"
 #include "proxy/engine/file_watch.hpp"
 #include "proxy/udp/udp_nat.hpp"
@@ -31,7 +31,7 @@ class resources {
   ~resources();
 
   /// Throws std::runtime_error with one sentence that names `tag`.
-  transport_use make_transport(const stream_config& s, const std::string& tag);
+  transport_options make_transport(const stream_config& s, const std::string& tag);
   /// The outbounds that it makes keep a copy of `o`.
   outbound_factory make_outbound(const outbound_config& o);
   /// Forgets the server of an outbound that was removed.

@@ -49,8 +49,8 @@ class worker {
     };
     to_.count_in(whole.counts);
     to_.count_drops_in(whole.drops);
-    to_.observe_by([&whole](const context& c, const connection_result& how, duration took) {
-      whole.note_access({c, how, took});
+    to_.observe_by([&whole](const context& ctx, const connection_result& how, duration took) {
+      whole.note_access({ctx, how, took});
     });
     to_.announce_by(whole.options.chosen);
     to_.note_by([&whole](log_level level, const asio::ip::address& source, const std::string& line) {
@@ -71,15 +71,15 @@ class worker {
 
   void take(accepted_client client, std::shared_ptr<const listening_inbound> way) {
     if (draining_ && !way->is_monitor) return;
-    context known = context_of(client, *way);
-    if (whole_.is_own_dial(known.inbound)) return;
+    context ctx = context_of(client, *way);
+    if (whole_.is_own_dial(ctx.inbound)) return;
     const auto c = open_socket::connection_of(std::make_shared<open_socket>(
-        std::move(client.socket), std::move(client.slot), known.id, open_, !way->is_monitor));
+        std::move(client.socket), std::move(client.slot), ctx.id, open_, !way->is_monitor));
     const bool layered = way->over || way->proxies;
-    if (!layered) open_->by_id[known.id] = c;
-    watch(c, *way, known.inbound.source, client.place);
-    if (!layered) return way->serves->start(c, std::move(known), to_, std::move(client.place), way);
-    asio::awaitable<void> served = accept_over(way, c, std::move(known), std::move(client.place));
+    if (!layered) open_->by_id[ctx.id] = c;
+    watch(c, *way, ctx.inbound.source, client.place);
+    if (!layered) return way->serves->start(c, std::move(ctx), to_, std::move(client.place), way);
+    asio::awaitable<void> served = accept_over(way, c, std::move(ctx), std::move(client.place));
     asio::co_spawn(io_, std::move(served), [way, c](std::exception_ptr) {});
   }
 
@@ -146,17 +146,17 @@ class worker {
   static context context_of(const accepted_client& client, const listening_inbound& way) {
     std::error_code gone;
     const asio::ip::tcp::endpoint gateway = to_tcp(client.socket.local_endpoint(gone));
-    context known;
-    known.id = context::new_id();
-    known.inbound.tag = way.tag;
-    known.content.sniffing = way.sniffing;
-    known.inbound.user = way.anonymous;
-    known.inbound.source = unmapped(client.source.address());
-    known.inbound.source_port = client.source.port();
-    known.inbound.gateway = unwrapped(gateway.address());
-    known.inbound.gateway_port = gateway.port();
-    known.inbound.datagrams_alone = way.over && !way.over->takes_mux_cool_streams();
-    return known;
+    context ctx;
+    ctx.id = context::new_id();
+    ctx.inbound.tag = way.tag;
+    ctx.content.sniffing = way.sniffing;
+    ctx.inbound.user = way.anonymous;
+    ctx.inbound.source = unmapped(client.source.address());
+    ctx.inbound.source_port = client.source.port();
+    ctx.inbound.gateway = unwrapped(gateway.address());
+    ctx.inbound.gateway_port = gateway.port();
+    ctx.inbound.datagrams_alone = way.over && !way.over->takes_mux_cool_streams();
+    return ctx;
   }
   // The header of a proxy in front comes first. Its source then has the place of the connection.
   asio::awaitable<void> learn_source(const listening_inbound& way, const std::shared_ptr<connection>& c,
@@ -183,39 +183,38 @@ class worker {
     in.gateway_port = o.gateway.port();
   }
   asio::awaitable<void> accept_over(std::shared_ptr<const listening_inbound> way,
-                                    std::shared_ptr<connection> below, context known,
-                                    admission::ticket place) {
+                                    std::shared_ptr<connection> below, context ctx, admission::ticket place) {
     std::error_code ec;
-    if (way->proxies) co_await learn_source(*way, below, known.inbound, place, ec);
+    if (way->proxies) co_await learn_source(*way, below, ctx.inbound, place, ec);
     transport::server serve = [&](std::shared_ptr<connection> c) {
-      return serve_layered(*way, std::move(c), known, std::move(place));
+      return serve_layered(*way, std::move(c), ctx, std::move(place));
     };
     if (!ec && way->over)
       co_await way->over->accept(std::move(below), std::move(serve), ec);
     else if (!ec)
       co_await serve(std::move(below));
-    const auto& source = known.inbound.source;
+    const auto& source = ctx.inbound.source;
     if (ec)
       whole_.events.note(
           log_level::info, source,
-          fmt::format("{} {} {}: no connection: {}", known.id, shown_source(source), way->tag, ec.message()));
+          fmt::format("{} {} {}: no connection: {}", ctx.id, shown_source(source), way->tag, ec.message()));
   }
   // A connection over a socket has the socket's id, unless another one has it now. The first one has the
   // socket's place among those that wait.
   asio::awaitable<void> serve_layered(const listening_inbound& way, std::shared_ptr<connection> c,
-                                      context known, admission::ticket place) {
-    const open_layered entry(open_, known.id, c);
-    known.id = entry.id();
-    known.inbound.user.name = c->user();
-    if (c->came_from()) replace_ends(known.inbound, *c->came_from());
+                                      context ctx, admission::ticket place) {
+    const open_layered entry(open_, ctx.id, c);
+    ctx.id = entry.id();
+    ctx.inbound.user.name = c->user();
+    if (c->came_from()) replace_ends(ctx.inbound, *c->came_from());
     if (draining_) c->drain();
     if (c->turned_away()) {
       place.release();
-      co_return co_await serve_turned_away(std::move(c), std::move(known), to_);
+      co_return co_await serve_turned_away(std::move(c), std::move(ctx), to_);
     }
     const auto gone = std::make_shared<one_shot>();
     auto served = watched(c, gone);
-    co_await way.serves->serve(std::move(served), std::move(known), to_, std::move(place));
+    co_await way.serves->serve(std::move(served), std::move(ctx), to_, std::move(place));
     c.reset();  // kept until now, because an inbound that makes a session of it has hooks in it
     std::error_code ignored;
     co_await gone->async_wait(io_.get_executor(), or_error(ignored));
@@ -224,9 +223,9 @@ class worker {
   // peer's is not waited for.
   void end_if_done() {
     if (open_->served > 0 || std::exchange(ended_, true)) return;
-    constexpr int patience = 200;
+    constexpr int max_checks = 200;
     try {
-      stop_when_quiet(std::chrono::milliseconds(20), patience);
+      stop_when_quiet(std::chrono::milliseconds(20), max_checks);
       to_.drain();
     } catch (...) {
       end();
@@ -237,12 +236,12 @@ class worker {
     if (!std::exchange(quiet_, true) && --whole_.busy == 0) whole_.threads.end();
   }
   // The clients have gone. Their targets are informed shortly after.
-  void stop_when_quiet(duration pause, int patience) {
+  void stop_when_quiet(duration pause, int max_checks) {
     deadline_.expires_after(pause);
-    deadline_.async_wait([this, patience](std::error_code cancelled) {
+    deadline_.async_wait([this, max_checks](std::error_code cancelled) {
       if (cancelled) return;
-      if (to_.live() > 0 && patience > 0)
-        stop_when_quiet(std::chrono::milliseconds(5), patience - 1);
+      if (to_.live() > 0 && max_checks > 0)
+        stop_when_quiet(std::chrono::milliseconds(5), max_checks - 1);
       else
         end();
     });

@@ -47,7 +47,7 @@ void read_dokodemo(settings& s, const policy_level& policy, inbound_plan& to) {
   read_port_map(s, o);
   if (named || numbered || !o.by_port.empty()) o.target.emplace(address(host), port);
   if (o.target && !o.target->host.valid())
-    s.wrong("address", fmt::format("is '{}'; it must be a name or an IP address", shown(host)));
+    s.wrong("address", fmt::format("is '{}'; it must be a name or an IP address", sanitized(host)));
   if (!o.target && !o.follow_redirect)
     s.needs("address", "the one place to go to, unless followRedirect is true");
   read_networks(s, to);

@@ -14,7 +14,7 @@ fallback_servers::fallback_servers(std::vector<fallback> all, const relay_option
     : rules_(all), limits_(limits) {
   for (const fallback& f : all) {
     auto& dialer = dialers_[to_string(f.to)];
-    if (!dialer) dialer = std::make_shared<transport_dialer>(f.to, transport_use());
+    if (!dialer) dialer = std::make_shared<transport_dialer>(f.to, transport_options());
   }
 }
 

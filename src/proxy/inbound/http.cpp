@@ -3,7 +3,7 @@
 #include "proxy/engine/kept_links.hpp"
 #include "proxy/http/answer.hpp"
 #include "proxy/inbound/http_exchange.hpp"
-#include "proxy/net/quiet_timer.hpp"
+#include "proxy/net/idle_timer.hpp"
 
 #include <memory>
 #include <span>
@@ -125,13 +125,13 @@ asio::awaitable<std::optional<http_request>> http_inbound::next_request(std::sha
   constexpr std::size_t piece = 1024;
   http_input& in = *client->input;
   std::optional<idle_client> idle(client);
-  quiet_timer patience(client->c->get_executor(), options_.keep_alive, [client] { client->drain(); });
+  idle_timer keep_alive_timer(client->c->get_executor(), options_.keep_alive, [client] { client->drain(); });
   std::optional<deadline> limit;
   http_request_parser parser(options_.head);
   for (;; co_await in.wait()) {
     if (!in.unread().empty() && idle) {
       idle.reset();
-      patience.stop();
+      keep_alive_timer.stop();
       limit.emplace(client->c, options_.handshake);
     }
     http_request_parser::step step = parser.next(in.unread());

@@ -37,7 +37,7 @@ asio::awaitable<std::error_code> http_answer_reader::receive() {
   const std::size_t n = co_await link_.async_read_some(asio::buffer(room_) + size_, or_error(end_));
   size_ += n;
   count_->b_to_a += n;
-  heard_ = heard_ || n != 0;
+  received_ = received_ || n != 0;
   co_return end_;
 }
 

@@ -47,7 +47,7 @@ class http_answer_reader {
   /// Returns the bytes of the link that do not belong to an answer.
   const_bytes unread() const noexcept { return const_bytes(room_).subspan(at_, size_ - at_); }
   /// Returns whether no byte has come.
-  bool is_silent() const noexcept { return !heard_; }
+  bool is_silent() const noexcept { return !received_; }
 
  private:
   const_bytes content_of_chunks(http_body& body);
@@ -62,7 +62,7 @@ class http_answer_reader {
   std::vector<std::byte> room_;
   std::size_t at_ = 0, size_ = 0;  ///< of what has come and was not taken
   std::size_t heads_ = 0;          ///< bytes
-  bool heard_ = false, malformed_ = false, until_close_ = false;
+  bool received_ = false, malformed_ = false, until_close_ = false;
 };
 
 }  // namespace muxpro::proxy

@@ -55,7 +55,7 @@ asio::awaitable<bool> http_exchange::run() {
 asio::awaitable<http_exchange::ending> http_exchange::ask_target() {
   for (;;) {
     co_await send_head();
-    hear_client();
+    read_client();
     const ending how = co_await bring_answer();
     const bool dead = how == ending::none && used_before_ && answer_->is_silent() && refusal_.empty();
     if (!dead || client_gone_ || !may_be_repeated(request_)) co_return how;
@@ -94,7 +94,7 @@ asio::awaitable<std::optional<kept_link>> http_exchange::find_kept() {
 asio::awaitable<void> http_exchange::open_link() {
   used_before_ = false;
   use(kept_link(to_.open(ctx_)));
-  if (!link_->knows_target(outcome_)) co_await link_->async_wait_for_target(or_error(outcome_));
+  if (!link_->is_target_known(outcome_)) co_await link_->async_wait_for_target(or_error(outcome_));
   if (outcome_ && refusal_.empty()) refusal_ = http_answer_to(outcome_, request_.method);
 }
 

@@ -7,7 +7,7 @@
 #include "proxy/http/response.hpp"
 #include "proxy/inbound/http_answer_reader.hpp"
 #include "proxy/inbound/http_exchange.hpp"
-#include "proxy/net/quiet_timer.hpp"
+#include "proxy/net/idle_timer.hpp"
 
 #include <muxpro/semaphore.hpp>
 
@@ -60,7 +60,7 @@ class http_exchange : public std::enable_shared_from_this<http_exchange> {
   asio::awaitable<void> relay_on();
   asio::awaitable<bool> refuse();
 
-  void hear_client();
+  void read_client();
   static asio::awaitable<void> bring_body(std::shared_ptr<http_exchange> self);
   asio::awaitable<void> send_body();
   void client_has_ended();
@@ -88,9 +88,9 @@ class http_exchange : public std::enable_shared_from_this<http_exchange> {
   bool complete_ = false;   ///< the client has got the last bytes of the answer
   bool answering_ = false;  ///< the client has got the first bytes of the answer
   bool closes_ = true;      ///< the client's connection ends behind the answer
-  bool hears_ = false, client_gone_ = false, over_ = false;
+  bool reads_client_ = false, client_gone_ = false, over_ = false;
   std::string refusal_;  ///< what to answer instead, if that is decided
-  quiet_timer quiet_;
+  idle_timer quiet_;
   semaphore body_ended_;
 };
 

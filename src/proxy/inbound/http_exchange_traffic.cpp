@@ -106,8 +106,8 @@ asio::awaitable<void> http_exchange::learn_why_not() {
                               request_.method);
 }
 
-void http_exchange::hear_client() {
-  if (std::exchange(hears_, true)) return;
+void http_exchange::read_client() {
+  if (std::exchange(reads_client_, true)) return;
   const auto self = shared_from_this();
   asio::co_spawn(c_->get_executor(), bring_body(self), [self](std::exception_ptr failed) {
     if (failed) self->give_up_client();

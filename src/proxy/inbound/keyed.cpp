@@ -1,7 +1,7 @@
 #include "proxy/inbound/keyed.hpp"
 
 #include "proxy/base/log_text.hpp"
-#include "proxy/net/quiet_timer.hpp"
+#include "proxy/net/idle_timer.hpp"
 #include "proxy/transport/vision.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 
@@ -139,8 +139,8 @@ asio::awaitable<void> keyed_inbound::carry_datagrams(pending_client& who, dispat
 // the rules get the target of the first datagram, as for the SOCKS inbound.
 asio::awaitable<bool> keyed_inbound::find_target(context& ctx, framed_datagrams& stream) const {
   const auto& own = ctx.inbound.user.relay;
-  const quiet_timer idle(stream.get_executor(), (own ? *own : options_.relay).idle,
-                         [&stream] { stream.end(end_code::graceful); });
+  const idle_timer idle(stream.get_executor(), (own ? *own : options_.relay).idle,
+                        [&stream] { stream.end(end_code::graceful); });
   std::error_code ec;
   host_port first = co_await stream.first_target(ec);
   if (first.port == 0 && !ec) ec = make_error_code(end_code::protocol_error);

@@ -23,7 +23,7 @@ user_account user_names::read(settings& u, std::string otherwise) {
       {"level", "The level in policy.levels whose timers, buffers and rates the user has."}, level, 0, 65535);
   if (email.size() > 255) u.wrong("email", "must have at most 255 bytes");
   if (!email.empty() && !taken_.insert(lower_case(email)).second)
-    u.wrong("email", fmt::format("is '{}', which another user has; cases do not differ", shown(email)));
+    u.wrong("email", fmt::format("is '{}', which another user has; cases do not differ", sanitized(email)));
   return account(email.empty() ? std::move(otherwise) : std::move(email), level);
 }
 
@@ -57,7 +57,7 @@ fallback read_fallback(settings& s) {
   s.text({"alpn", "The protocol that TLS has agreed on. Empty: any."}, f.alpn);
   const setting_key path{"path", "The path of the client's HTTP/1 request, with its '/'. Empty: any."};
   if (s.text(path, f.path) && !f.path.empty() && f.path.front() != '/')
-    s.wrong("path", fmt::format("is '{}'; it must begin with '/'", shown(f.path)));
+    s.wrong("path", fmt::format("is '{}'; it must begin with '/'", sanitized(f.path)));
   std::string type, where;
   s.text({"type", "Accepted from Xray's configurations, without effect: dest determines the type."}, type);
   s.number<unsigned>({"xver", "The version of PROXY protocol's header for the server; 0: no header."},
@@ -70,8 +70,8 @@ fallback read_fallback(settings& s) {
   if (server && (server->is_unix() || server->at.port != 0))
     f.to = *server;
   else
-    s.wrong("dest",
-            fmt::format("is '{}'; it must be a port, HOST:PORT, or the path of a unix socket", shown(where)));
+    s.wrong("dest", fmt::format("is '{}'; it must be a port, HOST:PORT, or the path of a unix socket",
+                                sanitized(where)));
   return f;
 }
 

@@ -4,8 +4,8 @@
 #include "proxy/base/main_connection_target.hpp"
 #include "proxy/engine/live_connection.hpp"
 #include "proxy/engine/stats.hpp"
+#include "proxy/net/idle_timer.hpp"
 #include "proxy/net/or_error.hpp"
-#include "proxy/net/quiet_timer.hpp"
 #include "proxy/policy/dial_policy.hpp"
 #include "proxy/udp/udp_nat.hpp"
 
@@ -33,17 +33,17 @@ namespace {
 constexpr auto peer_closes_within = std::chrono::seconds(1);
 
 /// Makes a call if a sub-stream is reset while no operation reads it, and not after it is destroyed.
-class cut_watch {
+class reset_watch {
  public:
-  cut_watch(sub_stream& s, std::function<void(std::error_code)> call) : state_(std::make_shared<state>()) {
+  reset_watch(sub_stream& s, std::function<void(std::error_code)> call) : state_(std::make_shared<state>()) {
     state_->call = std::move(call);
-    auto on_cut = [state = state_](std::error_code why) {
+    auto on_reset = [state = state_](std::error_code why) {
       if (state->call) state->call(why);
     };
-    s.async_wait_cut(asio::bind_cancellation_slot(state_->over.slot(), std::move(on_cut)));
+    s.async_wait_reset(asio::bind_cancellation_slot(state_->over.slot(), std::move(on_reset)));
   }
-  cut_watch(const cut_watch&) = delete;
-  ~cut_watch() {
+  reset_watch(const reset_watch&) = delete;
+  ~reset_watch() {
     state_->call = nullptr;
     state_->over.emit(asio::cancellation_type::terminal);
   }
@@ -115,8 +115,7 @@ void main_connection::drain() {
 asio::awaitable<void> main_connection::drain_and_close(std::shared_ptr<main_connection> self) {
   std::error_code ignored;
   co_await self->session_.async_drain(or_error(ignored));
-  const quiet_timer limit(self->session_.get_executor(), peer_closes_within,
-                          [m = self.get()] { m->close(); });
+  const idle_timer limit(self->session_.get_executor(), peer_closes_within, [m = self.get()] { m->close(); });
   co_await self->session_.async_close(or_error(ignored));
 }
 
@@ -172,7 +171,7 @@ class main_connection::stream_client final : public client {
 
   std::error_code gone_;
   const std::shared_ptr<asio::cancellation_signal> given_up_ = std::make_shared<asio::cancellation_signal>();
-  std::optional<cut_watch> watch_;
+  std::optional<reset_watch> watch_;
   std::optional<dial_place> place_;
 };
 
@@ -274,7 +273,7 @@ asio::awaitable<void> main_connection::pace() {
 asio::awaitable<void> main_connection::carry_datagrams(sub_stream stream, context ctx) {
   ctx.datagrams.source = stream.source();
   ctx.datagrams.addressed = session_.negotiated().value_or(version_0_0) >= version_0_1;
-  auto dropped = [drops = to_.drops(), whose = udp_nat::owner(ctx.inbound).shown](
+  auto dropped = [drops = to_.drops(), whose = udp_nat::owner(ctx.inbound).log_name](
                      drop_reason why, std::uint64_t n) { drops->note(why, whose, n); };
   auto datagrams = std::make_unique<sub_datagram_stream>(sub_datagram(std::move(stream)), std::move(dropped));
   co_await to_.dispatch_datagrams(std::move(ctx), std::move(datagrams));

@@ -19,7 +19,7 @@ void read_accounts(settings& s, const policy_level& policy, accounts& to) {
     const bool has_secret = a.secret({"pass", "The password, 1 to 255 bytes. No message shows it."}, secret);
     if (named && (user.empty() || user.size() > 255)) a.wrong("user", "must have 1 to 255 bytes");
     if (named && !taken.insert(user).second)
-      a.wrong("user", fmt::format("is '{}', which another account has", shown(user)));
+      a.wrong("user", fmt::format("is '{}', which another account has", sanitized(user)));
     if (has_secret && (secret.empty() || secret.size() > 255)) a.wrong("pass", "must have 1 to 255 bytes");
     if (!s.describing()) to.add(policy.user(user), secret);
   };

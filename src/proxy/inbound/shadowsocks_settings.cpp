@@ -36,7 +36,7 @@ void read_user_method(settings& u, const shadowsocks_method*& m) {
   std::string own;
   u.text({"method", "That of the inbound or of the first user: all have the same."}, own);
   if (!own.empty() && find_shadowsocks_method(own) != m)
-    u.wrong("method", fmt::format("is '{}'; others have {}, and all have the same", shown(own), m->name));
+    u.wrong("method", fmt::format("is '{}'; others have {}, and all have the same", sanitized(own), m->name));
 }
 
 void read_shadowsocks_user(settings& u, const shadowsocks_method*& m, shadowsocks_users& to) {

@@ -28,9 +28,9 @@ constexpr auto refusal_pause = std::chrono::seconds(1);
 
 }  // namespace
 
-socks_association::socks_association(const asio::any_io_executor& executor, context known, dispatcher& to,
+socks_association::socks_association(const asio::any_io_executor& executor, context ctx, dispatcher& to,
                                      duration limit, std::function<void()> idle)
-    : known_(std::move(known)), to_(to), socket_(executor), quiet_(executor, limit, std::move(idle)) {}
+    : ctx_(std::move(ctx)), to_(to), socket_(executor), quiet_(executor, limit, std::move(idle)) {}
 
 void socks_association::bind(const udp::endpoint& at, std::error_code& ec) {
   ec.clear();
@@ -42,21 +42,21 @@ void socks_association::bind(const udp::endpoint& at, std::error_code& ec) {
   if (!ec) socket_.non_blocking(true, ec);
 }
 
-host_port socks_association::open(const std::optional<asio::ip::address>& told, std::error_code& ec) {
-  const asio::ip::address& gateway = known_.inbound.gateway;
+host_port socks_association::open(const std::optional<asio::ip::address>& announced, std::error_code& ec) {
+  const asio::ip::address& gateway = ctx_.inbound.gateway;
   if (gateway.is_unspecified()) {  // the client came by a unix socket
     ec = asio::error::operation_not_supported;
     return {};
   }
-  const bool everywhere = told && *told != gateway;
-  bind(everywhere ? udp::endpoint(udp::v6(), 0) : udp::endpoint(gateway, 0), ec);
-  if (ec && everywhere) bind({udp::v4(), 0}, ec);  // a machine without IPv6
+  const bool any_address = announced && *announced != gateway;
+  bind(any_address ? udp::endpoint(udp::v6(), 0) : udp::endpoint(gateway, 0), ec);
+  if (ec && any_address) bind({udp::v4(), 0}, ec);  // a machine without IPv6
   if (ec) return {};
-  return {address((everywhere ? *told : gateway).to_string()), socket_.local_endpoint(ec).port()};
+  return {address((any_address ? *announced : gateway).to_string()), socket_.local_endpoint(ec).port()};
 }
 
 void socks_association::start() {
-  asio::co_spawn(socket_.get_executor(), hear_client(shared_from_this()), [](std::exception_ptr) {});
+  asio::co_spawn(socket_.get_executor(), receive_from_client(shared_from_this()), [](std::exception_ptr) {});
 }
 
 void socks_association::end() {
@@ -67,15 +67,15 @@ void socks_association::end() {
 }
 
 bool socks_association::is_client(const udp::endpoint& from) const {
-  return unmapped(from.address()) == known_.inbound.source;
+  return unmapped(from.address()) == ctx_.inbound.source;
 }
 
 void socks_association::drop(drop_reason why) const {
-  to_.drops()->note(why, shown_source(known_.inbound.source));
+  to_.drops()->note(why, shown_source(ctx_.inbound.source));
 }
 
 // A datagram is copied or dropped before any wait, so one buffer suffices for all associations of a thread.
-asio::awaitable<void> socks_association::hear_client(std::shared_ptr<socks_association> self) {
+asio::awaitable<void> socks_association::receive_from_client(std::shared_ptr<socks_association> self) {
   thread_local std::array<std::byte, max_datagram> memory;
   udp::socket& socket = self->socket_;
   for (;;) {
@@ -123,15 +123,16 @@ asio::awaitable<void> socks_association::forward(const host_port& where, const_b
 }
 
 void socks_association::dispatch(const host_port& first) {
-  context c = known_;
-  c.inbound.source_port = client_->port();
-  c.outbound.original = c.outbound.target = {network::udp, first.host, first.port};
-  link_ = to_.dispatch_datagrams(std::move(c));
-  asio::co_spawn(socket_.get_executor(), hear_target(shared_from_this(), link_), [](std::exception_ptr) {});
+  context ctx = ctx_;
+  ctx.inbound.source_port = client_->port();
+  ctx.outbound.original = ctx.outbound.target = {network::udp, first.host, first.port};
+  link_ = to_.dispatch_datagrams(std::move(ctx));
+  asio::co_spawn(socket_.get_executor(), receive_from_target(shared_from_this(), link_),
+                 [](std::exception_ptr) {});
 }
 
-asio::awaitable<void> socks_association::hear_target(std::shared_ptr<socks_association> self,
-                                                     std::shared_ptr<datagram_stream> link) {
+asio::awaitable<void> socks_association::receive_from_target(std::shared_ptr<socks_association> self,
+                                                             std::shared_ptr<datagram_stream> link) {
   const auto memory = std::make_unique_for_overwrite<std::byte[]>(max_datagram);
   std::array<std::byte, max_socks_datagram_header> header;
   std::error_code ec;

@@ -19,8 +19,8 @@ void read_told_address(settings& s, socks_inbound_options& to) {
   std::error_code bad;
   const auto ip = asio::ip::make_address(text, bad);
   if (bad)
-    s.wrong("ip",
-            fmt::format("is '{}'; it must be the IP address that clients send datagrams to", shown(text)));
+    s.wrong("ip", fmt::format("is '{}'; it must be the IP address that clients send datagrams to",
+                              sanitized(text)));
   else if (!ip.is_unspecified())
     to.udp_address = ip;
 }

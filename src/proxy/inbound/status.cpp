@@ -3,7 +3,7 @@
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/base/text.hpp"
 #include "proxy/http/head.hpp"
-#include "proxy/net/quiet_timer.hpp"
+#include "proxy/net/idle_timer.hpp"
 #include "proxy/status/page.hpp"
 #include "proxy/status/report_text.hpp"
 
@@ -124,7 +124,7 @@ asio::awaitable<connection_result> status_outbound::carry(const context&, client
   connection_result result;
   std::error_code& ec = result.why;
   co_await c.answer({}, ec);
-  quiet_timer quiet(c.get_executor(), status_inbound::handshake, [&c] { c.cut(); });
+  idle_timer quiet(c.get_executor(), status_inbound::handshake, [&c] { c.cut(); });
   http_head_scanner scanner = head_scanner();
   std::vector<std::byte> so_far;
   found status = found::need_more;

@@ -58,7 +58,7 @@ void socket_trials::try_way(const socket_options& o) {
     refuse("tproxy", needed_right("is tproxy"), true);
   if (!o.interface.empty() && !sets(SOL_SOCKET, SO_BINDTODEVICE, o.interface))
     refuse("interface",
-           fmt::format("is '{}', to which no socket can be bound now: {}", shown(o.interface), reason()));
+           fmt::format("is '{}', to which no socket can be bound now: {}", sanitized(o.interface), reason()));
 }
 
 void socket_trials::try_tcp(const socket_options& o) {
@@ -66,7 +66,7 @@ void socket_trials::try_tcp(const socket_options& o) {
   if (!o.congestion.empty() && !sets(IPPROTO_TCP, TCP_CONGESTION, o.congestion))
     refuse("tcpCongestion", fmt::format("is '{}', which this kernel does not have: {}; connections have the "
                                         "system's algorithm",
-                                        shown(o.congestion), reason()));
+                                        sanitized(o.congestion), reason()));
   if (o.max_segment > 0 && !sets(IPPROTO_TCP, TCP_MAXSEG, whole(o.max_segment)))
     refuse("tcpMaxSeg",
            fmt::format("is {}, which this kernel does not take: {}; segments have the system's size",

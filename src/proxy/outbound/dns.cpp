@@ -2,7 +2,7 @@
 
 #include "proxy/base/own_query.hpp"
 #include "proxy/net/dns_stream.hpp"
-#include "proxy/net/quiet_timer.hpp"
+#include "proxy/net/idle_timer.hpp"
 #include "proxy/outbound/dns_session.hpp"
 
 #include <array>
@@ -63,7 +63,7 @@ context dns_outbound::forwarded(const context& ctx, const host_port& asked) cons
 }
 
 asio::awaitable<void> dns_outbound::answer_stream(const context& ctx, client& c, std::error_code& ec) {
-  quiet_timer quiet(c.get_executor(), idle, [&c] { c.cut(); });
+  idle_timer quiet(c.get_executor(), idle, [&c] { c.cut(); });
   const auto session = std::make_shared<dns_session>(
       *this, ctx, c.get_executor(), [&](std::vector<std::byte> reply, host_port) -> asio::awaitable<void> {
         std::error_code lost;
@@ -100,7 +100,7 @@ asio::awaitable<connection_result> dns_outbound::carry(const context& ctx, clien
 asio::awaitable<connection_result> dns_outbound::carry_datagrams(context ctx,
                                                                  std::unique_ptr<datagram_stream> datagrams) {
   const counted here(*this);
-  quiet_timer quiet(datagrams->get_executor(), idle, [d = datagrams.get()] { d->end(end_code::graceful); });
+  idle_timer quiet(datagrams->get_executor(), idle, [d = datagrams.get()] { d->end(end_code::graceful); });
   const auto session = std::make_shared<dns_session>(
       *this, ctx, datagrams->get_executor(),
       [&](std::vector<std::byte> reply, host_port peer) -> asio::awaitable<void> {

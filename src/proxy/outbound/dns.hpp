@@ -2,7 +2,7 @@
 // resolver finds, and forwards others. Ring 4.
 #pragma once
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/fake_dns/dns_query.hpp"
 #include "proxy/fake_dns/fake_dns.hpp"
 #include "proxy/names/dns_rules.hpp"

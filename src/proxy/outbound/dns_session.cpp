@@ -3,8 +3,8 @@
 #include "proxy/base/client_share.hpp"
 #include "proxy/base/own_query.hpp"
 #include "proxy/net/dns_stream.hpp"
+#include "proxy/net/idle_timer.hpp"
 #include "proxy/net/or_error.hpp"
-#include "proxy/net/quiet_timer.hpp"
 
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/co_spawn.hpp>
@@ -113,8 +113,8 @@ asio::awaitable<dns_session::message> dns_session::find(const dns_query& q) {
   dial_options options;
   options.family = q.family() == address::kind::ipv4 ? dial_family::only_ipv4 : dial_family::only_ipv6;
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  const auto look_up =
-      std::make_shared<dial>(executor, *of_.names_, *of_.policy_, options, share_of(ctx_.inbound));
+  const auto look_up = std::make_shared<connect_operation>(executor, *of_.names_, *of_.policy_, options,
+                                                           share_of(ctx_.inbound));
   std::error_code ec;
   address name(q.name());
   const auto found = co_await look_up->find(std::move(name), 0, ec);
@@ -122,7 +122,7 @@ asio::awaitable<dns_session::message> dns_session::find(const dns_query& q) {
     message fake = of_.reply_of_fakes(q.bytes(), q, name_rules::fakes_use::last);
     if (!fake.empty()) co_return fake;
   }
-  co_return of_.reply_with(q, found, look_up->in_detail(ec));
+  co_return of_.reply_with(q, found, look_up->system_error_of(ec));
 }
 
 // Returns an empty message without a reply.
@@ -141,7 +141,7 @@ asio::awaitable<dns_session::message> dns_session::forward_datagram(context ctx,
   const host_port to(ctx.outbound.target.host, ctx.outbound.target.port);
   asio::co_spawn(executor, carry_forwarded(of_.direct_, std::move(ctx), std::move(far)),
                  [](std::exception_ptr) {});
-  const quiet_timer limit(executor, forwarding_limit, [d = link.get()] { d->end(end_code::graceful); });
+  const idle_timer limit(executor, forwarding_limit, [d = link.get()] { d->end(end_code::graceful); });
   std::error_code ec;
   co_await link->send(asio::buffer(query), to, ec);
   std::vector<std::byte> room(longest_forwarded_datagram);
@@ -163,7 +163,7 @@ asio::awaitable<dns_session::message> dns_session::forward_in_stream(context ctx
   asio::co_spawn(executor, carry_forwarded(of_.direct_, std::move(ctx), std::move(far)),
                  [](std::exception_ptr) {});
   const std::unique_ptr<connection> stream = make_connection(std::move(link.stream));
-  const quiet_timer limit(executor, forwarding_limit, [c = stream.get()] { c->cut(); });
+  const idle_timer limit(executor, forwarding_limit, [c = stream.get()] { c->cut(); });
   std::vector<std::byte> out;
   append_dns_message(out, query);
   std::error_code ec;

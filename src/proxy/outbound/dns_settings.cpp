@@ -1,7 +1,7 @@
 // The configuration of outbounds of protocol dns.
 #include "proxy/base/text.hpp"
 #include "proxy/config/readers.hpp"
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/engine/built_in.hpp"
 #include "proxy/outbound/dns.hpp"
 #include "proxy/outbound/freedom.hpp"
@@ -26,7 +26,7 @@ void read_query_types(settings& s, const setting_key& key, std::optional<port_se
   std::string text;
   if (!s.text_or_number(key, text)) return;
   to = port_set::parse(text);
-  if (!to) s.wrong(key.name, fmt::format("is '{}'; {}", shown(text), allowed_types));
+  if (!to) s.wrong(key.name, fmt::format("is '{}'; {}", sanitized(text), allowed_types));
 }
 
 dns_rule_options read_dns_rule(settings& s) {
@@ -73,7 +73,7 @@ void read_older_rules(settings& s, std::vector<dns_rule_options>& to) {
     s.wrong(has_other ? "nonIPQuery" : "blockTypes", "is used together with rules, which replaces it");
   const auto blocked = types.empty() ? std::nullopt : port_set::parse(types);
   if (!types.empty() && !blocked)
-    s.wrong("blockTypes", fmt::format("has '{}'; {}", shown(types), allowed_types));
+    s.wrong("blockTypes", fmt::format("has '{}'; {}", sanitized(types), allowed_types));
   to = older_rules(other, blocked);
 }
 
@@ -115,7 +115,7 @@ void read_dns_outbound(settings& s, outbound_plan& to) {
       !host.empty()) {
     o.host = address(host);
     if (!o.host->valid())
-      s.wrong("rewriteAddress", fmt::format("is '{}'; it must be an IP address or a name", shown(host)));
+      s.wrong("rewriteAddress", fmt::format("is '{}'; it must be an IP address or a name", sanitized(host)));
   }
   s.number<std::uint16_t>({"rewritePort", "The port of that server; 0: as the client has it."}, o.port, 0);
   s.pass_over("userLevel", "has no effect");

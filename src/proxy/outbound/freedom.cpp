@@ -48,8 +48,8 @@ asio::awaitable<std::shared_ptr<connection>> freedom::open_through(const next_ou
                                                                    const context& ctx, client& c,
                                                                    std::error_code& ec) const {
   const auto given_up = std::make_shared<asio::cancellation_signal>();
-  const auto search =
-      std::make_shared<dial>(c.get_executor(), names_, policy_, options_.dial, share_of(ctx.inbound));
+  const auto search = std::make_shared<connect_operation>(c.get_executor(), names_, policy_, options_.dial,
+                                                          share_of(ctx.inbound));
   c.on_abandoned([given_up, search](std::error_code why) {
     search->cancel(why);
     given_up->emit(asio::cancellation_type::terminal);
@@ -80,15 +80,15 @@ asio::awaitable<connection_result> freedom::carry(const context& ctx, client& c)
   if (options_.dial.through) co_return co_await carry_through(*options_.dial.through, ctx, c);
   connection_result result;
   const dial_policy& policy = is_own_query(ctx.inbound) ? *own_policy_ : policy_;
-  const auto attempt =
-      std::make_shared<dial>(c.get_executor(), names_, policy, options_.dial, share_of(ctx.inbound));
+  const auto attempt = std::make_shared<connect_operation>(c.get_executor(), names_, policy, options_.dial,
+                                                           share_of(ctx.inbound));
   c.on_abandoned([attempt](std::error_code why) { attempt->cancel(why); });
   tcp::socket target = co_await attempt->connect(target_of(ctx), result.why);
   c.on_abandoned(nullptr);
   const verdict v = attempt->refused();
   if (result.why == errc::target_rejected && (v == verdict::private_address || v == verdict::own_address))
     result.advice = how_to_allow_private;
-  co_await c.answer(attempt->in_detail(result.why), result.why);
+  co_await c.answer(attempt->system_error_of(result.why), result.why);
   if (result.why) co_return result;
   std::error_code gone;
   tcp::endpoint reached;

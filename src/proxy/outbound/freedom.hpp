@@ -1,7 +1,7 @@
 // Straight to the target, under the dial policy, or by another outbound. Ring 4.
 #pragma once
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/outbound/fragment.hpp"
 #include "proxy/udp/udp_nat.hpp"
 

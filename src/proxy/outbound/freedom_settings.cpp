@@ -32,7 +32,8 @@ void read_redirect(settings& s, freedom_options& to) {
       text.empty())
     return;
   to.redirect = parse_redirect(text);
-  if (!to.redirect) s.wrong("redirect", fmt::format("is '{}'; it must be HOST:PORT, or :PORT", shown(text)));
+  if (!to.redirect)
+    s.wrong("redirect", fmt::format("is '{}'; it must be HOST:PORT, or :PORT", sanitized(text)));
 }
 
 void read_fragment(settings& s, freedom_options& to) {
@@ -48,7 +49,8 @@ void read_fragment(settings& s, freedom_options& to) {
     if (packets.empty() && asks_for_any)
       f.note("packets", "is left out: the first bytes are cut, once, whereas Xray cuts all that is sent");
     if (!packets.empty() && !o.only_client_hello && !number_range::parse(packets))
-      f.wrong("packets", fmt::format("is '{}'; it must be tlshello, or a range such as 1-3", shown(packets)));
+      f.wrong("packets",
+              fmt::format("is '{}'; it must be tlshello, or a range such as 1-3", sanitized(packets)));
     o.bytes = {100, 200};
     read_range(f, {"length", "Bytes of a piece."}, o.bytes, 16384);
     if (o.bytes.least == 0) f.wrong("length", "must not be 0");
@@ -96,7 +98,8 @@ std::shared_ptr<const final_rules> final_rules_of(const std::vector<final_rule_t
     if (texts[i].addresses) r.addresses.emplace();
     for (const std::string& text : texts[i].addresses.value_or(std::vector<std::string>()))
       if (const auto mistake = r.addresses->add(text, geo); !mistake.empty())
-        throw std::invalid_argument(fmt::format("finalRules[{}].ip has '{}', {}", i, shown(text), mistake));
+        throw std::invalid_argument(
+            fmt::format("finalRules[{}].ip has '{}', {}", i, sanitized(text), mistake));
     if (r.addresses) r.addresses->finish();
     out.push_back(std::move(r));
   }

@@ -27,21 +27,21 @@ std::error_code error_of(unsigned status) {
   return status / 100 == 5 ? errc::target_unreachable : errc::bad_answer;
 }
 
-/// Reads the answer. Leaves in `heard` what follows it.
-asio::awaitable<void> read_answer(connection& server, std::vector<std::byte>& heard, std::error_code& ec) {
+/// Reads the answer. Leaves in `received` what follows it.
+asio::awaitable<void> read_answer(connection& server, std::vector<std::byte>& received, std::error_code& ec) {
   using status = http_response_parser::status;
   http_response_parser parser("CONNECT", answer_limits);
   for (;;) {
-    const std::size_t had = heard.size();
-    heard.resize(answer_limits.bytes + 1);
-    const std::size_t n = co_await server.read_some(asio::buffer(heard) + had, ec);
-    heard.resize(had + n);
+    const std::size_t had = received.size();
+    received.resize(answer_limits.bytes + 1);
+    const std::size_t n = co_await server.read_some(asio::buffer(received) + had, ec);
+    received.resize(had + n);
     if (ec == asio::error::eof) ec = errc::connection_lost;
     if (ec) co_return;
-    const http_response_parser::step step = parser.next(heard);
-    if (step.what == status::need_more && heard.size() <= answer_limits.bytes) continue;
+    const http_response_parser::step step = parser.next(received);
+    if (step.what == status::need_more && received.size() <= answer_limits.bytes) continue;
     ec = step.what == status::complete ? error_of(step.response.status) : errc::bad_answer;
-    heard.erase(heard.begin(), heard.begin() + static_cast<std::ptrdiff_t>(step.consumed));
+    received.erase(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(step.consumed));
     co_return;
   }
 }
@@ -54,17 +54,17 @@ asio::awaitable<std::vector<std::byte>> http_outbound::ask(std::shared_ptr<conne
   c.on_abandoned([weak = std::weak_ptr(server)](std::error_code) {
     if (const auto s = weak.lock()) s->cut();
   });
-  std::vector<std::byte> heard;
+  std::vector<std::byte> received;
   const std::string request =
       connect_request(host_port(ctx.outbound.target.host, ctx.outbound.target.port), options_);
   {
     const deadline limit(server, options_.handshake);
     co_await server->write(asio::buffer(request), ec);
-    if (!ec) co_await read_answer(*server, heard, ec);
+    if (!ec) co_await read_answer(*server, received, ec);
     if (ec && limit.over()) ec = errc::target_timeout;
   }
   c.on_abandoned(nullptr);
-  co_return heard;
+  co_return received;
 }
 
 asio::awaitable<connection_result> http_outbound::carry(const context& ctx, client& c) {

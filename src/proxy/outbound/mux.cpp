@@ -1,8 +1,8 @@
 #include "proxy/outbound/mux.hpp"
 
 #include "proxy/inbound/main_connection.hpp"
+#include "proxy/net/idle_timer.hpp"
 #include "proxy/net/or_error.hpp"
-#include "proxy/net/quiet_timer.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 #include "proxy/udp/relay_datagrams.hpp"
 #include "proxy/udp/source_id.hpp"
@@ -63,7 +63,7 @@ asio::awaitable<sub_stream> mux_outbound::open_for_datagrams(datagram_stream& fr
 
 asio::awaitable<void> mux_outbound::take_first(datagram_stream& from, const context& ctx, open_request& to,
                                                std::error_code& ec) {
-  const quiet_timer quiet(from.get_executor(), relay_.idle, [d = &from] { d->end(end_code::graceful); });
+  const idle_timer quiet(from.get_executor(), relay_.idle, [d = &from] { d->end(end_code::graceful); });
   std::vector<std::byte> data(max_datagram);
   const host_port only(ctx.outbound.target.host, ctx.outbound.target.port);
   for (;;) {

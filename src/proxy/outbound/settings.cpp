@@ -45,7 +45,8 @@ stream_address read_server(settings& s) {
     else
       server.at.host = address(host);
     if (!path && !server.at.host.valid())
-      s.wrong("address", fmt::format("is '{}'; it must be a name, an IP address or unix:PATH", shown(host)));
+      s.wrong("address",
+              fmt::format("is '{}'; it must be a name, an IP address or unix:PATH", sanitized(host)));
   }
   if (server.is_unix()) {
     s.refuse("port", "is not allowed; a unix socket has no port");

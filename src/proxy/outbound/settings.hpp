@@ -1,7 +1,7 @@
 // What the settings of several outbounds have in common.
 #pragma once
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/outbound/keyed.hpp"
 #include "proxy/outbound/mux.hpp"
 

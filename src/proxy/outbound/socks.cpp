@@ -54,14 +54,14 @@ struct conversation {
   socks_client client;
   const duration handshake;
   std::optional<deadline> limit;
-  std::vector<std::byte> heard;  ///< in the end what follows the reply
+  std::vector<std::byte> received;  ///< in the end what follows the reply
 };
 
 asio::awaitable<host_port> conversation::run(std::error_code& ec, bool greeting_alone) {
   while (!ec) {
     const bool admitted = client.is_admitted();
-    socks_client::step step = client.next(heard);
-    heard.erase(heard.begin(), heard.begin() + static_cast<std::ptrdiff_t>(step.consumed));
+    socks_client::step step = client.next(received);
+    received.erase(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(step.consumed));
     if (client.is_admitted() && greeting_alone) break;
     if (client.is_admitted() && !admitted) limit.emplace(server, handshake);
     if (step.what == socks_client::status::connected) {
@@ -81,10 +81,10 @@ asio::awaitable<void> conversation::write(const std::vector<std::byte>& message,
 }
 
 asio::awaitable<void> conversation::read(std::error_code& ec) {
-  const std::size_t had = heard.size();
-  heard.resize(socks_client::max_message);
-  const std::size_t n = co_await server->read_some(asio::buffer(heard) + had, ec);
-  heard.resize(had + n);
+  const std::size_t had = received.size();
+  received.resize(socks_client::max_message);
+  const std::size_t n = co_await server->read_some(asio::buffer(received) + had, ec);
+  received.resize(had + n);
   if (ec && limit->over()) ec = errc::target_timeout;
   if (ec == asio::error::eof) ec = errc::connection_lost;
 }
@@ -97,7 +97,7 @@ asio::awaitable<std::vector<std::byte>> ask_socks_server(std::shared_ptr<connect
   socks_client client(socks_command::connect, std::move(target), options.credentials);
   conversation c(std::move(server), std::move(client), options);
   co_await c.run(ec);
-  co_return std::move(c.heard);
+  co_return std::move(c.received);
 }
 
 asio::awaitable<void> greet_socks_server(std::shared_ptr<transport_dialer> server,
@@ -131,7 +131,7 @@ asio::awaitable<std::vector<std::byte>> socks_outbound::ask(std::shared_ptr<conn
     server_->note_given_up(began, server->get_executor());
   else
     server_->note(talk.client.is_admitted() ? std::error_code() : ec, server->get_executor());
-  co_return std::move(talk.heard);
+  co_return std::move(talk.received);
 }
 
 asio::awaitable<connection_result> socks_outbound::carry(const context& ctx, client& c) {

@@ -50,7 +50,7 @@ void read_vmess_security(settings& u, cipher& to) {
   if (found != all.end())
     to = found->second;
   else
-    u.note(key.name, fmt::format("is '{}', which means auto, as in Xray", shown(name)));
+    u.note(key.name, fmt::format("is '{}', which means auto, as in Xray", sanitized(name)));
 }
 
 vmess_account read_vmess_user(settings& u) {

@@ -16,7 +16,7 @@ inline void check(std::string_view field, std::string_view text, std::string_vie
 
 /// Puts `place` in front of a mistake that `build` throws.
 template <class Build>
-void at_place(const std::string& place, Build build) {
+void with_error_prefix(const std::string& place, Build build) {
   try {
     build();
   } catch (const std::invalid_argument& mistake) {

@@ -73,9 +73,9 @@ router::tables::tables(const router_options& options, geo_files& geo, outbound_l
   if (options.outbound_tags.empty()) check("outbound_tags", "", "it must name all outbounds");
   default_tag = options.outbound_tags.front();
   for (std::size_t i = 0; i < options.balancers.size(); ++i)
-    at_place(fmt::format("balancers[{}].", i), [&] { add_balancer(options, options.balancers[i]); });
+    with_error_prefix(fmt::format("balancers[{}].", i), [&] { add_balancer(options, options.balancers[i]); });
   for (std::size_t i = 0; i < options.rules.size(); ++i)
-    at_place(fmt::format("rules[{}].", i), [&] { add_rule(options, i, geo); });
+    with_error_prefix(fmt::format("rules[{}].", i), [&] { add_rule(options, i, geo); });
   if (const std::string mistake = by_domain.finish(); !mistake.empty())
     throw std::invalid_argument("rules: " + mistake);
 }
@@ -184,19 +184,19 @@ bool router::pin(std::string_view balancer_tag, std::string_view outbound_tag) c
   return found != tables_->balancers.end() && found->second.pin(outbound_tag);
 }
 
-route_request request_of(const context& c) {
+route_request request_of(const context& ctx) {
   route_request r;
-  r.target = c.outbound.target;
-  if (c.outbound.route_target) r.domain = c.outbound.route_target->host.domain();
-  r.source = c.inbound.source;
-  r.source_port = c.inbound.source_port;
-  r.local = c.inbound.gateway;
-  r.local_port = c.inbound.gateway_port;
-  r.vless_route = c.inbound.vless_route;
-  r.inbound_tag = c.inbound.tag;
-  r.user = c.inbound.user.name;
-  r.protocol = c.content.protocol;
-  r.attrs = c.content.attributes;
+  r.target = ctx.outbound.target;
+  if (ctx.outbound.route_target) r.domain = ctx.outbound.route_target->host.domain();
+  r.source = ctx.inbound.source;
+  r.source_port = ctx.inbound.source_port;
+  r.local = ctx.inbound.gateway;
+  r.local_port = ctx.inbound.gateway_port;
+  r.vless_route = ctx.inbound.vless_route;
+  r.inbound_tag = ctx.inbound.tag;
+  r.user = ctx.inbound.user.name;
+  r.protocol = ctx.content.protocol;
+  r.attrs = ctx.content.attributes;
   return r;
 }
 

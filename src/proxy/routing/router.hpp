@@ -127,7 +127,7 @@ struct route_request {
 };
 
 /// The target is what would be dialled. A route target that is a name becomes the domain.
-route_request request_of(const context& c);
+route_request request_of(const context& ctx);
 
 struct route_decision {
   std::string outbound_tag;

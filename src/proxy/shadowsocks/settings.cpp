@@ -25,7 +25,7 @@ const shadowsocks_method* read_shadowsocks_method(settings& s) {
   const shadowsocks_method* const m = find_shadowsocks_method(name);
   if (m) return m;
   const bool open = is_name(name, "none") || is_name(name, "plain");
-  s.wrong("method", fmt::format("is '{}'{}; it must be {}", shown(name),
+  s.wrong("method", fmt::format("is '{}'{}; it must be {}", sanitized(name),
                                 open ? ", which encrypts nothing" : "", allowed));
   return nullptr;
 }

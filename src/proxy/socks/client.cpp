@@ -101,8 +101,8 @@ step socks_client::read_method(std::uint8_t chosen) {
   return send(std::move(message), 2);
 }
 
-step socks_client::read_status(std::uint8_t said) {
-  if (said == socks_authenticated) return ask(2);
+step socks_client::read_status(std::uint8_t code) {
+  if (code == socks_authenticated) return ask(2);
   return refuse(errc::target_rejected, "The SOCKS server does not accept the user and the secret.");
 }
 

@@ -63,7 +63,7 @@ class socks_client {
 
   step greet();
   step read_method(std::uint8_t chosen);
-  step read_status(std::uint8_t said);
+  step read_status(std::uint8_t code);
   step read_reply(std::uint8_t code, const_bytes in);
   step ask(std::size_t consumed);
   step refuse(std::error_code error, const char* reason);

@@ -26,7 +26,7 @@ chunk_reader::chunk_reader(std::shared_ptr<connection> below, std::unique_ptr<ch
 std::size_t chunk_reader::read_now(bytes into, std::error_code& ec, bool ask_below) {
   ec.clear();
   std::size_t n = open_into(into);
-  const bool asks = (n == 0 && ask_below) || much_comes_;
+  const bool asks = (n == 0 && ask_below) || last_read_large_;
   if (asks && n < into.size() && !end() && receive(into.size() - n)) n += open_into(into.subspan(n));
   if (n == 0 && !into.empty()) ec = end() ? end() : make_error_code(asio::error::would_block);
   input_.settle();
@@ -110,7 +110,7 @@ void chunk_reader::keep(std::size_t n) {
 // A read that was cancelled is no end.
 void chunk_reader::arrived(std::error_code ec, std::size_t n) {
   input_.filled(n);
-  much_comes_ = n >= tls_buffer::small;
+  last_read_large_ = n >= tls_buffer::small;
   if (ec != asio::error::operation_aborted) below_end_ = ec;
 }
 

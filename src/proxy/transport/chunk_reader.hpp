@@ -78,7 +78,7 @@ class chunk_reader : public std::enable_shared_from_this<chunk_reader> {
   layer::relay_buffer room_{tls_buffer::large / 4};  ///< of streams that do not read when they are ready
   held_text held_;
   std::error_code opened_end_, below_end_;  ///< of what the opener has opened, of the stream below
-  bool much_comes_ = false;                 ///< the last read got many bytes, so that more may be there
+  bool last_read_large_ = false;            ///< the last read got many bytes, so that more may be there
   bool cancelled_ = false;
   asio::cancellation_signal stop_;
   op_ptr op_;  ///< until its loop has it

@@ -138,9 +138,10 @@ void chunk_stream::start_read::operator()(Handler&& handler, bytes into) const {
     return layer::post_completion(std::forward<Handler>(handler), half->executor(), ec, n);
   auto waiting = chunk_reader::wait(half->shared_from_this());
   const auto cancel = layer::cancel_by<&chunk_reader::cancel>(half);
-  half->start(std::move(waiting),
-              layer::park<chunk_reader::read_op>(std::forward<Handler>(handler), half->executor(), cancel),
-              into);
+  half->start(
+      std::move(waiting),
+      layer::make_pending_op<chunk_reader::read_op>(std::forward<Handler>(handler), half->executor(), cancel),
+      into);
 }
 
 template <class Handler>
@@ -150,9 +151,10 @@ void chunk_stream::start_wait::operator()(Handler&& handler) const {
                                   std::size_t{0});
   auto waiting = chunk_reader::wait(half->shared_from_this());
   const auto cancel = layer::cancel_by<&chunk_reader::cancel>(half);
-  half->start(std::move(waiting),
-              layer::park<chunk_reader::read_op>(std::forward<Handler>(handler), half->executor(), cancel),
-              {});
+  half->start(
+      std::move(waiting),
+      layer::make_pending_op<chunk_reader::read_op>(std::forward<Handler>(handler), half->executor(), cancel),
+      {});
 }
 
 template <class Handler>
@@ -164,7 +166,8 @@ void chunk_stream::start_write::operator()(Handler&& handler, const text_parts& 
   auto sending = chunk_writer::send(half->shared_from_this());
   const auto cancel = layer::cancel_by<&chunk_writer::cancel>(half);
   half->start(std::move(sending),
-              layer::park<chunk_writer::write_op>(std::forward<Handler>(handler), half->executor(), cancel),
+              layer::make_pending_op<chunk_writer::write_op>(std::forward<Handler>(handler), half->executor(),
+                                                             cancel),
               n);
 }
 
@@ -176,8 +179,8 @@ void chunk_stream::start_end::operator()(Handler&& handler) const {
     return layer::post_completion(std::forward<Handler>(handler), half->executor(), ec);
   auto sending = chunk_writer::send(half->shared_from_this());
   const auto cancel = layer::cancel_by<&chunk_writer::cancel>(half);
-  half->start(std::move(sending),
-              layer::park<chunk_writer::end_op>(std::forward<Handler>(handler), half->executor(), cancel));
+  half->start(std::move(sending), layer::make_pending_op<chunk_writer::end_op>(std::forward<Handler>(handler),
+                                                                               half->executor(), cancel));
 }
 
 }  // namespace muxpro::proxy

@@ -43,7 +43,8 @@ template <class Op, class Handler>
 void start_coroutine(Handler&& handler, const asio::any_io_executor& executor,
                      asio::awaitable<transferred> work) {
   auto cancel = [](Op* op) { op->cancel(); };
-  run_for(layer::park<Op>(std::forward<Handler>(handler), executor, cancel, executor), std::move(work));
+  run_for(layer::make_pending_op<Op>(std::forward<Handler>(handler), executor, cancel, executor),
+          std::move(work));
 }
 
 }  // namespace muxpro::proxy

@@ -62,7 +62,7 @@ void read_values(settings& s, const std::string& name, const setting& value, dis
   const auto add = [&](const setting& v) {
     const auto* const text = std::get_if<std::string>(&v.is);
     if (text && std::all_of(text->begin(), text->end(), is_line_char)) return to.values.push_back(*text);
-    s.wrong("headers", "has for '" + shown(name) + "' a value that is not a text of one line");
+    s.wrong("headers", "has for '" + sanitized(name) + "' a value that is not a text of one line");
   };
   if (const auto* const list = std::get_if<setting::list>(&value.is))
     std::for_each(list->begin(), list->end(), add);
@@ -76,7 +76,7 @@ void read_fields(settings& s, std::vector<disguise_field>& out) {
       s.each({"headers", "Fields; of a list of values each head has one. Default: those of V2Ray."},
              [&](const std::string& name, const setting& value, std::string) {
                if (!is_token(name))
-                 return s.wrong("headers", "has '" + shown(name) + "', which is not a field name");
+                 return s.wrong("headers", "has '" + sanitized(name) + "', which is not a field name");
                read_values(s, name, value, fields.emplace_back(disguise_field{name, {}}));
              });
   if (there) out = std::move(fields);
@@ -87,7 +87,7 @@ void read_word(settings& s, const setting_key& key, std::string& out) {
   if (!s.text(key, word)) return;
   const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
   if (word.empty() || !std::all_of(word.begin(), word.end(), visible))
-    s.wrong(key.name, "is '" + shown(word) + "'; it must be a word without spaces");
+    s.wrong(key.name, "is '" + sanitized(word) + "'; it must be a word without spaces");
   else
     out = std::move(word);
 }
@@ -105,7 +105,7 @@ void read_request(settings& s, http_disguise& d) {
   const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
   for (const std::string& p : d.paths)
     if (!p.starts_with('/') || !std::all_of(p.begin(), p.end(), visible))
-      s.wrong("path", "has '" + shown(p) + "'; a path begins with a slash and has no spaces");
+      s.wrong("path", "has '" + sanitized(p) + "'; a path begins with a slash and has no spaces");
   read_fields(s, d.request);
 }
 
@@ -114,7 +114,7 @@ void read_answer(settings& s, http_disguise& d) {
   std::string status = d.status;
   if (s.text_or_number({"status", "The status code; default: 200."}, status)) {
     if (status.size() != 3 || !std::all_of(status.begin(), status.end(), is_digit))
-      s.wrong("status", "is '" + shown(status) + "'; it must be a number of three digits");
+      s.wrong("status", "is '" + sanitized(status) + "'; it must be a number of three digits");
     else
       d.status = status;
   }

@@ -121,12 +121,12 @@ asio::awaitable<std::shared_ptr<connection>> grpc_transport::open(std::shared_pt
 
 namespace {
 
-transport_plan read_grpc(settings& s, role side, const std::string& server) {
+transport_factory read_grpc(settings& s, role side, const std::string& server) {
   const auto options = std::make_shared<grpc_options>(read_grpc_options(s, side, server));
-  transport_plan plan([options] { return std::make_shared<const grpc_transport>(*options); });
-  plan.alpn = {"h2"};
-  plan.trust = [options](std::vector<std::string> fields) { options->trusted = std::move(fields); };
-  return plan;
+  transport_factory factory([options] { return std::make_shared<const grpc_transport>(*options); });
+  factory.alpn = {"h2"};
+  factory.trust = [options](std::vector<std::string> fields) { options->trusted = std::move(fields); };
+  return factory;
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ class http2_connection final : public std::enable_shared_from_this<http2_connect
 
   std::unordered_map<std::int32_t, stream_ptr> streams_;  ///< those that have a handle or have not ended
   std::unordered_map<std::int32_t, http2_head> heads_;    ///< that are being received
-  std::vector<stream_ptr> touched_;
+  std::vector<stream_ptr> to_flush_;
 
   std::size_t unread_ = 0;  ///< bytes of bodies that were not read yet
   std::size_t held_ = 0;    ///< those that the connection's window does not count as read

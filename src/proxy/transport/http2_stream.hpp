@@ -116,7 +116,7 @@ class http2_stream {
     if (!now.must_wait)
       return layer::post_completion(std::forward<Handler>(handler), s.executor(), now.error, now.transferred);
     void (*const cancel)(Op*) = &state::cancel;
-    s.wait(*layer::park<Op>(std::forward<Handler>(handler), s.executor(), cancel, s, init...));
+    s.wait(*layer::make_pending_op<Op>(std::forward<Handler>(handler), s.executor(), cancel, s, init...));
   }
 
   std::shared_ptr<state> state_;

@@ -25,7 +25,7 @@ void finish(Op*& place, std::error_code error, std::size_t transferred) {
 http2_stream_state::http2_stream_state(http2_connection& owner, asio::any_io_executor executor,
                                        std::unique_ptr<http2_body> body)
     : owner_(&owner), executor_(std::move(executor)), body_(std::move(body)) {
-  enter(executor_);
+  register_with(executor_);
 }
 
 http2_stream_state::~http2_stream_state() { context_destroyed(); }

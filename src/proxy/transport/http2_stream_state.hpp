@@ -17,7 +17,7 @@ namespace muxpro::proxy {
 
 class http2_connection;
 
-class http2_stream_state final : private layer::parking {
+class http2_stream_state final : private layer::shutdown_participant {
  public:
   struct read_op : layer::pending_op<std::error_code, std::size_t> {
     read_op(http2_stream_state& s, const layer::read_buffers& b, layer::sink* t = nullptr)

@@ -63,11 +63,11 @@ http2_connection::stream_ptr http2_connection::find(std::int32_t id) const {
 
 void http2_connection::touch(const stream_ptr& s) {
   if (std::exchange(s->in_turn, true)) return;
-  touched_.push_back(s);
+  to_flush_.push_back(s);
 }
 
 void http2_connection::end_turn() {
-  for (const stream_ptr& s : std::exchange(touched_, {})) {
+  for (const stream_ptr& s : std::exchange(to_flush_, {})) {
     s->in_turn = false;
     s->end_turn();
   }

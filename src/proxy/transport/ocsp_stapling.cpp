@@ -37,7 +37,7 @@ asio::awaitable<std::vector<std::byte>> ask_responder(const ocsp_question& q, st
   if (!host.valid()) ec = asio::error::host_not_found;
   if (ec) co_return answer;
   const auto dialer =
-      std::make_shared<transport_dialer>(stream_address(host_port{host, q.port()}), transport_use());
+      std::make_shared<transport_dialer>(stream_address(host_port{host, q.port()}), transport_options());
   auto c = co_await dialer->dial(ec);
   if (ec) co_return answer;
   const deadline late(c, ocsp_limit);

@@ -118,7 +118,7 @@ struct reality_server::state {
 
 reality_server::state::state(reality_server_options o)
     : options(std::move(o)),
-      target(options.target, transport_use()),
+      target(options.target, transport_options()),
       context(SSL_CTX_new(TLS_server_method())),
       signing_key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")) {
   key_bytes public_key{};

@@ -54,8 +54,8 @@ void read_target(settings& s, reality_server_options& to) {
   if (found && (found->is_unix() || found->at.port != 0))
     to.target = *found;
   else
-    s.wrong(key,
-            fmt::format("is '{}'; it must be HOST:PORT, a port, or the path of a unix socket", shown(text)));
+    s.wrong(key, fmt::format("is '{}'; it must be HOST:PORT, a port, or the path of a unix socket",
+                             sanitized(text)));
 }
 
 std::optional<client_version> read_version(settings& s, const setting_key& key,
@@ -64,7 +64,7 @@ std::optional<client_version> read_version(settings& s, const setting_key& key,
   if (!s.text(key, text)) return otherwise;
   if (text.empty()) return std::nullopt;
   const auto found = parse_client_version(text);
-  if (!found) s.wrong(key.name, fmt::format("is '{}'; it must be as 26.3.27", shown(text)));
+  if (!found) s.wrong(key.name, fmt::format("is '{}'; it must be as 26.3.27", sanitized(text)));
   return found;
 }
 
@@ -77,7 +77,7 @@ void read_names(settings& s, reality_rules& to) {
             names);
   for (const std::string& n : names) {
     if (n.find('*') != std::string::npos)
-      s.wrong("serverNames", fmt::format("has '{}'; it must have whole names", shown(n)));
+      s.wrong("serverNames", fmt::format("has '{}'; it must have whole names", sanitized(n)));
     to.names.insert(n);
   }
 }
@@ -90,7 +90,7 @@ void read_short_ids(settings& s, reality_rules& to) {
             ids);
   for (const std::string& text : ids) {
     const auto id = parse_short_id(text);
-    if (!id) s.wrong("shortIds", fmt::format("has '{}'; {}", shown(text), short_id_form));
+    if (!id) s.wrong("shortIds", fmt::format("has '{}'; {}", sanitized(text), short_id_form));
     to.short_ids.insert(id.value_or(short_id()));
   }
 }
@@ -145,7 +145,7 @@ reality_client_options read_reality_client(settings& s, const std::string& serve
   std::string id;
   s.text({"shortId", "One of the server's shortIds."}, id);
   const auto parsed = parse_short_id(id);
-  if (!parsed) s.wrong("shortId", fmt::format("is '{}'; {}", shown(id), short_id_form));
+  if (!parsed) s.wrong("shortId", fmt::format("is '{}'; {}", sanitized(id), short_id_form));
   o.id = parsed.value_or(short_id());
   std::string ignored;
   s.text({"fingerprint",
@@ -159,7 +159,7 @@ reality_client_options read_reality_client(settings& s, const std::string& serve
   return o;
 }
 
-transport_plan read_reality(settings& s, role side, const std::string& server) {
+transport_factory read_reality(settings& s, role side, const std::string& server) {
   bool show = false;
   s.flag(
       {"show", "Accepted from Xray's configurations, without effect: the log has why a client is refused."},
@@ -169,13 +169,13 @@ transport_plan read_reality(settings& s, role side, const std::string& server) {
   if (side == role::server) {
     reality_server_options o = read_reality_server(s);
     o.key_log = key_log;
-    return transport_plan([o] { return std::make_shared<const reality_server>(o); });
+    return transport_factory([o] { return std::make_shared<const reality_server>(o); });
   }
   reality_client_options o = read_reality_client(s, server);
   o.key_log = key_log;
-  transport_plan plan([o] { return std::make_shared<const reality_client>(o); });
-  plan.server_name = o.name;
-  return plan;
+  transport_factory factory([o] { return std::make_shared<const reality_client>(o); });
+  factory.server_name = o.name;
+  return factory;
 }
 
 }  // namespace

@@ -230,18 +230,18 @@ std::vector<std::string> files_of(const tls_options& o) {
   return out;
 }
 
-transport_plan read_tls(settings& s, role side, const std::string& server) {
+transport_factory read_tls(settings& s, role side, const std::string& server) {
   const auto options = std::make_shared<tls_options>(read_tls_options(s, side, server));
   const bool asks = !options->authority.empty() || !options->pins.empty();
-  transport_plan plan([side, options] { return std::make_shared<const tls_transport>(side, *options); },
-                      side == role::server && asks);
-  plan.files = files_of(*options);
-  plan.server_name = options->name;
-  plan.alpn = options->alpn;
-  plan.offer = [options](const std::vector<std::string>& alpn) {
+  transport_factory factory([side, options] { return std::make_shared<const tls_transport>(side, *options); },
+                            side == role::server && asks);
+  factory.files = files_of(*options);
+  factory.server_name = options->name;
+  factory.alpn = options->alpn;
+  factory.offer = [options](const std::vector<std::string>& alpn) {
     if (options->alpn.empty()) options->alpn = alpn;
   };
-  return plan;
+  return factory;
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ struct tls_core {
     const std::size_t n = layer::read_now(*next, engine.input.room(size).first(size), ec);
     if (ec == asio::error::would_block) ec.clear();
     engine.input.filled(n);
-    much_comes = n >= record_text;
+    last_read_large = n >= record_text;
     if (ec == asio::error::eof) ec = engine.meaning_of_eof();
     return n > 0;
   }
@@ -61,10 +61,10 @@ struct tls_core {
     engine.input.settle();
     return n;
   }
-  /// Whether a read that has `n` bytes so far should look for more. The last record of a peer's write may be a
-  /// short one, which would cost a write of its own.
+  /// Whether a read that has `n` bytes so far should look for more. The last record of a peer's write may be
+  /// a short one, which would cost a write of its own.
   bool is_worth_more(std::size_t n, std::size_t room) const noexcept requires on_socket {
-    return n == 0 || (much_comes && n < room / 4 && !engine.opens_one_at_a_time());
+    return n == 0 || (last_read_large && n < room / 4 && !engine.opens_one_at_a_time());
   }
   /// Writes what the socket takes. Returns whether that was all.
   bool send(std::error_code& ec) requires on_socket {
@@ -75,8 +75,8 @@ struct tls_core {
   const executor_type executor;
   std::optional<Next> next;
   tls_engine engine;
-  bool writing = false;     ///< an operation waits for the stream below to take output
-  bool much_comes = false;  ///< the last read got many bytes, so that more may be there
+  bool writing = false;          ///< an operation waits for the stream below to take output
+  bool last_read_large = false;  ///< the last read got many bytes, so that more may be there
 };
 
 // --- what each operation does with OpenSSL, as far as it gets
@@ -243,7 +243,7 @@ class tls_operation {
   }
   bool received() {
     waits_for_ = Core::on_socket ? event::readable : event::read;
-    if constexpr (Core::on_socket) return core_->much_comes && core_->receive(task_.wanted(), ec_);
+    if constexpr (Core::on_socket) return core_->last_read_large && core_->receive(task_.wanted(), ec_);
     return false;
   }
   /// A reader has its own error then, or gets the bytes that have come before.
@@ -267,7 +267,7 @@ class tls_operation {
     if constexpr (Core::on_socket) {
       c.next->async_wait(asio::socket_base::wait_read, std::move(*this));
     } else {
-      const bytes room = c.engine.input.room(c.much_comes ? full_record : 1);
+      const bytes room = c.engine.input.room(c.last_read_large ? full_record : 1);
       c.next->async_read_some(asio::buffer(room.data(), room.size()), std::move(*this));
     }
   }
@@ -277,7 +277,7 @@ class tls_operation {
     const bool was_read = waits_for_ == event::read || waits_for_ == event::readable;
     if (waits_for_ == event::read) {
       engine.input.filled(n);
-      core_->much_comes = n >= tls_buffer::small;
+      core_->last_read_large = n >= tls_buffer::small;
       if (ec == asio::error::eof) ec = engine.meaning_of_eof();
     }
     if (waits_for_ == event::written) engine.output.consume(n);

@@ -16,7 +16,7 @@ void read_pins(settings& s, tls_options& o) {
           o.pins);
   for (const std::string& p : o.pins)
     if (normalized_pin(p).empty())
-      s.wrong(key, "has '" + shown(p) + "'; it must be the SHA-256 of a certificate, 64 hex digits");
+      s.wrong(key, "has '" + sanitized(p) + "'; it must be the SHA-256 of a certificate, 64 hex digits");
 }
 
 void read_names(settings& s, role side, tls_options& o) {
@@ -83,7 +83,7 @@ tls_options read_tls_options(settings& s, role side, const std::string& server) 
     s.wrong("serverName", "is missing; it must be the name in the server's certificate");
   // Mistakes that have no key of their own above.
   if (const std::string mistake = o.validate(side); !mistake.empty() && s.mistakes().count() == before)
-    s.wrong(shown(mistake, 300));
+    s.wrong(sanitized(mistake, 300));
   return o;
 }
 

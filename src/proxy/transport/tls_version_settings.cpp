@@ -36,9 +36,10 @@ void read_ciphers(settings& s, tls_options& o) {
     rest.remove_prefix(std::min(one.size() + 1, rest.size()));
     const std::string_view name = OPENSSL_cipher_name(one.c_str());
     if (one.starts_with("TLS_AES_") || one.starts_with("TLS_CHACHA20_"))
-      s.note("cipherSuites", fmt::format("has {}: suites of TLS 1.3 are always on", shown(one)));
+      s.note("cipherSuites", fmt::format("has {}: suites of TLS 1.3 are always on", sanitized(one)));
     else if (name.empty() || name == "(NONE)")
-      s.wrong("cipherSuites", fmt::format("has '{}', which is not a cipher suite of OpenSSL", shown(one)));
+      s.wrong("cipherSuites",
+              fmt::format("has '{}', which is not a cipher suite of OpenSSL", sanitized(one)));
     else
       o.ciphers += (o.ciphers.empty() ? "" : ":") + std::string(name);
   }
@@ -63,12 +64,12 @@ void read_groups(settings& s, tls_options& o) {
                                            [&](const auto& n) { return n.first == lower_case(one); });
     const bool is_hybrid = lower_case(one).find("mlkem") != std::string::npos;
     if (is_hybrid && !library_has_group(one))
-      s.note("curvePreferences", fmt::format("has {}, which this OpenSSL does not have", shown(one)));
+      s.note("curvePreferences", fmt::format("has {}, which this OpenSSL does not have", sanitized(one)));
     else if (is_hybrid)
       o.groups += (o.groups.empty() ? "" : ":") + one;
     else if (found == std::end(names))
       s.wrong("curvePreferences",
-              fmt::format("has '{}', which is not a group that muxpro supports", shown(one)));
+              fmt::format("has '{}', which is not a group that muxpro supports", sanitized(one)));
     else
       o.groups += (o.groups.empty() ? "" : ":") + std::string(found->second);
   }

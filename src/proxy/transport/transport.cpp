@@ -55,8 +55,8 @@ class stack final : public transport {
   const std::shared_ptr<const transport> lower_, upper_;
 };
 
-transport_plan read_plain(settings& s, role side, const std::string&) {
-  transport_plan out;
+transport_factory read_plain(settings& s, role side, const std::string&) {
+  transport_factory out;
   if (const auto d = read_disguise(s))
     out.make = [d, side] { return std::make_shared<const disguise_transport>(side, *d); };
   bool accepts = false;

@@ -64,7 +64,7 @@ void read_header(settings& s, const std::string& name, const setting& value, upg
   if (!text || !std::all_of(text->begin(), text->end(), is_line_char))
     s.wrong("headers", "has a value that is not a text of one line");
   else if (!is_token(name) || is_own_field(name))
-    s.wrong("headers", "has '" + shown(name) + "'; it must be a field that the handshake does not have");
+    s.wrong("headers", "has '" + sanitized(name) + "'; it must be a field that the handshake does not have");
   else if (is_name(name, "host"))
     o.host = *text;
   else
@@ -83,8 +83,8 @@ void read_host(settings& s, role side, const std::string& server, upgrade_option
   if (side == role::client && o.host.empty()) o.host = server.empty() ? "localhost" : server;
 }
 
-transport_plan plan_of(settings& s, const std::shared_ptr<upgrade_options>& o, role side) {
-  transport_plan out([o, side] { return std::make_shared<const upgrade_transport>(side, *o); });
+transport_factory factory_of(settings& s, const std::shared_ptr<upgrade_options>& o, role side) {
+  transport_factory out([o, side] { return std::make_shared<const upgrade_transport>(side, *o); });
   bool accepts = false;
   s.flag({"acceptProxyProtocol", "See sockopt."}, accepts);
   out.accepts_proxy_protocol = accepts && side == role::server;
@@ -92,22 +92,22 @@ transport_plan plan_of(settings& s, const std::shared_ptr<upgrade_options>& o, r
   return out;
 }
 
-transport_plan read_websocket(settings& s, role side, const std::string& server) {
+transport_factory read_websocket(settings& s, role side, const std::string& server) {
   const auto o = std::make_shared<upgrade_options>(upgrade_protocol::websocket);
   read_path(s, *o);
   read_host(s, side, server, *o);
   s.time({"heartbeatPeriod", "Time between two pings; 0: no pings."}, o->heartbeat, std::chrono::seconds(1),
          0, 86'400);
-  return plan_of(s, o, side);
+  return factory_of(s, o, side);
 }
 
-transport_plan read_http_upgrade(settings& s, role side, const std::string& server) {
+transport_factory read_http_upgrade(settings& s, role side, const std::string& server) {
   const auto o = std::make_shared<upgrade_options>(upgrade_protocol::raw);
   read_path(s, *o);
   if (std::exchange(o->early_data, 0) > 0)
     s.note("path", "has ed, which has no effect: a client waits for the server's answer");
   read_host(s, side, server, *o);
-  return plan_of(s, o, side);
+  return factory_of(s, o, side);
 }
 
 }  // namespace

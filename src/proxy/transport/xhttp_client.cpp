@@ -1,6 +1,6 @@
 #include "proxy/transport/xhttp_client.hpp"
 
-#include "proxy/net/quiet_timer.hpp"
+#include "proxy/net/idle_timer.hpp"
 #include "proxy/transport/coroutine_stream.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -61,8 +61,8 @@ class xhttp_client_stream : public stream_coroutines,
 
   static asio::awaitable<void> leave(std::shared_ptr<xhttp_client_stream> self) {
     {
-      const quiet_timer limit(self->get_executor(), upload_linger,
-                              [s = self.get()] { s->cut(end_code::timeout); });
+      const idle_timer limit(self->get_executor(), upload_linger,
+                             [s = self.get()] { s->cut(end_code::timeout); });
       co_await self->sent_up();
     }
     const deadline limit(self->down_, download_linger);

@@ -123,7 +123,7 @@ void read_method(settings& s, xhttp_options& o) {
   o.method = changed(o.method, upper);
   constexpr std::array<std::string_view, 4> others{"CONNECT", "HEAD", "OPTIONS", "TRACE"};
   if (!is_token(o.method) || std::find(others.begin(), others.end(), o.method) != others.end())
-    s.wrong("uplinkHTTPMethod", fmt::format("is '{}', which is not an upload method", shown(o.method)));
+    s.wrong("uplinkHTTPMethod", fmt::format("is '{}', which is not an upload method", sanitized(o.method)));
   if (o.method == "GET" && o.mode != xhttp_mode::packet_up)
     s.wrong("uplinkHTTPMethod", "is GET, which needs mode packet-up");
 }

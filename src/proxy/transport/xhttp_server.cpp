@@ -127,13 +127,15 @@ void xhttp_sessions::remove(const std::string& name) {
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   forget_old(now);
-  if (begun_.erase(name) > 0 && removed_.size() < most_removed) removed_[name] = now + xhttp_upload::patience;
+  if (begun_.erase(name) > 0 && removed_.size() < most_removed)
+    removed_[name] = now + xhttp_upload::idle_limit;
 }
 
 void xhttp_sessions::forget_old(time_point now) {
   if (now < next_look_) return;
   next_look_ = now + std::chrono::seconds(1);
-  std::erase_if(waiting_, [](const auto& one) { return one.second->is_older_than(xhttp_upload::patience); });
+  std::erase_if(waiting_,
+                [](const auto& one) { return one.second->is_older_than(xhttp_upload::idle_limit); });
   std::erase_if(removed_, [now](const auto& one) { return one.second <= now; });
 }
 

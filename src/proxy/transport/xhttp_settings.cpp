@@ -3,7 +3,7 @@
 #include "proxy/config/known_names.hpp"
 #include "proxy/config/range.hpp"
 #include "proxy/config/stream.hpp"
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/engine/built_in.hpp"
 #include "proxy/outbound/settings.hpp"
 #include "proxy/transport/xhttp.hpp"
@@ -85,7 +85,7 @@ void read_xhttp_field(settings& s, const std::string& name, const setting& value
   if (!text || !std::all_of(text->begin(), text->end(), is_line_char))
     s.wrong("headers", "has a value that is not a text of one line");
   else if (!is_token(name) || is_own_xhttp_field(name))
-    s.wrong("headers", "has '" + shown(name) + "'; it must be a field that requests do not have");
+    s.wrong("headers", "has '" + sanitized(name) + "'; it must be a field that requests do not have");
   else
     o.fields.push_back({name, *text});
 }
@@ -142,7 +142,7 @@ void read_xhttp_xmux(settings& s, xhttp_reading& to) {
 void refuse_dialer_proxy(settings& s, const stream_config& download) {
   if (download.next.empty()) return;
   s.mistakes().add(download.next_key, fmt::format("is '{}'; muxpro has no dialerProxy in downloadSettings",
-                                                  shown(download.next)));
+                                                  sanitized(download.next)));
 }
 
 void read_xhttp_download(settings& s, role side, xhttp_reading& to) {
@@ -164,7 +164,7 @@ void read_xhttp_download(settings& s, role side, xhttp_reading& to) {
     if (usual_name(network) == "xhttp")
       to.download = std::move(place);
     else
-      d.wrong("network", fmt::format("is '{}'; it must be xhttp", shown(network)));
+      d.wrong("network", fmt::format("is '{}'; it must be xhttp", sanitized(network)));
     if (to.options.mode == xhttp_mode::stream_one)
       s.wrong(key, "is not allowed in mode stream-one, which has no separate download");
   });
@@ -223,8 +223,8 @@ std::shared_ptr<const xhttp_transport> make_xhttp(const xhttp_reading& r) {
   xhttp_way way = r.way;
   if (r.download) {
     const stream_config& s = r.download->stream;
-    const auto made = [](const transport_plan& p) { return p.make ? p.make() : nullptr; };
-    transport_use use(made(s.security));
+    const auto made = [](const transport_factory& p) { return p.make ? p.make() : nullptr; };
+    transport_options use(made(s.security));
     use.socket = s.socket;
     way.download_from = std::make_shared<transport_dialer>(r.download->at, std::move(use), dialing_of(s));
     way.download_by = std::dynamic_pointer_cast<const xhttp_transport>(made(s.carrier));
@@ -232,13 +232,13 @@ std::shared_ptr<const xhttp_transport> make_xhttp(const xhttp_reading& r) {
   return std::make_shared<const xhttp_transport>(r.options, std::move(way));
 }
 
-transport_plan read_xhttp(settings& s, role side, const std::string& server) {
+transport_factory read_xhttp(settings& s, role side, const std::string& server) {
   const auto r = std::make_shared<xhttp_reading>();
   read_xhttp_mode(s, r->options);
   read_xhttp_place(s, side, server, r->options);
   read_xhttp_extra(s, side, *r);
   if (side == role::server) r->way.ping_after = duration(0);
-  transport_plan out([r] { return make_xhttp(*r); });
+  transport_factory out([r] { return make_xhttp(*r); });
   out.alpn = {"h2"};
   out.takes_mux_cool_streams = false;
   out.trust = [r](std::vector<std::string> fields) { r->options.trusted = std::move(fields); };

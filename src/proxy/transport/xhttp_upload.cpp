@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t largest_piece = 32 * 1024;
 
-time_point in_patience() { return std::chrono::steady_clock::now() + xhttp_upload::patience; }
+time_point idle_deadline() { return std::chrono::steady_clock::now() + xhttp_upload::idle_limit; }
 
 }  // namespace
 
@@ -83,7 +83,7 @@ asio::awaitable<void> xhttp_upload::wait_for_turn(std::uint64_t n, std::error_co
   auto ready = [this, n] { return !must_wait(n); };
   auto blocked = [this] { return !begun_ || !turns_.is_next_there(); };
   for (bool ended = false; !ended && !late;) {
-    ended = co_await changed_.wait(mutex_, ready, in_patience());
+    ended = co_await changed_.wait(mutex_, ready, idle_deadline());
     const std::lock_guard lock(mutex_);
     late = !ended && blocked();
   }

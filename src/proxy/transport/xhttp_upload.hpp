@@ -29,7 +29,7 @@ struct xhttp_part {
 class xhttp_upload {
  public:
   /// How long a request waits for the download of its session, or for an earlier part (Xray: 30 s).
-  static constexpr duration patience = std::chrono::seconds(30);
+  static constexpr duration idle_limit = std::chrono::seconds(30);
   static constexpr std::size_t room = 256 * 1024;
 
   explicit xhttp_upload(std::size_t waiting_posts) : turns_(waiting_posts) {}
@@ -41,7 +41,7 @@ class xhttp_upload {
   post_turns::entry enter_post(std::uint64_t n);
   /// Hands over the body of an upload that has entered.
   /// Completes when the reader has room for all of it.
-  /// Errors: why the session has ended, timed_out after `patience`, or those of `body`.
+  /// Errors: why the session has ended, timed_out after `idle_limit`, or those of `body`.
   /// Cancellation (terminal): throws operation_aborted.
   asio::awaitable<void> take_stream(std::shared_ptr<connection> body, std::error_code& ec);
   /// The same for a part of it. An empty one is the end of the upload.

@@ -1,7 +1,7 @@
 #include "proxy/udp/relay_datagrams.hpp"
 
+#include "proxy/net/idle_timer.hpp"
 #include "proxy/net/or_error.hpp"
-#include "proxy/net/quiet_timer.hpp"
 
 #include <muxpro/frame.hpp>
 
@@ -38,7 +38,7 @@ struct datagram_relay {
   const std::optional<host_port> only;
   bool ended = false;
   std::error_code why;
-  quiet_timer quiet;
+  idle_timer quiet;
   semaphore over;
 };
 
@@ -88,7 +88,7 @@ asio::awaitable<std::error_code> relay_datagrams(std::unique_ptr<datagram_stream
 
 asio::awaitable<void> reject_datagrams(std::unique_ptr<datagram_stream> from, duration idle,
                                        std::function<void()> dropped) {
-  quiet_timer quiet(from->get_executor(), idle, [d = from.get()] { d->end(end_code::rejected); });
+  idle_timer quiet(from->get_executor(), idle, [d = from.get()] { d->end(end_code::rejected); });
   std::array<std::byte, 1> unread;
   host_port to;
   for (;;) {

@@ -43,12 +43,12 @@ key key_of_process() {
 }  // namespace
 
 // A peer's own name for the socket is a part of it, because many sockets come over one main connection.
-global_id source_id(const context& c) {
+global_id source_id(const context& ctx) {
   static const key secret = key_of_process();
-  const global_id named = c.datagrams.source.value_or(global_id{});
+  const global_id named = ctx.datagrams.source.value_or(global_id{});
   const std::string where =
-      fmt::format("{}\n{}\n{}\n{}\n{}", c.inbound.tag, c.inbound.user.name, c.inbound.source.to_string(),
-                  c.inbound.source_port, fmt::join(named, ","));
+      fmt::format("{}\n{}\n{}\n{}\n{}", ctx.inbound.tag, ctx.inbound.user.name,
+                  ctx.inbound.source.to_string(), ctx.inbound.source_port, fmt::join(named, ","));
   std::array<std::uint8_t, 32> digest{};
   if (!HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
             reinterpret_cast<const std::uint8_t*>(where.data()), where.size(), digest.data(), nullptr))

@@ -26,8 +26,8 @@ void make_transparent(int socket) {
     throw std::system_error(errno, std::system_category(), "IP_TRANSPARENT");
 }
 
-udp::socket speak_as(const asio::any_io_executor& executor, const udp::endpoint& self,
-                     const socket_options& o, std::error_code& ec) {
+udp::socket open_transparent_socket(const asio::any_io_executor& executor, const udp::endpoint& self,
+                                    const socket_options& o, std::error_code& ec) {
   udp::socket s(executor);
   s.open(self.protocol(), ec);
   if (!ec && !(turn_on(s.native_handle(), SOL_SOCKET, SO_REUSEADDR) &&

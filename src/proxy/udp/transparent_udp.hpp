@@ -19,7 +19,8 @@ void make_transparent(int socket);
 
 /// Returns a socket that sends as `self`, which need not be an address of this machine, with the mark and the
 /// interface of `o`.
-asio::ip::udp::socket speak_as(const asio::any_io_executor& executor, const asio::ip::udp::endpoint& self,
-                               const socket_options& o, std::error_code& ec);
+asio::ip::udp::socket open_transparent_socket(const asio::any_io_executor& executor,
+                                              const asio::ip::udp::endpoint& self, const socket_options& o,
+                                              std::error_code& ec);
 
 }  // namespace muxpro::proxy

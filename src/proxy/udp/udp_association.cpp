@@ -67,7 +67,7 @@ udp::endpoint udp_nat::association::suited(const asio::ip::address& a, std::uint
 asio::awaitable<udp::endpoint> udp_nat::association::where(host_port to, std::error_code& ec) {
   const auto known = std::find_if(names_.begin(), names_.end(), [&](const auto& n) { return n.first == to; });
   if (known != names_.end()) co_return known->second;
-  search_ = std::make_shared<dial>(executor_, nat_.names_, nat_.policy_, nat_.dial_, owner_.key);
+  search_ = std::make_shared<connect_operation>(executor_, nat_.names_, nat_.policy_, nat_.dial_, owner_.key);
   const auto found = co_await search_->find(to.host, to.port, ec);
   if (ec) co_return udp::endpoint();
   auto usable = std::find_if(found.begin(), found.end(), [&](const auto& a) { return v6_ || a.is_v4(); });

@@ -28,7 +28,7 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
         owner_(std::move(who)),
         rate_(owner_.rate.value_or(nat_.limits_.user_datagrams)),
         pace_(rate_),
-        over_rate_(fmt::format("{} (at most {} in a second)", owner_.shown, rate_.burst)),
+        over_rate_(fmt::format("{} (at most {} in a second)", owner_.log_name, rate_.burst)),
         socket_(executor_),
         handed_over_(executor_, time_point::max()) {}
 
@@ -72,7 +72,7 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
   bool used_by_client();
   bool refused(std::uint16_t port);
   void sent(std::size_t size);
-  void drop(drop_reason why) const { nat_.drops_->note(why, owner_.shown); }
+  void drop(drop_reason why) const { nat_.drops_->note(why, owner_.log_name); }
 
   static constexpr std::size_t most_names = 64;
   static constexpr int datagrams_a_turn = 32;
@@ -88,7 +88,7 @@ class udp_nat::association : public std::enable_shared_from_this<association> {
   counted_timer handed_over_;
   int handed_ = -1;  ///< a descriptor on its way, under the table's lock
   bool stopped_ = false;
-  std::shared_ptr<dial> search_;
+  std::shared_ptr<connect_operation> search_;
   bool v6_ = true;
   std::optional<asio::ip::udp::endpoint> target_;
   std::deque<std::pair<host_port, asio::ip::udp::endpoint>> names_;

@@ -24,8 +24,8 @@ using std::chrono::steady_clock;
 
 udp_nat::owner::owner(const context::inbound_part& client)
     : key(share_of(client)),
-      shown(client.user.name.empty() ? shown_source(client.source)
-                                     : "user " + percent_encoded(client.user.name)),
+      log_name(client.user.name.empty() ? shown_source(client.source)
+                                        : "user " + percent_encoded(client.user.name)),
       rate(client.user.datagrams) {}
 
 namespace {
@@ -176,8 +176,8 @@ asio::awaitable<void> udp_nat::sweep() {
   const auto pause =
       std::clamp<duration>(std::min(limits_.idle, limits_.resume) / 16, milliseconds(5), milliseconds(1000));
   counted_timer timer(co_await asio::this_coro::executor);
-  constexpr int patience = 1000;
-  for (int failed = 0; failed < patience;) {
+  constexpr int max_failures = 1000;
+  for (int failed = 0; failed < max_failures;) {
     try {
       timer.expires_after(pause);
       co_await timer.async_wait(asio::use_awaitable);

@@ -2,7 +2,7 @@
 // kept for a while after it has gone. Ring 4.
 #pragma once
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/policy/nat_table.hpp"
 #include "proxy/policy/user_rates.hpp"
 #include "proxy/udp/datagram_drops.hpp"
@@ -43,7 +43,7 @@ class udp_nat {
     explicit owner(const context::inbound_part& client);
 
     const std::string key;           ///< share_of() the client, for its mappings, its rate and its look-ups
-    const std::string shown;         ///< for the log
+    const std::string log_name;      ///< for the log
     std::optional<rate_limit> rate;  ///< instead of nat_limits::user_datagrams
     nat_table::session_key session = 0;  ///< distinct for each main connection
     destination target;                  ///< what the client named first

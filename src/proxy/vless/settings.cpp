@@ -44,7 +44,7 @@ bool require_no_vless_encryption(settings& s, const setting_key& key) {
   if (is_other)
     s.wrong(key.name,
             fmt::format("is '{}'; muxpro has no VLESS encryption: it must be \"none\" on both sides",
-                        shown(value)));
+                        sanitized(value)));
   return !is_other;
 }
 

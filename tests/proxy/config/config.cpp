@@ -212,7 +212,7 @@ TEST_CASE("config: the name in a server's certificate is its own unless another 
   known.securities = {};
   known.securities.add("tls", "", [&](settings& s, role side, const std::string& server) {
     asked = read_tls_options(s, side, server).name;
-    return transport_plan();
+    return transport_factory();
   });
   const auto name = [&](const std::string& tls) {
     config_mistakes mistakes;

@@ -160,7 +160,7 @@ TEST_CASE("stream_endpoint: abstract names are what the kernel has for them", "[
   CHECK(bytes(unix_endpoint("@@ab")) == "\0ab"s + std::string(105, '\0'));
   CHECK(socket_file(unix_endpoint("@ab")).empty());
   CHECK(socket_file(unix_endpoint("/run/ab")) == "/run/ab");
-  CHECK_FALSE(reaches_others(unix_endpoint("@ab")));
+  CHECK_FALSE(is_reachable_remotely(unix_endpoint("@ab")));
 }
 
 TEST_CASE("config: two listeners on one place", "[proxy][config]") {

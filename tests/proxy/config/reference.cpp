@@ -212,12 +212,12 @@ TEST_CASE("config: a path names a part of the reference", "[proxy][config][refer
 }
 
 TEST_CASE("config: an unknown path has a suggestion if one is like it", "[proxy][config][reference]") {
-  CHECK(reference().alike("inbound.socks") == "inbounds.socks");
-  CHECK(reference().alike("routing.rule") == "routing.rules");
-  CHECK(reference().alike("routeOnly") == "inbounds.sniffing.routeOnly");
-  CHECK(reference().alike("outbounds.mux.pro.adress") == "outbounds.mux.pro.address");
-  CHECK(reference().alike("xxxxxxxxxxxxxxxxxxxx").empty());
-  CHECK(reference().alike("").empty());
+  CHECK(reference().closest_match("inbound.socks") == "inbounds.socks");
+  CHECK(reference().closest_match("routing.rule") == "routing.rules");
+  CHECK(reference().closest_match("routeOnly") == "inbounds.sniffing.routeOnly");
+  CHECK(reference().closest_match("outbounds.mux.pro.adress") == "outbounds.mux.pro.address");
+  CHECK(reference().closest_match("xxxxxxxxxxxxxxxxxxxx").empty());
+  CHECK(reference().closest_match("").empty());
 }
 
 }  // namespace reference_of_config

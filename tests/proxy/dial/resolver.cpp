@@ -3,7 +3,7 @@
 #include "dns_server.hpp"
 #include "support.hpp"
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/dial/resolver.hpp"
 
 #include <muxpro/timer.hpp>
@@ -242,7 +242,8 @@ TEST_CASE("a block rule sees the name that a search list makes", "[proxy][resolv
   dial_policy policy;
   policy.allow_private(true);
   policy.block("corp.test");
-  const auto search = std::make_shared<dial>(f.io->get_executor(), *f.names, policy, dial_options());
+  const auto search =
+      std::make_shared<connect_operation>(f.io->get_executor(), *f.names, policy, dial_options());
   std::error_code ec;
   test::run(*f.io, search->find(muxpro::address("inside"), 80, ec));
   CHECK(ec == errc::target_rejected);
@@ -305,7 +306,8 @@ TEST_CASE("a dial that is cancelled frees the place of its look-up", "[proxy][re
   dial_policy policy;
   policy.allow_private(true);
   std::error_code ec;
-  const auto d = std::make_shared<dial>(f.io->get_executor(), *f.names, policy, dial_options(), "user");
+  const auto d =
+      std::make_shared<connect_operation>(f.io->get_executor(), *f.names, policy, dial_options(), "user");
   asio::steady_timer timer(*f.io, 50ms);
   timer.async_wait([&](std::error_code) {
     CHECK(f.names->counts().under_way == 1);
@@ -322,7 +324,7 @@ TEST_CASE("a dial whose look-up waits has the dial's deadline", "[proxy][resolve
   std::error_code ec;
   dial_options o;
   o.timeout = 100ms;
-  const auto d = std::make_shared<dial>(f.io->get_executor(), *f.names, policy, o);
+  const auto d = std::make_shared<connect_operation>(f.io->get_executor(), *f.names, policy, o);
   test::run(*f.io, d->find(muxpro::address("a.dead"), 80, ec));
   CHECK(ec == errc::target_timeout);
   CHECK(f.names->counts().under_way == 0);

@@ -182,7 +182,7 @@ TEST_CASE("accepting: an instance without memory for a connection drops it", "[p
   auto none = [](dispatcher&, asio::io_context&) {};
   instance proxy(o, 1, none, [](log_level, std::string_view) {});
   const auto in = std::make_shared<socks_inbound>(socks_inbound_options());
-  const tcp::endpoint at = proxy.listen(tcp::endpoint(loopback, 0), "in", in, transport_use(over));
+  const tcp::endpoint at = proxy.listen(tcp::endpoint(loopback, 0), "in", in, transport_options(over));
   run_short(proxy, at, *over);
 }
 
@@ -192,6 +192,6 @@ TEST_CASE("accepting: a server without memory for a connection drops it", "[prox
   o.engine.accept_backoff = 1ms;
   o.engine.drain_timeout = 10s;
   server_engine proxy(o);
-  const tcp::endpoint at = proxy.listen(tcp::endpoint(loopback, 0), transport_use(over));
+  const tcp::endpoint at = proxy.listen(tcp::endpoint(loopback, 0), transport_options(over));
   run_short(proxy, at, *over);
 }

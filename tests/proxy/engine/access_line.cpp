@@ -17,13 +17,13 @@ using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::EndsWith;
 
 context known_connection() {
-  context c;
-  c.id = 7;
-  c.inbound.tag = "in";
-  c.inbound.source = asio::ip::make_address("192.0.2.1");
-  c.outbound.target = {network::tcp, "example.com", 443};
-  c.outbound.tag = "server";
-  return c;
+  context ctx;
+  ctx.id = 7;
+  ctx.inbound.tag = "in";
+  ctx.inbound.source = asio::ip::make_address("192.0.2.1");
+  ctx.outbound.target = {network::tcp, "example.com", 443};
+  ctx.outbound.tag = "server";
+  return ctx;
 }
 
 awaitable<tcp::socket> talk_to_echo(chain& c) {
@@ -74,32 +74,32 @@ std::size_t lines_about_ten(std::uint32_t at_most) {
 }  // namespace
 
 TEST_CASE("access line: known values, and empty ones for unknown", "[proxy][log]") {
-  context c = known_connection();
+  context ctx = known_connection();
   connection_result how;
   how.up = 10;
   how.down = 2000;
-  CHECK(ended_connection{c, how, 1500ms}.line() ==
+  CHECK(ended_connection{ctx, how, 1500ms}.line() ==
         "7 192.0.2.1 in -> tcp:example.com:443 via server: 10 bytes up, 2000 down, 1.500 s, done");
-  c.inbound.source_port = 4711;
-  c.inbound.user.name = "alice";
-  c.content.protocol = "tls";
+  ctx.inbound.source_port = 4711;
+  ctx.inbound.user.name = "alice";
+  ctx.content.protocol = "tls";
   how.sub_stream = 65535;
   how.why = end_code::unreachable;
   CHECK(
-      ended_connection{c, how, 1500ms}.line() ==
+      ended_connection{ctx, how, 1500ms}.line() ==
       "7 192.0.2.1:4711 in user alice -> tcp:example.com:443 (tls) via server sub-stream 65535: 10 bytes up, "
       "2000 down, 1.500 s, " +
           how.why.message());
 }
 
 TEST_CASE("access line: a sub-stream is named with its main connection", "[proxy][log]") {
-  context c = known_connection();
-  c.inbound.source_port = 4711;
-  c.inbound.user.name = "alice";
-  c.inbound.main_connection = 3;
-  c.inbound.sub_stream = 5;
+  context ctx = known_connection();
+  ctx.inbound.source_port = 4711;
+  ctx.inbound.user.name = "alice";
+  ctx.inbound.main_connection = 3;
+  ctx.inbound.sub_stream = 5;
   const connection_result how;
-  const ended_connection ended{c, how, 1500ms};
+  const ended_connection ended{ctx, how, 1500ms};
   const std::string rest = ": 0 bytes up, 0 down, 1.500 s, done";
   CHECK(ended.line() ==
         "7 192.0.2.1:4711 sub-stream 5 of main connection 3 in user alice -> tcp:example.com:443 via server" +

@@ -89,8 +89,8 @@ TEST_CASE("a newcomer gets a place beside 2,000 silent connections", "[proxy][ad
     if (auto t = a->enter(host(i % 94))) silent.push_back(std::move(*t));
   CHECK(a->inside() == 1024);
   bool evicted = false;
-  auto newcomer = a->enter(host(500)).value();
-  newcomer.on_eviction([&] { evicted = true; });
+  auto late_client = a->enter(host(500)).value();
+  late_client.on_eviction([&] { evicted = true; });
   for (std::uint32_t i = 0; i < 2000; ++i)
     if (auto t = a->enter(host(i % 94))) silent.push_back(std::move(*t));
   CHECK_FALSE(evicted);

@@ -88,7 +88,7 @@ TEST_CASE("configured proxy: over TLS to a server that asks for a certificate", 
   o.authority = known.ca.certificate_file;
   test::server_engine server;
   const auto at = server.listen(tcp::endpoint(make_address("127.0.0.1"), 0),
-                                transport_use(std::make_shared<const tls_transport>(role::server, o)));
+                                transport_options(std::make_shared<const tls_transport>(role::server, o)));
   server.start();
   const auto said = [&](const test::identity& who) {
     auto p = made(fmt::format(

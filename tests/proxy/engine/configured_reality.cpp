@@ -77,7 +77,7 @@ struct reality_chain : bench {
   }
   static asio::awaitable<std::string> greet(std::uint16_t port, std::shared_ptr<const transport> over) {
     const auto at = stream_address::parse("127.0.0.1:" + std::to_string(port));
-    transport_dialer dialer(*at, transport_use(over));
+    transport_dialer dialer(*at, transport_options(over));
     std::error_code ec;
     const auto c = co_await dialer.dial(ec);
     if (ec) co_return ec.message();

@@ -1,7 +1,7 @@
 // What is thrown on the way of a connection costs that connection alone.
 #include "loopback.hpp"
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/dial/resolver.hpp"
 #include "proxy/engine/workers.hpp"
 #include "proxy/inbound/socks.hpp"
@@ -50,10 +50,10 @@ class fuse {
 class fused_inbound final : public inbound {
  public:
   explicit fused_inbound(fuse f) : fuse_(std::move(f)) {}
-  asio::awaitable<void> serve(std::shared_ptr<connection> c, context known, dispatcher& to,
+  asio::awaitable<void> serve(std::shared_ptr<connection> c, context ctx, dispatcher& to,
                               admission::ticket place) const override {
     fuse_.pass();
-    co_await inner_.serve(std::move(c), std::move(known), to, std::move(place));
+    co_await inner_.serve(std::move(c), std::move(ctx), to, std::move(place));
   }
   bool admit_datagrams(context&) const override {
     ++datagrams;
@@ -83,7 +83,7 @@ class fused_transport final : public transport {
 /// A proxy on one thread, and what of it may throw.
 struct parts_of_proxy {
   std::shared_ptr<const inbound> in = std::make_shared<socks_inbound>(socks_inbound_options());
-  transport_use how;
+  transport_options how;
   dispatcher::choose_outbound choose;
   instance_options options;
   log_sink log = [](log_level, std::string_view) {};
@@ -171,7 +171,7 @@ TEST_CASE("exceptions: what is thrown costs one connection", "[proxy][exceptions
   }
   SECTION("by a transport") {
     parts_of_proxy p;
-    p.how = transport_use(std::make_shared<fused_transport>(f));
+    p.how = transport_options(std::make_shared<fused_transport>(f));
     fused(p).run(one_is_lost);
   }
   SECTION("by the function that chooses an outbound") {

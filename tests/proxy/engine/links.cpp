@@ -30,18 +30,18 @@ using test::as_result;
 asio::awaitable<void> the_answer_arrives(asio::io_context& io) {
   auto [in, out] = make_link(io.get_executor(), 100);
   std::error_code ec;
-  CHECK_FALSE(in.knows_target(ec));
+  CHECK_FALSE(in.is_target_known(ec));
   co_await out->answer({}, ec);
   co_await out->answer(end_code::timeout, ec);
   const auto [first] = co_await in.async_wait_for_target(as_result);
   CHECK_FALSE(first);
   ec = end_code::rejected;
-  CHECK(in.knows_target(ec));
+  CHECK(in.is_target_known(ec));
   CHECK_FALSE(ec);
 
   auto [in2, out2] = make_link(io.get_executor(), 100);
   co_await out2->answer(end_code::rejected, ec);
-  CHECK_FALSE(in2.knows_target(ec));
+  CHECK_FALSE(in2.is_target_known(ec));
   co_await out2->end(end_code::timeout);
   const auto [second] = co_await in2.async_wait_for_target(as_result);
   CHECK(second == end_code::rejected);
@@ -161,9 +161,9 @@ std::size_t taken_by_link(std::size_t own) {
   dispatcher to(io.get_executor());
   to.link_capacity(10);
   to.add("mute", std::make_shared<mute>());
-  context c;
-  c.inbound.user.link_capacity = own;
-  target_link link = to.dispatch(std::move(c));
+  context ctx;
+  ctx.inbound.user.link_capacity = own;
+  target_link link = to.dispatch(std::move(ctx));
   const std::string much(100, 'x');
   std::size_t taken = 0;
   const auto fill = [&]() -> asio::awaitable<void> {

@@ -23,7 +23,7 @@ using std::chrono::steady_clock;
 
 std::string head_of(log_level level) { return level == log_level::warning ? "warning" : "info"; }
 
-constexpr std::chrono::seconds patience(20);
+constexpr std::chrono::seconds time_limit(20);
 
 /// A reader that can stop reading.
 class reader {
@@ -50,7 +50,7 @@ class reader {
   }
   void wait_for_writer(int calls = 1) {
     std::unique_lock lock(mutex_);
-    REQUIRE(changed_.wait_for(lock, patience, [this, calls] { return waiting_ >= calls; }));
+    REQUIRE(changed_.wait_for(lock, time_limit, [this, calls] { return waiting_ >= calls; }));
   }
   std::string seen() const {
     const std::lock_guard lock(mutex_);
@@ -73,7 +73,7 @@ struct scene {
   std::shared_ptr<reader> to = std::make_shared<reader>();
 };
 
-bool ends(log_thread& log) { return log.end(steady_clock::now() + patience); }
+bool ends(log_thread& log) { return log.end(steady_clock::now() + time_limit); }
 
 }  // namespace
 

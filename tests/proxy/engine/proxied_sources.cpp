@@ -169,7 +169,7 @@ std::string grpc_message(const std::string& payload) {
 
 /// A call of gRPC with the fields `more`. Returns whether an echo behind the SOCKS server has answered.
 asio::awaitable<bool> call(std::uint16_t server, std::uint16_t target, http2_head more) {
-  transport_dialer dialer(stream_address(host_port("127.0.0.1", server)), transport_use());
+  transport_dialer dialer(stream_address(host_port("127.0.0.1", server)), transport_options());
   std::error_code ec;
   const auto client = start_http2_client(co_await dialer.dial(ec), http2_options());
   http2_head head{{":method", "POST"},

@@ -329,7 +329,7 @@ std::vector<probe> wrong_probes() {
   return all;
 }
 
-constexpr duration patience = 200ms;
+constexpr duration time_limit = 200ms;
 
 bool is_unfinished(const probe& p) { return p.kind == unfinished; }
 
@@ -354,7 +354,7 @@ awaitable<> unfinished_ones_are_cut_in_time(fixture& f) {
   for (const probe& p : all) {
     INFO(p.said);
     CHECK(p.heard == "|");
-    CHECK(p.took >= patience);
+    CHECK(p.took >= time_limit);
   }
   const std::uint64_t ever = co_await f.streams_ever();
   CHECK(ever == 0);
@@ -451,7 +451,7 @@ TEST_CASE("server: a drain ends without what never gets ready", "[proxy][server]
   o.engine.drain_timeout = 20ms;
   const auto slow = std::make_shared<const unready>();
   server_engine server(o);
-  const tcp::endpoint at = server.listen(tcp::endpoint(loopback, 0), transport_use(slow));
+  const tcp::endpoint at = server.listen(tcp::endpoint(loopback, 0), transport_options(slow));
   server.start();
   asio::io_context io;
   tcp::socket client(io);
@@ -475,7 +475,7 @@ TEST_CASE("server: a client of another protocol gets no byte, whatever it sends 
   server_limits o;
   o.inbound.session.negotiate_timeout = std::chrono::hours(1);
   fixture(o).run(wrong_ones_are_cut_at_once);
-  o.inbound.session.negotiate_timeout = patience;
+  o.inbound.session.negotiate_timeout = time_limit;
   fixture(o).run(unfinished_ones_are_cut_in_time);
 }
 TEST_CASE("server: a client with the versions gets the same answer each time (J12)", "[proxy][server]") {

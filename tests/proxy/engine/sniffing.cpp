@@ -3,7 +3,7 @@
 #include "rules/captures.hpp"
 #include "support.hpp"
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/dial/resolver.hpp"
 #include "proxy/dial/route_by.hpp"
 #include "proxy/fake_dns/fake_dns.hpp"
@@ -63,11 +63,11 @@ struct stages {
   }
 
   context known(address host, std::uint16_t port) {
-    context c;
-    c.inbound.tag = "in";
-    c.outbound.original = c.outbound.target = destination(network::tcp, std::move(host), port);
-    if (sniffing.enabled) c.content.sniffing = std::make_shared<const sniff_policy>(sniffing, geo);
-    return c;
+    context ctx;
+    ctx.inbound.tag = "in";
+    ctx.outbound.original = ctx.outbound.target = destination(network::tcp, std::move(host), port);
+    if (sniffing.enabled) ctx.content.sniffing = std::make_shared<const sniff_policy>(sniffing, geo);
+    return ctx;
   }
   void rules(std::vector<routing_rule> list, domain_strategy strategy = domain_strategy::as_is) {
     router_options options;
@@ -78,16 +78,16 @@ struct stages {
     to.route_by(by_rules(rules, names), rules->by_content());
   }
   /// A client that sends `what` and no more.
-  void send(context c, std::string what) {
-    test::run(io, one(*this, std::move(c), std::move(what)));
+  void send(context ctx, std::string what) {
+    test::run(io, one(*this, std::move(ctx), std::move(what)));
     test::run_until(io, [this] { return to.live() == 0; });
   }
-  static asio::awaitable<void> one(stages& s, context c, std::string what) {
-    return in_segments(s, std::move(c), std::move(what), std::string::npos);
+  static asio::awaitable<void> one(stages& s, context ctx, std::string what) {
+    return in_segments(s, std::move(ctx), std::move(what), std::string::npos);
   }
   /// Of that size, the next one when the last one was looked at.
-  static asio::awaitable<void> in_segments(stages& s, context c, std::string what, std::size_t size) {
-    target_link link = s.to.dispatch(std::move(c));
+  static asio::awaitable<void> in_segments(stages& s, context ctx, std::string what, std::size_t size) {
+    target_link link = s.to.dispatch(std::move(ctx));
     std::tie(s.told) = co_await link.async_wait_for_target(as_result);
     if (s.told) co_return;
     for (std::size_t at = 0; at < what.size(); at += std::min(size, what.size())) {
@@ -137,10 +137,10 @@ asio::awaitable<void> note_banner(pipe_end& from, std::string& heard, time_point
 
 /// How long a client waits for it that is silent, or sends a byte of its request every now and then.
 asio::awaitable<duration> wait_for_banner(stages& s, std::uint16_t port, bool drips) {
-  context c = s.known("127.0.0.1", port);
-  c.outbound.tag = "direct";
+  context ctx = s.known("127.0.0.1", port);
+  ctx.outbound.tag = "direct";
   const time_point begun = std::chrono::steady_clock::now();
-  target_link link = s.to.dispatch(std::move(c));
+  target_link link = s.to.dispatch(std::move(ctx));
   std::string heard;
   time_point when;
   asio::co_spawn(s.io, note_banner(link.stream, heard, when), asio::detached);
@@ -184,14 +184,15 @@ TEST_CASE("dispatcher: a sniffed name that is dialled is judged anew (K4)", "[pr
   s.sniffing.enabled = true;
   s.sniffing.dest_override = {"http"};
   s.sniffing.route_only = false;
-  dial_policy careful;
-  const auto direct = std::make_shared<freedom>(s.names, careful, dial_options(), relay_options(), nullptr);
+  dial_policy public_only;
+  const auto direct =
+      std::make_shared<freedom>(s.names, public_only, dial_options(), relay_options(), nullptr);
   s.to.add("direct", direct);
   for (const char* name : {"rebind.example", "127.0.0.1", "LOCALHOST."}) {
     s.names.pin("rebind.example", {asio::ip::make_address("10.0.0.1")});
-    context c = s.known("192.0.2.1", 80);
-    c.outbound.tag = "direct";
-    s.send(std::move(c), "GET / HTTP/1.1\r\nHost: " + std::string(name) + "\r\n\r\n");
+    context ctx = s.known("192.0.2.1", 80);
+    ctx.outbound.tag = "direct";
+    s.send(std::move(ctx), "GET / HTTP/1.1\r\nHost: " + std::string(name) + "\r\n\r\n");
     CHECK(s.why == errc::target_rejected);
   }
 }
@@ -280,7 +281,7 @@ TEST_CASE("dispatcher: an address of FakeDNS becomes its name", "[proxy][dispatc
   s.sniffing.enabled = true;
   s.sniffing.metadata_only = true;
   const auto fakes = std::make_shared<fake_dns>();
-  s.to.know_fakes(fakes);
+  s.to.use_fake_dns(fakes);
   s.rules({rule_for({"full:example.com"})});
   s.send(s.known(*fakes->address_of("example.com", address::kind::ipv4), 25), "hello");
   REQUIRE(s.other->seen);
@@ -293,7 +294,7 @@ TEST_CASE("dispatcher: an address of FakeDNS without a name is not dialled", "[p
   stages s;
   s.sniffing.enabled = GENERATE(false, true);
   s.sniffing.dest_override = {"fakedns"};
-  s.to.know_fakes(std::make_shared<fake_dns>());
+  s.to.use_fake_dns(std::make_shared<fake_dns>());
   s.send(s.known("198.18.0.77", 80), "hello");
   CHECK(s.told == fake_dns_errc::unknown_address);
   CHECK(s.why == fake_dns_errc::unknown_address);
@@ -307,7 +308,7 @@ TEST_CASE("dispatcher: content may name what an address of FakeDNS stands for no
           "[proxy][dispatcher]") {
   stages s;
   s.sniffing.enabled = true;
-  s.to.know_fakes(std::make_shared<fake_dns>());
+  s.to.use_fake_dns(std::make_shared<fake_dns>());
   s.send(s.known("198.18.0.77", 80), request);
   REQUIRE(s.by_default->seen);
   CHECK(to_string(s.by_default->seen->outbound.target) == "tcp:example.com:80");
@@ -322,7 +323,7 @@ TEST_CASE("dispatcher: a name that is excluded from sniffing is translated back 
   s.sniffing.ips_excluded = {"198.18.0.0/15"};
   s.sniffing.ports_excluded = "25";
   const auto fakes = std::make_shared<fake_dns>();
-  s.to.know_fakes(fakes);
+  s.to.use_fake_dns(fakes);
   s.send(s.known(*fakes->address_of("example.com", address::kind::ipv4), 25), "hello");
   REQUIRE(s.by_default->seen);
   CHECK(to_string(s.by_default->seen->outbound.target) == "tcp:example.com:25");
@@ -338,9 +339,9 @@ TEST_CASE("dispatcher: success waits for the target where no content is needed",
   to_none.outbound_tag = "other";
   (rules_look ? to_none.protocol : to_none.domain) = {"bittorrent"};
   s.rules({to_none});
-  context c = s.known("192.0.2.1", 80);
-  c.outbound.tag = "there is none";
-  s.send(std::move(c), "hello");
+  context ctx = s.known("192.0.2.1", 80);
+  ctx.outbound.tag = "there is none";
+  s.send(std::move(ctx), "hello");
   const bool early = rules_look && !s.sniffing.metadata_only;
   CHECK(s.told == (early ? std::error_code() : make_error_code(errc::target_rejected)));
 }
@@ -361,9 +362,9 @@ TEST_CASE("dispatcher: names are resolved if a rule needs addresses", "[proxy][d
 TEST_CASE("dispatcher: an outbound that was forced is not for the rules", "[proxy][dispatcher]") {
   stages s;
   s.rules({rule_for({"example.com"})});
-  context c = s.known("example.com", 80);
-  c.outbound.tag = "default";
-  s.send(std::move(c), "hello");
+  context ctx = s.known("example.com", 80);
+  ctx.outbound.tag = "default";
+  s.send(std::move(ctx), "hello");
   CHECK(s.by_default->seen);
   CHECK_FALSE(s.other->seen);
 }
@@ -377,9 +378,9 @@ TEST_CASE("dispatcher: an outbound that throws is a failed connection", "[proxy]
   };
   stages s;
   s.to.add("broken", std::make_shared<broken>());
-  context c = s.known("example.com", 80);
-  c.outbound.tag = "broken";
-  s.send(std::move(c), "hello");
+  context ctx = s.known("example.com", 80);
+  ctx.outbound.tag = "broken";
+  s.send(std::move(ctx), "hello");
   CHECK(s.told);
   CHECK(s.why == std::errc::io_error);
 }

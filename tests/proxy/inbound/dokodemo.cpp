@@ -108,7 +108,7 @@ const tcp::endpoint elsewhere(asio::ip::make_address("198.51.100.7"), 80);
 const std::string own_network = "ip link set lo up\nip addr add 198.51.100.1/24 dev lo\n";
 
 /// 0: who connects to elsewhere comes by, and who connects to the door itself is cut.
-int follows(transport_use how) {
+int follows(transport_options how) {
   instance x(
       instance_options(), 1,
       [](dispatcher& d, asio::io_context&) { d.add("teller", std::make_shared<teller>()); },
@@ -259,7 +259,7 @@ TEST_CASE("dokodemo: TPROXY's connections go where they were meant to", "[proxy]
       add chain ip t in { type filter hook prerouting priority -150; }
       add rule ip t in ip daddr 198.51.100.7 tcp dport 80 tproxy to :12345 accept')",
                                              [] {
-                                               transport_use how;
+                                               transport_options how;
                                                how.socket.transparent = true;
                                                return follows(how);
                                              });

@@ -92,11 +92,11 @@ TEST_CASE("http: a CONNECT becomes a tunnel, and early data waits for it", "[pro
     CHECK(end == "|");
   });
   REQUIRE(target->seen.size() == 1);
-  const context& c = target->seen[0];
-  CHECK(to_string(c.outbound.original) == "tcp:example.com:443");
-  CHECK(c.inbound.protocol == "http");
-  CHECK(c.content.protocol.empty());
-  CHECK(c.content.attributes.at(":method") == "CONNECT");
+  const context& ctx = target->seen[0];
+  CHECK(to_string(ctx.outbound.original) == "tcp:example.com:443");
+  CHECK(ctx.inbound.protocol == "http");
+  CHECK(ctx.content.protocol.empty());
+  CHECK(ctx.content.attributes.at(":method") == "CONNECT");
   CHECK(b.ended == std::vector<std::string>{"tcp:example.com:443 via parrot: 5 5 done"});
 }
 
@@ -114,10 +114,10 @@ TEST_CASE("http: a request goes on in origin-form", "[proxy][http]") {
   CHECK(e.at_target == get_upstream + "|");
   CHECK(e.at_client == ok + "|");
   REQUIRE(e.target->seen.size() == 1);
-  const context& c = e.target->seen[0];
-  CHECK(to_string(c.outbound.target) == "tcp:example.com:80");
-  CHECK(c.content.protocol == "http/1.1");
-  CHECK(c.content.attributes.at(":path") == "/x");
+  const context& ctx = e.target->seen[0];
+  CHECK(to_string(ctx.outbound.target) == "tcp:example.com:80");
+  CHECK(ctx.content.protocol == "http/1.1");
+  CHECK(ctx.content.attributes.at(":path") == "/x");
 }
 
 TEST_CASE("http: not one byte behind a body reaches the target", "[proxy][http]") {

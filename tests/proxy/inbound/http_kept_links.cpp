@@ -22,19 +22,19 @@ struct house {
   explicit house(std::vector<origin::script> scripts, http_inbound_options o = {})
       : in(std::move(o)), target(std::make_shared<origin>(std::move(scripts))) {
     to.add("direct", target);
-    to.observe_by([this](const context& c, const connection_result& how, duration) {
-      ended.push_back(fmt::format("{} {} via {}: {}", c.content.attributes.at(":path"), how.down,
-                                  c.outbound.tag, how.why ? how.why.message() : "done"));
+    to.observe_by([this](const context& ctx, const connection_result& how, duration) {
+      ended.push_back(fmt::format("{} {} via {}: {}", ctx.content.attributes.at(":path"), how.down,
+                                  ctx.outbound.tag, how.why ? how.why.message() : "done"));
     });
   }
   pipe_end connect(std::string source = "192.0.2.1", std::string tag = "in", std::string user = "") {
     auto [near, far] = make_pipe(io.get_executor());
-    context known;
-    known.id = context::new_id();
-    known.inbound.tag = std::move(tag);
-    known.inbound.user.name = std::move(user);
-    known.inbound.source = asio::ip::make_address(source);
-    asio::co_spawn(io, in.serve(make_connection(std::move(far)), known, to, {}), [](std::exception_ptr) {});
+    context ctx;
+    ctx.id = context::new_id();
+    ctx.inbound.tag = std::move(tag);
+    ctx.inbound.user.name = std::move(user);
+    ctx.inbound.source = asio::ip::make_address(source);
+    asio::co_spawn(io, in.serve(make_connection(std::move(far)), ctx, to, {}), [](std::exception_ptr) {});
     return std::move(near);
   }
   asio::awaitable<std::string> ask(pipe_end& client, std::string request, std::size_t size = ok.size()) {
@@ -144,8 +144,8 @@ TEST_CASE("http: rules decide about each request, whatever connections there are
   house h({answers()});
   const auto second = std::make_shared<origin>(std::vector<origin::script>{answers()});
   h.to.add("second", second);
-  h.to.route_by([](const context& c) -> asio::awaitable<outbound_choice> {
-    const std::string& path = c.content.attributes.at(":path");
+  h.to.route_by([](const context& ctx) -> asio::awaitable<outbound_choice> {
+    const std::string& path = ctx.content.attributes.at(":path");
     if (path == "/throws") throw std::system_error(make_error_code(end_code::rejected));
     co_return outbound_choice(path == "/second" ? "second" : path == "/nowhere" ? "nowhere" : "direct");
   });

@@ -83,8 +83,8 @@ TEST_CASE("connections: other streams leave all of it to the operations that wai
 
 TEST_CASE("connections: a pending client is read up to a limit, at once or later", "[proxy][connection]") {
   met m;
-  context known;
-  pending_client who(m.c, known, admission::ticket(), 10s);
+  context ctx;
+  pending_client who(m.c, ctx, admission::ticket(), 10s);
   CHECK_FALSE(who.read_available(5));
   CHECK(who.buffered().empty());
   m.say("hello world");

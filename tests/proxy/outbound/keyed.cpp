@@ -183,7 +183,7 @@ awaitable<> loses_its_server(targets& x, protocol p) {
 std::shared_ptr<mux_outbound> multiplexer(standing& x, const protocol& p, session_options session,
                                           client_pool_options pool = {}) {
   const auto way = std::make_shared<transport_dialer>(
-      *stream_address::parse(fmt::format("127.0.0.1:{}", x.at.port())), transport_use());
+      *stream_address::parse(fmt::format("127.0.0.1:{}", x.at.port())), transport_options());
   pool.session = session;
   auto dial = [way, o = p.outbound_options(), session] { return dial_session_by_key(way, o, session); };
   return std::make_shared<mux_outbound>(x.io.get_executor(), dial, std::move(pool), relay_options());
@@ -195,9 +195,9 @@ awaitable<> carries_main_connections(standing& x, protocol p) {
     session.speaks = d;
     dispatcher to(x.io.get_executor());
     to.add("far", multiplexer(x, p, session));
-    context c;
-    c.outbound.target = x.to_echo();
-    target_link link = to.dispatch(std::move(c));
+    context ctx;
+    ctx.outbound.target = x.to_echo();
+    target_link link = to.dispatch(std::move(ctx));
     const std::string heard = co_await say(link, "hello");
     CHECK(heard == "hello");
   }
@@ -214,9 +214,9 @@ awaitable<> carries_xudp(standing& x, protocol p) {
     if (single) pool.max_concurrency = pool.max_reuse = 1;
     dispatcher to(x.io.get_executor());
     to.add("far", multiplexer(x, p, session, pool));
-    context c;
-    c.outbound.target = x.to_udp_echo();
-    auto flow = to.dispatch_datagrams(std::move(c));
+    context ctx;
+    ctx.outbound.target = x.to_udp_echo();
+    auto flow = to.dispatch_datagrams(std::move(ctx));
     co_await send(*flow, std::string(8000, 'x'), echo);
     for (const std::string& what : {std::string("one"), std::string(1400, '2'), std::string(2000, '3')}) {
       co_await send(*flow, what, echo);

@@ -70,10 +70,10 @@ struct ways {
     }
   }
   static asio::awaitable<void> talk(ways& w, std::uint16_t port, std::optional<std::uint8_t> said) {
-    context c;
-    c.outbound.target = {network::tcp, "example.com", port};
-    c.outbound.priority = said;
-    target_link link = w.to.dispatch(std::move(c));
+    context ctx;
+    ctx.outbound.target = {network::tcp, "example.com", port};
+    ctx.outbound.priority = said;
+    target_link link = w.to.dispatch(std::move(ctx));
     const std::vector<std::byte> block(64 * 1024);
     std::error_code ec;
     while (!ec && !w.enough) {

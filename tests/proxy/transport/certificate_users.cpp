@@ -216,7 +216,7 @@ TEST_CASE("certificate users: a server's log names them", "[proxy][server][users
   test::kept_lines log;
   test::server_engine server({}, 1, log.sink());
   const auto at = server.listen(tcp::endpoint(make_address("127.0.0.1"), 0),
-                                transport_use(std::make_shared<const tls_transport>(role::server, o)));
+                                transport_options(std::make_shared<const tls_transport>(role::server, o)));
   server.start();
   CHECK(asked(b, known().alice, to_main_connection(at.port())) == "hello");
   server.drain();
@@ -234,7 +234,7 @@ TEST_CASE("certificate users: a user cannot take another one's outside port (L2)
   o.authority = known().ca.certificate_file;
   test::server_engine server;
   const auto at = server.listen(tcp::endpoint(make_address("127.0.0.1"), 0),
-                                transport_use(std::make_shared<const tls_transport>(role::server, o)));
+                                transport_options(std::make_shared<const tls_transport>(role::server, o)));
   server.start();
   std::vector<std::shared_ptr<session>> open;
   const auto mappings_after = [&](const test::identity& who) {

@@ -79,9 +79,9 @@ TEST_CASE("grpc: a server that speaks something else", "[proxy][grpc]") {
 TEST_CASE("grpc: main connections of Mux.Pro", "[proxy][grpc]") {
   server_engine server;
   targets t;
-  const auto at = server.listen(tcp::endpoint(loopback, 0), transport_use(layer(service("mux"))));
+  const auto at = server.listen(tcp::endpoint(loopback, 0), transport_options(layer(service("mux"))));
   server.start();
   transport_dialer way(stream_address(host_port("127.0.0.1", at.port())),
-                       transport_use(layer(service("mux"))));
+                       transport_options(layer(service("mux"))));
   for (int i = 0; i < 3; ++i) CHECK(test::run(t.io, test::word_through(way, t.to_echo())) == "hello");
 }

@@ -113,7 +113,7 @@ struct fixture {
   fixture() { asio::co_spawn(io, echo_words(target), asio::detached); }
   stream_address listen(std::shared_ptr<const transport> over) {
     const auto at =
-        server.listen(tcp::endpoint(make_address("127.0.0.1"), 0), transport_use(std::move(over)));
+        server.listen(tcp::endpoint(make_address("127.0.0.1"), 0), transport_options(std::move(over)));
     return stream_address(host_port("127.0.0.1", at.port()));
   }
   std::string ask(transport_dialer& way) {
@@ -147,9 +147,10 @@ TEST_CASE("layers: TLS stands on TLS", "[proxy][transport]") {
   fixture f;
   const stream_address at = f.listen(twice(role::server, server_side));
   f.server.start();
-  transport_dialer both(at, transport_use(twice(role::client, client_side)));
+  transport_dialer both(at, transport_options(twice(role::client, client_side)));
   CHECK(f.ask(both) == "hello");
-  transport_dialer once(at, transport_use(std::make_shared<const tls_transport>(role::client, client_side)));
+  transport_dialer once(at,
+                        transport_options(std::make_shared<const tls_transport>(role::client, client_side)));
   CHECK(f.ask(once) != "hello");
   f.end();
 }
@@ -161,7 +162,7 @@ TEST_CASE("layers: a layer that carries many connections over one, with a layer 
   fixture f;
   const stream_address at = f.listen(stacked(stacked(below, std::make_shared<const many_over_one>()), above));
   f.server.start();
-  transport_dialer way(at, transport_use(many));
+  transport_dialer way(at, transport_options(many));
   for (int i = 0; i < 3; ++i) CHECK(f.ask(way) == "hello");
   CHECK(below->opened == 1);
   CHECK(above->opened == 3);

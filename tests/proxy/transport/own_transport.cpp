@@ -58,7 +58,7 @@ const bool known =
     registry::global().carriers.add("password", "", [](settings& s, role side, const std::string&) {
       std::string word = "please";
       s.secret("word", word);
-      return transport_plan([=] { return std::make_shared<const password>(side, word); });
+      return transport_factory([=] { return std::make_shared<const password>(side, word); });
     });
 
 asio::awaitable<std::string> reply_of(tcp::endpoint socks, std::uint16_t port) {
@@ -93,7 +93,7 @@ TEST_CASE("transports: a user's own, on both sides, from a configuration", "[pro
   asio::co_spawn(io, greet(target), asio::detached);
   test::server_engine server;
   const auto at = server.listen(tcp::endpoint(make_address("127.0.0.1"), 0),
-                                transport_use(std::make_shared<const password>(role::server, "please")));
+                                transport_options(std::make_shared<const password>(role::server, "please")));
   server.start();
   const auto outcome = [&](const std::string& own) {
     config_mistakes mistakes;

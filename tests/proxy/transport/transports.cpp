@@ -8,7 +8,7 @@
 #include "support.hpp"
 #include "word_through.hpp"
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/transport/tls.hpp"
 
 #include <muxpro/proxy/registry.hpp>
@@ -68,8 +68,8 @@ struct fixture {
   test::server_engine server;
 };
 
-transport_use by_tls(role side, tls_options o) {
-  return transport_use(std::make_shared<const tls_transport>(side, std::move(o)));
+transport_options by_tls(role side, tls_options o) {
+  return transport_options(std::make_shared<const tls_transport>(side, std::move(o)));
 }
 
 }  // namespace
@@ -93,7 +93,7 @@ TEST_CASE("transports: a server on TCP, on a unix socket, on TLS over either", "
   f.server.listen(unix_endpoint(path));
   f.server.listen(unix_endpoint(tls_path), tls_server);
   f.server.start();
-  const auto way = [&](const std::string& to, const transport_use& how) {
+  const auto way = [&](const std::string& to, const transport_options& how) {
     return std::make_shared<transport_dialer>(*stream_address::parse(to), how);
   };
   CHECK(f.ask(way(to_string(plain), {})) == "hello");
@@ -195,7 +195,7 @@ TEST_CASE("transports: options of sockets are set where the system has them", "[
 
 TEST_CASE("transports: data goes with the SYN, or after it where the kernel does not", "[proxy][transport]") {
   fixture f;
-  transport_use how;
+  transport_options how;
   how.socket.fast_open = true;
   const auto at = f.server.listen(tcp::endpoint(make_address("127.0.0.1"), 0), how);
   f.server.start();
@@ -248,7 +248,7 @@ TEST_CASE("transports: each is found by its name", "[proxy][transport]") {
   CHECK(all.carriers.find("obfs") == nullptr);
 
   config_mistakes mistakes;
-  transport_plan plan;
+  transport_factory plan;
   setting::object certificate{{"certificateFile", setting(std::string("a.pem"))},
                               {"keyFile", setting(std::string("a.key"))}};
   setting::object tls{{"certificates", setting(setting::list{setting(certificate)})}};

@@ -113,7 +113,7 @@ TEST_CASE("xhttp: downloads from another place", "[proxy][xhttp]") {
   behind_layer(p.made(), xhttp_server_layer()).run([&](behind_layer& x) -> awaitable<> {
     xhttp_way way;
     way.download_from = std::make_shared<transport_dialer>(
-        stream_address(host_port("127.0.0.1", x.at.port())), transport_use());
+        stream_address(host_port("127.0.0.1", x.at.port())), transport_options());
     xhttp_options there = at_path("/up");
     there.host = "elsewhere.example";
     xhttp_way by_http2;
@@ -156,11 +156,11 @@ TEST_CASE("xhttp: main connections of Mux.Pro", "[proxy][xhttp]") {
     for (const mode m : all_modes) {
       server_engine server;
       targets t;
-      const auto at = server.listen(tcp::endpoint(loopback, 0), transport_use(xhttp_server_layer()));
+      const auto at = server.listen(tcp::endpoint(loopback, 0), transport_options(xhttp_server_layer()));
       server.start();
       const auto way =
           std::make_shared<transport_dialer>(stream_address(host_port("127.0.0.1", at.port())),
-                                             transport_use(xhttp_layer(at_path("/up", m), http2)));
+                                             transport_options(xhttp_layer(at_path("/up", m), http2)));
       for (int i = 0; i < 3; ++i) CHECK(test::run(t.io, test::word_through(*way, t.to_echo())) == "hello");
     }
 }

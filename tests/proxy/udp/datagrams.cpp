@@ -2,7 +2,7 @@
 #include "loopback.hpp"
 #include "stages.hpp"
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/dial/resolver.hpp"
 #include "proxy/inbound/socks.hpp"
 #include "proxy/outbound/blackhole.hpp"
@@ -60,9 +60,9 @@ awaitable<udp::endpoint> associated(tcp::socket& control, std::string request = 
 struct association : targets {
   explicit association(socks_inbound_options options = {}, asio::ip::address source = loopback)
       : inbound(std::move(options)), to(io.get_executor()), me(io) {
-    to.observe_by([this](const context& c, const connection_result& how, duration) {
-      ended.push_back(fmt::format("{} via {}: {} {} {}", c.outbound.target, c.outbound.tag, how.up, how.down,
-                                  how.why ? how.why.message() : "done"));
+    to.observe_by([this](const context& ctx, const connection_result& how, duration) {
+      ended.push_back(fmt::format("{} via {}: {} {} {}", ctx.outbound.target, ctx.outbound.tag, how.up,
+                                  how.down, how.why ? how.why.message() : "done"));
     });
     known.inbound.tag = "in";
     known.inbound.source = source;

@@ -33,8 +33,9 @@ class far_side final : public outbound {
   asio::awaitable<connection_result> carry(const context&, client&) override {
     co_return connection_result();
   }
-  asio::awaitable<connection_result> carry_datagrams(context c, std::unique_ptr<datagram_stream> d) override {
-    seen.push_back(std::move(c));
+  asio::awaitable<connection_result> carry_datagrams(context ctx,
+                                                     std::unique_ptr<datagram_stream> d) override {
+    seen.push_back(std::move(ctx));
     std::array<char, 40000> room;
     std::vector<std::pair<host_port, std::string>> answers;
     connection_result result;
@@ -63,14 +64,14 @@ struct client {
   client() : to(io.get_executor()) {
     sniffing.enabled = true;
     to.add("far", far);
-    to.know_fakes(fakes);
+    to.use_fake_dns(fakes);
     to.observe_by([this](const context&, const connection_result& how, duration) { ended = how; });
   }
   std::shared_ptr<datagram_stream> begin(const host_port& first) {
-    context c;
-    c.outbound.original = c.outbound.target = {network::udp, first.host, first.port};
-    c.content.sniffing = std::make_shared<const sniff_policy>(sniffing, geo);
-    return to.dispatch_datagrams(std::move(c));
+    context ctx;
+    ctx.outbound.original = ctx.outbound.target = {network::udp, first.host, first.port};
+    ctx.content.sniffing = std::make_shared<const sniff_policy>(sniffing, geo);
+    return to.dispatch_datagrams(std::move(ctx));
   }
   host_port fake(const std::string& name, std::uint16_t port = 443) {
     return {*fakes->address_of(name, address::kind::ipv4), port};

@@ -278,23 +278,23 @@ TEST_CASE("router: geo data", "[proxy][router]") {
 }
 
 TEST_CASE("router: a context becomes a request", "[proxy][router]") {
-  context c;
-  c.inbound.tag = "in";
-  c.inbound.user.name = "u";
-  c.inbound.source = make_address("10.0.0.1");
-  c.inbound.source_port = 7;
-  c.outbound.target = {network::udp, "203.0.113.5", 443};
-  c.content.protocol = "quic";
-  c.content.attributes = {{"x", "y"}};
-  const route_request plain = request_of(c);
-  CHECK(plain.target == c.outbound.target);
+  context ctx;
+  ctx.inbound.tag = "in";
+  ctx.inbound.user.name = "u";
+  ctx.inbound.source = make_address("10.0.0.1");
+  ctx.inbound.source_port = 7;
+  ctx.outbound.target = {network::udp, "203.0.113.5", 443};
+  ctx.content.protocol = "quic";
+  ctx.content.attributes = {{"x", "y"}};
+  const route_request plain = request_of(ctx);
+  CHECK(plain.target == ctx.outbound.target);
   CHECK(plain.domain.empty());
   CHECK(plain.inbound_tag == "in");
   CHECK(plain.user == "u");
-  CHECK(plain.source == c.inbound.source);
+  CHECK(plain.source == ctx.inbound.source);
   CHECK(plain.source_port == 7);
   CHECK(plain.protocol == "quic");
-  CHECK(plain.attrs == c.content.attributes);
-  c.outbound.route_target = destination{network::udp, "www.example.com", 443};
-  CHECK(request_of(c).domain == "www.example.com");
+  CHECK(plain.attrs == ctx.content.attributes);
+  ctx.outbound.route_target = destination{network::udp, "www.example.com", 443};
+  CHECK(request_of(ctx).domain == "www.example.com");
 }

@@ -3,7 +3,7 @@
 #include "silent_listener.hpp"
 #include "support.hpp"
 
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 #include "proxy/dial/resolver.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -32,7 +32,7 @@ struct fixture {
   fixture() { policy.allow_private(true); }
   /// Runs one dial to its end.
   void connect(const destination& to, dial_options options = {}) {
-    attempt = std::make_shared<dial>(io.get_executor(), names, policy, options);
+    attempt = std::make_shared<connect_operation>(io.get_executor(), names, policy, options);
     asio::co_spawn(io, dial_once(*this, to), asio::detached);
     const auto begun = std::chrono::steady_clock::now();
     io.run();
@@ -48,7 +48,7 @@ struct fixture {
   asio::io_context io;
   resolver names;
   dial_policy policy;
-  std::shared_ptr<dial> attempt;
+  std::shared_ptr<connect_operation> attempt;
   std::error_code error;
   std::optional<tcp::endpoint> remote;
   std::chrono::steady_clock::duration took{};
@@ -84,7 +84,7 @@ TEST_CASE("a dial by another outbound gets an address if a family is chosen", "[
     f.names.pin("both.test", {make_address("::1"), make_address("127.0.0.1")});
     dial_options o;
     o.family = family;
-    const auto search = std::make_shared<dial>(f.io.get_executor(), f.names, f.policy, o);
+    const auto search = std::make_shared<connect_operation>(f.io.get_executor(), f.names, f.policy, o);
     std::error_code ec;
     const destination found = test::run(f.io, search->resolve({network::tcp, "both.test", 80}, ec));
     CHECK_FALSE(ec);
@@ -125,7 +125,7 @@ TEST_CASE("a dial prefers one family, and uses the other if there is no address 
     f.names.pin("one.test", {make_address("::1")});
     dial_options o;
     o.family = family;
-    const auto search = std::make_shared<dial>(f.io.get_executor(), f.names, f.policy, o);
+    const auto search = std::make_shared<connect_operation>(f.io.get_executor(), f.names, f.policy, o);
     std::error_code ec;
     const auto all = test::run(f.io, search->find(address(host), 80, ec));
     CHECK_FALSE(ec);

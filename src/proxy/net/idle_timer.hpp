@@ -1,4 +1,4 @@
-// quiet_timer, which makes one call when touch() was not called for a while.
+// idle_timer, which makes one call when touch() was not called for a while.
 #pragma once
 
 #include <muxpro/options.hpp>
@@ -15,14 +15,14 @@
 namespace muxpro::proxy {
 
 /// touch() reads the clock and does not re-arm the timer. Belongs to one strand.
-class quiet_timer {
+class idle_timer {
  public:
-  quiet_timer(asio::any_io_executor executor, duration limit, std::function<void()> call)
+  idle_timer(asio::any_io_executor executor, duration limit, std::function<void()> call)
       : state_(std::make_shared<state>(std::move(executor), limit, std::move(call))) {
     watch(state_);
   }
-  quiet_timer(const quiet_timer&) = delete;
-  ~quiet_timer() { stop(); }
+  idle_timer(const idle_timer&) = delete;
+  ~idle_timer() { stop(); }
 
   /// Something has happened.
   void touch() { state_->last = std::chrono::steady_clock::now(); }

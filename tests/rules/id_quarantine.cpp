@@ -3,7 +3,7 @@
 #include "catch.hpp"
 #include "start.hpp"
 
-#include <muxpro/detail/id_memory.hpp>
+#include <muxpro/detail/id_quarantine.hpp>
 
 #include <algorithm>
 

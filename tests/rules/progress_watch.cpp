@@ -1,7 +1,7 @@
 #include "catch.hpp"
 #include "start.hpp"
 
-#include <muxpro/detail/liveness.hpp>
+#include <muxpro/detail/progress_watch.hpp>
 
 using namespace muxpro;
 using detail::progress_watch;

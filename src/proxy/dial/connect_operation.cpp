@@ -1,4 +1,4 @@
-#include "proxy/dial/dialer.hpp"
+#include "proxy/dial/connect_operation.hpp"
 
 #include "proxy/base/addresses.hpp"
 #include "proxy/net/or_error.hpp"
@@ -64,24 +64,24 @@ addresses interleaved(addresses found, const address_order& order) {
   return in_turns;
 }
 
-void dial::cancel(std::error_code why) {
+void connect_operation::cancel(std::error_code why) {
   if (!cancelled_) cancelled_ = why;
   happened_ = true;
   event_.cancel();
 }
 
-bool dial::over(std::error_code& ec) const {
+bool connect_operation::over(std::error_code& ec) const {
   if (cancelled_) return ec = cancelled_, true;
   if (std::chrono::steady_clock::now() >= deadline_) return ec = errc::target_timeout, true;
   return false;
 }
 
-void dial::set_deadline() {
+void connect_operation::set_deadline() {
   if (deadline_ == time_point::max()) deadline_ = std::chrono::steady_clock::now() + options_.timeout;
 }
 
 // Ends at `when`, at the deadline, or as soon as something has happened since the last call.
-asio::awaitable<void> dial::wait_until(time_point when) {
+asio::awaitable<void> connect_operation::wait_until(time_point when) {
   if (!std::exchange(happened_, false)) {
     std::error_code ignored;
     event_.expires_at(std::min(when, deadline_));
@@ -90,7 +90,7 @@ asio::awaitable<void> dial::wait_until(time_point when) {
   }
 }
 
-asio::awaitable<addresses> dial::look_up(std::string name, std::error_code& ec) {
+asio::awaitable<addresses> connect_operation::look_up(std::string name, std::error_code& ec) {
   struct reply {
     bool there = false;
     std::error_code error;
@@ -114,7 +114,7 @@ asio::awaitable<addresses> dial::look_up(std::string name, std::error_code& ec) 
   co_return std::move(answer->found);
 }
 
-asio::awaitable<addresses> dial::find_name(std::string name, std::error_code& ec) {
+asio::awaitable<addresses> connect_operation::find_name(std::string name, std::error_code& ec) {
   if (policy_.check_name(name) != verdict::allowed) {
     ec = errc::target_rejected;
     co_return addresses();
@@ -126,7 +126,7 @@ asio::awaitable<addresses> dial::find_name(std::string name, std::error_code& ec
   co_return found;
 }
 
-verdict dial::judge(const asio::ip::address& a, std::uint16_t port) const {
+verdict connect_operation::judge(const asio::ip::address& a, std::uint16_t port) const {
   const verdict v = policy_.check(a, port);
   const auto last = options_.final ? options_.final->decide(network::tcp, a, port) : std::nullopt;
   if (last == false) return verdict::blocked_name;
@@ -134,7 +134,7 @@ verdict dial::judge(const asio::ip::address& a, std::uint16_t port) const {
   return last && special ? verdict::allowed : v;
 }
 
-asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::error_code& ec) {
+asio::awaitable<addresses> connect_operation::find(address host, std::uint16_t port, std::error_code& ec) {
   set_deadline();
   addresses found;
   if (host.is_domain())
@@ -153,14 +153,14 @@ asio::awaitable<addresses> dial::find(address host, std::uint16_t port, std::err
   co_return found;
 }
 
-asio::awaitable<destination> dial::resolve(destination target, std::error_code& ec) {
+asio::awaitable<destination> connect_operation::resolve(destination target, std::error_code& ec) {
   if (options_.family == dial_family::any || !target.host.is_domain()) co_return target;
   const addresses found = co_await find(target.host, target.port, ec);
   if (!ec) target.host = address(found.front().to_string());
   co_return target;
 }
 
-asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& ec) {
+asio::awaitable<tcp::socket> connect_operation::connect(destination target, std::error_code& ec) {
   set_deadline();
   addresses found = co_await find(target.host, target.port, ec);
   found = interleaved(std::move(found), options_.order);
@@ -188,7 +188,7 @@ asio::awaitable<tcp::socket> dial::connect(destination target, std::error_code& 
   co_return std::move(attempts_[connected_ - 1].socket);
 }
 
-void dial::close(attempt& a) {
+void connect_operation::close(attempt& a) {
   std::error_code ignored;
   // A target that has accepted already must not take the cut for a request without a byte.
   if (cancelled_ && a.socket.is_open()) a.socket.set_option(asio::socket_base::linger(true, 0), ignored);
@@ -196,19 +196,19 @@ void dial::close(attempt& a) {
 }
 
 // The first one that is still under way.
-dial::attempt* dial::oldest() {
+connect_operation::attempt* connect_operation::oldest() {
   const auto found =
       std::find_if(attempts_.begin(), attempts_.end(), [](const attempt& a) { return a.running; });
   return found == attempts_.end() ? nullptr : &*found;
 }
 
 // When as many are under way as may be, the oldest one has had its time at some point.
-time_point dial::place_free_at() {
+time_point connect_operation::place_free_at() {
   if (running_ < options_.order.at_once) return time_point::min();
   return oldest()->begun + options_.timeout / 4;
 }
 
-void dial::make_place() {
+void connect_operation::make_place() {
   if (running_ < options_.order.at_once) return;
   attempt& a = *oldest();
   a.running = false;
@@ -217,7 +217,7 @@ void dial::make_place() {
   close(a);
 }
 
-void dial::start_attempt(const tcp::endpoint& to) {
+void connect_operation::start_attempt(const tcp::endpoint& to) {
   attempt& a = attempts_.emplace_back(executor_);
   std::error_code ec;
   unique_fd fresh(make_tcp_socket(to.protocol().family(), options_.socket));
@@ -247,7 +247,7 @@ void dial::start_attempt(const tcp::endpoint& to) {
     connect();
 }
 
-void dial::attempt_ended(std::size_t which, std::error_code ec) {
+void connect_operation::attempt_ended(std::size_t which, std::error_code ec) {
   attempt& a = attempts_[which - 1];
   if (!a.running) return;  // closed, to make place
   a.running = false;

@@ -46,14 +46,14 @@ using name_requests = std::vector<std::shared_ptr<name_request>>;
 /// Calls request.done on its executor, with what the request has by now.
 void answer(const std::shared_ptr<name_request>& request);
 
-class name_lane : public std::enable_shared_from_this<name_lane> {
+class resolver_backend : public std::enable_shared_from_this<resolver_backend> {
  public:
-  name_lane(asio::any_io_executor executor, const std::shared_ptr<shared_names>& known)
+  resolver_backend(asio::any_io_executor executor, const std::shared_ptr<shared_names>& known)
       : executor_(std::move(executor)), known_(known) {}
 
-  /// The lane of a resolver on the executor's context, which ends with the context.
-  static std::shared_ptr<name_lane> of(const asio::any_io_executor& executor,
-                                       const std::shared_ptr<shared_names>& known);
+  /// The backend of a resolver on the executor's context, which ends with the context.
+  static std::shared_ptr<resolver_backend> of(const asio::any_io_executor& executor,
+                                              const std::shared_ptr<shared_names>& known);
 
   void ask(const std::shared_ptr<name_request>& request);
   /// Frees its place at once. The query ends if no other look-up waits for it.

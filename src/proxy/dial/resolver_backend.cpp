@@ -1,4 +1,4 @@
-#include "proxy/dial/name_lane.hpp"
+#include "proxy/dial/resolver_backend.hpp"
 
 #include <asio/execution_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -12,35 +12,35 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// The lanes of a context.
-class name_lanes final : public asio::execution_context::service {
+/// The backends of a context.
+class resolver_backends final : public asio::execution_context::service {
  public:
-  using key_type = name_lanes;
+  using key_type = resolver_backends;
   static inline asio::execution_context::id id;
 
-  explicit name_lanes(asio::execution_context& context) : service(context) {}
+  explicit resolver_backends(asio::execution_context& context) : service(context) {}
 
-  std::shared_ptr<name_lane> of(const asio::any_io_executor& executor,
-                                const std::shared_ptr<shared_names>& known) {
+  std::shared_ptr<resolver_backend> of(const asio::any_io_executor& executor,
+                                       const std::shared_ptr<shared_names>& known) {
     const std::lock_guard lock(mutex_);
-    for (const auto& lane : lanes_)
-      if (lane->is_of(known)) return lane;
-    std::erase_if(lanes_, [](const auto& lane) { return lane->is_useless(); });
-    return lanes_.emplace_back(std::make_shared<name_lane>(executor, known));
+    for (const auto& backend : backends_)
+      if (backend->is_of(known)) return backend;
+    std::erase_if(backends_, [](const auto& backend) { return backend->is_useless(); });
+    return backends_.emplace_back(std::make_shared<resolver_backend>(executor, known));
   }
 
  private:
   void shutdown() noexcept override {
-    std::vector<std::shared_ptr<name_lane>> all;
+    std::vector<std::shared_ptr<resolver_backend>> all;
     {
       const std::lock_guard lock(mutex_);
-      all.swap(lanes_);
+      all.swap(backends_);
     }
-    for (const auto& lane : all) lane->context_destroyed();
+    for (const auto& backend : all) backend->context_destroyed();
   }
 
   std::mutex mutex_;
-  std::vector<std::shared_ptr<name_lane>> lanes_;
+  std::vector<std::shared_ptr<resolver_backend>> backends_;
 };
 
 std::error_code code_of(name_answer::kind what) {
@@ -73,18 +73,18 @@ void answer(const std::shared_ptr<name_request>& request) {
   });
 }
 
-std::shared_ptr<name_lane> name_lane::of(const asio::any_io_executor& executor,
-                                         const std::shared_ptr<shared_names>& known) {
+std::shared_ptr<resolver_backend> resolver_backend::of(const asio::any_io_executor& executor,
+                                                       const std::shared_ptr<shared_names>& known) {
   auto& context = asio::query(executor, asio::execution::context);
-  if (!asio::has_service<name_lanes>(context)) {
-    // Services that a lane's objects use go after it.
+  if (!asio::has_service<resolver_backends>(context)) {
+    // Services that a backend's objects use go after it.
     const counted_timer timer(executor);
     const asio::posix::stream_descriptor socket(executor);
   }
-  return asio::use_service<name_lanes>(context).of(executor, known);
+  return asio::use_service<resolver_backends>(context).of(executor, known);
 }
 
-void name_lane::ask(const std::shared_ptr<name_request>& request) {
+void resolver_backend::ask(const std::shared_ptr<name_request>& request) {
   name_requests answered;
   {
     const std::lock_guard lock(mutex_);
@@ -96,7 +96,7 @@ void name_lane::ask(const std::shared_ptr<name_request>& request) {
   answer_all(answered);
 }
 
-void name_lane::give_up(name_request& request) noexcept {
+void resolver_backend::give_up(name_request& request) noexcept {
   std::shared_ptr<name_request> mine;  // destroyed after the lock, because it may hold the caller
   std::shared_ptr<name_search> ended;
   name_requests answered;
@@ -119,7 +119,7 @@ void name_lane::give_up(name_request& request) noexcept {
   answer_all(answered);
 }
 
-void name_lane::context_destroyed() noexcept {
+void resolver_backend::context_destroyed() noexcept {
   decltype(requests_) requests;
   decltype(searches_) searches;
   {
@@ -133,7 +133,7 @@ void name_lane::context_destroyed() noexcept {
   for (const auto& [name, s] : searches) s->context_destroyed();
 }
 
-bool name_lane::take(name_request& r, name_answer answer) {
+bool resolver_backend::take(name_request& r, name_answer answer) {
   const bool none = answer.what == name_answer::kind::not_there || answer.what == name_answer::kind::no_data;
   if (none && ++r.next < r.names.size()) return false;
   r.error = code_of(answer.what);
@@ -141,7 +141,7 @@ bool name_lane::take(name_request& r, name_answer answer) {
   return true;
 }
 
-bool name_lane::advance(const std::shared_ptr<name_request>& r) {
+bool resolver_backend::advance(const std::shared_ptr<name_request>& r) {
   for (;;) {
     const std::string& name = r->names[r->next];
     if (r->may_ask && !r->may_ask(name)) {
@@ -164,7 +164,7 @@ bool name_lane::advance(const std::shared_ptr<name_request>& r) {
 }
 
 /// Asks again for an answer that has served beyond its time. The look-up is one of the same user.
-void name_lane::refresh(const name_request& stale) {
+void resolver_backend::refresh(const name_request& stale) {
   const std::string& name = stale.names[stale.next];
   if (turns_.is_asked(name)) return;
   const auto ticket = turns_.ask(name, stale.asker);
@@ -175,24 +175,24 @@ void name_lane::refresh(const name_request& stale) {
   requests_.emplace(*ticket, r);
 }
 
-void name_lane::start_queries(name_requests& answered) {
+void resolver_backend::start_queries(name_requests& answered) {
   const auto known = known_.lock();
   if (!known) return;
   while (const auto name = turns_.next()) start(known, *name, answered);
 }
 
-void name_lane::start(const std::shared_ptr<shared_names>& known, const std::string& name,
-                      name_requests& answered) {
+void resolver_backend::start(const std::shared_ptr<shared_names>& known, const std::string& name,
+                             name_requests& answered) {
   // Another thread may have asked meanwhile.
   const auto found = known->cached(name);
   if (found && !found->stale) return finish(name, found->answer, answered);
   search(known, name, answered);
 }
 
-void name_lane::search(const std::shared_ptr<shared_names>& known, const std::string& name,
-                       name_requests& answered) {
+void resolver_backend::search(const std::shared_ptr<shared_names>& known, const std::string& name,
+                              name_requests& answered) {
   auto happened = [weak = weak_from_this()](name_search& s, name_query& q, int readable, int writable) {
-    if (const auto lane = weak.lock()) lane->happened(s, q, readable, writable);
+    if (const auto backend = weak.lock()) backend->happened(s, q, readable, writable);
   };
   const auto s = std::make_shared<name_search>(known, name, executor_, std::move(happened));
   searches_.emplace(name, s);
@@ -200,7 +200,7 @@ void name_lane::search(const std::shared_ptr<shared_names>& known, const std::st
   if (s->over()) finish(*s, answered);
 }
 
-void name_lane::happened(name_search& s, name_query& q, int readable, int writable) {
+void resolver_backend::happened(name_search& s, name_query& q, int readable, int writable) {
   name_requests answered;
   {
     const std::lock_guard lock(mutex_);
@@ -214,7 +214,7 @@ void name_lane::happened(name_search& s, name_query& q, int readable, int writab
   answer_all(answered);
 }
 
-void name_lane::finish(name_search& s, name_requests& answered) {
+void resolver_backend::finish(name_search& s, name_requests& answered) {
   const auto keep = searches_.extract(s.name());
   name_answer answer = s.take_answer();
   answer.addresses = by_routes(answer.addresses);
@@ -223,7 +223,7 @@ void name_lane::finish(name_search& s, name_requests& answered) {
   finish(s.name(), answer, answered);
 }
 
-void name_lane::finish(const std::string& name, const name_answer& answer, name_requests& answered) {
+void resolver_backend::finish(const std::string& name, const name_answer& answer, name_requests& answered) {
   for (const auto ticket : turns_.finish(name)) {
     auto waited = requests_.extract(ticket);
     if (waited.empty()) continue;
@@ -232,8 +232,8 @@ void name_lane::finish(const std::string& name, const name_answer& answer, name_
   }
 }
 
-// The lane's part of the resolver's counts.
-void name_lane::count() noexcept {
+// The backend's part of the resolver's counts.
+void resolver_backend::count() noexcept {
   const auto known = known_.lock();
   if (!known) return;
   known->under_way += turns_.under_way() - std::exchange(counted_under_way_, turns_.under_way());

@@ -78,9 +78,9 @@ struct boost_asio_is_refused {
       "another library; build the stream with standalone Asio");
 };
 
-class transport {
+class byte_stream {
  public:
-  virtual ~transport() = default;
+  virtual ~byte_stream() = default;
   /// The stream, or null if it is of another type.
   virtual void* next_layer(const std::type_info& type) noexcept = 0;
   /// The first layer of this type, from the stream down.
@@ -133,9 +133,9 @@ class completed_step {
 };
 
 template <class Stream>
-class transport_over final : public transport {
+class byte_stream_over final : public byte_stream {
  public:
-  explicit transport_over(Stream stream) : stream_(std::move(stream)) {}
+  explicit byte_stream_over(Stream stream) : stream_(std::move(stream)) {}
 
   void* next_layer(const std::type_info& type) noexcept override {
     return typeid(Stream) == type ? &stream_ : nullptr;

@@ -54,12 +54,12 @@ std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address> found,
 
 /// One dial: 8 addresses at most, address_order::at_once of them at a time, whatever a name has. A further
 /// one waits until an attempt has failed or had a quarter of the time. Belongs to the executor's strand.
-class dial : public std::enable_shared_from_this<dial> {
+class connect_operation : public std::enable_shared_from_this<connect_operation> {
  public:
   /// `names` and `policy` must outlive it. `asker` is the share whose place a look-up takes, see share_of().
   /// It is empty for this program itself.
-  dial(asio::any_io_executor executor, resolver& names, const dial_policy& policy, dial_options options,
-       std::string asker = {})
+  connect_operation(asio::any_io_executor executor, resolver& names, const dial_policy& policy,
+                    dial_options options, std::string asker = {})
       : asker_(std::move(asker)),
         executor_(std::move(executor)),
         names_(names),
@@ -72,7 +72,7 @@ class dial : public std::enable_shared_from_this<dial> {
   /// or what cancel() was given. Once per object.
   asio::awaitable<asio::ip::tcp::socket> connect(destination target, std::error_code& ec);
   /// Returns the system's error if `ec` is `unreachable` of connect(), else `ec`.
-  std::error_code in_detail(std::error_code ec) const {
+  std::error_code system_error_of(std::error_code ec) const {
     return failure_ && ec == errc::target_unreachable ? failure_ : ec;
   }
   /// Returns why the policy has refused the target, or `allowed` if it has not.
