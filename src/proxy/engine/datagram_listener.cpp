@@ -126,7 +126,7 @@ std::shared_ptr<datagram_listener::source> datagram_listener::find(const key& wh
 // What no user has sealed gets no answer.
 asio::awaitable<void> datagram_listener::open(const arrival& how, bytes packet) {
   std::string mistake;
-  const asio::ip::address from = unmapped(how.from.address());
+  const asio::ip::address from = unwrapped(how.from.address());
   const auto opened = opens_->open(packet, from, wall_clock(), mistake);
   if (!mistake.empty())
     to_.note(log_level::warning, from,
@@ -177,7 +177,7 @@ context datagram_listener::context_of(const key& who, const arrival& how) const 
   context ctx;
   ctx.id = context::new_id();
   ctx.inbound.tag = tag_;
-  ctx.inbound.source = unmapped(how.from.address());
+  ctx.inbound.source = unwrapped(how.from.address());
   ctx.inbound.source_port = how.from.port();
   ctx.inbound.user = options_.anonymous;
   ctx.content.sniffing = options_.sniffing;

@@ -1,4 +1,4 @@
-#include "proxy/policy/dial_policy.hpp"
+#include "proxy/base/addresses.hpp"
 
 #include "proxy/engine/listener.hpp"
 #include "proxy/net/or_error.hpp"
@@ -107,7 +107,7 @@ asio::awaitable<std::error_code> listener::accept_one() {
 }
 
 void listener::hand_over(workers::slot slot, unique_fd client, const tcp::endpoint& from) {
-  const auto source = unmapped(from.address());
+  const auto source = unwrapped(from.address());
   auto ticket = admit_->enter(options_.proxied ? asio::ip::address() : source);
   if (!ticket) {
     note_(log_level::warning, source,

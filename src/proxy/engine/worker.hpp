@@ -151,7 +151,7 @@ class worker {
     ctx.inbound.tag = way.tag;
     ctx.content.sniffing = way.sniffing;
     ctx.inbound.user = way.anonymous;
-    ctx.inbound.source = unmapped(client.source.address());
+    ctx.inbound.source = unwrapped(client.source.address());
     ctx.inbound.source_port = client.source.port();
     ctx.inbound.gateway = unwrapped(gateway.address());
     ctx.inbound.gateway_port = gateway.port();
@@ -176,7 +176,7 @@ class worker {
     watch_place(c, in.source, place);
   }
   static void replace_ends(context::inbound_part& in, const connection::origin& o) {
-    in.source = unmapped(o.source.address());
+    in.source = unwrapped(o.source.address());
     in.source_port = o.source.port();
     if (o.gateway.address().is_unspecified()) return;
     in.gateway = unwrapped(o.gateway.address());

@@ -1,7 +1,7 @@
 #include "proxy/inbound/socks_association.hpp"
 
+#include "proxy/base/addresses.hpp"
 #include "proxy/net/or_error.hpp"
-#include "proxy/policy/dial_policy.hpp"
 #include "proxy/socks/server.hpp"
 #include "proxy/udp/datagram_drops.hpp"
 
@@ -67,7 +67,7 @@ void socks_association::end() {
 }
 
 bool socks_association::is_client(const udp::endpoint& from) const {
-  return unmapped(from.address()) == ctx_.inbound.source;
+  return unwrapped(from.address()) == ctx_.inbound.source;
 }
 
 void socks_association::drop(drop_reason why) const {

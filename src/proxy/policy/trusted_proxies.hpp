@@ -15,9 +15,13 @@ struct trusted_proxies {
   /// None: those of is_private(), this machine among them. Clients on the Internet cannot name a source then.
   std::optional<ip_set> networks;
 
-  /// A unix socket has no address. The permissions of its file decide which processes reach it.
+  /// `peer` is no IPv4-mapped address. A unix socket has none. The permissions of its file decide which
+  /// processes reach it.
   bool contain(const asio::ip::address& peer) const {
-    return peer.is_unspecified() || (networks ? networks->contains(peer) : is_private(peer));
+    if (peer.is_unspecified()) return true;
+    if (networks) return networks->contains(peer);
+    // An IPv6 address that contains a private one of IPv4 may be that of any peer.
+    return unmapped(peer) == peer && is_private(peer);
   }
 };
 
