@@ -128,7 +128,7 @@ class tls_play {
       if (unchanged && w->shut) must(w->ended, "and its end");
       if (w->cut) must(w->done, "a reader gets to know that the stream has ended");
     }
-    must(SSL_num_renegotiations(server_->native_handle()) == 0, "a server does not renegotiate");
+    must(SSL_num_renegotiations(server_->ssl()) == 0, "a server does not renegotiate");
     end();
   }
 
@@ -244,7 +244,7 @@ class tls_play {
     if (w.shut || !w.back->met) return;
     if (!old_)
       (*w.writer)->update_keys(true);
-    else if (SSL_renegotiate((*w.writer)->native_handle()) == 1)
+    else if (SSL_renegotiate((*w.writer)->ssl()) == 1)
       up_.changed = down_.changed = true;
   }
   void stop_later(tls_way& w) { w.stops = w.stops || records_; }

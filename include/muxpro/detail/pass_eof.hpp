@@ -10,11 +10,17 @@
 
 namespace muxpro::detail {
 
-/// asio::ssl::stream and what derives from it. Its EOF is authenticated. A peer that closes without one was
-/// cut.
+/// asio::ssl::stream and what derives from it.
 template <class Stream>
-concept has_close_notify = requires(Stream& s) {
+concept asio_ssl_stream = requires(Stream& s) {
   SSL_get_shutdown(s.native_handle());
+};
+
+/// Its EOF is authenticated. A peer that closes without one was cut. A stream with the member
+/// `static constexpr bool authenticates_eof = true` is one of these.
+template <class Stream>
+concept has_close_notify = asio_ssl_stream<Stream> || requires {
+  requires Stream::authenticates_eof;
 };
 
 // ssl::stream::async_shutdown() goes on to wait for the peer's close_notify, and data that comes instead
@@ -48,7 +54,7 @@ struct initiate_eof {
   Stream* s;
   template <class Handler>
   void operator()(Handler&& done) const {
-    if constexpr (has_close_notify<Stream>)
+    if constexpr (asio_ssl_stream<Stream>)
       send_close_notify<Stream>{s}(std::forward<Handler>(done));
     else
       s->async_shutdown(std::forward<Handler>(done));

@@ -21,7 +21,8 @@ late_messages::event late_messages::take(const_bytes text) noexcept {
       // Nothing else may be in this record, because what follows has other keys.
       if (text.empty()) break;
       head_size_ = 0;
-      if (text.size() > 1 || text.front() > std::byte{1}) return event::mistake;
+      if (text.size() > 1) return event::mistake;
+      if (text.front() > std::byte{1}) return event::bad_value;
       return text.front() == std::byte{1} ? event::new_keys_wanted : event::new_keys;
     }
     rest_ = std::to_integer<std::size_t>(head_[1]) << 16 | std::to_integer<std::size_t>(head_[2]) << 8 |

@@ -12,13 +12,14 @@ namespace muxpro::proxy {
 
 class late_messages {
  public:
-  enum class event : std::uint8_t { nothing, new_keys, new_keys_wanted, mistake };
+  enum class event : std::uint8_t { nothing, new_keys, new_keys_wanted, mistake, bad_value };
 
   /// Only a server sends tickets.
   explicit late_messages(bool of_server) noexcept : of_server_(of_server) {}
 
   /// Takes the text of a record of type handshake. new_keys: the peer's next record has new keys.
   /// new_keys_wanted: so must the next one to the peer. mistake: the peer must not send this.
+  /// bad_value: a message that it may send has a value that no message has.
   event take(const_bytes text) noexcept;
   /// Whether the last message has to go on in the next record.
   bool are_cut() const noexcept { return head_size_ > 0 || rest_ > 0; }

@@ -42,13 +42,14 @@ record_keys::~record_keys() { OPENSSL_cleanse(secret_.data(), secret_.size()); }
 
 aead_key record_keys::make_key() {
   const const_bytes secret = const_bytes(secret_).first(digest_size(suite_.digest));
-  std::array<std::byte, 32> key{};
-  const bytes used = bytes(key).first(aead_key_size(suite_.cipher));
+  struct cleansed {
+    ~cleansed() { OPENSSL_cleanse(octets.data(), octets.size()); }
+    std::array<std::byte, 32> octets{};
+  } key;
+  const bytes used = bytes(key.octets).first(aead_key_size(suite_.cipher));
   expand_label(suite_.digest, secret, "key", used);
   expand_label(suite_.digest, secret, "iv", iv_);
-  aead_key out(suite_.cipher, used, use_);
-  OPENSSL_cleanse(key.data(), key.size());
-  return out;
+  return aead_key(suite_.cipher, used, use_);
 }
 
 void record_keys::update() {

@@ -40,12 +40,14 @@ bool is_common_name(std::string_view utf8) {
 
 /// Whether `authority` alone is enough to trust the peer of `client`, which has sent `chain`.
 bool vouches(X509* authority, SSL* client, STACK_OF(X509) * chain) {
+  X509_VERIFY_PARAM* const demands = SSL_get0_param(client);
+  X509_VERIFY_PARAM_set_auth_level(demands, SSL_get_security_level(client));  // as libssl does
   const std::unique_ptr<X509_STORE, freed_by<X509_STORE_free>> store(X509_STORE_new());
   const std::unique_ptr<X509_STORE_CTX, freed_by<X509_STORE_CTX_free>> c(X509_STORE_CTX_new());
   if (!store || !c || X509_STORE_add_cert(store.get(), authority) != 1 ||
       X509_STORE_CTX_init(c.get(), store.get(), SSL_get0_peer_certificate(client), chain) != 1 ||
       X509_STORE_CTX_set_default(c.get(), "ssl_server") != 1 ||
-      X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(c.get()), SSL_get0_param(client)) != 1)
+      X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(c.get()), demands) != 1)
     return false;
   X509_STORE_CTX_set_flags(c.get(), X509_V_FLAG_PARTIAL_CHAIN);  // it may be an intermediate one
   return X509_verify_cert(c.get()) == 1;

@@ -7,10 +7,9 @@
 //   same one. A site that chooses X25519MLKEM768 for a browser answers with more bytes than OpenSSL 3.0.
 // - Each message of the handshake is in a record of its own, padded to the length of the site's. Sites that
 //   put several messages into one record, or send tickets before the client's Finished, are not imitated.
-// - Tickets follow as the site sends them, once the server has measured that, which takes two seconds from
-// its
-//   first client on. Clients that come before get none. The settings that a site with HTTP/2 sends behind
-//   them are missing.
+// - Tickets follow as the site sends them, once the server has measured that. This takes two seconds from
+//   the first client on, and clients that come before get none. The settings that a site with HTTP/2 sends
+//   behind them are missing.
 // - It comes later than to a stranger by a handshake of OpenSSL, 0.3 ms, since the site answers first.
 // Clients that are not its own get the bytes of the site, in the order and at the time at which they come, as
 // by a plain relay: 0.1 ms later than from the site itself, where that is on the same machine.

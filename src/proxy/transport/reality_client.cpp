@@ -192,6 +192,7 @@ std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> make_context(const std::string&
   if (!context) throw std::runtime_error("OpenSSL cannot make a client of REALITY");
   SSL_CTX* const c = context.get();
   SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
+  SSL_CTX_set_ciphersuites(c, suites_of_tls13);
   // The list of OpenSSL 3.0, which has one key share. Later versions send one of ML-KEM, too.
   SSL_CTX_set1_groups_list(c,
                            "X25519:P-256:X448:P-521:P-384:ffdhe2048:ffdhe3072:ffdhe4096:ffdhe6144:ffdhe8192");
@@ -241,6 +242,7 @@ asio::awaitable<std::shared_ptr<connection>> reality_client::open_over(Next next
                                          state_->options.handshake, ec);
   if (!ec && !how->proven) ec = tls_errc::site_itself;
   if (ec) co_return nullptr;
+  c->stream().forget_handshake();
   co_return c;
 }
 

@@ -237,7 +237,9 @@ asio::awaitable<void> serve_over(Next next, ssl_ptr tls, std::unique_ptr<tls_ext
                                  const reality_server_options& options, transport::server serve,
                                  std::error_code& ec) {
   auto c = co_await handshake_over(std::move(next), std::move(tls), std::move(extras), options.handshake, ec);
-  if (!ec) co_await serve(std::move(c));
+  if (ec) co_return;
+  c->stream().forget_handshake();
+  co_await serve(std::move(c));
 }
 
 asio::awaitable<void> serve_own(std::shared_ptr<connection> below, ssl_ptr tls,

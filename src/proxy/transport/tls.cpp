@@ -204,6 +204,7 @@ asio::awaitable<std::shared_ptr<connection>> tls_transport::open_over(Next next,
     c->set_user(now->user_of(shown));
     c->set_greeting(greeting_of(tls));
   }
+  c->stream().forget_handshake();
   co_return c;
 }
 

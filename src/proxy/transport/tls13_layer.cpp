@@ -107,7 +107,8 @@ void tls13_layer::open(bytes record, asio::mutable_buffer into, std::size_t& n) 
   auto* const to = fits ? static_cast<std::byte*>(into.data()) : record.data() + record_header;
   const auto what = opens_.open(record, to);
   if (!what) return fail(SSL_AD_BAD_RECORD_MAC, SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC);
-  if (what->text > record_text) return fail(SSL_AD_RECORD_OVERFLOW, SSL_R_DATA_LENGTH_TOO_LONG);
+  if (record.size() - record_overhead > record_text)
+    return fail(SSL_AD_RECORD_OVERFLOW, SSL_R_DATA_LENGTH_TOO_LONG);
   const std::size_t size = record.size();
   take(*what, const_bytes(to, what->text));
   if (failure_) return;
@@ -149,6 +150,7 @@ void tls13_layer::take_messages(const_bytes text) {
   switch (messages_.take(text)) {
     case late_messages::event::nothing: return;
     case late_messages::event::mistake: return fail(SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
+    case late_messages::event::bad_value: return fail(SSL_AD_ILLEGAL_PARAMETER, SSL_R_BAD_VALUE);
     case late_messages::event::new_keys_wanted:
       if (update_ == update::none) update_ = update::own;
       break;

@@ -113,8 +113,7 @@ void set_choices(SSL_CTX* to, const tls_options& o) {
   SSL_CTX_set_session_cache_mode(to, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_options(to, SSL_OP_NO_TICKET);
   SSL_CTX_set_num_tickets(to, 0);
-  // OpenSSL's order begins with the long key, which costs more for every byte.
-  SSL_CTX_set_ciphersuites(to, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
+  SSL_CTX_set_ciphersuites(to, suites_of_tls13);
   SSL_CTX_set_cipher_list(to, o.ciphers.empty() ? "ECDHE+AESGCM:ECDHE+CHACHA20" : o.ciphers.c_str());
   if (!o.groups.empty()) SSL_CTX_set1_groups_list(to, o.groups.c_str());
   ERR_clear_error();

@@ -75,15 +75,22 @@ tls_engine::tls_engine(ssl_ptr ssl, tls_extras extras)
 // What this end sends behind the last message of the peer has the keys of application data. A client sends
 // nothing then, and a server its tickets.
 tls_engine::needs tls_engine::handshake(std::error_code& ec) {
+  if (layer_) return needs::nothing;
   ERR_clear_error();
   const needs then = result_of(handshake_ ? handshake_(ssl_.get()) : SSL_do_handshake(ssl_.get()), ec);
   if (then == needs::input) sent_ = 0;
-  if (!ec && then == needs::nothing && !layer_ && shares_secrets(ssl_.get())) begin_own_layer(ec);
+  if (!ec && then == needs::nothing && shares_secrets(ssl_.get())) begin_own_layer(ec);
   return then;
 }
 
 void tls_engine::count_record(int sent, int, int type, const void*, std::size_t, SSL*, void* self) {
   if (sent && type == SSL3_RT_HEADER) ++static_cast<tls_engine*>(self)->sent_;
+}
+
+/// The ends have agreed on max_fragment_length (RFC 6066 section 4), which OpenSSL obeys.
+bool tls_engine::wants_short_records(const SSL* tls) noexcept {
+  const SSL_SESSION* const s = SSL_get_session(tls);
+  return s && SSL_SESSION_get_max_fragment_length(s) != TLSEXT_max_fragment_length_DISABLED;
 }
 
 // A client that resumes sessions leaves the records to OpenSSL, which reads the tickets among them.
@@ -93,7 +100,7 @@ void tls_engine::begin_own_layer(std::error_code& ec) noexcept try {
   const bool wants_tickets =
       !SSL_is_server(tls) && (SSL_CTX_get_session_cache_mode(SSL_get_SSL_CTX(tls)) & SSL_SESS_CACHE_CLIENT);
   const bool usable = suite && secrets_.client.size == digest_size(suite->digest) &&
-                      secrets_.server.size == digest_size(suite->digest);
+                      secrets_.server.size == digest_size(suite->digest) && !wants_short_records(tls);
   if (usable && !wants_tickets && SSL_version(tls) == TLS1_3_VERSION && record_left_ == 0) {
     const role side = SSL_is_server(tls) ? role::server : role::client;
     layer_.emplace(side, *suite, secrets_, side == role::client ? 0 : sent_, input, output);
@@ -184,7 +191,7 @@ std::vector<std::byte> tls_engine::take_unopened() {
 }
 
 tls_engine::needs tls_engine::close_notify(std::error_code& ec) {
-  if (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) return needs::nothing;
+  if (!layer_ && SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) return needs::nothing;
   ec = dropped_;
   if (ec) return needs::nothing;
   if (output.room_left().size() < tls_buffer::spare) return needs::output;

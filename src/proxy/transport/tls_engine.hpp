@@ -46,7 +46,14 @@ class tls_engine {
   tls_engine(const tls_engine&) = delete;
   tls_engine& operator=(const tls_engine&) = delete;
 
+  /// Null behind forget_handshake().
   SSL* ssl() const noexcept { return ssl_.get(); }
+  /// Frees what only a handshake needs, if the records are not OpenSSL's.
+  void forget_handshake() noexcept {
+    if (!layer_) return;
+    ssl_.reset();
+    handshake_ = nullptr;
+  }
   /// TLS has failed, and there may be an alert for the peer.
   bool failed() const noexcept { return failure_ || (layer_ && layer_->failure()); }
   /// Whether OpenSSL has no part in the records any more.
@@ -95,6 +102,7 @@ class tls_engine {
   /// Ends OpenSSL's part, if the context shares its secrets, the suite is a known one and no tickets are
   /// wanted.
   void begin_own_layer(std::error_code& ec) noexcept;
+  static bool wants_short_records(const SSL* tls) noexcept;
   static void count_record(int sent, int, int type, const void*, std::size_t, SSL*, void* self);
   needs result_of(int result, std::error_code& ec) noexcept;
   std::size_t write_record(text_list& text, std::size_t most, std::error_code& ec) noexcept;

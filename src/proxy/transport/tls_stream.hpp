@@ -27,6 +27,8 @@ class tls_stream {
   using executor_type = typename Next::executor_type;
   using next_layer_type = Next;
   using lowest_layer_type = typename Next::lowest_layer_type;
+  /// EOF comes behind close_notify alone.
+  static constexpr bool authenticates_eof = true;
 
   /// `ssl` is set up as a client or as a server, with the checks of the peer.
   tls_stream(Next next, ssl_ptr ssl, tls_extras extras = {})
@@ -50,7 +52,10 @@ class tls_stream {
   }
   /// Behind a handshake of TLS 1.3 it has what was agreed, and the peer's certificate, but no part in the
   /// records any more.
-  SSL* native_handle() const noexcept { return core_->engine.ssl(); }
+  /// Null behind forget_handshake().
+  SSL* ssl() const noexcept { return core_->engine.ssl(); }
+  /// Frees what only a handshake needs, some 20 KiB and the first secrets, if has_own_records().
+  void forget_handshake() noexcept { core_->engine.forget_handshake(); }
   /// Whether the records are not OpenSSL's: behind the handshake of TLS 1.3, if share_secrets() was called
   /// for the context and the client resumes no sessions.
   bool has_own_records() const noexcept { return core_->engine.has_own_layer(); }

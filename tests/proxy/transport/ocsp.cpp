@@ -214,7 +214,7 @@ struct stapling_server {
     client.async_handshake([&](std::error_code ec) { done = !ec; });
     test::run_until(io, [&] { return done && served->done; });
     const unsigned char* text = nullptr;
-    const long size = SSL_get_tlsext_status_ocsp_resp(client.native_handle(), &text);
+    const long size = SSL_get_tlsext_status_ocsp_resp(client.ssl(), &text);
     const auto* const at = reinterpret_cast<const std::byte*>(text);
     return size > 0 ? byte_string(at, at + size) : byte_string();
   }

@@ -55,7 +55,7 @@ void talk(tls_link<Kind>& l) {
 
 template <class Stream>
 SSL* ssl_of(Stream& s) {
-  return s.native_handle();
+  return s.ssl();
 }
 
 TEMPLATE_TEST_CASE("tls13 layer: each suite, with tickets or without", "[proxy][tls]", TLS_KINDS) {
@@ -111,6 +111,17 @@ TEMPLATE_TEST_CASE("tls13 layer: OpenSSL's padding is no text", "[proxy][tls]", 
   }
 }
 
+TEMPLATE_TEST_CASE("tls13 layer: OpenSSL keeps the records where the ends agree on short ones",
+                   "[proxy][tls]", TLS_KINDS) {
+  const auto limit = [](SSL_CTX* c) {
+    SSL_CTX_set_tlsext_max_fragment_length(c, TLSEXT_max_fragment_length_1024);
+  };
+  auto l = configured_link<TestType>([](SSL_CTX*) {}, limit);
+  CHECK_FALSE(l.client->has_own_records());
+  CHECK_FALSE(l.server->has_own_records());
+  talk(l);
+}
+
 TEMPLATE_TEST_CASE("tls13 layer: OpenSSL changes keys and wants others", "[proxy][tls]", openssl_client,
                    openssl_server) {
   tls_link<TestType> l;
@@ -118,6 +129,23 @@ TEMPLATE_TEST_CASE("tls13 layer: OpenSSL changes keys and wants others", "[proxy
     for (auto* const s : {&*l.client, &*l.server}) s->update_keys(i % 2 == 0);
     talk(l);
   }
+}
+
+TEMPLATE_TEST_CASE("tls13 layer: it goes on without what the handshake needed", "[proxy][tls]", TLS_KINDS) {
+  tls_link<TestType> l;
+  for (auto* const s : {&*l.client, &*l.server}) {
+    s->forget_handshake();
+    CHECK((s->ssl() == nullptr) == s->has_own_records());
+  }
+  talk(l);
+  l.server->update_keys(true);
+  talk(l);
+  const auto end = [](auto& s) { return s.async_shutdown(asio::use_awaitable); };
+  test::run(l.io, end(*l.client));
+  CHECK(fate_of_read(l.io, *l.server) == asio::error::eof);
+  test::run(l.io, end(*l.server));
+  test::run(l.io, end(*l.server));
+  CHECK(fate_of_read(l.io, *l.client) == asio::error::eof);
 }
 
 // --- a peer that has the keys and sends what it should not
@@ -212,6 +240,7 @@ TEST_CASE("tls13 layer: what no peer may send ends the connection with the alert
        SSL_AD_UNEXPECTED_MESSAGE},
       {"an alert of three bytes", sent(record_type::alert, "010000"), SSL_AD_UNEXPECTED_MESSAGE},
       {"a request for a certificate", sent(record_type::handshake, "0d00000100"), SSL_AD_UNEXPECTED_MESSAGE},
+      {"new keys with another value", sent(record_type::handshake, "1800000102"), SSL_AD_ILLEGAL_PARAMETER},
       {"text inside a message",
        [](forger& f) {
          f.send(record_type::handshake, testing::from_hex("0400"));

@@ -53,14 +53,14 @@ struct unequal_meeting {
     test::run_until(io, [&] { return met && ours->done; });
     REQUIRE(ours->c);
     REQUIRE_FALSE(*met);
-    SSL_set_msg_callback(peer->native_handle(), note_alert);
-    SSL_set_msg_callback_arg(peer->native_handle(), &alerts);
+    SSL_set_msg_callback(peer->ssl(), note_alert);
+    SSL_set_msg_callback_arg(peer->ssl(), &alerts);
     finished = last_finished(tls());
   }
 
   SSL* tls() const {
     auto& over = dynamic_cast<connection_over<tls_stream<stream_socket>>&>(*ours->c);
-    return over.stream().native_handle();
+    return over.stream().ssl();
   }
   /// Whether tls_transport's end has still the keys of the first handshake.
   bool keeps_its_keys() const {
@@ -107,7 +107,7 @@ TEST_CASE("tls: a server refuses a client that renegotiates", "[proxy][tls]") {
   unequal_meeting m(role::server);
   const auto text = test::pattern(5000);
   REQUIRE_FALSE(test::run(m.io, write_all(*m.peer, text)));
-  REQUIRE(SSL_renegotiate(m.peer->native_handle()) == 1);
+  REQUIRE(SSL_renegotiate(m.peer->ssl()) == 1);
   std::optional<std::error_code> renegotiated, read;
   m.peer->async_handshake([&](std::error_code ec) { renegotiated = ec; });
 
@@ -134,7 +134,7 @@ TEST_CASE("tls: a server refuses a client that renegotiates", "[proxy][tls]") {
 
 TEST_CASE("tls: a server that closes sends a client that renegotiates the refusal first", "[proxy][tls]") {
   unequal_meeting m(role::server);
-  REQUIRE(SSL_renegotiate(m.peer->native_handle()) == 1);
+  REQUIRE(SSL_renegotiate(m.peer->ssl()) == 1);
   std::optional<std::error_code> renegotiated, read;
   m.peer->async_handshake([&](std::error_code ec) { renegotiated = ec; });
   asio::co_spawn(m.io, read_one(*m.ours->c), [&](std::exception_ptr, std::error_code why) { read = why; });
@@ -148,7 +148,7 @@ TEST_CASE("tls: a server that closes sends a client that renegotiates the refusa
 
 TEST_CASE("tls: a client refuses to renegotiate", "[proxy][tls]") {
   unequal_meeting m(role::client);
-  REQUIRE(SSL_renegotiate(m.peer->native_handle()) == 1);
+  REQUIRE(SSL_renegotiate(m.peer->ssl()) == 1);
   std::optional<std::error_code> asked;
   m.peer->async_handshake([&](std::error_code ec) { asked = ec; });  // sends HelloRequest
   test::run_until(m.io, [&] { return asked.has_value(); });

@@ -18,10 +18,11 @@ using namespace tls_test;
 
 namespace {
 
-bool resumed(const opened& side) {
-  auto& over = dynamic_cast<connection_over<tls_stream<stream_socket>>&>(*side.c);
-  return SSL_session_reused(over.stream().native_handle()) == 1;
+/// Null if the side has forgotten its handshake, as each does in TLS 1.3 but a client that resumes.
+SSL* ssl_of(const opened& side) {
+  return dynamic_cast<connection_over<tls_stream<stream_socket>>&>(*side.c).stream().ssl();
 }
+bool resumed(SSL* tls) { return tls && SSL_session_reused(tls) == 1; }
 
 struct pair_of_ends {
   std::shared_ptr<tls_transport> client, server;
@@ -36,9 +37,11 @@ struct pair_of_ends {
     // Behind the first bytes the client has the tickets, too.
     if (test::run(m.io, say(*m.server->c, *m.client->c, "hello")) != "hello") return "no hello";
     if (test::run(m.io, say(*m.client->c, *m.server->c, "hello")) != "hello") return "no answer";
-    if (resumed(*m.client) != resumed(*m.server)) return "the sides disagree";
+    SSL* const client_ssl = ssl_of(*m.client);
+    SSL* const server_ssl = ssl_of(*m.server);
+    if (server_ssl && resumed(client_ssl) != resumed(server_ssl)) return "the sides disagree";
     if (!m.server->c->greeted_with().name.ends_with(".example")) return "no name";
-    return resumed(*m.client) ? "resumed" : "whole";
+    return resumed(client_ssl) ? "resumed" : "whole";
   }
 };
 
