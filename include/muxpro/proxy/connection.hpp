@@ -179,7 +179,11 @@ class connection_over final : public connection {
     return stream_.async_read_some(into, asio::bind_cancellation_slot(stop, token));
   }
   asio::awaitable<void> write(asio::const_buffer from, std::error_code& ec) override {
-    co_await asio::async_write(stream_, from, asio::redirect_error(asio::use_awaitable, ec));
+    // Without a condition, Asio would write 64 KiB at a time.
+    const auto rest = [size = from.size()](std::error_code failed, std::size_t n) {
+      return failed ? 0 : size - n;
+    };
+    co_await asio::async_write(stream_, from, rest, asio::redirect_error(asio::use_awaitable, ec));
   }
   asio::awaitable<void> finish() override { return async_send_eof(stream_); }
   any_stream& stream_to_relay() noexcept override { return erased_; }
