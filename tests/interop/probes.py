@@ -3,7 +3,6 @@ answers to odd ClientHellos, times. The tables go to build/interop/reality.md, t
 import contextlib
 import os
 import socket
-import ssl
 import statistics
 import threading
 import time
@@ -12,7 +11,7 @@ from client_hello import END, PAUSE, counted, described, probes, usual
 from matrix import table
 from parts import SLOW, connect, eventually, expect, free_port
 from peers import ROOT
-from reality import alike, reality_in_front_of, start_nginx
+from reality import alike, behind_handshake, reality_in_front_of, start_nginx
 from traffic import by_socks, receive, target
 
 SILENCE = 0.5 * SLOW  # seconds after which no more is expected
@@ -215,24 +214,8 @@ def start_plain_relay(scene, muxpro, site):
     return port
 
 
-def behind_handshake(port):
-    """The records that a server sends behind the handshake, before it is asked: tickets, and settings of HTTP/2."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls, data = context.wrap_bio(incoming, outgoing, server_hostname="site.test"), b""
-    with connect(port) as client:
-        client.settimeout(SILENCE)
-        with contextlib.suppress(TimeoutError):
-            while True:
-                with contextlib.suppress(ssl.SSLWantReadError):
-                    tls.do_handshake()
-                client.sendall(outgoing.read())
-                piece = client.recv(65536)
-                incoming.write(piece)
-                data += piece
-    return [size for _, size in sizes(data)[6:]]
+def sizes_behind(port):
+    return [size for _, size in behind_handshake(port, SILENCE)]
 
 
 def own_tickets(recorder, proxy):
@@ -262,7 +245,7 @@ def compare(scene, programs):
     rows = compare_own(site, port, own_hellos(trap, trapped, 10))
     text.append("Someone in the middle, and a client of the server's own:\n\n" + table(["it sends", "nginx", "REALITY", "alike"], rows))
     text.append("Records behind the handshake, before a request:\n\n" + table(["from", "sizes"], [
-        ["nginx", str(behind_handshake(site))], ["REALITY to a stranger", str(behind_handshake(port))],
+        ["nginx", str(sizes_behind(site))], ["REALITY to a stranger", str(sizes_behind(port))],
         ["REALITY to its first client, and what that asked for", str(first)],
         ["REALITY to a later client, and what that asked for", str(own_tickets(recorder, proxy))]]))
 

@@ -78,15 +78,16 @@ def first_records(client, count):
     return records(data)[:count]
 
 
-def tickets_of(port):
-    """The lengths of the records that a TLS server sends behind the handshake, before it is asked."""
+def behind_handshake(port, silence=1):
+    """Type and length of the records that a TLS server sends behind the handshake, before it is asked, until it has sent
+    nothing for so many seconds: tickets, and settings of HTTP/2."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["h2", "http/1.1"])
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls, data = context.wrap_bio(incoming, outgoing, server_hostname="site.test"), b""
     with connect(port) as client:
-        client.settimeout(1)
+        client.settimeout(silence)
         with contextlib.suppress(TimeoutError):
             while True:
                 with contextlib.suppress(ssl.SSLWantReadError):
@@ -95,7 +96,11 @@ def tickets_of(port):
                 piece = client.recv(65536)
                 incoming.write(piece)
                 data += piece
-    return [r for r in records(data)[6:] if r[0] == 23 and r[1] >= 200]  # and no message of HTTP/2
+    return records(data)[6:]
+
+
+def tickets_of(port):
+    return [r for r in behind_handshake(port) if r[0] == 23 and r[1] >= 200]  # and no message of HTTP/2
 
 
 def alike(records_of_one, records_of_other):

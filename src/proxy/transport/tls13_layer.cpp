@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <exception>
+#include <stdexcept>
 #include <utility>
 
 namespace muxpro::proxy {
@@ -166,10 +166,10 @@ void tls13_layer::fail(int alert, int reason) {
   if (!closed_) seal(record_type::alert, text);
 }
 
-/// The spare room of output is for alerts and new keys.
+/// The spare room of output is for alerts and new keys. Throws std::length_error if it is used up.
 void tls13_layer::seal(record_type type, std::span<const const_bytes> text, std::size_t size) {
   const bytes room = output_.room_left();
-  assert(room.size() >= size + record_overhead);
+  if (room.size() < size + record_overhead) throw std::length_error("no room for a record");
   const std::size_t n = seals_.seal(type, text, size, room.data());
   if (!muted_) output_.filled(n);
 }
