@@ -19,6 +19,7 @@ namespace muxpro::proxy {
 namespace {
 
 constexpr std::size_t http2_block = 128 * 1024;  // as a relay reads
+constexpr std::size_t http2_heads = 4 * 1024;    // of the frames in a block
 
 time_point http2_now() { return std::chrono::steady_clock::now(); }
 
@@ -103,7 +104,7 @@ asio::awaitable<void> http2_connection::write_out(std::shared_ptr<http2_connecti
   co_await asio::post(below_->get_executor(), asio::use_awaitable);
   layer::thread_memory memory;
   while (!ended_) {
-    const bytes room = memory.take(http2_block);
+    const bytes room = memory.take(http2_block + http2_heads);
     const std::size_t n = fill(room);
     if (n == 0 || ended_) break;
     write_began_ = http2_now();

@@ -20,6 +20,8 @@ struct http2_options {
   std::size_t most_unread = 12 << 20;
   /// Streams of a client at the same time, as many as a session has sub-streams.
   std::uint32_t streams = 512;
+  /// Of one frame of a body, in both directions. A peer of HTTP/2's default sends and gets 16 KiB.
+  std::uint32_t frame_bytes = 64 * 1024;
   /// Of one head, as browsers send at most (nginx: 4 times 8 KiB).
   std::size_t head_bytes = 16 * 1024;
   /// From the beginning to the peer's settings, and on a server to the first request, absolute.

@@ -1,5 +1,6 @@
 #include "proxy/transport/http2_session.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -59,6 +60,7 @@ nghttp2_session* http2_connection::callbacks::make_session(http2_connection& c) 
   nghttp2_session_callbacks_set_on_stream_close_callback(all, stream_closed);
   nghttp2_session_callbacks_set_on_frame_send_callback(all, frame_sent);
   nghttp2_session_callbacks_set_send_data_callback(all, write_data);
+  nghttp2_session_callbacks_set_data_source_read_length_callback(all, frame_room);
   nghttp2_session* made = nullptr;
   auto* const make = c.side_ == role::server ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
   if (make(&made, all, &c, with.option) != 0) throw std::bad_alloc();
@@ -72,6 +74,7 @@ void http2_connection::callbacks::submit_settings(http2_connection& c) {
       {serves ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH,
        serves ? o.streams : 0},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, o.stream_window},
+      {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, o.frame_bytes},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(o.head_bytes)}};
   nghttp2_submit_settings(c.session_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
   nghttp2_session_set_local_window_size(c.session_, NGHTTP2_FLAG_NONE, 0,
@@ -186,6 +189,11 @@ int http2_connection::callbacks::stream_closed(nghttp2_session*, std::int32_t id
 }
 
 // --- what goes
+
+ssize_t http2_connection::callbacks::frame_room(nghttp2_session*, std::uint8_t, std::int32_t, std::int32_t,
+                                                std::int32_t, std::uint32_t peer_takes, void* c) noexcept {
+  return std::min(peer_takes, http2_of(c).options_.frame_bytes);
+}
 
 ssize_t http2_connection::callbacks::plan_data(nghttp2_session*, std::int32_t id, std::uint8_t*,
                                                std::size_t room, std::uint32_t* flags,

@@ -29,6 +29,8 @@ struct http2_connection::callbacks {
   static int frame_sent(nghttp2_session*, const nghttp2_frame* f, void* c) noexcept;
   static int write_data(nghttp2_session*, nghttp2_frame*, const std::uint8_t* header, std::size_t size,
                         nghttp2_data_source* from, void* c) noexcept;
+  static ssize_t frame_room(nghttp2_session*, std::uint8_t type, std::int32_t id, std::int32_t window,
+                            std::int32_t stream_window, std::uint32_t peer_takes, void* c) noexcept;
   static ssize_t plan_data(nghttp2_session*, std::int32_t id, std::uint8_t*, std::size_t room,
                            std::uint32_t* flags, nghttp2_data_source* from, void* c) noexcept;
 

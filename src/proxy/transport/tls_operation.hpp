@@ -28,6 +28,7 @@ struct tls_task {
   static constexpr bool reads = false, writes = true;
   using needs = tls_engine::needs;
   std::size_t wanted() const noexcept { return record_text; }
+  std::size_t done() const noexcept { return 0; }
 };
 
 struct tls_handshake : tls_task {
@@ -80,10 +81,15 @@ class tls_read : public tls_task {
 
   explicit tls_read(const Buffers& into) : into_(into) {}
   std::size_t wanted() const noexcept { return asio::buffer_size(into_); }
+  std::size_t done() const noexcept { return n_; }
   needs go_on(tls_engine& e, std::error_code& ec) {
     needs then = needs::nothing;
+    std::size_t filled = n_;
     for (auto i = asio::buffer_sequence_begin(into_); i != asio::buffer_sequence_end(into_); ++i) {
-      then = e.read(*i, n_, ec);
+      const asio::mutable_buffer all = *i, room = all + filled;
+      filled -= all.size() - room.size();
+      if (room.size() == 0) continue;
+      then = e.read(room, n_, ec);
       if (ec || then != needs::nothing || (n_ > 0 && e.opens_one_at_a_time())) break;
     }
     if (n_ == 0) return then;
@@ -168,7 +174,7 @@ class tls_operation {
       const bool can_send = !core_->writing && !core_->engine.output.empty();
       if (then == needs::output && !can_send) ec_ = asio::error::no_buffer_space;
       if (sends && can_send && !sent()) return true;
-      if (ec_ || then == needs::nothing) return false;
+      if (ec_ || (then == needs::nothing && !more_received())) return false;
       if (then == needs::input && !received()) return !ec_;
     }
   }
@@ -185,6 +191,16 @@ class tls_operation {
   bool received() {
     waits_for_ = Core::on_socket ? event::readable : event::read;
     if constexpr (Core::on_socket) return core_->last_read_large && core_->receive(task_.wanted(), ec_);
+    return false;
+  }
+  /// Whether more has come for a read that has a short record.
+  bool more_received() {
+    if constexpr (Core::on_socket && Task::reads) {
+      std::error_code next_read_reports_it;
+      const std::size_t n = task_.done();
+      return n > 0 && core_->is_worth_more(n, task_.wanted()) &&
+             core_->receive(task_.wanted() - n, next_read_reports_it);
+    }
     return false;
   }
   /// A reader has its own error then, or gets the bytes that have come before.

@@ -1,6 +1,7 @@
 // Peers of HTTP/2 that send frames of their own choice.
 #include "http2_meeting.hpp"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -64,6 +65,37 @@ struct raw_client {
   std::string heard;
   running server;
 };
+
+std::string setting(int id, std::uint32_t value) {
+  std::string out{'\0', static_cast<char>(id)};
+  for (const int shift : {24, 16, 8, 0}) out += static_cast<char>(value >> shift & 0xff);
+  return out;
+}
+
+/// The size of the largest frame of a body.
+std::size_t largest_data(std::string_view wire) {
+  std::size_t largest = 0;
+  while (wire.size() >= 9) {
+    const auto byte = [&](std::size_t i) {
+      return static_cast<std::size_t>(static_cast<unsigned char>(wire[i]));
+    };
+    const std::size_t size = byte(0) << 16 | byte(1) << 8 | byte(2);
+    if (byte(3) == 0) largest = std::max(largest, size);
+    wire.remove_prefix(std::min(wire.size(), 9 + size));
+  }
+  return largest;
+}
+
+// The client takes frames of `most` bytes. Settings 4 and 5 are the window and the size of a frame.
+awaitable<> gets_frames(raw_client& c, std::uint32_t most, std::size_t expected) {
+  const std::string opens = preface + frame(4, 0, 0, setting(4, 1 << 20) + setting(5, most)) +
+                            frame(8, 0, 0, std::string("\0\x10\0\0", 4));
+  co_await c.send(opens + request(1), 1);
+  const std::error_code written = co_await write(c.streams[0], std::string(200'000, 'x'));
+  CHECK_FALSE(written);
+  co_await wait_for([&] { return c.heard.size() > 200'000; });
+  CHECK(largest_data(c.heard) == expected);
+}
 
 awaitable<> floods(raw_client& c, std::string what) {
   co_await c.send(preface + request(1), 1);
@@ -144,6 +176,11 @@ awaitable<> has_a_long_head(raw_client& c) {
 }
 
 }  // namespace
+
+TEST_CASE("http2: a frame of a body has what the peer takes, and 64 KiB at most", "[proxy][http2]") {
+  for (const auto& [most, expected] : {std::pair(16384U, 16384U), {20'000U, 20'000U}, {16'777'215U, 65536U}})
+    raw_client().run([&](raw_client& c) { return gets_frames(c, most, expected); });
+}
 
 // nghttp2 skips frames of a type that it does not have. They cost what their bytes cost, and are no flood.
 TEST_CASE("http2: floods of frames without a purpose end the connection", "[proxy][http2]") {

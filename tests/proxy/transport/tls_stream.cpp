@@ -65,6 +65,20 @@ TEMPLATE_TEST_CASE("tls stream: one read takes many records, into several buffer
   CHECK(reads <= 4);
 }
 
+// A first read takes 16,645 bytes off the socket, a full record and a whole short one.
+TEMPLATE_TEST_CASE("tls stream: a read that begins with a short record takes what is behind it",
+                   "[proxy][tls]", sockets, openssl_sockets) {
+  tls_link<TestType> l;
+  send_through(l, test::pattern(300'000));  // full records from now on
+  for (const std::size_t size : sizes{16384, 217, 16384})
+    REQUIRE(test::run(l.io, write_all(*l.client, test::pattern(size))) == std::error_code());
+  std::error_code ec;
+  REQUIRE(test::run(l.io, read_until(*l.server, 16384, ec, 16384)).size() == 16384);
+  std::vector<std::byte> room(50'000);
+  const auto read = [&] { return l.server->async_read_some(asio::buffer(room), asio::use_awaitable); };
+  CHECK(test::run(l.io, read()) == 217 + 16384);
+}
+
 TEMPLATE_TEST_CASE("tls stream: a gather write goes in few records", "[proxy][tls]", TLS_KINDS) {
   tls_link<TestType> l(1 << 20);
   const auto text = test::pattern(200'000);
