@@ -13,6 +13,8 @@ function(muxpro_own target)
             $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>
             # With optimization g++ 12 takes operator+(const char*, std::string&&) for an overlapping copy.
             $<$<AND:$<CXX_COMPILER_ID:GNU>,$<NOT:$<CONFIG:Debug>>>:-Wno-restrict>
+            # Since 13 it warns of a class whose template argument is a hidden function, as inline ones are in the library.
+            $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,13>>:-Wno-attributes>
             # It takes the files inside a unit of a unity build for headers with anonymous namespaces.
             $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${MUXPRO_UNITY}>>:-Wno-subobject-linkage>
             $<$<BOOL:${MUXPRO_WERROR}>:-Werror>)
