@@ -229,6 +229,8 @@ struct transport_factory {
   std::function<std::string(const std::string& security, const std::vector<std::string>& alpn)> stand_on;
   /// For a carrier, whether its servers accept streams of Mux.Cool.
   bool takes_mux_cool_streams = true;
+  /// Whether its connections share one of the layer below anyway, so that Mux.Cool has no use.
+  bool multiplexes = false;
   /// For a client's security, the server's name. A carrier above gets it in place of the server's host.
   std::string server_name;
   /// Gives a security the alpn of the carrier above. Called before `make`.

@@ -54,6 +54,8 @@ struct stream_config {
   bool is_reality = false;  ///< the security is REALITY
   /// For an outbound, the family of addresses that it dials.
   dial_family family = dial_family::any;
+  /// For an outbound, whether "dns" resolves the name of its server, in place of the system.
+  bool resolves_server = false;
   std::optional<happy_eyeballs> race;  ///< without a value the dialer's own
   /// For an outbound, the tag of the outbound that makes its connections. Empty if it makes them itself.
   std::string next;

@@ -86,6 +86,10 @@ void read_mux(settings& s, outbound_config& to) {
     s.wrong("protocol",
             "is mux.cool over network xhttp, whose servers take only datagrams by it; it must be mux.pro, "
             "concurrency -1, or enabled false");
+  if (enabled && mux.streams && pool.session.speaks == dialect::mux_cool && to.stream.carrier.multiplexes)
+    s.note("enabled",
+           "is true over network grpc, whose calls share one HTTP/2 connection anyway: by Mux.Cool a slow "
+           "connection also holds up the others of its call");
   if (enabled && to.plan.mux == multiplexing::never && !to.protocol.empty())
     s.wrong("enabled", fmt::format("is true; it must be false: protocol {} does not use main connections",
                                    sanitized(to.protocol)));

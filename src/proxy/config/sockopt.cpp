@@ -111,13 +111,30 @@ happy_eyeballs read_race(settings& s) {
   return out;
 }
 
+struct server_strategy {
+  dial_family family = dial_family::any;
+  bool by_dns = false;
+  bool operator==(const server_strategy&) const = default;
+};
+
+settings::choices<server_strategy> server_strategies() {
+  settings::choices<server_strategy> out;
+  for (const auto& [name, family] : families_by_strategy()) out.push_back({name, {family, name != "AsIs"}});
+  return out;
+}
+
 /// Where an outbound's connections come from.
 void read_dialing(settings& s, stream_config& to) {
-  s.one_of<dial_family>(
+  server_strategy strategy;
+  s.one_of<server_strategy>(
       {"domainStrategy",
-       "Which addresses of the server's name are dialled, as domainStrategy of freedom. With dialerProxy and "
-       "a family the name is resolved here, else the other outbound gets it."},
-      to.family, families_by_strategy());
+       "Which addresses of the server's name are dialled, as domainStrategy of freedom. But for AsIs, "
+       "\"dns\" "
+       "resolves the name, whose servers must not be reached by this outbound; else the system does. With "
+       "dialerProxy and a family the name is resolved here, else the other outbound gets it."},
+      strategy, server_strategies());
+  to.family = strategy.family;
+  to.resolves_server = strategy.by_dns;
   s.object({"happyEyeballs", "The order of a name's addresses, and attempts beside each other (RFC 8305)."},
            [&](settings& h) { to.race = read_race(h); });
   if (s.text({"dialerProxy",

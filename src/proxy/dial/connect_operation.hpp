@@ -39,6 +39,8 @@ struct dial_options {
   address_order order{};
   /// The outbound that makes the connections in place of sockets. Null if sockets make them.
   std::shared_ptr<const next_outbound> through{};
+  /// Resolve the name of an outbound's server. Null if the system does.
+  std::shared_ptr<shared_names> server_names{};
 
   /// Empty if every value makes sense, else one sentence that names the option and its bounds.
   std::string validate() const {

@@ -41,6 +41,7 @@ class resolver {
   explicit resolver(std::shared_ptr<shared_names> shared) : shared_(std::move(shared)) {}
   ~resolver();
 
+  const std::shared_ptr<shared_names>& shared() const noexcept { return shared_; }
   /// Takes hosts and servers of a configuration. Only before the first resolve(). Throws std::runtime_error
   /// with one sentence about a file of TLS.
   void use(std::shared_ptr<const name_rules> rules);

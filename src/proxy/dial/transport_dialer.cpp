@@ -14,7 +14,10 @@
 namespace muxpro::proxy {
 
 struct transport_dialer::socket_dialer {
-  explicit socket_dialer(const dial_options& o) : options(o) { everything.allow_private(true); }
+  explicit socket_dialer(const dial_options& o)
+      : options(o), names(o.server_names ? resolver(o.server_names) : resolver()) {
+    everything.allow_private(true);
+  }
   std::shared_ptr<proxy::connect_operation> attempt(const asio::any_io_executor& executor) {
     return std::make_shared<proxy::connect_operation>(executor, names, everything, options);
   }

@@ -89,7 +89,7 @@ struct configured_proxy::parts final : proxy_control {
   config began;
   const policy_level& behind = began.outbound_policy;
   log_sink log_to;
-  const std::shared_ptr<access_log> access_lines;
+  const std::shared_ptr<access_log> access_lines, failure_lines;
   const std::shared_ptr<datagram_drops> drops;
   resources shared;
   std::vector<std::pair<std::string, outbound_factory>> outbound_factories;

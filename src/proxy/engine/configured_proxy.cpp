@@ -34,8 +34,22 @@ bool has_line(const context& ctx, bool dns) {
   return !ctx.inbound.tag.empty() && (dns || !is_about_names(ctx.inbound));
 }
 
-std::function<void(const ended_connection&)> written_down(const log_config& c,
-                                                          std::shared_ptr<access_log> to) {
+/// Beside lines that are Xray's, which come too early to have the reason of a failure. Null without a line.
+std::shared_ptr<access_log> failure_lines_of(const log_config& c, const log_sink& log) {
+  if (!c.as_xray || !c.level || *c.level > log_level::info) return nullptr;
+  return std::make_shared<access_log>(log, c.access_lines, c.detail);
+}
+
+bool has_failed(const connection_result& r) {
+  return r.why && r.down == 0 && r.why != asio::error::operation_aborted;
+}
+
+std::function<void(const ended_connection&)> written_down(const log_config& c, std::shared_ptr<access_log> to,
+                                                          std::shared_ptr<access_log> failures) {
+  if (failures)
+    return [failures = std::move(failures)](const ended_connection& e) {
+      if (has_failed(e.how) && has_line(e.ctx, true)) failures->note(e);
+    };
   if (!to || c.as_xray) return [](const ended_connection&) {};
   return [dns = c.dns, to = std::move(to)](const ended_connection& e) {
     if (has_line(e.ctx, dns)) to->note(e);
@@ -61,6 +75,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
                                log_sink access)
     : began(c),
       access_lines(access_lines_of(c.log, log, access)),
+      failure_lines(failure_lines_of(c.log, log)),
       drops(std::make_shared<datagram_drops>(log)),
       shared(began, drops),
       lists(geo.unread()) {
@@ -77,7 +92,7 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
     outbound_factories.emplace_back(o.tag, shared.make_outbound(o));
   const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
   instance_options options;
-  options.access = written_down(c.log, access_lines);
+  options.access = written_down(c.log, access_lines, failure_lines);
   options.chosen = written_down_at_once(c.log, access_lines);
   options.drops = drops;
   options.is_own_dial = [this](const context::inbound_part& accepted) {
@@ -87,7 +102,8 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   options.first_byte = c.first_byte;
   log_to = log;
   running = std::make_unique<instance>(std::move(options), threads, each_thread, std::move(log));
-  if (access_lines) access_lines->report_on(running->get_executor());
+  for (const auto& lines : {access_lines, failure_lines})
+    if (lines) lines->report_on(running->get_executor());
   for (const inbound_config& i : c.inbounds) listen(i, geo);
   if (c.metrics) listen_for_status(*c.metrics);
   if (c.api && c.api->listen) listen_for_calls();
@@ -95,7 +111,8 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
 
 configured_proxy::parts::~parts() {
   if (running) running->stop();
-  if (access_lines) access_lines->finish();
+  for (const auto& lines : {access_lines, failure_lines})
+    if (lines) lines->finish();
 }
 
 void configured_proxy::parts::route(const router_options& o, geo_files& geo) {

@@ -56,6 +56,7 @@ class resources::of_outbound final : public outbound_resources {
     if (s.race) own.stagger = s.race->stagger;
     if (s.race) own.order = s.race->order;
     if (own.family == dial_family::any) own.family = s.family;
+    if (s.resolves_server) own.server_names = all_.names.shared();
     return own;
   }
   resolver& names() override { return all_.names; }

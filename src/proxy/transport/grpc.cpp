@@ -125,6 +125,7 @@ transport_factory read_grpc(settings& s, role side, const std::string& server) {
   const auto options = std::make_shared<grpc_options>(read_grpc_options(s, side, server));
   transport_factory factory([options] { return std::make_shared<const grpc_transport>(*options); });
   factory.alpn = {"h2"};
+  factory.multiplexes = true;
   factory.trust = [options](std::vector<std::string> fields) { options->trusted = std::move(fields); };
   return factory;
 }

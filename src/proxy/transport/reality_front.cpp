@@ -29,6 +29,7 @@ asio::awaitable<void> reality_front::watch_target(std::shared_ptr<reality_front>
         co_await self->target_->read_some(asio::buffer(self->answered_) + had, ec, self->stop_target_.slot());
     append_read(self->answered_, had, n);
     if (ec == asio::error::operation_aborted && self->stopping_) break;
+    self->target_came_ = true;
     self->end_of_wait();
     if (ec || read_target_flight(self->answered_).what != target_flight::status::need_more)
       self->flight_.set({});

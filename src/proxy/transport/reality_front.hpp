@@ -39,6 +39,8 @@ class reality_front : public std::enable_shared_from_this<reality_front> {
   /// Cancellation: none.
   asio::awaitable<std::vector<std::byte>> stop(std::error_code& ec);
 
+  /// Whether the target has sent bytes, or has ended.
+  bool target_came() const noexcept { return target_came_; }
   /// What the client has sent.
   std::vector<std::byte>& received() noexcept { return received_; }
 
@@ -53,7 +55,7 @@ class reality_front : public std::enable_shared_from_this<reality_front> {
   std::vector<std::byte> received_, answered_;
   asio::cancellation_signal stop_client_, stop_target_;
   std::error_code target_failed_;
-  bool must_decide_ = false, stopping_ = false;
+  bool must_decide_ = false, target_came_ = false, stopping_ = false;
   one_shot flight_, watched_;  ///< the target's answer is decided; watch_target() has ended
 };
 

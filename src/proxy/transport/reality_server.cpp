@@ -262,6 +262,7 @@ asio::awaitable<void> reality_server::accept(std::shared_ptr<connection> below, 
   auto front = std::make_shared<reality_front>(below, target);
   const received_hello hello = co_await front->read_hello(state_->options.handshake, ec);
   if (ec) co_return;
+  const bool target_first = front->target_came();
   const duration now = wall_clock().time_since_epoch();
   const reality_verdict verdict = state_->decide(hello, now);
   target_flight flight;
@@ -269,6 +270,8 @@ asio::awaitable<void> reality_server::accept(std::shared_ptr<connection> below, 
   if (verdict.refused || flight.what != target_flight::status::whole) {
     std::string why =
         verdict.refused ? reason_of(verdict, now) : "its own, but the target's answer cannot be imitated";
+    if (target_first && verdict.refused == reality_refusal::no_hello)
+      why = "the target has answered or closed before its ClientHello came";
     co_return co_await serve_stranger(std::move(below), std::move(target), std::move(front), std::move(why),
                                       std::move(serve), ec);
   }

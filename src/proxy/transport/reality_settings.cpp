@@ -18,6 +18,7 @@ namespace {
 
 constexpr const char* key_form = "must be 43 characters of base64, as muxpro x25519 prints it";
 constexpr const char* short_id_form = "it must be up to 16 hexadecimal digits, in pairs";
+constexpr const char* no_entry = "has no entry, so that every client would see the target";
 constexpr const char* no_ml_dsa = "has a value; muxpro has no ML-DSA-65";
 
 void refuse_ml_dsa(settings& s, const setting_key& key) {
@@ -75,6 +76,7 @@ void read_names(settings& s, reality_rules& to) {
              "The names that its clients may ask for, of those in the target's certificate. An empty name: a "
              "client may send no name."},
             names);
+  if (names.empty() && s.has("serverNames")) s.wrong("serverNames", no_entry);
   for (const std::string& n : names) {
     if (n.find('*') != std::string::npos)
       s.wrong("serverNames", fmt::format("has '{}'; it must have whole names", sanitized(n)));
@@ -88,6 +90,7 @@ void read_short_ids(settings& s, reality_rules& to) {
     s.texts({"shortIds",
              "Identifiers of its clients, which they send: up to 16 hexadecimal digits each, in pairs."},
             ids);
+  if (ids.empty() && s.has("shortIds")) s.wrong("shortIds", no_entry);
   for (const std::string& text : ids) {
     const auto id = parse_short_id(text);
     if (!id) s.wrong("shortIds", fmt::format("has '{}'; {}", sanitized(text), short_id_form));
@@ -126,6 +129,9 @@ reality_server_options read_reality_server(settings& s) {
       std::nullopt);
   o.rules.max_version = read_version(
       s, {"maxClientVer", "Clients must claim to be this version of Xray or an earlier one."}, std::nullopt);
+  if (o.rules.min_version && o.rules.max_version && *o.rules.min_version > *o.rules.max_version)
+    s.wrong("minClientVer", fmt::format("is {}, which is later than maxClientVer, {}",
+                                        to_text(*o.rules.min_version), to_text(*o.rules.max_version)));
   s.time({"maxTimeDiff", "In milliseconds: how far a client's clock may be off; 0: any time."},
          o.rules.max_time_difference, std::chrono::milliseconds(1), 0, 86'400'000'000);
   o.upload = read_pace(s, {"limitFallbackUpload", "How fast clients that see the target may send."});

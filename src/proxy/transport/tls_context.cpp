@@ -203,6 +203,7 @@ int named_certificates::choose(SSL* tls, int* alert, void* self) {
   const auto& all = *static_cast<const named_certificates*>(self);
   SSL_CTX* const found = all.find(SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name));
   if (!found && all.reject_unknown_) {
+    ERR_raise(ERR_LIB_SSL, SSL_R_TLSV1_UNRECOGNIZED_NAME);  // else the log has "callback failed"
     *alert = SSL_AD_UNRECOGNIZED_NAME;
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
