@@ -1,6 +1,7 @@
 #include "proxy/transport/grpc_settings.hpp"
 
 #include "proxy/base/text.hpp"
+#include "proxy/transport/request_settings.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -49,7 +50,6 @@ grpc_options read_grpc_options(settings& s, role side, const std::string& server
          service);
   o.paths = grpc_paths_of(service);
   s.flag({"multiMode", "A client's: whether it calls the method of messages with many parts."}, o.many);
-  o.authority = server;
   s.text({"authority",
           "A client's: the name of the server in requests; default: that of TLS, or the server's address."},
          o.authority);
@@ -68,7 +68,7 @@ grpc_options read_grpc_options(settings& s, role side, const std::string& server
             "65535 have no effect."},
            window, 0);
   if (window >= 65535) o.http2.stream_window = static_cast<std::uint32_t>(window);
-  if (side == role::client && o.authority.empty()) o.authority = "localhost";
+  if (side == role::client && o.authority.empty()) o.authority = default_request_host(server);
   return o;
 }
 

@@ -1,6 +1,7 @@
 // The configuration of WebSocket and HTTPUpgrade.
 #include "proxy/base/text.hpp"
 #include "proxy/engine/built_in.hpp"
+#include "proxy/transport/request_settings.hpp"
 #include "proxy/transport/websocket.hpp"
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <variant>
 
 namespace muxpro::proxy {
 
@@ -59,28 +59,16 @@ bool is_own_field(std::string_view name) {
          lower_case(name).starts_with("sec-websocket-");
 }
 
-void read_header(settings& s, const std::string& name, const setting& value, upgrade_options& o) {
-  const auto* const text = std::get_if<std::string>(&value.is);
-  if (!text || !std::all_of(text->begin(), text->end(), is_line_char))
-    s.wrong("headers", "has a value that is not a text of one line");
-  else if (!is_token(name) || is_own_field(name))
-    s.wrong("headers", "has '" + sanitized(name) + "'; it must be a field that the handshake does not have");
-  else if (is_name(name, "host"))
-    o.host = *text;
-  else
-    o.fields.push_back({name, *text});
-}
-
 void read_host(settings& s, role side, const std::string& server, upgrade_options& o) {
   s.each({"headers", "Of a client: further fields of the request. Host is an older way to write host."},
-         [&](const std::string& name, const setting& value, std::string) { read_header(s, name, value, o); });
-  s.text({"host",
-          "Of a client: the host that it asks for; default: the name in TLS, or the server's address. Of a "
-          "server: the host that clients have to ask for; default: any."},
-         o.host);
-  const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
-  if (!std::all_of(o.host.begin(), o.host.end(), visible)) s.wrong("host", "is not a host name");
-  if (side == role::client && o.host.empty()) o.host = server.empty() ? "localhost" : server;
+         [&](const std::string& name, const setting& value, std::string) {
+           auto field = read_request_field(s, name, value, is_own_field);
+           if (field && is_name(name, "host"))
+             o.host = field->value;
+           else if (field)
+             o.fields.push_back(std::move(*field));
+         });
+  read_request_host(s, side, server, o.host);
 }
 
 transport_factory factory_of(settings& s, const std::shared_ptr<upgrade_options>& o, role side) {

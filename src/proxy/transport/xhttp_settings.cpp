@@ -6,6 +6,7 @@
 #include "proxy/dial/connect_operation.hpp"
 #include "proxy/engine/built_in.hpp"
 #include "proxy/outbound/settings.hpp"
+#include "proxy/transport/request_settings.hpp"
 #include "proxy/transport/xhttp.hpp"
 #include "proxy/transport/xhttp_forms.hpp"
 
@@ -17,7 +18,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 namespace muxpro::proxy {
 
@@ -51,12 +51,6 @@ void read_xhttp_mode(settings& s, xhttp_options& o) {
                   {"stream-one", mode::stream_one}});
 }
 
-std::string host_field_of(const std::string& server) {
-  if (server.empty()) return "localhost";
-  const bool bare_ipv6 = server.find(':') != std::string::npos && !server.starts_with('[');
-  return bare_ipv6 ? '[' + server + ']' : server;
-}
-
 void read_xhttp_place(settings& s, role side, const std::string& server, xhttp_options& o) {
   std::string path;
   s.text({"path",
@@ -64,13 +58,7 @@ void read_xhttp_place(settings& s, role side, const std::string& server, xhttp_o
           "the session. A query at its end is a client's."},
          path);
   set_xhttp_path(o, path);
-  s.text({"host",
-          "Of a client: the host that it asks for; default: the name in TLS, or the server's address. Of a "
-          "server: the host that clients have to ask for; default: any."},
-         o.host);
-  const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
-  if (!std::all_of(o.host.begin(), o.host.end(), visible)) s.wrong("host", "is not a host name");
-  if (side == role::client && o.host.empty()) o.host = host_field_of(server);
+  read_request_host(s, side, server, o.host);
 }
 
 // Those that requests have anyway.
@@ -78,16 +66,6 @@ bool is_own_xhttp_field(std::string_view name) {
   constexpr std::array<std::string_view, 6> own{"host",    "connection",        "content-length",
                                                 "referer", "transfer-encoding", "content-type"};
   return std::any_of(own.begin(), own.end(), [name](std::string_view o) { return is_name(name, o); });
-}
-
-void read_xhttp_field(settings& s, const std::string& name, const setting& value, xhttp_options& o) {
-  const auto* const text = std::get_if<std::string>(&value.is);
-  if (!text || !std::all_of(text->begin(), text->end(), is_line_char))
-    s.wrong("headers", "has a value that is not a text of one line");
-  else if (!is_token(name) || is_own_xhttp_field(name))
-    s.wrong("headers", "has '" + sanitized(name) + "'; it must be a field that requests do not have");
-  else
-    o.fields.push_back({name, *text});
 }
 
 void read_xhttp_sizes(settings& s, xhttp_options& o) {
@@ -173,7 +151,8 @@ void read_xhttp_download(settings& s, role side, xhttp_reading& to) {
 void read_xhttp_rest(settings& s, role side, xhttp_reading& to) {
   s.each({"headers", "Of a client: further fields of its requests."},
          [&](const std::string& name, const setting& value, std::string) {
-           read_xhttp_field(s, name, value, to.options);
+           auto field = read_request_field(s, name, value, is_own_xhttp_field);
+           if (field) to.options.fields.push_back(std::move(*field));
          });
   bool no_grpc = false, no_events = false;
   s.flag({"noGRPCHeader", "Of a client: whether uploads do not claim to be gRPC's."}, no_grpc);

@@ -119,7 +119,7 @@ TEST_CASE("configured WebSocket: mistakes", "[proxy][websocket]") {
         "");
   CHECK(mistake(R"({"path": "/?ed=x"})") == "path has an ed that is not a number");
   CHECK(mistake(R"({"headers": {"Upgrade": "x"}})") ==
-        "headers has 'Upgrade'; it must be a field that the handshake does not have");
+        "headers has 'Upgrade'; it must be a field that requests do not have");
   CHECK(mistake(R"({"headers": {"X": "a\r\nb: c"}})") ==
         "headers has a value that is not a text of one line");
   CHECK(mistake(R"({"host": "a b"})") == "host is not a host name");

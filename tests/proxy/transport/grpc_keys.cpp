@@ -145,7 +145,13 @@ grpc_options with_pings(const std::string& keys, duration after, duration answer
 TEST_CASE("grpc keys: authority is the name in requests, by default the server's", "[proxy][grpc]") {
   CHECK(field_for(":authority", R"("authority": "front.example")") == "front.example");
   CHECK(field_for(":authority", "") == "server.example");
-  CHECK(head_for(read_keys("", role::client, ""))[":authority"] == "localhost");
+  CHECK(field_for(":authority", R"("authority": "")") == "server.example");
+  const auto by_default = [](const std::string& server) {
+    return std::string(head_for(read_keys("", role::client, server))[":authority"]);
+  };
+  CHECK(by_default("") == "localhost");
+  CHECK(by_default("192.0.2.1") == "192.0.2.1");
+  CHECK(by_default("2001:db8::1") == "[2001:db8::1]");
 }
 
 TEST_CASE("grpc keys: user_agent is a browser's by its name, or any text", "[proxy][grpc]") {

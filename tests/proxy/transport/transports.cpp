@@ -11,6 +11,7 @@
 #include "proxy/dial/connect_operation.hpp"
 #include "proxy/transport/tls.hpp"
 
+#include <muxpro/pipe.hpp>
 #include <muxpro/proxy/registry.hpp>
 #include <muxpro/proxy/transport_dialer.hpp>
 
@@ -18,6 +19,7 @@
 #include <asio/detached.hpp>
 #include <asio/local/stream_protocol.hpp>
 #include <asio/read.hpp>
+#include <asio/read_until.hpp>
 #include <asio/write.hpp>
 
 #include <netinet/tcp.h>
@@ -70,6 +72,32 @@ struct fixture {
 
 transport_options by_tls(role side, tls_options o) {
   return transport_options(std::make_shared<const tls_transport>(side, std::move(o)));
+}
+
+/// The line of the host in the first request of a client.
+std::string host_line(const std::string& carrier, const std::string& server) {
+  config_mistakes mistakes;
+  transport_factory plan;
+  settings::read(setting(setting::object()), "", mistakes, [&](settings& s) {
+    plan = registry::global().carriers.find(carrier)->read(s, role::client, server);
+  });
+  asio::io_context io;
+  auto [near, far] = make_pipe(io.get_executor());
+  const std::shared_ptr<connection> below = make_connection(std::move(near));
+  const auto layer = plan.make();
+  std::error_code ec;
+  bool ended = false;
+  const auto opened = [&below](std::error_code&) -> asio::awaitable<std::shared_ptr<connection>> {
+    co_return below;
+  };
+  asio::co_spawn(io, layer->dial(opened, ec),
+                 [&](std::exception_ptr, std::shared_ptr<connection>) { ended = true; });
+  std::string head;
+  test::run(io, asio::async_read_until(far, asio::dynamic_buffer(head), "\r\n\r\n", asio::use_awaitable));
+  below->cut();
+  test::run_until(io, [&] { return ended; });
+  const std::size_t at = head.find("Host: ");
+  return at == std::string::npos ? head : head.substr(at, head.find('\r', at) - at);
 }
 
 }  // namespace
@@ -257,4 +285,16 @@ TEST_CASE("transports: each is found by its name", "[proxy][transport]") {
   CHECK(mistakes.empty());
   CHECK_FALSE(plan.authenticates);
   CHECK_THROWS_WITH(plan.make(), Catch::Matchers::ContainsSubstring("a.pem"));
+}
+
+TEST_CASE("transports: a request asks for the server's host, and an IPv6 address has brackets",
+          "[proxy][transport][websocket][xhttp]") {
+  for (const char* carrier : {"ws", "httpupgrade", "xhttp"}) {
+    INFO(carrier);
+    CHECK(host_line(carrier, "server.example") == "Host: server.example");
+    CHECK(host_line(carrier, "192.0.2.1") == "Host: 192.0.2.1");
+    CHECK(host_line(carrier, "2001:db8::1") == "Host: [2001:db8::1]");
+    CHECK(host_line(carrier, "[2001:db8::1]") == "Host: [2001:db8::1]");
+    CHECK(host_line(carrier, "") == "Host: localhost");
+  }
 }
