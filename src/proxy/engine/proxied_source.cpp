@@ -1,4 +1,5 @@
 #include "proxy/engine/proxied_source.hpp"
+#include "proxy/net/read_more.hpp"
 
 #include <chrono>
 #include <vector>
@@ -18,10 +19,7 @@ asio::awaitable<std::optional<proxied_ends>> read_proxied_ends(std::shared_ptr<c
   std::vector<std::byte> received;
   proxy_header_step step = read_proxy_header(received);
   while (!ec && step.what == proxy_header_step::status::need_more) {
-    const std::size_t had = received.size();
-    received.resize(had + step.missing);
-    const std::size_t n = co_await c->read_some(asio::buffer(received) + had, ec);
-    received.resize(had + n);
+    co_await read_more(*c, received, step.missing, ec);
     if (!ec) step = read_proxy_header(received);
   }
   if (ec && limit.over()) ec = asio::error::timed_out;

@@ -4,6 +4,7 @@
 #include "proxy/base/text.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/net/idle_timer.hpp"
+#include "proxy/net/read_more.hpp"
 #include "proxy/status/page.hpp"
 #include "proxy/status/report_text.hpp"
 
@@ -129,10 +130,7 @@ asio::awaitable<connection_result> status_outbound::carry(const context&, client
   std::vector<std::byte> so_far;
   found status = found::need_more;
   while (!ec && status == found::need_more) {
-    const std::size_t had = so_far.size();
-    so_far.resize(max_head);
-    const std::size_t n = co_await c.read_some(asio::buffer(so_far) + had, ec);
-    so_far.resize(had + n);
+    co_await read_more(c, so_far, max_head - so_far.size(), ec);
     if (!ec) status = so_far.size() < max_head ? scanner.next(as_text(so_far)) : found::too_long;
   }
   if (ec) co_return result;

@@ -1,6 +1,7 @@
 #include "proxy/outbound/http.hpp"
 
 #include "proxy/http/response.hpp"
+#include "proxy/net/read_more.hpp"
 
 #include <muxpro/proxy/connection.hpp>
 
@@ -32,10 +33,7 @@ asio::awaitable<void> read_answer(connection& server, std::vector<std::byte>& re
   using status = http_response_parser::status;
   http_response_parser parser("CONNECT", answer_limits);
   for (;;) {
-    const std::size_t had = received.size();
-    received.resize(answer_limits.bytes + 1);
-    const std::size_t n = co_await server.read_some(asio::buffer(received) + had, ec);
-    received.resize(had + n);
+    co_await read_more(server, received, answer_limits.bytes + 1 - received.size(), ec);
     if (ec == asio::error::eof) ec = errc::connection_lost;
     if (ec) co_return;
     const http_response_parser::step step = parser.next(received);

@@ -2,6 +2,7 @@
 
 #include "proxy/base/addresses.hpp"
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/read_more.hpp"
 #include "proxy/outbound/chained_datagrams.hpp"
 #include "proxy/outbound/relayed_datagrams.hpp"
 #include "proxy/policy/dial_outcome.hpp"
@@ -81,10 +82,7 @@ asio::awaitable<void> conversation::write(const std::vector<std::byte>& message,
 }
 
 asio::awaitable<void> conversation::read(std::error_code& ec) {
-  const std::size_t had = received.size();
-  received.resize(socks_client::max_message);
-  const std::size_t n = co_await server->read_some(asio::buffer(received) + had, ec);
-  received.resize(had + n);
+  co_await read_more(*server, received, socks_client::max_message - received.size(), ec);
   if (ec && limit->over()) ec = errc::target_timeout;
   if (ec == asio::error::eof) ec = errc::connection_lost;
 }

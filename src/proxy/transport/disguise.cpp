@@ -1,6 +1,7 @@
 #include "proxy/transport/disguise.hpp"
 
 #include "proxy/base/text.hpp"
+#include "proxy/net/read_more.hpp"
 #include "proxy/transport/coroutine_stream.hpp"
 
 #include <muxpro/error.hpp>
@@ -22,14 +23,11 @@ std::size_t draw_below(std::size_t n) {
 /// Reads the rest of a head, and no byte behind it. What was read stays in `head` if the read is cancelled.
 asio::awaitable<void> read_disguise_head(connection& from, std::string& head, std::error_code& ec) {
   while (!ec && !is_whole_head(head)) {
-    const std::size_t had = head.size();
-    if (had >= http_disguise::longest) {
+    if (head.size() >= http_disguise::longest) {
       ec = errc::bad_answer;
       co_return;
     }
-    head.resize(had + missing_in_head(head));
-    const std::size_t n = co_await from.read_some(asio::buffer(head) + had, ec);
-    head.resize(had + n);
+    co_await read_more(from, head, missing_in_head(head), ec);
   }
 }
 

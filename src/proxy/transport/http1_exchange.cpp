@@ -1,6 +1,7 @@
 #include "proxy/transport/http1_exchange.hpp"
 
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/read_more.hpp"
 #include "proxy/transport/http2_errors.hpp"
 
 #include <muxpro/timer.hpp>
@@ -142,10 +143,7 @@ asio::awaitable<void> http1_exchange::read_answer(std::error_code& ec) {
         ec = http2_status(http2_errc::status, static_cast<int>(step.response.status));
       co_return;
     }
-    const std::size_t had = held_.size();
-    held_.resize(had + piece);
-    const std::size_t n = co_await below_->read_some(asio::buffer(held_) + had, ec);
-    held_.resize(had + n);
+    co_await read_more(*below_, held_, piece, ec);
     if (ec == asio::error::eof) ec = asio::error::connection_reset;
     if (ec) co_return;
   }

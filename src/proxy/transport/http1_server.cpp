@@ -1,6 +1,7 @@
 #include "proxy/transport/http1_server.hpp"
 
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/read_more.hpp"
 
 #include <muxpro/one_shot.hpp>
 
@@ -35,12 +36,9 @@ asio::awaitable<http_request_parser::step> http1_server::read_head(duration limi
   http_request_parser::step step = parser.next(received_);
   while (!ec && step.what == http_request_parser::status::need_more) {
     constexpr std::size_t piece = 2048;
-    const std::size_t had = received_.size();
-    received_.resize(had + piece);
-    idle_ = had == 0;
-    const std::size_t n = co_await below_->read_some(asio::buffer(received_) + had, ec);
+    idle_ = received_.empty();
+    co_await read_more(*below_, received_, piece, ec);
     idle_ = false;
-    received_.resize(had + n);
     if (!ec) step = parser.next(received_);
   }
   if (ec && late.over()) ec = asio::error::timed_out;

@@ -1,5 +1,6 @@
 #include "proxy/transport/ocsp_stapling.hpp"
 
+#include "proxy/net/read_more.hpp"
 #include "proxy/net/wall_clock.hpp"
 #include "proxy/transport/http1_exchange.hpp"
 
@@ -47,9 +48,7 @@ asio::awaitable<std::vector<std::byte>> ask_responder(const ocsp_question& q, st
   co_await exchange->finish();
   while (!ec && answer.size() < longest_ocsp_answer) {
     constexpr std::size_t piece = 4096;
-    const std::size_t had = answer.size();
-    answer.resize(had + piece);
-    answer.resize(had + co_await exchange->read_some(asio::buffer(answer) + had, ec));
+    co_await read_more(*exchange, answer, piece, ec);
   }
   if (ec == asio::error::eof) ec.clear();
   c->close();

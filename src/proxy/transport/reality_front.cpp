@@ -1,6 +1,7 @@
 #include "proxy/transport/reality_front.hpp"
 
 #include "proxy/net/or_error.hpp"
+#include "proxy/net/read_more.hpp"
 
 #include <asio/co_spawn.hpp>
 
@@ -13,8 +14,8 @@ namespace {
 /// More than any answer to a ClientHello that can be imitated.
 constexpr std::size_t most_answered = 64 * 1024;
 constexpr std::size_t most_received = max_reality_hello + 1024;
-
-void append_read(std::vector<std::byte>& to, std::size_t had, std::size_t n) { to.resize(had + n); }
+/// Bytes of one read.
+constexpr std::size_t front_piece = 4096;
 
 }  // namespace
 
@@ -23,11 +24,7 @@ void append_read(std::vector<std::byte>& to, std::size_t had, std::size_t n) { t
 asio::awaitable<void> reality_front::watch_target(std::shared_ptr<reality_front> self) {
   std::error_code ec;
   while (!ec && !self->stopping_ && self->answered_.size() < most_answered) {
-    const std::size_t had = self->answered_.size();
-    self->answered_.resize(had + 4096);
-    const std::size_t n =
-        co_await self->target_->read_some(asio::buffer(self->answered_) + had, ec, self->stop_target_.slot());
-    append_read(self->answered_, had, n);
+    co_await read_more(*self->target_, self->answered_, front_piece, ec, self->stop_target_.slot());
     if (ec == asio::error::operation_aborted && self->stopping_) break;
     self->target_came_ = true;
     self->end_of_wait();
@@ -74,9 +71,7 @@ void reality_front::end_of_wait() {
 
 asio::awaitable<void> reality_front::read_client(asio::cancellation_slot stop, std::error_code& ec) {
   const std::size_t had = received_.size();
-  received_.resize(had + 4096);
-  const std::size_t n = co_await client_->read_some(asio::buffer(received_) + had, ec, stop);
-  append_read(received_, had, n);
+  co_await read_more(*client_, received_, front_piece, ec, stop);
   if (ec) co_return;
   co_await target_->write(asio::buffer(received_) + had, ec);
 }

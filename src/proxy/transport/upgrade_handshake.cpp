@@ -2,6 +2,7 @@
 
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/http/disguise.hpp"
+#include "proxy/net/read_more.hpp"
 
 #include <string>
 #include <string_view>
@@ -24,10 +25,7 @@ asio::awaitable<typename Parser::step> read_upgrade_head(connection& c, upgrade_
                                                          std::error_code& ec) {
   typename Parser::step step;
   while (!ec && step.what == Parser::status::need_more) {
-    const std::size_t had = received.size();
-    received.resize(had + next_piece(received, p));
-    const std::size_t n = co_await c.read_some(asio::buffer(received) + had, ec);
-    received.resize(had + n);
+    co_await read_more(c, received, next_piece(received, p), ec);
     if (!ec) step = parser.next(received);
   }
   received.erase(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(step.consumed));

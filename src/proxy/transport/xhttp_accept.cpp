@@ -1,5 +1,6 @@
 // How a server of XHTTP gets its requests.
 #include "proxy/base/byte_reader.hpp"
+#include "proxy/net/read_more.hpp"
 #include "proxy/transport/xhttp.hpp"
 
 #include "proxy/base/text.hpp"
@@ -23,10 +24,7 @@ asio::awaitable<std::vector<std::byte>> read_beginning(std::shared_ptr<connectio
   const deadline late(c, http2_options().handshake);
   std::vector<std::byte> got;
   do {
-    const std::size_t had = got.size();
-    got.resize(2048);
-    const std::size_t n = co_await c->read_some(asio::buffer(got) + had, ec);
-    got.resize(had + n);
+    co_await read_more(*c, got, 2048, ec);
   } while (!ec && got.size() < http2_beginning.size() && http2_beginning.starts_with(as_text(got)));
   if (ec && late.over()) ec = asio::error::timed_out;
   co_return got;
