@@ -1,4 +1,5 @@
 // The configuration of inbounds of protocol vless.
+#include "proxy/config/user_id.hpp"
 #include "proxy/engine/built_in.hpp"
 #include "proxy/inbound/keyed.hpp"
 #include "proxy/inbound/settings.hpp"
@@ -20,7 +21,7 @@ const keyed_protocol& vless() {
 namespace {
 
 void read_vless_user(settings& u, bool flow_of_all, user_names& names, accounts& to) {
-  const auto id = read_vless_id(u);
+  const auto id = read_user_id(u);
   const bool vision = read_vless_flow(u, flow_of_all);
   user_account user = names.read(u, id ? to_string(*id).substr(0, 8) : std::string());
   user.vision = vision;

@@ -1,4 +1,5 @@
 // The configuration of outbounds of protocol vless.
+#include "proxy/config/user_id.hpp"
 #include "proxy/engine/built_in.hpp"
 #include "proxy/outbound/keyed.hpp"
 #include "proxy/outbound/settings.hpp"
@@ -21,7 +22,7 @@ struct vless_user {
 
 vless_user read_vless_user(settings& u) {
   vless_user out;
-  out.id = read_vless_id(u).value_or(uuid());
+  out.id = read_user_id(u).value_or(uuid());
   out.in_clear = require_no_vless_encryption(u, {"encryption", "Must be none: TLS encrypts."});
   out.flow = read_vless_client_flow(u);
   accept_user_keys(u);

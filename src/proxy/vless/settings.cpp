@@ -8,16 +8,6 @@
 
 namespace muxpro::proxy {
 
-std::optional<uuid> read_vless_id(settings& s) {
-  std::string text;
-  if (!s.needs("id", "the user's UUID") ||
-      !s.secret({"id", "The user's UUID, or a text of 1 to 30 bytes that stands for one."}, text))
-    return std::nullopt;
-  const auto id = parse_uuid(text);
-  if (!id) s.wrong("id", "must be a UUID of 32 hexadecimal digits, or a text of 1 to 30 bytes");
-  return id;
-}
-
 bool read_vless_flow(settings& s, bool otherwise) {
   s.one_of<bool>({"flow",
                   "xtls-rprx-vision: connections use that flow, which needs security tls or reality and "

@@ -1,16 +1,10 @@
 // Keys that both sides of VLESS have in a configuration. Ring 4, a rule.
 #pragma once
 
-#include "proxy/base/uuid.hpp"
-
 #include <muxpro/proxy/settings.hpp>
-
-#include <optional>
 
 namespace muxpro::proxy {
 
-/// Reads "id". Returns nothing if it is missing or wrong, which was reported.
-std::optional<uuid> read_vless_id(settings& s);
 /// Reads "flow". Returns true for xtls-rprx-vision, and `otherwise` if the key is absent.
 bool read_vless_flow(settings& s, bool otherwise = false);
 /// The same of a client, whose flow may have a suffix.
