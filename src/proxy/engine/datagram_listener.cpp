@@ -6,6 +6,7 @@
 #include "proxy/net/wall_clock.hpp"
 #include "proxy/policy/dial_policy.hpp"
 #include "proxy/udp/datagram_drops.hpp"
+#include "proxy/udp/receive_datagrams.hpp"
 #include "proxy/udp/transparent_udp.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -14,7 +15,6 @@
 #include <muxpro/proxy/stream_socket.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -22,12 +22,6 @@
 namespace muxpro::proxy {
 
 using asio::ip::udp;
-
-namespace {
-
-constexpr int datagrams_a_turn = 32;
-
-}  // namespace
 
 struct datagram_listener::source {
   source(const key& k, const context& ctx, const arrival& how, std::unique_ptr<datagram_stream> l,
@@ -81,24 +75,11 @@ void datagram_listener::close() {
   while (!sources_.empty()) drop(by_activity_.front());
 }
 
-// A datagram is copied or dropped before any wait, so one buffer suffices for all listeners of a thread.
 asio::awaitable<void> datagram_listener::run([[maybe_unused]] std::shared_ptr<datagram_listener> self) {
-  thread_local std::array<std::byte, max_datagram> memory;
-  for (;;) {
-    std::error_code ec;
-    co_await socket_.async_wait(udp::socket::wait_read, or_error(ec));
-    if (ec) co_return;
-    for (int i = 0; i < datagrams_a_turn && socket_.is_open(); ++i) {
-      arrival how;
-      const std::size_t n = receive_addressed(socket_, asio::buffer(memory), how, ec);
-      if (ec) break;
-      try {
-        co_await take(how, bytes(memory).first(n));
-      } catch (...) {
-        drop_datagram(drop_reason::refused);  // there was no memory for it, or its inbound has failed
-      }
-    }
-  }
+  const auto one = [this](const arrival& how, bytes packet) { return take(how, packet); };
+  // There was no memory for it, or its inbound has failed.
+  const auto lost = [this] { drop_datagram(drop_reason::refused); };
+  co_await receive_datagrams(socket_, one, lost);
 }
 
 bool datagram_listener::is_of_this_machine(const asio::ip::address& a) const {

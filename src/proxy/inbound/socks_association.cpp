@@ -1,9 +1,9 @@
 #include "proxy/inbound/socks_association.hpp"
 
 #include "proxy/base/addresses.hpp"
-#include "proxy/net/or_error.hpp"
 #include "proxy/socks/server.hpp"
 #include "proxy/udp/datagram_drops.hpp"
+#include "proxy/udp/receive_datagrams.hpp"
 
 #include <muxpro/proxy/stream_socket.hpp>
 
@@ -21,7 +21,6 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr int datagrams_a_turn = 32;
 /// The pause after a refusal. Its client's next datagrams are not worth a connection and a line of the log
 /// each.
 constexpr auto refusal_pause = std::chrono::seconds(1);
@@ -74,25 +73,10 @@ void socks_association::drop(drop_reason why) const {
   to_.drops()->note(why, shown_source(ctx_.inbound.source));
 }
 
-// A datagram is copied or dropped before any wait, so one buffer suffices for all associations of a thread.
 asio::awaitable<void> socks_association::receive_from_client(std::shared_ptr<socks_association> self) {
-  thread_local std::array<std::byte, max_datagram> memory;
-  udp::socket& socket = self->socket_;
-  for (;;) {
-    std::error_code ec;
-    co_await socket.async_wait(udp::socket::wait_read, or_error(ec));
-    if (ec) co_return;
-    for (int i = 0; i < datagrams_a_turn && socket.is_open(); ++i) {
-      arrival how;
-      const std::size_t n = receive_addressed(socket, asio::buffer(memory), how, ec);
-      if (ec) break;
-      try {
-        co_await self->accept(how, const_bytes(memory).first(n));
-      } catch (...) {
-        self->drop(drop_reason::refused);  // there was no memory for it
-      }
-    }
-  }
+  const auto take = [&self](const arrival& how, const_bytes packet) { return self->accept(how, packet); };
+  const auto lost = [&self] { self->drop(drop_reason::refused); };  // there was no memory for it
+  co_await receive_datagrams(self->socket_, take, lost);
 }
 
 // Only a datagram that can be forwarded moves the association to another port.
