@@ -3,9 +3,10 @@ find_package(OpenSSL REQUIRED)
 find_package(Re2 REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 
-# The folders of rules. tests/run.sh checks what their files include.
+# The folders of rules. tests/run.sh reads this line, and checks what their files include.
+set(muxpro_rule_folders api base config fake_dns http names policy reality routing sniff socks tls trojan vless websocket vmess shadowsocks grpc xhttp)
 set(muxpro_rule_sources)
-foreach(folder IN ITEMS api base config fake_dns http names policy reality routing sniff socks tls trojan vless websocket vmess shadowsocks grpc xhttp)
+foreach(folder IN LISTS muxpro_rule_folders)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/${folder}/*.cpp)
   list(APPEND muxpro_rule_sources ${sources})
 endforeach()
