@@ -196,7 +196,7 @@ run_readme() {
       bad=$((bad + 1))
       echo "a README names $file, which does not exist"
     fi
-  done < <(grep -ohP '(?<![\w/])(tests|examples|include|src|cmake)/[\w./-]+' README.md tests/README.md examples/README.md |
+  done < <(grep -ohP '(?<![\w/])(tests|examples|include|src|cmake)/[\w./-]+' README.md src/README.md tests/README.md examples/README.md |
     sed 's/[.]$//' | sort -u)
   report readme 0 "$good" "$bad"
 }
