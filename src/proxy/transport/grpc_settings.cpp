@@ -55,9 +55,7 @@ grpc_options read_grpc_options(settings& s, role side, const std::string& server
          o.authority);
   s.text({"user_agent", "A client's: chrome, firefox, edge, golang or any other text; default: chrome."},
          agent);
-  const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
-  if (!std::all_of(o.authority.begin(), o.authority.end(), visible))
-    s.wrong("authority", "is not a host name");
+  if (!is_request_host(o.authority)) s.wrong("authority", "is not a host name");
   if (!std::all_of(agent.begin(), agent.end(), is_line_char))
     s.wrong("user_agent", "is not a text of one line");
   o.user_agent = agent_of(agent);

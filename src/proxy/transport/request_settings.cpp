@@ -13,13 +13,16 @@ std::string default_request_host(const std::string& server) {
   return bare_ipv6 ? '[' + server + ']' : server;
 }
 
+bool is_request_host(std::string_view text) noexcept {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
 void read_request_host(settings& s, role side, const std::string& server, std::string& host) {
   s.text({"host",
           "Of a client: the host that it asks for; default: the name in TLS, or the server's address. Of a "
           "server: the host that clients have to ask for; default: any."},
          host);
-  const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
-  if (!std::all_of(host.begin(), host.end(), visible)) s.wrong("host", "is not a host name");
+  if (!is_request_host(host)) s.wrong("host", "is not a host name");
   if (side == role::client && host.empty()) host = default_request_host(server);
 }
 

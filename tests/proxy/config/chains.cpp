@@ -123,11 +123,15 @@ TEST_CASE("config: domainStrategy and happyEyeballs of sockets", "[proxy][config
   CHECK(r.all() + r.notes() == "");
   const stream_config& s = r.c.outbounds[0].stream;
   CHECK(s.family == dial_family::ipv6);
+  CHECK(s.resolves_server);
   REQUIRE(s.race);
   CHECK(s.race->stagger == 100ms);
   CHECK(s.race->order.v6_first == true);
   CHECK(s.race->order.in_a_row == 2);
   CHECK(s.race->order.at_once == 5);
+  const read_text as_is = with(socks("a", R"(, "streamSettings": {"sockopt": {"domainStrategy": "asis"}})"));
+  CHECK_FALSE(as_is.c.outbounds[0].stream.resolves_server);
+  CHECK_FALSE(with(socks("a", "")).c.outbounds[0].stream.resolves_server);
   const read_text direct_too = with(direct(R"(, "streamSettings": {"sockopt": {"domainStrategy": "ForceIPv4",
       "happyEyeballs": {}, "mark": 255}})"));
   CHECK(direct_too.all() + direct_too.notes() == "");

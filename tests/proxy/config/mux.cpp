@@ -58,6 +58,20 @@ TEST_CASE("config: concurrency as Xray has it", "[proxy][config][mux_cool]") {
   CHECK(native.get()->quic == quic::without_mux);
 }
 
+TEST_CASE("config: Mux.Cool over gRPC is worth a note", "[proxy][config][mux_cool]") {
+  const auto notes = [](const std::string& mux) {
+    return read_text(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 1}],
+        "outbounds": [{"protocol": "trojan", "settings": {"address": "192.0.2.1", "port": 443, "password": "a"},
+        "streamSettings": {"network": "grpc", "security": "tls"}, "mux": {)" +
+                     mux + "}}]}")
+        .notes();
+  };
+  CHECK(notes(R"("enabled": true)").find("outbounds[0].mux.enabled: is true over network grpc") == 0);
+  CHECK(notes(R"("enabled": true, "protocol": "mux.pro")") == "");
+  CHECK(notes(R"("enabled": true, "concurrency": -1, "xudpConcurrency": 16)") == "");
+  CHECK(notes(R"("enabled": false)") == "");
+}
+
 TEST_CASE("config: multiplexers that cannot be", "[proxy][config][mux_cool]") {
   CHECK(read_mux(R"("protocol": "smux")")
             .text.all()

@@ -42,6 +42,12 @@ TEST_CASE("config: servers of REALITY", "[proxy][config][reality]") {
         at + "mldsa65Seed: has a value; muxpro has no ML-DSA-65\n");
   CHECK(read_text(vless_server(good + R"(, "minClientVer": "new")")).all() ==
         at + "minClientVer: is 'new'; it must be as 26.3.27\n");
+  const std::string of_all = "has no entry, so that every client would see the target\n";
+  CHECK(read_text(vless_server(R"("target": "front.example:443", "serverNames": [], "shortIds": [],
+      "privateKey": ")" + key + "\""))
+            .all() == at + "serverNames: " + of_all + at + "shortIds: " + of_all);
+  CHECK(read_text(vless_server(good + R"(, "minClientVer": "27.0.0", "maxClientVer": "26.4.0")")).all() ==
+        at + "minClientVer: is 27.0.0, which is later than maxClientVer, 26.4.0\n");
   CHECK(
       read_text(vless_server(
                     R"("dest": "front", "serverNames": ["*.example"], "shortIds": ["0"], "privateKey": "x")"))

@@ -64,6 +64,29 @@ TEST_CASE("configured proxy: lines about connections go to the file of the acces
   CHECK(lines(R"("loglevel": "info", "access": "none")") == 0);
 }
 
+TEST_CASE("configured proxy: the log has why an outbound fails", "[proxy][configured]") {
+  bench b;
+  const auto lines = [&](const std::string& log) {
+    const auto heard = std::make_shared<std::atomic<int>>(0);
+    geo_files none;
+    configured_proxy p(config_of(fmt::format(R"({{"log": {{{}}},
+        "inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
+        "outbounds": [{{"protocol": "socks", "settings": {{"address": "127.0.0.1", "port": 1}}}}]}})",
+                                             log)),
+                       none, 1, [heard](log_level, std::string_view line) {
+                         if (line.find("refused") != std::string_view::npos) ++*heard;
+                       });
+    p.start();
+    CHECK(b.by_tcp(port_of(p.listening()[0]), b.port()).find("refused") == 0);
+    finish(p);
+    return heard->load();
+  };
+  CHECK(lines(R"("loglevel": "info")") == 1);
+  CHECK(lines(R"("loglevel": "info", "access": "none")") == 1);
+  CHECK(lines(R"("loglevel": "info", "accessFormat": "muxpro")") == 1);
+  CHECK(lines(R"("loglevel": "warning")") == 0);
+}
+
 TEST_CASE("configured proxy: a freedom that others reach dials nothing private", "[proxy][configured]") {
   bench b;
   const auto said = [&](const std::string& settings) {
@@ -229,6 +252,29 @@ TEST_CASE("configured proxy: a balancer passes over what cannot be connected", "
   CHECK(b.by_tcp(in, b.port()) != "hello");  // somebody has to find out
   CHECK(b.by_tcp(in, b.port()) == "hello");
   finish(p);
+}
+
+TEST_CASE("configured proxy: dns resolves the name of a server if sockopt has a domainStrategy",
+          "[proxy][configured]") {
+  bench b;
+  auto server = made(R"({"inbounds": [{"protocol": "socks", "listen": "127.0.0.1", "port": 0}],
+                         "outbounds": [{"protocol": "freedom"}]})");
+  server->start();
+  const auto by_server = [&](const std::string& strategy) {
+    auto p = made(fmt::format(R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
+        "outbounds": [{{"protocol": "socks", "settings": {{"address": "server.invalid", "port": {}}},
+                        "streamSettings": {{"sockopt": {{"domainStrategy": "{}"}}}}}}],
+        "dns": {{"hosts": {{"server.invalid": "127.0.0.1"}}}}}})",
+                              port_of(server->listening()[0]), strategy));
+    p->start();
+    const std::string out = b.by_tcp(port_of(p->listening()[0]), b.port());
+    finish(p);
+    return out;
+  };
+  CHECK(by_server("UseIP") == "hello");
+  CHECK(by_server("ForceIPv4") == "hello");
+  CHECK(by_server("AsIs").find("refused") == 0);
+  finish(server);
 }
 
 TEST_CASE("configured proxy: names in dns.hosts are answered without a query", "[proxy][configured]") {

@@ -12,16 +12,26 @@ namespace {
 
 using namespace http2_test;
 
-grpc_options read_keys(const std::string& keys, role side = role::client,
-                       const std::string& server = "server.example") {
-  config_mistakes mistakes;
+grpc_options read_keys(const std::string& keys, config_mistakes& mistakes, role side,
+                       const std::string& server) {
   grpc_options out;
   const auto root = parse_json("{" + keys + "}", mistakes);
   REQUIRE(root);
   settings::read(*root, "grpcSettings", mistakes,
                  [&](settings& s) { out = read_grpc_options(s, side, server); });
+  return out;
+}
+grpc_options read_keys(const std::string& keys, role side = role::client,
+                       const std::string& server = "server.example") {
+  config_mistakes mistakes;
+  const grpc_options out = read_keys(keys, mistakes, side, server);
   CHECK(mistakes.empty());
   return out;
+}
+std::string mistake_of(const std::string& keys) {
+  config_mistakes mistakes;
+  read_keys(keys, mistakes, role::client, "server.example");
+  return mistakes.empty() ? "" : mistakes.all()[0].sentence;
 }
 
 /// The other end of a client's connection: hears frames, and answers its settings, and its PINGs if it may.
@@ -233,4 +243,11 @@ TEST_CASE("grpc keys: without a stream there are PINGs with permit_without_strea
       CHECK_FALSE(x.ended);
     });
   }
+}
+
+TEST_CASE("grpc keys: a value that no field of a request may have", "[proxy][grpc]") {
+  CHECK(mistake_of(R"("authority": "a.example:443", "user_agent": "any agent/1.0")") == "");
+  CHECK(mistake_of(R"("authority": "a b")") == "is not a host name");
+  CHECK(mistake_of(R"("authority": "a\r\nb")") == "is not a host name");
+  CHECK(mistake_of(R"("user_agent": "a\r\nb: c")") == "is not a text of one line");
 }
