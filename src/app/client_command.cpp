@@ -33,14 +33,14 @@ struct client_flags {
   tls_flags tls;
 };
 
-proxy::outbound_config way_to_server(const client_flags& flags) {
+proxy::outbound_config server_outbound(const client_flags& flags) {
   proxy::stream_address server = parse_address("--connect", flags.connect);
   if (!server.is_unix() && server.at.port == 0)
     throw usage_error(fmt::format("--connect {}: the port must not be 0", flags.connect));
   const std::string host = server.is_unix() ? std::string() : server.at.host.to_string();
   proxy::outbound_config o;
   o.tag = "server";
-  o.stream.security = proxy::transport_factory([how = flags.tls.client(host)] { return how.over; });
+  o.stream.security = proxy::transport_factory([how = flags.tls.client(host)] { return how.layers; });
   o.stream.socket = proxy::keepalive_socket();
   o.plan = proxy::mux_plan(std::move(server));
   o.mux.emplace().pool = flags.pool;
@@ -57,33 +57,33 @@ proxy::accounts read_users(const std::vector<std::string>& users) {
   return out;
 }
 
-listening_place listening_address(const client_flags& flags, const std::string& text) {
-  const listening_place place = find_place("--socks", text);
-  if (flags.users.empty() && !flags.open_to_all && proxy::is_reachable_remotely(place.at))
+listen_address listening_address(const client_flags& flags, const std::string& text) {
+  const listen_address address = parse_listen_address("--socks", text);
+  if (flags.users.empty() && !flags.open_to_all && proxy::is_reachable_remotely(address.at))
     throw usage_error(
         fmt::format("--socks {}: without --user every client that reaches this address could use it; "
                     "--open-to-all allows that",
                     text));
-  return place;
+  return address;
 }
 
 proxy::config config_of(const client_flags& flags) {
   proxy::config c;
   c.log.level = level_named(flags.log_level);
-  c.outbounds.push_back(way_to_server(flags));
+  c.outbounds.push_back(server_outbound(flags));
   proxy::mixed_inbound_options mixed;
   mixed.users = read_users(flags.users);
   for (const std::string& s : flags.socks) {
     proxy::inbound_config i;
     i.tag = "socks";
-    const listening_place place = listening_address(flags, s);
-    i.at = place.at;
-    i.stream.socket.file_mode = place.file_mode;
+    const listen_address address = listening_address(flags, s);
+    i.at = address.at;
+    i.stream.socket.file_mode = address.file_mode;
     i.plan = proxy::plan_of(mixed);
     c.inbounds.push_back(std::move(i));
   }
   if (flags.status.empty()) return c;
-  const listening_place status = status_place(flags.status);
+  const listen_address status = status_address(flags.status);
   c.metrics = status.at;
   c.metrics_mode = status.file_mode;
   return c;

@@ -15,7 +15,7 @@ proxy::stream_address parse_address(const std::string& flag, const std::string& 
       "{} {}: it must be HOST:PORT, [IPV6]:PORT or unix:PATH, with a port of 0 to 65535", flag, text));
 }
 
-listening_place find_place(const std::string& flag, const std::string& text) {
+listen_address parse_listen_address(const std::string& flag, const std::string& text) {
   const auto place = proxy::listening_address::parse(text);
   if (!place)
     throw usage_error(
@@ -33,12 +33,12 @@ listening_place find_place(const std::string& flag, const std::string& text) {
   return {found.begin()->endpoint(), std::nullopt};
 }
 
-listening_place status_place(const std::string& text) {
-  const listening_place place = find_place("--status", text);
-  if (proxy::is_reachable_remotely(place.at))
+listen_address status_address(const std::string& text) {
+  const listen_address address = parse_listen_address("--status", text);
+  if (proxy::is_reachable_remotely(address.at))
     throw usage_error(fmt::format(
         "--status {}: it names users and targets, and must be a loopback address or unix:PATH", text));
-  return place;
+  return address;
 }
 
 }  // namespace muxpro::app

@@ -1,5 +1,5 @@
 // The command muxpro reality scan, which checks whether a site can be the target of a REALITY server.
-#include "proxy/base/freed_by.hpp"
+#include "proxy/base/deleter.hpp"
 #include "proxy/reality/keys.hpp"
 #include "proxy/reality/target_flight.hpp"
 
@@ -148,8 +148,8 @@ class site_connection {
   std::chrono::steady_clock::time_point deadline_;
   asio::io_context io_;
   tcp::socket socket_;
-  std::unique_ptr<SSL_CTX, proxy::freed_by<SSL_CTX_free>> context_;
-  std::unique_ptr<SSL, proxy::freed_by<SSL_free>> tls_;
+  std::unique_ptr<SSL_CTX, proxy::deleter<SSL_CTX_free>> context_;
+  std::unique_ptr<SSL, proxy::deleter<SSL_free>> tls_;
   std::vector<std::byte> received_;
 };
 
@@ -157,7 +157,7 @@ std::vector<std::string> names_of(const X509* shown) {
   std::vector<std::string> out;
   auto* const all =
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(shown, NID_subject_alt_name, nullptr, nullptr));
-  const std::unique_ptr<GENERAL_NAMES, proxy::freed_by<GENERAL_NAMES_free>> freed(all);
+  const std::unique_ptr<GENERAL_NAMES, proxy::deleter<GENERAL_NAMES_free>> freed(all);
   for (int i = 0; all && i < sk_GENERAL_NAME_num(all); ++i) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(all, i);
     if (name->type != GEN_DNS) continue;

@@ -56,20 +56,20 @@ void pin(proxy::config& c, const std::string& text) {
   c.hosts[text.substr(0, equals)] = std::move(answer);
 }
 
-listening_place listening_address(const server_flags& flags, const std::string& text) {
-  const listening_place place = find_place("--listen", text);
-  if (flags.tls.options.authority.empty() && !flags.open_to_all && proxy::is_reachable_remotely(place.at))
+listen_address listening_address(const server_flags& flags, const std::string& text) {
+  const listen_address address = parse_listen_address("--listen", text);
+  if (flags.tls.options.authority.empty() && !flags.open_to_all && proxy::is_reachable_remotely(address.at))
     throw usage_error(fmt::format(
         "--listen {}: without --tls-client-ca every host that reaches this address could use the server; "
         "--open-to-all allows that",
         text));
-  return place;
+  return address;
 }
 
 void add_places(const server_flags& flags, proxy::inbound_config& to) {
   for (const std::string& l : flags.listen) {
-    const listening_place place = listening_address(flags, l);
-    to.more.emplace_back(place.at, place.file_mode);
+    const listen_address address = listening_address(flags, l);
+    to.more.emplace_back(address.at, address.file_mode);
   }
   to.at = to.more.front().at;
   to.stream.socket.file_mode = to.more.front().file_mode;
@@ -94,10 +94,10 @@ proxy::config config_of(const server_flags& flags) {
     c.own_addresses.push_back(ip_address("--own-address", a, a));
   for (const std::string& p : flags.pinned) pin(c, p);
   proxy::inbound_config& server = c.inbounds.front();
-  server.stream.security = proxy::transport_factory([how = flags.tls.server()] { return how.over; });
+  server.stream.security = proxy::transport_factory([how = flags.tls.server()] { return how.layers; });
   add_places(flags, server);
   if (flags.status.empty()) return c;
-  const listening_place status = status_place(flags.status);
+  const listen_address status = status_address(flags.status);
   c.metrics = status.at;
   c.metrics_mode = status.file_mode;
   return c;

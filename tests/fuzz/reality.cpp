@@ -3,7 +3,7 @@
 // reads.
 #include "fuzz.hpp"
 
-#include "proxy/reality/admittance.hpp"
+#include "proxy/reality/client_verification.hpp"
 #include "proxy/reality/target_flight.hpp"
 
 #include <algorithm>

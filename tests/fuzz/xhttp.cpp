@@ -6,8 +6,8 @@
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/base/text.hpp"
 #include "proxy/http/target.hpp"
-#include "proxy/xhttp/post_turns.hpp"
 #include "proxy/xhttp/request.hpp"
+#include "proxy/xhttp/upload_reorder_buffer.hpp"
 
 #include <algorithm>
 #include <string>
@@ -54,13 +54,13 @@ void judge(const http_request& r, const xhttp_options& o) {
 }
 
 void order(choices& decide) {
-  post_turns turns(4);
+  upload_reorder_buffer turns(4);
   std::uint64_t next = 0;
   std::size_t waiting = 0;
   while (!decide.over()) {
     const std::uint64_t n = next + decide.below(8);
-    waiting += turns.enter(n) == post_turns::entry::waits;
-    must(waiting <= post_turns::most_behind_present, "parts that wait are bounded");
+    waiting += turns.enter(n) == upload_reorder_buffer::entry::waits;
+    must(waiting <= upload_reorder_buffer::most_behind_present, "parts that wait are bounded");
     must(turns.has_turn(next), "the next one has its turn");
     if (!decide.flag() || !turns.is_next_there()) continue;
     turns.next();

@@ -14,23 +14,23 @@ namespace io_test {
 namespace {
 
 template <auto Free>
-struct freed_by {
+struct deleter {
   template <class T>
   void operator()(T* p) const noexcept {
     Free(p);
   }
 };
 
-using key = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
-using certificate = std::unique_ptr<X509, freed_by<X509_free>>;
-using text = std::unique_ptr<BIO, freed_by<BIO_free_all>>;
+using key = std::unique_ptr<EVP_PKEY, deleter<EVP_PKEY_free>>;
+using certificate = std::unique_ptr<X509, deleter<X509_free>>;
+using text = std::unique_ptr<BIO, deleter<BIO_free_all>>;
 
 void require(bool good) {
   if (!good) throw std::runtime_error("OpenSSL makes no certificate");
 }
 
 key make_key() {
-  const std::unique_ptr<EVP_PKEY_CTX, freed_by<EVP_PKEY_CTX_free>> c(
+  const std::unique_ptr<EVP_PKEY_CTX, deleter<EVP_PKEY_CTX_free>> c(
       EVP_PKEY_CTX_new_id(EVP_PKEY_ED25519, nullptr));
   EVP_PKEY* made = nullptr;
   require(c && EVP_PKEY_keygen_init(c.get()) == 1 && EVP_PKEY_keygen(c.get(), &made) == 1);

@@ -267,7 +267,7 @@ class endpoint {
   }
 
   void release_if_over(sub_rules& s) {
-    if (!s.over()) return;
+    if (!s.finished()) return;
     rules.release(s, now);
     --rules.in_use;
     subs_.erase(s.id);

@@ -55,7 +55,7 @@ class model {
 
 }  // namespace
 
-TEST_CASE("quarantine agrees with a model over random steps", "[rules][id_memory]") {
+TEST_CASE("quarantine agrees with a model over random steps", "[rules][id_quarantine]") {
   for (const std::size_t capacity : {1u, 2u, 7u, 100u}) {
     CAPTURE(capacity);
     random_engine rng(capacity);
@@ -81,7 +81,7 @@ TEST_CASE("quarantine agrees with a model over random steps", "[rules][id_memory
   }
 }
 
-TEST_CASE("quarantine holds an id for its lifetime to the tick", "[rules][id_memory]") {
+TEST_CASE("quarantine holds an id for its lifetime to the tick", "[rules][id_quarantine]") {
   quarantine q(10, lifetime);
   CHECK(q.next_expiry() == time_point::max());
   q.add(5, start);
@@ -93,7 +93,7 @@ TEST_CASE("quarantine holds an id for its lifetime to the tick", "[rules][id_mem
   CHECK(q.next_expiry() == time_point::max());
 }
 
-TEST_CASE("quarantine lets the oldest go at capacity", "[rules][id_memory]") {
+TEST_CASE("quarantine lets the oldest go at capacity", "[rules][id_quarantine]") {
   quarantine q(2, lifetime);
   for (const int id : {1, 2, 3}) q.add(static_cast<stream_id>(id), start + seconds(id));
   CHECK_FALSE(q.contains(1));
@@ -102,7 +102,7 @@ TEST_CASE("quarantine lets the oldest go at capacity", "[rules][id_memory]") {
   CHECK_FALSE(q.release(1));
 }
 
-TEST_CASE("quarantine: a released id that comes back serves a full lifetime", "[rules][id_memory]") {
+TEST_CASE("quarantine: a released id that comes back serves a full lifetime", "[rules][id_quarantine]") {
   quarantine q(10, lifetime);
   q.add(1, start);
   q.add(2, start);
@@ -114,7 +114,7 @@ TEST_CASE("quarantine: a released id that comes back serves a full lifetime", "[
   CHECK(q.next_expiry() == start + seconds(90));
 }
 
-TEST_CASE("quarantine: an id added anew serves a full lifetime", "[rules][id_memory]") {
+TEST_CASE("quarantine: an id added anew serves a full lifetime", "[rules][id_quarantine]") {
   quarantine q(10, lifetime);
   q.add(1, start);
   q.add(1, start + seconds(30));
@@ -125,7 +125,7 @@ TEST_CASE("quarantine: an id added anew serves a full lifetime", "[rules][id_mem
   CHECK_FALSE(q.contains(1));
 }
 
-TEST_CASE("recent_ids keeps 256 neighbours, each with its time", "[rules][id_memory]") {
+TEST_CASE("recent_ids keeps 256 neighbours, each with its time", "[rules][id_quarantine]") {
   recent_ids r;
   CHECK_FALSE(r.seen_since(1, start));
   for (unsigned id = 1; id <= 257; ++id) r.note(static_cast<stream_id>(id), start + seconds(id));
@@ -136,7 +136,7 @@ TEST_CASE("recent_ids keeps 256 neighbours, each with its time", "[rules][id_mem
   CHECK_FALSE(r.seen_since(258, start));
 }
 
-TEST_CASE("recent_ids keeps the later time of an id noted twice", "[rules][id_memory]") {
+TEST_CASE("recent_ids keeps the later time of an id noted twice", "[rules][id_quarantine]") {
   recent_ids r;
   r.note(7, start);
   r.note(7, start + seconds(2));
@@ -144,7 +144,7 @@ TEST_CASE("recent_ids keeps the later time of an id noted twice", "[rules][id_me
   CHECK_FALSE(r.seen_since(7, start + seconds(3)));
 }
 
-TEST_CASE("recent_ids knows each of its ids while it grows", "[rules][id_memory]") {
+TEST_CASE("recent_ids knows each of its ids while it grows", "[rules][id_quarantine]") {
   recent_ids r;
   for (unsigned id = 1; id <= 256; ++id) {
     r.note(static_cast<stream_id>(id), start + seconds(id));
@@ -158,7 +158,7 @@ TEST_CASE("recent_ids knows each of its ids while it grows", "[rules][id_memory]
   }
 }
 
-TEST_CASE("recent_ids forgets when the last id is old", "[rules][id_memory]") {
+TEST_CASE("recent_ids forgets when the last id is old", "[rules][id_quarantine]") {
   recent_ids r;
   CHECK(r.forget(start, lifetime) == time_point::max());
   r.note(1, start);
@@ -172,7 +172,7 @@ TEST_CASE("recent_ids forgets when the last id is old", "[rules][id_memory]") {
   CHECK(r.seen_since(3, start + seconds(100)));
 }
 
-TEST_CASE("quarantine goes on after it was empty", "[rules][id_memory]") {
+TEST_CASE("quarantine goes on after it was empty", "[rules][id_quarantine]") {
   quarantine q(10, lifetime);
   q.expire(start);
   CHECK_FALSE(q.release(1));

@@ -223,7 +223,7 @@ class side {
   }
   void settle(flow& s) {
     if (s.aborted || s.local_ended) queue.remove_data(s);
-    if (!s.over()) return;
+    if (!s.finished()) return;
     if (&s == into_) into_ = nullptr;
     rules.release(s, now);
     --rules.in_use;

@@ -123,7 +123,7 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
   static asio::awaitable<void> tend(std::shared_ptr<pool_impl> self);
   static asio::awaitable<session> dial(std::shared_ptr<pool_impl> self);
   void tend_ended(std::exception_ptr failure);
-  void settle();
+  void act_on_deadlines();
   void serve();
   bool try_open(open_request& request, int& tries, error_code& ec, sub_stream& stream);
   void fail_waiting(pool_policy::share which, error_code why);
@@ -135,7 +135,7 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
   void queue_full(const connection& c) noexcept;
   void start_draining(connection_id id);
   void gone(connection_id id);
-  /// Makes sure that settle() is called by `deadline`.
+  /// Makes sure that act_on_deadlines() is called by `deadline`.
   void watch(time_point deadline) noexcept;
   void wake();
   /// Posts it to client_pool_options::on_event.

@@ -43,7 +43,7 @@ class stream_rules : public write_queue::source {
   time_point active_at;  ///< last frame in either direction
 
   /// Both directions have ended.
-  bool over() const noexcept { return aborted || (local_ended && remote_ended); }
+  bool finished() const noexcept { return aborted || (local_ended && remote_ended); }
 
  protected:
   ~stream_rules() = default;
@@ -122,7 +122,7 @@ class protocol {
   void send_held_end(stream_rules& s);
   /// Our End(code) unless we ended already, and the end of the sub-stream for this side.
   void abort(stream_rules& s, end_code code);
-  /// Takes a sub-stream that is over() out of the table. Its id waits for the peer's End if need be.
+  /// Takes a sub-stream that is finished() out of the table. Its id waits for the peer's End if need be.
   void release(stream_rules& s, time_point now);
 
   /// Counts a data frame that was sent, which allows the peer ten CreditUpdates.

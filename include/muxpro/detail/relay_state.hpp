@@ -94,7 +94,7 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private sh
     bool ended = false;       ///< the same, and no more bytes come
     bool distrusted = false;  ///< EOF of the side that it reads may be the rest of a reset
     asio::cancellation_signal stop;
-    bool over() const noexcept { return passed || broken; }
+    bool finished() const noexcept { return passed || broken; }
     bool speaks() const noexcept { return !eof && !broken; }
   };
   direction& of(relay_side from) noexcept { return directions_[from == relay_side::b]; }
@@ -104,7 +104,7 @@ class relay_state : public std::enable_shared_from_this<relay_state>, private sh
   void read_failed(relay_side from, error_code why);
   void write_failed(relay_side from, error_code why);
   void note(relay_side whose, error_code why) noexcept;
-  void settle();
+  void complete_if_ended();
   void linger(relay_side s);
   void end_both(stream_ending how);
   void complete_if_done();

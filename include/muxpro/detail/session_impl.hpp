@@ -5,12 +5,12 @@
 #include <muxpro/detail/context_service.hpp>
 #include <muxpro/detail/outbox.hpp>
 #include <muxpro/detail/protocol.hpp>
+#include <muxpro/detail/session_waiters.hpp>
 #include <muxpro/detail/shared_options.hpp>
 #include <muxpro/detail/strand_check.hpp>
 #include <muxpro/detail/stream_state.hpp>
 #include <muxpro/detail/stream_watcher.hpp>
 #include <muxpro/detail/thread_memory.hpp>
-#include <muxpro/open_request.hpp>
 
 #include <cstdint>
 #include <exception>
@@ -21,19 +21,7 @@
 #include <typeinfo>
 #include <vector>
 
-namespace muxpro {
-
-class sub_stream;
-
-namespace detail {
-
-using result_op = pending_op<error_code>;
-struct open_op : pending_op<error_code, sub_stream>, list_node<> {
-  explicit open_op(open_request r) : request(std::move(r)) {}
-  open_request request;
-};
-struct accept_op : pending_op<error_code, sub_stream>, list_node<> {};
-struct drain_op : pending_op<error_code>, list_node<> {};
+namespace muxpro::detail {
 
 class session_impl final : public std::enable_shared_from_this<session_impl>,
                            private shutdown_participant,
@@ -283,8 +271,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   std::size_t backlog_size_ = 0;
 };
 
-}  // namespace detail
-}  // namespace muxpro
+}  // namespace muxpro::detail
 
 #if !defined(MUXPRO_SEPARATE_COMPILATION)
 #include <muxpro/impl/outbox.ipp>

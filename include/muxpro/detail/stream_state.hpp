@@ -257,7 +257,7 @@ class stream_state final : public stream_rules, public list_node<backlog_tag>, p
   void finish_write(error_code ec);
   void send_end();
   void drop_unsent();
-  void settle();
+  void release_if_ended();
   /// With its memory, which assigning {} would keep.
   void forget_staged() noexcept { decltype(staged_)().swap(staged_); }
   /// Something has to be framed before our End(0).

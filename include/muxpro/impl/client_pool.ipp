@@ -105,7 +105,7 @@ MUXPRO_DECL void pool_impl::wake() {
 // Runs while there are connections or opens that wait, so that an idle pool keeps no context alive.
 MUXPRO_DECL asio::awaitable<void> pool_impl::tend(std::shared_ptr<pool_impl> self) {
   while (!self->closed_ && (!self->connections_.empty() || !self->waiting_.empty())) {
-    self->settle();
+    self->act_on_deadlines();
     error_code ignored;
     auto token = asio::redirect_error(asio::use_awaitable, ignored);
     co_await self->timer_->async_wait_until(self->armed_, token);
@@ -118,7 +118,7 @@ MUXPRO_DECL void pool_impl::tend_ended(std::exception_ptr failure) {
   if (failure) close();
 }
 
-MUXPRO_DECL void pool_impl::settle() {
+MUXPRO_DECL void pool_impl::act_on_deadlines() {
   const strand_check::turn here(strand_, executor_);
   armed_ = time_point::max();
   const time_point t = timer_->now();

@@ -86,7 +86,7 @@ MUXPRO_DECL void relay_state::reached_eof(relay_side from) {
 MUXPRO_DECL void relay_state::passed_eof(relay_side from) {
   if (stopped_) return;
   of(from).passed = true;
-  settle();
+  complete_if_ended();
 }
 
 MUXPRO_DECL void relay_state::note(relay_side whose, error_code why) noexcept {
@@ -140,7 +140,7 @@ MUXPRO_DECL void relay_state::write_failed(relay_side from, error_code why) {
   of(to).distrusted = why != asio::error::broken_pipe;
   start_dropping(from);
   changed();
-  settle();
+  complete_if_ended();
 }
 
 MUXPRO_DECL bool relay_state::ends_dropping(relay_side from, error_code why) {
@@ -148,16 +148,16 @@ MUXPRO_DECL bool relay_state::ends_dropping(relay_side from, error_code why) {
   if (why == asio::error::eof) why = meaning_of_eof(from);
   if (why) return read_failed(from, why), true;
   of(from).ended = true;
-  settle();
+  complete_if_ended();
   return true;
 }
 
 MUXPRO_DECL void relay_state::start_dropping(relay_side s) { go_on(dropping(s)); }
 
 // With EOF on both sides no more is to be done.
-MUXPRO_DECL void relay_state::settle() {
+MUXPRO_DECL void relay_state::complete_if_ended() {
   const auto& [from_a, from_b] = directions_;
-  if (stopped_ || resetting_ || !from_a.over() || !from_b.over()) return;
+  if (stopped_ || resetting_ || !from_a.finished() || !from_b.finished()) return;
   if (from_a.broken && from_b.broken) return end_both(stream_ending::cut);
   if (from_a.broken) linger(relay_side::a);
   if (from_b.broken) linger(relay_side::b);

@@ -56,12 +56,12 @@ MUXPRO_DECL void stream_state::end_torn() {
   closing_ = false;
   session_->rules().abort(*this, end_code::remote_disconnect);
   session_->wake_writer();
-  settle();
+  release_if_ended();
 }
 
 MUXPRO_DECL bool stream_state::cut_now(error_code& ec) const {
   if (fate_) return ec = fate_, true;
-  if (over()) return ec = asio::error::eof, true;
+  if (finished()) return ec = asio::error::eof, true;
   if (reset_waiter_) return ec = errc::operation_in_progress, true;
   return false;
 }
@@ -80,11 +80,11 @@ MUXPRO_DECL void stream_state::send_end() {
   session_->rules().finish(*this);
   if (!remote_ended) session_->watch(now() + session_->options().half_close_linger);
   session_->wake_writer();
-  settle();
+  release_if_ended();
 }
 
 MUXPRO_DECL void stream_state::reset(end_code code) {
-  if (fate_ || over()) return;
+  if (fate_ || finished()) return;
   if (code == end_code::graceful) code = end_code::remote_disconnect;  // a cut is no clean end
   torn_ = true;  // even if there is no memory for the code
   // A half-closed sub-stream has sent its only End. It stays, and discards, until the peer's.
@@ -92,7 +92,7 @@ MUXPRO_DECL void stream_state::reset(end_code code) {
   if (can_tell) drop_staged(), session_->rules().abort(*this, code);
   session_->wake_writer();
   fail(errc::stream_reset, true);
-  settle();
+  release_if_ended();
 }
 
 MUXPRO_DECL void stream_state::close() {
@@ -133,7 +133,7 @@ MUXPRO_DECL void stream_state::cut_off(error_code why) {
   drop_staged();
   session_->rules().abort(*this, end_code::remote_disconnect);
   fail(why, false);
-  settle();
+  release_if_ended();
 }
 
 MUXPRO_DECL void stream_state::peer_ended() {
@@ -142,7 +142,7 @@ MUXPRO_DECL void stream_state::peer_ended() {
   if (datagrams && datagrams->receiver)
     std::exchange(datagrams->receiver, nullptr)->complete(asio::error::eof, 0);
   if (!local_ended) session_->watch(now() + session_->options().half_close_linger);
-  settle();
+  release_if_ended();
 }
 
 MUXPRO_DECL void stream_state::peer_closed() {
@@ -190,8 +190,8 @@ MUXPRO_DECL void stream_state::fail(error_code why, bool drop) {
   }
 }
 
-MUXPRO_DECL void stream_state::settle() {
-  if (!over()) return;
+MUXPRO_DECL void stream_state::release_if_ended() {
+  if (!finished()) return;
   if (reset_waiter_) std::exchange(reset_waiter_, nullptr)->complete(asio::error::eof);
   if (listed) session_->release(*this);
 }

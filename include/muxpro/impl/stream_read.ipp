@@ -133,7 +133,7 @@ MUXPRO_DECL bool stream_state::flush_reader() {
 // Credit goes back for what the application has taken, and only then.
 MUXPRO_DECL void stream_state::consumed(std::uint64_t n) {
   window.consume(n);
-  const bool grows = session_->rules().wire().credit && !over();
+  const bool grows = session_->rules().wire().credit && !finished();
   if (const auto larger = window.desired_window(session_->options().max_window); larger && grows)
     session_->grow_window(*this, *larger);
   grant_if_due();

@@ -49,8 +49,8 @@ class configured_proxy {
   void wait();
 
  private:
-  struct parts;
-  const std::unique_ptr<parts> parts_;
+  struct impl;
+  const std::unique_ptr<impl> impl_;
 };
 
 }  // namespace muxpro::proxy

@@ -84,17 +84,17 @@ class connection {
   }
   /// Returns the name by which the transport has authenticated the peer. Empty if the transport does not
   /// authenticate.
-  const std::string& user() const noexcept { return known().user; }
+  const std::string& user() const noexcept { return handshake_info().user; }
   void set_user(std::string user) {
-    if (user != known().user) to_know().user = std::move(user);
+    if (user != handshake_info().user) mutable_handshake_info().user = std::move(user);
   }
   /// What the peer has sent to the transport in its handshake, as a client of TLS does.
   struct greeting {
     std::string name;  ///< that of the server that it has asked for
     std::string alpn;  ///< the protocol that both have agreed on
   };
-  const greeting& greeted_with() const noexcept { return known().greeted_with; }
-  void set_greeting(greeting g) { to_know().greeted_with = std::move(g); }
+  const greeting& greeted_with() const noexcept { return handshake_info().greeted_with; }
+  void set_greeting(greeting g) { mutable_handshake_info().greeted_with = std::move(g); }
   /// Set if a layer has turned the peer away, as REALITY does with unauthenticated clients. No inbound serves
   /// the connection. It is relayed to `to`.
   struct detour {
@@ -105,19 +105,19 @@ class connection {
     std::string reason;            ///< one sentence for the log
   };
   /// Null if no layer has turned the peer away.
-  const std::shared_ptr<detour>& turned_away() const noexcept { return known().turned_to; }
-  void turn_away(detour d) { to_know().turned_to = std::make_shared<detour>(std::move(d)); }
+  const std::shared_ptr<detour>& turned_away() const noexcept { return handshake_info().turned_to; }
+  void turn_away(detour d) { mutable_handshake_info().turned_to = std::make_shared<detour>(std::move(d)); }
   /// Both ends as the client sees them, where a proxy in front of this one has passed them on. An unspecified
   /// address is not known.
   struct origin {
     asio::ip::tcp::endpoint source, gateway;
   };
-  const std::optional<origin>& came_from() const noexcept { return known().came_from; }
-  void set_origin(const origin& o) { to_know().came_from = o; }
+  const std::optional<origin>& came_from() const noexcept { return handshake_info().came_from; }
+  void set_origin(const origin& o) { mutable_handshake_info().came_from = o; }
   /// Takes what is known of the peer from the connection below.
   void inherit(const connection& below) {
     if (!below.known_) return;
-    to_know() = *below.known_;
+    mutable_handshake_info() = *below.known_;
     known_->turned_to = nullptr;
   }
   /// Stops the start of new work on the connection, for example of sub-streams on a main connection.
@@ -141,11 +141,11 @@ class connection {
     std::optional<origin> came_from;
     std::shared_ptr<detour> turned_to;
   };
-  const of_peer& known() const noexcept {
+  const of_peer& handshake_info() const noexcept {
     static const of_peer nothing;
     return known_ ? *known_ : nothing;
   }
-  of_peer& to_know() {
+  of_peer& mutable_handshake_info() {
     if (!known_) known_ = std::make_unique<of_peer>();
     return *known_;
   }
@@ -217,7 +217,7 @@ class deadline {
       if (const auto still_there = weak.lock()) (still_there.get()->*late)();
     });
   }
-  bool over() const { return timer_.expiry() <= std::chrono::steady_clock::now(); }
+  bool expired() const { return timer_.expiry() <= std::chrono::steady_clock::now(); }
 
  private:
   counted_timer timer_;

@@ -81,8 +81,9 @@ class dispatcher {
   const std::shared_ptr<datagram_drops>& drops() const noexcept { return drops_; }
   const std::shared_ptr<stats>& counts() const noexcept { return counts_; }
   /// Writes a line about a client to the log of its proxy.
-  using noter = std::function<void(log_level, const asio::ip::address& source, const std::string& line)>;
-  void note_by(noter n) { note_ = std::move(n); }
+  using log_line_function =
+      std::function<void(log_level, const asio::ip::address& source, const std::string& line)>;
+  void set_log(log_line_function n) { note_ = std::move(n); }
   void note(log_level level, const asio::ip::address& source, const std::string& line) const {
     if (note_) note_(level, source, line);
   }
@@ -171,7 +172,7 @@ class dispatcher {
   std::function<void(const context&)> chosen_;
   std::shared_ptr<datagram_drops> drops_;
   std::shared_ptr<stats> counts_;
-  noter note_;
+  log_line_function note_;
   const std::shared_ptr<std::list<main_connection*>> main_connections_ =
       std::make_shared<std::list<main_connection*>>();
   const std::shared_ptr<std::list<live_connection*>> connections_ =

@@ -129,9 +129,9 @@ class instance {
   void stop();
 
  private:
-  struct parts;
+  struct impl;
 
-  const std::unique_ptr<parts> parts_;
+  const std::unique_ptr<impl> impl_;
 };
 
 }  // namespace muxpro::proxy

@@ -137,7 +137,7 @@ struct mux_options {
   /// multiplexing.
   std::optional<std::uint32_t> datagrams = 0;
   /// QUIC, that is datagrams to port 443.
-  enum class quic_way : std::uint8_t { refused, as_others, without_mux } quic = quic_way::as_others;
+  enum class quic_handling : std::uint8_t { refused, as_others, without_mux } quic = quic_handling::as_others;
 };
 
 /// What an outbound is made with. It exists longer than the outbound.

@@ -113,7 +113,7 @@ socket_options keepalive_socket();
 void set_options(int socket, const socket_options& o) noexcept;
 /// Sets mark and interface, without which the connection would take another route. Called before the socket
 /// is bound or connects. Returns why one could not be set.
-std::error_code set_way(int socket, const socket_options& o) noexcept;
+std::error_code set_route_options(int socket, const socket_options& o) noexcept;
 /// Called before the socket is bound. Throws std::system_error if an option cannot be set.
 void set_listening_options(int socket, const socket_options& o);
 /// Makes a TCP socket of the family AF_INET or AF_INET6, over several paths if that is wanted and possible.

@@ -63,9 +63,9 @@ struct trusted_proxies;
 /// How a listener accepts connections, or a client makes them.
 struct transport_options {
   transport_options() = default;
-  explicit transport_options(std::shared_ptr<const transport> t) : over(std::move(t)) {}
+  explicit transport_options(std::shared_ptr<const transport> t) : layers(std::move(t)) {}
 
-  std::shared_ptr<const transport> over;  ///< null if the bytes of a connection are those of its socket
+  std::shared_ptr<const transport> layers;  ///< null if the bytes of a connection are those of its socket
   socket_options socket;
   /// For a listener, the proxies that begin each connection with a header of the PROXY protocol, which names
   /// its source. Null if there is no such header.

@@ -73,7 +73,7 @@ class transport_dialer : public std::enable_shared_from_this<transport_dialer> {
                                                               std::error_code& ec);
 
   const stream_address to_;
-  const std::shared_ptr<const transport> over_;
+  const std::shared_ptr<const transport> layers_;
   struct socket_dialer;
   const std::unique_ptr<socket_dialer> sockets_;
   const std::shared_ptr<server_watch> watch_;

@@ -151,7 +151,7 @@ void read_server_object(settings& s, dns_defaults defaults, dns_options& to, con
   const bool asked = there && read_server_address(s, "address", text, server);
   std::uint16_t port = server.at.port == 0 ? 53 : server.at.port;
   s.number<std::uint16_t>({"port", "The port of a server of UDP; others have it in their address."}, port, 0);
-  if (server.way == dns_way::udp && port != 0) server.at.port = port;
+  if (server.transport == dns_transport::udp && port != 0) server.at.port = port;
   read_server_filters(s, server);
   read_family(s, server.family);
   if (is_one_family(server.family) && is_one_family(to.family) && server.family != to.family)
@@ -165,7 +165,7 @@ void read_server_object(settings& s, dns_defaults defaults, dns_options& to, con
   read_keeping(s, defaults);
   s.pass_over("cacheStrategy", "has no effect");
   if (!asked) return;
-  whole.fakes_by_dns |= server.way == dns_way::fakes;
+  whole.fakes_by_dns |= server.transport == dns_transport::fakes;
   if (!server.tag.empty()) whole.names_tags.push_back(server.tag);
   to.servers.push_back(std::move(server));
 }
@@ -174,7 +174,7 @@ void read_server(settings& s, std::string_view key, const std::string& text, con
                  dns_options& to, config& whole) {
   dns_server_options server = defaults.server;
   if (!read_server_address(s, key, text, server)) return;
-  whole.fakes_by_dns |= server.way == dns_way::fakes;
+  whole.fakes_by_dns |= server.transport == dns_transport::fakes;
   to.servers.push_back(std::move(server));
 }
 

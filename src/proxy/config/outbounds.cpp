@@ -26,7 +26,7 @@ void read_multiplexer(settings& s, bool always, mux_options& to) {
 }
 
 void read_concurrency(settings& s, bool always, mux_options& to) {
-  using quic = mux_options::quic_way;
+  using quic = mux_options::quic_handling;
   std::int32_t streams = static_cast<std::int32_t>(to.pool.max_concurrency), datagrams = 0;
   s.number<std::int32_t>(
       {"concurrency", "Sub-streams of one main connection at a time. 0: 8. -1: connections go without mux."},

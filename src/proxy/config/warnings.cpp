@@ -45,7 +45,7 @@ void warn_of(const inbound_config& i, const config& c, std::vector<std::string>&
 }
 
 /// Options of dials have no effect on an outbound that never dials.
-void warn_of_unused_way(const outbound_config& o, std::vector<std::string>& out) {
+void warn_of_unused_route_options(const outbound_config& o, std::vector<std::string>& out) {
   const socket_options& s = o.stream.socket;
   const bool chooses_way = s.mark != 0 || !s.interface.empty() || s.source || !o.stream.next.empty();
   if (!o.plan.never_dials.empty() && chooses_way)
@@ -85,7 +85,7 @@ std::vector<std::string> warnings_of(const config& c) {
   for (const outbound_config& o : c.outbounds) {
     warn_of(o, out);
     warn_of_chain(o, c, out);
-    warn_of_unused_way(o, out);
+    warn_of_unused_route_options(o, out);
   }
   return out;
 }

@@ -83,7 +83,7 @@ void ares_query::watched::release() noexcept {
 }
 
 void ares_query::close() noexcept {
-  over_ = true;
+  finished_ = true;
   if (channel_) ares_destroy(std::exchange(channel_, nullptr));
   for (const auto& [socket, w] : sockets_) w->release();
   sockets_.clear();
@@ -94,7 +94,7 @@ void ares_query::close() noexcept {
 }
 
 void ares_query::fail(name_answer::kind how) noexcept {
-  over_ = true;
+  finished_ = true;
   answer_.what = how;
   answer_.addresses.clear();
 }
@@ -118,7 +118,7 @@ void ares_query::start() {
 }
 
 void ares_query::process(int readable, int writable) {
-  if (over_) return;
+  if (finished_) return;
   if (std::chrono::steady_clock::now() >= deadline_)
     ares_cancel(channel_);  // answers with what is there, IPv4 addresses without IPv6 ones
   else
@@ -127,7 +127,7 @@ void ares_query::process(int readable, int writable) {
 }
 
 void ares_query::go_on() {
-  if (over_) return;
+  if (finished_) return;
   for (const auto& [socket, w] : sockets_) wait(socket, w);
   set_timer();
 }
@@ -187,7 +187,7 @@ void ares_query::wait(int socket, const std::shared_ptr<watched>& w) {
 
 void ares_query::on_answer(void* self, int status, int, ares_addrinfo* found) noexcept {
   auto& query = *static_cast<ares_query*>(self);
-  const bool expected = !std::exchange(query.over_, true);
+  const bool expected = !std::exchange(query.finished_, true);
   try {
     if (expected && status == ARES_SUCCESS && found) query.take(*found);
     if (expected && status == ARES_ENOTFOUND) query.answer_.what = name_answer::kind::not_there;

@@ -225,7 +225,7 @@ void connect_operation::start_attempt(const tcp::endpoint& to) {
     a.socket.assign(to.protocol(), fresh.get(), ec);
   else
     ec.assign(errno, asio::error::get_system_category());
-  if (!ec) ec = set_way(fresh.release(), options_.socket);
+  if (!ec) ec = set_route_options(fresh.release(), options_.socket);
   if (!ec) ec = bind_source(a.socket, to, options_.socket);
   if (ec) {
     failure_ = ec;

@@ -31,14 +31,14 @@ class name_query : public std::enable_shared_from_this<name_query> {
   virtual void context_destroyed() noexcept { close(); }
 
   /// Whether the answer is there.
-  bool over() const noexcept { return over_; }
+  bool finished() const noexcept { return finished_; }
   name_answer take_answer() { return std::move(answer_); }
   duration ttl() const noexcept { return ttl_; }
 
  protected:
   void happened(int readable, int writable) { happened_(*this, readable, writable); }
 
-  bool over_ = false;
+  bool finished_ = false;
   name_answer answer_;
   duration ttl_{};
 

@@ -21,7 +21,7 @@ void name_search::start() {
   for (const std::size_t n : known_->servers_for(name_)) turns_.push_back({n});
   if (known_->asks_in_parallel())
     for (turn& t : turns_) ask(t);
-  settle();
+  finish_if_decided();
 }
 
 void name_search::ask(turn& t) {
@@ -33,7 +33,7 @@ void name_search::ask(turn& t) {
     if (t.query) t.query->close();
   }
   t.ended = !t.query;
-  if (t.query && t.query->over()) record(t);
+  if (t.query && t.query->finished()) record(t);
 }
 
 std::shared_ptr<name_query> name_search::make_query(std::size_t server) {
@@ -50,15 +50,15 @@ std::shared_ptr<name_query> name_search::make_query(std::size_t server) {
 void name_search::process(name_query& q, int readable, int writable) {
   const auto t =
       std::find_if(turns_.begin(), turns_.end(), [&](const turn& o) { return o.query.get() == &q; });
-  if (over_ || t == turns_.end() || t->ended) return;
+  if (finished_ || t == turns_.end() || t->ended) return;
   try {
     q.process(readable, writable);
   } catch (const std::exception&) {
     q.close();
   }
-  if (!q.over()) return;
+  if (!q.finished()) return;
   record(*t);
-  settle();
+  finish_if_decided();
 }
 
 // Leaves out what the server's answers must not have.
@@ -73,10 +73,10 @@ void name_search::record(turn& t) {
 }
 
 // The first group with an address has the answer. Those of a group are alike, and the first reply counts.
-void name_search::settle() {
+void name_search::finish_if_decided() {
   for (std::size_t first = 0; first < turns_.size();) {
     const std::size_t last = end_of_group(first);
-    if (settle(first, last)) return;
+    if (finish_group_if_decided(first, last)) return;
     first = last;
   }
   const auto is_definite = [](const turn& t) { return t.answer.what != name_answer::kind::failed; };
@@ -85,7 +85,7 @@ void name_search::settle() {
 }
 
 // Returns whether the groups behind it need no query.
-bool name_search::settle(std::size_t first, std::size_t last) {
+bool name_search::finish_group_if_decided(std::size_t first, std::size_t last) {
   for (std::size_t i = first; i < last; ++i) {
     if (!turns_[i].query && !turns_[i].ended) ask(turns_[i]);
     if (!turns_[i].ended || turns_[i].answer.addresses.empty()) continue;
@@ -106,7 +106,7 @@ std::size_t name_search::end_of_group(std::size_t first) const {
 }
 
 void name_search::finish(turn* best) {
-  over_ = true;
+  finished_ = true;
   answer_ = best ? std::move(best->answer) : name_answer{name_answer::kind::not_asked, {}};
   if (best) ttl_ = best->ttl;
   if (best && !answer_.addresses.empty()) server_ = best->server;
@@ -114,13 +114,13 @@ void name_search::finish(turn* best) {
 }
 
 void name_search::close() noexcept {
-  over_ = true;
+  finished_ = true;
   for (const turn& t : turns_)
     if (t.query && !t.ended) t.query->close();
 }
 
 void name_search::context_destroyed() noexcept {
-  over_ = true;
+  finished_ = true;
   for (const turn& t : turns_)
     if (t.query) t.query->context_destroyed();
 }

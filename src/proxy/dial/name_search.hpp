@@ -31,7 +31,7 @@ class name_search : public std::enable_shared_from_this<name_search> {
   void context_destroyed() noexcept;
 
   const std::string& name() const noexcept { return name_; }
-  bool over() const noexcept { return over_; }
+  bool finished() const noexcept { return finished_; }
   name_answer take_answer() { return std::move(answer_); }
   duration ttl() const noexcept { return ttl_; }
   /// Returns the server whose answer it is, or name_rules::system_server if no server has an address.
@@ -48,8 +48,8 @@ class name_search : public std::enable_shared_from_this<name_search> {
   void ask(turn& t);
   std::shared_ptr<name_query> make_query(std::size_t server);
   void record(turn& t);
-  void settle();
-  bool settle(std::size_t first, std::size_t last);
+  void finish_if_decided();
+  bool finish_group_if_decided(std::size_t first, std::size_t last);
   std::size_t end_of_group(std::size_t first) const;
   void finish(turn* best);
 
@@ -58,7 +58,7 @@ class name_search : public std::enable_shared_from_this<name_search> {
   const asio::any_io_executor executor_;
   const event happened_;
   std::vector<turn> turns_;
-  bool over_ = false;
+  bool finished_ = false;
   name_answer answer_;
   duration ttl_{};
   std::size_t server_;

@@ -31,12 +31,12 @@ void resolver::use(std::shared_ptr<const name_rules> rules) {
   shared_->rules = std::move(rules);
   for (std::size_t n = 0; n < shared_->rules->servers(); ++n) {
     const dns_server_options& s = shared_->rules->server(n);
-    if (s.way == dns_way::https)
+    if (s.transport == dns_transport::https)
       shared_->doh.emplace(n, std::make_unique<doh_server>(s, shared_->sources.authority));
   }
 }
 
-void resolver::send_by(dispatcher& to) { shared_->add_door(to); }
+void resolver::send_by(dispatcher& to) { shared_->add_dispatcher(to); }
 
 void resolver::drain() {
   for (const auto& [n, server] : shared_->doh) server->drain();

@@ -127,7 +127,7 @@ void resolver_backend::context_destroyed() noexcept {
     gone_ = true;
     requests.swap(requests_);
     searches.swap(searches_);
-    turns_ = name_turns();
+    turns_ = query_scheduler();
     count();
   }
   for (const auto& [name, s] : searches) s->context_destroyed();
@@ -197,16 +197,16 @@ void resolver_backend::search(const std::shared_ptr<shared_names>& known, const 
   const auto s = std::make_shared<name_search>(known, name, executor_, std::move(happened));
   searches_.emplace(name, s);
   s->start();
-  if (s->over()) finish(*s, answered);
+  if (s->finished()) finish(*s, answered);
 }
 
 void resolver_backend::happened(name_search& s, name_query& q, int readable, int writable) {
   name_requests answered;
   {
     const std::lock_guard lock(mutex_);
-    if (s.over() || gone_) return;
+    if (s.finished() || gone_) return;
     s.process(q, readable, writable);
-    if (!s.over()) return;
+    if (!s.finished()) return;
     finish(s, answered);
     start_queries(answered);
     count();

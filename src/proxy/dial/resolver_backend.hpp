@@ -3,7 +3,7 @@
 
 #include "proxy/dial/name_search.hpp"
 #include "proxy/dial/shared_names.hpp"
-#include "proxy/names/name_turns.hpp"
+#include "proxy/names/query_scheduler.hpp"
 
 #include <asio/any_io_executor.hpp>
 
@@ -37,7 +37,7 @@ struct name_request {
   const resolver::name_check may_ask;
   resolver::handler done;  ///< empty if answered or given up, on the executor alone
   std::size_t next = 0;    ///< the name that is asked for
-  name_turns::ticket ticket = 0;
+  query_scheduler::ticket ticket = 0;
   std::error_code error;
   resolver::addresses found;
 };
@@ -83,8 +83,8 @@ class resolver_backend : public std::enable_shared_from_this<resolver_backend> {
   const std::weak_ptr<shared_names> known_;
   std::mutex mutex_;
   bool gone_ = false;
-  name_turns turns_;
-  std::unordered_map<name_turns::ticket, std::shared_ptr<name_request>> requests_;
+  query_scheduler turns_;
+  std::unordered_map<query_scheduler::ticket, std::shared_ptr<name_request>> requests_;
   std::map<std::string, std::shared_ptr<name_search>> searches_;
   std::size_t counted_under_way_ = 0, counted_waiting_ = 0;
 };

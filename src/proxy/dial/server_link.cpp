@@ -37,30 +37,33 @@ const dial_policy& every_server() {
 /// Datagrams to a server, and the questions in them.
 struct datagram_exchange {
   datagram_exchange(std::unique_ptr<datagram_stream> w, host_port t, std::shared_ptr<dns_exchange> q)
-      : way(std::move(w)), to(std::move(t)), questions(std::move(q)), pause(way->get_executor()) {}
+      : datagrams(std::move(w)),
+        to(std::move(t)),
+        questions(std::move(q)),
+        pause(datagrams->get_executor()) {}
 
   void end() {
-    if (std::exchange(over, true)) return;
+    if (std::exchange(ended, true)) return;
     pause.cancel();
-    way->end(end_code::graceful);
+    datagrams->end(end_code::graceful);
   }
 
-  const std::unique_ptr<datagram_stream> way;
+  const std::unique_ptr<datagram_stream> datagrams;
   const host_port to;
   const std::shared_ptr<dns_exchange> questions;
   counted_timer pause;
-  bool over = false;
+  bool ended = false;
 };
 
 /// Sends what has no reply, again and again.
 asio::awaitable<void> send_questions(std::shared_ptr<datagram_exchange> x) {
-  while (!x->over) {
+  while (!x->ended) {
     const auto messages = x->questions->open();
     for (const auto& m : messages) {
       std::error_code why_lost;
-      if (!x->over) co_await x->way->send(asio::buffer(m), x->to, why_lost);
+      if (!x->ended) co_await x->datagrams->send(asio::buffer(m), x->to, why_lost);
     }
-    if (x->over) break;
+    if (x->ended) break;
     std::error_code cut_short;
     x->pause.expires_after(before_repeat);
     co_await x->pause.async_wait(or_error(cut_short));
@@ -79,7 +82,7 @@ asio::awaitable<void> receive_replies(datagram_exchange& x, std::error_code& ec)
   std::array<std::byte, longest_datagram_reply> room;
   host_port from;
   while (!ec && !x.questions->done()) {
-    const std::size_t n = co_await x.way->receive(asio::buffer(room), from, ec);
+    const std::size_t n = co_await x.datagrams->receive(asio::buffer(room), from, ec);
     if (ec == asio::error::message_size)
       ec = {};
     else if (!ec && (x.to.host.is_domain() || from == x.to) &&
@@ -122,18 +125,19 @@ context server_link::context_of(network net) const {
   ctx.inbound.protocol = own_queries;
   ctx.inbound.tag = options_.tag.empty() ? std::string(own_queries) : options_.tag;
   ctx.outbound.original = ctx.outbound.target = {net, options_.at.host, options_.at.port};
-  if (options_.way != dns_way::udp) ctx.content.protocol = options_.way == dns_way::tcp ? "dns" : "https";
+  if (options_.transport != dns_transport::udp)
+    ctx.content.protocol = options_.transport == dns_transport::tcp ? "dns" : "https";
   return ctx;
 }
 
 asio::awaitable<void> server_link::ask_by_datagrams(std::shared_ptr<dns_exchange> e, std::error_code& ec) {
-  dispatcher* const door = known_->door(executor_);
-  if (!door) {
+  dispatcher* const through = known_->dispatcher_of(executor_);
+  if (!through) {
     ec = asio::error::no_recovery;
     co_return;
   }
   {
-    const auto x = std::make_shared<datagram_exchange>(door->dispatch_datagrams(context_of(network::udp)),
+    const auto x = std::make_shared<datagram_exchange>(through->dispatch_datagrams(context_of(network::udp)),
                                                        options_.at, e);
     const datagram_exchange_end end(*x);
     asio::co_spawn(executor_, send_questions(x), [](std::exception_ptr) {});
@@ -159,9 +163,9 @@ asio::awaitable<void> server_link::ask_by_https(std::shared_ptr<dns_exchange> e,
 }
 
 asio::awaitable<std::shared_ptr<connection>> server_link::open(std::error_code& ec) {
-  dispatcher* const door = known_->door(executor_);
-  if (options_.local || !door) co_return co_await dial(ec);
-  target_link link = door->dispatch(context_of(network::tcp));
+  dispatcher* const through = known_->dispatcher_of(executor_);
+  if (options_.local || !through) co_return co_await dial(ec);
+  target_link link = through->dispatch(context_of(network::tcp));
   co_await link.async_wait_for_target(or_error(ec));
   if (ec) co_return nullptr;
   std::shared_ptr<connection> c = make_connection(std::move(link.stream));

@@ -30,7 +30,7 @@ std::uint16_t random_id() {
 std::vector<dns_question> questions_about(const std::string& name, const dns_server_options& s,
                                           name_families wanted) {
   std::vector<dns_question> all;
-  const bool https = s.way == dns_way::https;
+  const bool https = s.transport == dns_transport::https;
   const auto add = [&](dns_type type) {
     dns_question q;
     q.name = name;
@@ -76,7 +76,7 @@ void server_query::watch_time() {
 }
 
 void server_query::process(int, int) {
-  over_ = true;
+  finished_ = true;
   answer_ = exchange_->answer();
   ttl_ = exchange_->ttl();
 }
@@ -86,7 +86,7 @@ void server_query::stop() {
 }
 
 void server_query::close() noexcept {
-  over_ = true;
+  finished_ = true;
   if (!running_) return;
   try {
     asio::dispatch(executor_, [self = self()] {
@@ -102,12 +102,12 @@ asio::awaitable<void> server_query::run(std::shared_ptr<server_query>) {
   co_await asio::post(executor_, asio::use_awaitable);
   server_link link(known_, server_, executor_);
   std::error_code ec;
-  switch (known_->server(server_).way) {
-    case dns_way::udp: co_await link.ask_by_datagrams(exchange_, ec); break;
-    case dns_way::tcp: co_await link.ask_by_stream(exchange_, ec); break;
-    case dns_way::https: co_await link.ask_by_https(exchange_, ec); break;
-    case dns_way::system:
-    case dns_way::fakes: break;
+  switch (known_->server(server_).transport) {
+    case dns_transport::udp: co_await link.ask_by_datagrams(exchange_, ec); break;
+    case dns_transport::tcp: co_await link.ask_by_stream(exchange_, ec); break;
+    case dns_transport::https: co_await link.ask_by_https(exchange_, ec); break;
+    case dns_transport::system:
+    case dns_transport::fakes: break;
   }
 }
 

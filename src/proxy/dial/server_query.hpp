@@ -28,7 +28,7 @@ class server_query final : public name_query {
   void process(int, int) override;
   void close() noexcept override;
   /// What is under way goes with the context.
-  void context_destroyed() noexcept override { over_ = true; }
+  void context_destroyed() noexcept override { finished_ = true; }
 
  private:
   std::shared_ptr<server_query> self() { return std::static_pointer_cast<server_query>(shared_from_this()); }

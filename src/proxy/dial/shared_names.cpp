@@ -31,7 +31,7 @@ name_answer answer_of(const host_options& host, name_family wanted) {
 std::vector<std::size_t> shared_names::servers_for(std::string_view name) const {
   if (!rules) return {name_rules::system_server};
   auto all = rules->servers_for(normalized(name));
-  std::erase_if(all, [this](std::size_t n) { return server(n).way == dns_way::fakes; });
+  std::erase_if(all, [this](std::size_t n) { return server(n).transport == dns_transport::fakes; });
   if (all.empty()) all.push_back(name_rules::system_server);
   return all;
 }
@@ -80,13 +80,13 @@ std::optional<name_answer> shared_names::without_query(std::string_view name) {
                      by_routes({asio::ip::address_v6::loopback(), asio::ip::address_v4::loopback()})};
 }
 
-dispatcher* shared_names::door(const asio::any_io_executor& executor) {
+dispatcher* shared_names::dispatcher_of(const asio::any_io_executor& executor) {
   const std::lock_guard lock(mutex_);
   const auto found = doors_.find(&asio::query(executor, asio::execution::context));
   return found == doors_.end() ? nullptr : found->second;
 }
 
-void shared_names::add_door(dispatcher& to) {
+void shared_names::add_dispatcher(dispatcher& to) {
   const auto executor = to.get_executor();
   const std::lock_guard lock(mutex_);
   doors_[&asio::query(executor, asio::execution::context)] = &to;

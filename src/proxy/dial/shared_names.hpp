@@ -42,13 +42,13 @@ struct shared_names {
   /// The servers for a name, in their order.
   std::vector<std::size_t> servers_for(std::string_view name) const;
   const dns_server_options& server(std::size_t n) const { return rules->server(n); }
-  bool is_system(std::size_t n) const { return !rules || server(n).way == dns_way::system; }
+  bool is_system(std::size_t n) const { return !rules || server(n).transport == dns_transport::system; }
   bool asks_in_parallel() const { return rules && rules->parallel(); }
   /// The addresses that a server is asked for.
   name_families families(std::size_t server);
   /// Returns the dispatcher of the executor's context, or null without one.
-  dispatcher* door(const asio::any_io_executor& executor);
-  void add_door(dispatcher& to);
+  dispatcher* dispatcher_of(const asio::any_io_executor& executor);
+  void add_dispatcher(dispatcher& to);
 
   const name_sources sources;
   std::map<std::string, resolver::addresses> pinned;

@@ -31,7 +31,7 @@ transport_dialer::transport_dialer(stream_address to, transport_options how)
     : transport_dialer(std::move(to), std::move(how), dial_options()) {}
 transport_dialer::transport_dialer(stream_address to, transport_options how, const dial_options& limits)
     : to_(std::move(to)),
-      over_(std::move(how.over)),
+      layers_(std::move(how.layers)),
       sockets_(std::make_unique<socket_dialer>(limits)),
       watch_(std::make_shared<server_watch>()) {
   sockets_->options.socket = how.socket;
@@ -114,10 +114,10 @@ asio::awaitable<std::shared_ptr<connection>> transport_dialer::open_by(transport
 asio::awaitable<std::shared_ptr<connection>> transport_dialer::dial(std::error_code& ec,
                                                                     socket_addresses* at) {
   std::shared_ptr<connection> c;
-  if (over_) {
+  if (layers_) {
     const auto wanted = std::make_shared<socket_addresses*>(at);
     transport::opener below = opener_for(wanted);
-    c = co_await over_->dial(std::move(below), ec);
+    c = co_await layers_->dial(std::move(below), ec);
     *wanted = nullptr;
   } else {
     c = co_await open_socket(ec, at);

@@ -34,7 +34,7 @@ std::string shown_origin(const context& ctx, access_detail d) {
                      user);
 }
 
-std::string shown_way(const context& ctx, const connection_result& how, access_detail d) {
+std::string outbound_text(const context& ctx, const connection_result& how, access_detail d) {
   if (is_brief(ctx, d)) return "";
   const std::string stream = how.sub_stream ? fmt::format(" sub-stream {}", how.sub_stream) : "";
   return fmt::format(" via {}{}", ctx.outbound.tag, stream);
@@ -51,7 +51,7 @@ bool is_odd(const std::error_code& why) {
 std::string ended_connection::line(access_detail d) const {
   const std::string content = ctx.content.protocol.empty() ? "" : fmt::format(" ({})", ctx.content.protocol);
   return fmt::format("{} {}{}{}: {} bytes up, {} down, {:.3f} s, {}", shown_origin(ctx, d),
-                     ctx.outbound.target, content, shown_way(ctx, how, d), how.up, how.down,
+                     ctx.outbound.target, content, outbound_text(ctx, how, d), how.up, how.down,
                      std::chrono::duration<double>(took).count(), how.why ? how.why.message() : "done");
 }
 

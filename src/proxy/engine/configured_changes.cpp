@@ -1,5 +1,5 @@
 // Changes of a running proxy by the API, which are those of inbounds, outbounds and users.
-#include "proxy/engine/configured_parts.hpp"
+#include "proxy/engine/configured_proxy_impl.hpp"
 
 #include "proxy/base/text.hpp"
 #include "proxy/policy/accounts.hpp"
@@ -75,7 +75,7 @@ asio::io_context& io_of(const dispatcher& to) {
 
 }  // namespace
 
-void configured_proxy::parts::remember(const config& c) {
+void configured_proxy::impl::remember(const config& c) {
   if (!serving) routing_now = c.routing;
   if (!began.api) routing_now.rules.clear();
   const setting* const all = c.written ? member_of(*c.written, "inbounds") : nullptr;
@@ -85,7 +85,7 @@ void configured_proxy::parts::remember(const config& c) {
   for (std::size_t i = 0; i < list->size(); ++i) written[c.inbounds[i].tag] = (*list)[i];
 }
 
-config configured_proxy::parts::read_alone(const char* list, setting one) {
+config configured_proxy::impl::read_alone(const char* list, setting one) {
   const setting socks(setting::object{{"protocol", setting(std::string("socks"))},
                                       {"listen", setting(std::string("127.0.0.1"))},
                                       {"port", setting(0.0)}});
@@ -107,7 +107,7 @@ config configured_proxy::parts::read_alone(const char* list, setting one) {
 
 // --- inbounds
 
-inbound_config& configured_proxy::parts::inbound_named(const std::string& tag) {
+inbound_config& configured_proxy::impl::inbound_named(const std::string& tag) {
   const auto found = std::find_if(began.inbounds.begin(), began.inbounds.end(),
                                   [&](const inbound_config& i) { return i.tag == tag; });
   if (found == began.inbounds.end())
@@ -116,14 +116,14 @@ inbound_config& configured_proxy::parts::inbound_named(const std::string& tag) {
   return *found;
 }
 
-void configured_proxy::parts::stop_listening(const inbound_config& i) {
+void configured_proxy::impl::stop_listening(const inbound_config& i) {
   running->stop_listening(i.tag);
   if (!is_unix(i.at)) shared.remove_listener(to_tcp(i.at));
   for (const auto& p : i.more)
     if (!is_unix(p.at)) shared.remove_listener(to_tcp(p.at));
 }
 
-void configured_proxy::parts::add_inbound(setting inbound) {
+void configured_proxy::impl::add_inbound(setting inbound) {
   const std::lock_guard lock(changing);
   inbound_config made = std::move(read_alone("inbounds", inbound).inbounds.front());
   const auto same = [&](const inbound_config& i) { return i.tag == made.tag; };
@@ -141,7 +141,7 @@ void configured_proxy::parts::add_inbound(setting inbound) {
   began.inbounds.push_back(std::move(made));
 }
 
-void configured_proxy::parts::remove_inbound(const std::string& tag) {
+void configured_proxy::impl::remove_inbound(const std::string& tag) {
   const std::lock_guard lock(changing);
   const auto found = std::find_if(began.inbounds.begin(), began.inbounds.end(),
                                   [&](const inbound_config& i) { return i.tag == tag; });
@@ -151,7 +151,7 @@ void configured_proxy::parts::remove_inbound(const std::string& tag) {
   began.inbounds.erase(found);
 }
 
-std::vector<std::string> configured_proxy::parts::inbounds() {
+std::vector<std::string> configured_proxy::impl::inbounds() {
   const std::lock_guard lock(changing);
   std::vector<std::string> out;
   for (const inbound_config& i : began.inbounds) out.push_back(i.tag);
@@ -160,7 +160,7 @@ std::vector<std::string> configured_proxy::parts::inbounds() {
 
 // --- outbounds
 
-void configured_proxy::parts::add_outbound(setting outbound) {
+void configured_proxy::impl::add_outbound(setting outbound) {
   const std::lock_guard lock(changing);
   const outbound_config made = read_alone("outbounds", std::move(outbound)).outbounds.front();
   auto& tags = routing_now.outbound_tags;
@@ -180,7 +180,7 @@ void configured_proxy::parts::add_outbound(setting outbound) {
 }
 
 // Rules that lead to it still do, and what they lead there is refused.
-void configured_proxy::parts::remove_outbound(const std::string& tag) {
+void configured_proxy::impl::remove_outbound(const std::string& tag) {
   const std::lock_guard lock(changing);
   const auto& tags = routing_now.outbound_tags;
   std::unique_lock tags_lock(tags_access);
@@ -191,7 +191,7 @@ void configured_proxy::parts::remove_outbound(const std::string& tag) {
   shared.forget(tag);
 }
 
-std::vector<std::string> configured_proxy::parts::outbounds() {
+std::vector<std::string> configured_proxy::impl::outbounds() {
   const std::lock_guard lock(changing);
   const std::shared_lock tags_lock(tags_access);
   std::vector<std::string> out;
@@ -202,7 +202,7 @@ std::vector<std::string> configured_proxy::parts::outbounds() {
 
 // --- users
 
-setting* configured_proxy::parts::written_users(const std::string& tag) {
+setting* configured_proxy::impl::written_users(const std::string& tag) {
   const auto found = written.find(tag);
   if (found == written.end()) return nullptr;
   setting::object& own = members_of(members_of(found->second)["settings"]);
@@ -212,7 +212,7 @@ setting* configured_proxy::parts::written_users(const std::string& tag) {
   return nullptr;
 }
 
-void configured_proxy::parts::add_user(const std::string& tag, user_operation user) {
+void configured_proxy::impl::add_user(const std::string& tag, user_operation user) {
   const std::lock_guard lock(changing);
   const inbound_config& in = inbound_named(tag);
   const auto known = written.find(tag);
@@ -240,7 +240,7 @@ void configured_proxy::parts::add_user(const std::string& tag, user_operation us
   std::get<setting::list>(list->is).push_back(std::move(own));
 }
 
-void configured_proxy::parts::remove_user(const std::string& tag, const std::string& email) {
+void configured_proxy::impl::remove_user(const std::string& tag, const std::string& email) {
   const std::lock_guard lock(changing);
   const inbound_config& in = inbound_named(tag);
   if (!in.plan.users || email.empty())
@@ -257,7 +257,7 @@ void configured_proxy::parts::remove_user(const std::string& tag, const std::str
     });
 }
 
-std::vector<std::string> configured_proxy::parts::users(const std::string& tag, const std::string& email) {
+std::vector<std::string> configured_proxy::impl::users(const std::string& tag, const std::string& email) {
   const std::lock_guard lock(changing);
   const inbound_config& in = inbound_named(tag);
   if (!in.plan.users) throw api_refusal(api_code::failed_precondition, "proxy is not a UserManager");
@@ -275,14 +275,14 @@ std::vector<std::string> configured_proxy::parts::users(const std::string& tag, 
   return out;
 }
 
-std::size_t configured_proxy::parts::count_users(const std::string& tag) {
+std::size_t configured_proxy::impl::count_users(const std::string& tag) {
   const std::lock_guard lock(changing);
   const inbound_config& in = inbound_named(tag);
   if (!in.plan.users) throw api_refusal(api_code::failed_precondition, "proxy is not a UserManager");
   return in.plan.users->size();
 }
 
-void configured_proxy::parts::reopen_logs() {
+void configured_proxy::impl::reopen_logs() {
   if (!log_opener) throw api_refusal(api_code::unimplemented, "there is no log that can be opened again");
   log_opener();
 }

@@ -1,4 +1,4 @@
-#include "proxy/engine/configured_parts.hpp"
+#include "proxy/engine/configured_proxy_impl.hpp"
 
 #include "proxy/base/own_query.hpp"
 #include "proxy/config/changes.hpp"
@@ -71,8 +71,8 @@ router_options seeded(router_options o) {
 
 }  // namespace
 
-configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t threads, log_sink log,
-                               log_sink access)
+configured_proxy::impl::impl(const config& c, geo_files& geo, std::size_t threads, log_sink log,
+                             log_sink access)
     : began(c),
       access_lines(access_lines_of(c.log, log, access)),
       failure_lines(failure_lines_of(c.log, log)),
@@ -109,13 +109,13 @@ configured_proxy::parts::parts(const config& c, geo_files& geo, std::size_t thre
   if (c.api && c.api->listen) listen_for_calls();
 }
 
-configured_proxy::parts::~parts() {
+configured_proxy::impl::~impl() {
   if (running) running->stop();
   for (const auto& lines : {access_lines, failure_lines})
     if (lines) lines->finish();
 }
 
-void configured_proxy::parts::route(const router_options& o, geo_files& geo) {
+void configured_proxy::impl::route(const router_options& o, geo_files& geo) {
   router::outbound_measurements measured;
   if (observed) measured = [this](std::string_view tag) { return observed->health(tag); };
   chooser = std::make_shared<const router>(
@@ -124,7 +124,7 @@ void configured_proxy::parts::route(const router_options& o, geo_files& geo) {
 }
 
 // The rules are long lists, so what they allow is found once for each inbound.
-dispatcher::possible_outbounds configured_proxy::parts::possible(const router_options& o) const {
+dispatcher::possible_outbounds configured_proxy::impl::possible(const router_options& o) const {
   std::map<std::string, std::vector<std::string>> of_inbound;
   for (const inbound_config& i : began.inbounds)
     of_inbound[i.tag] = proxy::possible_outbounds(o, i.tag, network::udp);
@@ -135,7 +135,7 @@ dispatcher::possible_outbounds configured_proxy::parts::possible(const router_op
 }
 
 // A server that cannot be reached has few connections, and would get all new ones.
-std::optional<std::size_t> configured_proxy::parts::load(std::string_view tag) const {
+std::optional<std::size_t> configured_proxy::impl::load(std::string_view tag) const {
   std::shared_lock lock(tags_access);
   if (absent.contains(tag)) return std::nullopt;
   lock.unlock();
@@ -144,7 +144,7 @@ std::optional<std::size_t> configured_proxy::parts::load(std::string_view tag) c
 }
 
 /// Returns the outbound that answers the inbounds of protocol dns. Null without such inbounds.
-std::shared_ptr<dns_outbound> configured_proxy::parts::answers_of_inbounds() {
+std::shared_ptr<dns_outbound> configured_proxy::impl::answers_of_inbounds() {
   const auto is_dns = [](const inbound_config& i) { return i.protocol == dns_protocol; };
   if (std::none_of(began.inbounds.begin(), began.inbounds.end(), is_dns)) return nullptr;
   if (fakes && !began.fakes_by_dns) return std::make_shared<dns_outbound>(fakes);
@@ -154,7 +154,7 @@ std::shared_ptr<dns_outbound> configured_proxy::parts::answers_of_inbounds() {
 }
 
 // As in Xray the API takes the place of an outbound of its tag, unless it has a listener.
-void configured_proxy::parts::add_outbounds(dispatcher& to, asio::io_context& io) {
+void configured_proxy::impl::add_outbounds(dispatcher& to, asio::io_context& io) {
   const std::string calls = api ? began.api->tag : std::string();
   for (const auto& [tag, make] : outbound_factories) {
     if (!calls.empty() && tag == calls && !began.api->listen) continue;
@@ -166,7 +166,7 @@ void configured_proxy::parts::add_outbounds(dispatcher& to, asio::io_context& io
   if (!calls.empty()) to.add(calls, std::make_shared<api_outbound>(api));
 }
 
-void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
+void configured_proxy::impl::equip(dispatcher& to, asio::io_context& io) {
   add_outbounds(to, io);
   for (const std::string& tag : began.page_tags) to.add(tag, std::make_shared<status_outbound>(reporter()));
   if (fakes) to.use_fake_dns(fakes);
@@ -183,7 +183,7 @@ void configured_proxy::parts::equip(dispatcher& to, asio::io_context& io) {
   shared.watch_files(io, log_to);
 }
 
-void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
+void configured_proxy::impl::listen(const inbound_config& i, geo_files& geo) {
   if (!i.plan.make) throw std::logic_error("an inbound without a protocol");
   require_options(i.stream.socket, i.tag);
   const auto serves = i.plan.make();
@@ -197,10 +197,10 @@ void configured_proxy::parts::listen(const inbound_config& i, geo_files& geo) {
   }
 }
 
-void configured_proxy::parts::listen_at(stream_endpoint at, const inbound_config& i,
-                                        const std::shared_ptr<const inbound>& serves,
-                                        const transport_options& how,
-                                        const std::shared_ptr<const sniff_policy>& sniffing) {
+void configured_proxy::impl::listen_at(stream_endpoint at, const inbound_config& i,
+                                       const std::shared_ptr<const inbound>& serves,
+                                       const transport_options& how,
+                                       const std::shared_ptr<const sniff_policy>& sniffing) {
   try {
     if (i.plan.tcp) at = running->listen(at, i.tag, serves, how, sniffing, i.anonymous);
     if (i.plan.udp) {
@@ -217,23 +217,23 @@ void configured_proxy::parts::listen_at(stream_endpoint at, const inbound_config
 }
 
 // No outbound comes back in by it.
-void configured_proxy::parts::add_listening(const std::string& tag, const stream_endpoint& at) {
+void configured_proxy::impl::add_listening(const std::string& tag, const stream_endpoint& at) {
   if (!serving) listening.push_back({tag, at});
   if (!is_unix(at)) shared.add_listener(to_tcp(at));
 }
 
-asio::awaitable<instance_report> configured_proxy::parts::report(std::size_t connections) {
+asio::awaitable<instance_report> configured_proxy::impl::report(std::size_t connections) {
   instance_report r = co_await running->report(connections);
   r.datagrams += shared.datagrams();
   r.names = shared.names.counts();
   co_return r;
 }
 
-status_reporter configured_proxy::parts::reporter() {
+status_reporter configured_proxy::impl::reporter() {
   return [this](std::size_t connections) { return report(connections); };
 }
 
-void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
+void configured_proxy::impl::listen_for_status(const stream_endpoint& at) {
   transport_options how;
   how.socket.file_mode = began.metrics_mode;
   try {
@@ -244,7 +244,7 @@ void configured_proxy::parts::listen_for_status(const stream_endpoint& at) {
   }
 }
 
-void configured_proxy::parts::listen_for_calls() {
+void configured_proxy::impl::listen_for_calls() {
   const api_config& c = *began.api;
   transport_options how;
   how.socket.file_mode = c.listen_mode;
@@ -258,7 +258,7 @@ void configured_proxy::parts::listen_for_calls() {
 
 // Accounts are those of the inbound that listens at the same address for the same protocol. Its position in
 // the list is ignored.
-void configured_proxy::parts::take_accounts(const config& c) {
+void configured_proxy::impl::take_accounts(const config& c) {
   for (const inbound_config& now : c.inbounds) {
     const auto same = [&](const inbound_config& i) {
       return i.tag == now.tag && i.protocol == now.protocol && i.at == now.at;
@@ -270,7 +270,7 @@ void configured_proxy::parts::take_accounts(const config& c) {
 }
 
 // If rules name outbounds that do not exist, the old rules stay.
-std::vector<std::string> configured_proxy::parts::reload(const config& c, geo_files& geo) {
+std::vector<std::string> configured_proxy::impl::reload(const config& c, geo_files& geo) {
   const std::lock_guard lock(changing);
   std::vector<std::string> left = changes(began.restart_only, c.restart_only);
   take_accounts(c);
@@ -289,26 +289,26 @@ std::vector<std::string> configured_proxy::parts::reload(const config& c, geo_fi
 
 configured_proxy::configured_proxy(const config& c, geo_files& geo, std::size_t threads, log_sink log,
                                    log_sink access)
-    : parts_(std::make_unique<parts>(c, geo, threads, std::move(log), std::move(access))) {}
+    : impl_(std::make_unique<impl>(c, geo, threads, std::move(log), std::move(access))) {}
 configured_proxy::~configured_proxy() = default;
 
 const std::vector<configured_proxy::listening_endpoint>& configured_proxy::listening() const noexcept {
-  return parts_->listening;
+  return impl_->listening;
 }
 void configured_proxy::start() {
-  parts_->serving = true;
-  parts_->running->start();
+  impl_->serving = true;
+  impl_->running->start();
 }
 std::vector<std::string> configured_proxy::reload(const config& c, geo_files& geo) {
-  return parts_->reload(c, geo);
+  return impl_->reload(c, geo);
 }
-std::vector<std::string> configured_proxy::reload_files() { return parts_->shared.reload_files(); }
-void configured_proxy::reopen_logs_by(std::function<void()> f) { parts_->log_opener = std::move(f); }
+std::vector<std::string> configured_proxy::reload_files() { return impl_->shared.reload_files(); }
+void configured_proxy::reopen_logs_by(std::function<void()> f) { impl_->log_opener = std::move(f); }
 void configured_proxy::drain() {
-  parts_->shared.names.drain();
-  if (parts_->api) parts_->api->drain();
-  parts_->running->drain();
+  impl_->shared.names.drain();
+  if (impl_->api) impl_->api->drain();
+  impl_->running->drain();
 }
-void configured_proxy::wait() { parts_->running->wait(); }
+void configured_proxy::wait() { impl_->running->wait(); }
 
 }  // namespace muxpro::proxy

@@ -1,5 +1,5 @@
 // What the API asks about rules and balancers of a proxy that runs, and changes about them.
-#include "proxy/engine/configured_parts.hpp"
+#include "proxy/engine/configured_proxy_impl.hpp"
 
 #include "proxy/config/readers.hpp"
 #include "proxy/dial/route_by.hpp"
@@ -12,7 +12,7 @@
 
 namespace muxpro::proxy {
 
-std::string configured_proxy::parts::route(const route_request& request) {
+std::string configured_proxy::impl::route(const route_request& request) {
   const std::lock_guard lock(changing);
   if (!chooser) return routing_now.outbound_tags.front();
   if (const auto decided = chooser->route(request)) return decided->outbound_tag;
@@ -34,14 +34,14 @@ void refuse_rules_with_one_tag(const std::vector<routing_rule>& all) {
 
 }  // namespace
 
-router::balancer_state configured_proxy::parts::balancer(const std::string& tag) {
+router::balancer_state configured_proxy::impl::balancer(const std::string& tag) {
   const std::lock_guard lock(changing);
   auto state = chooser ? chooser->state_of(tag) : std::nullopt;
   if (!state) throw unknown_balancer(tag);
   return *state;
 }
 
-void configured_proxy::parts::override_balancer(const std::string& tag, const std::string& outbound) {
+void configured_proxy::impl::override_balancer(const std::string& tag, const std::string& outbound) {
   const std::lock_guard lock(changing);
   if (!chooser || !chooser->state_of(tag)) throw unknown_balancer(tag);
   if (!chooser->pin(tag, outbound))
@@ -53,20 +53,20 @@ void configured_proxy::parts::override_balancer(const std::string& tag, const st
 }
 
 // The router is made anew, because it holds the tags of all outbounds.
-void configured_proxy::parts::use_rules(const router_options& o) {
+void configured_proxy::impl::use_rules(const router_options& o) {
   running->change([this, r = chooser, p = possible(o)](dispatcher& to) {
     to.route_by(by_rules(r, shared.names), r->by_content(), p);
   });
 }
 
-void configured_proxy::parts::reroute() {
+void configured_proxy::impl::reroute() {
   if (!chooser) return;
   geo_files geo = lists.unread();
   route(routing_now, geo);
   use_rules(routing_now);
 }
 
-void configured_proxy::parts::add_rules(const setting& routing, bool append) {
+void configured_proxy::impl::add_rules(const setting& routing, bool append) {
   const std::lock_guard lock(changing);
   router_options changed = routing_now;
   if (!append) {
@@ -92,14 +92,14 @@ void configured_proxy::parts::add_rules(const setting& routing, bool append) {
   routing_now = std::move(changed);
 }
 
-void configured_proxy::parts::remove_rule(const std::string& rule_tag) {
+void configured_proxy::impl::remove_rule(const std::string& rule_tag) {
   const std::lock_guard lock(changing);
   if (rule_tag.empty()) throw api_refusal(api_code::invalid_argument, "empty tag name!");
   const auto is_it = [&](const routing_rule& r) { return r.rule_tag == rule_tag; };
   if (std::erase_if(routing_now.rules, is_it) > 0) reroute();
 }
 
-std::vector<routing_rule> configured_proxy::parts::rules() {
+std::vector<routing_rule> configured_proxy::impl::rules() {
   const std::lock_guard lock(changing);
   return routing_now.rules;
 }

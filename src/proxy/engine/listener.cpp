@@ -22,10 +22,10 @@ namespace muxpro::proxy {
 using asio::ip::tcp;
 
 listener::listener(workers& threads, const stream_endpoint& at, const listener_options& options,
-                   std::shared_ptr<admission> admit, taker take, noter note)
+                   std::shared_ptr<admission> admit, accept_handler take, log_line_function note)
     : workers_(threads),
       admit_(std::move(admit)),
-      take_(std::make_shared<const taker>(std::move(take))),
+      take_(std::make_shared<const accept_handler>(std::move(take))),
       note_(std::move(note)),
       options_(options),
       protocol_(at.protocol()),

@@ -45,14 +45,14 @@ struct accepted_client {
 class listener : public std::enable_shared_from_this<listener> {
  public:
   /// Called on the slot's thread.
-  using taker = std::function<void(accepted_client)>;
+  using accept_handler = std::function<void(accepted_client)>;
   /// Something that the log may want to have, about a peer or (0.0.0.0) the listener itself. Any thread.
-  using noter = std::function<void(log_level, const asio::ip::address&, const std::string&)>;
+  using log_line_function = std::function<void(log_level, const asio::ip::address&, const std::string&)>;
 
   /// Listens. A connection for which `admit` has no place is dropped. The path of a unix socket is removed in
   /// the end. Throws std::system_error.
   listener(workers& threads, const stream_endpoint& at, const listener_options& options,
-           std::shared_ptr<admission> admit, taker take, noter note);
+           std::shared_ptr<admission> admit, accept_handler take, log_line_function note);
   ~listener();
 
   /// The port that was chosen for port 0.
@@ -73,8 +73,8 @@ class listener : public std::enable_shared_from_this<listener> {
 
   workers& workers_;
   const std::shared_ptr<admission> admit_;
-  const std::shared_ptr<const taker> take_;  ///< with those that are handed over
-  const noter note_;
+  const std::shared_ptr<const accept_handler> take_;  ///< with those that are handed over
+  const log_line_function note_;
   const listener_options options_;
   const asio::generic::stream_protocol protocol_;
   asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor_;

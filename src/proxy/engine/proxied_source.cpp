@@ -22,7 +22,7 @@ asio::awaitable<std::optional<proxied_ends>> read_proxied_ends(std::shared_ptr<c
     co_await read_more(*c, received, step.missing, ec);
     if (!ec) step = read_proxy_header(received);
   }
-  if (ec && limit.over()) ec = asio::error::timed_out;
+  if (ec && limit.expired()) ec = asio::error::timed_out;
   if (step.what == proxy_header_step::status::broken) ec = proxy_header_errc::broken;
   co_return step.ends;
 }

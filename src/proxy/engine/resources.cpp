@@ -27,7 +27,7 @@ bool all_local(const config& c) {
 }
 
 /// What makes datagrams of two outbounds go different ways.
-std::string way_of(const socket_options& o) {
+std::string route_key(const socket_options& o) {
   return fmt::format("{} {} {}", o.mark, o.interface, o.source ? o.source->to_string() : "");
 }
 
@@ -65,7 +65,7 @@ class resources::of_outbound final : public outbound_resources {
   }
   udp_nat& nat(bool allow_private, const nat_limits& limits, const dial_options& dial) override {
     const nat_key key(allow_private, dial.family, limits.refused_ports, limits.user_datagrams.burst,
-                      limits.idle, limits.resume, way_of(dial.socket));
+                      limits.idle, limits.resume, route_key(dial.socket));
     const std::lock_guard lock(all_.access_);
     const auto [nat, is_new] =
         all_.nats_.try_emplace(key, limits, dial, all_.names, policy(allow_private), all_.drops_);
@@ -101,13 +101,13 @@ transport_options resources::make_transport(const stream_config& s, const std::s
   how.proxies = s.proxies;
   try {
     const auto made = [](const transport_factory& p) { return p.make ? p.make() : nullptr; };
-    how.over = stacked(made(s.security), made(s.carrier));
+    how.layers = stacked(made(s.security), made(s.carrier));
   } catch (const std::exception& e) {
     throw std::runtime_error(fmt::format("{}: {}", tag, e.what()));
   }
   std::vector<std::string> files = s.security.files;
   files.insert(files.end(), s.carrier.files.begin(), s.carrier.files.end());
-  if (how.over) files_.add(tag, how.over, std::move(files));
+  if (how.layers) files_.add(tag, how.layers, std::move(files));
   return how;
 }
 

@@ -3,7 +3,7 @@
 
 #include "proxy/base/addresses.hpp"
 #include "proxy/engine/datagram_listener.hpp"
-#include "proxy/engine/instance_parts.hpp"
+#include "proxy/engine/instance_impl.hpp"
 #include "proxy/engine/listener.hpp"
 #include "proxy/engine/live_connection.hpp"
 #include "proxy/engine/open_connections.hpp"
@@ -53,7 +53,7 @@ class worker {
       whole.note_access({ctx, how, took});
     });
     to_.announce_by(whole.options.chosen);
-    to_.note_by([&whole](log_level level, const asio::ip::address& source, const std::string& line) {
+    to_.set_log([&whole](log_level level, const asio::ip::address& source, const std::string& line) {
       whole.events.note(level, source, line);
     });
   }
@@ -69,18 +69,18 @@ class worker {
   /// See instance_report::online. Clients of this machine are not counted.
   instance_report online() const;
 
-  void take(accepted_client client, std::shared_ptr<const listening_inbound> way) {
-    if (draining_ && !way->is_monitor) return;
-    context ctx = context_of(client, *way);
+  void take(accepted_client client, std::shared_ptr<const listening_inbound> listening) {
+    if (draining_ && !listening->is_monitor) return;
+    context ctx = context_of(client, *listening);
     if (whole_.is_own_dial(ctx.inbound)) return;
     const auto c = open_socket::connection_of(std::make_shared<open_socket>(
-        std::move(client.socket), std::move(client.slot), ctx.id, open_, !way->is_monitor));
-    const bool layered = way->over || way->proxies;
+        std::move(client.socket), std::move(client.slot), ctx.id, open_, !listening->is_monitor));
+    const bool layered = listening->layers || listening->proxies;
     if (!layered) open_->by_id[ctx.id] = c;
-    watch(c, *way, ctx.inbound.source, client.place);
-    if (!layered) return way->serves->start(c, std::move(ctx), to_, std::move(client.place), way);
-    asio::awaitable<void> served = accept_over(way, c, std::move(ctx), std::move(client.place));
-    asio::co_spawn(io_, std::move(served), [way, c](std::exception_ptr) {});
+    watch(c, *listening, ctx.inbound.source, client.place);
+    if (!layered) return listening->serves->start(c, std::move(ctx), to_, std::move(client.place), listening);
+    asio::awaitable<void> served = accept_over(listening, c, std::move(ctx), std::move(client.place));
+    asio::co_spawn(io_, std::move(served), [listening, c](std::exception_ptr) {});
   }
 
   /// Any thread.
@@ -126,9 +126,10 @@ class worker {
   }
   // A connection that has sent no complete request yet may have to go. Main connections have the time limit
   // of their negotiation instead of one for the first byte.
-  void watch(const std::shared_ptr<connection_over<stream_socket>>& c, const listening_inbound& way,
+  void watch(const std::shared_ptr<connection_over<stream_socket>>& c, const listening_inbound& listening,
              const asio::ip::address& source, admission::ticket& place) {
-    const bool may_be_silent = way.serves->long_lived() || (way.over && way.over->serves_silent_clients());
+    const bool may_be_silent =
+        listening.serves->long_lived() || (listening.layers && listening.layers->serves_silent_clients());
     if (!may_be_silent) silent_.watch(c, c->stream().native_handle(), place.watch());
     watch_place(c, source, place);
   }
@@ -143,26 +144,26 @@ class worker {
       });
     });
   }
-  static context context_of(const accepted_client& client, const listening_inbound& way) {
+  static context context_of(const accepted_client& client, const listening_inbound& listening) {
     std::error_code gone;
     const asio::ip::tcp::endpoint gateway = to_tcp(client.socket.local_endpoint(gone));
     context ctx;
     ctx.id = context::new_id();
-    ctx.inbound.tag = way.tag;
-    ctx.content.sniffing = way.sniffing;
-    ctx.inbound.user = way.anonymous;
+    ctx.inbound.tag = listening.tag;
+    ctx.content.sniffing = listening.sniffing;
+    ctx.inbound.user = listening.anonymous;
     ctx.inbound.source = unwrapped(client.source.address());
     ctx.inbound.source_port = client.source.port();
     ctx.inbound.gateway = unwrapped(gateway.address());
     ctx.inbound.gateway_port = gateway.port();
-    ctx.inbound.datagrams_alone = way.over && !way.over->takes_mux_cool_streams();
+    ctx.inbound.datagrams_alone = listening.layers && !listening.layers->takes_mux_cool_streams();
     return ctx;
   }
   // The header of a proxy in front comes first. Its source then has the place of the connection.
-  asio::awaitable<void> learn_source(const listening_inbound& way, const std::shared_ptr<connection>& c,
+  asio::awaitable<void> learn_source(const listening_inbound& listening, const std::shared_ptr<connection>& c,
                                      context::inbound_part& in, admission::ticket& place,
                                      std::error_code& ec) {
-    if (!way.proxies->contain(in.source)) {
+    if (!listening.proxies->contain(in.source)) {
       ec = proxy_header_errc::untrusted;
       co_return;
     }
@@ -182,26 +183,26 @@ class worker {
     in.gateway = unwrapped(o.gateway.address());
     in.gateway_port = o.gateway.port();
   }
-  asio::awaitable<void> accept_over(std::shared_ptr<const listening_inbound> way,
+  asio::awaitable<void> accept_over(std::shared_ptr<const listening_inbound> listening,
                                     std::shared_ptr<connection> below, context ctx, admission::ticket place) {
     std::error_code ec;
-    if (way->proxies) co_await learn_source(*way, below, ctx.inbound, place, ec);
+    if (listening->proxies) co_await learn_source(*listening, below, ctx.inbound, place, ec);
     transport::server serve = [&](std::shared_ptr<connection> c) {
-      return serve_layered(*way, std::move(c), ctx, std::move(place));
+      return serve_layered(*listening, std::move(c), ctx, std::move(place));
     };
-    if (!ec && way->over)
-      co_await way->over->accept(std::move(below), std::move(serve), ec);
+    if (!ec && listening->layers)
+      co_await listening->layers->accept(std::move(below), std::move(serve), ec);
     else if (!ec)
       co_await serve(std::move(below));
     const auto& source = ctx.inbound.source;
     if (ec)
-      whole_.events.note(
-          log_level::info, source,
-          fmt::format("{} {} {}: no connection: {}", ctx.id, shown_source(source), way->tag, ec.message()));
+      whole_.events.note(log_level::info, source,
+                         fmt::format("{} {} {}: no connection: {}", ctx.id, shown_source(source),
+                                     listening->tag, ec.message()));
   }
   // A connection over a socket has the socket's id, unless another one has it now. The first one has the
   // socket's place among those that wait.
-  asio::awaitable<void> serve_layered(const listening_inbound& way, std::shared_ptr<connection> c,
+  asio::awaitable<void> serve_layered(const listening_inbound& listening, std::shared_ptr<connection> c,
                                       context ctx, admission::ticket place) {
     const open_layered entry(open_, ctx.id, c);
     ctx.id = entry.id();
@@ -214,7 +215,7 @@ class worker {
     }
     const auto gone = std::make_shared<one_shot>();
     auto served = watched(c, gone);
-    co_await way.serves->serve(std::move(served), std::move(ctx), to_, std::move(place));
+    co_await listening.serves->serve(std::move(served), std::move(ctx), to_, std::move(place));
     c.reset();  // kept until now, because an inbound that makes a session of it has hooks in it
     std::error_code ignored;
     co_await gone->async_wait(io_.get_executor(), or_error(ignored));

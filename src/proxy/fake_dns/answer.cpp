@@ -132,20 +132,20 @@ std::vector<std::byte> compose(header h, const question& q, std::uint16_t code,
 
 }  // namespace
 
-struct dns_query::parts {
-  explicit parts(const_bytes q) : bytes(q.begin(), q.end()) {}
+struct dns_query::impl {
+  explicit impl(const_bytes q) : bytes(q.begin(), q.end()) {}
   const std::vector<std::byte> bytes;
   header head{};
   question asked;
 };
 
-dns_query::dns_query(const_bytes query) : parts_(std::make_unique<parts>(query)) { read(); }
+dns_query::dns_query(const_bytes query) : impl_(std::make_unique<impl>(query)) { read(); }
 
 void dns_query::read() {
-  const const_bytes bytes = parts_->bytes;
+  const const_bytes bytes = impl_->bytes;
   if (bytes.size() < header_size) return finish({});
-  const header h = parts_->head = read_header(bytes);
-  question& q = parts_->asked;
+  const header h = impl_->head = read_header(bytes);
+  question& q = impl_->asked;
   if (h.flags & response) return finish({});
   if (h.flags & opcode) return finish(without_question(h, not_implemented));
   if ((h.flags & truncated) || !read_question(bytes, q)) return finish(without_question(h, format_error));
@@ -166,15 +166,15 @@ dns_query::~dns_query() = default;
 std::vector<std::byte> dns_query::reply(std::span<const address> found, std::chrono::seconds ttl) const {
   // As many as fit without EDNS: 16 octets of a record of IPv4, 28 of one of IPv6.
   const std::size_t record = *family_ == address::kind::ipv4 ? 16 : 28;
-  const std::size_t room = max_dns_answer - header_size - parts_->asked.whole.size() - 11;
-  return compose(parts_->head, parts_->asked, no_error, found.first(std::min(found.size(), room / record)),
+  const std::size_t room = max_dns_answer - header_size - impl_->asked.whole.size() - 11;
+  return compose(impl_->head, impl_->asked, no_error, found.first(std::min(found.size(), room / record)),
                  ttl);
 }
 
-const_bytes dns_query::bytes() const noexcept { return parts_->bytes; }
+const_bytes dns_query::bytes() const noexcept { return impl_->bytes; }
 
 std::vector<std::byte> dns_query::failure(unsigned code) const {
-  return compose(parts_->head, parts_->asked, static_cast<std::uint16_t>(code), {}, {});
+  return compose(impl_->head, impl_->asked, static_cast<std::uint16_t>(code), {}, {});
 }
 
 std::vector<std::byte> fake_dns::answer(const_bytes query) {

@@ -54,8 +54,8 @@ class dns_query {
     answer_ = std::move(answer);
   }
 
-  struct parts;
-  std::unique_ptr<parts> parts_;
+  struct impl;
+  std::unique_ptr<impl> impl_;
   bool answered_ = false;
   std::vector<std::byte> answer_;
   std::string name_;

@@ -56,13 +56,13 @@ asio::awaitable<std::shared_ptr<connection>> fallback_servers::dial(const contex
 }
 
 asio::awaitable<void> serve_turned_away(std::shared_ptr<connection> c, context ctx, dispatcher& to) {
-  const std::shared_ptr<connection::detour> way = c->turned_away();
+  const std::shared_ptr<connection::detour> detour = c->turned_away();
   const context::inbound_part& in = ctx.inbound;
   to.note(log_level::info, in.source,
           fmt::format("{} {} {}: the client is connected with {}: {}", ctx.id, shown_source(in.source),
-                      in.tag, way->name, way->reason));
-  ctx.outbound.original = ctx.outbound.target = {network::tcp, way->at.host, way->at.port};
-  ctx.outbound.tag = fmt::format("target {}", way->name);
+                      in.tag, detour->name, detour->reason));
+  ctx.outbound.original = ctx.outbound.target = {network::tcp, detour->at.host, detour->at.port};
+  ctx.outbound.tag = fmt::format("target {}", detour->name);
   connection_result result;
   client who(std::move(c), relay_options());
   {
@@ -70,9 +70,9 @@ asio::awaitable<void> serve_turned_away(std::shared_ptr<connection> c, context c
     who.count_in(bytes);
     const auto live = to.count(std::move(ctx), bytes);
     relay_options limits;
-    limits.early_of_b = std::move(way->early);
+    limits.early_of_b = std::move(detour->early);
     co_await who.answer({}, result.why);
-    co_await who.relay(*way->to, limits, result.why);
+    co_await who.relay(*detour->to, limits, result.why);
     to.end(*live, result);
   }
   co_await who.end(result.why);

@@ -88,7 +88,7 @@ class http_exchange : public std::enable_shared_from_this<http_exchange> {
   bool complete_ = false;   ///< the client has got the last bytes of the answer
   bool answering_ = false;  ///< the client has got the first bytes of the answer
   bool closes_ = true;      ///< the client's connection ends behind the answer
-  bool reads_client_ = false, client_gone_ = false, over_ = false;
+  bool reads_client_ = false, client_gone_ = false, finished_ = false;
   std::string refusal_;  ///< what to answer instead, if that is decided
   idle_timer quiet_;
   semaphore body_ended_;

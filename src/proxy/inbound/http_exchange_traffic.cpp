@@ -119,7 +119,7 @@ void http_exchange::read_client() {
 // the connection may become a tunnel.
 asio::awaitable<void> http_exchange::bring_body(std::shared_ptr<http_exchange> self) {
   http_input& in = self->input_;
-  while (!self->over_) {
+  while (!self->finished_) {
     const bool more = !self->body_.done();
     if (!more && (!self->request_.upgrade.empty() || !in.unread().empty())) co_return;
     if (more && !in.unread().empty()) {
@@ -157,7 +157,7 @@ void http_exchange::client_has_ended() {
 }
 
 asio::awaitable<void> http_exchange::stop_body() {
-  over_ = true;
+  finished_ = true;
   input_.wake();
   std::error_code ec;
   co_await body_ended_.async_acquire(1, or_error(ec));

@@ -1,7 +1,7 @@
 // login_guard, which counts, logs and slows down wrong passwords for an inbound.
 #pragma once
 
-#include "proxy/policy/guess_limiter.hpp"
+#include "proxy/policy/login_rate_limiter.hpp"
 
 #include <muxpro/proxy/context.hpp>
 #include <muxpro/proxy/dispatcher.hpp>
@@ -15,13 +15,13 @@ class login_guard {
  public:
   /// Waits until a password of the client of `ctx` may be checked. Returns false if it may not be checked at
   /// all, because too many logins of the source wait, which the log notes. No errors. Waits
-  /// guess_limiter::longest_wait at most, and is not cancelled. Both arguments must outlive the call.
+  /// login_rate_limiter::longest_wait at most, and is not cancelled. Both arguments must outlive the call.
   asio::awaitable<bool> wait_for_turn(const context& ctx, const dispatcher& to);
   /// A password of the client of `ctx` was wrong.
   void failed(const context& ctx, const dispatcher& to);
 
  private:
-  guess_limiter guesses_;
+  login_rate_limiter guesses_;
 };
 
 }  // namespace muxpro::proxy

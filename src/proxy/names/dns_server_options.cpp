@@ -11,17 +11,20 @@ namespace {
 
 struct dns_scheme {
   std::string_view name;
-  dns_way way;
+  dns_transport transport;
   bool tls, local;
   std::uint16_t port;
 };
 
 // Xray's h2c is for a port of HTTPS, too, because its carrier adds TLS.
 constexpr dns_scheme dns_schemes[] = {
-    {"udp://", dns_way::udp, false, false, 53},          {"tcp://", dns_way::tcp, false, false, 53},
-    {"tcp+local://", dns_way::tcp, false, true, 53},     {"https://", dns_way::https, true, false, 443},
-    {"https+local://", dns_way::https, true, true, 443}, {"h2c://", dns_way::https, false, false, 443},
-    {"h2c+local://", dns_way::https, false, true, 443},
+    {"udp://", dns_transport::udp, false, false, 53},
+    {"tcp://", dns_transport::tcp, false, false, 53},
+    {"tcp+local://", dns_transport::tcp, false, true, 53},
+    {"https://", dns_transport::https, true, false, 443},
+    {"https+local://", dns_transport::https, true, true, 443},
+    {"h2c://", dns_transport::https, false, false, 443},
+    {"h2c+local://", dns_transport::https, false, true, 443},
 };
 
 bool has_scheme(std::string_view text, std::string_view scheme) {
@@ -55,12 +58,12 @@ bool is_path(std::string_view text) {
 
 bool read_dns_server_address(std::string_view text, dns_server_options& to) {
   if (is_name(text, "localhost")) return true;
-  if (is_name(text, "fakedns")) return to.way = dns_way::fakes, true;
+  if (is_name(text, "fakedns")) return to.transport = dns_transport::fakes, true;
   const auto scheme = std::find_if(std::begin(dns_schemes), std::end(dns_schemes),
                                    [&](const dns_scheme& s) { return has_scheme(text, s.name); });
-  to.way = dns_way::udp;
+  to.transport = dns_transport::udp;
   if (scheme == std::end(dns_schemes)) return read_host_and_port(text, 53, to.at);
-  to.way = scheme->way;
+  to.transport = scheme->transport;
   to.tls = scheme->tls;
   to.local = scheme->local;
   text.remove_prefix(scheme->name.size());

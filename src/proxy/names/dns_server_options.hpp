@@ -19,7 +19,7 @@ namespace muxpro::proxy {
 /// by it.
 enum class name_family : std::uint8_t { as_system, both, ipv4, ipv6 };
 
-enum class dns_way : std::uint8_t {
+enum class dns_transport : std::uint8_t {
   system,  ///< the servers of this machine
   fakes,   ///< FakeDNS, for queries of clients alone
   udp,     ///< and TCP for what does not fit
@@ -28,7 +28,7 @@ enum class dns_way : std::uint8_t {
 };
 
 struct dns_server_options {
-  dns_way way = dns_way::system;
+  dns_transport transport = dns_transport::system;
   /// The address of udp, tcp and https. The host may be a name of "hosts", or of the system's servers.
   host_port at;
   bool local = false;  ///< queries go out past the rules

@@ -34,7 +34,7 @@ constexpr const char* names_of_the_system[] = {"regexp:^[^.]+$",   "domain:local
                                                "domain:localhost", "domain:lan",     "domain:home.arpa",
                                                "domain:example",   "domain:invalid", "domain:test"};
 
-bool asks_system(const dns_server_options& s) { return s.way == dns_way::system; }
+bool asks_system(const dns_server_options& s) { return s.transport == dns_transport::system; }
 
 }  // namespace
 
@@ -116,7 +116,7 @@ void name_rules::filter(std::size_t server, std::vector<asio::ip::address>& addr
 bool name_rules::are_alike(std::size_t a, std::size_t b) const {
   dns_server_options other = server(b);
   const dns_server_options& one = server(a);
-  other.way = one.way;
+  other.transport = one.transport;
   other.at = one.at;
   other.local = one.local;
   other.tls = one.tls;
@@ -130,8 +130,8 @@ bool name_rules::are_alike(std::size_t a, std::size_t b) const {
 
 name_rules::fakes_use name_rules::fakes_for(std::string_view name) const {
   const auto all = servers_for(name);
-  const auto found =
-      std::find_if(all.begin(), all.end(), [this](std::size_t n) { return server(n).way == dns_way::fakes; });
+  const auto found = std::find_if(
+      all.begin(), all.end(), [this](std::size_t n) { return server(n).transport == dns_transport::fakes; });
   if (found == all.end()) return fakes_use::none;
   return found == all.begin() ? fakes_use::first : fakes_use::last;
 }

@@ -37,7 +37,7 @@ int make_tcp_socket(int family, const socket_options& o) noexcept {
   return made >= 0 ? made : ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
-std::error_code set_way(int socket, const socket_options& o) noexcept {
+std::error_code set_route_options(int socket, const socket_options& o) noexcept {
   bool failed = o.mark != 0 && ::setsockopt(socket, SOL_SOCKET, SO_MARK, &o.mark, sizeof o.mark) != 0;
   if (!failed) set_text(socket, SOL_SOCKET, SO_BINDTODEVICE, o.interface, failed);
   return failed ? std::error_code(errno, std::system_category()) : std::error_code();
@@ -68,7 +68,7 @@ void set_listening_options(int socket, const socket_options& o) {
     throw std::system_error(errno, std::system_category(), "IP_TRANSPARENT");
   // A socket of another family does not support it.
   if (o.v6_only) ::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  if (const std::error_code ec = set_way(socket, o)) throw std::system_error(ec);
+  if (const std::error_code ec = set_route_options(socket, o)) throw std::system_error(ec);
 #if defined(TCP_FASTOPEN)
   if (o.fast_open) set(socket, TCP_FASTOPEN, static_cast<int>(o.fast_open_queue));
 #endif

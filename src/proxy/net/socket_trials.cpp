@@ -36,7 +36,7 @@ class socket_trials {
     refused.push_back({key, std::move(sentence), essential});
   }
 
-  void try_way(const socket_options& o);
+  void try_route_options(const socket_options& o);
   void try_tcp(const socket_options& o);
 
   std::vector<refused_option> refused;
@@ -51,7 +51,7 @@ std::string needed_right(const std::string& what) {
                      may_not ? "; it needs CAP_NET_ADMIN" : "");
 }
 
-void socket_trials::try_way(const socket_options& o) {
+void socket_trials::try_route_options(const socket_options& o) {
   if (o.mark != 0 && !sets(SOL_SOCKET, SO_MARK, static_cast<int>(o.mark)))
     refuse("mark", needed_right(fmt::format("is {}", o.mark)), true);
   if (o.transparent && !sets(IPPROTO_IP, IP_TRANSPARENT, 1))
@@ -91,7 +91,7 @@ bool has_multipath() {
 
 std::vector<refused_option> refused_options(const socket_options& o) {
   socket_trials t;
-  t.try_way(o);
+  t.try_route_options(o);
   t.try_tcp(o);
   if (o.multipath && !has_multipath())
     t.refuse("tcpMptcp", "is true, and this kernel has no MPTCP: connections have one path");

@@ -59,7 +59,7 @@ asio::awaitable<std::vector<std::byte>> http_outbound::ask(std::shared_ptr<conne
     const deadline limit(server, options_.handshake);
     co_await server->write(asio::buffer(request), ec);
     if (!ec) co_await read_answer(*server, received, ec);
-    if (ec && limit.over()) ec = errc::target_timeout;
+    if (ec && limit.expired()) ec = errc::target_timeout;
   }
   c.on_abandoned(nullptr);
   co_return received;

@@ -42,9 +42,9 @@ std::shared_ptr<connection> begin_vision(const std::shared_ptr<connection>& serv
 // A client that has ended sends no more. The relay handles its end.
 asio::awaitable<void> wait_for_first_bytes(client& c, duration limit, std::error_code& ec) {
   if (!c.early().empty()) co_return;
-  read_deadline over(c.get_executor(), limit);
-  co_await c.read_early(most_first_bytes, over.slot(), ec);
-  if (over.expired() || ec == asio::error::eof) ec.clear();
+  read_deadline limited(c.get_executor(), limit);
+  co_await c.read_early(most_first_bytes, limited.slot(), ec);
+  if (limited.expired() || ec == asio::error::eof) ec.clear();
 }
 
 }  // namespace

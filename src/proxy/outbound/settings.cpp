@@ -1,6 +1,6 @@
 #include "proxy/outbound/settings.hpp"
 
-#include "proxy/outbound/parted.hpp"
+#include "proxy/outbound/split_outbound.hpp"
 
 #include <fmt/format.h>
 
@@ -118,38 +118,38 @@ mux_options single_of(const outbound_resources& from) {
   return mux;
 }
 
-/// Each way to a server, and which of them is taken.
-struct multiplexed_ways {
-  enum way : std::size_t { native, shared, apart, single, count };
+/// Each kind of outbound to a server, and which of them are used.
+struct multiplexed_outbounds {
+  enum kind : std::size_t { native, shared, apart, single, count };
 
   std::shared_ptr<outbound> made_by(asio::io_context& io) const {
     std::array<std::shared_ptr<outbound>, count> made;
-    const auto get = [&](way w) {
+    const auto get = [&](kind w) {
       if (!made[w]) made[w] = make[w](io);
       return made[w];
     };
-    parted_outbound::ways w{get(streams), get(datagrams), quic ? get(*quic) : nullptr};
+    split_outbound::choices w{get(streams), get(datagrams), quic ? get(*quic) : nullptr};
     if (w.streams == w.datagrams && w.datagrams == w.quic) return w.streams;
-    return std::make_shared<parted_outbound>(std::move(w));
+    return std::make_shared<split_outbound>(std::move(w));
   }
 
   std::array<outbound_factory, count> make;
-  way streams = native, datagrams = native;
-  std::optional<way> quic = native;
+  kind streams = native, datagrams = native;
+  std::optional<kind> quic = native;
 };
 
-void choose_by(const mux_options& mux, multiplexed_ways& to) {
-  using ways = multiplexed_ways;
-  using quic = mux_options::quic_way;
-  if (mux.streams) to.streams = ways::shared;
+void choose_by(const mux_options& mux, multiplexed_outbounds& to) {
+  using kinds = multiplexed_outbounds;
+  using quic = mux_options::quic_handling;
+  if (mux.streams) to.streams = kinds::shared;
   if (!mux.datagrams)
-    to.datagrams = ways::native;
+    to.datagrams = kinds::native;
   else if (*mux.datagrams > 0)
-    to.datagrams = ways::apart;
+    to.datagrams = kinds::apart;
   else if (mux.streams)
-    to.datagrams = ways::shared;
+    to.datagrams = kinds::shared;
   to.quic = to.datagrams;
-  if (mux.quic == quic::without_mux) to.quic = ways::native;
+  if (mux.quic == quic::without_mux) to.quic = kinds::native;
   if (mux.quic == quic::refused) to.quic = std::nullopt;
 }
 
@@ -165,19 +165,20 @@ outbound_factory multiplexed(outbound_resources& from, session_dialer dial) {
 outbound_factory multiplexed_as_configured(outbound_resources& from, const std::optional<mux_options>& mux,
                                            session_dialer dial, native_ways native) {
   if (!mux && !native.single_xudp) return std::move(native.make);
-  multiplexed_ways ways;
-  if (native.single_xudp) ways.datagrams = ways.quic.emplace(multiplexed_ways::single);
-  if (native.refuses_quic) ways.quic = std::nullopt;
-  if (mux) choose_by(*mux, ways);
-  ways.make[multiplexed_ways::native] = std::move(native.make);
-  if (native.single_xudp) ways.make[multiplexed_ways::single] = pool_of(from, dial, single_of(from));
-  if (mux && mux->streams) ways.make[multiplexed_ways::shared] = multiplexed(from, dial);
+  multiplexed_outbounds outbounds;
+  if (native.single_xudp) outbounds.datagrams = outbounds.quic.emplace(multiplexed_outbounds::single);
+  if (native.refuses_quic) outbounds.quic = std::nullopt;
+  if (mux) choose_by(*mux, outbounds);
+  outbounds.make[multiplexed_outbounds::native] = std::move(native.make);
+  if (native.single_xudp)
+    outbounds.make[multiplexed_outbounds::single] = pool_of(from, dial, single_of(from));
+  if (mux && mux->streams) outbounds.make[multiplexed_outbounds::shared] = multiplexed(from, dial);
   if (mux && mux->datagrams.value_or(0) > 0) {
     mux_options apart = *mux;
     apart.pool.max_concurrency = *mux->datagrams;
-    ways.make[multiplexed_ways::apart] = pool_of(from, dial, std::move(apart));
+    outbounds.make[multiplexed_outbounds::apart] = pool_of(from, dial, std::move(apart));
   }
-  return [ways = std::move(ways)](asio::io_context& io) { return ways.made_by(io); };
+  return [outbounds = std::move(outbounds)](asio::io_context& io) { return outbounds.made_by(io); };
 }
 
 }  // namespace muxpro::proxy

@@ -78,12 +78,12 @@ asio::awaitable<host_port> conversation::run(std::error_code& ec, bool greeting_
 
 asio::awaitable<void> conversation::write(const std::vector<std::byte>& message, std::error_code& ec) {
   co_await server->write(asio::buffer(message), ec);
-  if (ec && limit->over()) ec = errc::target_timeout;
+  if (ec && limit->expired()) ec = errc::target_timeout;
 }
 
 asio::awaitable<void> conversation::read(std::error_code& ec) {
   co_await read_more(*server, received, socks_client::max_message - received.size(), ec);
-  if (ec && limit->over()) ec = errc::target_timeout;
+  if (ec && limit->expired()) ec = errc::target_timeout;
   if (ec == asio::error::eof) ec = errc::connection_lost;
 }
 

@@ -27,12 +27,12 @@ const std::array<std::uint8_t, 32>& accounts_key() {
 
 }  // namespace
 
-accounts::accounts() : book_(std::make_shared<book>()) { book_->key = accounts_key(); }
+accounts::accounts() : table_(std::make_shared<account_table>()) { table_->key = accounts_key(); }
 
 void accounts::add_as(std::string_view name, std::string_view secret, user_account&& user) {
-  const std::unique_lock lock(book_->access);
-  const digest key = book_->digest_of(name, secret);
-  book_->known.insert_or_assign(key, std::move(user));
+  const std::unique_lock lock(table_->access);
+  const digest key = table_->digest_of(name, secret);
+  table_->known.insert_or_assign(key, std::move(user));
 }
 
 void accounts::add(user_account user, std::string_view secret) {
@@ -44,15 +44,15 @@ void accounts::add_key(user_account user, std::string_view key) { add_as({}, key
 
 // Readers have the list that was there.
 void accounts::add_tried(user_account user, std::string key) {
-  const std::unique_lock lock(book_->access);
-  auto& list = book_->tried;
+  const std::unique_lock lock(table_->access);
+  auto& list = table_->tried;
   if (list.use_count() > 1) list = std::make_shared<tried_users>(*list);
   list->push_back({std::move(user), std::move(key)});
 }
 
 std::shared_ptr<const accounts::tried_users> accounts::tried() const {
-  const std::shared_lock lock(book_->access);
-  return book_->tried;
+  const std::shared_lock lock(table_->access);
+  return table_->tried;
 }
 
 void accounts::add(std::string name, std::string_view secret) {
@@ -62,60 +62,60 @@ void accounts::add(std::string name, std::string_view secret) {
 }
 
 std::size_t accounts::size() const {
-  const std::shared_lock lock(book_->access);
-  return book_->known.size() + book_->tried->size();
+  const std::shared_lock lock(table_->access);
+  return table_->known.size() + table_->tried->size();
 }
 
 // Makes a copy first, because both locks at once could wait for each other.
 void accounts::replace_with(const accounts& others) {
-  std::shared_lock theirs(others.book_->access);
-  const digest key = others.book_->key;
-  std::map<digest, user_account> known = others.book_->known;
-  const auto tried = others.book_->tried;
+  std::shared_lock theirs(others.table_->access);
+  const digest key = others.table_->key;
+  std::map<digest, user_account> known = others.table_->known;
+  const auto tried = others.table_->tried;
   theirs.unlock();
-  const std::unique_lock ours(book_->access);
-  book_->key = key;
-  book_->known = std::move(known);
-  book_->tried = tried;
+  const std::unique_lock ours(table_->access);
+  table_->key = key;
+  table_->known = std::move(known);
+  table_->tried = tried;
 }
 
 // Readers of the tried users have the list that was there.
 bool accounts::add_all(const accounts& others) {
-  std::shared_lock theirs(others.book_->access);
-  const std::map<digest, user_account> known = others.book_->known;
-  const auto tried = others.book_->tried;
+  std::shared_lock theirs(others.table_->access);
+  const std::map<digest, user_account> known = others.table_->known;
+  const auto tried = others.table_->tried;
   theirs.unlock();
-  const std::unique_lock ours(book_->access);
-  auto list = std::make_shared<tried_users>(*book_->tried);
+  const std::unique_lock ours(table_->access);
+  auto list = std::make_shared<tried_users>(*table_->tried);
   for (const auto& [key, user] : known)
-    if (book_->known.contains(key)) return false;
+    if (table_->known.contains(key)) return false;
   for (const tried_user& one : *tried) {
     const auto same = [&](const tried_user& t) { return t.key == one.key; };
     if (std::any_of(list->begin(), list->end(), same)) return false;
     list->push_back(one);
   }
-  book_->known.insert(known.begin(), known.end());
-  book_->tried = std::move(list);
+  table_->known.insert(known.begin(), known.end());
+  table_->tried = std::move(list);
   return true;
 }
 
 std::size_t accounts::remove(std::string_view name) {
   const std::string wanted = lower_case(name);
-  const std::unique_lock lock(book_->access);
+  const std::unique_lock lock(table_->access);
   const auto is_it = [&](const user_account& u) { return lower_case(u.name) == wanted; };
-  const std::size_t known = std::erase_if(book_->known, [&](const auto& one) { return is_it(one.second); });
-  auto list = std::make_shared<tried_users>(*book_->tried);
+  const std::size_t known = std::erase_if(table_->known, [&](const auto& one) { return is_it(one.second); });
+  auto list = std::make_shared<tried_users>(*table_->tried);
   const std::size_t tried = std::erase_if(*list, [&](const tried_user& t) { return is_it(t.user); });
-  book_->tried = std::move(list);
+  table_->tried = std::move(list);
   return known + tried;
 }
 
 bool accounts::has_user(std::string_view name) const {
   const std::string wanted = lower_case(name);
-  const std::shared_lock lock(book_->access);
+  const std::shared_lock lock(table_->access);
   const auto is_it = [&](const user_account& u) { return lower_case(u.name) == wanted; };
-  const auto& known = book_->known;
-  const auto& tried = *book_->tried;
+  const auto& known = table_->known;
+  const auto& tried = *table_->tried;
   return std::any_of(known.begin(), known.end(), [&](const auto& one) { return is_it(one.second); }) ||
          std::any_of(tried.begin(), tried.end(), [&](const tried_user& t) { return is_it(t.user); });
 }
@@ -123,14 +123,14 @@ bool accounts::has_user(std::string_view name) const {
 // The search compares keyed digests. Without the key they cannot be predicted, so the time of the search
 // reveals nothing about them.
 std::optional<user_account> accounts::check(std::string_view name, std::string_view secret) const {
-  const std::shared_lock lock(book_->access);
-  const auto found = book_->known.find(book_->digest_of(name, secret));
-  if (found == book_->known.end()) return std::nullopt;
+  const std::shared_lock lock(table_->access);
+  const auto found = table_->known.find(table_->digest_of(name, secret));
+  if (found == table_->known.end()) return std::nullopt;
   return found->second;
 }
 
 // HMAC(key, SHA-256(name) | SHA-256(secret)). The inner digests keep "ab", "c" apart from "a", "bc".
-accounts::digest accounts::book::digest_of(std::string_view name, std::string_view secret) const {
+accounts::digest accounts::account_table::digest_of(std::string_view name, std::string_view secret) const {
   std::array<std::uint8_t, 64> both{};
   digest out{};
   const bool done =

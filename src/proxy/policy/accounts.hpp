@@ -60,7 +60,7 @@ class accounts {
  private:
   using digest = std::array<std::uint8_t, 32>;
   void add_as(std::string_view name, std::string_view secret, user_account&& user);
-  struct book {
+  struct account_table {
     digest digest_of(std::string_view name, std::string_view secret) const;
 
     mutable std::shared_mutex access;
@@ -69,7 +69,7 @@ class accounts {
     std::shared_ptr<tried_users> tried = std::make_shared<tried_users>();
   };
 
-  std::shared_ptr<book> book_;
+  std::shared_ptr<account_table> table_;
 };
 
 }  // namespace muxpro::proxy

@@ -1,5 +1,5 @@
 #include "proxy/reality/keys.hpp"
-#include "proxy/base/freed_by.hpp"
+#include "proxy/base/deleter.hpp"
 
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/base/text.hpp"
@@ -28,9 +28,9 @@ void demand(bool done, const char* what) {
   if (!done) throw std::runtime_error(fmt::format("libcrypto cannot do {}", what));
 }
 
-using pkey_ptr = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
-using pkey_context = std::unique_ptr<EVP_PKEY_CTX, freed_by<EVP_PKEY_CTX_free>>;
-using gcm_context = std::unique_ptr<EVP_CIPHER_CTX, freed_by<EVP_CIPHER_CTX_free>>;
+using pkey_ptr = std::unique_ptr<EVP_PKEY, deleter<EVP_PKEY_free>>;
+using pkey_context = std::unique_ptr<EVP_PKEY_CTX, deleter<EVP_PKEY_CTX_free>>;
+using gcm_context = std::unique_ptr<EVP_CIPHER_CTX, deleter<EVP_CIPHER_CTX_free>>;
 
 /// HKDF with SHA-256 (RFC 5869).
 key_bytes hkdf(const key_bytes& secret, const_bytes salt, std::string_view info) {
@@ -152,7 +152,7 @@ std::string to_text(const client_version& v) { return fmt::format("{}.{}.{}", v[
 x25519_key::x25519_key(const key_bytes& private_key)
     : key_(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, raw_bytes(const_bytes(private_key)),
                                         private_key.size()),
-           freed_by<EVP_PKEY_free>()) {
+           deleter<EVP_PKEY_free>()) {
   demand(key_ != nullptr, "X25519");
 }
 

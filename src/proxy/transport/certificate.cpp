@@ -1,6 +1,6 @@
 #include "proxy/transport/certificate.hpp"
 
-#include "proxy/base/freed_by.hpp"
+#include "proxy/base/deleter.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -42,8 +42,8 @@ bool is_common_name(std::string_view utf8) {
 bool vouches(X509* authority, SSL* client, STACK_OF(X509) * chain) {
   X509_VERIFY_PARAM* const demands = SSL_get0_param(client);
   X509_VERIFY_PARAM_set_auth_level(demands, SSL_get_security_level(client));  // as libssl does
-  const std::unique_ptr<X509_STORE, freed_by<X509_STORE_free>> store(X509_STORE_new());
-  const std::unique_ptr<X509_STORE_CTX, freed_by<X509_STORE_CTX_free>> c(X509_STORE_CTX_new());
+  const std::unique_ptr<X509_STORE, deleter<X509_STORE_free>> store(X509_STORE_new());
+  const std::unique_ptr<X509_STORE_CTX, deleter<X509_STORE_CTX_free>> c(X509_STORE_CTX_new());
   if (!store || !c || X509_STORE_add_cert(store.get(), authority) != 1 ||
       X509_STORE_CTX_init(c.get(), store.get(), SSL_get0_peer_certificate(client), chain) != 1 ||
       X509_STORE_CTX_set_default(c.get(), "ssl_server") != 1 ||

@@ -29,7 +29,7 @@ std::size_t chunk_reader::read_now(bytes into, std::error_code& ec, bool ask_bel
   const bool asks = (n == 0 && ask_below) || last_read_large_;
   if (asks && n < into.size() && !end() && receive(into.size() - n)) n += open_into(into.subspan(n));
   if (n == 0 && !into.empty()) ec = end() ? end() : make_error_code(asio::error::would_block);
-  input_.settle();
+  input_.shrink();
   return n;
 }
 
@@ -161,7 +161,7 @@ bool chunk_reader::completes(op_ptr& op, std::error_code ec, std::size_t n) {
   std::error_code result;
   const std::size_t text = into_.empty() ? 0 : read_now(into_, result, false);
   const bool waits = into_.empty() ? !ready() : result == asio::error::would_block;
-  input_.settle();
+  input_.shrink();
   if (waits && !cancelled_ && ec != asio::error::operation_aborted) return false;
   if (waits) result = asio::error::operation_aborted;
   op.release()->complete(result, text);

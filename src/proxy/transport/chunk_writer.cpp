@@ -96,7 +96,7 @@ auto chunk_writer::passing_eof_below() {
 void chunk_writer::start(layer::loop sending, write_op* op, std::size_t n) {
   write_.reset(op);
   written_ = n;
-  output_.settle();
+  output_.shrink();
   std::move(sending).first()();
 }
 

@@ -146,7 +146,7 @@ asio::awaitable<std::shared_ptr<connection>> disguise_transport::open(std::share
   } else {
     co_await receive_request(*below, ec);
   }
-  if (ec && limit.over()) ec = asio::error::timed_out;
+  if (ec && limit.expired()) ec = asio::error::timed_out;
   if (ec) below->close();
   if (ec) co_return nullptr;
   if (side_ == role::server) co_return below;

@@ -51,8 +51,8 @@ std::string status_line(unsigned status) {
 
 std::shared_ptr<http1_exchange> http1_exchange::answering(std::shared_ptr<connection> below,
                                                           const http_request& r,
-                                                          std::vector<std::byte> behind, ending over) {
-  std::shared_ptr<http1_exchange> made(new http1_exchange(std::move(below), std::move(over)));
+                                                          std::vector<std::byte> behind, ending on_end) {
+  std::shared_ptr<http1_exchange> made(new http1_exchange(std::move(below), std::move(on_end)));
   made->is_server_ = true;
   made->in_ = http_body(r.body);
   made->held_ = std::move(behind);
@@ -62,8 +62,8 @@ std::shared_ptr<http1_exchange> http1_exchange::answering(std::shared_ptr<connec
 }
 
 std::shared_ptr<http1_exchange> http1_exchange::asking(std::shared_ptr<connection> below,
-                                                       const http_request& r, bool keeps, ending over) {
-  std::shared_ptr<http1_exchange> made(new http1_exchange(std::move(below), std::move(over)));
+                                                       const http_request& r, bool keeps, ending on_end) {
+  std::shared_ptr<http1_exchange> made(new http1_exchange(std::move(below), std::move(on_end)));
   made->parser_.emplace(r.method);
   made->keeps_ = keeps;
   made->out_ = r.body.what;
@@ -254,7 +254,7 @@ void http1_exchange::end_if_over() {
 
 void http1_exchange::end(bool keeps) noexcept {
   if (std::exchange(ended_, true)) return;
-  if (const ending over = std::exchange(over_, nullptr)) over(keeps, std::move(held_));
+  if (const ending on_end = std::exchange(on_end_, nullptr)) on_end(keeps, std::move(held_));
 }
 
 void http1_exchange::cut(end_code code) noexcept {

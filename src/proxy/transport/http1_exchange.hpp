@@ -28,10 +28,10 @@ class http1_exchange final : public stream_coroutines, public std::enable_shared
 
   /// Of a server, which has read the head of the request, and `behind`.
   static std::shared_ptr<http1_exchange> answering(std::shared_ptr<connection> below, const http_request& r,
-                                                   std::vector<std::byte> behind, ending over);
+                                                   std::vector<std::byte> behind, ending on_end);
   /// Of a client. `keeps`: another request may follow this one.
   static std::shared_ptr<http1_exchange> asking(std::shared_ptr<connection> below, const http_request& r,
-                                                bool keeps, ending over);
+                                                bool keeps, ending on_end);
   ~http1_exchange() override { end(false); }
 
   /// Of a server: the answer 200 has these fields, and goes before the first byte of its body, or at the end.
@@ -59,8 +59,8 @@ class http1_exchange final : public stream_coroutines, public std::enable_shared
  private:
   using framing = http_framing::kind;
 
-  http1_exchange(std::shared_ptr<connection> below, ending over)
-      : below_(std::move(below)), over_(std::move(over)) {}
+  http1_exchange(std::shared_ptr<connection> below, ending on_end)
+      : below_(std::move(below)), on_end_(std::move(on_end)) {}
 
   asio::awaitable<void> read_answer(std::error_code& ec);
   std::size_t take_held(bytes into) noexcept;
@@ -76,7 +76,7 @@ class http1_exchange final : public stream_coroutines, public std::enable_shared
   void end(bool keeps) noexcept;
 
   const std::shared_ptr<connection> below_;
-  ending over_;
+  ending on_end_;
   std::function<void()> gone_;
   http_body in_{http_framing()};
   std::optional<http_response_parser> parser_;  ///< of the answer, which has not come

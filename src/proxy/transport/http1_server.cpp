@@ -41,7 +41,7 @@ asio::awaitable<http_request_parser::step> http1_server::read_head(duration limi
     idle_ = false;
     if (!ec) step = parser.next(received_);
   }
-  if (ec && late.over()) ec = asio::error::timed_out;
+  if (ec && late.expired()) ec = asio::error::timed_out;
   received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(step.consumed));
   co_return step;
 }

@@ -1,5 +1,5 @@
 #include "proxy/transport/ocsp.hpp"
-#include "proxy/base/freed_by.hpp"
+#include "proxy/base/deleter.hpp"
 
 #include "proxy/base/text.hpp"
 
@@ -14,12 +14,12 @@ namespace muxpro::proxy {
 
 namespace {
 
-using response_ptr = std::unique_ptr<OCSP_RESPONSE, freed_by<OCSP_RESPONSE_free>>;
-using basic_ptr = std::unique_ptr<OCSP_BASICRESP, freed_by<OCSP_BASICRESP_free>>;
-using request_ptr = std::unique_ptr<OCSP_REQUEST, freed_by<OCSP_REQUEST_free>>;
-using store_ptr = std::unique_ptr<X509_STORE, freed_by<X509_STORE_free>>;
-using chain_ptr = std::unique_ptr<STACK_OF(X509), freed_by<[](STACK_OF(X509) * all) { sk_X509_free(all); }>>;
-using texts_ptr = std::unique_ptr<STACK_OF(OPENSSL_STRING), freed_by<X509_email_free>>;
+using response_ptr = std::unique_ptr<OCSP_RESPONSE, deleter<OCSP_RESPONSE_free>>;
+using basic_ptr = std::unique_ptr<OCSP_BASICRESP, deleter<OCSP_BASICRESP_free>>;
+using request_ptr = std::unique_ptr<OCSP_REQUEST, deleter<OCSP_REQUEST_free>>;
+using store_ptr = std::unique_ptr<X509_STORE, deleter<X509_STORE_free>>;
+using chain_ptr = std::unique_ptr<STACK_OF(X509), deleter<[](STACK_OF(X509) * all) { sk_X509_free(all); }>>;
+using texts_ptr = std::unique_ptr<STACK_OF(OPENSSL_STRING), deleter<X509_email_free>>;
 
 /// The clocks of both sides may differ by this.
 constexpr long tolerated_seconds = 300;

@@ -19,7 +19,7 @@
 #pragma once
 
 #include "proxy/policy/pace.hpp"
-#include "proxy/reality/admittance.hpp"
+#include "proxy/reality/client_verification.hpp"
 
 #include <muxpro/proxy/settings.hpp>
 #include <muxpro/proxy/stream_socket.hpp>

@@ -1,4 +1,4 @@
-#include "proxy/base/freed_by.hpp"
+#include "proxy/base/deleter.hpp"
 #include "proxy/net/wall_clock.hpp"
 #include "proxy/transport/entropy_tape.hpp"
 #include "proxy/transport/reality.hpp"
@@ -180,14 +180,14 @@ struct reality_client::state {
   ssl_ptr connection() const;
 
   const reality_client_options options;
-  const std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> context;
+  const std::unique_ptr<SSL_CTX, deleter<SSL_CTX_free>> context;
   const hello_form form;
 };
 
 namespace {
 
-std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> make_context(const std::string& key_log) {
-  std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> context(
+std::unique_ptr<SSL_CTX, deleter<SSL_CTX_free>> make_context(const std::string& key_log) {
+  std::unique_ptr<SSL_CTX, deleter<SSL_CTX_free>> context(
       SSL_CTX_new_ex(tape_library(), nullptr, TLS_client_method()));
   if (!context) throw std::runtime_error("OpenSSL cannot make a client of REALITY");
   SSL_CTX* const c = context.get();

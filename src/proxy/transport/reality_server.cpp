@@ -1,4 +1,4 @@
-#include "proxy/base/freed_by.hpp"
+#include "proxy/base/deleter.hpp"
 #include "proxy/base/proxy_protocol.hpp"
 #include "proxy/net/wall_clock.hpp"
 #include "proxy/transport/paced_stream.hpp"
@@ -107,11 +107,11 @@ struct reality_server::state {
 
   const reality_server_options options;
   transport_dialer target;
-  const std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> context;
-  std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>> signing_key;
+  const std::unique_ptr<SSL_CTX, deleter<SSL_CTX_free>> context;
+  std::unique_ptr<EVP_PKEY, deleter<EVP_PKEY_free>> signing_key;
   std::shared_ptr<proving_certificates> certificates;
   mutable std::mutex remembering;
-  session_id_memory remembered;
+  session_id_replay_filter remembered;
   bool measured = false;
   std::vector<std::size_t> tickets;
 };

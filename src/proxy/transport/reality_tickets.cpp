@@ -1,5 +1,5 @@
 #include "proxy/transport/reality_tickets.hpp"
-#include "proxy/base/freed_by.hpp"
+#include "proxy/base/deleter.hpp"
 
 #include "proxy/net/read_deadline.hpp"
 #include "proxy/transport/tls_handshake.hpp"
@@ -26,7 +26,7 @@ void note_record(int sent, int, int type, const void* head, std::size_t size, SS
 }
 
 ssl_ptr curious_client(const std::string& name, std::vector<std::size_t>& list) {
-  const std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> context(SSL_CTX_new(TLS_client_method()));
+  const std::unique_ptr<SSL_CTX, deleter<SSL_CTX_free>> context(SSL_CTX_new(TLS_client_method()));
   ssl_ptr tls(context ? SSL_new(context.get()) : nullptr);
   if (!tls) throw std::bad_alloc();
   SSL_set_connect_state(tls.get());
@@ -51,10 +51,10 @@ asio::awaitable<std::vector<std::size_t>> measure_tickets(std::shared_ptr<connec
   const auto c =
       co_await handshake_over(std::move(below), std::move(tls), std::move(extras), longest_handshake, ec);
   if (ec) co_return std::vector<std::size_t>();
-  read_deadline over(c->get_executor(), listens);
+  read_deadline limit(c->get_executor(), listens);
   std::array<std::byte, 4096> room{};
   std::error_code ended;
-  while (!ended) co_await c->read_some(asio::buffer(room), ended, over.slot());
+  while (!ended) co_await c->read_some(asio::buffer(room), ended, limit.slot());
   co_return *list;
 }
 

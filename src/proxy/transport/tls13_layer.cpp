@@ -148,13 +148,14 @@ void tls13_layer::take_alert(const_bytes text) {
 
 void tls13_layer::take_messages(const_bytes text) {
   switch (messages_.take(text)) {
-    case late_messages::event::nothing: return;
-    case late_messages::event::mistake: return fail(SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
-    case late_messages::event::bad_value: return fail(SSL_AD_ILLEGAL_PARAMETER, SSL_R_BAD_VALUE);
-    case late_messages::event::new_keys_wanted:
+    case post_handshake_messages::event::nothing: return;
+    case post_handshake_messages::event::mistake:
+      return fail(SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
+    case post_handshake_messages::event::bad_value: return fail(SSL_AD_ILLEGAL_PARAMETER, SSL_R_BAD_VALUE);
+    case post_handshake_messages::event::new_keys_wanted:
       if (update_ == update::none) update_ = update::own;
       break;
-    case late_messages::event::new_keys: break;
+    case post_handshake_messages::event::new_keys: break;
   }
   opens_.update();
 }

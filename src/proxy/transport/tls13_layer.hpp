@@ -3,7 +3,7 @@
 // `input` into the reader's memory, without a copy. Waits for nothing. Ring 4.
 #pragma once
 
-#include "proxy/tls/late_messages.hpp"
+#include "proxy/tls/post_handshake_messages.hpp"
 #include "proxy/tls/record_keys.hpp"
 #include "proxy/transport/text_list.hpp"
 #include "proxy/transport/tls_buffer.hpp"
@@ -69,7 +69,7 @@ class tls13_layer {
   tls_buffer& input_;
   tls_buffer& output_;
   record_keys opens_, seals_;
-  late_messages messages_;
+  post_handshake_messages messages_;
   std::size_t opened_ = 0;  ///< text at the begin of input_
   std::size_t tail_ = 0;    ///< what the record has behind that
   int useless_ = 0;

@@ -24,7 +24,7 @@ void tls_buffer::consume(std::size_t n) noexcept {
   if (empty()) release();
 }
 
-void tls_buffer::settle(std::size_t more) {
+void tls_buffer::shrink(std::size_t more) {
   if (empty())
     release();
   else if (capacity() > small && size() < capacity() / 4)

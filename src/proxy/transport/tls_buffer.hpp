@@ -36,7 +36,7 @@ class tls_buffer {
   void filled(std::size_t n) noexcept { end_ += n; }
   void consume(std::size_t n) noexcept;
   /// Gives large memory back that is needed for few bytes and `more`, or for none.
-  void settle(std::size_t more = 0);
+  void shrink(std::size_t more = 0);
 
  private:
   void move_to(std::size_t capacity);

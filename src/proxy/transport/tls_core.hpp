@@ -48,7 +48,7 @@ struct tls_core {
     if (n > 0) ec.clear();
     if (n == 0 && !ec && !text.empty()) ec = asio::error::would_block;
     engine.rest();
-    engine.input.settle();
+    engine.input.shrink();
     return n;
   }
   /// Whether a read that has `n` bytes so far should look for more. The last record of a peer's write may be

@@ -17,7 +17,7 @@
 
 namespace muxpro::proxy {
 
-/// OpenSSL's door to `input` and `output`: a BIO without memory.
+/// OpenSSL's bio to `input` and `output`: a BIO without memory.
 struct tls_bio {
   static int read(BIO* b, char* to, int size) {
     BIO_clear_retry_flags(b);
@@ -56,11 +56,11 @@ thread_local std::array<std::byte, record_text> gathered;
 
 tls_engine::tls_engine(ssl_ptr ssl, tls_extras extras)
     : ssl_(std::move(ssl)), handshake_(std::move(extras.handshake)) {
-  BIO* const door = BIO_new(tls_bio::method());
-  if (!door) throw std::bad_alloc();
-  BIO_set_data(door, this);
-  BIO_set_init(door, 1);
-  SSL_set_bio(ssl_.get(), door, door);
+  BIO* const bio = BIO_new(tls_bio::method());
+  if (!bio) throw std::bad_alloc();
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_.get(), bio, bio);
   if (shares_secrets(ssl_.get())) {
     collect_secrets(ssl_.get(), &secrets_);
     SSL_set_msg_callback(ssl_.get(), count_record);

@@ -30,7 +30,7 @@ asio::awaitable<std::shared_ptr<connection_over<tls_stream<Next>>>> handshake_ov
   auto c = std::make_shared<connection_over<tls_stream<Next>>>(std::move(stream));
   const deadline late(c, limit);
   co_await c->stream().async_handshake(or_error(ec));
-  if (ec && late.over()) ec = asio::error::timed_out;
+  if (ec && late.expired()) ec = asio::error::timed_out;
   co_return c;
 }
 

@@ -163,8 +163,8 @@ class tls_operation {
   bool go_on() {
     const bool waits = as_far_as_it_gets();
     core_->engine.rest();
-    if (Task::reads) core_->engine.input.settle();
-    if (!core_->writing) core_->engine.output.settle(tls_buffer::spare);
+    if (Task::reads) core_->engine.input.shrink();
+    if (!core_->writing) core_->engine.output.shrink(tls_buffer::spare);
     return waits;
   }
   bool as_far_as_it_gets() {
@@ -246,7 +246,7 @@ class tls_operation {
     }
     if (ec && was_read) ec_ = ec;
     if (ec && !was_read) unsent(ec);
-    if (ec && Task::reads) engine.input.settle();
+    if (ec && Task::reads) engine.input.shrink();
     return !ec;
   }
 

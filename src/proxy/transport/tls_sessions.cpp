@@ -1,5 +1,5 @@
 #include "proxy/transport/tls_sessions.hpp"
-#include "proxy/base/freed_by.hpp"
+#include "proxy/base/deleter.hpp"
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -13,7 +13,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-using session_ptr = std::unique_ptr<SSL_SESSION, freed_by<SSL_SESSION_free>>;
+using session_ptr = std::unique_ptr<SSL_SESSION, deleter<SSL_SESSION_free>>;
 
 /// Whether its server's certificate has.
 bool has_expired(SSL_SESSION* s) noexcept {

@@ -75,7 +75,7 @@ asio::awaitable<upgraded> ask_for_upgrade(std::shared_ptr<connection> c, const u
                                           std::error_code& ec) {
   const deadline limit(c, o.handshake);
   upgraded out = co_await ask_in_time(*c, o, ec);
-  if (ec && limit.over()) ec = asio::error::timed_out;
+  if (ec && limit.expired()) ec = asio::error::timed_out;
   co_return out;
 }
 
@@ -83,7 +83,7 @@ asio::awaitable<upgraded> accept_upgrade(std::shared_ptr<connection> c, const up
                                          std::error_code& ec) {
   const deadline limit(c, o.handshake);
   upgraded out = co_await accept_in_time(*c, o, ec);
-  if (ec && limit.over()) ec = asio::error::timed_out;
+  if (ec && limit.expired()) ec = asio::error::timed_out;
   co_return out;
 }
 

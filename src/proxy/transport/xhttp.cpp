@@ -14,7 +14,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-http2_options xhttp_http2(const xhttp_options& o, const xhttp_way& w) {
+http2_options xhttp_http2(const xhttp_options& o, const xhttp_connection_options& w) {
   http2_options out;
   out.head_bytes = o.head_bytes;
   out.ping_after = w.ping_after;
@@ -23,16 +23,16 @@ http2_options xhttp_http2(const xhttp_options& o, const xhttp_way& w) {
 
 }  // namespace
 
-xhttp_transport::xhttp_transport(xhttp_options o, xhttp_way w)
+xhttp_transport::xhttp_transport(xhttp_options o, xhttp_connection_options w)
     : options_(std::move(o)),
-      way_(std::move(w)),
-      http2_(xhttp_http2(options_, way_)),
+      connection_options_(std::move(w)),
+      http2_(xhttp_http2(options_, connection_options_)),
       pools_(http2_, options_.xmux),
       server_(options_) {}
 
 std::shared_ptr<http_requests> xhttp_transport::requests(const asio::any_io_executor& executor,
                                                          opener below) const {
-  if (!way_.http2) {
+  if (!connection_options_.http2) {
     auto pool = kept_.of(executor, [&] { return std::make_shared<http1_pool>(executor, options_.xmux); });
     return make_http1_requests(std::move(pool), std::move(below));
   }
@@ -43,7 +43,7 @@ http_request xhttp_transport::ask(xhttp_purpose p, const std::string& session) c
   xhttp_question q;
   q.what = p;
   q.session = session;
-  q.secure = way_.secure;
+  q.secure = connection_options_.secure;
   q.padding = random_in(options_.padding);
   return xhttp_request(q, options_);
 }
@@ -56,11 +56,13 @@ std::size_t xhttp_transport::part_size() const {
 asio::awaitable<std::shared_ptr<connection>> xhttp_transport::dial_download(std::shared_ptr<http_requests> by,
                                                                             std::string session,
                                                                             std::error_code& ec) const {
-  if (way_.download_by) {
-    opener below = [from = way_.download_from](std::error_code& why) { return from->dial(why); };
+  if (connection_options_.download_by) {
+    opener below = [from = connection_options_.download_from](std::error_code& why) {
+      return from->dial(why);
+    };
     const auto executor = co_await asio::this_coro::executor;
-    const auto elsewhere = way_.download_by->requests(executor, std::move(below));
-    http_request request = way_.download_by->ask(xhttp_purpose::download, session);
+    const auto elsewhere = connection_options_.download_by->requests(executor, std::move(below));
+    http_request request = connection_options_.download_by->ask(xhttp_purpose::download, session);
     co_return co_await elsewhere->send(std::move(request), ec);
   }
   http_request request = ask(xhttp_purpose::download, session);
@@ -70,7 +72,8 @@ asio::awaitable<std::shared_ptr<connection>> xhttp_transport::dial_download(std:
 asio::awaitable<std::shared_ptr<connection>> xhttp_transport::dial(opener below, std::error_code& ec) const {
   const auto executor = co_await asio::this_coro::executor;
   const auto by = requests(executor, std::move(below));
-  const xhttp_mode mode = chosen_mode(options_.mode, way_.reality, way_.download_by != nullptr);
+  const xhttp_mode mode =
+      chosen_mode(options_.mode, connection_options_.reality, connection_options_.download_by != nullptr);
   if (mode == xhttp_mode::stream_one) {
     http_request request = ask(xhttp_purpose::both, {});
     co_return co_await by->send(std::move(request), ec);
@@ -84,7 +87,8 @@ asio::awaitable<std::shared_ptr<connection>> xhttp_transport::dial(opener below,
     if (ec) co_return nullptr;
     co_return join_stream_up(std::move(down), std::move(up));
   }
-  auto request_of_part = [o = options_, secure = way_.secure, session](std::uint64_t n, const_bytes part) {
+  auto request_of_part = [o = options_, secure = connection_options_.secure, session](std::uint64_t n,
+                                                                                      const_bytes part) {
     xhttp_question q;
     q.what = xhttp_purpose::post;
     q.session = session;
@@ -102,7 +106,7 @@ asio::awaitable<std::shared_ptr<connection>> xhttp_transport::dial(opener below,
 asio::awaitable<std::shared_ptr<connection>> xhttp_transport::open(std::shared_ptr<connection> below,
                                                                    std::error_code& ec) const {
   http_request request = ask(xhttp_purpose::both, {});
-  if (way_.http2) {
+  if (connection_options_.http2) {
     const auto c = start_http2_client(std::move(below), http2_);
     co_return send_over_http2(*c, request);
   }

@@ -25,8 +25,8 @@ namespace muxpro::proxy {
 class xhttp_transport;
 
 /// How a client reaches its server.
-struct xhttp_way {
-  xhttp_way() = default;
+struct xhttp_connection_options {
+  xhttp_connection_options() = default;
 
   bool http2 = false, secure = false, reality = false;
   duration ping_after = std::chrono::seconds(45);  ///< as Chrome's, 0 means no PING
@@ -39,7 +39,7 @@ struct xhttp_way {
 /// except requests with parts of an upload, which follow each other on those of the thread.
 class xhttp_transport final : public transport {
  public:
-  xhttp_transport(xhttp_options o, xhttp_way w);
+  xhttp_transport(xhttp_options o, xhttp_connection_options w);
 
   /// A connection alone over `below`, in mode stream-one. Errors: as dial(). Cancellation: not supported.
   asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> below,
@@ -71,7 +71,7 @@ class xhttp_transport final : public transport {
                                      xhttp_server::place at, std::error_code& ec) const;
 
   const xhttp_options options_;
-  const xhttp_way way_;
+  const xhttp_connection_options connection_options_;
   const http2_options http2_;
   mutable http2_pools pools_;
   mutable thread_pools<http1_pool> kept_;

@@ -26,7 +26,7 @@ asio::awaitable<std::vector<std::byte>> read_beginning(std::shared_ptr<connectio
   do {
     co_await read_more(*c, got, 2048, ec);
   } while (!ec && got.size() < http2_beginning.size() && http2_beginning.starts_with(as_text(got)));
-  if (ec && late.over()) ec = asio::error::timed_out;
+  if (ec && late.expired()) ec = asio::error::timed_out;
   co_return got;
 }
 

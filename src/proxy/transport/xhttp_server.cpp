@@ -96,8 +96,8 @@ asio::awaitable<void> pad_answer(std::shared_ptr<xhttp_upload> up, std::shared_p
 // --- sessions
 
 xhttp_sessions::xhttp_sessions(std::size_t waiting_posts)
-    : waiting_posts_(waiting_posts), over_(std::make_shared<xhttp_upload>(waiting_posts)) {
-  over_->end(asio::error::eof);
+    : waiting_posts_(waiting_posts), ended_upload_(std::make_shared<xhttp_upload>(waiting_posts)) {
+  ended_upload_->end(asio::error::eof);
 }
 
 std::shared_ptr<xhttp_upload> xhttp_sessions::get(const std::string& name) {
@@ -105,7 +105,7 @@ std::shared_ptr<xhttp_upload> xhttp_sessions::get(const std::string& name) {
   for (const by_name* all : {&begun_, &waiting_})
     if (const auto found = all->find(name); found != all->end()) return found->second;
   forget_old(std::chrono::steady_clock::now());
-  if (removed_.contains(name)) return over_;
+  if (removed_.contains(name)) return ended_upload_;
   if (waiting_.size() >= most_waiting) return nullptr;
   return waiting_[name] = std::make_shared<xhttp_upload>(waiting_posts_);
 }
@@ -198,12 +198,12 @@ void xhttp_server::take_post(const call_ptr& call, std::vector<http_field> field
   const auto up = sessions_.get(v.session);
   if (!up) return call->refuse(503, std::move(fields));
   switch (up->enter_post(v.number)) {
-    case post_turns::entry::too_many:
+    case upload_reorder_buffer::entry::too_many:
       up->end(asio::error::connection_reset);
       return call->refuse(409, std::move(fields));
-    case post_turns::entry::repeated: return call->refuse(200, std::move(fields));
-    case post_turns::entry::waits:
-    case post_turns::entry::over: break;
+    case upload_reorder_buffer::entry::repeated: return call->refuse(200, std::move(fields));
+    case upload_reorder_buffer::entry::waits:
+    case upload_reorder_buffer::entry::over: break;
   }
   const auto answer = call->accept(std::move(fields), {});
   xhttp_part part{v.number, std::move(v.data), takes_data_in_body(options_) ? answer : nullptr};

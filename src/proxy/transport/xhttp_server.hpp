@@ -57,7 +57,7 @@ class xhttp_sessions {
   void forget_old(time_point now);
 
   const std::size_t waiting_posts_;
-  const std::shared_ptr<xhttp_upload> over_;  ///< of removed sessions
+  const std::shared_ptr<xhttp_upload> ended_upload_;  ///< of removed sessions
   std::mutex mutex_;
   by_name waiting_, begun_;
   std::unordered_map<std::string, time_point> removed_;  ///< remembered until then

@@ -31,7 +31,7 @@ struct download_place {
 
 struct xhttp_reading {
   xhttp_options options;
-  xhttp_way way;
+  xhttp_connection_options connections;
   std::optional<download_place> download;
 };
 
@@ -109,7 +109,7 @@ void read_xhttp_xmux(settings& s, xhttp_reading& to) {
         x.number<std::int32_t>(
             {"hKeepAlivePeriod", "Seconds of silence after which the server gets a PING; 0: 45; -1: never."},
             ping, -1, xhttp_day);
-        if (ping != 0) to.way.ping_after = std::chrono::seconds(std::max(ping, 0));
+        if (ping != 0) to.connections.ping_after = std::chrono::seconds(std::max(ping, 0));
         if (l.connections.most > 0 && l.concurrency.most > 0)
           x.wrong("maxConnections", "is used together with maxConcurrency; only one of them is allowed");
         if (l != reuse_limits()) to.options.xmux = l;
@@ -181,7 +181,8 @@ void read_xhttp_extra(settings& s, role side, xhttp_reading& to) {
   });
 }
 
-std::string put_xhttp_on(xhttp_way& w, const std::string& security, const std::vector<std::string>& alpn) {
+std::string put_xhttp_on(xhttp_connection_options& w, const std::string& security,
+                         const std::vector<std::string>& alpn) {
   const bool one = alpn.size() == 1;
   if (one && alpn[0] == "h3") return "is xhttp, and alpn is h3: muxpro has no HTTP/3";
   w.secure = !security.empty();
@@ -199,16 +200,17 @@ dial_options dialing_of(const stream_config& s) {
 }
 
 std::shared_ptr<const xhttp_transport> make_xhttp(const xhttp_reading& r) {
-  xhttp_way way = r.way;
+  xhttp_connection_options connections = r.connections;
   if (r.download) {
     const stream_config& s = r.download->stream;
     const auto made = [](const transport_factory& p) { return p.make ? p.make() : nullptr; };
     transport_options use(made(s.security));
     use.socket = s.socket;
-    way.download_from = std::make_shared<transport_dialer>(r.download->at, std::move(use), dialing_of(s));
-    way.download_by = std::dynamic_pointer_cast<const xhttp_transport>(made(s.carrier));
+    connections.download_from =
+        std::make_shared<transport_dialer>(r.download->at, std::move(use), dialing_of(s));
+    connections.download_by = std::dynamic_pointer_cast<const xhttp_transport>(made(s.carrier));
   }
-  return std::make_shared<const xhttp_transport>(r.options, std::move(way));
+  return std::make_shared<const xhttp_transport>(r.options, std::move(connections));
 }
 
 transport_factory read_xhttp(settings& s, role side, const std::string& server) {
@@ -216,14 +218,14 @@ transport_factory read_xhttp(settings& s, role side, const std::string& server) 
   read_xhttp_mode(s, r->options);
   read_xhttp_place(s, side, server, r->options);
   read_xhttp_extra(s, side, *r);
-  if (side == role::server) r->way.ping_after = duration(0);
+  if (side == role::server) r->connections.ping_after = duration(0);
   transport_factory out([r] { return make_xhttp(*r); });
   out.alpn = {"h2"};
   out.takes_mux_cool_streams = false;
   out.trust = [r](std::vector<std::string> fields) { r->options.trusted = std::move(fields); };
   if (r->download) out.share_socket = [r](const socket_options& o) { r->download->stream.socket = o; };
   out.stand_on = [r](const std::string& security, const std::vector<std::string>& alpn) {
-    return put_xhttp_on(r->way, security, alpn);
+    return put_xhttp_on(r->connections, security, alpn);
   };
   return out;
 }

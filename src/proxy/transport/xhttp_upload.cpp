@@ -34,10 +34,10 @@ bool xhttp_upload::enter_stream() {
   return !end_ && turns_.empty() && !std::exchange(streams_, true);
 }
 
-post_turns::entry xhttp_upload::enter_post(std::uint64_t n) {
+upload_reorder_buffer::entry xhttp_upload::enter_post(std::uint64_t n) {
   const std::lock_guard lock(mutex_);
-  if (end_) return post_turns::entry::over;
-  if (streams_) return post_turns::entry::too_many;
+  if (end_) return upload_reorder_buffer::entry::over;
+  if (streams_) return upload_reorder_buffer::entry::too_many;
   const auto entry = turns_.enter(n);
   changed_.wake_all();
   return entry;

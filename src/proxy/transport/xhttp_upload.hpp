@@ -3,7 +3,7 @@
 #pragma once
 
 #include "proxy/transport/thread_signal.hpp"
-#include "proxy/xhttp/post_turns.hpp"
+#include "proxy/xhttp/upload_reorder_buffer.hpp"
 
 #include <muxpro/proxy/connection.hpp>
 
@@ -38,7 +38,7 @@ class xhttp_upload {
 
   /// Returns false if there is another upload.
   bool enter_stream();
-  post_turns::entry enter_post(std::uint64_t n);
+  upload_reorder_buffer::entry enter_post(std::uint64_t n);
   /// Hands over the body of an upload that has entered.
   /// Completes when the reader has room for all of it.
   /// Errors: why the session has ended, timed_out after `idle_limit`, or those of `body`.
@@ -79,7 +79,7 @@ class xhttp_upload {
   const time_point born_ = std::chrono::steady_clock::now();
   mutable std::mutex mutex_;
   thread_signal changed_;
-  post_turns turns_;
+  upload_reorder_buffer turns_;
   std::deque<std::vector<std::byte>> held_;
   std::size_t held_bytes_ = 0, first_at_ = 0;  ///< of the first piece so many were read
   bool begun_ = false, streams_ = false, gone_ = false;

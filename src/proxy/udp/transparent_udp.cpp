@@ -33,7 +33,7 @@ udp::socket open_transparent_socket(const asio::any_io_executor& executor, const
   if (!ec && !(turn_on(s.native_handle(), SOL_SOCKET, SO_REUSEADDR) &&
                turn_on(s.native_handle(), IPPROTO_IP, IP_TRANSPARENT)))
     ec.assign(errno, std::system_category());
-  if (!ec) ec = set_way(s.native_handle(), o);
+  if (!ec) ec = set_route_options(s.native_handle(), o);
   if (!ec) s.bind(self, ec);
   if (!ec) s.non_blocking(true, ec);
   return s;

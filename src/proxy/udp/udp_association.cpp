@@ -34,7 +34,7 @@ std::error_code udp_nat::association::open_as(const udp& family) {
   v6_ = family == udp::v6();
   socket_.open(family, ec);
   if (!ec && v6_) socket_.set_option(asio::ip::v6_only(o.source.has_value()), ec);
-  if (!ec) ec = set_way(native(), o);
+  if (!ec) ec = set_route_options(native(), o);
   if (!ec) socket_.bind(o.source ? udp::endpoint(*o.source, 0) : udp::endpoint(family, 0), ec);
   if (ec) socket_.close(ignored);
   return ec;

@@ -15,7 +15,7 @@ constexpr std::byte final_bit{0x80}, reserved_bits{0x70}, opcode_bits{0x0f}, mas
 std::size_t websocket_reader::next(bytes in) {
   std::byte* const front = in.data();
   std::byte* to = front;
-  while (!in.empty() && !over()) {
+  while (!in.empty() && !finished()) {
     std::size_t n = 0;
     if (!in_payload_) {
       n = take_header(in);

@@ -35,7 +35,7 @@ class websocket_reader {
   std::error_code failure() const noexcept { return failure_; }
 
  private:
-  bool over() const noexcept { return closed_ || failure_; }
+  bool finished() const noexcept { return closed_ || failure_; }
   std::size_t take_header(const_bytes in);
   std::size_t header_size() const noexcept;
   void begin_frame();

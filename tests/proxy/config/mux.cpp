@@ -11,7 +11,7 @@ namespace config_mux {
 using namespace muxpro::proxy;
 using muxpro::dialect;
 using test::read_text;
-using quic = mux_options::quic_way;
+using quic = mux_options::quic_handling;
 
 struct read_mux {
   explicit read_mux(const std::string& mux, const std::string& protocol = "socks")

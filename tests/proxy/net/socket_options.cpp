@@ -41,7 +41,7 @@ TEST_CASE("socket options: from a configuration to a socket", "[proxy][transport
   const unique_fd tcp_alone(make_tcp_socket(AF_INET, plain));
   REQUIRE(tcp_alone);
   set_options(tcp_alone.get(), plain);
-  CHECK_FALSE(set_way(tcp_alone.get(), plain));
+  CHECK_FALSE(set_route_options(tcp_alone.get(), plain));
   CHECK(number_of(tcp_alone.get(), IPPROTO_TCP, TCP_WINDOW_CLAMP) == 70000);
   std::array<char, 16> name{};
   socklen_t size = name.size();
@@ -59,7 +59,7 @@ TEST_CASE("socket options: Fast Open is a flag or the length of a queue", "[prox
 TEST_CASE("socket options: an interface that does not exist", "[proxy][transport]") {
   const unique_fd s(make_tcp_socket(AF_INET, socket_options()));
   REQUIRE(s);
-  CHECK(set_way(s.get(), read(R"({"interface": "no-such-one"})")));
+  CHECK(set_route_options(s.get(), read(R"({"interface": "no-such-one"})")));
   CHECK(read(R"({"mark": 255})").mark == 255);
 }
 

@@ -29,13 +29,13 @@ xhttp_options at_path(const char* path, mode m = mode::automatic) {
 
 std::shared_ptr<const transport> xhttp_layer(xhttp_options o, bool http2 = false) {
   if (o.host.empty()) o.host = "server.example";
-  xhttp_way way;
-  way.http2 = http2;
-  return std::make_shared<const xhttp_transport>(std::move(o), std::move(way));
+  xhttp_connection_options connections;
+  connections.http2 = http2;
+  return std::make_shared<const xhttp_transport>(std::move(o), std::move(connections));
 }
 
 std::shared_ptr<const transport> xhttp_server_layer(const char* path = "/up") {
-  return std::make_shared<const xhttp_transport>(at_path(path), xhttp_way());
+  return std::make_shared<const xhttp_transport>(at_path(path), xhttp_connection_options());
 }
 
 awaitable<> answers(behind_layer& x, std::string request, std::string status) {
@@ -111,17 +111,17 @@ TEST_CASE("xhttp: over TLS, with h2 agreed on", "[proxy][xhttp]") {
 TEST_CASE("xhttp: downloads from another place", "[proxy][xhttp]") {
   const protocol p = of_trojan();
   behind_layer(p.made(), xhttp_server_layer()).run([&](behind_layer& x) -> awaitable<> {
-    xhttp_way way;
-    way.download_from = std::make_shared<transport_dialer>(
+    xhttp_connection_options connections;
+    connections.download_from = std::make_shared<transport_dialer>(
         stream_address(host_port("127.0.0.1", x.at.port())), transport_options());
     xhttp_options there = at_path("/up");
     there.host = "elsewhere.example";
-    xhttp_way by_http2;
+    xhttp_connection_options by_http2;
     by_http2.http2 = true;
-    way.download_by = std::make_shared<const xhttp_transport>(there, by_http2);
+    connections.download_by = std::make_shared<const xhttp_transport>(there, by_http2);
     xhttp_options o = at_path("/up");
     o.host = "server.example";
-    co_await talks(x, p, std::make_shared<const xhttp_transport>(o, way));
+    co_await talks(x, p, std::make_shared<const xhttp_transport>(o, connections));
   });
 }
 

@@ -48,9 +48,9 @@ xhttp_options padding_in(xhttp_padding_form::place where, bool tokenish, xhttp_m
 }
 
 std::shared_ptr<const transport> layer(xhttp_options o, bool http2 = false) {
-  xhttp_way way;
-  way.http2 = http2;
-  return std::make_shared<const xhttp_transport>(std::move(o), std::move(way));
+  xhttp_connection_options connections;
+  connections.http2 = http2;
+  return std::make_shared<const xhttp_transport>(std::move(o), std::move(connections));
 }
 
 void talk_by_both(const xhttp_options& o) {

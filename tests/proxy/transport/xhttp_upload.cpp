@@ -52,7 +52,7 @@ awaitable<std::string> uploaded(xhttp_upload& up) {
 
 void begin_post(asio::io_context& io, const std::shared_ptr<xhttp_upload>& up, std::uint64_t n,
                 const std::string& text) {
-  CHECK(up->enter_post(n) == post_turns::entry::waits);
+  CHECK(up->enter_post(n) == upload_reorder_buffer::entry::waits);
   asio::co_spawn(io, take(up, {n, {}, body_of(io, text)}), [](std::exception_ptr) {});
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("xhttp_upload: bytes of a part that stand in its head come before its 
   asio::io_context io;
   const auto up = std::make_shared<xhttp_upload>(30);
   const auto begin = [&](std::uint64_t n, std::string_view head, std::shared_ptr<connection> body) {
-    CHECK(up->enter_post(n) == post_turns::entry::waits);
+    CHECK(up->enter_post(n) == upload_reorder_buffer::entry::waits);
     const auto data = std::as_bytes(std::span(head));
     asio::co_spawn(io, take(up, {n, {data.begin(), data.end()}, std::move(body)}), [](std::exception_ptr) {});
   };
@@ -113,7 +113,7 @@ TEST_CASE("xhttp_upload: a part in a head waits for the reader, and ends with it
   const auto up = std::make_shared<xhttp_upload>(30);
   up->begin();
   begin_post(io, up, 0, std::string(xhttp_upload::room, 'x'));
-  CHECK(up->enter_post(1) == post_turns::entry::waits);
+  CHECK(up->enter_post(1) == upload_reorder_buffer::entry::waits);
   bool done = false;
   asio::co_spawn(io, take(up, {1, std::vector<std::byte>(5), nullptr}),
                  [&done](std::exception_ptr) { done = true; });
@@ -130,18 +130,18 @@ TEST_CASE("xhttp_upload: one stream, and no parts beside it", "[proxy][xhttp]") 
   const auto up = std::make_shared<xhttp_upload>(30);
   CHECK(up->enter_stream());
   CHECK_FALSE(up->enter_stream());
-  CHECK(up->enter_post(0) == post_turns::entry::too_many);
+  CHECK(up->enter_post(0) == upload_reorder_buffer::entry::too_many);
 }
 
 TEST_CASE("xhttp_upload: a removed session is over, until it begins again", "[proxy][xhttp]") {
   xhttp_sessions sessions(30);
   REQUIRE(sessions.begin("a"));
-  CHECK(sessions.get("a")->enter_post(0) == post_turns::entry::waits);
+  CHECK(sessions.get("a")->enter_post(0) == upload_reorder_buffer::entry::waits);
   sessions.remove("a");
-  CHECK(sessions.get("a")->enter_post(0) == post_turns::entry::over);
+  CHECK(sessions.get("a")->enter_post(0) == upload_reorder_buffer::entry::over);
   CHECK_FALSE(sessions.get("a")->enter_stream());
   REQUIRE(sessions.begin("a"));
-  CHECK(sessions.get("a")->enter_post(0) == post_turns::entry::waits);
+  CHECK(sessions.get("a")->enter_post(0) == upload_reorder_buffer::entry::waits);
 }
 
 TEST_CASE("xhttp_upload: requests and the reader are on threads of their own", "[proxy][xhttp]") {

@@ -17,10 +17,10 @@ std::string shown(const char* text) {
   dns_server_options o;
   if (!read_dns_server_address(text, o)) return "no";
   constexpr const char* ways[] = {"system", "fakes", "udp", "tcp", "https"};
-  std::string out = ways[static_cast<int>(o.way)];
-  if (o.way == dns_way::system || o.way == dns_way::fakes) return out;
+  std::string out = ways[static_cast<int>(o.transport)];
+  if (o.transport == dns_transport::system || o.transport == dns_transport::fakes) return out;
   out += fmt::format(" {} {}", o.at.host.to_string(), o.at.port);
-  if (o.way == dns_way::https) out += fmt::format(" {} {}", o.path, o.tls ? "tls" : "plain");
+  if (o.transport == dns_transport::https) out += fmt::format(" {} {}", o.path, o.tls ? "tls" : "plain");
   return out + (o.local ? " local" : "");
 }
 

@@ -32,7 +32,7 @@ TEST_CASE("name_rules: hosts by whole names and by patterns", "[proxy][names]") 
 TEST_CASE("name_rules: servers of a name come first, then those for all", "[proxy][names]") {
   dns_options o;
   o.servers.resize(4);
-  for (auto& s : o.servers) s.way = dns_way::udp;
+  for (auto& s : o.servers) s.transport = dns_transport::udp;
   o.servers[1].domains = {"domain:b.example"};
   o.servers[2].domains = {"full:x.b.example"};
   o.servers[2].skip_fallback = true;
@@ -60,20 +60,20 @@ TEST_CASE("name_rules: names of the servers themselves are the system's", "[prox
   dns_options o;
   CHECK(name_rules(o, none).servers_for("a.example") == numbers{name_rules::system_server});
   o.servers.resize(2);
-  for (auto& s : o.servers) s.way = dns_way::https;
+  for (auto& s : o.servers) s.transport = dns_transport::https;
   o.servers[0].at.host = "dns.example.net";
   o.servers[1].at.host = "192.0.2.1";
   const name_rules rules(o, none);
   CHECK(rules.servers_for("dns.example.net") == numbers{name_rules::system_server});
   CHECK(rules.servers_for("x.example.net") == numbers{0, 1});
-  CHECK(rules.server(name_rules::system_server).way == dns_way::system);
+  CHECK(rules.server(name_rules::system_server).transport == dns_transport::system);
 }
 
 TEST_CASE("name_rules: localhost has the names that no other server can have", "[proxy][names]") {
   geo_files none;
   dns_options o;
   o.servers.resize(2);
-  o.servers[0].way = dns_way::udp;
+  o.servers[0].transport = dns_transport::udp;
   const name_rules rules(o, none);
   for (const char* name : {"printer", "printer.lan", "x.local", "x.home.arpa"})
     CHECK(rules.servers_for(name) == numbers{1, 0});
@@ -89,10 +89,10 @@ TEST_CASE("name_rules: where FakeDNS stands among the servers", "[proxy][names]"
   geo_files none;
   dns_options o;
   o.servers.resize(2);
-  o.servers[0].way = dns_way::fakes;
+  o.servers[0].transport = dns_transport::fakes;
   o.servers[0].domains = {"domain:a.net"};
   o.servers[0].skip_fallback = true;
-  o.servers[1].way = dns_way::udp;
+  o.servers[1].transport = dns_transport::udp;
   CHECK(name_rules(o, none).fakes_for("x.a.net") == use::first);
   CHECK(name_rules(o, none).fakes_for("b.net") == use::none);
   o.servers[0].skip_fallback = false;
@@ -118,9 +118,9 @@ TEST_CASE("name_rules: servers are alike if only their places differ", "[proxy][
   geo_files none;
   dns_options o;
   o.servers.resize(3);
-  for (auto& s : o.servers) s.way = dns_way::udp;
+  for (auto& s : o.servers) s.transport = dns_transport::udp;
   o.servers[0].at = {"192.0.2.1", 53};
-  o.servers[1].way = dns_way::tcp;
+  o.servers[1].transport = dns_transport::tcp;
   o.servers[2].tag = "t";
   const name_rules rules(o, none);
   CHECK(rules.are_alike(0, 1));

@@ -4,8 +4,8 @@
 #include "head_transcript.hpp"
 #include "reality_captures.hpp"
 
-#include "proxy/reality/admittance.hpp"
 #include "proxy/reality/certificate.hpp"
+#include "proxy/reality/client_verification.hpp"
 #include "proxy/reality/target_flight.hpp"
 
 #include <algorithm>
@@ -244,18 +244,18 @@ TEST_CASE("reality: the target's answer", "[proxy][reality]") {
 }
 
 TEST_CASE("reality: session ids are remembered for ten minutes", "[proxy][reality]") {
-  session_id_memory seen;
+  session_id_replay_filter seen;
   session_id id{};
   const time_point now{};
   CHECK(seen.note(id, now));
   CHECK_FALSE(seen.note(id, now + 599s));
   CHECK(seen.note(id, now + 600s));
   CHECK(seen.size() == 1);
-  for (std::uint32_t i = 1; i <= session_id_memory::most + 10; ++i) {
+  for (std::uint32_t i = 1; i <= session_id_replay_filter::most + 10; ++i) {
     std::memcpy(id.data(), &i, sizeof i);
     CHECK(seen.note(id, now + 601s));
   }
-  CHECK(seen.size() == session_id_memory::most);
+  CHECK(seen.size() == session_id_replay_filter::most);
 }
 
 }  // namespace reality_test

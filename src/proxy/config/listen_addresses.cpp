@@ -119,7 +119,7 @@ void read_unix_place(settings& s, const std::string& listen, inbound_config& to)
 }
 
 /// A listener, with what makes two of them the same.
-struct listening_place {
+struct listen_address {
   std::string path;  ///< of the object in the configuration
   std::string shown;
   std::string name;  ///< of a unix socket
@@ -128,8 +128,8 @@ struct listening_place {
   bool tcp = false, udp = false;
 };
 
-listening_place place_of(std::string path, const stream_endpoint& at, bool tcp, bool udp) {
-  listening_place out;
+listen_address listen_address_of(std::string path, const stream_endpoint& at, bool tcp, bool udp) {
+  listen_address out;
   out.path = std::move(path);
   out.shown = to_string(at);
   out.tcp = tcp;
@@ -151,22 +151,22 @@ bool covers(const asio::ip::address& all, const asio::ip::address& one) {
   return all.is_unspecified() && (all.is_v6() || one.is_v4());
 }
 
-bool collide(const listening_place& a, const listening_place& b) {
+bool collide(const listen_address& a, const listen_address& b) {
   if (!a.name.empty() || !b.name.empty()) return a.name == b.name;
   if (a.port != b.port || a.port == 0 || !((a.tcp && b.tcp) || (a.udp && b.udp))) return false;
   return a.address == b.address || covers(a.address, b.address) || covers(b.address, a.address);
 }
 
-std::vector<listening_place> places_of(const config& c) {
-  std::vector<listening_place> out;
+std::vector<listen_address> listen_addresses_of(const config& c) {
+  std::vector<listen_address> out;
   for (std::size_t i = 0; i < c.inbounds.size(); ++i) {
     const inbound_config& in = c.inbounds[i];
     const std::string path = fmt::format("inbounds[{}]", i);
-    out.push_back(place_of(path, in.at, in.plan.tcp, in.plan.udp));
-    for (const auto& p : in.more) out.push_back(place_of(path, p.at, in.plan.tcp, in.plan.udp));
+    out.push_back(listen_address_of(path, in.at, in.plan.tcp, in.plan.udp));
+    for (const auto& p : in.more) out.push_back(listen_address_of(path, p.at, in.plan.tcp, in.plan.udp));
   }
-  if (c.metrics) out.push_back(place_of("metrics", *c.metrics, true, false));
-  if (c.api && c.api->listen) out.push_back(place_of("api", *c.api->listen, true, false));
+  if (c.metrics) out.push_back(listen_address_of("metrics", *c.metrics, true, false));
+  if (c.api && c.api->listen) out.push_back(listen_address_of("api", *c.api->listen, true, false));
   return out;
 }
 
@@ -204,7 +204,7 @@ void read_place(settings& s, inbound_config& to, config_reading& with) {
 
 // Reports one mistake for each object, because overlapping ranges would have hundreds.
 void report_shared_places(const config& c, config_mistakes& to) {
-  const std::vector<listening_place> all = places_of(c);
+  const std::vector<listen_address> all = listen_addresses_of(c);
   for (auto later = all.begin(); later != all.end(); ++later) {
     if (!to.all().empty() && to.all().back().path.starts_with(later->path + ".")) continue;
     const auto first = std::find_if(all.begin(), later, [&](const auto& p) { return collide(p, *later); });

@@ -1,4 +1,5 @@
-// name_turns, by which users take turns at looking up names, each with a bound. Ring 4, a rule without I/O.
+// query_scheduler, by which users take turns at looking up names, each with a bound. Ring 4, a rule without
+// I/O.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,7 @@
 
 namespace muxpro::proxy {
 
-struct name_turns_bounds {
+struct query_scheduler_bounds {
   /// Names under way at a time. One takes a socket or two and 75 kB in c-ares.
   std::size_t under_way = 128;
   /// Those of one user. A page of a browser names about 30 hosts.
@@ -22,11 +23,11 @@ struct name_turns_bounds {
 };
 
 /// Look-ups of one name share one query, which takes a place of a user that waits for it.
-class name_turns {
+class query_scheduler {
  public:
   using ticket = std::uint64_t;
 
-  explicit name_turns(name_turns_bounds bounds = {}) : bounds_(bounds) {}
+  explicit query_scheduler(query_scheduler_bounds bounds = {}) : bounds_(bounds) {}
 
   /// Returns nothing if too many look-ups of this user wait.
   std::optional<ticket> ask(const std::string& name, const std::string& user);
@@ -78,7 +79,7 @@ class name_turns {
   void uncharge(query& q);
   void charge_another(query& q);
 
-  name_turns_bounds bounds_;
+  query_scheduler_bounds bounds_;
   ticket last_ = 0;
   std::map<std::string, query> queries_;
   std::map<std::string, user> users_;

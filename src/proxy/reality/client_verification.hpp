@@ -19,7 +19,7 @@
 namespace muxpro::proxy {
 
 /// The session ids of accepted clients.
-class session_id_memory {
+class session_id_replay_filter {
  public:
   static constexpr duration kept = std::chrono::minutes(10);
   static constexpr std::size_t most = 65'536;

@@ -9,19 +9,19 @@
 
 namespace muxpro::proxy {
 
-class parted_outbound final : public outbound {
+class split_outbound final : public outbound {
  public:
-  struct ways {
+  struct choices {
     std::shared_ptr<outbound> streams, datagrams;
     std::shared_ptr<outbound> quic;  ///< datagrams to port 443, null to drop them
   };
-  explicit parted_outbound(ways w);
+  explicit split_outbound(choices w);
 
   asio::awaitable<connection_result> carry(const context& ctx, client& c) override;
   asio::awaitable<connection_result> carry_datagrams(context ctx,
                                                      std::unique_ptr<datagram_stream> datagrams) override;
   datagram_support support_for_datagrams() const noexcept override {
-    return ways_.datagrams->support_for_datagrams();
+    return choices_.datagrams->support_for_datagrams();
   }
   void count_drops_in(std::shared_ptr<datagram_drops> d) override;
   std::vector<session_stats> main_connections() const override;
@@ -29,7 +29,7 @@ class parted_outbound final : public outbound {
   void close() override;
 
  private:
-  const ways ways_;
+  const choices choices_;
   std::vector<std::shared_ptr<outbound>> all_;  ///< each once
 };
 

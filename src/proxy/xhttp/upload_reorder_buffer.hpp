@@ -7,7 +7,7 @@
 
 namespace muxpro::proxy {
 
-class post_turns {
+class upload_reorder_buffer {
  public:
   /// Parts that wait for a slow reader, as many as an HTTP/2 connection has streams.
   static constexpr std::size_t most_behind_present = 512;
@@ -20,7 +20,7 @@ class post_turns {
   };
 
   /// `most` limits the posts that wait while the next one is missing.
-  explicit post_turns(std::size_t most) : most_(most) {}
+  explicit upload_reorder_buffer(std::size_t most) : most_(most) {}
 
   entry enter(std::uint64_t n) {
     if (n < next_ || waiting_.contains(n)) return entry::repeated;

@@ -1,5 +1,5 @@
-// late_messages: what may follow the handshake of TLS 1.3 (RFC 8446 section 4.6): tickets of a server, which
-// are skipped, and changes of keys. Ring 4, a rule.
+// post_handshake_messages: what may follow the handshake of TLS 1.3 (RFC 8446 section 4.6): tickets of a
+// server, which are skipped, and changes of keys. Ring 4, a rule.
 #pragma once
 
 #include <muxpro/codec.hpp>
@@ -10,12 +10,12 @@
 
 namespace muxpro::proxy {
 
-class late_messages {
+class post_handshake_messages {
  public:
   enum class event : std::uint8_t { nothing, new_keys, new_keys_wanted, mistake, bad_value };
 
   /// Only a server sends tickets.
-  explicit late_messages(bool of_server) noexcept : of_server_(of_server) {}
+  explicit post_handshake_messages(bool of_server) noexcept : of_server_(of_server) {}
 
   /// Takes the text of a record of type handshake. new_keys: the peer's next record has new keys.
   /// new_keys_wanted: so must the next one to the peer. mistake: the peer must not send this.

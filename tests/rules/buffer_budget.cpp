@@ -1,85 +1,16 @@
-// Token buckets on explicit time, and the one object that threads share.
+// buffer_budget: the one object that threads share.
 #include "bytes.hpp"
 #include "catch.hpp"
-#include "start.hpp"
 
 #include <muxpro/buffer_budget.hpp>
-#include <muxpro/detail/token_bucket.hpp>
 
 #include <list>
 #include <string>
 #include <thread>
 
 using namespace muxpro;
-using detail::token_bucket;
-using rules_test::start;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
-namespace {
-
-int taken(token_bucket& b, time_point now, int attempts) {
-  int n = 0;
-  for (int i = 0; i < attempts; ++i) n += b.take(now) ? 1 : 0;
-  return n;
-}
-
-}  // namespace
-
-TEST_CASE("token_bucket gives its burst, then its rate", "[rules][budget]") {
-  token_bucket b({5, 2});
-  CHECK(taken(b, start, 10) == 5);
-  CHECK(taken(b, start + milliseconds(499), 10) == 0);
-  CHECK(taken(b, start + milliseconds(500), 10) == 1);
-  CHECK(taken(b, start + seconds(2), 10) == 3);
-  CHECK(taken(b, start + seconds(1000), 10) == 5);
-}
-
-TEST_CASE("token_bucket weighs, and takes nothing if it refuses", "[rules][budget]") {
-  token_bucket b({25, 10});
-  CHECK(b.take(start, 10));
-  CHECK(b.take(start, 10));
-  CHECK_FALSE(b.take(start, 10));
-  CHECK(taken(b, start, 10) == 5);
-  CHECK_FALSE(b.take(start + milliseconds(900), 10));
-  CHECK(b.take(start + seconds(1), 10));
-}
-
-TEST_CASE("token_bucket gathers fractions over many small steps", "[rules][budget]") {
-  token_bucket b({10, 10});
-  taken(b, start, 10);
-  int n = 0;
-  for (int ms = 1; ms <= 10'000; ++ms) n += taken(b, start + milliseconds(ms), 1);
-  CHECK(n >= 99);
-  CHECK(n <= 100);
-}
-
-TEST_CASE("token_bucket without a rate never refills, without a burst never gives", "[rules][budget]") {
-  token_bucket once({3, 0});
-  CHECK(taken(once, start, 10) == 3);
-  CHECK(taken(once, start + std::chrono::hours(1000), 10) == 0);
-  token_bucket never({0, 1000});
-  CHECK(taken(never, start, 10) == 0);
-  CHECK(taken(never, start + seconds(1000), 10) == 0);
-}
-
-TEST_CASE("token_bucket gains nothing from a clock that goes back", "[rules][budget]") {
-  token_bucket b({10, 10});
-  CHECK(taken(b, start + seconds(10), 20) == 10);
-  CHECK(taken(b, start + seconds(9), 20) == 0);
-  CHECK(taken(b, start + seconds(10), 20) == 0);  // this second was paid out before
-  CHECK(taken(b, start, 20) == 0);
-  CHECK(taken(b, start + milliseconds(10'500), 20) == 5);
-}
-
-TEST_CASE("token_bucket takes a weight that is all it has", "[rules][budget]") {
-  token_bucket b({10, 1});
-  CHECK_FALSE(b.take(start, 10.5));
-  CHECK(b.take(start, 10));
-  CHECK_FALSE(b.take(start));
-}
-
-TEST_CASE("buffer_budget takes up to a share of its limit", "[rules][budget]") {
+TEST_CASE("buffer_budget takes up to a share of its limit", "[rules][buffer_budget]") {
   buffer_budget b(1000);
   CHECK(b.try_take(800, 0.8));
   CHECK_FALSE(b.try_take(1, 0.8));
@@ -96,7 +27,7 @@ TEST_CASE("buffer_budget takes up to a share of its limit", "[rules][budget]") {
   CHECK(b.try_take(1000));
 }
 
-TEST_CASE("buffer_budget is exact under four threads", "[rules][budget]") {
+TEST_CASE("buffer_budget is exact under four threads", "[rules][buffer_budget]") {
   constexpr std::uint64_t limit = 1000;
   buffer_budget b(limit);
   std::atomic<bool> exceeded{false};
@@ -118,7 +49,8 @@ TEST_CASE("buffer_budget is exact under four threads", "[rules][budget]") {
   CHECK(b.used() == 0);
 }
 
-TEST_CASE("buffer_budget counts admitted bytes of all threads, above the limit as well", "[rules][budget]") {
+TEST_CASE("buffer_budget counts admitted bytes of all threads, above the limit as well",
+          "[rules][buffer_budget]") {
   buffer_budget b(10);
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i)
@@ -162,7 +94,8 @@ class stub_holder final : public buffer_budget::holder {
 
 }  // namespace
 
-TEST_CASE("buffer_budget evicts the holder of the most unread bytes when 95 % are used", "[rules][budget]") {
+TEST_CASE("buffer_budget evicts the holder of the most unread bytes when 95 % are used",
+          "[rules][buffer_budget]") {
   buffer_budget b(1000);
   stub_holder light(b), heavy(b), middling(b);
   light.take(100);
@@ -181,7 +114,7 @@ TEST_CASE("buffer_budget evicts the holder of the most unread bytes when 95 % ar
   CHECK(light.asked == 0);
 }
 
-TEST_CASE("buffer_budget evicts from 95 % of its limit on", "[rules][budget]") {
+TEST_CASE("buffer_budget evicts from 95 % of its limit on", "[rules][buffer_budget]") {
   buffer_budget b(1000);
   stub_holder h(b);
   h.take(950);
@@ -190,7 +123,8 @@ TEST_CASE("buffer_budget evicts from 95 % of its limit on", "[rules][budget]") {
   CHECK(h.asked == 1);
 }
 
-TEST_CASE("buffer_budget evicts the next holder only when the previous one has left", "[rules][budget]") {
+TEST_CASE("buffer_budget evicts the next holder only when the previous one has left",
+          "[rules][buffer_budget]") {
   buffer_budget b(1000);
   stub_holder first(b), second(b), third(b);
   first.take(500);
@@ -209,7 +143,7 @@ TEST_CASE("buffer_budget evicts the next holder only when the previous one has l
   CHECK(second.asked == 1);
 }
 
-TEST_CASE("buffer_budget evicts again if a holder could not begin", "[rules][budget]") {
+TEST_CASE("buffer_budget evicts again if a holder could not begin", "[rules][buffer_budget]") {
   buffer_budget b(1000);
   stub_holder unwilling(b, {}, false);
   unwilling.take(960);
@@ -218,7 +152,7 @@ TEST_CASE("buffer_budget evicts again if a holder could not begin", "[rules][bud
 }
 
 TEST_CASE("buffer_budget counts the bytes of a holder that left until they are given back",
-          "[rules][budget]") {
+          "[rules][buffer_budget]") {
   buffer_budget b(1000);
   stub_holder gone(b), here(b);
   gone.take(900);
@@ -232,14 +166,14 @@ TEST_CASE("buffer_budget counts the bytes of a holder that left until they are g
   CHECK(b.used() == 100);
 }
 
-TEST_CASE("the process-wide budget is one object of at most 512 MiB", "[rules][budget]") {
+TEST_CASE("the process-wide budget is one object of at most 512 MiB", "[rules][buffer_budget]") {
   const auto b = process_wide_budget();
   CHECK(b == process_wide_budget());
   CHECK(b->limit() > 0);
   CHECK(b->limit() <= 512u << 20);
 }
 
-TEST_CASE("buffer_budget is crowded for the user that holds more than a share", "[rules][budget]") {
+TEST_CASE("buffer_budget is crowded for the user that holds more than a share", "[rules][buffer_budget]") {
   buffer_budget b(100'000);
   stub_holder greedy(b, "a"), again(b, "a"), modest(b, "b"), idle(b);
   greedy.take(30'000);
@@ -259,7 +193,7 @@ TEST_CASE("buffer_budget is crowded for the user that holds more than a share", 
   CHECK_FALSE(b.crowded(idle));
 }
 
-TEST_CASE("buffer_budget is crowded for every user when 95 % are used", "[rules][budget]") {
+TEST_CASE("buffer_budget is crowded for every user when 95 % are used", "[rules][buffer_budget]") {
   buffer_budget b(1000);
   stub_holder greedy(b, "a"), idle(b, "b");
   greedy.take(949);
@@ -269,7 +203,7 @@ TEST_CASE("buffer_budget is crowded for every user when 95 % are used", "[rules]
 }
 
 TEST_CASE("buffer_budget never refuses a user that holds little while the largest holder is leaving",
-          "[rules][budget]") {
+          "[rules][buffer_budget]") {
   buffer_budget b(100'000);
   stub_holder greedy(b, "a"), small(b, "b"), other(b, "c");
   other.take(101);  // 0.1 % and one byte
@@ -289,7 +223,8 @@ TEST_CASE("buffer_budget never refuses a user that holds little while the larges
   CHECK_FALSE(b.crowded(small));
 }
 
-TEST_CASE("buffer_budget: users that hold little leave the shares of others as they are", "[rules][budget]") {
+TEST_CASE("buffer_budget: users that hold little leave the shares of others as they are",
+          "[rules][buffer_budget]") {
   buffer_budget b(1'000'000);
   std::list<stub_holder> small;
   for (int i = 0; i < 500; ++i) small.emplace_back(b, std::to_string(i)).take(1'000);
@@ -302,7 +237,7 @@ TEST_CASE("buffer_budget: users that hold little leave the shares of others as t
 }
 
 TEST_CASE("buffer_budget evicts from the user that holds most, with any number of holders",
-          "[rules][budget]") {
+          "[rules][buffer_budget]") {
   buffer_budget b(100'000);
   stub_holder honest(b, "honest");
   std::list<stub_holder> attackers;
@@ -314,7 +249,7 @@ TEST_CASE("buffer_budget evicts from the user that holds most, with any number o
   CHECK(honest.asked == 0);
 }
 
-TEST_CASE("buffer_budget removes a user whose last holder has left", "[rules][budget]") {
+TEST_CASE("buffer_budget removes a user whose last holder has left", "[rules][buffer_budget]") {
   buffer_budget b(1000);
   stub_holder left(b, "a");
   left.take(900);

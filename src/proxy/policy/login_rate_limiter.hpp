@@ -16,7 +16,7 @@ namespace muxpro::proxy {
 /// A source may fail ten times. After that its logins are checked one in a second, right or wrong. Each
 /// second without a failure gives one of the ten back. A source is an IPv4 address or the /64 of an IPv6
 /// address.
-class guess_limiter {
+class login_rate_limiter {
  public:
   static constexpr int free_failures = 10;
   static constexpr duration pause = std::chrono::seconds(1);

@@ -1,4 +1,4 @@
-#include "proxy/tls/late_messages.hpp"
+#include "proxy/tls/post_handshake_messages.hpp"
 
 #include <algorithm>
 
@@ -10,7 +10,7 @@ constexpr std::byte new_session_ticket{4}, key_update{24};
 
 }  // namespace
 
-late_messages::event late_messages::take(const_bytes text) noexcept {
+post_handshake_messages::event post_handshake_messages::take(const_bytes text) noexcept {
   if (text.empty()) return event::mistake;
   while (!text.empty()) {
     const std::size_t skipped = std::min(rest_, text.size());
@@ -34,7 +34,7 @@ late_messages::event late_messages::take(const_bytes text) noexcept {
 }
 
 /// Returns whether the head is whole.
-bool late_messages::take_head(const_bytes& text) noexcept {
+bool post_handshake_messages::take_head(const_bytes& text) noexcept {
   const std::size_t n = std::min(head - head_size_, text.size());
   std::copy_n(text.begin(), n, head_.begin() + static_cast<std::ptrdiff_t>(head_size_));
   head_size_ += n;
@@ -42,7 +42,7 @@ bool late_messages::take_head(const_bytes& text) noexcept {
   return head_size_ == head;
 }
 
-bool late_messages::is_update() const noexcept {
+bool post_handshake_messages::is_update() const noexcept {
   return head_ == std::array<std::byte, head>{key_update, std::byte{0}, std::byte{0}, std::byte{1}};
 }
 

@@ -1,7 +1,7 @@
 // How fast a source may guess passwords, on explicit time.
 #include "catch.hpp"
 
-#include "proxy/policy/guess_limiter.hpp"
+#include "proxy/policy/login_rate_limiter.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -11,14 +11,14 @@ namespace {
 
 using muxpro::duration;
 using muxpro::time_point;
-using muxpro::proxy::guess_limiter;
+using muxpro::proxy::login_rate_limiter;
 using namespace std::chrono_literals;
 
 asio::ip::address host(std::uint32_t n) { return asio::ip::address_v4(0x0a000000 + n); }
 constexpr time_point first_guess{1h};
 
 TEST_CASE("guesses: ten failures are free, then one login in a second", "[proxy][guesses]") {
-  guess_limiter g;
+  login_rate_limiter g;
   for (int i = 0; i < 10; ++i) {
     CHECK(g.wait(host(1), first_guess) == duration(0));
     g.failed(host(1), first_guess);
@@ -29,13 +29,13 @@ TEST_CASE("guesses: ten failures are free, then one login in a second", "[proxy]
 }
 
 TEST_CASE("guesses: logins that do not fail are never slowed", "[proxy][guesses]") {
-  guess_limiter g;
+  login_rate_limiter g;
   for (int i = 0; i < 1000; ++i) CHECK(g.wait(host(1), first_guess) == duration(0));
   CHECK(g.sources() == 0);
 }
 
 TEST_CASE("guesses: a patient guesser gets one check in a second", "[proxy][guesses]") {
-  guess_limiter g;
+  login_rate_limiter g;
   time_point now = first_guess;
   int checked = 0;
   while (now < first_guess + 60s) {
@@ -49,7 +49,7 @@ TEST_CASE("guesses: a patient guesser gets one check in a second", "[proxy][gues
 }
 
 TEST_CASE("guesses: failures are forgiven with time", "[proxy][guesses]") {
-  guess_limiter g;
+  login_rate_limiter g;
   for (int i = 0; i < 100; ++i) g.failed(host(1), first_guess);
   CHECK(g.wait(host(1), first_guess + 999ms) == 1ms);
   CHECK(g.wait(host(1), first_guess + 20s) == duration(0));
@@ -58,11 +58,11 @@ TEST_CASE("guesses: failures are forgiven with time", "[proxy][guesses]") {
 }
 
 TEST_CASE("guesses: an IPv6 site is one source, and memory is bounded", "[proxy][guesses]") {
-  guess_limiter g;
+  login_rate_limiter g;
   for (int i = 0; i < 10; ++i) g.failed(asio::ip::make_address("2001:db8::1"), first_guess);
   CHECK(g.wait(asio::ip::make_address("2001:db8::2"), first_guess) == 1s);
-  for (std::uint32_t i = 0; i < guess_limiter::most_sources + 10; ++i) g.failed(host(i), first_guess);
-  CHECK(g.sources() == guess_limiter::most_sources);
+  for (std::uint32_t i = 0; i < login_rate_limiter::most_sources + 10; ++i) g.failed(host(i), first_guess);
+  CHECK(g.sources() == login_rate_limiter::most_sources);
 }
 
 }  // namespace

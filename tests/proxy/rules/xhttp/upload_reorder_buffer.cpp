@@ -1,17 +1,17 @@
 // The order of the parts of an upload.
 #include "catch.hpp"
 
-#include "proxy/xhttp/post_turns.hpp"
+#include "proxy/xhttp/upload_reorder_buffer.hpp"
 
 #include <algorithm>
 #include <numeric>
 #include <random>
 #include <vector>
 
-namespace post_turns_test {
+namespace upload_reorder_buffer_test {
 
-using muxpro::proxy::post_turns;
-using entry = post_turns::entry;
+using muxpro::proxy::upload_reorder_buffer;
+using entry = upload_reorder_buffer::entry;
 
 TEST_CASE("parts of an upload have their turns in order, in whatever order they come", "[proxy][xhttp]") {
   std::mt19937 random(1);
@@ -19,7 +19,7 @@ TEST_CASE("parts of an upload have their turns in order, in whatever order they 
     std::vector<std::uint64_t> all(20), done;
     std::iota(all.begin(), all.end(), 0);
     std::shuffle(all.begin(), all.end(), random);
-    post_turns turns(30);
+    upload_reorder_buffer turns(30);
     std::vector<std::uint64_t> waiting;
     for (const std::uint64_t n : all) {
       CHECK(turns.enter(n) == entry::waits);
@@ -43,16 +43,16 @@ TEST_CASE("parts of an upload have their turns in order, in whatever order they 
 }
 
 TEST_CASE("so many parts wait for a missing one, and more for a slow reader", "[proxy][xhttp]") {
-  post_turns turns(3);
+  upload_reorder_buffer turns(3);
   for (std::uint64_t n = 1; n <= 3; ++n) CHECK(turns.enter(n) == entry::waits);
   CHECK(turns.enter(4) == entry::too_many);
   CHECK(turns.enter(0) == entry::waits);
   CHECK(turns.enter(4) == entry::waits);
   std::uint64_t n = 5;
   while (turns.enter(n) == entry::waits) ++n;
-  CHECK(n == post_turns::most_behind_present);
+  CHECK(n == upload_reorder_buffer::most_behind_present);
   turns.next();
   CHECK(turns.enter(n) == entry::waits);
 }
 
-}  // namespace post_turns_test
+}  // namespace upload_reorder_buffer_test

@@ -1,20 +1,20 @@
-#include "proxy/names/name_turns.hpp"
+#include "proxy/names/query_scheduler.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace muxpro::proxy {
 
-bool name_turns::is_under_way(const std::string& name) const {
+bool query_scheduler::is_under_way(const std::string& name) const {
   const auto found = queries_.find(name);
   return found != queries_.end() && found->second.charged;
 }
 
-std::string name_turns::user_of(const std::string& name) const {
+std::string query_scheduler::user_of(const std::string& name) const {
   return is_under_way(name) ? (*queries_.find(name)->second.charged)->first : std::string();
 }
 
-std::optional<name_turns::ticket> name_turns::ask(const std::string& name, const std::string& who) {
+std::optional<query_scheduler::ticket> query_scheduler::ask(const std::string& name, const std::string& who) {
   const bool waits = !is_under_way(name);
   const user_entry u = users_.try_emplace(who).first;
   if (waits && u->second.queue.size() >= bounds_.waiting_of_user) return std::nullopt;
@@ -33,7 +33,7 @@ std::optional<name_turns::ticket> name_turns::ask(const std::string& name, const
   return t;
 }
 
-std::optional<std::string> name_turns::next() {
+std::optional<std::string> query_scheduler::next() {
   const bool full = under_way_ >= bounds_.under_way;
   const auto turn = std::find_if(turns_.begin(), turns_.end(), [&](const user_entry& u) {
     return u->second.under_way < bounds_.of_user && (!full || u->first.empty());
@@ -48,7 +48,7 @@ std::optional<std::string> name_turns::next() {
   return name;
 }
 
-std::optional<std::string> name_turns::give_up(ticket t) {
+std::optional<std::string> query_scheduler::give_up(ticket t) {
   const auto found = look_ups_.find(t);
   if (found == look_ups_.end()) return std::nullopt;
   look_up& l = found->second;
@@ -65,7 +65,7 @@ std::optional<std::string> name_turns::give_up(ticket t) {
 }
 
 // Its user has one look-up less that waits for it.
-std::optional<std::string> name_turns::leave_query(query_entry q) {
+std::optional<std::string> query_scheduler::leave_query(query_entry q) {
   if (!q->second.askers.empty()) {
     charge_another(q->second);
     return std::nullopt;
@@ -75,7 +75,7 @@ std::optional<std::string> name_turns::leave_query(query_entry q) {
   return name;
 }
 
-std::vector<name_turns::ticket> name_turns::finish(const std::string& name) {
+std::vector<query_scheduler::ticket> query_scheduler::finish(const std::string& name) {
   const auto q = queries_.find(name);
   if (q == queries_.end()) return {};
   const std::vector<ticket> askers(q->second.askers.begin(), q->second.askers.end());
@@ -91,7 +91,7 @@ std::vector<name_turns::ticket> name_turns::finish(const std::string& name) {
   return askers;
 }
 
-void name_turns::leave_queue(look_up& l) {
+void query_scheduler::leave_queue(look_up& l) {
   if (!std::exchange(l.waits, false)) return;
   user& u = l.user->second;
   u.queue.erase(l.queued);
@@ -101,30 +101,30 @@ void name_turns::leave_queue(look_up& l) {
   turns_.remove(l.user);
 }
 
-void name_turns::forget(user_entry u) {
+void query_scheduler::forget(user_entry u) {
   if (u->second.look_ups == 0 && u->second.under_way == 0) users_.erase(u);
 }
 
-void name_turns::end(query_entry q) {
+void query_scheduler::end(query_entry q) {
   if (q->second.charged) uncharge(q->second);
   queries_.erase(q);
 }
 
-void name_turns::uncharge(query& q) {
+void query_scheduler::uncharge(query& q) {
   const user_entry u = *std::exchange(q.charged, std::nullopt);
   --u->second.under_way;
   --under_way_;
   forget(u);
 }
 
-void name_turns::charge(query& q, user_entry u) {
+void query_scheduler::charge(query& q, user_entry u) {
   ++u->second.under_way;
   ++under_way_;
   q.charged = u;
 }
 
 // The user has given up. Its place is free, unless another of its look-ups waits for the query.
-void name_turns::charge_another(query& q) {
+void query_scheduler::charge_another(query& q) {
   const user_entry u = *q.charged;
   const auto is_of_it = [&](ticket t) { return look_ups_.at(t).user == u; };
   if (std::any_of(q.askers.begin(), q.askers.end(), is_of_it)) return;

@@ -1,7 +1,7 @@
 // Turns of users at look-ups of names: bounds, fairness, shared queries, what is given up.
 #include "catch.hpp"
 
-#include "proxy/names/name_turns.hpp"
+#include "proxy/names/query_scheduler.hpp"
 
 #include <fmt/format.h>
 
@@ -15,12 +15,12 @@
 
 namespace {
 
-using muxpro::proxy::name_turns;
-using muxpro::proxy::name_turns_bounds;
-using ticket = name_turns::ticket;
+using muxpro::proxy::query_scheduler;
+using muxpro::proxy::query_scheduler_bounds;
+using ticket = query_scheduler::ticket;
 using name = std::optional<std::string>;
 
-std::vector<std::string> all_that_begin(name_turns& t) {
+std::vector<std::string> all_that_begin(query_scheduler& t) {
   std::vector<std::string> begun;
   while (auto n = t.next()) begun.push_back(*n);
   return begun;
@@ -29,7 +29,7 @@ std::vector<std::string> all_that_begin(name_turns& t) {
 }  // namespace
 
 TEST_CASE("users take turns, each within its bound", "[proxy][names]") {
-  name_turns t({4, 2, 100});
+  query_scheduler t({4, 2, 100});
   for (int i = 0; i < 5; ++i) t.ask(fmt::format("a{}", i), "a");
   for (int i = 0; i < 2; ++i) t.ask(fmt::format("b{}", i), "b");
   t.ask("c0", "c");
@@ -43,7 +43,7 @@ TEST_CASE("users take turns, each within its bound", "[proxy][names]") {
 }
 
 TEST_CASE("this program itself waits for no other user", "[proxy][names]") {
-  name_turns t({2, 2, 100});
+  query_scheduler t({2, 2, 100});
   for (const char* n : {"0", "1", "2"}) t.ask(n, "a");
   CHECK(all_that_begin(t).size() == 2);
   for (const char* n : {"own 0", "own 1", "own 2"}) t.ask(n, "");
@@ -53,7 +53,7 @@ TEST_CASE("this program itself waits for no other user", "[proxy][names]") {
 }
 
 TEST_CASE("one user alone gets its bound and no more", "[proxy][names]") {
-  name_turns t({100, 8, 1000});
+  query_scheduler t({100, 8, 1000});
   for (int i = 0; i < 500; ++i) t.ask(std::to_string(i), "a");
   CHECK(all_that_begin(t).size() == 8);
   t.ask("other", "b");
@@ -61,7 +61,7 @@ TEST_CASE("one user alone gets its bound and no more", "[proxy][names]") {
 }
 
 TEST_CASE("the look-ups of a user that may wait have a bound", "[proxy][names]") {
-  name_turns t({1, 1, 3});
+  query_scheduler t({1, 1, 3});
   CHECK(t.ask("0", "a"));
   CHECK(t.next() == name("0"));
   for (const char* n : {"1", "2", "3"}) CHECK(t.ask(n, "a"));
@@ -71,7 +71,7 @@ TEST_CASE("the look-ups of a user that may wait have a bound", "[proxy][names]")
 }
 
 TEST_CASE("a name that waits for one user begins in the turn of another one", "[proxy][names]") {
-  name_turns t({2, 1, 100});
+  query_scheduler t({2, 1, 100});
   for (const char* n : {"x", "y", "z"}) t.ask(n, "a");
   CHECK(t.next() == name("x"));
   const auto of_b = t.ask("z", "b");
@@ -83,7 +83,7 @@ TEST_CASE("a name that waits for one user begins in the turn of another one", "[
 }
 
 TEST_CASE("a place is free as soon as its look-up is given up", "[proxy][names]") {
-  name_turns t({10, 1, 100});
+  query_scheduler t({10, 1, 100});
   const auto x = t.ask("x", "a"), y = t.ask("y", "a");
   CHECK(t.next() == name("x"));
   CHECK_FALSE(t.next());
@@ -96,7 +96,7 @@ TEST_CASE("a place is free as soon as its look-up is given up", "[proxy][names]"
 }
 
 TEST_CASE("a shared query takes the place of a user that still waits for it", "[proxy][names]") {
-  name_turns t({10, 1, 100});
+  query_scheduler t({10, 1, 100});
   const auto of_a = t.ask("x", "a");
   CHECK(t.next() == name("x"));
   const auto of_b = t.ask("x", "b");
@@ -114,8 +114,8 @@ TEST_CASE("turns keep their bounds and lose no look-up, whatever happens", "[pro
     return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
   };
   for (int round = 0; round < 200; ++round) {
-    const name_turns_bounds bounds{1 + pick(6), 1 + pick(4), 1 + pick(10)};
-    name_turns t(bounds);
+    const query_scheduler_bounds bounds{1 + pick(6), 1 + pick(4), 1 + pick(10)};
+    query_scheduler t(bounds);
     std::map<ticket, std::string> open;  // tickets by the name they wait for
     std::set<std::string> running;
     for (int step = 0; step < 300; ++step) {
@@ -164,7 +164,7 @@ TEST_CASE("turns keep their bounds and lose no look-up, whatever happens", "[pro
 TEST_CASE("a user waits for a place as long beside 10,000 dead names of one user as without them",
           "[proxy][names]") {
   const auto longest_wait = [](int attackers) {
-    name_turns t;
+    query_scheduler t;
     for (int a = 0; a < attackers; ++a)
       for (int i = 0; i < 1000; ++i) t.ask(fmt::format("{}.{}.dead", a, i), fmt::format("attacker {}", a));
     std::multimap<int, std::string> ends;

@@ -1,10 +1,10 @@
-#include "proxy/reality/admittance.hpp"
+#include "proxy/reality/client_verification.hpp"
 
 #include <algorithm>
 
 namespace muxpro::proxy {
 
-bool session_id_memory::note(const session_id& id, time_point now) {
+bool session_id_replay_filter::note(const session_id& id, time_point now) {
   while (!in_order_.empty() && (now - in_order_.front().first >= kept || in_order_.size() >= most)) {
     known_.erase(in_order_.front().second);
     in_order_.pop_front();

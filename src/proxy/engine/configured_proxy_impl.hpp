@@ -30,9 +30,9 @@ namespace muxpro::proxy {
 
 class dns_outbound;
 
-struct configured_proxy::parts final : proxy_control {
-  parts(const config& c, geo_files& geo, std::size_t threads, log_sink log, log_sink access);
-  ~parts() override;
+struct configured_proxy::impl final : proxy_control {
+  impl(const config& c, geo_files& geo, std::size_t threads, log_sink log, log_sink access);
+  ~impl() override;
 
   std::optional<std::size_t> load(std::string_view tag) const;
   void route(const router_options& o, geo_files& geo);

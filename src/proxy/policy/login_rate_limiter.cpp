@@ -1,4 +1,4 @@
-#include "proxy/policy/guess_limiter.hpp"
+#include "proxy/policy/login_rate_limiter.hpp"
 
 #include "proxy/base/client_share.hpp"
 
@@ -6,7 +6,7 @@
 
 namespace muxpro::proxy {
 
-std::optional<duration> guess_limiter::wait(const asio::ip::address& source, time_point now) {
+std::optional<duration> login_rate_limiter::wait(const asio::ip::address& source, time_point now) {
   const std::lock_guard lock(mutex_);
   const auto found = sources_.find(source_prefix(source));
   if (found == sources_.end()) return duration(0);
@@ -19,7 +19,7 @@ std::optional<duration> guess_limiter::wait(const asio::ip::address& source, tim
   return turn - now;
 }
 
-void guess_limiter::failed(const asio::ip::address& source, time_point now) {
+void login_rate_limiter::failed(const asio::ip::address& source, time_point now) {
   const std::lock_guard lock(mutex_);
   if (now >= look_at_) forget(now);
   const asio::ip::address key = source_prefix(source);
@@ -28,7 +28,7 @@ void guess_limiter::failed(const asio::ip::address& source, time_point now) {
   e.forgiven = std::min(std::max(e.forgiven, now) + pause, now + free_failures * pause);
 }
 
-void guess_limiter::forget(time_point now) {
+void login_rate_limiter::forget(time_point now) {
   std::erase_if(sources_,
                 [now](const auto& s) { return std::max(s.second.forgiven, s.second.next_turn) <= now; });
   look_at_ = now + free_failures * pause;

@@ -25,13 +25,13 @@ struct listening_inbound {
                     std::shared_ptr<const sniff_policy> s, user_account a)
       : tag(std::move(t)),
         serves(std::move(i)),
-        over(std::move(how.over)),
+        layers(std::move(how.layers)),
         proxies(std::move(how.proxies)),
         sniffing(std::move(s)),
         anonymous(std::move(a)) {}
   const std::string tag;
   const std::shared_ptr<const inbound> serves;
-  const std::shared_ptr<const transport> over;
+  const std::shared_ptr<const transport> layers;
   const std::shared_ptr<const trusted_proxies> proxies;
   const std::shared_ptr<const sniff_policy> sniffing;
   const user_account anonymous;
