@@ -1,4 +1,5 @@
-// What a socket can do at once, by system calls past Asio's operations. Ring 2.
+// plain_socket, write_now(), read_now(): system calls on a socket that complete at once, without Asio's
+// operations. Ring 2.
 #pragma once
 
 #include <muxpro/codec.hpp>

@@ -1,4 +1,4 @@
-// What a session and a sub-stream have seen, as plain copyable values. Ring 0.
+// session_stats, stream_stats: counters of a session and of a sub-stream, as plain copyable values. Ring 0.
 #pragma once
 
 #include <muxpro/frame.hpp>

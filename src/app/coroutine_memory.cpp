@@ -1,4 +1,4 @@
-// Where Asio has the memory of coroutines from, in a program whose malloc() is jemalloc's.
+// The memory of Asio's coroutines, in a program whose malloc() is jemalloc's.
 #if defined(MUXPRO_JEMALLOC)
 #include <cstddef>
 #include <cstdlib>

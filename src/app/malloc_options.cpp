@@ -1,4 +1,4 @@
-// How jemalloc keeps freed memory, in a program that uses it.
+// Options of jemalloc for freed memory, in a program that uses it.
 #if defined(MUXPRO_JEMALLOC)
 // Memory of clients that have left goes back a second later, once the program allocates again. jemalloc's
 // default is ten seconds. Its background thread would also work while nothing happens, but prints to standard

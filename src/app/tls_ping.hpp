@@ -1,4 +1,4 @@
-// What a server of TLS offers.
+// tls_ping(): prints what a TLS server offers.
 #pragma once
 
 #include <string>

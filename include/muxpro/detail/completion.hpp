@@ -1,5 +1,5 @@
-// How completion handlers are called, that is on which executor and with which allocator. Asio 1.22 has no
-// any_completion_handler, which would replace most of this file.
+// post_to(), dispatch_to(): call a completion handler on its executor and with its allocator. Asio 1.22 has
+// no any_completion_handler, which would replace most of this file.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>

@@ -1,4 +1,4 @@
-// What the dialects do differently, as a table. Their bytes are the affair of codec.hpp. Ring 1.
+// dialect_rules: a table of the differences between the dialects. codec.hpp encodes and decodes them. Ring 1.
 #pragma once
 
 #include <muxpro/detail/recv_window.hpp>

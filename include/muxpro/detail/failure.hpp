@@ -1,4 +1,4 @@
-// What a coroutine that ended by an exception means as an error_code.
+// error_of_failure(): the error_code of a coroutine that ended by an exception. text_of_failure(): its text.
 #pragma once
 
 #include <muxpro/error.hpp>

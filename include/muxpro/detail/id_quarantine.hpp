@@ -1,4 +1,4 @@
-// What a session remembers of ids that have no sub-stream any more. Ring 1.
+// quarantine, recent_ids: ids that have no sub-stream any more, as a session remembers them. Ring 1.
 #pragma once
 
 #include <muxpro/frame.hpp>

@@ -1,4 +1,4 @@
-// How EOF is passed on to the peer of a stream, by type of stream.
+// Concepts and operations that pass EOF on to the peer of a stream, by type of stream.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>

@@ -1,4 +1,4 @@
-// What the two ends of a pipe share. Bytes move here. The handlers wait here.
+// pipe_core: the state that the two ends of a pipe share, with the bytes and the handlers that wait.
 #pragma once
 
 #include <muxpro/detail/buffers.hpp>

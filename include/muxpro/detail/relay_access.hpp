@@ -1,4 +1,5 @@
-// What sessions and relays do with the library's own streams and with sockets beside reads and writes.
+// relay_access: the operations of sessions and relays on the library's own streams and on sockets, beside
+// reads and writes.
 #pragma once
 
 #include <muxpro/detail/loop.hpp>

@@ -1,4 +1,4 @@
-// How the operations of a session begin, either at once, or as an operation that waits.
+// initiate_end and others: begin the operations of a session, which complete at once or wait.
 #pragma once
 
 #include <muxpro/detail/initiation.hpp>

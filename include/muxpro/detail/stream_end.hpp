@@ -1,4 +1,5 @@
-// How a relay ends a stream, which is behind EOF, by a reset behind the bytes before it, or at once. Ring 3.
+// end_stream(), pass_eof(), reset_stream(): end a stream of a relay behind EOF, by a reset behind the bytes
+// before it, or at once. Ring 3.
 #pragma once
 
 #include <muxpro/detail/byte_stream.hpp>

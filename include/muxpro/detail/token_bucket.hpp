@@ -1,4 +1,4 @@
-// How often something odd may happen. Ring 1.
+// token_bucket: limits how often an unusual event may happen. Ring 1.
 #pragma once
 
 #include <muxpro/options.hpp>

@@ -1,4 +1,4 @@
-// What each frame of the peer leads to.
+// session_impl::handle_frame() and others: act on the frames of the peer.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>

@@ -1,6 +1,6 @@
-// What a session does without credit, when a sub-stream has no room for what comes next. Reading stops until
-// its consumer has gone on. That may delay the others for a moment. Then the sub-stream ends, unless it is
-// alone.
+// session_impl::wait_until_read() and others: a session without credit whose sub-stream has no room for the
+// next bytes. Reading stops until its consumer has gone on. That may delay the others for a moment. Then the
+// sub-stream ends, unless it is alone.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>

@@ -1,4 +1,4 @@
-// What is special about a sub-stream of UDP.
+// stream_state: the operations of a sub-stream of UDP.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>

@@ -1,4 +1,4 @@
-// How a sub-stream ends, by this side, by the peer, or with its session.
+// stream_state: the end of a sub-stream by this side, by the peer, or with its session.
 #pragma once
 
 #include <muxpro/detail/session_impl.hpp>

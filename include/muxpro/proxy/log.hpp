@@ -1,4 +1,4 @@
-// What a proxy writes to its operator's log. Ring 4, values.
+// log_sink, log_level, access_detail: the operator's log. Ring 4, values.
 #pragma once
 
 #include <cstdint>

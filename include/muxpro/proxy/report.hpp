@@ -1,4 +1,4 @@
-// What a proxy does now, as plain values. Ring 4.
+// instance_report, counter_row: the state of a running proxy, as plain values. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/context.hpp>

@@ -1,4 +1,4 @@
-// What goes wrong with a faulty_stream, and what has happened to it so far. No I/O here.
+// fault_options, fault: the faults of a faulty_stream, and its history. No I/O here.
 #pragma once
 
 #include <muxpro/detail/asio.hpp>

@@ -1,4 +1,4 @@
-// Why a call of the API fails, by gRPC's codes. Ring 4, a rule.
+// api_refusal: the failure of an API call, with a code of gRPC. Ring 4, a rule.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Numbers and pieces off the front of bytes of a stranger. Big-endian.
+// byte_reader: reads big-endian numbers and byte ranges from untrusted input.
 #pragma once
 
 #include <muxpro/codec.hpp>

@@ -1,4 +1,5 @@
-// The deleter of a C library's object: std::unique_ptr<X509, deleter<X509_free>>. Ring 4, a rule.
+// deleter: the deleter of a C library's object, as in std::unique_ptr<X509, deleter<X509_free>>. Ring 4, a
+// rule.
 #pragma once
 
 namespace muxpro::proxy {

@@ -1,4 +1,5 @@
-// What a client asks another protocol for that wants a main connection. Ring 4, a rule.
+// main_connection_target(): the target with which a client requests a main connection through another
+// protocol. Ring 4, a rule.
 #pragma once
 
 #include "proxy/base/host_name.hpp"

@@ -1,4 +1,4 @@
-// What is different between two configurations, as far as a proxy that runs cannot follow.
+// changes(): the differences between two configurations that a running proxy cannot apply.
 #pragma once
 
 #include <muxpro/proxy/settings.hpp>

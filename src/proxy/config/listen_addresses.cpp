@@ -1,4 +1,4 @@
-// Where inbounds listen: "listen" and "port", and whether two listeners would need one place.
+// The addresses of inbounds: reads "listen" and "port", and finds listeners whose addresses collide.
 #include "proxy/base/text.hpp"
 #include "proxy/config/readers.hpp"
 

@@ -1,4 +1,4 @@
-// Where the value at a path of a configuration stands in its text. Ring 4, a rule without I/O.
+// position_of(): line and column of the value at a path of a configuration. Ring 4, a rule without I/O.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Where connections go instead of to their target. Ring 4, a rule.
+// parse_redirect(): reads the address to which connections go instead of their target. Ring 4, a rule.
 #pragma once
 
 #include <muxpro/destination.hpp>

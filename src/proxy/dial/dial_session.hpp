@@ -1,4 +1,4 @@
-// How a pool of an outbound gets its main connections.
+// dial_session(), dial_session_by_socks(): dial the main connections of an outbound's pool.
 #pragma once
 
 #include "proxy/outbound/socks.hpp"

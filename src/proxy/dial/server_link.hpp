@@ -1,4 +1,4 @@
-// How queries get to one server. Ring 4.
+// server_link: sends queries to one DNS server and receives its answers. Ring 4.
 #pragma once
 
 #include "proxy/dial/shared_names.hpp"

@@ -1,4 +1,4 @@
-// What the threads of a resolver share. Ring 4.
+// shared_names: the state that the threads of a resolver share. Ring 4.
 #pragma once
 
 #include "proxy/dial/doh_server.hpp"

@@ -1,4 +1,5 @@
-// What registry::global() has from the beginning. Each function stands beside its protocol or layer.
+// add_..._inbound() and others: register the built-in protocols and layers in registry::global(). Each
+// function is defined beside its protocol or layer.
 #pragma once
 
 #include <muxpro/proxy/registry.hpp>

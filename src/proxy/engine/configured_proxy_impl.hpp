@@ -1,4 +1,4 @@
-// What a configured_proxy is made of, and how the API changes it. Ring 4.
+// configured_proxy::impl: the members of a configured_proxy, which the API changes. Ring 4.
 #pragma once
 
 #include "proxy/config/config.hpp"

@@ -1,4 +1,4 @@
-// What the API asks about rules and balancers of a proxy that runs, and changes about them.
+// configured_proxy::impl: the API's calls that read and change the rules and balancers of a running proxy.
 #include "proxy/engine/configured_proxy_impl.hpp"
 
 #include "proxy/config/readers.hpp"

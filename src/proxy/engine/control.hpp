@@ -1,4 +1,4 @@
-// What the API asks of a proxy that runs, and changes about it. Ring 4.
+// proxy_control: the interface by which the API reads and changes a running proxy. Ring 4.
 #pragma once
 
 #include "proxy/api/handlers.hpp"

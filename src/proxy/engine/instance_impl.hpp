@@ -1,4 +1,5 @@
-// What a listener hands its connections to, and what the threads of an instance share.
+// listening_inbound: the inbound that serves the connections of a listener. shared_parts: what the threads of
+// an instance share.
 #pragma once
 
 #include "proxy/engine/access_log.hpp"

@@ -1,4 +1,4 @@
-// What a thread reports of its connections.
+// worker: the report of a thread about its connections.
 #include "proxy/engine/worker.hpp"
 
 #include <asio/ip/address.hpp>

@@ -1,4 +1,5 @@
-// Where the body of a message ends, while it passes through. Ring 4, a rule without I/O and clock.
+// http_body: finds the end of a message's body while the body passes through. Ring 4, a rule without I/O and
+// clock.
 #pragma once
 
 #include "proxy/http/head.hpp"

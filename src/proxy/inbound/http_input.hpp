@@ -1,4 +1,4 @@
-// What a client of HTTP sends, read no further than the proxy needs.
+// http_input: reads the requests of an HTTP client, no further than the proxy needs.
 #pragma once
 
 #include <muxpro/proxy/connection.hpp>

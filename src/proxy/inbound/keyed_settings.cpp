@@ -1,4 +1,4 @@
-// What the configurations of inbounds whose clients send a key have in common.
+// Settings that the inbounds whose clients send a key have in common.
 #include "proxy/base/text.hpp"
 #include "proxy/inbound/keyed.hpp"
 #include "proxy/inbound/settings.hpp"

@@ -1,4 +1,4 @@
-// Which address of a name comes first (RFC 6724 section 6). Ring 4, a rule without I/O.
+// in_order(): sorts the addresses of a name (RFC 6724 section 6). Ring 4, a rule without I/O.
 #pragma once
 
 #include <asio/ip/address.hpp>

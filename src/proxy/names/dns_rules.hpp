@@ -1,4 +1,4 @@
-// What a dns outbound does with queries, by their types and names. Ring 4, a rule without I/O.
+// dns_rules: the action of a dns outbound for a query, by type and name. Ring 4, a rule without I/O.
 #pragma once
 
 #include "proxy/base/port_set.hpp"

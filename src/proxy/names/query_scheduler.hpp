@@ -1,4 +1,4 @@
-// query_scheduler, by which users take turns at looking up names, each with a bound. Ring 4, a rule without
+// query_scheduler: users take turns at looking up names, each with a limit. Ring 4, a rule without
 // I/O.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Where a connection went before the kernel redirected it here.
+// original_destination(): the target of a connection before the kernel redirected it here.
 #pragma once
 
 #include <muxpro/destination.hpp>

@@ -1,4 +1,4 @@
-// Which options of sockets this process cannot have, found by trying them. Ring 4.
+// refused_options(): tries socket options, and returns those that this process cannot set. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/stream_socket.hpp>

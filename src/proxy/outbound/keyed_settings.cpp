@@ -1,4 +1,4 @@
-// What the configurations of outbounds with a key have in common.
+// Settings that the outbounds with a key have in common.
 #include "proxy/outbound/keyed.hpp"
 #include "proxy/outbound/settings.hpp"
 

@@ -1,4 +1,4 @@
-// What the settings of several outbounds have in common.
+// read_server(), read_proxy_user() and others: settings that several outbounds have in common.
 #pragma once
 
 #include "proxy/dial/connect_operation.hpp"

@@ -1,4 +1,4 @@
-// Connections and datagrams by ways of their own to the same server. Ring 4.
+// split_outbound: carries connections and datagrams by different outbounds to the same server. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/outbound.hpp>

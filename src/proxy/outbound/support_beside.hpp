@@ -1,4 +1,4 @@
-// Whether datagrams reach a server beside the connections to it.
+// support_beside(): whether datagrams can reach a server beside the connections to it.
 #pragma once
 
 #include "proxy/dial/next_outbound.hpp"

@@ -1,4 +1,4 @@
-// Which addresses of a name are dialled, and in which order. Ring 4, a rule.
+// address_order, happy_eyeballs: which addresses of a name are dialled, and in which order. Ring 4, a rule.
 #pragma once
 
 #include <muxpro/options.hpp>

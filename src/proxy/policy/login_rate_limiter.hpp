@@ -1,4 +1,5 @@
-// How fast a source may guess passwords. Ring 4, a rule without I/O and clock. Thread-safe.
+// login_rate_limiter: limits how fast a source may guess passwords. Ring 4, a rule without I/O and clock.
+// Thread-safe.
 #pragma once
 
 #include <muxpro/options.hpp>

@@ -1,4 +1,4 @@
-// How fast bytes may be read, by a token bucket. Ring 4, a rule.
+// pace: limits how fast bytes may be read, by a token bucket. Ring 4, a rule.
 #pragma once
 
 #include <muxpro/options.hpp>

@@ -1,5 +1,5 @@
-// How often and how long connections that carry many others are used. Ring 4, a rule that gets the time as an
-// argument.
+// reuse_state: how often and how long a connection that carries many others is used. Ring 4, a rule that gets
+// the time as an argument.
 #pragma once
 
 #include "proxy/base/number_range.hpp"

@@ -1,4 +1,4 @@
-// Which peers may name another source than themselves. Ring 4, a rule.
+// trusted_proxies: the peers that may name another source than themselves. Ring 4, a rule.
 #pragma once
 
 #include "proxy/base/ip_set.hpp"

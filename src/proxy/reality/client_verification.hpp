@@ -1,5 +1,5 @@
-// Which ClientHellos a REALITY server takes for its own, and the session ids that it has seen. Ring 4, a
-// rule.
+// judge(): whether a ClientHello is of a client of this REALITY server. session_id_replay_filter: the session
+// ids of accepted clients. Ring 4, a rule.
 #pragma once
 
 #include "proxy/reality/keys.hpp"

@@ -1,4 +1,4 @@
-// Which of many patterns match a name, without going through them.
+// domain_index: finds which of many patterns match a name, without trying each of them.
 #pragma once
 
 #include "proxy/base/pattern.hpp"

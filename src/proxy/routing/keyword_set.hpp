@@ -1,4 +1,4 @@
-// Which of many keywords a text holds, in one pass over it (Aho and Corasick, 1975).
+// keyword_set: finds which of many keywords a text contains, in one pass over it (Aho and Corasick, 1975).
 #pragma once
 
 #include <cstddef>

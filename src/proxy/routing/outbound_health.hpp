@@ -1,4 +1,5 @@
-// What measurements have found about an outbound, for leastPing and leastLoad. Ring 4, a rule without clock.
+// outbound_health, health_samples: the measurements of an outbound, for leastPing and leastLoad. Ring 4, a
+// rule without clock.
 #pragma once
 
 #include <muxpro/options.hpp>

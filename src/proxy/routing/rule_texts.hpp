@@ -1,4 +1,4 @@
-// How rules spell domains and addresses.
+// add_domain_rule(), ip_rules: parse the domains and addresses of rules.
 #pragma once
 
 #include "proxy/base/ip_set.hpp"

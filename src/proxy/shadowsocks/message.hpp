@@ -1,4 +1,4 @@
-// What the heads of SIP022 consist of, in connections and in datagrams. Ring 4, a rule.
+// append_message_head() and sizes: the heads of SIP022 in connections and in datagrams. Ring 4, a rule.
 #pragma once
 
 #include "proxy/shadowsocks/bytes_out.hpp"

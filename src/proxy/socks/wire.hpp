@@ -1,4 +1,4 @@
-// What SOCKS messages are made of, read and written. Ring 4, a rule.
+// read_socks_address() and others: read and write the elements of SOCKS messages. Ring 4, a rule.
 #pragma once
 
 #include "proxy/base/byte_reader.hpp"

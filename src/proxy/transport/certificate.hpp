@@ -1,4 +1,4 @@
-// What a peer's certificate stands for: its pin, a pinned authority, the name of a user.
+// pin_of(), is_signed_by_pinned(), pinned_user(), vouched_user(): identify a peer by its certificate.
 #pragma once
 
 #include <openssl/ssl.h>

@@ -1,4 +1,4 @@
-// What a carrier puts around the bytes of a stream. Ring 4.
+// http2_body: the framing that a carrier adds to the bytes of a stream. Ring 4.
 #pragma once
 
 #include "proxy/transport/http2_errors.hpp"

@@ -1,4 +1,4 @@
-// What an HTTP/2 connection allows and how long it waits. Ring 4.
+// http2_options: limits and time-outs of an HTTP/2 connection. Ring 4.
 #pragma once
 
 #include <muxpro/options.hpp>

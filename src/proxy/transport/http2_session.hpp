@@ -1,4 +1,4 @@
-// What nghttp2 calls. Ring 4.
+// http2_connection::callbacks: the functions that nghttp2 calls. Ring 4.
 #pragma once
 
 #include "proxy/transport/http2_connection.hpp"

@@ -1,4 +1,5 @@
-// What a stream of an HTTP/2 connection and its handle share. Bytes and handlers wait here. Ring 4.
+// http2_stream_state: the state that a stream of an HTTP/2 connection and its handle share, with bytes and
+// handlers that wait. Ring 4.
 #pragma once
 
 #include "proxy/transport/http2_body.hpp"

@@ -1,4 +1,5 @@
-// What the authority of a certificate answers about it (RFC 6960), without I/O. Ring 4.
+// ocsp_question: a request about a certificate to its authority, and the check of the answer (RFC 6960),
+// without I/O. Ring 4.
 #pragma once
 
 #include <muxpro/codec.hpp>

@@ -1,4 +1,5 @@
-// What the target of a REALITY server sends behind a handshake before it is asked: session tickets. Ring 4.
+// measure_tickets(): measures the session tickets that the target of a REALITY server sends behind a
+// handshake. Ring 4.
 #pragma once
 
 #include <muxpro/proxy/connection.hpp>

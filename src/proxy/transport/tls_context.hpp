@@ -1,5 +1,5 @@
-// What OpenSSL's contexts take from tls_options: versions, ciphers, files, and a server's certificates by
-// name.
+// set_choices(), load_certificates(), named_certificates: set an OpenSSL context by tls_options, with
+// versions, ciphers, files, and a server's certificates by name.
 #pragma once
 
 #include "proxy/transport/ocsp_stapling.hpp"

@@ -1,4 +1,4 @@
-// How a server of XHTTP gets its requests.
+// xhttp_transport::accept(): receives the requests of an XHTTP server.
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/net/read_more.hpp"
 #include "proxy/transport/xhttp.hpp"

@@ -1,5 +1,5 @@
-// What follows the heads of a VMess connection, in both directions, with the head of the response in front of
-// the second one. Ring 4, a rule.
+// vmess_server_codecs(), vmess_client_codecs(): encode and decode what follows the head of a VMess request,
+// in both directions, with the head of the response in front of the second one. Ring 4, a rule.
 #pragma once
 
 #include "proxy/base/chunk_codec.hpp"

@@ -1,4 +1,5 @@
-// What a client of VMess chooses and draws for a connection. Ring 4, a rule.
+// vmess_account, vmess_client_codecs(): a VMess client's choices and random numbers for a connection. Ring 4,
+// a rule.
 #pragma once
 
 #include "proxy/base/chunk_codec.hpp"

@@ -1,4 +1,4 @@
-// What the configurations of VMess on both sides have in common. Ring 4, a rule.
+// read_vmess_id(): settings that VMess clients and servers have in common. Ring 4, a rule.
 #pragma once
 
 #include "proxy/vmess/user.hpp"

@@ -1,4 +1,4 @@
-// The order of the parts of an upload, which come in any. Ring 4, a rule.
+// upload_reorder_buffer: puts the parts of an upload, which arrive in any order, in order. Ring 4, a rule.
 #pragma once
 
 #include <cstddef>
