@@ -224,7 +224,8 @@ void add_config_commands(CLI::App& app, command& run) {
   add(app, run, "run", "Run the proxy that configuration files describe.", run_config);
   add(app, run, "check",
       "Print every mistake in configuration files. Opens only certificates, keys and lists.", check);
-  add(app, run, "convert", "Print configuration files as JSON in the names and forms of one age.", convert);
+  add(app, run, "convert",
+      "Print configuration files as JSON with the keys and names of older or newer versions.", convert);
 }
 
 }  // namespace muxpro::app

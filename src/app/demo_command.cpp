@@ -134,8 +134,9 @@ void add_demo_command(CLI::App& app, command& run) {
     std::string level = "info";
   };
   auto f = std::make_shared<flags>();
-  CLI::App& s =
-      *app.add_subcommand("demo", "Client, server and a page to fetch, here; prints the curl line for it.");
+  CLI::App& s = *app.add_subcommand(
+      "demo",
+      "Run a client, a server and a web page in this process, and print the curl command that fetches it.");
   s.add_option("--port", f->port, "Port for SOCKS on 127.0.0.1; 0 takes a free one")->capture_default_str();
   add_log_level(s, f->level);
   s.callback([f, &run] { run = [f] { return demo(f->port, f->level); }; });

@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   muxpro::app::ignore_harmless_signals();
   open_standard_streams();
   raise_descriptor_limit();
-  CLI::App app("Mux.Pro: many connections over one.", "muxpro");
+  CLI::App app("A proxy for configurations of V2Ray and Xray, with Mux.Pro.", "muxpro");
   app.set_version_flag("--version", muxpro::app::version_text());
   app.require_subcommand(1);
   muxpro::app::command run;

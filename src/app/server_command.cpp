@@ -129,6 +129,20 @@ void add_limits(CLI::App& s, server_flags& flags) {
       ->capture_default_str();
 }
 
+void add_target_options(CLI::App& s, server_flags& flags) {
+  s.add_flag("--allow-private", flags.allow_private, "Dial private, local and other special addresses, too");
+  s.add_option(
+      "--own-address", flags.own_addresses,
+      "A further address of this machine, such as that of a NAT in front of it, which is not dialled");
+  s.add_option("--block", flags.blocked, "A name to refuse, with its sub-domains");
+  s.add_option("--refuse-udp-ports", flags.refused_udp_ports,
+               "UDP ports to refuse, such as 19,1900,11211, which amplification attacks use");
+  s.add_option("--udp-rate", flags.udp_rate,
+               "Datagrams that a user may send in a second, further ones are dropped; 0: no limit")
+      ->capture_default_str();
+  s.add_option("--resolve", flags.pinned, "NAME=ADDRESS[,ADDRESS]...: answer NAME without asking the DNS");
+}
+
 }  // namespace
 
 void add_server_command(CLI::App& app, command& run) {
@@ -145,18 +159,7 @@ void add_server_command(CLI::App& app, command& run) {
                "HOST:PORT or unix:PATH[,MODE] to serve a status page on, with /metrics for Prometheus");
   s.add_flag("--open-to-all", flags->open_to_all,
              "Allow an address that other machines can reach without --tls-client-ca");
-  s.add_flag("--allow-private", flags->allow_private, "Dial private, local and other special addresses, too");
-  s.add_option(
-      "--own-address", flags->own_addresses,
-      "A further address of this machine, such as that of a NAT in front of it, which is not dialled");
-  s.add_option("--block", flags->blocked, "A name to refuse, with its sub-domains");
-  s.add_option(
-      "--refuse-udp-ports", flags->refused_udp_ports,
-      "Ports to which no datagram goes, such as 19,1900,11211, where small questions have large answers");
-  s.add_option("--udp-rate", flags->udp_rate,
-               "Datagrams that a user may send in a second, further ones are dropped; 0: no limit")
-      ->capture_default_str();
-  s.add_option("--resolve", flags->pinned, "NAME=ADDRESS[,ADDRESS]...: answer NAME without asking the DNS");
+  add_target_options(s, *flags);
   add_limits(s, *flags);
   s.add_option("--drain-timeout", flags->drain_timeout,
                "Seconds for open sub-streams after SIGINT or SIGTERM")

@@ -48,7 +48,7 @@ class session_impl final : public std::enable_shared_from_this<session_impl>,
   void start_accept(accept_op* op);
   bool drain_now(error_code& ec);
   void start_drain(drain_op* op) { drains_.push_back(*op); }
-  /// As the cancellation of each operation that waits, but for the handshake and the run.
+  /// Cancels all waiting operations except the handshake and the run.
   void cancel();
   /// True if the session is closed now.
   bool close_now(error_code& ec);

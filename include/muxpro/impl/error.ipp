@@ -43,7 +43,7 @@ MUXPRO_DECL const char* describe(errc e) noexcept {
       return "the peer aborted too many sub-streams within a second of their New (premature_end)";
     case errc::too_many_local_resets:
       return "too many frames of the peer made this side end a sub-stream (local_reset)";
-    case errc::too_many_glitches: return "the peer sent too many odd frames (glitch)";
+    case errc::too_many_glitches: return "the peer sent too many invalid or unexpected frames (glitch)";
     case errc::too_many_keep_alives: return "the peer sent too many KeepAlive frames (keep_alive_budget)";
     case errc::too_many_empty_frames: return "the peer sent too many empty data frames (empty_frames)";
     case errc::too_many_credit_updates:

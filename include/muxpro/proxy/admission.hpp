@@ -47,8 +47,8 @@ class admission : public std::enable_shared_from_this<admission> {
     void release() noexcept {
       if (owner_) std::exchange(owner_, nullptr)->leave(std::exchange(place_, nullptr));
     }
-    /// Takes a place of `source` instead, whom a proxy has named. Returns false, and keeps the place, if the
-    /// source has all its places. on_eviction() has to be called again.
+    /// Moves the slot to `source`, the address that a trusted proxy has named. Returns false, and keeps the
+    /// slot, if that source has no slot left. on_eviction() has to be called again.
     bool move_to(const asio::ip::address& source) {
       if (!owner_) return true;
       auto other = owner_->enter(source);

@@ -109,8 +109,9 @@ class client {
   void abandon(std::error_code why);
   /// Sets where relay(), read_some() and write() count their bytes. Side a is the client.
   void count_in(std::shared_ptr<relay_bytes> bytes) noexcept { bytes_ = std::move(bytes); }
-  /// The outbound has returned with `why`. Sends the reply if it was not sent, and ends the connection. The
-  /// end is in good order after a relay or finish() without an error, else a cut with the end_code of `why`.
+  /// The outbound has returned with `why`. Sends the reply if it was not sent, and ends the connection. After
+  /// a relay or finish() without an error it is closed in good order, otherwise it is reset with the end_code
+  /// of `why`.
   /// Completes when the connection is closed, which takes at most lingering_limit.
   /// Errors: none are reported.
   /// Cancellation has no effect but that the connection is closed earlier.

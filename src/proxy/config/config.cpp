@@ -11,7 +11,7 @@ namespace muxpro::proxy {
 
 namespace {
 
-void read_log(settings& s, log_config& to) {
+void read_log_level(settings& s, log_config& to) {
   using level = std::optional<log_level>;
   s.one_of<level>(
       {"loglevel",
@@ -23,6 +23,9 @@ void read_log(settings& s, log_config& to) {
        {"error", log_level::error},
        {"none", std::nullopt},
        {"warn", log_level::warning}});
+}
+
+void read_log_files(settings& s, log_config& to) {
   s.text({"error",
           "The file of the log; default: standard error. SIGHUP opens it again. none: only connections are "
           "logged, if access has a file."},
@@ -42,6 +45,9 @@ void read_log(settings& s, log_config& to) {
       s.note("error",
              "is 'none': lines about connections are not written either, because access has no file");
   }
+}
+
+void read_log_forms(settings& s, log_config& to) {
   to.as_xray = true;
   s.one_of<bool>({"accessFormat",
                   "xray: a line when the outbound has been chosen, as Xray writes it: from SOURCE accepted "
@@ -60,6 +66,12 @@ void read_log(settings& s, log_config& to) {
                           {"/16+/32", address_mask::half},
                           {"/24+/32", address_mask::three_quarters},
                           {"/16+/64", address_mask::half}});
+}
+
+void read_log(settings& s, log_config& to) {
+  read_log_level(s, to);
+  read_log_files(s, to);
+  read_log_forms(s, to);
   s.flag({"dnsLog", "Log each DNS query as well."}, to.dns);
 }
 

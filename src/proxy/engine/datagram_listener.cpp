@@ -104,7 +104,7 @@ std::shared_ptr<datagram_listener::source> datagram_listener::find(const key& wh
   return found == sources_.end() ? nullptr : found->second;
 }
 
-// What no user has sealed gets no answer.
+// Packets that no user's key opens are dropped without an answer.
 asio::awaitable<void> datagram_listener::open(const arrival& how, bytes packet) {
   std::string mistake;
   const asio::ip::address from = unwrapped(how.from.address());

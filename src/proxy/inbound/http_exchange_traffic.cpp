@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t piece = 16 * 1024;
 constexpr std::size_t glance = 1024;  ///< of a client that is not sending at present
 
-/// Of NTLM and Negotiate the origin remembers for its connection whom it has let in (RFC 4559).
+/// NTLM and Negotiate authenticate the connection, not the request (RFC 4559).
 bool authenticates_connection(const http_request& r) {
   return std::any_of(r.fields.begin(), r.fields.end(), [](const http_field& f) {
     const std::string_view scheme = std::string_view(f.value).substr(0, f.value.find(' '));

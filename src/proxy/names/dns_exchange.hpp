@@ -1,4 +1,5 @@
-// The questions about one name to one server, and what the server has replied. Ring 4, a rule without I/O.
+// dns_exchange: the questions about one name to one server, and the server's replies. Ring 4, a rule without
+// I/O.
 #pragma once
 
 #include "proxy/names/dns_message.hpp"

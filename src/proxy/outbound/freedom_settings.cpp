@@ -47,7 +47,7 @@ void read_fragment(settings& s, freedom_options& to) {
            packets);
     o.only_client_hello = same_word(packets, "tlshello");
     if (packets.empty() && asks_for_any)
-      f.note("packets", "is left out: the first bytes are cut, once, whereas Xray cuts all that is sent");
+      f.note("packets", "is missing; only the first bytes are fragmented, whereas Xray fragments all writes");
     if (!packets.empty() && !o.only_client_hello && !number_range::parse(packets))
       f.wrong("packets",
               fmt::format("is '{}'; it must be tlshello, or a range such as 1-3", sanitized(packets)));
@@ -116,6 +116,30 @@ std::vector<final_rule_text> read_final_rules(settings& s) {
   return out;
 }
 
+void read_datagram_limits(settings& s, freedom_options& f) {
+  const setting_key ports{"refusedUdpPorts",
+                          "UDP ports to refuse, such as 19,1900,11211, which amplification attacks use."};
+  if (s.text_or_number(ports, f.nat.refused_ports) && !port_set::parse(f.nat.refused_ports))
+    s.wrong("refusedUdpPorts", port_set::allowed);
+  s.number<std::uint32_t>(
+      {"udpRate",
+       "Datagrams per second that a user may send; further ones are dropped. 0: no limit. Default: 200000, "
+       "or no limit if all inbounds listen on loopback or unix sockets."},
+      f.udp_rate, 0, max_udp_rate);
+}
+
+/// The lists of `rules` are read when the proxy starts.
+void take_final_rules(std::vector<final_rule_text> rules, const freedom_options& f, outbound_plan& to) {
+  if (rules.empty()) return;
+  to.take_lists = [f, rules = std::move(rules)](geo_files& geo, outbound_plan& plan) {
+    freedom_options own = f;
+    own.dial.final = final_rules_of(rules, geo);
+    outbound_plan with_rules = plan_of(own);
+    plan.make = std::move(with_rules.make);
+    plan.options = std::move(with_rules.options);
+  };
+}
+
 void read_freedom(settings& s, outbound_plan& to) {
   freedom_options f;
   // The proxy has one resolver, so AsIs, UseIP and ForceIP are the same.
@@ -128,16 +152,7 @@ void read_freedom(settings& s, outbound_plan& to) {
           "un-mapping IPv4-mapped, NAT64, 6to4 and Teredo addresses. Default: only if all inbounds "
           "listen on loopback or unix sockets, and no HandlerService of the API may add others."},
          f.allow_private);
-  const setting_key ports{"refusedUdpPorts",
-                          "Ports to which no datagram goes, such as 19,1900,11211, whose services send large "
-                          "answers to small questions."};
-  if (s.text_or_number(ports, f.nat.refused_ports) && !port_set::parse(f.nat.refused_ports))
-    s.wrong("refusedUdpPorts", port_set::allowed);
-  s.number<std::uint32_t>(
-      {"udpRate",
-       "Datagrams per second that a user may send; further ones are dropped. 0: no limit. Default: 200000, "
-       "or no limit if all inbounds listen on loopback or unix sockets."},
-      f.udp_rate, 0, max_udp_rate);
+  read_datagram_limits(s, f);
   read_redirect(s, f);
   read_fragment(s, f);
   s.number<unsigned>({"proxyProtocol",
@@ -147,16 +162,8 @@ void read_freedom(settings& s, outbound_plan& to) {
   std::uint32_t level = 0;
   s.number<std::uint32_t>({"userLevel", "Accepted from Xray's configurations, without effect."}, level, 0,
                           65535);
-  std::vector<final_rule_text> rules = read_final_rules(s);
   to = plan_of(f);
-  if (rules.empty()) return;
-  to.take_lists = [f, rules = std::move(rules)](geo_files& geo, outbound_plan& plan) {
-    freedom_options own = f;
-    own.dial.final = final_rules_of(rules, geo);
-    outbound_plan with_rules = plan_of(own);
-    plan.make = std::move(with_rules.make);
-    plan.options = std::move(with_rules.options);
-  };
+  take_final_rules(read_final_rules(s), f, to);
 }
 
 nat_limits limits_of(const freedom_options& o, bool local_only) {

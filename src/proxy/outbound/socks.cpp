@@ -110,7 +110,7 @@ asio::awaitable<void> greet_socks_server(std::shared_ptr<transport_dialer> serve
   if (ec) throw std::system_error(ec);
 }
 
-// A server that has let the client in is well, whatever becomes of the target.
+// A server that accepted the credentials counts as healthy, even if the target failed.
 asio::awaitable<std::vector<std::byte>> socks_outbound::ask(std::shared_ptr<connection> server,
                                                             const context& ctx, client& c,
                                                             std::error_code& ec) {

@@ -29,6 +29,19 @@ std::string nat_limits::validate() const {
 }
 
 // Allocates memory first, so that a failure changes no state.
+void nat_table::resume(mapping id, entry& e, session_key session) {
+  order place{id};
+  order& of_session = sessions_[session];
+  const auto in_session = place.begin();
+  of_session.splice(of_session.end(), place);
+  if (!e.parked) leave_session(e);
+  in_use_.splice(in_use_.end(), e.parked ? parked_ : in_use_, e.in_all);
+  e.parked = false;
+  e.session = session;
+  e.in_session = in_session;
+}
+
+// Allocates memory first, so that a failure changes no state.
 nat_table::admitted nat_table::admit(const std::string& user, session_key session,
                                      const std::optional<global_id>& source, time_point now) {
   admitted result;
@@ -39,15 +52,7 @@ nat_table::admitted nat_table::admit(const std::string& user, session_key sessio
       result.id = found->second;
       result.resumed = true;
       result.was_parked = e.parked;
-      order place{result.id};
-      order& of_session = sessions_[session];
-      const auto in_session = place.begin();
-      of_session.splice(of_session.end(), place);
-      if (!e.parked) leave_session(e);
-      in_use_.splice(in_use_.end(), e.parked ? parked_ : in_use_, e.in_all);
-      e.parked = false;
-      e.session = session;
-      e.in_session = in_session;
+      resume(found->second, e, session);
       refresh(e, now);
     }
   }

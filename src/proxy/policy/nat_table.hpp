@@ -36,7 +36,7 @@ struct nat_limits {
   /// Datagrams that a user may send outside in a second. More are dropped, so that a user cannot amplify much
   /// by this server. A burst of 0 means no limit.
   rate_limit user_datagrams = datagrams_in_a_second(200'000);
-  /// Ports to which no datagram goes, such as "19,1900,11211". Their services answer short requests with much
+  /// UDP ports to refuse, such as "19,1900,11211". Their services answer short requests with much
   /// data (CISA TA14-017A).
   std::string refused_ports;
 
@@ -93,6 +93,7 @@ class nat_table {
 
   void insert(mapping id, entry given);
   void erase(mapping id);
+  void resume(mapping id, entry& e, session_key session);
   void leave_session(entry& e);
   void refresh(entry& e, time_point now);
   time_point deadline(const entry& e) const;

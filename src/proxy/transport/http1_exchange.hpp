@@ -22,24 +22,25 @@ namespace muxpro::proxy {
 /// Belongs to the strand of the connection below.
 class http1_exchange final : public stream_coroutines, public std::enable_shared_from_this<http1_exchange> {
  public:
-  /// Behind both messages, or when the exchange was cut. `keeps`: another one may follow, of which `behind`
-  /// was read.
+  /// Called after both messages, or when the exchange was cut. `keeps` is true if another one may follow,
+  /// whose first bytes are `behind`.
   using ending = std::function<void(bool keeps, std::vector<std::byte> behind)>;
 
-  /// Of a server, which has read the head of the request, and `behind`.
+  /// Server side. The caller has read the head of the request, and `behind`.
   static std::shared_ptr<http1_exchange> answering(std::shared_ptr<connection> below, const http_request& r,
                                                    std::vector<std::byte> behind, ending on_end);
-  /// Of a client. `keeps`: another request may follow this one.
+  /// Client side. `keeps` is true if another request may follow this one.
   static std::shared_ptr<http1_exchange> asking(std::shared_ptr<connection> below, const http_request& r,
                                                 bool keeps, ending on_end);
   ~http1_exchange() override { end(false); }
 
-  /// Of a server: the answer 200 has these fields, and goes before the first byte of its body, or at the end.
+  /// Server side. Sets the fields of the 200 answer, which is sent with the first byte of its body or at the
+  /// end.
   void answer(const std::vector<http_field>& fields);
-  /// Of a server: the client may leave before the end of the answer, which calls `gone`. Then no other
-  /// exchange follows.
+  /// Server side. Calls `gone` if the client closes the connection before the end of the answer. Then no
+  /// other exchange follows.
   void watch(std::function<void()> gone);
-  /// Of a server: the whole answer, without a body.
+  /// Server side. Sends the whole answer, without a body.
   asio::awaitable<void> refuse(unsigned status, std::vector<http_field> fields);
   /// Sends the head at once.
   /// Completes when it was written.

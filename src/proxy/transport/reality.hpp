@@ -81,7 +81,7 @@ class reality_server final : public transport {
   explicit reality_server(reality_server_options options);
   ~reality_server() override;
 
-  /// A server gives strangers back, which needs accept(): operation_not_supported.
+  /// Fails with operation_not_supported, because the connections of unauthenticated clients need accept().
   /// Cancellation: none.
   asio::awaitable<std::shared_ptr<connection>> open(std::shared_ptr<connection> below,
                                                     std::error_code& ec) const override;

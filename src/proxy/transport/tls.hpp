@@ -28,42 +28,42 @@ struct tls_options {
   /// requests a certificate.
   std::string certificate, key;
   bool certificate_once = false;
-  /// A server asks the authority of `certificate` so often whether it is valid, and shows the answer to its
-  /// clients. 0: not. The first client makes it ask, and does not see the answer.
+  /// The interval of a server's OCSP requests for `certificate`, whose answers are stapled. 0 disables
+  /// stapling. The first client causes the first request, and gets no staple.
   duration stapling{0};
-  /// Of a server: the first certificate that has the name that a client asks for serves it, else
-  /// `certificate`.
+  /// A server presents the first of these certificates that has the name that the client requests. If none
+  /// has it, the server presents `certificate`.
   std::vector<tls_identity> others;
-  bool reject_unknown_names = false;  ///< of a server: without such a certificate there is no handshake
-  /// PEM file with the authorities that vouch for the peer. Empty: a client takes those of the system, a
-  /// server does not authenticate its clients.
+  bool reject_unknown_names = false;  ///< a server refuses a name that no certificate has
+  /// PEM file with the authorities that the peer's certificate must be signed by. If empty, a client uses
+  /// those of the system, and a server does not authenticate its clients.
   std::string authority;
-  /// SHA-256 of whole certificates (DER), as 64 hex digits, with or without colons. The peer must have one of
-  /// them: signer and expiry do not matter then, unless `authority` is set, which must also hold. Or, of a
-  /// client with a name, one of them is an authority that the server sends and that has signed its
-  /// certificate: names and expiry matter then.
+  /// SHA-256 of whole certificates (DER), as 64 hex digits, with or without colons. The peer's certificate
+  /// must be one of them. Its signer and expiry are only checked if `authority` is set. For a client with a
+  /// name, a pin may also be that of an authority that the server sends and that has signed its certificate.
+  /// Names and expiry are checked then.
   std::vector<std::string> pins;
-  /// Of a client: the server's name, or its address. Sent, if it is a name, and demanded of the certificate.
+  /// The server's name or address, for a client. The certificate must have it. A name is also sent.
   std::string name;
-  /// Of a client: the names that the server's certificate may have instead.
+  /// For a client, the names that the server's certificate may have instead.
   std::vector<std::string> other_names;
-  /// First choice first. Where a client has some, the server must agree to one.
+  /// The preferred protocol is first. If a client offers protocols, the server must select one.
   std::vector<std::string> alpn;
-  bool alpn_matters = true;        ///< no: a server goes on with a client that offers none of its own
+  bool alpn_matters = true;        ///< if false, a server accepts a client that offers no common one
   bool system_authorities = true;  ///< a client without an authority trusts those of the system
   /// Versions as OpenSSL numbers them, TLS 1.2 being the oldest.
   int least_version = 0x0304, most_version = 0x0304;
-  std::string ciphers;  ///< of TLS 1.2, as OpenSSL has them; empty: those with ECDHE and an AEAD
-  std::string groups;   ///< as OpenSSL has them; empty: OpenSSL's
+  std::string ciphers;  ///< of TLS 1.2, in OpenSSL's form. If empty, those with ECDHE and an AEAD
+  std::string groups;   ///< in OpenSSL's form. If empty, OpenSSL's
   /// A client resumes sessions, a server gives tickets for that, unless it asks for certificates of clients.
   bool resumes = false;
-  std::string key_log;  ///< a file for the secrets of handshakes; empty: none
-  /// Off: a client accepts any certificate. An attacker on the path can read and change everything then.
+  std::string key_log;  ///< a file for the secrets of handshakes. If empty, none is written
+  /// If false, a client accepts any certificate, and an attacker on the path can read and change everything.
   bool verify = true;
   /// Absolute, for the whole handshake.
   duration handshake = std::chrono::seconds(10);
 
-  /// What this side could not work with: one sentence; empty if nothing. Opens no file.
+  /// Returns a sentence about the first invalid option, empty if all are valid. Opens no file.
   std::string validate(role side) const;
 };
 

@@ -74,8 +74,7 @@ void read_certificate(settings& s, role side, tls_options& o) {
     return take_identity(s, side, std::move(one), o);
   }
   if (!one.key.empty()) s.wrong("keyFile", "is not allowed; a certificate of usage verify has no key");
-  if (!o.authority.empty())
-    s.wrong("there is another one with usage verify already; they may stand in one file");
+  if (!o.authority.empty()) s.wrong("a second certificate has usage verify; put both into one file");
   o.authority = std::move(one.certificate);
 }
 

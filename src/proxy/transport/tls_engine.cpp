@@ -17,7 +17,7 @@
 
 namespace muxpro::proxy {
 
-/// OpenSSL's bio to `input` and `output`: a BIO without memory.
+/// A BIO that reads from `input` and writes to `output` without a buffer of its own.
 struct tls_bio {
   static int read(BIO* b, char* to, int size) {
     BIO_clear_retry_flags(b);
@@ -225,8 +225,8 @@ void tls_engine::rest() noexcept {
   if (!layer_ && !SSL_has_pending(ssl_.get())) SSL_free_buffers(ssl_.get());
 }
 
-// After an error OpenSSL reports others, which tell less: behind a fatal alert of the peer the end of the
-// stream, as after close_notify.
+// Reports the first error again after later ones. After a fatal alert of the peer OpenSSL reports the end of
+// the stream, as after close_notify.
 tls_engine::needs tls_engine::result_of(int result, std::error_code& ec) noexcept {
   switch (SSL_get_error(ssl_.get(), result)) {
     case SSL_ERROR_NONE: return needs::nothing;

@@ -40,7 +40,7 @@ bool seals_lengths(const vmess_body& b) noexcept {
   return b.encrypted() && b.has(vmess_body::authenticated_lengths);
 }
 
-// Lengths without a mask have no padding, and neither has plain text but for datagrams.
+// Padding requires masked lengths. Without encryption only datagrams are padded.
 bool pads(const vmess_body& b) noexcept {
   return b.has(vmess_body::padding) && b.has(vmess_body::masked_lengths) && (b.encrypted() || b.datagrams);
 }

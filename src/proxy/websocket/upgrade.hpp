@@ -50,7 +50,7 @@ struct upgrade_options {
   std::vector<http_field> fields;  ///< more of them, of a client's request
   /// Most bytes that a client sends with its request.
   std::size_t early_data = 0;
-  /// A server believes X-Forwarded-For in requests that have one of these fields. Lower case.
+  /// A server uses X-Forwarded-For only if the request has one of these fields. Lower case.
   std::vector<std::string> trusted;
   duration heartbeat{0};  ///< see websocket_beginning
   /// Absolute.

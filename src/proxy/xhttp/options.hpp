@@ -58,7 +58,7 @@ struct xhttp_options {
   std::uint32_t waiting_posts = 30;          ///< that a server keeps while an earlier one is missing
   number_range server_padding_secs{20, 80};  ///< between two paddings of a server in answer to an upload
   std::size_t head_bytes = 8192;             ///< of a request
-  /// A server believes X-Forwarded-For in requests that have one of these fields. Lower case.
+  /// A server uses X-Forwarded-For only if the request has one of these fields. Lower case.
   std::vector<std::string> trusted;
   reuse_limits xmux{{3, 3}, {}, {}, {600, 900}, {1800, 3000}};  ///< of a client's connections
 };

@@ -65,7 +65,8 @@ xhttp_verdict judge_post(const http_request& r, const xhttp_options& o, xhttp_ve
   auto data = data_in_head(r, o);
   if (!data) return refused_xhttp(400, "A part of the upload is not base64.");
   if (r.body.length > 0 && !takes_data_in_body(o))
-    return refused_xhttp(400, "A part of the upload stands in the body.");
+    return refused_xhttp(400,
+                         "A part of the upload is in the body, which uplinkDataPlacement does not allow.");
   if (r.body.length > o.post_bytes.most || data->size() > o.post_bytes.most - r.body.length)
     return refused_xhttp(413, "A part of the upload is too large.");
   v.number = *n;
