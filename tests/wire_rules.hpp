@@ -21,7 +21,7 @@ namespace test {
 
 using namespace muxpro;
 
-/// What one side may send, told from what passed in both directions.
+/// wire_rules: checks the frames of one side by the frames of both directions.
 class wire_rules {
  public:
   explicit wire_rules(role side) : side_(side) {}

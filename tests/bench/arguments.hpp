@@ -18,14 +18,14 @@ struct failure : std::runtime_error {
 
 class arguments {
  public:
-  /// `words`: the command line behind the program's name.
+  /// `words` is the command line behind the program's name.
   explicit arguments(std::span<char* const> words) : words_(words) {}
 
-  /// The next word in a fixed place; `what` names it in the sentence that complains of its absence.
+  /// The next positional argument. `what` is its name in the error message if it is missing.
   std::string_view word(std::string_view what);
   std::uint16_t port();
 
-  /// What stands behind the fixed words must be key=value.
+  /// Arguments behind the positional ones must be key=value.
   void read_values();
   std::uint64_t number(std::string_view key, std::uint64_t otherwise, std::uint64_t least,
                        std::uint64_t most);

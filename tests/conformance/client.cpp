@@ -7,8 +7,8 @@
 //   shutdown NAME ID, reset NAME ID CODE, stats NAME ID, close NAME, drain NAME, twice NAME
 //
 // The port selects what the application does with the sub-stream, as the runner's targets of that port would:
-// 7007 echoes, 7008 never reads, 7009 writes without end, 7010 resets, 7011 answers the byte count, 7012 says
-// "bye" and ends. On all others it reads, and writes what it is told to.
+// 7007 echoes, 7008 never reads, 7009 writes without end, 7010 resets, 7011 answers the byte count, 7012
+// sends "bye" and ends. On all others it reads, and writes what the runner requests.
 //
 // Answers: up NAME VERSION, down NAME WHY, opened NAME ID PORT, refused NAME WHY, rend and wend NAME ID BYTES
 // WHY (the end of reading and of writing), wrote NAME ID BYTES, stats NAME ID KEY=VALUE...

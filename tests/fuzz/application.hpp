@@ -1,5 +1,5 @@
-// An application that does with its session and sub-streams whatever it is told, in any order: what it is
-// promised in return, it checks.
+// An application that calls its session and sub-streams in any order, as the input requires, and checks
+// their results.
 #pragma once
 
 #include "fuzz.hpp"
@@ -135,7 +135,7 @@ class application {
     if (greedy_) read(h, 3000);
   }
 
-  // The buffers have exactly the size that is told, and go with the handler.
+  // The buffers have exactly the given size, and are freed with the handler.
   void read(const held_ptr& h, std::size_t n) {
     if (!h->is_open()) return;
     struct place {

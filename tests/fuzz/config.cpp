@@ -1,5 +1,5 @@
 // A configuration file of a stranger. It is refused with mistakes that fit on a terminal, the same ones each
-// time, or what it says can be made.
+// time, or a proxy can be made from it.
 #include "fuzz.hpp"
 
 #include "proxy/config/config.hpp"

@@ -1,5 +1,5 @@
-// The other side of a session's wire: sends whatever it is told, and holds what the session sends against
-// what it was sent. It cannot know when a frame was acted upon, so its rules are sums over the life of an id.
+// hostile_peer: the peer of a session, which sends arbitrary frames and checks the session's frames against
+// them. It cannot see when the session acts on a frame, so its rules are sums over the life of an id.
 #pragma once
 
 #include "fuzz.hpp"

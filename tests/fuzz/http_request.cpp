@@ -1,6 +1,6 @@
-// HTTP as a forward proxy reads it: any cut gives the same result, what goes on has one head with one
-// framing, and a body ends where a reader that holds it as a whole says. The first byte chooses what reads;
-// see script for the rest.
+// HTTP as a forward proxy reads it: any cut gives the same result, a forwarded request has one head with one
+// framing, and a body ends where a reader of the whole message finds its end. The first byte selects the
+// reader. script describes the rest.
 #include "fuzz.hpp"
 
 #include "../proxy/rules/http_transcript.hpp"

@@ -1,5 +1,5 @@
 // Operations on the NAT table against a list that is searched from end to end: which source gets which
-// mapping, who has to go for it, and when.
+// mapping, which mapping is evicted for it, and when.
 #include "fuzz.hpp"
 
 #include "proxy/policy/nat_table.hpp"

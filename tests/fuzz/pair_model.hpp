@@ -218,7 +218,7 @@ class pair_model {
     world_.closing = true;
     sessions_[in_.below(2)].close();
     settle();
-    // What was cut in one direction alone is found out by whoever writes; the other may have to be told.
+    // A cut of one direction is only detected by the writing side. The other side is closed here.
     for (auto& s : sessions_) s.close();
     settle();
     must(over_[0] && over_[1], "both sessions end");

@@ -1,5 +1,5 @@
-// Shadowsocks: no stranger gets past the question who he is, any cut of a request gives the same, and a
-// user's bytes may be any. The first byte chooses what reads, the second one the method.
+// Shadowsocks servers refuse every client without a key, any cut of a request gives the same result, and
+// a user may send any bytes. The first byte chooses what reads, the second one the method.
 #include "fuzz.hpp"
 
 #include "proxy/base/byte_reader.hpp"

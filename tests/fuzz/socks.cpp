@@ -1,6 +1,6 @@
-// SOCKS from both sides and its datagrams: any cut gives the same steps, nobody gets past the question who he
-// is, and what was read, written again, reads the same. The first byte chooses what reads; see script for the
-// rest.
+// SOCKS from both sides and its datagrams: any cut gives the same steps, no client passes without
+// credentials, and what was read, written again, reads the same. The first byte chooses what reads; see
+// script for the rest.
 #include "fuzz.hpp"
 
 #include "../proxy/rules/socks_transcript.hpp"

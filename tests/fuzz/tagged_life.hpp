@@ -1,4 +1,4 @@
-// What two applications say to each other over a sub-stream, and that nothing else is heard: tagged bytes in
+// tagged_life: two applications exchange tagged bytes over a sub-stream and check that only these arrive, in
 // order, datagrams whole and with their address, eof behind the last byte.
 #pragma once
 
@@ -36,7 +36,7 @@ inline bool is_pattern(unsigned pattern, std::uint64_t at, const_bytes what) {
   return std::equal(what.begin(), what.end(), expected.begin());
 }
 
-/// Room of exactly the size that is told.
+/// A buffer of exactly the given size.
 struct room {
   explicit room(std::size_t n) : size(n), bytes(new std::byte[n]) {}
   asio::mutable_buffer buffer() { return {bytes.get(), size}; }
@@ -131,7 +131,7 @@ class speakers {
       l->halves[side].shutting = false;
       l->halves[side].shut = true;
     });
-    // The End may be read before the handler says that it is queued.
+    // The peer may read the End before the handler reports that it is queued.
     h.shut = true;
     if (l->udp) return h.d.async_shutdown(std::move(then));
     h.s.async_shutdown(std::move(then));
@@ -181,7 +181,7 @@ class speakers {
     if (!may) must(false, ("no operation fails without a reason: " + ec.message()).c_str());
   }
 
-  // A datagram says its number, and what it says follows from that.
+  // A datagram contains its number, from which its content follows.
   void receive(const life_ptr& l, std::size_t side) {
     struct place {
       room into{66'000};

@@ -1,5 +1,5 @@
 // VMess: any cut of a request gives the same, no head that is not authentic is read, what was read, written
-// again, reads the same; what comes in chunks takes the bytes that it says, and what was sealed is opened.
+// again, reads the same; a chunk reader consumes the bytes that it reports, and sealed data are opened.
 // The first byte chooses what reads; see seed.py for the rest.
 #include "fuzz.hpp"
 

@@ -15,7 +15,7 @@ namespace {
 
 using faulty_wire = faulty_stream<pipe_end>;
 
-/// A pool that is always short of places, with sub-streams that end at once, and nobody else's memory.
+/// A pool that is always short of room, with sub-streams that end at once, and memory of its own.
 struct crowded_pool {
   explicit crowded_pool(std::shared_ptr<fault> f = std::make_shared<fault>()) : faults(std::move(f)) {
     auto options = pool_options(2);

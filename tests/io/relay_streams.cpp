@@ -110,7 +110,7 @@ TEST_CASE("what was passed up to EOF is not taken back when a relay gives up the
     const auto [error, result] = co_await async_relay(a, b, options, as_result);
     why = error;
   };
-  // The client reads only when the relay is over, which never hears its end.
+  // The client reads only after the end of the relay, which never gets its EOF.
   test::run(context, relay());
   CHECK(why == asio::error::timed_out);
   test::run(context, expect_end(client, text, eof));
@@ -323,8 +323,8 @@ TEST_CASE("a stream that cannot be half-closed is the caller's to end", "[relay]
 
 namespace {
 
-/// As a TCP socket whose peer has cut it: the write that is told of it takes the word, and a read that was
-/// under way finds EOF, and may be heard first.
+/// A TCP socket that its peer has reset. The write that gets the error consumes it, and a pending read
+/// gets EOF, and may complete first.
 class reset_stream {
  public:
   explicit reset_stream(asio::io_context& c) : context_(c) {}

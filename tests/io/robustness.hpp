@@ -1,5 +1,5 @@
-// What the attacks on sessions share: a peer that is played byte for byte and at once, frames in words,
-// handlers that are counted, bytes that tell whose they are.
+// The attacks on sessions share a peer that is played byte for byte and at once, frames as text, counted
+// handlers, and bytes that identify their sender.
 #pragma once
 
 #include "session_support.hpp"
@@ -118,8 +118,8 @@ inline byte_string joined(std::initializer_list<std::string> parts) {
   return all;
 }
 
-/// What `tag` has to say from byte `from` on, at most 128 KiB at a time. Two tags, or two offsets, do not
-/// sound alike.
+/// The bytes of `tag` from offset `from` on, at most 128 KiB at a time. They differ between tags and between
+/// offsets.
 inline const_bytes said_by(std::uint64_t tag, std::uint64_t from, std::size_t n) {
   constexpr std::size_t period = 262139, most = 128 * 1024;
   static const byte_string all = [] {
@@ -153,7 +153,7 @@ inline std::size_t steps(std::size_t n) {
 #endif
 }
 
-// --- frames in words
+// --- frames as text
 
 struct summary_of_stream {
   std::string data;
@@ -201,8 +201,8 @@ inline std::string summary(const byte_string& wire, version v = version_0_1) {
 
 // --- a raw peer
 
-/// The other end of a pipe, without a mind of its own: what it is told to write it writes, what comes it
-/// keeps. After each call everything has run that can run without time passing.
+/// The other end of a pipe. It writes the bytes that the test gives it, and keeps the bytes that it
+/// receives. After each call everything has run that can run without time passing.
 class raw_peer {
  public:
   raw_peer(asio::io_context& context, pipe_end wire)

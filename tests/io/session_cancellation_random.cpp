@@ -12,7 +12,7 @@ struct pending {
   std::size_t cancelled = 0;
 };
 
-/// One end of a sub-stream; `tag` is what it says, and what it hears is the other's.
+/// One end of a sub-stream, which sends the bytes of `tag` and receives those of the other end.
 struct talker {
   sub_stream s;
   std::uint64_t tag = 0, said = 0, heard = 0;

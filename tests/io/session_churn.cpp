@@ -66,7 +66,7 @@ TEST_CASE("100,000 short sub-streams as fast as one session over TCP can", "[ses
   hold(steps(100'000), p, context);
 }
 
-// After a second it frees what it had for them, and after a minute what it knows of their ids.
+// After a second it frees what it had for them, and after a minute its records of their ids.
 TEST_CASE("a session that was without sub-streams for a while serves the next one", "[session][churn]") {
   asio::io_context context;
   manual_clock clock{context};

@@ -174,7 +174,7 @@ awaitable<> own_first_data_counts(scripted_session& s) {
   CHECK(n == 1);
 }
 
-// --- who is held up
+// --- sub-streams that wait
 
 awaitable<> stalled_beside_busy(session_pair& p) {
   stream_pair stalled = co_await open_pair(p);

@@ -1,5 +1,5 @@
-// Peers that speak dialect G, as the published Go code does: played from recordings of it, byte for byte, and
-// beyond them. They lose their place after an End with a code, and take an End for the end of both
+// Peers of dialect G, the protocol of the published Go code. They are played from recordings, byte for byte,
+// and beyond them. They lose their place after an End with a code, and take an End for the end of both
 // directions.
 #include "conformance.hpp"
 
@@ -18,7 +18,7 @@ struct line {
   std::string bytes;
 };
 
-/// A server under test behind a recorded client; what it says must be what the Go server said. Port 7001
+/// A server under test behind a recorded client. It must send the bytes of the Go server. Port 7001
 /// echoes.
 void replay_client(std::initializer_list<line> recording) {
   subject x(role::server);
@@ -158,7 +158,7 @@ TEST_CASE("credit to a Go peer is exact", "[session][dialect]") {
   session_options options;
   options.max_window = 65536;
   go_client x(options);
-  byte_string input = from_hex("000d 0001 01 01 01 00 1b5b 01 7f000001 9c40");  // a port that nobody reads
+  byte_string input = from_hex("000d 0001 01 01 01 00 1b5b 01 7f000001 9c40");  // a port that is not read
   input[9] = std::byte{0x66};                                                   // 7014 reads
   input.insert(input.end(), 40'000, std::byte{0});
   x.peer->write(input);
@@ -260,7 +260,7 @@ TEST_CASE("a held half-close goes out when the linger time is over, once", "[ses
   CHECK(x.peer->take_hex() == "");
   x.clock.run_for(x.context, 7s);
   CHECK(x.peer->take_hex() == bare_end);
-  // The peer answers now; what it says still arrives, and its End is not answered again.
+  // The peer answers now. Its data still arrive, and its End is not answered again.
   x.peer->write("0004 0001 02 01 0002 6869 0004 0001 03 00");
   CHECK(x.read().n == 2);
   CHECK(x.read().is(asio::error::eof));

@@ -143,7 +143,7 @@ class scenario {
       CHECK(!*client_fate_);
       return;
     }
-    // Whoever has an error has it from the wire, and in Asio's or this library's own words.
+    // Each error comes from the wire, and its category is Asio's or this library's.
     for (const error_code& e : {*client_fate_, *server_fate_}) {
       const bool known = !e || e == errc::connection_lost || e == asio::error::connection_reset ||
                          e == asio::error::broken_pipe;

@@ -42,7 +42,7 @@ open_request tagged(tag_number t) {
   return request;
 }
 
-/// Sends the tag back, the way the tag says: shutting down before or after the client has, or with a code.
+/// Sends the tag back. The tag selects the end, before or after the client's, or with a code.
 awaitable<> answer_tag(sub_stream s, long_life& life) {
   tag_number t = 0;
   const auto [error, n] = co_await asio::async_read(s, asio::buffer(&t, sizeof t), as_result);

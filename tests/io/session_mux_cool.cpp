@@ -1,4 +1,4 @@
-// Sessions that speak Mux.Cool: against literal bytes of V2Ray and Xray, against each other, and with
+// Sessions of Mux.Cool against literal bytes of V2Ray and Xray, against each other, and with
 // consumers that do not read.
 #include "session_support.hpp"
 

@@ -37,8 +37,8 @@ constexpr victim all_victims[] = {victim::client_streams, victim::server_streams
                                   victim::client,         victim::server,
                                   victim::context,        victim::closed_then_context};
 
-/// Two sessions over a pipe so small that every write waits on the wire; everything is owned here, by nobody
-/// else.
+/// Two sessions over a pipe so small that every write waits on the wire. This object is the only owner of
+/// all of them.
 struct busy_sessions {
   explicit busy_sessions(bool stranded) {
     asio::any_io_executor executor = context->get_executor();

@@ -144,7 +144,7 @@ session_options short_stall() {
   return o;
 }
 
-/// The peer keeps the sub-stream itself alive, and grants what it is told to.
+/// The peer keeps the sub-stream itself alive, and grants `increment` each time.
 awaitable<> sip(scripted_session& s, std::uint32_t increment, duration pause, int times) {
   for (int i = 0; i < times && !s.fate->has_value(); ++i) {
     co_await sleep_for(pause);

@@ -58,13 +58,13 @@ class origin final : public outbound {
   const std::vector<script> scripts_;
 };
 
-/// Reads a head, answers, and waits until the proxy ends the connection. All that it has read goes to
-/// `heard`.
-inline origin::script answers_one(std::string answer, std::string& heard) {
-  return [answer, &heard](pipe_end& link) -> asio::awaitable<void> {
-    heard += co_await read_head(link);
+/// Reads a head, answers, and waits until the proxy ends the connection. It appends all that it reads
+/// to `received`.
+inline origin::script answers_one(std::string answer, std::string& received) {
+  return [answer, &received](pipe_end& link) -> asio::awaitable<void> {
+    received += co_await read_head(link);
     co_await write(link, answer);
-    heard += co_await read_all(link);
+    received += co_await read_all(link);
   };
 }
 

@@ -44,8 +44,8 @@ inline int set_up_and_work(const std::string& rules, const std::function<int()>&
 }
 
 /// Runs `work` in a process of its own, whose network the shell script `rules` sets up. Returns its result,
-/// and 1 if the script fails. Nothing, and a line that says so, where this machine does not allow any of
-/// that.
+/// and 1 if the script fails. Prints a line and returns no value if this machine does not allow
+/// it.
 inline std::optional<int> run(const std::string& rules, const std::function<int()>& work) {
   const pid_t child = ::fork();
   if (child == 0) {

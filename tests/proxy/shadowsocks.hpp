@@ -28,7 +28,7 @@ inline shadowsocks_key key_from(std::size_t size, unsigned first) {
   return out;
 }
 
-/// A method with a user alice, and bob where the server knows several.
+/// A method with a user alice, and bob where the server has several users.
 struct scheme {
   explicit scheme(std::string name, bool several = false)
       : method(*find_shadowsocks_method(name)), identities(several) {}

@@ -252,7 +252,7 @@ inline std::string text(const reading& r) {
   return out;
 }
 
-/// A case of the conformance suite: its input in hex, and in words what is to come of it.
+/// A case of the conformance suite, with its input in hex, and the expected result as text.
 struct conformance_row {
   const char* id;
   const char* bytes;

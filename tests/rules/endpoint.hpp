@@ -1,5 +1,5 @@
 // One side of a session without I/O: a decoder, the protocol and a write queue, driven by steps as text or
-// by bytes, and writing down in words what happened and what it answered.
+// by bytes. It records as text its events and its answers.
 #pragma once
 
 #include "bytes.hpp"

@@ -1,5 +1,5 @@
-// The rules of a session that speaks Mux.Cool: an End ends both directions, there is no credit, ids do not
-// return.
+// The rules of a session of Mux.Cool. An End ends both directions, there is no credit, and ids are not
+// used again.
 #include "catch.hpp"
 #include "endpoint.hpp"
 

@@ -1,6 +1,7 @@
-// Two sides of a session, connected by byte queues, with everything at random: who acts, what arrives when
-// and in what pieces. An observer of both wires checks that each side ends each sub-stream once, that an id
-// comes back only after both Ends, and that every byte reaches the sub-stream it was written to.
+// Two sides of a session, connected by byte queues, with everything at random, such as the acting side, and
+// the time and size of arriving pieces. An observer of both wires checks that each side ends each sub-stream
+// once, that an id comes back only after both Ends, and that every byte reaches the sub-stream it was written
+// to.
 #include "bytes.hpp"
 #include "catch.hpp"
 #include "start.hpp"

@@ -32,7 +32,7 @@ class scene {
   scene(world& w, plan p);
   ~scene();
 
-  /// Runs it to its end; the world knows whether all went well.
+  /// Runs it to its end. The world records failures.
   void play();
 
  private:

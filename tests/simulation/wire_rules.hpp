@@ -1,4 +1,4 @@
-// What a session may put on its wire, whatever its application does: told from the frames of both directions.
+// wire_rules: checks the frames of a session by the frames of both directions, whatever its application does.
 #pragma once
 
 #include "world.hpp"

@@ -153,8 +153,8 @@ struct log_file {
     kilobytes = static_cast<double>(text.size()) / 1024;
     shows_payload = text.find(soak::payload_mark) != std::string::npos;
   }
-  /// All clients are one source, for which three brakes let through ten lines a second each, and say how many
-  /// they did not: some 35 lines of 200 bytes.
+  /// All clients are one source, for which three rate limits pass ten lines a second each, and report the
+  /// number of dropped lines, which is some 35 lines of 200 bytes.
   bool good(double took) const { return kilobytes > 0 && kilobytes < 8 * took && !shows_payload; }
   double kilobytes = 0;
   bool shows_payload = false;

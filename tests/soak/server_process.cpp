@@ -91,7 +91,7 @@ std::size_t server_process::descriptors() const {
 
 std::size_t server_process::timers() const {
   constexpr std::string_view name = "\nmuxpro_timers ";
-  // A server whose threads are too busy to answer within a second says that instead.
+  // A server whose threads are too busy to answer within a second reports that instead.
   for (int tries_left = 30; tries_left > 0; --tries_left) {
     const std::string said = ask_for_metrics(status_port_);
     const auto at = said.find(name);

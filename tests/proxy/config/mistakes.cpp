@@ -197,7 +197,7 @@ TEST_CASE("config: doors that cannot be", "[proxy][config]") {
   CHECK(door(R"("followRedirect": true, "network": "udp")") ==
         at + ".network: has udp, which needs address and port, or sockopt with tproxy: REDIRECT does not "
              "keep the destination of datagrams\n");
-  // One place is no proxy for everybody, and a gateway serves the machines that it stands between.
+  // A fixed target is no open proxy, and a gateway serves the networks that it connects.
   CHECK(door(R"("address": "a", "port": 1)", "0.0.0.0") == "");
   CHECK(door(R"("followRedirect": true)", "0.0.0.0") == "");
 }

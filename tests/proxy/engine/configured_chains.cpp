@@ -8,7 +8,7 @@ namespace {
 using namespace chain_test;
 using asio::ip::udp;
 
-/// A word of a client by UDP to a target, and its answer.
+/// Sends a datagram of a client to a target, and returns the answer.
 std::string ask_by_udp(bench& b, udp::socket& target, std::uint16_t door) {
   udp::socket client(b.io, {make_address("127.0.0.1"), 0});
   std::string query(100, ' '), answer(100, ' ');

@@ -249,7 +249,7 @@ TEST_CASE("configured proxy: a balancer passes over what cannot be connected", "
       dead, strategy));
   p->start();
   const std::uint16_t in = port_of(p->listening()[0]);
-  CHECK(b.by_tcp(in, b.port()) != "hello");  // somebody has to find out
+  CHECK(b.by_tcp(in, b.port()) != "hello");  // the first dial detects it
   CHECK(b.by_tcp(in, b.port()) == "hello");
   finish(p);
 }

@@ -75,7 +75,7 @@ class program {
   bool is_known() const {
     return owner_of_code(reinterpret_cast<std::uintptr_t>(&write_and_close)) == code_of::proxy;
   }
-  /// Who asks for memory now: Asio or the library, if the innermost function of the proxy has called it.
+  /// The code that allocates now. It is Asio or the library if the innermost function of the proxy called it.
   code_of owner_now() const noexcept {
     search s{*this, code_of::others};
     _Unwind_Backtrace(look_at, &s);

@@ -378,7 +378,7 @@ awaitable<> right_versions_are_answered(fixture& f) {
   CHECK(ever == 0);
 }
 
-// Nor is the rest of a client's first words: to replay them is to ask once more.
+// A replay of a client's first bytes is one more request.
 awaitable<> a_replay_is_one_more_request(fixture& f) {
   const std::string asks = hex("000d 0001 01 00 01 00 0001 01 7f000001"),
                     rejected = hex("0006 0001 03 01 0006");

@@ -107,7 +107,7 @@ const tcp::endpoint elsewhere(asio::ip::make_address("198.51.100.7"), 80);
 // On lo, a network of addresses that are this machine's and no interface's.
 const std::string own_network = "ip link set lo up\nip addr add 198.51.100.1/24 dev lo\n";
 
-/// 0: who connects to elsewhere comes by, and who connects to the door itself is cut.
+/// Returns 0 if connections to other addresses are carried, and those to the inbound itself are cut.
 int follows(transport_options how) {
   instance x(
       instance_options(), 1,
@@ -133,7 +133,7 @@ const std::string redirected_datagrams = own_network + R"(
       add chain ip t in { type filter hook prerouting priority -150; }
       add rule ip t in ip daddr { 198.51.100.7, 198.51.100.8 } udp dport 53 tproxy to :12345 accept')";
 
-/// What two clients hear who say "hi" to one place after the other, and where that went.
+/// The answers to two clients that send "hi" to one target after the other, and the targets.
 std::string through_a_transparent_door(std::shared_ptr<const inbound> in) {
   const auto parrot = std::make_shared<stages::datagram_parrot>();
   instance x(

@@ -29,7 +29,7 @@ awaitable<> comes_byte_by_byte(standing& x, protocol p) {
   CHECK(heard == p.response_text + "hi");
 }
 
-// The target says nothing: nor does the server.
+// The server sends no byte before the target does.
 awaitable<> answers_with_the_target(standing& x, protocol p) {
   tcp::acceptor target(x.io, {loopback, 0});
   tcp::socket s = co_await x.connect();
@@ -72,7 +72,7 @@ awaitable<> turns_strangers_away(standing& x, protocol p) {
   other_user[3] = static_cast<char>(other_user[3] ^ 1);
   co_await closes(x, other_user);
   co_await closes(x, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  // A user who asks for what there is not.
+  // A user requests an unknown command.
   std::string command = p.head(x.to_echo());
   command[p.name == "vless" ? 18 : 58] = 9;
   co_await closes(x, command);

@@ -41,7 +41,7 @@ awaitable<> comes_byte_by_byte(standing& x) {
   CHECK(heard == "hi");
 }
 
-// The target says nothing: nor does the server.
+// The server sends no byte before the target does.
 awaitable<> answers_with_the_target(standing& x) {
   tcp::acceptor target(x.io, {loopback, 0});
   tcp::socket s = co_await x.connect();

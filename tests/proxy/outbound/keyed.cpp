@@ -72,7 +72,7 @@ awaitable<> sends_in_one_write(targets& x, protocol p) {
   co_await asio::async_write(link.stream, asio::buffer("second", 6), as_result);
   const std::string second = co_await read(server, 6);
   CHECK(second == "second");
-  // It ends without a word, which is no failure.
+  // It ends without sending a byte, which is no failure.
   server.close();
   const std::string end = co_await end_of(link);
   CHECK(end == "|");
@@ -179,7 +179,7 @@ awaitable<> loses_its_server(targets& x, protocol p) {
   CHECK(end == make_error_code(end_code::remote_disconnect).message());
 }
 
-/// By way of a pool whose main connections speak `session.speaks`.
+/// Carries by a pool whose main connections use the dialect of `session`.
 std::shared_ptr<mux_outbound> multiplexer(standing& x, const protocol& p, session_options session,
                                           client_pool_options pool = {}) {
   const auto way = std::make_shared<transport_dialer>(

@@ -77,7 +77,7 @@ awaitable<> full_cone(standing& x) {
   co_await wait_for([&] { return f.to.live() == 0; });
 }
 
-// A sub-stream of version 0.0 is tied to its target: what others say is no answer.
+// A sub-stream of version 0.0 is tied to its target. Datagrams of other sources are no answer.
 awaitable<> one_target_alone(standing& x) {
   front f(x.io, x.at);
   udp::socket target(x.io, {loopback, 0}), other(x.io, {loopback, 0});

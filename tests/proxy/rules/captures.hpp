@@ -1,5 +1,5 @@
-// First flights of clients that are in use, as they came; each file says how it was made. The names in them
-// are those that the client was told, the keys were thrown away with the client.
+// First flights of clients that are in use, as captured. Each file describes its capture. The names in them
+// are those that the client was given, and the keys were deleted with the client.
 #pragma once
 
 #include "message.hpp"

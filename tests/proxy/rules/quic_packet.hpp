@@ -164,7 +164,7 @@ struct initial_packet {
   }
 };
 
-/// A packet of another type with a length, which nobody can read.
+/// A packet of another type with a length, whose content is encrypted.
 inline byte_string opaque_packet(const quic_flavour& f, unsigned type, std::size_t size) {
   message m;
   m.number(0xc0 | type << 4, 1).number(f.version, 4).counted(1, message().number(1, 8)).counted(1, message());

@@ -63,7 +63,7 @@ inline std::string describe(const muxpro::proxy::socks_client::step& s) {
 /// Promises that next() has broken.
 inline constexpr const char *not_there = "it consumed what was not there", *too_much = "it needs too much";
 
-/// "say 0500; v5 connect tcp:example.com:80 by '', 3 left"
+/// Returns a text such as `say 0500; v5 connect tcp:example.com:80 by '', 3 left`.
 template <class Handshake>
 std::string transcript(Handshake h, const_bytes in, std::vector<std::size_t> pieces = {}) {
   std::string out;

@@ -36,7 +36,7 @@ std::string to_main_connection(std::uint16_t port) {
   return fmt::format(R"("protocol": "mux.pro", "settings": {{"address": "127.0.0.1", "port": {}}})", port);
 }
 
-/// What is heard of `port` by SOCKS that goes on by `outbound` over TLS, with the certificate of `who`.
+/// The answer of a target by SOCKS and `outbound` over TLS, with this client certificate.
 std::string asked(bench& b, const test::identity& who, const std::string& outbound) {
   auto p = made(fmt::format(
       R"({{"inbounds": [{{"protocol": "socks", "listen": "127.0.0.1", "port": 0}}],
@@ -61,7 +61,7 @@ std::string behind_certificates(const std::string& inbound, const std::string& r
       inbound, known().ca.certificate_file, known().server.certificate_file, known().server.key_file, rest);
 }
 
-/// One datagram by a main connection with the certificate of `who`, and back.
+/// One datagram by a main connection with this client certificate, and back.
 asio::awaitable<std::shared_ptr<session>> send_as(const test::identity& who, tcp::endpoint server,
                                                   asio::ip::udp::endpoint target) {
   tls_options o = tls_test::of_client("127.0.0.1");

@@ -1,4 +1,4 @@
-// Two chunk_streams that speak a simple protocol, over pipes or over sockets.
+// Two chunk_streams with a simple protocol, over pipes or over sockets.
 #pragma once
 
 #include "tls_link.hpp"

@@ -34,7 +34,8 @@ std::string mistake_of(const std::string& keys) {
   return mistakes.empty() ? "" : mistakes.all()[0].sentence;
 }
 
-/// The other end of a client's connection: hears frames, and answers its settings, and its PINGs if it may.
+/// The other end of a client's connection. It reads frames, and answers SETTINGS, and PINGs if `pongs` is
+/// set.
 struct raw_server {
   explicit raw_server(grpc_options o)
       : wire(make_pipe(io.get_executor(), 1 << 20)),

@@ -28,7 +28,7 @@ using asio::ip::make_address;
 using asio::ip::tcp;
 using test::as_result;
 
-/// A word from the client, before everything else.
+/// A password from the client, before all other bytes.
 class password final : public transport {
  public:
   password(role side, std::string word) : side_(side), word_(std::move(word)) {}

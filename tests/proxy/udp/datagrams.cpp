@@ -404,7 +404,7 @@ awaitable<> policy_for_each(association& a) {
   co_await a.end();
 }
 
-// What may be sent to at first says nothing about whom the next datagram is for (L7).
+// Each datagram is checked against the policy, not only the first one (L7).
 awaitable<> policy_after_the_first(association& a) {
   direct out(a, true);
   caller forbidden(a.io);

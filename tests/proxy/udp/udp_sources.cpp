@@ -34,7 +34,7 @@ struct door {
   std::uint16_t port = 0;
 };
 
-/// What one socket hears that asks each of the addresses in turn, twice: who has answered.
+/// Sends from one socket to each of the addresses in turn, twice. Returns the sources of the answers.
 awaitable<std::string> ask_each(std::uint16_t port, std::vector<const char*> addresses) {
   const auto first = make_address(addresses[0]);
   udp::socket s(co_await asio::this_coro::executor, udp::endpoint(first.is_v4() ? udp::v4() : udp::v6(), 0));

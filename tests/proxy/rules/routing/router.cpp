@@ -152,7 +152,7 @@ TEST_CASE("router: inbounds, users and protocols", "[proxy][router]") {
   const route_request unknown = request_to("a");
   CHECK_FALSE(rule_matches([](auto& x) { x.user = {"regexp:.*"}; }, unknown));
   CHECK_FALSE(rule_matches([](auto& x) { x.protocol = {"h"}; }, unknown));
-  // What nobody could make out is for a rule to say, too.
+  // A rule can also name traffic whose protocol was not recognized.
   CHECK(rule_matches([](auto& x) { x.protocol = {"tls", "unknown"}; }, unknown));
   CHECK_FALSE(rule_matches([](auto& x) { x.protocol = {"u"}; }, unknown));
   CHECK_FALSE(rule_matches([](auto& x) { x.protocol = {"unknown"}; }, r));

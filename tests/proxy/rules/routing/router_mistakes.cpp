@@ -1,4 +1,4 @@
-// Rules that cannot be are refused in one sentence that says where and what may stand there.
+// Invalid rules are refused with one sentence, which names the place and the valid values.
 #include "catch.hpp"
 
 #include "proxy/routing/router.hpp"
