@@ -1,6 +1,5 @@
 // One session of either role between a hostile peer and an erratic application, under a manual clock. The
 // input holds the peer's bytes and the order of all actions. The session must keep its contract and end.
-//
 #pragma once
 
 #include "application.hpp"

@@ -46,7 +46,7 @@ class burst_limiter {
       found = records_.emplace(Key(key), record()).first;
     }
     record& r = found->second;
-    if (over(r)) r.begin(newest_);
+    if (is_past(r)) r.begin(newest_);
     if (r.allowed >= per_second_) return omit(r, events);
     ++r.allowed;
     return {true, std::exchange(r.omitted, 0)};
@@ -88,10 +88,10 @@ class burst_limiter {
   static time_point ends(const record& r) {
     return r.since == time_point::min() ? r.since : r.since + std::chrono::seconds(1);
   }
-  bool over(const record& r) const { return ends(r) <= newest_; }
+  bool is_past(const record& r) const { return ends(r) <= newest_; }
 
   decision omit(record& r, std::uint64_t events) {
-    if (over(r)) r.begin(newest_);
+    if (is_past(r)) r.begin(newest_);
     r.omitted += events;
     return {};
   }
@@ -100,7 +100,7 @@ class burst_limiter {
   bool make_room() {
     if (records_.size() < most_keys_) return true;
     std::erase_if(records_, [this](const auto& one) {
-      if (!over(one.second)) return false;
+      if (!is_past(one.second)) return false;
       if (one.second.omitted > 0) omit(others_, one.second.omitted);
       return true;
     });

@@ -70,7 +70,7 @@ void connect_operation::cancel(std::error_code why) {
   event_.cancel();
 }
 
-bool connect_operation::over(std::error_code& ec) const {
+bool connect_operation::is_finished(std::error_code& ec) const {
   if (cancelled_) return ec = cancelled_, true;
   if (std::chrono::steady_clock::now() >= deadline_) return ec = errc::target_timeout, true;
   return false;
@@ -108,7 +108,7 @@ asio::awaitable<addresses> connect_operation::look_up(std::string name, std::err
   const auto under_way = names_.resolve(name, asker_, executor_, std::move(may_ask), std::move(done));
   while (!answer->there) {
     co_await wait_until(time_point::max());
-    if (!answer->there && over(ec)) co_return addresses();
+    if (!answer->there && is_finished(ec)) co_return addresses();
   }
   ec = answer->error;
   co_return std::move(answer->found);
@@ -170,7 +170,7 @@ asio::awaitable<tcp::socket> connect_operation::connect(destination target, std:
   while (!ec && connected_ == 0) {
     const bool more = attempts_.size() < found.size();
     if (!more && running_ == 0) ec = as_own_code(failure_);
-    if (ec || over(ec)) break;
+    if (ec || is_finished(ec)) break;
     const time_point now = std::chrono::steady_clock::now();
     const time_point start = std::max(next_start, place_free_at());
     if (more && (running_ == 0 || now >= start)) {

@@ -108,7 +108,7 @@ class connect_operation : public std::enable_shared_from_this<connect_operation>
   void start_attempt(const asio::ip::tcp::endpoint& to);
   void attempt_ended(std::size_t which, std::error_code ec);
   asio::awaitable<void> wait_until(time_point when);
-  bool over(std::error_code& ec) const;
+  bool is_finished(std::error_code& ec) const;
   void set_deadline();
 
   const std::string asker_;

@@ -56,9 +56,9 @@ struct dns_server_options {
   bool operator==(const dns_server_options&) const = default;
 };
 
-/// Takes way, address and path off the text of a configuration, which is "localhost", "fakedns", an address,
-/// a name, udp://, tcp://, tcp+local://, https://, https+local://, h2c:// or h2c+local://. Returns false for
-/// any other text.
+/// Takes transport, address and path off the text of a configuration, which is "localhost", "fakedns", an
+/// address, a name, udp://, tcp://, tcp+local://, https://, https+local://, h2c:// or h2c+local://. Returns
+/// false for any other text.
 bool read_dns_server_address(std::string_view text, dns_server_options& to);
 
 }  // namespace muxpro::proxy

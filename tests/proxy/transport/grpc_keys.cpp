@@ -34,7 +34,7 @@ std::string mistake_of(const std::string& keys) {
   return mistakes.empty() ? "" : mistakes.all()[0].sentence;
 }
 
-/// The other end of a client's connection. It reads frames, and answers SETTINGS, and PINGs if `pongs` is
+/// The other end of a client's connection. It reads frames, and answers SETTINGS, and PINGs if `answers` is
 /// set.
 struct raw_server {
   explicit raw_server(grpc_options o)
