@@ -23,7 +23,7 @@ TABLE = {
     ('SHD-07', 'B'): ('io', 'close ends every pending operation',
                       'sessions of one pool are destroyed on their strands while others work'),
     ('SHD-08', 'C'): ('io', 'sub-streams of a killed server end with an error and the next open dials anew',
-                      'a server that takes connections and drops them is not dialed in a loop'),
+                      'a server that takes connections and drops them is not dialled in a loop'),
     ('SHD-09', 'C'): ('io', 'TLS that ends without close_notify is a cut'),
     ('SHD-10', 'C'): ('io', 'anything may be destroyed after any handler'),
     ('TMO-09', 'C'): ('io', 'a session is idle from the end of its last sub-stream on',

@@ -191,7 +191,7 @@ TEST_CASE("a dialer may make the sessions itself", "[client_pool]") {
   CHECK(test::run(context, read_text(stream, 4)) == "ping");
 }
 
-TEST_CASE("a server that takes connections and drops them is not dialed in a loop", "[client_pool]") {
+TEST_CASE("a server that takes connections and drops them is not dialled in a loop", "[client_pool]") {
   farm f(pool_options(), [](sub_stream s) { return discard(std::move(s)); });
   std::size_t last = 0;
   duration slept{};

@@ -17,7 +17,7 @@ using connection_id = pool_policy::connection_id;
 
 struct model_connection {
   enum { dialing, overdue, live, used_up, out } is = dialing;
-  time_point dialed{}, since{};
+  time_point dialled{}, since{};
   time_point idle_since{};
   std::uint32_t load = 0, opened = 0;
 };
@@ -140,7 +140,7 @@ class modelled_pool {
     CHECK(all_.count(c) == 0);
     CHECK(now_ >= not_before_);
     if (failing_) CHECK(count(model_connection::dialing) == 0);
-    all_[c].since = all_[c].dialed = now_;
+    all_[c].since = all_[c].dialled = now_;
     const std::size_t in_flight = count(model_connection::dialing);
     CHECK(in_flight <= (waiting_ + room() - 1) / room());
     CHECK(in_flight + count(model_connection::live) + count(model_connection::overdue) <=
@@ -172,13 +172,13 @@ class modelled_pool {
     const auto c = any(below(2) ? model_connection::live : model_connection::out);
     if (c == all_.end()) return;
     const bool young = c->second.is == model_connection::live && now_ - c->second.since < pool_policy::young;
-    const time_point dialed = c->second.dialed;
+    const time_point dialled = c->second.dialled;
     const auto fails = policy_.lost(c->first, now_);
     all_.erase(c);
     CHECK((young || fails.count == 0));
-    if (young) failed(fails, dialed);
+    if (young) failed(fails, dialled);
   }
-  void failed(pool_policy::share fails, time_point dialed) {
+  void failed(pool_policy::share fails, time_point dialled) {
     const std::size_t in_flight = count(model_connection::dialing);
     const bool hopeless = in_flight == 0 && count(model_connection::live) == 0;
     CHECK(fails.skip + fails.count <= waiting_);
@@ -189,7 +189,7 @@ class modelled_pool {
     refused += fails.count;
     policy_.waited(fails.count);
     CHECK(policy_.failures() > 0);
-    if (failing_ && dialed <= last_failure_) return;  // of the same moment
+    if (failing_ && dialled <= last_failure_) return;  // of the same moment
     not_before_ = now_ + options_.backoff_min;
     last_failure_ = now_;
     failing_ = true;

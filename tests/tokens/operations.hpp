@@ -34,7 +34,7 @@ inline constexpr auto deferred = asio::deferred;
 inline constexpr auto deferred = asio::experimental::deferred;
 #endif
 
-inline awaitable<pipe_end> never_dialed() {
+inline awaitable<pipe_end> never_dialled() {
   counted_timer forever(co_await asio::this_coro::executor, 1h);
   co_await forever.async_wait(asio::use_awaitable);
   co_return pipe_end();
@@ -50,7 +50,7 @@ struct stage {
         client(std::move(wires[0].first), role::client),
         server(std::move(wires[0].second), role::server),
         unanswered(std::move(wires[1].first), role::client),
-        pool(ex(), [] { return never_dialed(); }),
+        pool(ex(), [] { return never_dialled(); }),
         permits(ex()) {
     test::run(io, open_all());
   }

@@ -46,7 +46,7 @@ struct pool_connection {
       remote;                 ///< endpoints of the socket as "192.0.2.1:443" or a path, or empty
   std::uint32_t streams = 0;  ///< sub-streams that the application still holds
   std::uint64_t opened = 0;
-  session_stats session;  ///< empty while it is dialed
+  session_stats session;  ///< empty while it is dialled
 };
 
 namespace detail {
@@ -129,7 +129,7 @@ class pool_impl final : public std::enable_shared_from_this<pool_impl>, private 
   void fail_waiting(pool_policy::share which, error_code why);
   void start_dial(connection_id id);
   void note_dial_failure(std::string why);
-  void dialed(const std::shared_ptr<connection>& c, std::exception_ptr failure, session main);
+  void dialled(const std::shared_ptr<connection>& c, std::exception_ptr failure, session main);
   void run_ended(const std::shared_ptr<connection>& c, error_code why);
   void stream_gone(connection& c, bool refused) noexcept;
   void queue_full(const connection& c) noexcept;

@@ -53,7 +53,7 @@ class pool_policy {
   void stream_gone(connection_id c, time_point now, bool refused);
 
   // --- dials
-  /// Returns a connection that must be dialed. There is one dial for each max_concurrency waiting opens.
+  /// Returns a connection that must be dialled. There is one dial for each max_concurrency waiting opens.
   /// After a failure there is one dial at a time, and not before the backoff is over. A dial never begins
   /// sooner than dial_spacing after the last one.
   std::optional<connection_id> next_dial(time_point now);
@@ -91,8 +91,8 @@ class pool_policy {
   struct connection {
     connection_id id = 0;
     state is = state::dialing;
-    time_point since{};  ///< dialed, then connected
-    time_point dialed{};
+    time_point since{};  ///< dialled, then connected
+    time_point dialled{};
     time_point idle_since{};  ///< meaningful without load
     duration age_limit{};
     std::uint32_t load = 0;

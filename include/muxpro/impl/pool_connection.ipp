@@ -1,4 +1,4 @@
-// Life of one connection of a pool, which is dialed, negotiated, run, drained and removed.
+// Life of one connection of a pool, which is dialled, negotiated, run, drained and removed.
 #pragma once
 
 #include <muxpro/detail/failure.hpp>
@@ -37,7 +37,7 @@ struct pool_impl::dial_done {
   std::shared_ptr<pool_impl> self;
   std::shared_ptr<connection> c;
   void operator()(std::exception_ptr failure, session main) const {
-    self->dialed(c, failure, std::move(main));
+    self->dialled(c, failure, std::move(main));
   }
 };
 
@@ -70,8 +70,8 @@ MUXPRO_DECL asio::awaitable<session> pool_impl::dial(std::shared_ptr<pool_impl> 
   co_return std::move(main);
 }
 
-MUXPRO_DECL void pool_impl::dialed(const std::shared_ptr<connection>& c, std::exception_ptr failure,
-                                   session main) {
+MUXPRO_DECL void pool_impl::dialled(const std::shared_ptr<connection>& c, std::exception_ptr failure,
+                                    session main) {
   if (closed_) return gone(c->id);
   const time_point t = timer_->now();
   if (failure) {

@@ -89,7 +89,7 @@ MUXPRO_DECL std::optional<pool_policy::connection_id> pool_policy::next_dial(tim
   spaced_until_ = now + options_.dial_spacing;
   connection c;
   c.id = ++last_id_;
-  c.since = c.dialed = now;
+  c.since = c.dialled = now;
   connections_.push_back(c);
   return c.id;
 }
@@ -124,7 +124,7 @@ MUXPRO_DECL std::optional<pool_policy::overdue_dial> pool_policy::next_overdue(t
 }
 
 // Without any connection or dial all waiting opens fail. Otherwise only the opens that the lost connection
-// was dialed for fail. The first opens in the queue go to the dials that still run, and the last ones wait
+// was dialled for fail. The first opens in the queue go to the dials that still run, and the last ones wait
 // for dials that have not begun.
 MUXPRO_DECL pool_policy::share pool_policy::share_of_failed() const noexcept {
   if (dialing() == 0 && live() == 0) return {0, waiting_};
@@ -134,7 +134,7 @@ MUXPRO_DECL pool_policy::share pool_policy::share_of_failed() const noexcept {
 
 // Many dials of one moment that fail together are one failure, and so are many connections.
 MUXPRO_DECL void pool_policy::note_failure(const connection& c, time_point now) {
-  if (failures_ > 0 && c.dialed <= last_failure_) return;
+  if (failures_ > 0 && c.dialled <= last_failure_) return;
   failures_ = std::max(failures_, c.failures_before) + 1;
   last_failure_ = now;
   const double longest = seconds_of(options_.backoff_max);
