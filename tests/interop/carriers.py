@@ -166,6 +166,26 @@ def python_client(scene, programs):
 
 
 python_client.needs = ("websockets",)
+
+
+def curl_client(scene, programs):
+    """curl's change to WebSocket: the key of RFC 6455 and its answer; another path. Its frames need curl 8"""
+    port = free_port()
+    start_server(scene, programs["muxpro"], port, "ws")
+
+    def head_of(path):
+        fields = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+        words = [word for field in fields for word in ("-H", field)]
+        return subprocess.run(["curl", "-s", "-i", "-N", "-m", "1", "--http1.1", *words, f"http://127.0.0.1:{port}{path}"],
+                              capture_output=True, check=False).stdout.decode()
+
+    changed = head_of("/chat")
+    expect(changed.startswith("HTTP/1.1 101 "), f"curl gets {changed!r}")
+    expect("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in changed, "the key has another answer")
+    expect(head_of("/other").startswith("HTTP/1.1 404 "), "another path is served")
+
+
+curl_client.needs = ("curl",)
 FULL = (trials.target_first, trials.datagrams, trials.half_closed)
 PACKETS = {"path": "/parts/chat", "mode": "packet-up"}  # nginx passes these on by HTTP/1.1, and streams by HTTP/2
 XHTTP = {"xhttp_packets": PACKETS, "xhttp_one": {"path": "/chat", "mode": "stream-one"},
@@ -173,7 +193,7 @@ XHTTP = {"xhttp_packets": PACKETS, "xhttp_one": {"path": "/chat", "mode": "strea
 BY_PROXY_PROTOCOL = {"acceptProxyProtocol": True, "trustedProxies": ["127.0.0.1"]}
 CASES = {"haproxy_tcp": behind_haproxy("raw", "tcp", {}, BY_PROXY_PROTOCOL),
          "haproxy_ws": behind_haproxy("ws", "http", {"wsSettings": {"path": "/chat"}}, {"trustedXForwardedFor": ["X-Forwarded-For"]}),
-         "python_websockets": python_client, "nginx_ws": behind_nginx("ws", FULL),
+         "python_websockets": python_client, "curl_websocket": curl_client, "nginx_ws": behind_nginx("ws", FULL),
          "nginx_httpupgrade": behind_nginx("httpupgrade", FULL[:2]), "nginx_grpc": behind_nginx("grpc", FULL[:2], None, True),
          **{f"nginx_{name}": behind_nginx("xhttp", FULL, settings, True) for name, settings in XHTTP.items()}}
 for way, ends in {"from_xray": {"client": "xray"}, "to_xray": {"server": "xray"}}.items():

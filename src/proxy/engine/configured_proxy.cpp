@@ -1,6 +1,5 @@
 #include "proxy/engine/configured_proxy_impl.hpp"
 
-#include "proxy/base/own_query.hpp"
 #include "proxy/config/changes.hpp"
 #include "proxy/dial/route_by.hpp"
 #include "proxy/net/socket_trials.hpp"
@@ -21,49 +20,6 @@ namespace muxpro::proxy {
 
 namespace {
 
-/// Makes the log of lines about connections that have ended. Returns null if they are not logged.
-std::shared_ptr<access_log> access_lines_of(const log_config& c, const log_sink& log,
-                                            const log_sink& access) {
-  const bool by_log = !access, logged = c.level && (c.as_xray || *c.level <= log_level::info);
-  if (!c.access || (by_log && !logged)) return nullptr;
-  return std::make_shared<access_log>(by_log ? log : access, c.access_lines, c.detail);
-}
-
-/// What an outbound carries for another one has no inbound, and the line of its client.
-bool has_line(const context& ctx, bool dns) {
-  return !ctx.inbound.tag.empty() && (dns || !is_about_names(ctx.inbound));
-}
-
-/// Beside lines that are Xray's, which come too early to have the reason of a failure. Null without a line.
-std::shared_ptr<access_log> failure_lines_of(const log_config& c, const log_sink& log) {
-  if (!c.as_xray || !c.level || *c.level > log_level::info) return nullptr;
-  return std::make_shared<access_log>(log, c.access_lines, c.detail);
-}
-
-bool has_failed(const connection_result& r) {
-  return r.why && r.down == 0 && r.why != asio::error::operation_aborted;
-}
-
-std::function<void(const ended_connection&)> written_down(const log_config& c, std::shared_ptr<access_log> to,
-                                                          std::shared_ptr<access_log> failures) {
-  if (failures)
-    return [failures = std::move(failures)](const ended_connection& e) {
-      if (has_failed(e.how) && has_line(e.ctx, true)) failures->note(e);
-    };
-  if (!to || c.as_xray) return [](const ended_connection&) {};
-  return [dns = c.dns, to = std::move(to)](const ended_connection& e) {
-    if (has_line(e.ctx, dns)) to->note(e);
-  };
-}
-
-std::function<void(const context&)> written_down_at_once(const log_config& c,
-                                                         std::shared_ptr<access_log> to) {
-  if (!to || !c.as_xray) return nullptr;
-  return [dns = c.dns, to = std::move(to)](const context& ctx) {
-    if (has_line(ctx, dns)) to->note_chosen(ctx);
-  };
-}
-
 router_options seeded(router_options o) {
   o.seed = std::random_device()();
   return o;
@@ -74,8 +30,7 @@ router_options seeded(router_options o) {
 configured_proxy::impl::impl(const config& c, geo_files& geo, std::size_t threads, log_sink log,
                              log_sink access)
     : began(c),
-      access_lines(access_lines_of(c.log, log, access)),
-      failure_lines(failure_lines_of(c.log, log)),
+      lines(c.log, log, access),
       drops(std::make_shared<datagram_drops>(log)),
       shared(began, drops),
       lists(geo.unread()) {
@@ -92,8 +47,8 @@ configured_proxy::impl::impl(const config& c, geo_files& geo, std::size_t thread
     outbound_factories.emplace_back(o.tag, shared.make_outbound(o));
   const auto each_thread = [this](dispatcher& to, asio::io_context& io) { equip(to, io); };
   instance_options options;
-  options.access = written_down(c.log, access_lines, failure_lines);
-  options.chosen = written_down_at_once(c.log, access_lines);
+  options.access = lines.at_end();
+  options.chosen = lines.at_choice();
   options.drops = drops;
   options.is_own_dial = [this](const context::inbound_part& accepted) {
     return shared.has_dialled(accepted);
@@ -102,8 +57,7 @@ configured_proxy::impl::impl(const config& c, geo_files& geo, std::size_t thread
   options.first_byte = c.first_byte;
   log_to = log;
   running = std::make_unique<instance>(std::move(options), threads, each_thread, std::move(log));
-  for (const auto& lines : {access_lines, failure_lines})
-    if (lines) lines->report_on(running->get_executor());
+  lines.report_on(running->get_executor());
   for (const inbound_config& i : c.inbounds) listen(i, geo);
   if (c.metrics) listen_for_status(*c.metrics);
   if (c.api && c.api->listen) listen_for_calls();
@@ -111,8 +65,7 @@ configured_proxy::impl::impl(const config& c, geo_files& geo, std::size_t thread
 
 configured_proxy::impl::~impl() {
   if (running) running->stop();
-  for (const auto& lines : {access_lines, failure_lines})
-    if (lines) lines->finish();
+  lines.finish();
 }
 
 void configured_proxy::impl::route(const router_options& o, geo_files& geo) {

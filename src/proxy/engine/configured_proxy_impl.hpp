@@ -2,7 +2,7 @@
 #pragma once
 
 #include "proxy/config/config.hpp"
-#include "proxy/engine/access_log.hpp"
+#include "proxy/engine/connection_lines.hpp"
 #include "proxy/engine/control.hpp"
 #include "proxy/engine/observatory.hpp"
 #include "proxy/engine/resources.hpp"
@@ -89,7 +89,7 @@ struct configured_proxy::impl final : proxy_control {
   config began;
   const policy_level& behind = began.outbound_policy;
   log_sink log_to;
-  const std::shared_ptr<access_log> access_lines, failure_lines;
+  const connection_lines lines;
   const std::shared_ptr<datagram_drops> drops;
   resources shared;
   std::vector<std::pair<std::string, outbound_factory>> outbound_factories;

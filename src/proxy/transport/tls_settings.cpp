@@ -4,9 +4,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace muxpro::proxy {
 
 namespace {
+
+/// Xray's word for the value of the client's own TLS.
+constexpr const char* of_client = "fromMitM";
+constexpr const char* copies_client = "is fromMitM; muxpro has no TLS that copies that of a client";
 
 void read_pins(settings& s, tls_options& o) {
   constexpr const char* key = "pinnedPeerCertSha256";
@@ -59,6 +65,7 @@ tls_options read_tls_options(settings& s, role side, const std::string& server) 
   tls_options o;
   if (side == role::client) o.name = server;
   read_names(s, side, o);
+  if (o.name == of_client) s.wrong("serverName", copies_client);
   if (!s.texts({"alpn",
                 "Names of application protocols, in the order of preference. Default of an inbound: h2, "
                 "http/1.1, of which it need not have one."},
@@ -67,6 +74,7 @@ tls_options read_tls_options(settings& s, role side, const std::string& server) 
     o.alpn = {"h2", "http/1.1"};
     o.alpn_matters = false;
   }
+  if (std::find(o.alpn.begin(), o.alpn.end(), of_client) != o.alpn.end()) s.wrong("alpn", copies_client);
   read_pins(s, o);
   read_tls_versions(s, o);
   read_tls_certificates(s, side, o);

@@ -148,6 +148,11 @@ TEST_CASE("config: keys of TLS", "[proxy][config]") {
       "verifyPeerCertByName": "b.example,c.example", "disableSystemRoot": true}}})"));
   CHECK(client.all() == "");
   CHECK(client.mistakes.notes().size() == 2);
+  const std::string copies = ": is fromMitM; muxpro has no TLS that copies that of a client\n",
+                    at = "outbounds[0].streamSettings.tlsSettings.";
+  CHECK(read_text(with_outbound(R"({"protocol": "mux.pro", "settings": {"address": "a.example", "port": 1},
+      "streamSettings": {"security": "tls", "tlsSettings": {"serverName": "fromMitM", "alpn": ["fromMitM"]}}})"))
+            .all() == at + "serverName" + copies + at + "alpn" + copies);
   const read_text of_proxies(
       with_outbound(R"({"protocol": "mux.pro", "settings": {"address": "a.example", "port": 1},
       "streamSettings": {"sockopt": {"acceptProxyProtocol": false, "trustedXForwardedFor": []}}})"));

@@ -74,7 +74,7 @@ TEST_CASE("configured proxy: the log has why an outbound fails", "[proxy][config
         "outbounds": [{{"protocol": "socks", "settings": {{"address": "127.0.0.1", "port": 1}}}}]}})",
                                              log)),
                        none, 1, [heard](log_level, std::string_view line) {
-                         if (line.find("refused") != std::string_view::npos) ++*heard;
+                         if (line.find("unreachable") != std::string_view::npos) ++*heard;
                        });
     p.start();
     CHECK(b.by_tcp(port_of(p.listening()[0]), b.port()).find("refused") == 0);

@@ -78,7 +78,9 @@ transport_options by_tls(role side, tls_options o) {
 std::string host_line(const std::string& carrier, const std::string& server) {
   config_mistakes mistakes;
   transport_factory plan;
-  settings::read(setting(setting::object()), "", mistakes, [&](settings& s) {
+  setting::object keys;
+  if (carrier == "xhttp") keys = {{"mode", setting(std::string("stream-one"))}};  // one request alone
+  settings::read(setting(keys), "", mistakes, [&](settings& s) {
     plan = registry::global().carriers.find(carrier)->read(s, role::client, server);
   });
   asio::io_context io;
@@ -90,8 +92,11 @@ std::string host_line(const std::string& carrier, const std::string& server) {
   const auto opened = [&below](std::error_code&) -> asio::awaitable<std::shared_ptr<connection>> {
     co_return below;
   };
-  asio::co_spawn(io, layer->dial(opened, ec),
-                 [&](std::exception_ptr, std::shared_ptr<connection>) { ended = true; });
+  std::shared_ptr<connection> client;  // XHTTP's is there before the answer
+  asio::co_spawn(io, layer->dial(opened, ec), [&](std::exception_ptr, std::shared_ptr<connection> made) {
+    client = std::move(made);
+    ended = true;
+  });
   std::string head;
   test::run(io, asio::async_read_until(far, asio::dynamic_buffer(head), "\r\n\r\n", asio::use_awaitable));
   below->cut();
