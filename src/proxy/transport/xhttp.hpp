@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -66,9 +67,11 @@ class xhttp_transport final : public transport {
   asio::awaitable<std::shared_ptr<connection>> dial_download(std::shared_ptr<http_requests> by,
                                                              std::string session, std::error_code& ec) const;
   asio::awaitable<void> accept_http1(std::shared_ptr<connection> below, std::vector<std::byte> early,
-                                     xhttp_server::place at, std::error_code& ec) const;
+                                     xhttp_server::place at, std::optional<bool>& served,
+                                     std::error_code& ec) const;
   asio::awaitable<void> accept_http2(std::shared_ptr<connection> below, std::vector<std::byte> early,
-                                     xhttp_server::place at, std::error_code& ec) const;
+                                     xhttp_server::place at, std::optional<bool>& served,
+                                     std::error_code& ec) const;
 
   const xhttp_options options_;
   const xhttp_connection_options connection_options_;

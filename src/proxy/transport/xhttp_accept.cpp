@@ -2,12 +2,14 @@
 #include "proxy/base/byte_reader.hpp"
 #include "proxy/net/read_more.hpp"
 #include "proxy/transport/xhttp.hpp"
+#include "proxy/websocket/upgrade.hpp"
 
 #include "proxy/base/text.hpp"
 
 #include <asio/error.hpp>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -109,18 +111,21 @@ asio::awaitable<void> xhttp_transport::accept(std::shared_ptr<connection> below,
   if (ec) co_return below->close();
   const auto work = std::make_shared<served_connections>(below->get_executor(), serve);
   xhttp_server::place at(work, std::move(serve), below);
+  std::optional<bool> served;  ///< whether a request was; without a value no client has asked
   if (as_text(early).starts_with(http2_beginning))
-    co_await accept_http2(std::move(below), std::move(early), std::move(at), ec);
+    co_await accept_http2(std::move(below), std::move(early), std::move(at), served, ec);
   else
-    co_await accept_http1(std::move(below), std::move(early), std::move(at), ec);
+    co_await accept_http1(std::move(below), std::move(early), std::move(at), served, ec);
+  if (served == false) ec = upgrade_errc::wrong_place;
   co_await work->all_ended();
 }
 
 asio::awaitable<void> xhttp_transport::accept_http1(std::shared_ptr<connection> below,
                                                     std::vector<std::byte> early, xhttp_server::place at,
-                                                    std::error_code& ec) const {
-  auto take = [this, &at](http_request r, std::shared_ptr<http1_exchange> e) {
-    server_.take(std::make_shared<http1_call>(std::move(r), std::move(e)), at);
+                                                    std::optional<bool>& served, std::error_code& ec) const {
+  auto take = [&](http_request r, std::shared_ptr<http1_exchange> e) {
+    const bool taken = server_.take(std::make_shared<http1_call>(std::move(r), std::move(e)), at);
+    served = served.value_or(false) || taken;
   };
   const http_head_limits limits{options_.head_bytes, http_head_limits().fields};
   const auto s = std::make_shared<http1_server>(std::move(below), limits, std::move(take));
@@ -130,9 +135,10 @@ asio::awaitable<void> xhttp_transport::accept_http1(std::shared_ptr<connection> 
 
 asio::awaitable<void> xhttp_transport::accept_http2(std::shared_ptr<connection> below,
                                                     std::vector<std::byte> early, xhttp_server::place at,
-                                                    std::error_code& ec) const {
-  auto take = [this, &at](http2_connection& c, http2_request r) {
-    server_.take(std::make_shared<http2_call>(c.shared_from_this(), std::move(r)), at);
+                                                    std::optional<bool>& served, std::error_code& ec) const {
+  auto take = [&](http2_connection& c, http2_request r) {
+    const bool taken = server_.take(std::make_shared<http2_call>(c.shared_from_this(), std::move(r)), at);
+    served = served.value_or(false) || taken;
   };
   const auto c = std::make_shared<http2_connection>(std::move(below), role::server, http2_, std::move(take));
   of_http2_.add(c);

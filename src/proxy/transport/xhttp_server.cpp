@@ -141,9 +141,17 @@ void xhttp_sessions::forget_old(time_point now) {
 
 // --- requests
 
-void xhttp_server::take(std::shared_ptr<xhttp_call> call, const place& at) {
+bool xhttp_server::take(std::shared_ptr<xhttp_call> call, const place& at) {
   xhttp_verdict v = judge_xhttp(call->request, options_);
-  if (v.status == 404) return call->refuse(404, {});  // as a server without XHTTP
+  const bool is_here = v.status != 404;
+  if (is_here)
+    take(call, std::move(v), at);
+  else
+    call->refuse(404, {});  // as a server without XHTTP
+  return is_here;
+}
+
+void xhttp_server::take(const call_ptr& call, xhttp_verdict v, const place& at) {
   auto fields = xhttp_answer(call->request, v.what, options_, random_in(options_.padding));
   switch (v.what) {
     case xhttp_purpose::refused:

@@ -77,11 +77,13 @@ class xhttp_server {
     transport::server serve;
     std::shared_ptr<connection> below;
   };
-  /// Answers, and serves a connection if the request carries one. The server outlives `at.work`.
-  void take(std::shared_ptr<xhttp_call> call, const place& at);
+  /// Answers, and serves a connection if the request carries one. Returns false if the client asks for
+  /// another host or path. The server outlives `at.work`.
+  bool take(std::shared_ptr<xhttp_call> call, const place& at);
 
  private:
   using call_ptr = std::shared_ptr<xhttp_call>;
+  void take(const call_ptr& call, xhttp_verdict v, const place& at);
   void take_both(const call_ptr& call, std::vector<http_field> fields, const place& at);
   void take_download(const call_ptr& call, std::vector<http_field> fields, const place& at,
                      const std::string& session);

@@ -144,8 +144,10 @@ TEST_CASE("xhttp: a server's answers to strangers", "[proxy][xhttp]") {
   const protocol p = of_trojan();
   behind_layer(p.made(), xhttp_server_layer()).run([&](behind_layer& x) -> awaitable<> {
     const std::string rest = " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    co_await answers(x, "GET /other" + rest, "404");
     co_await answers(x, "GET /up/" + rest, "400");
+    CHECK_FALSE(x.lines.has("another host or path"));
+    co_await answers(x, "GET /other" + rest, "404");
+    co_await wait_for([&] { return x.lines.has("no connection: the client asks for another host or path"); });
     co_await answers(x, "OPTIONS /up/" + rest, "200");
     co_await answers(x, "no HTTP at all\r\n\r\n", "400");
   });
