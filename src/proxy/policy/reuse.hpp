@@ -18,6 +18,7 @@ struct reuse_limits {
   number_range uses{};         ///< in its life
   number_range requests{};     ///< in its life, a use may take several
   number_range seconds{};      ///< behind them it gets no new use
+  duration dial_spacing{0};    ///< least time between the beginnings of two dials
 
   friend bool operator==(const reuse_limits&, const reuse_limits&) = default;
 };

@@ -47,7 +47,7 @@ bool http2_use::lasts() const noexcept {
 }
 
 http2_pool::http2_pool(const asio::any_io_executor& executor, const http2_options& o, const reuse_limits& l)
-    : options_(o), limits_(l), wanted_(random_in(l.connections)), turn_(executor, 1) {}
+    : options_(o), limits_(l), wanted_(random_in(l.connections)), turn_(executor, 1), spacing_(executor) {}
 
 asio::awaitable<std::shared_ptr<http2_use>> http2_pool::get(transport::opener below, std::error_code& ec) {
   if (auto use = usable(true)) co_return use;
@@ -60,10 +60,18 @@ asio::awaitable<std::shared_ptr<http2_use>> http2_pool::get(transport::opener be
   if (attempts_ != before && last_)
     ec = last_;
   else
-    co_await dial(below, ec);
+    co_await wait_for_dial(ec);
+  if (!ec) co_await dial(below, ec);
   auto use = usable(false);
   if (use) ec.clear();
   co_return use;
+}
+
+asio::awaitable<void> http2_pool::wait_for_dial(std::error_code& ec) {
+  if (limits_.dial_spacing == duration(0)) co_return;
+  spacing_.expires_at(next_dial_);
+  co_await spacing_.async_wait(or_error(ec));
+  if (!ec) next_dial_ = std::chrono::steady_clock::now() + limits_.dial_spacing;
 }
 
 asio::awaitable<void> http2_pool::dial(transport::opener& below, std::error_code& ec) {

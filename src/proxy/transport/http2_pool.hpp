@@ -8,6 +8,8 @@
 #include <muxpro/proxy/transport.hpp>
 #include <muxpro/semaphore.hpp>
 
+#include <asio/steady_timer.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -50,7 +52,8 @@ class http2_pool : public std::enable_shared_from_this<http2_pool> {
  public:
   http2_pool(const asio::any_io_executor& executor, const http2_options& o, const reuse_limits& l);
 
-  /// Returns one that takes a request, a new one if need be, which `below` dials. One is dialled at a time.
+  /// Returns one that takes a request, a new one if need be, which `below` dials. One is dialled at a time,
+  /// reuse_limits::dial_spacing behind the one before.
   /// Completes when there is one.
   /// Errors: those of `below` if no other connection is there, which those share that have waited for it. It
   /// returns null then.
@@ -64,12 +67,15 @@ class http2_pool : public std::enable_shared_from_this<http2_pool> {
   };
 
   std::shared_ptr<http2_use> usable(bool may_dial);
+  asio::awaitable<void> wait_for_dial(std::error_code& ec);
   asio::awaitable<void> dial(transport::opener& below, std::error_code& ec);
 
   const http2_options options_;
   const reuse_limits limits_;
   const std::uint32_t wanted_;  ///< so many are made before one is used again
   semaphore turn_;
+  asio::steady_timer spacing_;
+  time_point next_dial_{};
   std::vector<entry> all_;
   std::size_t next_ = 0;  ///< where the search begins
   std::uint64_t attempts_ = 0;

@@ -110,9 +110,15 @@ void read_xhttp_xmux(settings& s, xhttp_reading& to) {
             {"hKeepAlivePeriod", "Seconds of silence after which the server gets a PING; 0: 45; -1: never."},
             ping, -1, xhttp_day);
         if (ping != 0) to.connections.ping_after = std::chrono::seconds(std::max(ping, 0));
+        duration spacing(0);
+        x.time(
+            {"dialSpacing",
+             "Least time between two dials of a thread by HTTP/2, for servers that limit new connections."},
+            spacing, std::chrono::seconds(1), 0, 60);
         if (l.connections.most > 0 && l.concurrency.most > 0)
           x.wrong("maxConnections", "is used together with maxConcurrency; only one of them is allowed");
         if (l != reuse_limits()) to.options.xmux = l;
+        to.options.xmux.dial_spacing = spacing;
       });
 }
 
