@@ -81,11 +81,12 @@ std::shared_ptr<connection> accept_call(http2_connection& c, const http2_request
 asio::awaitable<void> grpc_transport::accept(std::shared_ptr<connection> below, server serve,
                                              std::error_code& ec) const {
   const auto streams = std::make_shared<served_connections>(below->get_executor(), std::move(serve));
-  std::optional<bool> served;  ///< whether a call was; without a value no client has asked
+  std::optional<bool> served;  ///< whether a call was; without a value no call has come
   auto take = [&](http2_connection& c, http2_request r) {
     const std::string_view path = r.head[":path"];
-    const bool is_ours = is_call(r.head) && (path == options_.paths.one || path == options_.paths.many);
-    served = served.value_or(false) || is_ours;
+    const bool has_form = is_call(r.head);
+    const bool is_ours = has_form && (path == options_.paths.one || path == options_.paths.many);
+    if (has_form) served = served.value_or(false) || is_ours;
     if (is_ours)
       streams->serve(accept_call(c, r, *below, options_.trusted));
     else
@@ -94,7 +95,7 @@ asio::awaitable<void> grpc_transport::accept(std::shared_ptr<connection> below, 
   const auto c = std::make_shared<http2_connection>(below, role::server, options_.http2, std::move(take));
   servers_.add(c);
   co_await c->run(ec);
-  if (served == false) ec = upgrade_errc::wrong_place;
+  if (served == false && (!ec || ec == asio::error::eof)) ec = upgrade_errc::wrong_place;
   co_await streams->all_ended();
 }
 

@@ -46,17 +46,30 @@ bool http2_use::lasts() const noexcept {
   return c && c->takes_requests() && state_->takes_requests(std::chrono::steady_clock::now());
 }
 
-http2_pool::http2_pool(const asio::any_io_executor& executor, const http2_options& o, const reuse_limits& l)
-    : options_(o), limits_(l), wanted_(random_in(l.connections)), turn_(executor, 1), spacing_(executor) {}
+time_point dial_queue::join(time_point now) noexcept {
+  duration::rep next = next_, mine = 0;
+  do mine = std::max(next, now.time_since_epoch().count());
+  while (!next_.compare_exchange_weak(next, mine + spacing_.count()));
+  return time_point(duration(mine));
+}
+
+http2_pool::http2_pool(const asio::any_io_executor& executor, const http2_options& o, const reuse_limits& l,
+                       std::shared_ptr<dial_queue> dials)
+    : options_(o),
+      limits_(l),
+      wanted_(random_in(l.connections)),
+      turn_(executor, 1),
+      dials_(std::move(dials)),
+      timer_(executor) {}
 
 asio::awaitable<std::shared_ptr<http2_use>> http2_pool::get(transport::opener below, std::error_code& ec) {
-  if (auto use = usable(true)) co_return use;
+  if (auto use = usable_now()) co_return use;
   const auto self = shared_from_this();
   const std::uint64_t before = attempts_;
   co_await turn_.async_acquire(1, or_error(ec));
   if (ec) co_return nullptr;
   const http2_turn turn(turn_);
-  if (auto use = usable(true)) co_return use;
+  if (auto use = usable_now()) co_return use;
   if (attempts_ != before && last_)
     ec = last_;
   else
@@ -67,11 +80,14 @@ asio::awaitable<std::shared_ptr<http2_use>> http2_pool::get(transport::opener be
   co_return use;
 }
 
+std::shared_ptr<http2_use> http2_pool::usable_now() {
+  return usable(!dials_ || dials_->is_free(std::chrono::steady_clock::now()));
+}
+
 asio::awaitable<void> http2_pool::wait_for_dial(std::error_code& ec) {
-  if (limits_.dial_spacing == duration(0)) co_return;
-  spacing_.expires_at(next_dial_);
-  co_await spacing_.async_wait(or_error(ec));
-  if (!ec) next_dial_ = std::chrono::steady_clock::now() + limits_.dial_spacing;
+  if (!dials_) co_return;
+  timer_.expires_at(dials_->join(std::chrono::steady_clock::now()));
+  co_await timer_.async_wait(or_error(ec));
 }
 
 asio::awaitable<void> http2_pool::dial(transport::opener& below, std::error_code& ec) {
@@ -102,8 +118,14 @@ std::shared_ptr<http2_use> http2_pool::usable(bool may_dial) {
   return nullptr;
 }
 
+http2_pools::http2_pools(const http2_options& o, const reuse_limits& l)
+    : options_(o),
+      limits_(l),
+      dials_(l.dial_spacing > duration(0) ? std::make_shared<dial_queue>(l.dial_spacing) : nullptr) {}
+
 std::shared_ptr<http2_pool> http2_pools::of(const asio::any_io_executor& executor) {
-  return pools_.of(executor, [&] { return std::make_shared<http2_pool>(executor, options_, limits_); });
+  return pools_.of(executor,
+                   [&] { return std::make_shared<http2_pool>(executor, options_, limits_, dials_); });
 }
 
 }  // namespace muxpro::proxy

@@ -10,6 +10,7 @@
 
 #include <asio/steady_timer.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -47,13 +48,28 @@ class http2_use {
   const std::shared_ptr<reuse_state> state_;
 };
 
+/// The dials of several pools begin one after the other, with a distance. Thread-safe.
+class dial_queue {
+ public:
+  explicit dial_queue(duration spacing) noexcept : spacing_(spacing) {}
+
+  bool is_free(time_point now) const noexcept { return now.time_since_epoch().count() >= next_; }
+  /// Returns when the caller may dial. The next caller may dial so much later.
+  time_point join(time_point now) noexcept;
+
+ private:
+  const duration spacing_;
+  std::atomic<duration::rep> next_{0};
+};
+
 /// Those of one thread. Belongs to its strand.
 class http2_pool : public std::enable_shared_from_this<http2_pool> {
  public:
-  http2_pool(const asio::any_io_executor& executor, const http2_options& o, const reuse_limits& l);
+  /// `dials` is null if dials need no distance.
+  http2_pool(const asio::any_io_executor& executor, const http2_options& o, const reuse_limits& l,
+             std::shared_ptr<dial_queue> dials = nullptr);
 
-  /// Returns one that takes a request, a new one if need be, which `below` dials. One is dialled at a time,
-  /// reuse_limits::dial_spacing behind the one before.
+  /// Returns one that takes a request, a new one if need be, which `below` dials. One is dialled at a time.
   /// Completes when there is one.
   /// Errors: those of `below` if no other connection is there, which those share that have waited for it. It
   /// returns null then.
@@ -67,6 +83,8 @@ class http2_pool : public std::enable_shared_from_this<http2_pool> {
   };
 
   std::shared_ptr<http2_use> usable(bool may_dial);
+  /// A new one is not needed, or would have to wait, and another one takes requests. Else null.
+  std::shared_ptr<http2_use> usable_now();
   asio::awaitable<void> wait_for_dial(std::error_code& ec);
   asio::awaitable<void> dial(transport::opener& below, std::error_code& ec);
 
@@ -74,8 +92,8 @@ class http2_pool : public std::enable_shared_from_this<http2_pool> {
   const reuse_limits limits_;
   const std::uint32_t wanted_;  ///< so many are made before one is used again
   semaphore turn_;
-  asio::steady_timer spacing_;
-  time_point next_dial_{};
+  const std::shared_ptr<dial_queue> dials_;
+  asio::steady_timer timer_;
   std::vector<entry> all_;
   std::size_t next_ = 0;  ///< where the search begins
   std::uint64_t attempts_ = 0;
@@ -85,12 +103,13 @@ class http2_pool : public std::enable_shared_from_this<http2_pool> {
 /// A pool for each thread. Any thread.
 class http2_pools {
  public:
-  explicit http2_pools(const http2_options& o, const reuse_limits& l = {}) : options_(o), limits_(l) {}
+  explicit http2_pools(const http2_options& o, const reuse_limits& l = {});
   std::shared_ptr<http2_pool> of(const asio::any_io_executor& executor);
 
  private:
   const http2_options options_;
   const reuse_limits limits_;
+  const std::shared_ptr<dial_queue> dials_;
   thread_pools<http2_pool> pools_;
 };
 

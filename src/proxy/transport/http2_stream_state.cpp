@@ -97,8 +97,10 @@ void http2_stream_state::cancel(read_op* op) {
   op->complete(asio::error::operation_aborted, 0);
 }
 
+// A frame that was planned for it and has found no room is not written.
 void http2_stream_state::cancel(write_op* op) {
   op->of.writer_ = nullptr;
+  op->of.head_size_ = op->of.payload_ = 0;
   op->complete(asio::error::operation_aborted, 0);
 }
 

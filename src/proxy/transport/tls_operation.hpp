@@ -28,7 +28,8 @@ struct tls_task {
   static constexpr bool reads = false, writes = true;
   using needs = tls_engine::needs;
   std::size_t wanted() const noexcept { return record_text; }
-  std::size_t done() const noexcept { return 0; }
+  /// Bytes of text that a read has, if further records may have more.
+  std::size_t has_but_may_get_more() const noexcept { return 0; }
 };
 
 struct tls_handshake : tls_task {
@@ -81,7 +82,7 @@ class tls_read : public tls_task {
 
   explicit tls_read(const Buffers& into) : into_(into) {}
   std::size_t wanted() const noexcept { return asio::buffer_size(into_); }
-  std::size_t done() const noexcept { return n_; }
+  std::size_t has_but_may_get_more() const noexcept { return needs_input_ ? n_ : 0; }
   needs go_on(tls_engine& e, std::error_code& ec) {
     needs then = needs::nothing;
     std::size_t filled = n_;
@@ -92,6 +93,7 @@ class tls_read : public tls_task {
       then = e.read(room, n_, ec);
       if (ec || then != needs::nothing || (n_ > 0 && e.opens_one_at_a_time())) break;
     }
+    needs_input_ = !ec && then == needs::input;
     if (n_ == 0) return then;
     ec.clear();
     return needs::nothing;
@@ -104,6 +106,7 @@ class tls_read : public tls_task {
  private:
   Buffers into_;
   std::size_t n_ = 0;
+  bool needs_input_ = false;  ///< neither the end nor an error has come behind the text
 };
 
 /// Waits until a read need not wait.
@@ -197,7 +200,7 @@ class tls_operation {
   bool more_received() {
     if constexpr (Core::on_socket && Task::reads) {
       std::error_code next_read_reports_it;
-      const std::size_t n = task_.done();
+      const std::size_t n = task_.has_but_may_get_more();
       return n > 0 && core_->is_worth_more(n, task_.wanted()) &&
              core_->receive(task_.wanted() - n, next_read_reports_it);
     }

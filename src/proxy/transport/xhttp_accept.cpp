@@ -116,7 +116,7 @@ asio::awaitable<void> xhttp_transport::accept(std::shared_ptr<connection> below,
     co_await accept_http2(std::move(below), std::move(early), std::move(at), served, ec);
   else
     co_await accept_http1(std::move(below), std::move(early), std::move(at), served, ec);
-  if (served == false) ec = upgrade_errc::wrong_place;
+  if (served == false && (!ec || ec == asio::error::eof)) ec = upgrade_errc::wrong_place;
   co_await work->all_ended();
 }
 

@@ -111,10 +111,9 @@ void read_xhttp_xmux(settings& s, xhttp_reading& to) {
             ping, -1, xhttp_day);
         if (ping != 0) to.connections.ping_after = std::chrono::seconds(std::max(ping, 0));
         duration spacing(0);
-        x.time(
-            {"dialSpacing",
-             "Least time between two dials of a thread by HTTP/2, for servers that limit new connections."},
-            spacing, std::chrono::seconds(1), 0, 60);
+        x.time({"dialSpacing",
+                "Least time between two dials by HTTP/2, for servers that limit new connections."},
+               spacing, std::chrono::seconds(1), 0, 60);
         if (l.connections.most > 0 && l.concurrency.most > 0)
           x.wrong("maxConnections", "is used together with maxConcurrency; only one of them is allowed");
         if (l != reuse_limits()) to.options.xmux = l;
@@ -145,6 +144,8 @@ void read_xhttp_download(settings& s, role side, xhttp_reading& to) {
     download_place place{at, read_stream_object(d, registry::global(), side, host)};
     d.text("network", network);
     refuse_dialer_proxy(d, place.stream);
+    if (place.stream.resolves_server)
+      d.note("sockopt", "has a domainStrategy; the system resolves the name here, and dns does not");
     if (usual_name(network) == "xhttp")
       to.download = std::move(place);
     else

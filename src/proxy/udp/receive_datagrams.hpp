@@ -26,13 +26,13 @@ inline bytes datagram_memory() {
 template <class Take, class Lost>
 asio::awaitable<void> receive_datagrams(asio::ip::udp::socket& socket, Take take, Lost lost) {
   constexpr int most_in_a_row = 32;
-  const bytes memory = datagram_memory();
   for (;;) {
     std::error_code ec;
     co_await socket.async_wait(asio::ip::udp::socket::wait_read, or_error(ec));
     if (ec) co_return;
     for (int i = 0; i < most_in_a_row && socket.is_open(); ++i) {
       arrival how;
+      const bytes memory = datagram_memory();
       const asio::mutable_buffer room = asio::buffer(memory.data(), memory.size());
       const std::size_t n = receive_addressed(socket, room, how, ec);
       if (ec) break;

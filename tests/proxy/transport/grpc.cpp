@@ -63,12 +63,13 @@ TEST_CASE("grpc: another path is answered with gRPC's status", "[proxy][grpc]") 
     co_await c->read_some(asio::buffer(room), ec);
     CHECK(ec.message() == "the server has ended the stream with gRPC status 12");
     CHECK_FALSE(x.lines.has("another host or path"));
-    // POST http://a/ as the only request of a connection.
+    // POST http://a/ of content-type application/grpc as the only request of a connection.
     tcp::socket s(x.io);
     co_await s.async_connect(x.at, asio::use_awaitable);
     co_await write(s, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\4\0\0\0\0\0", 9) +
-                          std::string("\0\0\6\1\5\0\0\0\1\x83\x84\x86\x41\1a", 15));
-    s.close();
+                          std::string("\0\0\x19\1\5\0\0\0\1\x83\x84\x86\x41\1a\x0f\x10\x10", 18) +
+                          "application/grpc");
+    s.shutdown(tcp::socket::shutdown_send);
     co_await wait_for([&] { return x.lines.has("no connection: the client asks for another host or path"); });
   });
 }

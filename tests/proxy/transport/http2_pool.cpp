@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -27,19 +28,24 @@ struct dialled_place {
   }
   awaitable<std::error_code> get_from(std::shared_ptr<http2_pool> pool) {
     std::error_code ec;
-    const auto use = co_await pool->get(dial(), ec);
+    auto use = co_await pool->get(dial(), ec);
+    uses.push_back(std::move(use));
     co_return ec;
+  }
+  std::shared_ptr<http2_pool> pool_of(const reuse_limits& l, duration spacing) {
+    return std::make_shared<http2_pool>(io.get_executor(), http2_options(), l,
+                                        std::make_shared<dial_queue>(spacing));
   }
 
   asio::io_context io;
   std::vector<std::shared_ptr<connection>> peers;
   std::vector<time_point> dials;
+  std::vector<std::shared_ptr<http2_use>> uses;
 };
 
-reuse_limits three_with(duration spacing) {
+reuse_limits one_at_a_time() {
   reuse_limits l;
-  l.connections = {3, 3};
-  l.dial_spacing = spacing;
+  l.concurrency = {1, 1};
   return l;
 }
 
@@ -47,25 +53,48 @@ reuse_limits three_with(duration spacing) {
 
 TEST_CASE("http2 pool: two dials have a distance", "[proxy][http2]") {
   dialled_place x;
-  const auto pool = std::make_shared<http2_pool>(x.io.get_executor(), http2_options(), three_with(30ms));
-  for (int i = 0; i < 6; ++i) CHECK_FALSE(test::run(x.io, x.get_from(pool)));
+  const auto pool = x.pool_of(one_at_a_time(), 30ms);
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(test::run(x.io, x.get_from(pool)));
   REQUIRE(x.dials.size() == 3);
   CHECK(x.dials[1] - x.dials[0] >= 30ms);
   CHECK(x.dials[2] - x.dials[1] >= 30ms);
 }
 
+TEST_CASE("http2 pool: a request does not wait for a dial that it does not need", "[proxy][http2]") {
+  dialled_place x;
+  reuse_limits three;
+  three.connections = {3, 3};
+  const auto pool = x.pool_of(three, 1h);
+  for (int i = 0; i < 4; ++i) CHECK_FALSE(test::run(x.io, x.get_from(pool)));
+  CHECK(x.dials.size() == 1);
+}
+
 TEST_CASE("http2 pool: a wait for the next dial can be cancelled", "[proxy][http2]") {
   dialled_place x;
-  const auto pool = std::make_shared<http2_pool>(x.io.get_executor(), http2_options(), three_with(1h));
+  const auto pool = x.pool_of(one_at_a_time(), 1h);
   CHECK_FALSE(test::run(x.io, x.get_from(pool)));
   asio::cancellation_signal stop;
-  bool ended = false;
+  std::optional<std::error_code> ended;
   asio::co_spawn(
       x.io, x.get_from(pool),
-      asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr, std::error_code) { ended = true; }));
+      asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr, std::error_code ec) { ended = ec; }));
+  x.io.restart();
   x.io.poll();
   CHECK_FALSE(ended);
   stop.emit(asio::cancellation_type::terminal);
-  test::run_until(x.io, [&] { return ended; });
+  test::run_until(x.io, [&] { return ended.has_value(); });
+  CHECK(*ended == asio::error::operation_aborted);
   CHECK(x.dials.size() == 1);
+}
+
+TEST_CASE("http2 pool: a queue of dials outlives the pools that use it", "[proxy][http2]") {
+  dial_queue q(1s);
+  const time_point now(100s);
+  CHECK(q.is_free(now));
+  CHECK(q.join(now) == now);
+  CHECK_FALSE(q.is_free(now));
+  CHECK(q.join(now) == now + 1s);
+  CHECK(q.join(now) == now + 2s);
+  CHECK(q.is_free(now + 3s));
+  CHECK(q.join(now + 10s) == now + 10s);
 }
