@@ -1,4 +1,4 @@
-// Reads to the end of a buffer that grows. Ring 4.
+// read_more(): appends the bytes of one read to a buffer. Ring 4.
 #pragma once
 
 #include <asio/awaitable.hpp>

@@ -46,15 +46,8 @@ bool http2_use::lasts() const noexcept {
   return c && c->takes_requests() && state_->takes_requests(std::chrono::steady_clock::now());
 }
 
-time_point dial_queue::join(time_point now) noexcept {
-  duration::rep next = next_, mine = 0;
-  do mine = std::max(next, now.time_since_epoch().count());
-  while (!next_.compare_exchange_weak(next, mine + spacing_.count()));
-  return time_point(duration(mine));
-}
-
 http2_pool::http2_pool(const asio::any_io_executor& executor, const http2_options& o, const reuse_limits& l,
-                       std::shared_ptr<dial_queue> dials)
+                       std::shared_ptr<spaced_dials> dials)
     : options_(o),
       limits_(l),
       wanted_(random_in(l.connections)),
@@ -85,9 +78,10 @@ std::shared_ptr<http2_use> http2_pool::usable_now() {
 }
 
 asio::awaitable<void> http2_pool::wait_for_dial(std::error_code& ec) {
-  if (!dials_) co_return;
-  timer_.expires_at(dials_->join(std::chrono::steady_clock::now()));
-  co_await timer_.async_wait(or_error(ec));
+  while (dials_ && !ec && !dials_->begin(std::chrono::steady_clock::now())) {
+    timer_.expires_at(dials_->next());
+    co_await timer_.async_wait(or_error(ec));
+  }
 }
 
 asio::awaitable<void> http2_pool::dial(transport::opener& below, std::error_code& ec) {
@@ -121,7 +115,7 @@ std::shared_ptr<http2_use> http2_pool::usable(bool may_dial) {
 http2_pools::http2_pools(const http2_options& o, const reuse_limits& l)
     : options_(o),
       limits_(l),
-      dials_(l.dial_spacing > duration(0) ? std::make_shared<dial_queue>(l.dial_spacing) : nullptr) {}
+      dials_(l.dial_spacing > duration(0) ? std::make_shared<spaced_dials>(l.dial_spacing) : nullptr) {}
 
 std::shared_ptr<http2_pool> http2_pools::of(const asio::any_io_executor& executor) {
   return pools_.of(executor,

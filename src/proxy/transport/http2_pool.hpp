@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/policy/reuse.hpp"
+#include "proxy/policy/spaced_dials.hpp"
 #include "proxy/transport/http2_connection.hpp"
 #include "proxy/transport/thread_pools.hpp"
 
@@ -10,7 +11,6 @@
 
 #include <asio/steady_timer.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -48,26 +48,12 @@ class http2_use {
   const std::shared_ptr<reuse_state> state_;
 };
 
-/// The dials of several pools begin one after the other, with a distance. Thread-safe.
-class dial_queue {
- public:
-  explicit dial_queue(duration spacing) noexcept : spacing_(spacing) {}
-
-  bool is_free(time_point now) const noexcept { return now.time_since_epoch().count() >= next_; }
-  /// Returns when the caller may dial. The next caller may dial so much later.
-  time_point join(time_point now) noexcept;
-
- private:
-  const duration spacing_;
-  std::atomic<duration::rep> next_{0};
-};
-
 /// Those of one thread. Belongs to its strand.
 class http2_pool : public std::enable_shared_from_this<http2_pool> {
  public:
   /// `dials` is null if dials need no distance.
   http2_pool(const asio::any_io_executor& executor, const http2_options& o, const reuse_limits& l,
-             std::shared_ptr<dial_queue> dials = nullptr);
+             std::shared_ptr<spaced_dials> dials = nullptr);
 
   /// Returns one that takes a request, a new one if need be, which `below` dials. One is dialled at a time.
   /// Completes when there is one.
@@ -92,7 +78,7 @@ class http2_pool : public std::enable_shared_from_this<http2_pool> {
   const reuse_limits limits_;
   const std::uint32_t wanted_;  ///< so many are made before one is used again
   semaphore turn_;
-  const std::shared_ptr<dial_queue> dials_;
+  const std::shared_ptr<spaced_dials> dials_;
   asio::steady_timer timer_;
   std::vector<entry> all_;
   std::size_t next_ = 0;  ///< where the search begins
@@ -109,7 +95,7 @@ class http2_pools {
  private:
   const http2_options options_;
   const reuse_limits limits_;
-  const std::shared_ptr<dial_queue> dials_;
+  const std::shared_ptr<spaced_dials> dials_;
   thread_pools<http2_pool> pools_;
 };
 

@@ -1,4 +1,5 @@
-// Keys about requests that WebSocket, HTTPUpgrade, XHTTP and gRPC have in common. Ring 4.
+// read_request_host() and others: read the keys about requests that WebSocket, HTTPUpgrade, XHTTP and gRPC
+// share. Ring 4.
 #pragma once
 
 #include "proxy/http/head.hpp"

@@ -34,7 +34,7 @@ struct dialled_place {
   }
   std::shared_ptr<http2_pool> pool_of(const reuse_limits& l, duration spacing) {
     return std::make_shared<http2_pool>(io.get_executor(), http2_options(), l,
-                                        std::make_shared<dial_queue>(spacing));
+                                        std::make_shared<spaced_dials>(spacing));
   }
 
   asio::io_context io;
@@ -88,14 +88,14 @@ TEST_CASE("http2 pool: a wait for the next dial can be cancelled", "[proxy][http
   CHECK(x.dials.size() == 1);
 }
 
-TEST_CASE("http2 pool: a queue of dials outlives the pools that use it", "[proxy][http2]") {
-  dial_queue q(1s);
+TEST_CASE("http2 pool: a dial that was not begun takes no time of others", "[proxy][http2]") {
+  spaced_dials dials(1s);
   const time_point now(100s);
-  CHECK(q.is_free(now));
-  CHECK(q.join(now) == now);
-  CHECK_FALSE(q.is_free(now));
-  CHECK(q.join(now) == now + 1s);
-  CHECK(q.join(now) == now + 2s);
-  CHECK(q.is_free(now + 3s));
-  CHECK(q.join(now + 10s) == now + 10s);
+  CHECK(dials.is_free(now));
+  CHECK(dials.begin(now));
+  CHECK_FALSE(dials.is_free(now));
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(dials.begin(now + 999ms));
+  CHECK(dials.next() == now + 1s);
+  CHECK(dials.begin(now + 1s));
+  CHECK(dials.next() == now + 2s);
 }
